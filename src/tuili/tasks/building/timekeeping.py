@@ -10,7 +10,7 @@ from calendar import monthrange
 from datetime import date, timedelta
 
 from tuili.steps import WEEKDAYS
-from tuili.tasks.building.working import residue
+from tuili.tasks.building.working import residue, worked_product
 
 MINUTES_PER_DAY = 24 * 60
 
@@ -32,29 +32,43 @@ def shift_weekday(start: str, days: int) -> list[str]:
 
 
 def shift_clock(start: int, minutes: int) -> list[str]:
-    """The working of a time of day some minutes later: first the full hours are added, then the other minutes."""
-    lines, (hours, rest) = [], divmod(minutes, 60)
-    if hours:
-        hour = start // 60 % 24 + hours
-        if hour >= 24:
-            lines += [f"{hour - hours} + {hours} = {hour}", f"{hour} - 24 = {hour - 24}"]
-        lines.append(f"{clock(start)} + {hours} h = {clock(start + 60 * hours)}")
+    """The working of a time of day some minutes later: the minutes first, then the hours, each as a sum as it stands.
+
+    Whether 60 or 24 is taken off, and an hour carried, follows from the sum above.
+    """
+    hours, rest = divmod(minutes, 60)
+    lines, hour, minute = [], start // 60 % 24, start % 60 + rest
     if rest:
-        now = start + 60 * hours
-        past = now % 60 + rest
-        if past >= 60:
-            lines += [f"{now % 60} + {rest} = {past}", f"{past} - 60 = {past - 60}"]
-        lines.append(f"{clock(now)} + {rest} min = {clock(now + rest)}")
-    return lines
+        lines.append(f"{start % 60} + {rest} = {minute}")
+    carried = minute >= 60
+    if carried:
+        lines.append(f"{minute} - 60 = {minute - 60}")
+    for more in (hours, int(carried)):
+        if more:
+            lines.append(f"{hour} + {more} = {hour + more}")
+            hour += more
+    while hour >= 24:
+        lines.append(f"{hour} - 24 = {hour - 24}")
+        hour -= 24
+    amount = "".join([f" + {hours} h"] * bool(hours) + [f" + {rest} min"] * bool(rest))
+    return [*lines, f"{clock(start)}{amount} = {clock(start + minutes)}"]
 
 
-def hours_between(start: int, end: int) -> list[str]:
-    """The working of the full hours between two times, in minutes since midnight; `end` is less than a day later."""
-    first, last = start // 60, end // 60 % 24
-    lines = [f"{last} + 24 = {last + 24}"] if end >= MINUTES_PER_DAY else []
-    gap = end // 60 - first
-    lines.append(f"{end // 60} - {first} = {gap}")
-    return [*lines, f"{gap} - 1 = {gap - 1}"] if end % 60 < start % 60 else lines
+def minutes_between(start: int, end: int) -> list[str]:
+    """The working of the minutes between two times, in minutes since midnight; `end` is less than a day later.
+
+    The hours from clock to clock become minutes, then the difference of the minutes, which may be negative, is added.
+    """
+    first, last = start // 60, end // 60
+    lines = [f"{last - 24} + 24 = {last}"] if end >= MINUTES_PER_DAY else []
+    hours, more = last - first, end % 60 - start % 60
+    lines.append(f"{last} - {first} = {hours}")
+    if hours:
+        lines += worked_product(hours, 60)
+    lines.append(f"{end % 60} - {start % 60} = {more}")
+    if hours:
+        lines.append(f"{60 * hours} {'-' if more < 0 else '+'} {abs(more)} = {end - start}")
+    return [*lines, f"{clock(start)} + {end - start} min = {clock(end)}"]
 
 
 def to_hours(minutes: int) -> list[str]:
@@ -70,34 +84,61 @@ def month_length(year: int, month: int) -> list[str]:
 
 
 def leap_year(year: int) -> list[str]:
-    """The working of the leap year rule: the remainder by 4, from the last two digits, or by 400 in a full century."""
+    """The working of the leap year rule: the remainder by 4 of the last two digits, or of the hundreds of a century."""
     if year % 100:
         return [*residue(year % 100, 4), f"{year} mod 4 = {year % 100} mod 4 = {year % 4}"]
-    below = year - year % 400
-    lines = [f"400 * {below // 400} = {below}", f"{year} - {below} = {year % 400}"]
-    return [*lines, f"{year} mod 400 = {year % 400}"]
+    return [f"{year} / 100 = {year // 100}", *residue(year // 100, 4), f"{year} mod 400 = {year % 400}"]
 
 
 def shift_date(start: date, days: int) -> list[str]:
-    """The working of a date some days later: the days are added to the day, then full months are taken off."""
+    """The working of a date some days later: the days are added to the day, then full months are taken off.
+
+    The length of a month is written wherever more than 28 days are left, which every month has.
+    """
     left, month = start.day + days, start.replace(day=1)
     lines = [f"{start.day} + {days} = {left}"]
-    while left > (length := monthrange(month.year, month.month)[1]):
-        lines += [*month_length(month.year, month.month), f"{left} - {length} = {left - length}"]
+    while left > 28:
+        lines += month_length(month.year, month.month)
+        length = monthrange(month.year, month.month)[1]
+        if left <= length:
+            break
+        lines.append(f"{left} - {length} = {left - length}")
         left -= length
         month += timedelta(days=length)
     return [*lines, f"{start} + {days} day = {month.replace(day=left)}"]
 
 
+def full_years(start: date, end: date) -> tuple[list[str], int]:
+    """The working of the full years between two dates, and their number.
+
+    It is one less than between the numbers of the years where the month, or the day in the same month, is earlier.
+    """
+    years, months, days = end.year - start.year, end.month - start.month, end.day - start.day
+    lines = [f"{end.year} - {start.year} = {years}", f"{end.month} - {start.month} = {months}"]
+    if years and not months:
+        lines.append(f"{end.day} - {start.day} = {days}")
+    if years and (months, days) < (0, 0):
+        years -= 1
+        lines.append(f"{years + 1} - 1 = {years}")
+    return lines, years
+
+
 def days_between(start: date, end: date) -> list[str]:
-    """The working of the days between two dates: the rest of the first month, the full months, the days of the last."""
-    if (start.year, start.month) == (end.year, end.month):
-        return [f"{end.day} - {start.day} = {end.day - start.day}"]
-    length = monthrange(start.year, start.month)[1]
-    lines = [*month_length(start.year, start.month), f"{length} - {start.day} = {length - start.day}"]
-    count, month = length - start.day, start.replace(day=1) + timedelta(days=length)
-    while (month.year, month.month) != (end.year, end.month):
+    """The working of the days between two dates in the same or in successive years.
+
+    It starts with the months between them, which are counted down: each adds its length to the difference of the days,
+    which may be negative. Where none is left, the last line has the days.
+    """
+    months, count, month = end.month - start.month, end.day - start.day, start.replace(day=1)
+    lines = [f"{end.month} - {start.month} = {months}"]
+    if end.year > start.year:
+        lines.append(f"12 {'-' if months < 0 else '+'} {abs(months)} = {12 + months}")
+        months += 12
+    lines.append(f"{end.day} - {start.day} = {count}")
+    for left in range(months, 0, -1):
         length = monthrange(month.year, month.month)[1]
-        lines += [*month_length(month.year, month.month), f"{count} + {length} = {count + length}"]
-        count, month = count + length, month + timedelta(days=length)
-    return [*lines, f"{count} + {end.day} = {count + end.day}"]
+        added = f"{count} + {length}" if count >= 0 else f"{length} - {-count}"
+        count += length
+        lines += [*month_length(month.year, month.month), f"{left} - 1 = {left - 1}", f"{added} = {count}"]
+        month += timedelta(days=length)
+    return lines

@@ -16,8 +16,9 @@ from tuili.tasks.building.timekeeping import (
     MINUTES_PER_DAY,
     clock,
     days_between,
-    hours_between,
+    full_years,
     leap_year,
+    minutes_between,
     shift_clock,
     shift_date,
     shift_weekday,
@@ -25,7 +26,7 @@ from tuili.tasks.building.timekeeping import (
     weekday,
 )
 from tuili.tasks.building.wording import names_in, yes_no
-from tuili.tasks.building.working import grid_multiplication, long_multiplication, residue, running_sums
+from tuili.tasks.building.working import long_division, residue, running_sums, worked_product
 from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
@@ -80,23 +81,7 @@ def _clock_difference(rng: random.Random, low: int, high: int) -> Content:
     minutes, event = rng.randint(low, high), rng.choice(OCCASIONS)
     start = rng.randrange(MINUTES_PER_DAY)
     end = start + minutes
-    steps, (hours, rest) = list[str](), divmod(minutes, 60)
-    if hours:
-        steps += hours_between(start, end)
-        steps.append(f"{clock(start)} + {hours} h = {clock(start + 60 * hours)}")
-    now = start + 60 * hours
-    if rest and now % 60 + rest >= 60:
-        to_hour = 60 - now % 60
-        steps += [f"60 - {now % 60} = {to_hour}", f"{to_hour} + {end % 60} = {rest}"]
-    elif rest:
-        steps.append(f"{end % 60} - {now % 60} = {rest}")
-    if rest:
-        steps.append(f"{clock(now)} + {rest} min = {clock(end)}")
-    if hours:
-        steps += grid_multiplication(hours, 60)
-        steps.append(f"{hours} h = {hours} * 60 min = {hours * 60} min")
-    if hours and rest:
-        steps.append(f"{hours * 60} min + {rest} min = {minutes} min")
+    steps = minutes_between(start, end)
     kind = "minutes_overnight" if end >= MINUTES_PER_DAY else "minutes_between"
     slots: dict[str, Slot] = {"start": clock(start), "end": clock(end), "event": event}
     return _content(kind, steps, str(minutes), **slots)
@@ -126,10 +111,7 @@ def _leap_year(rng: random.Random) -> Content:
 
 def _weekday_of_date(rng: random.Random, low: int, high: int) -> Content:
     start, days = _date(rng), rng.randint(low, high)
-    end = start + timedelta(days)
-    steps = days_between(start, end) + shift_weekday(weekday(start), days)
-    slots: dict[str, Slot] = {"start": str(start), "weekday": weekday(start), "end": str(end)}
-    return _content("weekday_of_date", steps, weekday(end), **slots)
+    return _weekday_from(start, start + timedelta(days))
 
 
 def _programme(rng: random.Random, parts: int) -> Content:
@@ -156,10 +138,10 @@ def _lessons(rng: random.Random) -> Content:
     )
     taught, free = count * lesson, (count - 1) * rest
     steps = [
-        f"{count} * {lesson} min = {taught} min",
+        *worked_product(count, lesson),
         f"{count} - 1 = {count - 1}",
-        f"{count - 1} * {rest} min = {free} min",
-        f"{taught} min + {free} min = {taught + free} min",
+        *worked_product(count - 1, rest),
+        f"{taught} + {free} = {taught + free}",
         *to_hours(taught + free),
         *shift_clock(start, taught + free),
     ]
@@ -173,7 +155,7 @@ def _nth_weekday(rng: random.Random) -> Content:
     ahead = (WEEKDAYS.index(wanted) - first.weekday()) % 7
     weeks = 7 * (nth - 1)
     steps = [
-        f"{weekday(first)} + {ahead} day = {wanted}",
+        f"{wanted} - {weekday(first)} = {ahead} day",
         f"1 + {ahead} = {1 + ahead}",
         f"7 * {nth - 1} = {weeks}",
         f"{1 + ahead} + {weeks} = {1 + ahead + weeks}",
@@ -189,47 +171,57 @@ def _recurring(rng: random.Random, low: int, high: int) -> Content:
     start, every, occurrence = _date(rng), rng.randint(3, 14), rng.randint(low, high)
     days = every * (occurrence - 1)
     event = rng.choice(OCCASIONS)
-    steps = [f"{occurrence} - 1 = {occurrence - 1}", *long_multiplication(every, occurrence - 1)]
-    steps += [f"{every} * {occurrence - 1} = {days}", *shift_date(start, days)]
+    steps = [f"{occurrence} - 1 = {occurrence - 1}", *worked_product(every, occurrence - 1)]
+    steps += shift_date(start, days)
     slots: dict[str, Slot] = {"event": event, "every": every, "start": str(start), "number": occurrence}
     return _content("recurring", steps, str(start + timedelta(days)), **slots)
 
 
 def _weekday_over_years(rng: random.Random, max_years: int, max_days: int) -> Content:
-    """A weekday some years later: first whole years of 365 or 366 days, then the months and days that are left."""
     start = _date(rng)
-    end, steps, days = start, [], []
-    for _ in range(rng.randint(1, max_years)):
+    full = start.replace(year=start.year + rng.randint(1, max_years))
+    return _weekday_from(start, full + timedelta(rng.randint(10, max_days)))
+
+
+def _weekday_from(start: date, target: date) -> Content:
+    """A weekday some time later: full years of 365 or 366 days are counted down, then the months that are left."""
+    steps, years = full_years(start, target)
+    end, days = start, list[int]()
+    for left in range(years, 0, -1):
         following = end.replace(year=end.year + 1)
         days.append((following - end).days)
         steps += [
             *leap_year(following.year if end.month > 2 else end.year),
             f"{end} + {days[-1]} day = {following}",
+            f"{left} - 1 = {left - 1}",
         ]
         end = following
-    extra = rng.randint(10, max_days)
-    target = end + timedelta(extra)
-    steps += [
-        *days_between(end, target),
-        *running_sums([*days, extra]),
-        *shift_weekday(weekday(start), sum(days) + extra),
-    ]
+    days.append((target - end).days)
+    steps += [*days_between(end, target), *running_sums(days), *shift_weekday(weekday(start), sum(days))]
     slots: dict[str, Slot] = {"start": str(start), "weekday": weekday(start), "end": str(target)}
     return _content("weekday_of_date", steps, weekday(target), **slots)
 
 
+def _divided(dividend: int, divisor: int) -> list[str]:
+    """A long division, closed by a line for the whole where it has several."""
+    lines, whole = long_division(dividend, divisor), f"{dividend} = {divisor} * {dividend // divisor} + "
+    return lines if len(lines) == 1 else [*lines, f"{whole}{dividend % divisor}"]
+
+
 def _journey(rng: random.Random) -> Content:
-    """Hours added to a date and a time of day: full days move the date, the other hours move the clock."""
+    """Hours added to a date and a time of day: full days move the date, the other hours move the clock.
+
+    The hours are divided by 4 and then by 6.
+    """
     day, start, hours = _date(rng), rng.randrange(MINUTES_PER_DAY), rng.randint(50, 900)
-    days, rest = divmod(hours, 24)
-    tens, ones = divmod(days, 10)
-    steps, left = [], hours
-    for part in (10 * tens, ones):
-        if part:
-            steps += [f"{part} * 24 = {part * 24}", f"{left} - {part * 24} = {left - part * 24}"]
-            left -= part * 24
-    if tens and ones:
-        steps.append(f"{10 * tens} + {ones} = {days}")
+    (days, rest), fours = divmod(hours, 24), hours // 4
+    steps = [
+        "24 / 4 = 6",
+        *_divided(hours, 4),
+        *_divided(fours, 6),
+        f"4 * {fours % 6} + {hours % 4} = {rest}",
+        f"{hours} = 24 * {days} + {rest}",
+    ]
     late = start + rest * 60 >= MINUTES_PER_DAY
     steps.append(f"{start // 60} + {rest} = {start // 60 + rest}")
     if late:
