@@ -66,7 +66,8 @@ class Content:
     `kind` says which forms fit, `slots` are what they name. `steps` and `answer` are in the step language. A step may
     name the statements of a list by their labels, `P1` for the first: where a prompt shows no labels, the statement
     itself stands there. `names` are the words in slots, steps and answer for which each language has its own.
-    Where the answer is a program, `specification` says which programs are right.
+    Where the answer is a program, `specification` says which programs are right. `distinct` are words that make it
+    another problem though no step has them: for a kind with a handful of sums, whose forms all name these words.
     """
 
     kind: str
@@ -76,6 +77,7 @@ class Content:
     names: tuple[str, ...] = ()
     specification: programs.Specification | None = None
     claim: str = ""
+    distinct: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises `InputError` for an answer that is not a text or is blank."""
@@ -84,11 +86,12 @@ class Content:
 
     @property
     def fingerprint(self) -> bytes:
-        """A hash of steps and answer, with the statements in place of their labels.
+        """A hash of steps and answer, with the statements in place of their labels, and of the `distinct` words.
 
-        Names that no step uses and the order of statements do not count: what the same steps solve is the same problem.
+        Other names that no step uses and the order of statements do not count: what the same steps solve is the same
+        problem.
         """
-        return hashlib.sha256("\n".join((*self.relabelled({}), self.answer)).encode()).digest()
+        return hashlib.sha256("\n".join((*self.relabelled({}), self.answer, *self.distinct)).encode()).digest()
 
     def relabelled(self, labels: Mapping[str, str]) -> Sequence[str]:
         """The steps with other labels for their own, and with the statement itself where there is no other label."""

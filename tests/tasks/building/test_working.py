@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuili.steps import Status, check_chain
+from tuili.tasks.building.factors import combinations
 from tuili.tasks.building.working import (
     cancel,
-    combinations,
     exact_division,
     grid_multiplication,
     long_division,

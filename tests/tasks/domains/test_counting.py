@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import random
+import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from fractions import Fraction
-from itertools import combinations, permutations, product
+from itertools import combinations, pairwise, permutations, product
 from math import comb, gcd, log10
 from statistics import mean
 
@@ -16,7 +18,8 @@ from tests.tasks.each_form import in_each_form
 from tests.tasks.twin import Rule, integers, problems, shown, solve
 from tests.tasks.wordings.reading_back import ReadClause, ReadSlot, form_of
 from tests.tasks.wordings.story_reading import read_story
-from tuili.tasks import Language
+from tuili.tasks import Content, Language
+from tuili.tasks.registry import find_domain
 
 BAG = r"A bag holds (.*)\. "
 
@@ -285,6 +288,41 @@ def test_a_probability_is_reduced_by_the_gcd_that_euclid_finds() -> None:
         if common > 1:
             places = [f"{top} / {common} = {top // common}", f"{bottom} / {common} = {bottom // common}"]
             assert [*map(problem.steps.index, (found, *places))] == sorted(map(problem.steps.index, (found, *places)))
+
+
+def test_a_probability_of_a_colour_begins_with_that_colour() -> None:
+    """All things are added in the order of the prompt; then the line that names the colour asked for."""
+    found = 0
+    for problem in problems("counting", 200, levels=(1, 2)):
+        if asked := re.search(r"that it is (?:not )?(\w+)\?", problem.prompt):
+            counts = [int(count) for count in re.findall(rf"(\d+) {asked[1]}\b", problem.prompt)]
+            (named,) = [step for step in problem.steps if step.startswith(f"{asked[1]} = ")]
+            assert counts == [integers(named)[0]]
+            found += 1
+    assert found > 20
+
+
+def test_products_of_factors_begin_with_their_factors() -> None:
+    for problem in problems("counting", 200, levels=(1, 2)):
+        for function, asked in (("P", "place be taken"), ("C", "team of"), ("C", "shakes hands"), (r"\d+!", "orders")):
+            if asked not in problem.prompt:
+                continue
+            plan = next(step for step in problem.steps if " - " not in step)
+            name, factors = plan.split(" = ")[:2]
+            assert re.match(function, name)
+            multiplied = [int(factor) for factor in factors.split(" / ")[0].split(" * ")]
+            assert all(one == next_ + 1 for one, next_ in pairwise(multiplied))
+
+
+def test_each_kind_has_contents_enough_for_three_splits() -> None:
+    """Of a handful of contents, training would hardly see any beside those it is tested on."""
+    rng, contents = random.Random(0), defaultdict(set)
+    for level in (1, 2, 3):
+        for _ in range(1500):
+            content = find_domain("counting").domain.sample(rng, level)
+            assert isinstance(content, Content)
+            contents[content.kind].add(content.fingerprint)
+    assert min(map(len, contents.values())) >= 16
 
 
 def test_level_3_is_as_hard_as_reasoning_gym() -> None:

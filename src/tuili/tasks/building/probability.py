@@ -8,12 +8,11 @@ from __future__ import annotations
 import random
 from math import comb, gcd
 
+from tuili.tasks.building.factors import combinations
 from tuili.tasks.building.wording import posed
 from tuili.tasks.building.words import COLOURS, FIRST_NAMES, OBJECTS
 from tuili.tasks.building.working import (
     cancel,
-    combinations,
-    grid_multiplication,
     long_multiplication,
     running_sums,
     worked_product,
@@ -25,6 +24,11 @@ def _probability(favourable: int, possible: int) -> tuple[list[str], str]:
     """The lines that reduce a probability to lowest terms, and the answer."""
     divisions, forms = cancel(favourable, possible)
     return [*divisions, f"p = {favourable} / {possible} = {forms}"], forms.rpartition(" ")[2]
+
+
+def _share(colour: str, count: int, everything: int) -> str:
+    """The probability of a colour, under its name: the name leads to the number of things that have it."""
+    return f"{colour} = {count} / {everything} = {count}/{everything}"
 
 
 def _cancels_by_digits(favourable: int, possible: int) -> bool:
@@ -50,7 +54,8 @@ def draw_one(rng: random.Random) -> Content:
     while not _cancels_by_digits(counts[wanted], sum(counts)):
         setting, names, counts = _bag(rng, 3, 1, 12)
     ending, answer = _probability(counts[wanted], sum(counts))
-    return posed("draw_one", [*running_sums(counts), *ending], answer, colour=names[wanted], **setting)
+    steps = [*running_sums(counts), _share(names[wanted], counts[wanted], sum(counts)), *ending]
+    return posed("draw_one", steps, answer, colour=names[wanted], **setting)
 
 
 def draw_other(rng: random.Random) -> Content:
@@ -61,7 +66,12 @@ def draw_other(rng: random.Random) -> Content:
         setting, names, counts = _bag(rng, len(counts), 2, 20)
     everything, rest = sum(counts), sum(counts) - counts[wanted]
     ending, answer = _probability(rest, everything)
-    steps = [*running_sums(counts), f"{everything} - {counts[wanted]} = {rest}", *ending]
+    steps = [
+        *running_sums(counts),
+        _share(names[wanted], counts[wanted], everything),
+        f"{everything} - {counts[wanted]} = {rest}",
+        *ending,
+    ]
     return posed("draw_other", steps, answer, colour=names[wanted], **setting)
 
 
@@ -71,12 +81,13 @@ def two_dice(rng: random.Random) -> Content:
     while not ways or not _cancels_by_digits(ways, sides):
         sum_ = rng.randint(3, 2 * sides - 1)
         ways = sides - abs(sides + 1 - sum_)
+    steps = [f"{sides} + 1 = {sides + 1}"]
     if sum_ <= sides + 1:
-        steps = [f"{sum_} - 1 = {ways}"]
+        steps += [f"{sum_} <= {sides + 1}", f"{sum_} - 1 = {ways}"]
     else:
-        steps = [
-            *grid_multiplication(2, sides),
-            f"2 * {sides} + 1 = {2 * sides} + 1 = {2 * sides + 1}",
+        steps += [
+            f"{sum_} > {sides + 1}",
+            f"{sides + 1} + {sides} = {2 * sides + 1}",
             f"{2 * sides + 1} - {sum_} = {ways}",
         ]
     ending, answer = _probability(ways, sides * sides)
@@ -94,8 +105,9 @@ def two_draws(rng: random.Random) -> Content:
     ending, answer = _probability(favourable, possible)
     steps = [
         *running_sums(counts),
+        _share(names[first], counts[first], everything),
         f"{everything} - 1 = {everything - 1}",
-        *([f"{counts[first]} - 1 = {left}"] if first == second else []),
+        f"{counts[first]} - 1 = {left}" if first == second else _share(names[second], left, everything - 1),
         *long_multiplication(counts[first], left),
         f"{counts[first]} * {left} = {favourable}",
         *long_multiplication(everything, everything - 1),

@@ -164,27 +164,3 @@ def euclid(a: int, b: int, *, fully: bool = False, facts: bool = False) -> list[
             steps.append(f"{larger} - {larger - rest} = {rest}")
         larger, smaller = smaller, rest
     return [*steps, f"gcd({a}, {b}) = {smaller or larger}"]
-
-
-def combinations(n: int, k: int, *, fully: bool = False) -> list[str]:
-    """C(n, k) for 0 ≤ k ≤ n, from C(n, 2) up: C(n, j) is C(n, j - 1) times n - j + 1, divided by j.
-
-    `combinations(7, 3)` → `C(7, 2) = 7 * 6 / 2 = 42 / 2 = 21`, `C(7, 3) = 21 * 5 / 3 = 105 / 3 = 35`. A k beyond n / 2
-    is replaced by n - k. `fully` also writes the working of each product and quotient.
-    """
-    if 2 * k > n > k:
-        inverse = combinations(n, n - k, fully=fully)
-        return [*inverse, f"C({n}, {k}) = C({n}, {n - k}) = {inverse[-1].rpartition(' ')[2]}"]
-    if k < 2 or k == n:
-        return [f"C({n}, {k}) = {n if k == 1 else 1}"]
-    lines, value = [], n
-    for j in range(2, k + 1):
-        factor = n - j + 1
-        above = value * factor
-        if fully:
-            lines += [*worked_product(value, factor), *exact_division(above, j)]
-        else:
-            lines += long_multiplication(value, factor)
-        lines.append(f"C({n}, {j}) = {value} * {factor} / {j} = {above} / {j} = {above // j}")
-        value = above // j
-    return lines

@@ -1,16 +1,17 @@
-"""Counting: choices, orders, combinations, paths and overlapping groups, and the templates of `probability`.
+"""Counting: choices, paths and overlapping groups, and the templates of `arrangements` and of `probability`.
 
-A binomial coefficient is built up factor by factor (`working.combinations`), so that every step divides by a small
-number.
+No line needs to know what comes later: a product begins with its factors, a probability with the colour asked for.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from math import comb, perm
+from math import comb
 from typing import TypeAlias
 
+from tuili.tasks.building.arrangements import flags, pairs, podium, row, team
+from tuili.tasks.building.factors import combinations
 from tuili.tasks.building.probability import (
     at_least_one,
     coins,
@@ -23,22 +24,13 @@ from tuili.tasks.building.probability import (
     two_draws,
 )
 from tuili.tasks.building.wording import posed
-from tuili.tasks.building.words import COLOURS, FIRST_NAMES, OBJECTS, PEOPLE, PLACES, THINGS
-from tuili.tasks.building.working import combinations, long_multiplication, running_sums, worked_product
+from tuili.tasks.building.words import COLOURS, FIRST_NAMES, OBJECTS, PEOPLE, THINGS
+from tuili.tasks.building.working import long_multiplication, running_sums, worked_product
 from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
 Template: TypeAlias = Callable[[random.Random], Content]
 """Draws a content of one kind. The template fixes the difficulty."""
-
-
-def _permutations(n: int, k: int) -> list[str]:
-    """The working of P(n, k), the product of k factors from n downwards. The last line states P(n, k)."""
-    lines, value = [], n
-    for factor in range(n - 1, n - k, -1):
-        lines += worked_product(value, factor)
-        value *= factor
-    return [*lines, f"P({n}, {k}) = {value}"]
 
 
 def _choices(rng: random.Random, kinds: int) -> Content:
@@ -50,28 +42,6 @@ def _choices(rng: random.Random, kinds: int) -> Content:
         value *= count
     sorts = [Clause("sort", "", {"count": n, "things": kind}) for kind, n in zip(things, counts, strict=True)]
     return posed("choices", steps, str(value), name=name, sorts=Clauses(tuple(sorts)))
-
-
-def _pairs(rng: random.Random) -> Content:
-    n, people, place = rng.randint(4, 11), rng.choice(PEOPLE), rng.choice(PLACES)
-    steps = combinations(n, 2, fully=True)
-    return posed("pairs", steps, str(comb(n, 2)), n=n, people=people, place=place)
-
-
-def _podium(rng: random.Random, places: int, high: int) -> Content:
-    n, people, place = rng.randint(places + 2, high), rng.choice(PEOPLE), rng.choice(PLACES)
-    kind = {2: "two_places", 3: "three_places"}[places]
-    return posed(kind, _permutations(n, places), str(perm(n, places)), n=n, people=people, place=place)
-
-
-def _row(rng: random.Random) -> Content:
-    n = rng.randint(3, 7)
-    names, value, steps = rng.sample(FIRST_NAMES, n), n, []
-    for factor in range(n - 1, 1, -1):
-        steps += worked_product(value, factor)
-        value *= factor
-    row = Clauses(tuple(Clause("", name) for name in names))
-    return posed("row", [*steps, f"{n}! = {value}"], str(value), row=row)
 
 
 def _two_groups(rng: random.Random) -> Content:
@@ -88,12 +58,6 @@ def _two_groups(rng: random.Random) -> Content:
     return posed("all_groups", steps, str(either + none), none=none, **slots)
 
 
-def _team(rng: random.Random, low: int, high: int, most: int, *, fully: bool = False) -> Content:
-    n, k, people, place = rng.randint(low, high), rng.randint(2, most), rng.choice(PEOPLE), rng.choice(PLACES)
-    steps = combinations(n, k, fully=fully)
-    return posed("team", steps, str(comb(n, k)), k=k, n=n, people=people, place=place)
-
-
 def _two_teams(rng: random.Random) -> Content:
     """The ways to choose a team from two groups."""
     (first, second), (n, m) = rng.sample(PEOPLE, 2), (rng.randint(5, 10), rng.randint(5, 10))
@@ -101,13 +65,6 @@ def _two_teams(rng: random.Random) -> Content:
     a, b = comb(n, k), comb(m, 2)
     steps = [*combinations(n, k), *combinations(m, 2), *long_multiplication(a, b), f"{a} * {b} = {a * b}"]
     return posed("two_teams", steps, str(a * b), k=k, j=2, n=n, m=m, first=first, second=second)
-
-
-def _flags(rng: random.Random, high: int) -> Content:
-    (first, second), things = rng.sample(COLOURS, 2), rng.choice(OBJECTS)
-    a, b = rng.randint(3, 4), rng.randint(4, high)
-    steps = [f"{a} + {b} = {a + b}", *combinations(a + b, a)]
-    return posed("two_colours", steps, str(comb(a + b, a)), a=a, first=first, b=b, second=second, things=things)
 
 
 def _multiples(rng: random.Random) -> Content:
@@ -188,22 +145,22 @@ def _three_colours(rng: random.Random) -> Content:
 TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     1: (
         lambda rng: _choices(rng, rng.randint(2, 3)),
-        lambda rng: _podium(rng, 2, 11),
-        _pairs,
+        lambda rng: podium(rng, 2, 11),
+        pairs,
         draw_one,
     ),
     2: (
-        lambda rng: _podium(rng, 3, 12),
-        lambda rng: _team(rng, 5, 12, 3, fully=True),
+        lambda rng: podium(rng, 3, 12),
+        lambda rng: team(rng, 5, (30, 16), fully=True),
         draw_other,
         two_dice,
-        _row,
+        row,
         _two_groups,
     ),
     3: (
-        lambda rng: _team(rng, 10, 20, 4),
-        lambda rng: coins(rng, 8, 12),
-        lambda rng: _flags(rng, 9),
+        lambda rng: team(rng, 10, (30, 30, 20)),
+        lambda rng: coins(rng, 7, 13),
+        lambda rng: flags(rng, 20),
         two_draws,
         _two_teams,
         _multiples,
@@ -211,15 +168,15 @@ TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
     4: (
         lambda rng: mixed_draw(rng, 3, 9),
         lambda rng: at_least_one(rng, 3, 9),
-        lambda rng: _sharing(rng, 18),
-        lambda rng: many_coins(rng, 8, 12, 3),
+        lambda rng: _sharing(rng, 30),
+        lambda rng: many_coins(rng, 8, 13, 4),
         _three_groups,
         two_bags,
     ),
     5: (
         lambda rng: mixed_draw(rng, 6, 14),
         lambda rng: at_least_one(rng, 6, 14),
-        lambda rng: many_coins(rng, 10, 14, 5),
+        lambda rng: many_coins(rng, 10, 15, 5),
         _paths,
         _three_colours,
     ),
