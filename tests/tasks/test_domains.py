@@ -30,7 +30,7 @@ OTHERS = 6
 SIGNS = str.maketrans("×÷≡", "*/=")
 """Signs that stand in prompts beside those of ASCII."""
 BINARY = ({"yes", "no"}, {"true", "false"}, {"knight", "knave"})
-TOKEN_BUDGET = {1: (85, 75), 2: (130, 120), 3: (220, 220)}
+TOKEN_BUDGET = {1: (85, 105), 2: (130, 120), 3: (220, 220)}
 
 every_domain = pytest.mark.parametrize("name", BUILT_IN_DOMAINS)
 every_level = pytest.mark.parametrize("level", LEVELS)

@@ -61,12 +61,12 @@ def test_a_counter_example_is_the_first_that_trials_find() -> None:
     assert isinstance(content, Content)
     assert content.answer == "n = 3"
     assert content.steps == (
-        "1 + 3 = 4",
+        "n = 1: 1 + 3 = 4",
         "n = 1: 2^n = 2 <= 4 = n + 3",
-        "2^2 = 4",
+        "n = 2: 2^2 = 4",
         "2 + 3 = 5",
         "n = 2: 2^n = 4 <= 5 = n + 3",
-        "2^3 = 8",
+        "n = 3: 2^3 = 8",
         "3 + 3 = 6",
         "n = 3: 2^n = 8 > 6 = n + 3",
     )

@@ -15,7 +15,7 @@ from tuili.tasks.content import Clause, Clauses, Content
 
 _ROUND = {
     2: [10 * tens + more for tens in range(2, 11) for more in (0, 1)],
-    3: [20, 21, 30, 31, *range(22, 103, 10)],
+    3: [20, 21, 22, 30, 31, 32, 40, 41, 42],
 }
 """Larger numbers whose products downwards of 2 and of 3 factors are little work: 31 * 30, 42 * 41 * 40."""
 

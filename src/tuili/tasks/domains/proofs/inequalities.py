@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from math import gcd
 
 from tuili.tasks.domains.proofs.identities import PAIRS, UNKNOWNS
 from tuili.tasks.domains.proofs.theorem import Statement, Theorem, nonzero, powers, total
 
 
-def _by_square(statement: Statement, mixed: str, difference: str, square: str, *fails_at: int) -> Theorem:
+def _by_square(
+    statement: Statement, working: Sequence[str], difference: str, square: str, fails_at: tuple[int, ...]
+) -> Theorem:
     """The proof of a claim from a square with which the difference of its sides is equal.
 
-    `mixed` works out the factor of the mixed term, which decides the claim; where the square is 0, a larger one fails.
+    `working` ends with the factor of the mixed term, which decides the claim: a larger one fails where the square is 0.
     """
     shown = f"for all {statement.variables}: {difference} = {square} >= 0"
-    return Theorem(statement, (mixed, shown, statement.formal), common=1, fails_at=fails_at)
+    return Theorem(statement, (*working, shown, statement.formal), common=len(working), fails_at=fails_at)
+
+
+def _mixed(a: int, b: int) -> tuple[str, ...]:
+    """The lines from the factors of two squares to that of the mixed term."""
+    roots = (f"{root * root} = {root} * {root}" for root in (a, b) if root > 1)
+    return *roots, f"2 * {a} * {b} = {2 * a * b}"
 
 
 def _equal_terms(a: int, b: int) -> tuple[int, int]:
@@ -29,8 +38,7 @@ def parabola(rng: random.Random, level: int) -> Theorem:
     x, a, b = rng.choice(UNKNOWNS), rng.randint(1, 9), rng.randint(1, 20)
     left, right = total([(a * a, f"{x}^2"), (b * b, "")]), total([(2 * a * b, x)])
     difference, square = powers((a * a, -2 * a * b, b * b), x), f"({total([(a, x), (-b, '')])})^2"
-    mixed = f"2 * {a} * {b} = {2 * a * b}"
-    return _by_square(Statement(x, left, right, ">="), mixed, difference, square, round(b / a))
+    return _by_square(Statement(x, left, right, ">="), _mixed(a, b), difference, square, (round(b / a),))
 
 
 def completed(rng: random.Random, level: int) -> Theorem:
@@ -38,8 +46,10 @@ def completed(rng: random.Random, level: int) -> Theorem:
     x, a, least = rng.choice(UNKNOWNS), nonzero(rng, 12), rng.randint(1, 30)
     left = powers((1, 2 * a, a * a + least), x)
     statement = Statement(x, left, str(least), ">=")
+    size, constant = abs(a), a * a + least
+    working = (f"{2 * size} / 2 = {size}", f"{size}^2 = {a * a}", f"{constant} - {a * a} = {least}")
     shown = f"for all {x}: {left} = ({total([(1, x), (a, '')])})^2 + {least} >= {least}"
-    return Theorem(statement, (shown,), common=1, fails_at=(-a,))
+    return Theorem(statement, (*working, shown), common=4, fails_at=(-a,))
 
 
 def two_squares(rng: random.Random, level: int) -> Theorem:
@@ -48,8 +58,8 @@ def two_squares(rng: random.Random, level: int) -> Theorem:
     left = total([(a * a, f"{x}^2"), (b * b, f"{y}^2")])
     statement = Statement(f"{x}, {y}", left, total([(2 * a * b, f"{x}*{y}")]), ">=")
     difference = total([(a * a, f"{x}^2"), (b * b, f"{y}^2"), (-2 * a * b, f"{x}*{y}")])
-    mixed, square = f"2 * {a} * {b} = {2 * a * b}", f"({total([(a, x), (-b, y)])})^2"
-    return _by_square(statement, mixed, difference, square, *_equal_terms(a, b))
+    square = f"({total([(a, x), (-b, y)])})^2"
+    return _by_square(statement, _mixed(a, b), difference, square, _equal_terms(a, b))
 
 
 def mean_of_two(rng: random.Random, level: int) -> Theorem:
@@ -57,9 +67,10 @@ def mean_of_two(rng: random.Random, level: int) -> Theorem:
     (x, y), a, b = rng.choice(PAIRS), rng.randint(1, 12), rng.randint(1, 12)
     base = total([(a, x), (b, y)])
     statement = Statement(f"{x}, {y}", f"({base})^2", total([(4 * a * b, f"{x}*{y}")]), ">=")
-    mixed, square = f"4 * {a} * {b} = {4 * a * b}", f"({total([(a, x), (-b, y)])})^2"
+    square = f"({total([(a, x), (-b, y)])})^2"
     difference = f"({base})^2 - {total([(4 * a * b, f'{x}*{y}')])}"
-    return _by_square(statement, mixed, difference, square, *_equal_terms(a, b))
+    working = (f"4 * {a} * {b} = {4 * a * b}",)
+    return _by_square(statement, working, difference, square, _equal_terms(a, b))
 
 
 def three_squares(rng: random.Random, level: int) -> Theorem:

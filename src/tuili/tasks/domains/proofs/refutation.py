@@ -74,7 +74,10 @@ def _points(statement: Statement) -> Iterator[dict[str, int]]:
 
 
 def _trial(statement: Statement, values: Mapping[str, int]) -> tuple[list[str], str, bool] | None:
-    """The working of both sides for some values, the line that compares them, and whether the statement holds there."""
+    """The working of both sides for some values, the line that compares them, and whether the statement holds there.
+
+    The first line of the working says which values are tried.
+    """
     known = {name: Fraction(value) for name, value in values.items()}
     if statement.hypotheses and not evaluate(parse_statement(statement.hypotheses), known):
         return None
@@ -94,7 +97,7 @@ def _trial(statement: Statement, values: Mapping[str, int]) -> tuple[list[str], 
         text += right if right == statement.right else f"{right} = {statement.right}"
     at = ", ".join(f"{name} = {value}" for name, value in values.items())
     working = [line for term in parsed for line in worked(term, known)]
-    return working, f"{at}: {text}", holds
+    return [f"{at}: {line}" for line in working[:1]] + working[1:], f"{at}: {text}", holds
 
 
 def worked(term: terms.Term, values: Mapping[str, Fraction]) -> list[str]:
