@@ -28,7 +28,7 @@ from tuili.tasks import Split, generate
 
 DOMAINS = ("word_problems", "knights", "physics")
 FOREIGN = (
-    "Dear Sir or Madam, thank you for your letter of last week about the delivery.",
+    "Permission is hereby granted, free of charge, to any person obtaining a copy of this software and documentation.",
     "def load(path):\n    with open(path) as file:\n        return json.load(file)",
     "Die Sitzung beginnt morgen um neun Uhr im großen Saal des Rathauses.",
     "A framework for asynchronous network programming with an emphasis on type safety.",
