@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
-from tests.engine.scripted import ScriptedRunner
+from tests.engine.reciting import reciting
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.conclusion import failure
@@ -22,14 +22,12 @@ from tuili.engine.promises.confidence import FEATURES, Confidence
 from tuili.engine.promises.promises import Promises
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.load import load_engine
-from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.text.judging import JudgedChain
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError, Overloaded, PromptError
 from tuili.model import LoadedModel
 from tuili.steps import Context, Status
-from tuili.store import Tokenizer
 
 PROMPT = "What is 48 / 2 + 7?"
 
@@ -47,36 +45,6 @@ class Indifferent(Promises):
     @property
     def confidence(self) -> Confidence:
         return Confidence((0.0,) * len(FEATURES), 0.0)
-
-
-class Recital:
-    """A script that recites one text of a list for each sequence."""
-
-    def __init__(self, tokenizer: Tokenizer, texts: tuple[str, ...]) -> None:
-        self._tokenizer, self._texts = tokenizer, iter(texts)
-        self._ids: dict[Sequence, list[int]] = {}
-
-    def __call__(self, sequence: Sequence) -> int:
-        if sequence not in self._ids:
-            self._ids[sequence] = self._encode(next(self._texts))
-        return self._ids[sequence][len(sequence.tokens)]
-
-    def _encode(self, text: str) -> list[int]:
-        if text.startswith("<think>"):
-            ids, prompt = self._tokenizer.encode_example("", text)
-            return ids[prompt:]
-        ids, prompt = self._tokenizer.encode_example("", "<think>\n" + text)
-        return ids[prompt + 2 :]
-
-
-def reciting(
-    loaded: LoadedModel, *texts: str, context: int = 512, promises: Promises | None = None
-) -> tuple[Engine, list[Sequence]]:
-    """An engine whose model decodes these texts one after the other, and the list of sequences that it has started."""
-    tokenizer = loaded.tokenizer
-    runner = ScriptedRunner(Recital(tokenizer, texts), tokenizer.end_id, context=context)
-    scheduler = Scheduler.of(runner, tokenizer)
-    return Engine(scheduler, tokenizer, promises or Promises(None, "it has not been calibrated")), runner.started
 
 
 def ask(engine: Engine, steps: int = 8, **budget: float) -> Answer:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from benchmarks.harness.tiny import tiny_model
-from tests.engine.test_engine import reciting
-from tuili.engine import Answer, Budget, Outcome, Proof, ProofVerdict, Request
+from tests.engine.reciting import recited
+from tuili.engine import Outcome, Proof, ProofVerdict
 from tuili.engine.proof import UNREAD_CLAIM
 from tuili.model import LoadedModel
 
@@ -21,32 +18,21 @@ FALSE_PROMPT = "Is it true that n^2 >= 2*n for all integers n? Prove it, or give
 REFUTATION = "<think>\nn = 1: n^2 = 1 < 2 = 2*n\n</think>n = 1"
 
 
-@pytest.fixture(scope="module")
-def loaded() -> LoadedModel:
-    model, tokenizer = tiny_model()
-    return LoadedModel(model.eval(), tokenizer, Path())
-
-
-def asked(loaded: LoadedModel, prompt: str, *responses: str, attempts: int = 2) -> Answer:
-    engine, _ = reciting(loaded, *responses)
-    return engine.answer([Request(prompt, Budget(max_steps=attempts))])[0]
-
-
 def test_a_chain_that_proves_the_claim_is_the_answer(loaded: LoadedModel) -> None:
-    answer = asked(loaded, PROMPT, PROOF)
+    answer = recited(loaded, PROMPT, PROOF)
     assert (answer.answer, answer.receipt.outcome, answer.receipt.attempts) == ("proven", Outcome.ANSWERED, 1)
     assert answer.receipt.proof == Proof(CLAIM, ProofVerdict.PROVEN)
     assert answer.as_json()["receipt"]["proof"] == {"claim": CLAIM, "verdict": "proven"}
 
 
 def test_a_counterexample_is_the_answer(loaded: LoadedModel) -> None:
-    answer = asked(loaded, FALSE_PROMPT, REFUTATION)
+    answer = recited(loaded, FALSE_PROMPT, REFUTATION)
     assert (answer.answer, answer.receipt.outcome) == ("n = 1", Outcome.ANSWERED)
     assert answer.receipt.proof == Proof(FALSE_CLAIM, ProofVerdict.REFUTED)
 
 
 def test_valid_steps_beside_the_claim_are_a_reason_for_a_further_attempt(loaded: LoadedModel) -> None:
-    answer = asked(loaded, PROMPT, BESIDE, PROOF)
+    answer = recited(loaded, PROMPT, BESIDE, PROOF)
     assert (answer.receipt.outcome, answer.receipt.attempts) == (Outcome.ANSWERED, 2)
     assert answer.steps[0].text == "for all x: x^2 + 1 >= 1 > 0"
 
@@ -69,7 +55,7 @@ def test_valid_steps_beside_the_claim_are_a_reason_for_a_further_attempt(loaded:
 def test_what_does_not_settle_the_claim_is_never_answered(
     loaded: LoadedModel, prompt: str, response: str, verdict: str, reason: str
 ) -> None:
-    receipt = asked(loaded, prompt, response, attempts=1).receipt
+    receipt = recited(loaded, prompt, response, attempts=1).receipt
     assert receipt.outcome is Outcome.BEST_EFFORT
     assert reason in receipt.reason
     assert receipt.proof is not None
@@ -77,13 +63,13 @@ def test_what_does_not_settle_the_claim_is_never_answered(
 
 
 def test_a_wrong_step_is_named_first(loaded: LoadedModel) -> None:
-    receipt = asked(loaded, PROMPT, "<think>\n1 + 1 = 3\n</think>proven", attempts=1).receipt
+    receipt = recited(loaded, PROMPT, "<think>\n1 + 1 = 3\n</think>proven", attempts=1).receipt
     assert receipt.reason == "step 1 is wrong: 1 + 1 is 2, not 3"
     assert receipt.proof == Proof(CLAIM)
 
 
 def test_a_prompt_that_claims_nothing_has_no_proof(loaded: LoadedModel) -> None:
-    answer = asked(loaded, "What is 1 + 1?", "<think>\n1 + 1 = 2\n</think>2")
+    answer = recited(loaded, "What is 1 + 1?", "<think>\n1 + 1 = 2\n</think>2")
     assert answer.receipt.outcome is Outcome.ANSWERED
     assert answer.receipt.proof is None
     assert answer.as_json()["receipt"]["proof"] is None
@@ -101,7 +87,7 @@ def test_a_prompt_that_claims_nothing_has_no_proof(loaded: LoadedModel) -> None:
 def test_an_answer_to_a_claim_that_cannot_be_read_is_the_best_effort(
     loaded: LoadedModel, prompt: str, answer: str
 ) -> None:
-    receipt = asked(loaded, prompt, f"<think>\n1 + 1 = 2\n</think>{answer}", attempts=4).receipt
+    receipt = recited(loaded, prompt, f"<think>\n1 + 1 = 2\n</think>{answer}", attempts=4).receipt
     assert (receipt.outcome, receipt.attempts) == (Outcome.BEST_EFFORT, 1)  # no attempt could be judged
     assert receipt.reason == UNREAD_CLAIM
     assert receipt.proof == Proof(None, ProofVerdict.UNREAD)
@@ -109,7 +95,7 @@ def test_an_answer_to_a_claim_that_cannot_be_read_is_the_best_effort(
 
 def test_a_wrong_step_beside_a_claim_that_cannot_be_read_is_mended(loaded: LoadedModel) -> None:
     wrong = "<think>\n1 + 1 = 3\n</think>proven"
-    receipt = asked(loaded, "Prove that 2 is even.", wrong, "\n</think>proven").receipt
+    receipt = recited(loaded, "Prove that 2 is even.", wrong, "\n</think>proven").receipt
     assert (receipt.reason, receipt.attempts) == (UNREAD_CLAIM, 2)
 
 
@@ -118,11 +104,11 @@ def test_a_wrong_step_beside_a_claim_that_cannot_be_read_is_mended(loaded: Loade
     [("Solve 2*x = 8 and show your steps.", "x = 4"), ("Prove or refute: all a are b. Close with yes or no.", "yes")],
 )
 def test_other_answers_are_none_to_a_claim(loaded: LoadedModel, prompt: str, answer: str) -> None:
-    receipt = asked(loaded, prompt, f"<think>\n1 + 1 = 2\n</think>{answer}").receipt
+    receipt = recited(loaded, prompt, f"<think>\n1 + 1 = 2\n</think>{answer}").receipt
     assert (receipt.outcome, receipt.proof) == (Outcome.ANSWERED, None)
 
 
 def test_a_request_without_a_whole_answer_leaves_the_claim_open(loaded: LoadedModel) -> None:
-    receipt = asked(loaded, PROMPT, PROOF.removesuffix("proven"), attempts=1).receipt
+    receipt = recited(loaded, PROMPT, PROOF.removesuffix("proven"), attempts=1).receipt
     assert receipt.outcome is Outcome.ABSTAINED
     assert receipt.proof == Proof(CLAIM)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from benchmarks.harness.tiny import tiny_model
-from tests.engine.test_engine import reciting
+from tests.engine.reciting import reciting
 from tuili.engine import Answer, Budget, Request, Sampling, explain
 from tuili.engine.promises.promises import _is_calibrated_kind
 from tuili.model import LoadedModel
@@ -16,12 +13,6 @@ from tuili.steps import Context
 ASKED = "P1: x≤3. P2: y=2x+1. Is x−3≤0?"
 READ = "P1: x <= 3. P2: y = 2x + 1. Is x - 3 <= 0?"
 RESPONSE = "<think>\nP1 => x - 3 <= 0\n</think>yes"
-
-
-@pytest.fixture(scope="module")
-def loaded() -> LoadedModel:
-    model, tokenizer = tiny_model()
-    return LoadedModel(model.eval(), tokenizer, Path())
 
 
 def answered(loaded: LoadedModel, request: Request) -> tuple[Answer, str]:

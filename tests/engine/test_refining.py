@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
-from benchmarks.harness.tiny import tiny_model
 from tests.engine.test_engine import ask, reciting
 from tuili.engine.answer import Outcome
 from tuili.engine.promises.promises import Promises
@@ -14,12 +9,6 @@ from tuili.engine.request import Request
 from tuili.model import LoadedModel
 
 FROM_NOWHERE = "<think>\n48 / 2 = 24\n24 + 9 = 33\n</think>33"
-
-
-@pytest.fixture(scope="module")
-def loaded() -> LoadedModel:
-    model, tokenizer = tiny_model()
-    return LoadedModel(model.eval(), tokenizer, Path())
 
 
 def test_a_step_from_nowhere_is_a_reason_for_a_further_attempt(loaded: LoadedModel) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from benchmarks.harness.tiny import tiny_model
-from tests.engine.test_engine import reciting
-from tuili.engine import Answer, Budget, Outcome, Request, Trial, TrialVerdict
+from tests.engine.reciting import recited
+from tuili.engine import Outcome, Trial, TrialVerdict
 from tuili.model import LoadedModel
 
 PROMPT = "Write a Python function f(n) that returns twice n. f(3) = 6; f(5) = 10"
@@ -16,26 +13,15 @@ RIGHT = "<think>\n2 * 3 = 6\n</think>def f(n):\n  return 2 * n"
 WRONG = RIGHT.replace("2 * n", "n + 3")
 
 
-@pytest.fixture(scope="module")
-def loaded() -> LoadedModel:
-    model, tokenizer = tiny_model()
-    return LoadedModel(model.eval(), tokenizer, Path())
-
-
-def asked(loaded: LoadedModel, prompt: str, *responses: str, attempts: int = 2) -> Answer:
-    engine, _ = reciting(loaded, *responses)
-    return engine.answer([Request(prompt, Budget(max_steps=attempts))])[0]
-
-
 def test_a_program_that_agrees_is_the_answer(loaded: LoadedModel) -> None:
-    answer = asked(loaded, PROMPT, RIGHT)
+    answer = recited(loaded, PROMPT, RIGHT)
     assert (answer.receipt.outcome, answer.receipt.attempts) == (Outcome.ANSWERED, 1)
     assert answer.receipt.trial == Trial("f", 2, TrialVerdict.AGREES)
     assert answer.as_json()["receipt"]["trial"] == {"function": "f", "examples": 2, "verdict": "agrees"}
 
 
 def test_a_program_that_contradicts_an_example_is_followed_by_another_attempt(loaded: LoadedModel) -> None:
-    answer = asked(loaded, PROMPT, WRONG, RIGHT)
+    answer = recited(loaded, PROMPT, WRONG, RIGHT)
     assert (answer.receipt.outcome, answer.receipt.attempts) == (Outcome.ANSWERED, 2)
     assert answer.answer.endswith("2 * n")
 
@@ -52,7 +38,7 @@ def test_a_program_that_contradicts_an_example_is_followed_by_another_attempt(lo
     ],
 )
 def test_what_does_not_agree_is_never_answered(loaded: LoadedModel, program: str, verdict: str, reason: str) -> None:
-    receipt = asked(loaded, PROMPT, f"<think>\n2 * 3 = 6\n</think>{program}", attempts=1).receipt
+    receipt = recited(loaded, PROMPT, f"<think>\n2 * 3 = 6\n</think>{program}", attempts=1).receipt
     assert receipt.outcome is Outcome.BEST_EFFORT
     assert reason in receipt.reason
     assert receipt.trial == Trial("f", 2, TrialVerdict(verdict))
@@ -68,5 +54,5 @@ def test_what_does_not_agree_is_never_answered(loaded: LoadedModel, program: str
 def test_there_is_no_trial_without_examples_or_without_a_program(
     loaded: LoadedModel, prompt: str, response: str
 ) -> None:
-    receipt = asked(loaded, prompt, response).receipt
+    receipt = recited(loaded, prompt, response).receipt
     assert (receipt.outcome, receipt.trial) == (Outcome.ANSWERED, None)

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchmarks.harness.tiny import randomize_weights, save_tiny
-from tests.engine.test_engine import reciting
+from tests.engine.reciting import reciting
 from tuili.engine.answer import Answer, Outcome, Receipt
 from tuili.engine.attempt import Attempt
 from tuili.engine.promises.calibration import (

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.tiny import save_tiny, tiny_model
-from tests.engine.test_engine import reciting
+from tests.engine.reciting import reciting
 from tuili.engine import (
     FEATURES,
     Budget,
