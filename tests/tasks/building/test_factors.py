@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import comb, perm
 from math import factorial as factorial_of
-from math import perm
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuili.steps import Status, check_chain
 from tuili.tasks.building.factors import combinations, factorial, permutations
@@ -27,6 +29,23 @@ def test_the_first_line_of_combinations_says_how_many_factors_come() -> None:
 
 def test_a_larger_part_is_replaced_first() -> None:
     assert combinations(7, 5) == ["7 - 5 = 2", "C(7, 5) = C(7, 2)", *combinations(7, 2), "C(7, 5) = 21"]
+
+
+@given(st.integers(1, 16), st.data())
+def test_combinations(n: int, data: st.DataObject) -> None:
+    k = data.draw(st.integers(0, n))
+    lines = combinations(n, k)
+    assert valid(lines)
+    assert lines[-1].startswith(f"C({n}, {k}) = ")
+    assert lines[-1].endswith(f" = {comb(n, k)}")
+
+
+@given(st.integers(2, 20), st.integers(0, 5))
+def test_combinations_in_full_say_the_same(n: int, k: int) -> None:
+    k = min(k, n)
+    lines = combinations(n, k, fully=True)
+    assert valid(lines)
+    assert lines[-1] == combinations(n, k)[-1]
 
 
 @pytest.mark.parametrize("k", [2, 3, 4])

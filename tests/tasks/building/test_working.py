@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import comb, gcd
+from math import gcd
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tuili.steps import Status, check_chain
-from tuili.tasks.building.factors import combinations
 from tuili.tasks.building.working import (
     cancel,
     exact_division,
@@ -21,6 +20,7 @@ from tuili.tasks.building.working import (
     percentage,
     residue,
     running_sums,
+    worked_division,
 )
 
 
@@ -61,15 +61,6 @@ def test_a_percentage(percent: int) -> None:
     lines = percentage(percent, 240)
     assert valid(lines)
     assert last_number(lines) == 240 * percent // 100
-
-
-@given(st.integers(1, 16), st.data())
-def test_combinations(n: int, data: st.DataObject) -> None:
-    k = data.draw(st.integers(0, n))
-    lines = combinations(n, k)
-    assert valid(lines)
-    assert lines[-1].startswith(f"C({n}, {k}) = ")
-    assert last_number(lines) == comb(n, k)
 
 
 def test_grid_multiplication_splits_both_factors_by_their_places() -> None:
@@ -138,19 +129,31 @@ def test_cancel_divides_only_by_a_factor_that_it_has_found(numerator: int, denom
     assert ("=" in forms) == (common > 1)
 
 
-@given(st.integers(2, 20), st.integers(0, 5))
-def test_combinations_in_full_say_the_same(n: int, k: int) -> None:
-    k = min(k, n)
-    lines = combinations(n, k, fully=True)
-    assert valid(lines)
-    assert lines[-1] == combinations(n, k)[-1]
-
-
 def test_long_division_has_a_line_for_each_digit_of_the_quotient() -> None:
     assert long_division(437, 5) == ["43 = 5 * 8 + 3", "37 = 5 * 7 + 2"]
     assert long_division(305, 3) == ["3 = 3 * 1 + 0", "0 = 3 * 0 + 0", "5 = 3 * 1 + 2"]
     assert long_division(4, 5) == []
     assert long_division(937, 13) == ["13 * 7 = 91", "93 - 91 = 2", "13 * 2 = 26", "27 - 26 = 1"]
+
+
+def test_a_division_ends_with_the_whole_of_it() -> None:
+    assert worked_division(7431, 6) == [
+        "7 = 6 * 1 + 1",
+        "14 = 6 * 2 + 2",
+        "23 = 6 * 3 + 5",
+        "51 = 6 * 8 + 3",
+        "7431 = 6 * 1238 + 3",
+    ]
+    assert worked_division(47, 6) == ["47 = 6 * 7 + 5"]
+    assert worked_division(3, 6) == ["3 = 6 * 0 + 3"]
+    assert worked_division(933, 98) == ["98 * 9 = 882", "933 - 882 = 51", "933 = 98 * 9 + 51"]
+
+
+@given(st.integers(1, 10**6), st.integers(1, 99))
+def test_a_division_is_checked_and_ends_with_quotient_and_remainder(dividend: int, divisor: int) -> None:
+    lines = worked_division(dividend, divisor)
+    assert valid(lines)
+    assert lines[-1] == f"{dividend} = {divisor} * {dividend // divisor} + {dividend % divisor}"
 
 
 def test_a_residue_comes_by_long_division() -> None:

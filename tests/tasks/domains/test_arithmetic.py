@@ -22,7 +22,7 @@ from tuili.tasks.content import Clause
 from tuili.tasks.domains.arithmetic.expressions import Node
 from tuili.tasks.domains.arithmetic.fraction_working import add_fractions, common_denominator, reduce_fraction
 from tuili.tasks.domains.arithmetic.fractions import FRACTIONS_BY_LEVEL
-from tuili.tasks.domains.arithmetic.whole_numbers import division_steps, multiplication_steps
+from tuili.tasks.domains.arithmetic.whole_numbers import multiplication_steps
 
 RATIO = r"(\d+/\d+)"
 OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
@@ -122,19 +122,6 @@ def test_whole_numbers_and_fractions_come_equally_often():
     assert 0.42 < count[True] / len(asked) < 0.58
 
 
-def test_long_division():
-    assert division_steps(7431, 6) == [
-        "7 = 6 * 1 + 1",
-        "14 = 6 * 2 + 2",
-        "23 = 6 * 3 + 5",
-        "51 = 6 * 8 + 3",
-        "7431 = 6 * 1238 + 3",
-    ]
-    assert division_steps(47, 6) == ["47 = 6 * 7 + 5"]
-    assert division_steps(3, 6) == ["3 = 6 * 0 + 3"]
-    assert division_steps(933, 98) == ["98 * 9 = 882", "933 - 882 = 51", "933 = 98 * 9 + 51"]
-
-
 def test_a_product():
     assert multiplication_steps(4, 7) == ["4 * 7 = 28"]
     assert multiplication_steps(34, 7) == ["30 * 7 = 210", "4 * 7 = 28", "210 + 28 = 238"]
@@ -161,13 +148,6 @@ def test_an_expression_is_worked_out_from_the_left_and_from_the_inside():
 def test_brackets_stand_where_they_are_needed(node, text):
     assert str(node) == text
     assert value(text) == node.value
-
-
-@given(st.integers(1, 10**6), st.integers(1, 99))
-def test_a_division_is_checked_and_ends_with_quotient_and_remainder(dividend, divisor):
-    steps = division_steps(dividend, divisor)
-    assert {verdict.status for verdict in check_chain(steps)} == {Status.VALID}
-    assert steps[-1] == f"{dividend} = {divisor} * {dividend // divisor} + {dividend % divisor}"
 
 
 @given(st.integers(1, 9999), st.integers(1, 9999))

@@ -90,6 +90,13 @@ def long_division(dividend: int, divisor: int) -> list[str]:
     return lines
 
 
+def worked_division(dividend: int, divisor: int) -> list[str]:
+    """The lines of `long_division`, then the whole division, unless one line was all: `437 = 5 * 87 + 2`."""
+    lines = long_division(dividend, divisor)
+    whole = f"{dividend} = {divisor} * {dividend // divisor} + {dividend % divisor}"
+    return lines if lines == [whole] else [*lines, whole]
+
+
 def cancel(numerator: int, denominator: int, *, fully: bool = False) -> tuple[list[str], str]:
     """The lines that reduce a fraction to lowest terms, and the equation of the forms that it takes.
 

@@ -26,7 +26,7 @@ from tuili.tasks.building.timekeeping import (
     weekday,
 )
 from tuili.tasks.building.wording import names_in, yes_no
-from tuili.tasks.building.working import long_division, residue, running_sums, worked_product
+from tuili.tasks.building.working import residue, running_sums, worked_division, worked_product
 from tuili.tasks.content import Clause, Clauses, Content, Slot
 from tuili.tasks.registry import domain
 
@@ -202,12 +202,6 @@ def _weekday_from(start: date, target: date) -> Content:
     return _content("weekday_of_date", steps, weekday(target), **slots)
 
 
-def _divided(dividend: int, divisor: int) -> list[str]:
-    """A long division, closed by a line for the whole where it has several."""
-    lines, whole = long_division(dividend, divisor), f"{dividend} = {divisor} * {dividend // divisor} + "
-    return lines if len(lines) == 1 else [*lines, f"{whole}{dividend % divisor}"]
-
-
 def _journey(rng: random.Random) -> Content:
     """Hours added to a date and a time of day: full days move the date, the other hours move the clock.
 
@@ -217,8 +211,8 @@ def _journey(rng: random.Random) -> Content:
     (days, rest), fours = divmod(hours, 24), hours // 4
     steps = [
         "24 / 4 = 6",
-        *_divided(hours, 4),
-        *_divided(fours, 6),
+        *worked_division(hours, 4),
+        *worked_division(fours, 6),
         f"4 * {fours % 6} + {hours % 4} = {rest}",
         f"{hours} = 24 * {days} + {rest}",
     ]

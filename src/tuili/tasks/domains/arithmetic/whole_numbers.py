@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 
 from tuili.tasks.building.levels import Bounds, LevelSpec
-from tuili.tasks.building.working import long_division, multiplication
+from tuili.tasks.building.working import multiplication, worked_division
 from tuili.tasks.content import Content, Slot
 
 
@@ -121,11 +121,4 @@ def division(rng: random.Random, spec: ArithmeticLevel) -> Content:
     divisor = number(rng, spec.divisor_digits)
     whole, remainder = divmod(dividend, divisor)
     slots = {"dividend": dividend, "divisor": divisor, "quotient": whole, "remainder": remainder}
-    return Content("division", slots, tuple(division_steps(dividend, divisor)), f"{whole} remainder {remainder}")
-
-
-def division_steps(dividend: int, divisor: int) -> list[str]:
-    """The steps of a long division, one digit of the quotient after the other, and then the whole division."""
-    whole = f"{dividend} = {divisor} * {dividend // divisor} + {dividend % divisor}"
-    steps = long_division(dividend, divisor)
-    return steps if steps == [whole] else [*steps, whole]
+    return Content("division", slots, tuple(worked_division(dividend, divisor)), f"{whole} remainder {remainder}")
