@@ -10,7 +10,8 @@ from tests.tasks.each_form import in_each_form
 from tests.tasks.twin import problems
 from tests.tasks.wordings.reading_back import ReadSlot, form_of, read_back
 from tuili.tasks import Language, Problem
-from tuili.tasks.domains.relations import ORDERS, Fact, follow_facts
+from tuili.tasks.domains.relations.facts import Fact, follow_facts
+from tuili.tasks.domains.relations.orders import ORDERS
 from tuili.tasks.wordings.language import lexicon
 
 Pair = tuple[str, str]
