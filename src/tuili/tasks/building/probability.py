@@ -11,12 +11,7 @@ from math import comb, gcd
 from tuili.tasks.building.factors import combinations
 from tuili.tasks.building.wording import posed
 from tuili.tasks.building.words import COLOURS, FIRST_NAMES, OBJECTS
-from tuili.tasks.building.working import (
-    cancel,
-    long_multiplication,
-    running_sums,
-    worked_product,
-)
+from tuili.tasks.building.working import cancel, long_multiplication, running_sums, worked_product
 from tuili.tasks.content import Clause, Clauses, Content, Slot
 
 
@@ -32,7 +27,7 @@ def _share(colour: str, count: int, everything: int) -> str:
 
 
 def _cancels_by_digits(favourable: int, possible: int) -> bool:
-    """Whether no prime factor of the greatest common divisor has two digits."""
+    """Whether no prime factor of the greatest common divisor has two digits: nothing is divided by 11 or 13."""
     return 210**9 % gcd(favourable, possible) == 0
 
 

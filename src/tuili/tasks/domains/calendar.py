@@ -272,7 +272,7 @@ TEMPLATES_BY_LEVEL: dict[int, tuple[Template, ...]] = {
 
 @domain("calendar", phase=2)
 class Calendar:
-    """Weekdays and clocks at level 1, dates and leap years from level 2 on, several years at level 5."""
+    """Weekdays and clocks at level 1, dates and leap years from level 2 on, several years from 4 on."""
 
     def sample(self, rng: random.Random, level: int) -> Content:
         return rng.choice(TEMPLATES_BY_LEVEL[level])(rng)

@@ -60,6 +60,7 @@ def _energy(rng: random.Random, n: int) -> Goal | None:
 
 
 def _draw(rng: random.Random, n: int) -> Goal | None:
+    """The probability of n among at most 100 things, reduced by a number of one digit, if at all."""
     if n > 60:
         return None
     other, things, (first, second) = rng.randint(2, 40), rng.choice(OBJECTS), rng.sample(COLOURS, 2)

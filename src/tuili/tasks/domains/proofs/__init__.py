@@ -70,7 +70,7 @@ FAMILIES: dict[int, tuple[Family, ...]] = {
     ),
 }
 CONJECTURES: tuple[Conjecture, ...] = (bounded_growth, bounded_square, never_divisible)
-"""Claims that hold for the first numbers and then no longer."""
+"""False claims that trials of the first numbers refute."""
 LEAST_CONJECTURED = 3
 """From this level on most false claims are conjectures; the others are theorems with one number changed."""
 CONJECTURED = 0.75

@@ -1,4 +1,4 @@
-"""Conjectures: claims that hold for the first integers and fail at a later one, which trials find."""
+"""Conjectures: claims about integers that fail at one of the first few, which trials find."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tuili.tasks.domains.proofs.theorem import Statement, powers, total
 
 NAMES = tuple("nmkpjh")
 _LATEST = {3: (1, 3), 4: (2, 4), 5: (4, 6)}
-"""At which trial a claim fails, counted from 0: between these."""
+"""At which trial a claim fails at the latest, counted from 0: between these. It may fail at an earlier one."""
 
 
 def bounded_growth(rng: random.Random, level: int) -> Statement:
