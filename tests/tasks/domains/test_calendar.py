@@ -16,7 +16,7 @@ from tests.tasks.twin import Rule, problems, shown, solve
 from tests.tasks.wordings.reading_back import ReadClause, ReadSlot, form_of
 from tests.tasks.wordings.story_reading import read_story
 from tuili.tasks import Language
-from tuili.tasks.domains.calendar import OCCASIONS
+from tuili.tasks.domains.calendar.events import OCCASIONS
 from tuili.tasks.wordings.language import lexicon
 
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
