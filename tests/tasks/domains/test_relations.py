@@ -154,10 +154,33 @@ def mechanical(problem: Problem) -> list[str]:
     return lines + directed(facts, end, sign="<" if least else ">")[1:]
 
 
+def summed(problem: Problem) -> list[str]:
+    """The chain of an amount: the last person met from whom a fact leads on, until the person asked about is met."""
+    facts, question = list(problem.context.facts.values()), problem.prompt.split("\n")[-1]
+    (given,) = (fact for fact in facts if fact.split(" = ")[1].isdigit())
+    met = {given.split(" = ")[0]: int(given.split(" = ")[1])}
+    ways = [
+        (fact, person, new, number if (sign == "+") == (new == left) else -number)
+        for fact in facts
+        if fact != given
+        for left, right, sign, number in [(fact.split()[0], *fact.split()[2:4], int(fact.split()[4]))]
+        for person, new in ((right, left), (left, right))
+    ]
+    lines = list[str]()
+    while not any(re.search(rf"\b{person}\b", question) for person in met):
+        fact, person, new, change = next(
+            way for person in reversed(met) for way in ways if way[1] == person and way[2] not in met
+        )
+        met[new] = met[person] + change
+        sum_ = f"{met[person]} {'-' if change < 0 else '+'} {abs(change)}"
+        lines.append(f"{person} = {met[person]}, {fact} => {new} = {sum_} = {met[new]}")
+    return lines
+
+
 def test_each_line_is_written_by_what_stands_above_it():
     for problem in problems("relations", 40):
-        if "How " not in problem.prompt:
-            assert list(problem.steps) == mechanical(problem), problem.prompt
+        chain = summed if "How " in problem.prompt else mechanical
+        assert list(problem.steps) == chain(problem), problem.prompt
 
 
 CHINESE = lexicon(Language.ZH).terms
