@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
-from itertools import product
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, combinations, product
 
 import pytest
 
@@ -237,6 +237,47 @@ def test_the_steps_are_what_the_remarks_of_the_prompt_tell_in_its_order_whoever_
         solver = Solver({label: remark_of(formula) for label, formula in problem.context.facts.items()})
         assert solver.run(20, cases=True)
         assert problem.steps == tuple(line for derivation in solver.derivations for line in derivation)
+
+
+def settled_by(formula: str, known: Mapping[str, bool]) -> Literal | None:
+    """The first person whose kind follows from a formula and as few known kinds as possible, by all assignments."""
+    people = list(dict.fromkeys(re.findall(r"[A-Z]\w+", formula)))
+    assignments = (dict(zip(people, kinds, strict=True)) for kinds in product((True, False), repeat=len(people)))
+    worlds = [world for world in assignments if formally_true(formula, world)]
+    used = [name for name in people if name in known]
+    sizes = range(min(1, len(used)), len(used) + 1)
+    for needed in chain.from_iterable(combinations(used, size) for size in sizes):
+        fitting = [world for world in worlds if all(world[name] is known[name] for name in needed)]
+        for name in people:
+            kinds = {world[name] for world in fitting}
+            if name not in known and len(kinds) == 1:
+                return Literal(name, kinds.pop())
+    return None
+
+
+def settled_in_turn(formulas: Sequence[str]) -> Iterator[Literal]:
+    """Everybody in the order of the chain: by the person settled last, and by the formula that was used last, first."""
+    known, latest = dict[str, bool](), ""
+    while True:
+        tries = (
+            (formula, settled_by(formula, known))
+            for person in (*reversed(known), "")
+            for formula in sorted(formulas, key=lambda formula: formula != latest)
+            if (person in formula if person else not any(name in formula for name in known))
+        )
+        latest, news = next((found for found in tries if found[1]), ("", None))
+        if news is None:
+            return
+        known[news.atom] = news.positive
+        yield news
+
+
+@pytest.mark.parametrize("level", [1, 2])
+def test_everybody_is_settled_in_the_order_that_assignments_give(level):
+    for problem in problems("knights", 60, levels=(level,)):
+        conclusions = [step.partition(" => ")[2] for step in problem.steps]
+        settled = [text for text in conclusions if re.fullmatch(r"(not )?[A-Z]\w+", text)]
+        assert settled == list(map(str, settled_in_turn([*problem.context.facts.values()]))), problem.prompt
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
