@@ -303,15 +303,19 @@ def test_a_probability_of_a_colour_begins_with_that_colour() -> None:
 
 
 def test_products_of_factors_begin_with_their_factors() -> None:
+    functions = {"place go to them": "P", "team of": "C", "shakes hands": "C", "orders": r"\d+!"}
+    found = Counter[str]()
     for problem in problems("counting", 200, levels=(1, 2)):
-        for function, asked in (("P", "place be taken"), ("C", "team of"), ("C", "shakes hands"), (r"\d+!", "orders")):
+        for asked, function in functions.items():
             if asked not in problem.prompt:
                 continue
-            plan = next(step for step in problem.steps if " - " not in step)
+            found[asked] += 1
+            plan = next(step for step in problem.steps if " * " in step)
             name, factors = plan.split(" = ")[:2]
             assert re.match(function, name)
             multiplied = [int(factor) for factor in factors.split(" / ")[0].split(" * ")]
             assert all(one == next_ + 1 for one, next_ in pairwise(multiplied))
+    assert all(found[asked] > 5 for asked in functions), found
 
 
 def test_each_kind_has_contents_enough_for_three_splits() -> None:
