@@ -33,7 +33,7 @@ class KnightsLevel(LevelSpec):
     """Whether the answer takes a supposition."""
 
 
-OTHERS = 2
+EXTRA_DERIVATIONS = 2
 """How many derivations may follow until everybody is settled, after the most that settle the person asked about."""
 SIMPLE_LINKS = ("is", "is", "same", "differ")
 LEVEL_SPECS = {
@@ -82,7 +82,7 @@ class Knights:
             kinds = {name: rng.random() < 0.5 for name in people}
             remarks = _remarks(rng, spec, kinds)
             solver = Solver(remarks)
-            if not solver.run(spec.derivations[-1] + OTHERS, spec.cases):
+            if not solver.run(spec.derivations[-1] + EXTRA_DERIVATIONS, spec.cases):
                 continue
             candidates = [
                 name
