@@ -49,7 +49,12 @@ def test_domains_keep_the_order_of_their_experts() -> None:
 
 
 def test_domains_that_are_not_named_weigh_1() -> None:
-    recipe = load_recipe("nano", ["data.domains=[knights, calendar, arithmetic]", "data.weights.knights=3"], Recipe)
+    overrides = [
+        "data.domains=[knights, calendar, arithmetic]",
+        "data.weights={arithmetic: 1.3}",
+        "data.weights.knights=3",
+    ]
+    recipe = load_recipe("base", overrides, Recipe)
     assert recipe.data.domain_weights == {"knights": 3.0, "arithmetic": 1.3, "calendar": 1.0}
     assert set(load_recipe("adapt", [], Recipe).data.domain_weights.values()) == {1.0}
 
