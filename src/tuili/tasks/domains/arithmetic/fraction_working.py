@@ -21,13 +21,13 @@ def common_denominator(first: int, second: int) -> list[str]:
     """The steps to the least common multiple of two different numbers, by Euclid's algorithm.
 
     `common_denominator(4, 6)` → `6 mod 4 = 2`, `4 mod 2 = 0`, `gcd(6, 4) = 2`, `4 / 2 = 2`, `lcm(6, 4) = 6 * 2 = 12`.
-    One line shows that one of them is a multiple of the other.
+    Where one of them is a multiple of the other, no greatest common divisor is written.
     """
     small, large = sorted((first, second))
     name, common = f"lcm({large}, {small})", lcm(first, second)
     lines = euclid(large, small, facts=True)
     if common == large:
-        return [lines[0], f"{name} = {large}"]
+        return [*lines[:-1], f"{name} = {large}"]
     factor, shared = common // large, small * large // common
     if shared > 1:
         lines += [*exact_division(small, shared), f"{small} / {shared} = {factor}"]
