@@ -282,4 +282,10 @@ SERVING = (
         "{:.1f}",
         "2",
     ),
+    bench(
+        "Processor time that telling familiarity, tracing numbers and reading claims add to a request, %",
+        "request_cost",
+        "over",
+        "{:.1f}",
+    ),
 )

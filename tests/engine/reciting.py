@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from benchmarks.harness.tiny import tiny_model
 from tests.engine.scripted import ScriptedRunner
 from tuili.engine import Answer, Budget, Engine, Promises, Request, Scheduler, Sequence
 from tuili.model import LoadedModel
 from tuili.store import Tokenizer
+
+
+def speechless() -> LoadedModel:
+    """A small model of random weights, of which a recital needs the tokenizer alone."""
+    model, tokenizer = tiny_model()
+    return LoadedModel(model.eval(), tokenizer, Path())
 
 
 class Recital:
