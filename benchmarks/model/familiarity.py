@@ -27,7 +27,7 @@ from tuili.engine import Answer, Budget, Engine, Familiar, NotPromised, Outcome,
 from tuili.errors import PromptTooLong
 from tuili.eval import LabelledPrompt
 from tuili.store import model_hash, resolve_model
-from tuili.tasks import Language, Problem, Wording, same_last_number, unseen_problems
+from tuili.tasks import Ingredient, Language, Problem, Wording, converse, same_last_number, unseen_problems
 
 FOREIGN_SHARE = 1 / 20
 FACT = re.compile(r"[^.\n。]*\d[^.\n。]*[.\n。]")
@@ -93,6 +93,9 @@ def told_apart(
     theirs["untouched"] = [one for kind in UNTOUCHED for one in theirs.get(kind, ())]
     figures = {f"auroc_{wording}": (auroc(found, everything), "share") for wording, found in mine.items()}
     figures |= {f"refused_{wording}": (refused(found), "share") for wording, found in mine.items()}
+    for wording, problems in own.items():
+        told = [familiar(engine, one.prompt, one.earlier) for one in map(behind_instructions, problems)]
+        figures[f"refused_{wording}_behind_instructions"] = refused(told), "share"
     figures["passed_foreign"] = 1 - refused(everything), "share"
     figures |= {f"auroc_unseen_{kind}": (auroc(mine[Wording.UNSEEN], found), "share") for kind, found in theirs.items()}
     figures |= {f"passed_{kind}": (1 - refused(found), "share") for kind, found in theirs.items()}
@@ -106,10 +109,15 @@ def told_apart(
     return figures, mine[Wording.SEEN][0].level
 
 
-def familiar(engine: Engine, prompt: str) -> Familiar:
+def behind_instructions(problem: Problem) -> Problem:
+    """A problem behind a system message that no training uses."""
+    return converse(problem, random.Random(problem.id), held_out=True, ingredients=[Ingredient.SYSTEM]).asked
+
+
+def familiar(engine: Engine, prompt: str, earlier: tuple[tuple[str, str], ...] = ()) -> Familiar:
     """How familiar a prompt is; one that is too long for the model is not at all."""
     try:
-        told = engine.prepare(Request(prompt)).familiar
+        told = engine.prepare(Request(prompt, earlier=earlier)).familiar
     except PromptTooLong:
         return Familiar(0.0, 1.0)
     assert told is not None, "the model has no file that tells familiarity"

@@ -34,6 +34,13 @@ FAMILIARITY = (
         share("refused_unseen", "own", "unseen"),
         "0.02",
     ),
+    *(
+        row(
+            f"Prompts in {whose}, behind system messages that no training uses: share that is unfamiliar",
+            share(f"refused_{wording}_behind_instructions", "own", wording),
+        )
+        for wording, whose in (("seen", "wordings of training"), ("unseen", "other wordings"))
+    ),
     row("Foreign prompts: share that is not unfamiliar", share("passed_foreign", "foreign")),
     row(
         "Probability that a prompt in a wording that no training uses is more familiar than mail, a manual or a "

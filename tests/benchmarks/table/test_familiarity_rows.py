@@ -11,6 +11,7 @@ def test_every_row_is_read_from_what_the_benchmark_writes() -> None:
     promises = product(TOLERANCES, ("own", "foreign", "reduced"), ("promised", "abstained", "refused"))
     names = ["auroc_unseen", "refused_unseen", "passed_foreign", "familiarity_ms"]
     names += ["auroc_unseen_untouched", "passed_untouched"]
+    names += [f"refused_{wording}_behind_instructions" for wording in ("seen", "unseen")]
     names += [f"error{error}_wrong_of_promised" for error in TOLERANCES]
     names += [f"error{error}_{whose}_{end}" for error, whose, end in promises]
     record = {
@@ -23,9 +24,10 @@ def test_every_row_is_read_from_what_the_benchmark_writes() -> None:
         "figures": {name: {"median": 0.25} for name in names},
     }
     cells = [row.cells[0](record) for row in FAMILIARITY]
-    assert len(cells) == 15
+    assert len(cells) == 17
     assert set(cells) == {
         "0.2500",
+        "0.250 (n = 1,900)",
         "0.250 (n = 1,920)",
         "0.250 (n = 318)",
         "0.250 (n = 700)",
