@@ -60,7 +60,7 @@ def witness(rng: random.Random, level: int) -> Theorem:
     statement = Statement(k, f"({dividend}) mod {modulus}", str(constant % modulus), integers=True)
     whole, rest = divmod(constant, modulus)
     division = f"{constant} = {modulus} * {whole} + {rest}"
-    return Theorem(statement, (division, _shown(statement, [factor, constant], modulus)), common=2)
+    return Theorem(statement, (_shown(statement, [factor, constant], modulus),), working=((division,),))
 
 
 def square_of_a_form(rng: random.Random, level: int) -> Theorem:
@@ -100,8 +100,8 @@ def remainder_of_a_square(rng: random.Random, level: int) -> Theorem:
     case = _case(coefficients, modulus, rest)
     left = f"{_dividend(_written(coefficients, n))} mod {modulus}"
     statement = Statement(n, left, case.right, integers=True, hypotheses=f"{n} mod {modulus} = {rest}")
-    steps = (_shown(case, _at(coefficients, modulus, rest), modulus), statement.formal)
-    return Theorem(statement, steps, common=1)
+    shown = _shown(case, _at(coefficients, modulus, rest), modulus)
+    return Theorem(statement, (statement.formal,), working=((shown,),))
 
 
 def _by_cases(coefficients: tuple[int, ...], modulus: int, n: str) -> Theorem:
@@ -109,7 +109,7 @@ def _by_cases(coefficients: tuple[int, ...], modulus: int, n: str) -> Theorem:
     steps = [_shown(case, _at(coefficients, modulus, rest), modulus) for rest, case in enumerate(cases)]
     left = f"{_dividend(_written(coefficients, n))} mod {modulus}"
     statement = Statement(n, left, cases[0].right, integers=True)
-    return Theorem(statement, (*steps, statement.formal), common=1)
+    return Theorem(statement, (*steps[1:], statement.formal), working=((steps[0],),))
 
 
 def always_even(rng: random.Random, level: int) -> Theorem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from tuili.tasks.domains.proofs.theorem import Statement, Theorem, nonzero, powers, products, times, total
+from tuili.tasks.domains.proofs.theorem import Statement, Theorem, nonzero, of, powers, products, times, total, worked
 
 UNKNOWNS = tuple("xyztuvwpqrs")
 PAIRS = (("a", "b"), ("x", "y"), ("u", "v"), ("p", "q"), ("s", "t"), ("m", "n"))
@@ -19,7 +19,15 @@ def square(rng: random.Random, level: int) -> Theorem:
     x, factor, constant = _one(rng), rng.randint(1, 9), nonzero(rng, 12)
     base = total([(factor, x), (constant, "")])
     statement = Statement(x, f"({base})^2", powers(times((factor, constant), (factor, constant)), x))
-    return Theorem(statement, (statement.chain(products((factor, constant), (factor, constant), x)),), common=1)
+    size = abs(constant)
+    twice = (of(2, "*", factor), of(2 * factor, "*", size))
+    terms = (
+        (factor**2, x, (of(factor, "*", factor),)),
+        (2 * factor * size, x, twice),
+        (size, "", (of(size, "*", size),)),
+    )
+    between = products((factor, constant), (factor, constant), x)
+    return Theorem(statement, (statement.chain(between),), working=worked(terms))
 
 
 def product_of_two(rng: random.Random, level: int) -> Theorem:
@@ -27,7 +35,9 @@ def product_of_two(rng: random.Random, level: int) -> Theorem:
     x, a, b, c, d = _one(rng), rng.randint(1, 4), nonzero(rng, 9), rng.randint(1, 4), nonzero(rng, 9)
     left = f"({total([(a, x), (b, '')])})*({total([(c, x), (d, '')])})"
     statement = Statement(x, left, powers(times((a, b), (c, d)), x))
-    return Theorem(statement, (statement.chain(products((a, b), (c, d), x)),), common=1)
+    middle = (of(a, "*", d), of(b, "*", c), of(a * d, "+", b * c))
+    terms = ((a * c, x, (of(a, "*", c),)), (a * d + b * c, x, middle), (b * d, "", (of(b, "*", d),)))
+    return Theorem(statement, (statement.chain(products((a, b), (c, d), x)),), working=worked(terms))
 
 
 def distribution(rng: random.Random, level: int) -> Theorem:
@@ -35,7 +45,8 @@ def distribution(rng: random.Random, level: int) -> Theorem:
     x, a, b, c, d = _one(rng), rng.randint(2, 9), rng.randint(1, 9), nonzero(rng, 9), nonzero(rng, 9)
     left = f"{a}*({total([(b, x), (c, '')])}) {'-' if d < 0 else '+'} {abs(d)}*{x}"
     statement = Statement(x, left, total([(a * b + d, x), (a * c, "")]))
-    return Theorem(statement, (statement.chain(total([(a * b, x), (a * c, ""), (d, x)])),), common=1)
+    terms = ((a * b + d, x, (of(a, "*", b), of(a * b, "+", d))), (a * c, "", (of(a, "*", c),)))
+    return Theorem(statement, (statement.chain(total([(a * b, x), (a * c, ""), (d, x)])),), working=worked(terms))
 
 
 def conjugates(rng: random.Random, level: int) -> Theorem:
@@ -46,7 +57,8 @@ def conjugates(rng: random.Random, level: int) -> Theorem:
         f"{x}, {y}", f"({one} - {other})*({one} + {other})", total([(a * a, f"{x}^2"), (-b * b, f"{y}^2")])
     )
     between = total([(a * a, f"{x}^2"), (a * b, f"{x}*{y}"), (-a * b, f"{y}*{x}"), (-b * b, f"{y}^2")])
-    return Theorem(statement, (statement.chain(between),), common=1)
+    terms = ((a * a, x, (of(a, "*", a),)), (b * b, y, (of(b, "*", b),)))
+    return Theorem(statement, (statement.chain(between),), working=worked(terms))
 
 
 def factored(rng: random.Random, level: int) -> Theorem:
@@ -57,8 +69,12 @@ def factored(rng: random.Random, level: int) -> Theorem:
     right = f"{lead}({total([(1, x), (a, '')])})*({total([(1, x), (b, '')])})"
     between = total([(scale, f"{x}^2"), (scale * a, x), (scale * b, x), (scale * a * b, "")])
     statement = Statement(x, left, right)
-    steps = (Statement(x, right, left).chain(between), statement.formal)
-    return Theorem(statement, steps, common=1, spoilt_left=True)
+    middle, last = [of(a, "+", b)], [of(a, "*", b)]
+    if scale > 1:
+        middle.append(of(scale, "*", a + b))
+        last.append(of(scale, "*", a * b))
+    terms = ((scale, x, ()), (scale * (a + b), x, tuple(middle)), (scale * a * b, "", tuple(last)))
+    return Theorem(statement, (statement.chain(between),), working=worked(terms), spoilt_left=True)
 
 
 def square_of_two(rng: random.Random, level: int) -> Theorem:
@@ -67,8 +83,10 @@ def square_of_two(rng: random.Random, level: int) -> Theorem:
     base = total([(a, x), (b, y)])
     right = total([(a * a, f"{x}^2"), (2 * a * b, f"{x}*{y}"), (b * b, f"{y}^2")])
     statement = Statement(f"{x}, {y}", f"({base})^2", right)
-    between = total([(a * a, f"{x}^2"), *2 * [(a * b, f"{x}*{y}")], (b * b, f"{y}^2")])
-    return Theorem(statement, (statement.chain(between),), common=1)
+    between, size = total([(a * a, f"{x}^2"), *2 * [(a * b, f"{x}*{y}")], (b * b, f"{y}^2")]), abs(b)
+    twice = (of(2, "*", a), of(2 * a, "*", size))
+    terms = ((a * a, x, (of(a, "*", a),)), (2 * a * size, x, twice), (b * b, y, (of(size, "*", size),)))
+    return Theorem(statement, (statement.chain(between),), working=worked(terms))
 
 
 def difference_of_squares(rng: random.Random, level: int) -> Theorem:
@@ -77,7 +95,9 @@ def difference_of_squares(rng: random.Random, level: int) -> Theorem:
     one, other = total([(1, x), (a, "")]), total([(1, x), (b, "")])
     statement = Statement(x, f"({one})^2 - ({other})^2", total([(2 * a - 2 * b, x), (a * a - b * b, "")]))
     between = f"{powers((1, 2 * a, a * a), x)} - ({powers((1, 2 * b, b * b), x)})"
-    return Theorem(statement, (statement.chain(between),), common=1)
+    squares = (of(a, "*", a), of(b, "*", b), of(a * a, "-", b * b))
+    terms = ((2 * a - 2 * b, x, (of(a, "+", -b), of(2, "*", a - b))), (a * a - b * b, "", squares))
+    return Theorem(statement, (statement.chain(between),), working=worked(terms))
 
 
 def cube(rng: random.Random, level: int) -> Theorem:
@@ -90,7 +110,14 @@ def cube(rng: random.Random, level: int) -> Theorem:
         first.chain(products((a, b), (a, b), x)),
         statement.chain(f"({first.right})*({base})", products(squared, (a, b), x)),
     )
-    return Theorem(statement, steps, common=2)
+    c, squares = abs(b), (a * a, b * b)
+    terms = (
+        (a**3, x, (of(a, "*", a), of(squares[0], "*", a))),
+        (3 * squares[0] * c, x, (of(3, "*", squares[0]), of(3 * squares[0], "*", c))),
+        (3 * a * squares[1], x, (of(c, "*", c), of(3, "*", a), of(3 * a, "*", squares[1]))),
+        (c**3, "", (of(squares[1], "*", c),)),
+    )
+    return Theorem(statement, steps, working=worked(terms))
 
 
 def product_of_three(rng: random.Random, level: int) -> Theorem:
@@ -104,7 +131,13 @@ def product_of_three(rng: random.Random, level: int) -> Theorem:
         first.chain(products((1, a), (1, b), x)),
         statement.chain(f"({first.right})*{three}", products(pair, (1, c), x)),
     )
-    return Theorem(statement, steps, common=2)
+    both = a * c + b * c
+    terms = (
+        (a + b + c, x, (of(a, "+", b), of(a + b, "+", c))),
+        (a * b + both, x, (of(a, "*", b), of(a + b, "*", c), of(a * b, "+", both))),
+        (a * b * c, "", (of(a * b, "*", c),)),
+    )
+    return Theorem(statement, steps, working=worked(terms))
 
 
 def fourth_powers(rng: random.Random, level: int) -> Theorem:
@@ -117,7 +150,7 @@ def fourth_powers(rng: random.Random, level: int) -> Theorem:
     last = f"({total([(a * a, f'{x}^2'), (b * b, f'{y}^2')])})"
     statement = Statement(f"{x}, {y}", f"{pair.left}*{last}", total([(a**4, f"{x}^4"), (-(b**4), f"{y}^4")]))
     between = total([(a * a, f"{x}^2"), (a * b, f"{x}*{y}"), (-a * b, f"{y}*{x}"), (-b * b, f"{y}^2")])
-    return Theorem(statement, (pair.chain(between), statement.chain(f"({pair.right})*{last}")), common=2)
+    return Theorem(statement, (pair.chain(between), statement.chain(f"({pair.right})*{last}")))
 
 
 def square_of_three(rng: random.Random, level: int) -> Theorem:
@@ -140,7 +173,7 @@ def square_of_three(rng: random.Random, level: int) -> Theorem:
         halves.chain(f"({whole})*({pair}) + ({whole})*({last})"),
         statement.chain(f"({whole})*({pair}) + ({whole})*({last})", parts),
     )
-    return Theorem(statement, steps, common=3)
+    return Theorem(statement, steps)
 
 
 def consecutive_squares(rng: random.Random, level: int) -> Theorem:
@@ -149,4 +182,5 @@ def consecutive_squares(rng: random.Random, level: int) -> Theorem:
     left = f"({total([(b, n), (a, '')])})^2 - {total([(b * b, f'{n}^2')])}"
     statement = Statement(n, left, total([(2 * a * b, n), (a * a, "")]), integers=True)
     between = f"{powers((b * b, 2 * a * b, a * a), n)} - {total([(b * b, f'{n}^2')])}"
-    return Theorem(statement, (statement.chain(between),), common=1)
+    terms = ((2 * a * b, n, (of(2, "*", b), of(2 * b, "*", a))), (a * a, "", (of(a, "*", a),)))
+    return Theorem(statement, (statement.chain(between),), working=worked(terms))

@@ -18,7 +18,7 @@ def _by_square(
     `working` ends with the factor of the mixed term, which decides the claim: a larger one fails where the square is 0.
     """
     shown = f"for all {statement.variables}: {difference} = {square} >= 0"
-    return Theorem(statement, (*working, shown, statement.formal), common=len(working), fails_at=fails_at)
+    return Theorem(statement, (shown, statement.formal), working=(tuple(working),), fails_at=fails_at)
 
 
 def _mixed(a: int, b: int) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def completed(rng: random.Random, level: int) -> Theorem:
     size, constant = abs(a), a * a + least
     working = (f"{2 * size} / 2 = {size}", f"{size}^2 = {a * a}", f"{constant} - {a * a} = {least}")
     shown = f"for all {x}: {left} = ({total([(1, x), (a, '')])})^2 + {least} >= {least}"
-    return Theorem(statement, (*working, shown), common=4, fails_at=(-a,))
+    return Theorem(statement, (shown,), working=(working,), fails_at=(-a,))
 
 
 def two_squares(rng: random.Random, level: int) -> Theorem:

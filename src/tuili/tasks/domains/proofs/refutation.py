@@ -7,7 +7,6 @@ that refute it. Where no line decides it, values are tried from the least on.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -15,17 +14,16 @@ from itertools import product
 
 from tuili.steps import StepFault, evaluate, parse_statement, terms
 from tuili.tasks.content import Content
-from tuili.tasks.domains.proofs.theorem import Statement, Theorem, claimed
+from tuili.tasks.domains.proofs.theorem import NUMBER, Statement, Theorem, claimed
 
 MOST_TRIALS = 9
 """How many values of one variable are tried; those of a counter-example are less than this, with or without sign."""
-_NUMBER = re.compile(r"(?<![\^\w])[0-9]+\b")
 _NEGATED = {"=": "!=", "!=": "=", ">=": "<", "<=": ">"}
 
 
 def spoilt(rng: random.Random, text: str) -> str:
     """One side of a claim with one number, no exponent, changed a little."""
-    numbers = list(_NUMBER.finditer(text))
+    numbers = list(NUMBER.finditer(text))
     if not numbers:
         return text
     number = rng.choice(numbers)
@@ -40,7 +38,7 @@ def spoilt_theorem(rng: random.Random, theorem: Theorem) -> Content | None:
         told = replace(told, left=spoilt(rng, told.left))
     else:
         told = replace(told, right=spoilt(rng, told.right))
-    return refuted(told, theorem.steps[: theorem.common], theorem.fails_at)
+    return refuted(told, theorem.decide(told)[0], theorem.fails_at)
 
 
 def refuted(statement: Statement, common: Sequence[str] = (), fails_at: Sequence[int] = ()) -> Content | None:

@@ -14,6 +14,8 @@ from tuili.tasks.content import Clause, Clauses, Content
 
 PROVEN = "proven"
 """The answer to a claim that holds; any other answer is a counter-example, `n = 4`."""
+NUMBER = re.compile(r"(?<![\^\w])[0-9]+\b")
+"""A number that is no exponent."""
 _TIGHT = re.compile(r"(?<=[\w)])([*/])(?=[\w(])")
 
 
@@ -57,8 +59,8 @@ class Theorem:
     statement: Statement
     steps: tuple[str, ...]
     premises: tuple[str, ...] = ()
-    common: int = 0
-    """How many of its first lines hold whether the claim does or not. They decide it, and begin its refutation too."""
+    working: tuple[tuple[str, ...], ...] = ()
+    """For each number that stands in the side that may be changed, the lines that work out what it must be."""
     fails_at: tuple[int, ...] = ()
     """Where a false claim of the family fails, one value for each variable; else the first values that refute it."""
     spoilt_left: bool = False
@@ -67,11 +69,30 @@ class Theorem:
     def content(self) -> Content:
         """The problem of proving it."""
         if not self.premises:
-            return claimed(self.statement, self.steps, PROVEN)
+            decided, _ = self.decide(self.statement)
+            return claimed(self.statement, (*decided, *self.steps), PROVEN)
         claim = spaced(f"{self.statement.left} {self.statement.relation} {self.statement.right}")
         given = Clauses(tuple(Clause("given", spaced(premise)) for premise in self.premises), ordered=True)
         steps = tuple(map(spaced, self.steps))
         return Content("given", {"claim": claim, "premises": given}, steps, PROVEN, claim=claim)
+
+    def decide(self, claim: Statement) -> tuple[list[str], bool]:
+        """The lines that compare the numbers of a claim with what they must be, up to one that differs, and whether
+        there is one.
+        """
+        lines: list[str] = []
+        mine, theirs = self._numbers(self.statement), self._numbers(claim)
+        for right, told, working in zip(mine, theirs, self.working, strict=bool(self.working)):
+            lines += [*working, f"{told} - {right} = {told - right}"]
+            if told != right:
+                return lines, True
+        return lines, False
+
+    def _numbers(self, statement: Statement) -> list[int]:
+        if not self.working:
+            return []
+        side = statement.left if self.spoilt_left else statement.right
+        return [int(number[0]) for number in NUMBER.finditer(side)]
 
 
 def spaced(text: str) -> str:
@@ -131,3 +152,16 @@ def products(one: Sequence[int], other: Sequence[int], name: str) -> str:
     values = [a * b for a in one for b in other]
     names = (f"{name}^{power}" if power > 1 else name * power for power in high)
     return total([*zip(values, names, strict=True)])
+
+
+def worked(terms: Sequence[tuple[int, str, tuple[str, ...]]]) -> tuple[tuple[str, ...], ...]:
+    """The working of the terms of a sum that show a number, from their coefficients and names."""
+    return tuple(lines for value, name, lines in terms if value and not (name and abs(value) == 1))
+
+
+def of(one: int, sign: str, other: int) -> str:
+    """`3 * -4 = -12`, `3 - 4 = -1` for adding -4."""
+    if sign == "+" and other < 0:
+        sign, other = "-", -other
+    value = one * other if sign == "*" else one + other if sign == "+" else one - other
+    return f"{one} {sign} {other} = {value}"
