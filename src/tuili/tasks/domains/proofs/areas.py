@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from tuili.tasks.domains.proofs.theorem import Statement, Theorem, of, total, worked
+from tuili.tasks.domains.proofs.theorem import Statement, Theorem, result, term_working, total
 
 SIDES = (("a", "b", "c", "T"), ("x", "y", "z", "T"), ("p", "q", "r", "D"), ("u", "v", "w", "A"), ("k", "h", "s", "F"))
 
@@ -50,5 +50,5 @@ def frame(rng: random.Random, level: int) -> Theorem:
     left = f"({x} + {wide})*({y} + {high}) - {x}*{y}"
     statement = Statement(f"{x}, {y}", left, total([(high, x), (wide, y), (wide * high, "")]))
     between = f"{x}*{y} + {total([(high, x), (wide, y), (wide * high, '')])} - {x}*{y}"
-    terms = ((high, x, ()), (wide, y, ()), (wide * high, "", (of(wide, "*", high),)))
-    return Theorem(statement, (statement.chain(between),), working=worked(terms))
+    terms = ((high, x, ()), (wide, y, ()), (wide * high, "", (result(wide, "*", high),)))
+    return Theorem(statement, (statement.chain(between),), working=term_working(terms))

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import random
 
-from tuili.tasks.domains.proofs.theorem import Statement, Theorem, nonzero, of, powers, products, times, total, worked
+from tuili.tasks.domains.proofs.theorem import (
+    Statement,
+    Theorem,
+    nonzero,
+    powers,
+    products,
+    result,
+    term_working,
+    times,
+    total,
+)
 
 UNKNOWNS = tuple("xyztuvwpqrs")
 PAIRS = (("a", "b"), ("x", "y"), ("u", "v"), ("p", "q"), ("s", "t"), ("m", "n"))
@@ -20,14 +30,14 @@ def square(rng: random.Random, level: int) -> Theorem:
     base = total([(factor, x), (constant, "")])
     statement = Statement(x, f"({base})^2", powers(times((factor, constant), (factor, constant)), x))
     size = abs(constant)
-    twice = (of(2, "*", factor), of(2 * factor, "*", size))
+    twice = (result(2, "*", factor), result(2 * factor, "*", size))
     terms = (
-        (factor**2, x, (of(factor, "*", factor),)),
+        (factor**2, x, (result(factor, "*", factor),)),
         (2 * factor * size, x, twice),
-        (size, "", (of(size, "*", size),)),
+        (size, "", (result(size, "*", size),)),
     )
     between = products((factor, constant), (factor, constant), x)
-    return Theorem(statement, (statement.chain(between),), working=worked(terms))
+    return Theorem(statement, (statement.chain(between),), working=term_working(terms))
 
 
 def product_of_two(rng: random.Random, level: int) -> Theorem:
@@ -35,9 +45,9 @@ def product_of_two(rng: random.Random, level: int) -> Theorem:
     x, a, b, c, d = _one(rng), rng.randint(1, 4), nonzero(rng, 9), rng.randint(1, 4), nonzero(rng, 9)
     left = f"({total([(a, x), (b, '')])})*({total([(c, x), (d, '')])})"
     statement = Statement(x, left, powers(times((a, b), (c, d)), x))
-    middle = (of(a, "*", d), of(b, "*", c), of(a * d, "+", b * c))
-    terms = ((a * c, x, (of(a, "*", c),)), (a * d + b * c, x, middle), (b * d, "", (of(b, "*", d),)))
-    return Theorem(statement, (statement.chain(products((a, b), (c, d), x)),), working=worked(terms))
+    middle = (result(a, "*", d), result(b, "*", c), result(a * d, "+", b * c))
+    terms = ((a * c, x, (result(a, "*", c),)), (a * d + b * c, x, middle), (b * d, "", (result(b, "*", d),)))
+    return Theorem(statement, (statement.chain(products((a, b), (c, d), x)),), working=term_working(terms))
 
 
 def distribution(rng: random.Random, level: int) -> Theorem:
@@ -45,8 +55,11 @@ def distribution(rng: random.Random, level: int) -> Theorem:
     x, a, b, c, d = _one(rng), rng.randint(2, 9), rng.randint(1, 9), nonzero(rng, 9), nonzero(rng, 9)
     left = f"{a}*({total([(b, x), (c, '')])}) {'-' if d < 0 else '+'} {abs(d)}*{x}"
     statement = Statement(x, left, total([(a * b + d, x), (a * c, "")]))
-    terms = ((a * b + d, x, (of(a, "*", b), of(a * b, "+", d))), (a * c, "", (of(a, "*", c),)))
-    return Theorem(statement, (statement.chain(total([(a * b, x), (a * c, ""), (d, x)])),), working=worked(terms))
+    terms = (
+        (a * b + d, x, (result(a, "*", b), result(a * b, "+", d))),
+        (a * c, "", (result(a, "*", c),)),
+    )
+    return Theorem(statement, (statement.chain(total([(a * b, x), (a * c, ""), (d, x)])),), working=term_working(terms))
 
 
 def conjugates(rng: random.Random, level: int) -> Theorem:
@@ -57,8 +70,8 @@ def conjugates(rng: random.Random, level: int) -> Theorem:
         f"{x}, {y}", f"({one} - {other})*({one} + {other})", total([(a * a, f"{x}^2"), (-b * b, f"{y}^2")])
     )
     between = total([(a * a, f"{x}^2"), (a * b, f"{x}*{y}"), (-a * b, f"{y}*{x}"), (-b * b, f"{y}^2")])
-    terms = ((a * a, x, (of(a, "*", a),)), (b * b, y, (of(b, "*", b),)))
-    return Theorem(statement, (statement.chain(between),), working=worked(terms))
+    terms = ((a * a, x, (result(a, "*", a),)), (b * b, y, (result(b, "*", b),)))
+    return Theorem(statement, (statement.chain(between),), working=term_working(terms))
 
 
 def factored(rng: random.Random, level: int) -> Theorem:
@@ -69,12 +82,12 @@ def factored(rng: random.Random, level: int) -> Theorem:
     right = f"{lead}({total([(1, x), (a, '')])})*({total([(1, x), (b, '')])})"
     between = total([(scale, f"{x}^2"), (scale * a, x), (scale * b, x), (scale * a * b, "")])
     statement = Statement(x, left, right)
-    middle, last = [of(a, "+", b)], [of(a, "*", b)]
+    middle, last = [result(a, "+", b)], [result(a, "*", b)]
     if scale > 1:
-        middle.append(of(scale, "*", a + b))
-        last.append(of(scale, "*", a * b))
+        middle.append(result(scale, "*", a + b))
+        last.append(result(scale, "*", a * b))
     terms = ((scale, x, ()), (scale * (a + b), x, tuple(middle)), (scale * a * b, "", tuple(last)))
-    return Theorem(statement, (statement.chain(between),), working=worked(terms), spoilt_left=True)
+    return Theorem(statement, (statement.chain(between),), working=term_working(terms), spoilt_left=True)
 
 
 def square_of_two(rng: random.Random, level: int) -> Theorem:
@@ -84,9 +97,13 @@ def square_of_two(rng: random.Random, level: int) -> Theorem:
     right = total([(a * a, f"{x}^2"), (2 * a * b, f"{x}*{y}"), (b * b, f"{y}^2")])
     statement = Statement(f"{x}, {y}", f"({base})^2", right)
     between, size = total([(a * a, f"{x}^2"), *2 * [(a * b, f"{x}*{y}")], (b * b, f"{y}^2")]), abs(b)
-    twice = (of(2, "*", a), of(2 * a, "*", size))
-    terms = ((a * a, x, (of(a, "*", a),)), (2 * a * size, x, twice), (b * b, y, (of(size, "*", size),)))
-    return Theorem(statement, (statement.chain(between),), working=worked(terms))
+    twice = (result(2, "*", a), result(2 * a, "*", size))
+    terms = (
+        (a * a, x, (result(a, "*", a),)),
+        (2 * a * size, x, twice),
+        (b * b, y, (result(size, "*", size),)),
+    )
+    return Theorem(statement, (statement.chain(between),), working=term_working(terms))
 
 
 def difference_of_squares(rng: random.Random, level: int) -> Theorem:
@@ -95,9 +112,9 @@ def difference_of_squares(rng: random.Random, level: int) -> Theorem:
     one, other = total([(1, x), (a, "")]), total([(1, x), (b, "")])
     statement = Statement(x, f"({one})^2 - ({other})^2", total([(2 * a - 2 * b, x), (a * a - b * b, "")]))
     between = f"{powers((1, 2 * a, a * a), x)} - ({powers((1, 2 * b, b * b), x)})"
-    squares = (of(a, "*", a), of(b, "*", b), of(a * a, "-", b * b))
-    terms = ((2 * a - 2 * b, x, (of(a, "+", -b), of(2, "*", a - b))), (a * a - b * b, "", squares))
-    return Theorem(statement, (statement.chain(between),), working=worked(terms))
+    squares = (result(a, "*", a), result(b, "*", b), result(a * a, "-", b * b))
+    terms = ((2 * a - 2 * b, x, (result(a, "+", -b), result(2, "*", a - b))), (a * a - b * b, "", squares))
+    return Theorem(statement, (statement.chain(between),), working=term_working(terms))
 
 
 def cube(rng: random.Random, level: int) -> Theorem:
@@ -112,12 +129,12 @@ def cube(rng: random.Random, level: int) -> Theorem:
     )
     c, squares = abs(b), (a * a, b * b)
     terms = (
-        (a**3, x, (of(a, "*", a), of(squares[0], "*", a))),
-        (3 * squares[0] * c, x, (of(3, "*", squares[0]), of(3 * squares[0], "*", c))),
-        (3 * a * squares[1], x, (of(c, "*", c), of(3, "*", a), of(3 * a, "*", squares[1]))),
-        (c**3, "", (of(squares[1], "*", c),)),
+        (a**3, x, (result(a, "*", a), result(squares[0], "*", a))),
+        (3 * squares[0] * c, x, (result(3, "*", squares[0]), result(3 * squares[0], "*", c))),
+        (3 * a * squares[1], x, (result(c, "*", c), result(3, "*", a), result(3 * a, "*", squares[1]))),
+        (c**3, "", (result(squares[1], "*", c),)),
     )
-    return Theorem(statement, steps, working=worked(terms))
+    return Theorem(statement, steps, working=term_working(terms))
 
 
 def product_of_three(rng: random.Random, level: int) -> Theorem:
@@ -133,11 +150,11 @@ def product_of_three(rng: random.Random, level: int) -> Theorem:
     )
     both = a * c + b * c
     terms = (
-        (a + b + c, x, (of(a, "+", b), of(a + b, "+", c))),
-        (a * b + both, x, (of(a, "*", b), of(a + b, "*", c), of(a * b, "+", both))),
-        (a * b * c, "", (of(a * b, "*", c),)),
+        (a + b + c, x, (result(a, "+", b), result(a + b, "+", c))),
+        (a * b + both, x, (result(a, "*", b), result(a + b, "*", c), result(a * b, "+", both))),
+        (a * b * c, "", (result(a * b, "*", c),)),
     )
-    return Theorem(statement, steps, working=worked(terms))
+    return Theorem(statement, steps, working=term_working(terms))
 
 
 def fourth_powers(rng: random.Random, level: int) -> Theorem:
@@ -182,5 +199,8 @@ def consecutive_squares(rng: random.Random, level: int) -> Theorem:
     left = f"({total([(b, n), (a, '')])})^2 - {total([(b * b, f'{n}^2')])}"
     statement = Statement(n, left, total([(2 * a * b, n), (a * a, "")]), integers=True)
     between = f"{powers((b * b, 2 * a * b, a * a), n)} - {total([(b * b, f'{n}^2')])}"
-    terms = ((2 * a * b, n, (of(2, "*", b), of(2 * b, "*", a))), (a * a, "", (of(a, "*", a),)))
-    return Theorem(statement, (statement.chain(between),), working=worked(terms))
+    terms = (
+        (2 * a * b, n, (result(2, "*", b), result(2 * b, "*", a))),
+        (a * a, "", (result(a, "*", a),)),
+    )
+    return Theorem(statement, (statement.chain(between),), working=term_working(terms))

@@ -38,7 +38,7 @@ def spoilt_theorem(rng: random.Random, theorem: Theorem) -> Content | None:
         told = replace(told, left=spoilt(rng, told.left))
     else:
         told = replace(told, right=spoilt(rng, told.right))
-    return refuted(told, theorem.decide(told)[0], theorem.fails_at)
+    return refuted(told, theorem.comparisons(told), theorem.fails_at)
 
 
 def refuted(statement: Statement, common: Sequence[str] = (), fails_at: Sequence[int] = ()) -> Content | None:

@@ -69,24 +69,21 @@ class Theorem:
     def content(self) -> Content:
         """The problem of proving it."""
         if not self.premises:
-            decided, _ = self.decide(self.statement)
-            return claimed(self.statement, (*decided, *self.steps), PROVEN)
-        claim = spaced(f"{self.statement.left} {self.statement.relation} {self.statement.right}")
-        given = Clauses(tuple(Clause("given", spaced(premise)) for premise in self.premises), ordered=True)
-        steps = tuple(map(spaced, self.steps))
+            return claimed(self.statement, (*self.comparisons(self.statement), *self.steps), PROVEN)
+        claim = _spaced(f"{self.statement.left} {self.statement.relation} {self.statement.right}")
+        given = Clauses(tuple(Clause("given", _spaced(premise)) for premise in self.premises), ordered=True)
+        steps = tuple(map(_spaced, self.steps))
         return Content("given", {"claim": claim, "premises": given}, steps, PROVEN, claim=claim)
 
-    def decide(self, claim: Statement) -> tuple[list[str], bool]:
-        """The lines that compare the numbers of a claim with what they must be, up to one that differs, and whether
-        there is one.
-        """
+    def comparisons(self, claim: Statement) -> list[str]:
+        """The lines that compare the numbers of a claim with what they must be, up to one that differs."""
         lines: list[str] = []
         mine, theirs = self._numbers(self.statement), self._numbers(claim)
         for right, told, working in zip(mine, theirs, self.working, strict=bool(self.working)):
             lines += [*working, f"{told} - {right} = {told - right}"]
             if told != right:
-                return lines, True
-        return lines, False
+                break
+        return lines
 
     def _numbers(self, statement: Statement) -> list[int]:
         if not self.working:
@@ -95,7 +92,7 @@ class Theorem:
         return [int(number[0]) for number in NUMBER.finditer(side)]
 
 
-def spaced(text: str) -> str:
+def _spaced(text: str) -> str:
     """The text with spaces around its products and quotients, as a prompt is read."""
     return _TIGHT.sub(r" \1 ", text)
 
@@ -104,14 +101,14 @@ def claimed(statement: Statement, steps: Sequence[str], answer: str) -> Content:
     """The problem of proving or refuting a statement."""
     slots = {
         "variables": statement.variables,
-        "relation": spaced(f"{statement.left} {statement.relation} {statement.right}"),
-        "hypotheses": spaced(statement.hypotheses).replace(" and ", ", "),
+        "relation": _spaced(f"{statement.left} {statement.relation} {statement.right}"),
+        "hypotheses": _spaced(statement.hypotheses).replace(" and ", ", "),
         "values": ", ".join(f"{name} = ..." for name in statement.bounds),
     }
     kind = ("integers" if statement.integers else "reals") + ("_if" if statement.hypotheses else "")
-    formal = spaced(statement.formal)
+    formal = _spaced(statement.formal)
     claim = Clause(kind, formal, slots)
-    return Content("claim", {"claim": claim}, tuple(map(spaced, steps)), answer, claim=formal)
+    return Content("claim", {"claim": claim}, tuple(map(_spaced, steps)), answer, claim=formal)
 
 
 def total(terms: Sequence[tuple[int, str]]) -> str:
@@ -154,12 +151,12 @@ def products(one: Sequence[int], other: Sequence[int], name: str) -> str:
     return total([*zip(values, names, strict=True)])
 
 
-def worked(terms: Sequence[tuple[int, str, tuple[str, ...]]]) -> tuple[tuple[str, ...], ...]:
+def term_working(terms: Sequence[tuple[int, str, tuple[str, ...]]]) -> tuple[tuple[str, ...], ...]:
     """The working of the terms of a sum that show a number, from their coefficients and names."""
     return tuple(lines for value, name, lines in terms if value and not (name and abs(value) == 1))
 
 
-def of(one: int, sign: str, other: int) -> str:
+def result(one: int, sign: str, other: int) -> str:
     """`3 * -4 = -12`, `3 - 4 = -1` for adding -4."""
     if sign == "+" and other < 0:
         sign, other = "-", -other
