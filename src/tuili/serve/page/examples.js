@@ -1,6 +1,7 @@
-// Example questions. They are of the kinds that the shipped model was trained on, in English, which is what it reads.
+// Example questions. They are of the kinds that the shipped model was trained on, in the languages that it reads.
 export const examples = [
   "What is 48 + 27 * 3?",
   "A box is 14 cm long, 6 cm wide and 9 cm high. What is the area of its surface?",
   "Find the largest number that divides both 153 and 697.",
+  "小明有15元，买一支笔花了3元，还剩多少元？",
 ];

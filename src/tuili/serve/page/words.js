@@ -100,7 +100,7 @@ export const words = {
   zh: {
     lead: "提出问题，每一步都有验证。",
     under: "由您决定一个答案可以花费多少思考；回执会说明实际花费了多少，以及有多大把握。",
-    examples: "试试这些题目（英文）",
+    examples: "试试这些题目",
     skip: "跳到提问框",
     conversation: "对话",
     question: "您的问题",
