@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.tiny import save_tiny
-from tests.shipped import reads_all_forms
 from tuili.cli.app import main
 from tuili.engine import FEATURES, read_calibration
 from tuili.errors import InputError
@@ -43,7 +42,6 @@ def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copytree(resolve_model("nano"), tmp_path_factory.mktemp("calibrate") / "nano"))
 
 
-@reads_all_forms
 def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sample = ("--domains", "relations,tracing", "--levels", "1,2", "--per-cell", "12", "--tolerance", "0.001,0.4")
     assert main(["calibrate", str(nano), *SMALL, *sample]) == 0
@@ -80,7 +78,6 @@ def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest
     assert "cannot be promised with max_steps = 2" in capsys.readouterr().err
 
 
-@reads_all_forms
 def test_what_torch_is_calibrated_with_is_promised_with_torch(nano: Path, tmp_path: Path) -> None:
     model, runs_by = Path(shutil.copytree(nano, tmp_path / "nano")), ("--runner", "torch", "--numbers", "bf16")
     sample = ("--domains", "number_theory", "--levels", "1", "--per-cell", "12", "--tolerance", "0.4", "--delta", "0.1")

@@ -7,7 +7,6 @@ import json
 import pytest
 import torch
 
-from tests.shipped import reads_all_forms
 from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.engine import Budget, Request, load_decoder
@@ -22,16 +21,12 @@ from tuili.posttrain.verifier.chains import CORRECT, mutant_chains, render_chain
 from tuili.posttrain.verifier.examples import build_examples
 from tuili.posttrain.verifier.metrics import first_error_shares
 from tuili.store import PAD, SHIPPED_MODELS, VERIFIER_FILE, model_hash, read_lineage, read_settings
-from tuili.tasks import current_domain, unseen_problems
+from tuili.tasks import unseen_problems
 from tuili.train import Recipe
 
 NANO = SHIPPED_MODELS / "nano"
 REPORT = json.loads((NANO / EVAL_FILE).read_text())
-EXPERTS = read_settings(NANO).domains or ()
-DOMAINS = tuple(dict.fromkeys(map(current_domain, EXPERTS)))
-"""The domains of today that it was trained on, if under other names."""
-OLD_DATA = {"weights": dict[str, float](), "languages": {"en": 1.0}, "conversations": 0.0, "word_noise": 0.0}
-"""What a recorded recipe without these keys means: it is older than they are."""
+DOMAINS = read_settings(NANO).domains or ()
 HELD_OUT = load_recipe("verifier", (), VerifierRecipe).verifier.held_out
 
 
@@ -49,23 +44,18 @@ def test_its_lineage_and_its_figures_are_of_these_weights() -> None:
     assert (NANO / "README.md").is_file()
 
 
-@reads_all_forms
 def test_it_was_made_by_the_recipe_of_its_name() -> None:
     (training,) = (entry for entry in read_lineage(NANO) if entry.step == "train")
-    recipe = load_recipe("nano", (), Recipe).model_dump(mode="json")
-    del recipe["train"]["kernels"]  # a later key: it was trained by torch
-    recorded = training.recipe
-    data = {key: value for key, value in recorded["data"].items() if key != "wording"}  # there was a choice then
-    assert {**recorded, "data": OLD_DATA | data} == recipe
+    assert training.recipe == load_recipe("nano", (), Recipe).model_dump(mode="json")
 
 
 def test_its_figures_are_those_that_were_wanted() -> None:
     accuracies = {(cell["domain"], cell["level"]): cell["accuracy"] for cell in REPORT["cells"]}
-    assert set(accuracies) == {(domain, level) for domain in EXPERTS for level in (1, 2, 3)}
+    assert set(accuracies) == {(domain, level) for domain in DOMAINS for level in (1, 2, 3)}
     assert {cell["n"] for cell in REPORT["cells"]} == {200}
     assert REPORT["mean"]["1"] >= 0.90
     assert REPORT["mean"]["2"] >= 0.75
-    assert min(accuracies[domain, 1] for domain in EXPERTS) >= 0.60
+    assert min(accuracies[domain, 1] for domain in DOMAINS) >= 0.60
 
 
 def test_its_experts_are_specialists_and_all_at_work() -> None:
@@ -85,7 +75,6 @@ def test_its_depth_follows_the_difficulty_and_costs_little() -> None:
     assert REPORT["depth"]["rising"] >= 12
 
 
-@reads_all_forms
 def test_it_is_as_good_here_as_where_it_was_measured(nano: LoadedModel) -> None:
     responses = answer_problems(load_decoder(nano), unseen_problems(DOMAINS, [1], per_cell=4, seed=9))
     assert accuracy(responses) >= REPORT["mean"]["1"] - 0.15
@@ -98,7 +87,6 @@ def test_asking_needs_no_other_model(capsys: pytest.CaptureFixture[str]) -> None
     assert {step["verdict"] for step in answer["steps"]} == {"valid"}
 
 
-@reads_all_forms
 @torch.inference_mode()
 def test_generate_and_ask_write_the_same_for_100_prompts(nano: LoadedModel) -> None:
     prompts = [problem.prompt for problem in unseen_problems(DOMAINS, [1, 2], per_cell=4, seed=3)][:100]
@@ -114,7 +102,6 @@ def test_generate_and_ask_write_the_same_for_100_prompts(nano: LoadedModel) -> N
     assert written == [generation.tokens for generation in decoder.generate(prompts)]
 
 
-@reads_all_forms
 def test_its_verifier_is_that_of_the_recipe_and_as_good_as_was_wanted() -> None:
     verifier, plan = read_verifier(NANO), load_recipe("verifier", (), VerifierRecipe)
     assert verifier is not None
@@ -126,7 +113,6 @@ def test_its_verifier_is_that_of_the_recipe_and_as_good_as_was_wanted() -> None:
     assert verifier.figures["step_ece"] <= 0.03
 
 
-@reads_all_forms
 def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedModel) -> None:
     verifier = read_verifier(NANO)
     assert verifier is not None

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from tests.native.models import Texts, native_model, torch_logits
-from tests.shipped import reads_all_forms
 from tuili.data import Record, encode_record
 from tuili.model import TuiliForCausalLM, load_model
 from tuili.tasks import generate, trained_domains
@@ -33,7 +32,6 @@ def nano() -> tuple[TuiliForCausalLM, list[list[int]], list[np.ndarray]]:
     return model, texts, [torch_logits(model, text).argmax(axis=2) for text in texts]
 
 
-@reads_all_forms
 @pytest.mark.parametrize(
     ("numbers", "cache_format"),
     [("fp32", "fp32"), ("bf16", "fp32"), ("int8", "fp32"), ("int8", "bf16"), ("int8", "int8"), ("int4", "bf16")],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.engine.budgets.methods import Methods, vote
-from tests.shipped import reads_all_forms
 from tuili.model import load_model
 from tuili.tasks import generate, unseen_problems
 
@@ -45,7 +44,6 @@ def test_a_thinking_budget_cuts_the_reasoning_and_forces_an_answer(methods: Meth
         assert layers >= 3 * tokens
 
 
-@reads_all_forms
 def test_one_attempt_is_one_response(methods: Methods):
     problems = unseen_problems(["arithmetic", "physics"], [1], 2, seed=7)
     plain = methods.at_depth(problems, "auto", methods.model.config.exit_threshold)
