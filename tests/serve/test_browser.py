@@ -7,14 +7,16 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.serve.conftest import Running, running
+from tuili.store import resolve_model
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route
-
-    from tests.serve.conftest import Running
 
 pytestmark = pytest.mark.browser
 
@@ -49,7 +51,7 @@ def open_page(browser: Browser, server: Running) -> Iterator[Open]:
         if message.type in ("error", "warning"):
             trouble.append(message.text)
 
-    def opened(routes: dict[str, Callable[[Route], None]] | None = None, **settings: Any) -> Page:
+    def opened(routes: dict[str, Callable[[Route], None]] | None = None, at: Running = server, **settings: Any) -> Page:
         context = browser.new_context(**{"viewport": WIDE, "locale": "en-GB", **settings})
         contexts.append(context)
         context.set_default_timeout(TIMEOUT_MS)
@@ -57,8 +59,8 @@ def open_page(browser: Browser, server: Running) -> Iterator[Open]:
         page.on("console", on_console)
         page.on("pageerror", lambda error: trouble.append(str(error)))
         for path, answer in (routes or {}).items():
-            page.route(f"{server.url}{path}", answer)
-        page.goto(server.url)
+            page.route(f"{at.url}{path}", answer)
+        page.goto(at.url)
         page.wait_for_selector("#model option", state="attached")
         return page
 
@@ -187,6 +189,26 @@ def test_what_the_controls_say_is_what_is_asked(open_page: Open, server: Running
     assert (sent[1]["max_completion_tokens"], sent[1]["temperature"]) == (300, 0.7)
     assert [message["content"] for message in sent[1]["messages"]] == [SUM, "129", SUM]
     assert page.inner_text(".turn:last-child .answer") == "129"
+    assert page.locator(".left-out").count() == 0
+
+
+@pytest.fixture(scope="module")
+def listener(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server of nano's weights, of which the card says that they read single questions."""
+    folder = Path(shutil.copytree(resolve_model("nano"), tmp_path_factory.mktemp("listener") / "listener"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "conversation": "single"}))
+    shutil.rmtree(folder / "tuili")  # what it holds is bound to the config
+    yield from running(folders=(str(folder),))
+
+
+def test_a_line_says_how_many_messages_were_left_out(open_page: Open, listener: Running) -> None:
+    page = open_page(at=listener)
+    page.click(".more summary")
+    page.check("#earlier")
+    ask(page, SUM)
+    assert page.locator(".left-out").count() == 0
+    ask(page, SUM)
     assert page.inner_text(".left-out") == (
         "This model reads one question at a time. Messages before it that were left out: 2."
     )

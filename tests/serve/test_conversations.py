@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai import AsyncOpenAI
 
-from benchmarks.harness.tiny import save_tiny
+from benchmarks.harness.tiny import save_tiny, tiny_model
 from tests.serve.conftest import Running, running
 from tests.serve.replies import check_reply
 from tuili.engine import Ignored
 from tuili.serve.engine_requests import read_conversation
 from tuili.serve.errors import HttpError
 from tuili.serve.schemas.messages import Message, ReasoningInput
-from tuili.store import Tokenizer, read_shape
+from tuili.store import Conversation
 
 QUESTION = "What is 48 + 27 * 3?"
 ASKED: Any = {"role": "user", "content": QUESTION}
@@ -30,6 +30,15 @@ SYSTEM: Any = {"role": "system", "content": "You are a helpful assistant."}
 TURN: Any = [{"role": "user", "content": "What is 1 + 1?"}, {"role": "assistant", "content": "2"}]
 STEPS: Any = {"type": "reasoning", "id": "rs_1", "summary": []}
 TOLERANT: Any = {"budget": {"error_tolerance": 0.05, "max_steps": 4}}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server of two models of random weights: a talker reads conversations, a listener single questions."""
+    folder = tmp_path_factory.mktemp("conversations")
+    kinds: dict[str, Conversation] = {"talker": "multi", "listener": "single"}
+    models = tuple(str(save_tiny(folder / name, conversation=kind)) for name, kind in kinds.items())
+    yield from running(folders=models)
 
 
 def sums() -> list[tuple[str, str]]:
@@ -91,13 +100,11 @@ def test_the_receipt_says_what_was_read(server: Running, question: str, read: st
     ],
 )
 def test_the_receipt_says_what_was_left_out(
-    server: Running, path: str, body: dict[str, Any], ignored: tuple[int, int], stream: bool
+    tiny: Running, path: str, body: dict[str, Any], ignored: tuple[int, int], stream: bool
 ) -> None:
-    receipt = receipt_of(server, path, {**body, "stream": stream})
+    receipt = receipt_of(tiny, path, {**body, "stream": stream}, "listener")
     assert receipt["ignored"] == {"system": ignored[0], "earlier": ignored[1]}
-    assert [step["text"] for step in receipt["steps"]][-1] == "48 + 81 = 129"
-    alone = receipt_of(server, "/v1/completions", {"prompt": QUESTION})
-    assert receipt["tokens"]["prompt"] == alone["tokens"]["prompt"]
+    assert receipt["tokens"]["prompt"] == len(tiny_model()[1].encode_prompt(QUESTION))
 
 
 def test_a_promise_holds_behind_instructions_and_not_behind_earlier_turns(server: Running) -> None:
@@ -125,29 +132,20 @@ def test_the_last_message_is_of_the_user(server: Running, last: Any) -> None:
         assert (refused.value.code, refused.value.param) == ("invalid_value", "input")
 
 
-@pytest.fixture(scope="module")
-def talker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Tokenizer]]:
-    """A server of a model whose card says that it was trained on conversations."""
-    folder = save_tiny(tmp_path_factory.mktemp("multi") / "talker", conversation="multi")
-    assert read_shape(folder).conversation == "multi"
-    for at_work in running(folders=(str(folder),)):
-        yield at_work, Tokenizer.load(folder)
-
-
-def test_a_model_of_conversations_is_given_the_whole(talker: tuple[Running, Tokenizer]) -> None:
-    server, tokenizer = talker
+def test_a_model_of_conversations_is_given_the_whole(tiny: Running) -> None:
+    tokenizer = tiny_model()[1]
     for path, body in (
         ("/v1/chat/completions", {"messages": [SYSTEM, *TURN, ASKED], "max_tokens": 5}),
         ("/v1/responses", {"input": [*TURN, ASKED], "instructions": SYSTEM["content"], "max_output_tokens": 5}),
     ):
-        receipt = receipt_of(server, path, body, "talker")
+        receipt = receipt_of(tiny, path, body, "talker")
         earlier = [(f"{SYSTEM['content']}\n\nWhat is 1 + 1?", "2")]
         assert receipt["tokens"]["prompt"] == len(tokenizer.encode_prompt(QUESTION, earlier))
         assert receipt["ignored"] == {"system": 0, "earlier": 0}
 
 
-def test_models_say_what_they_read(server: Running, talker: tuple[Running, Tokenizer]) -> None:
-    for at_work, name, kind in ((server, "nano", "single"), (talker[0], "talker", "multi")):
+def test_models_say_what_they_read(server: Running, tiny: Running) -> None:
+    for at_work, name, kind in ((server, "nano", "multi"), (tiny, "talker", "multi"), (tiny, "listener", "single")):
         assert at_work.client().models.retrieve(name).model_extra["conversation"] == kind  # type: ignore[index]
 
 
@@ -177,18 +175,17 @@ def test_a_whole_conversation_is_read_in_turns_or_refused_by_name(messages: list
     assert pairs == "\n\n".join(message.text for message in messages)
 
 
-def test_a_reference_to_an_item_may_stand_where_it_is_not_read(server: Running, talker: tuple[Running, Any]) -> None:
+def test_a_reference_to_an_item_may_stand_where_it_is_not_read(tiny: Running) -> None:
     items: Any = [TURN[0], {"type": "item_reference", "id": "msg_1"}, ASKED]
-    receipt = receipt_of(server, "/v1/responses", {"input": items})
+    receipt = receipt_of(tiny, "/v1/responses", {"input": items}, "listener")
     assert receipt["ignored"] == {"system": 0, "earlier": 2}
-    refused = httpx2.post(f"{talker[0].url}/v1/responses", json={"model": "talker", "input": items}, timeout=60)
+    refused = httpx2.post(f"{tiny.url}/v1/responses", json={"model": "talker", "input": items}, timeout=60)
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "input.1"), "it was never kept"
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_a_reference_to_an_answer_is_that_answer(talker: tuple[Running, Any], stream: bool) -> None:
-    running, _ = talker
-    responses = running.client().responses
+def test_a_reference_to_an_answer_is_that_answer(tiny: Running, stream: bool) -> None:
+    responses = tiny.client().responses
 
     def respond(items: Any, **more: Any) -> Any:
         return responses.create(model="talker", input=items, max_output_tokens=20, **more)
