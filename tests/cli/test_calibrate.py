@@ -53,6 +53,7 @@ def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest
     assert len(calibration.entries) == 8
     assert calibration.refines_untraced
     assert calibration.features == FEATURES
+    assert calibration.sample.source.endswith("half of them behind a system message")
     assert calibration.familiarity == familiarity_hash(nano)
     assert (nano / "tuili" / "calibration.svg").read_text().startswith("<?xml")
     entry = next(
