@@ -16,6 +16,7 @@ from tuili.serve.forms.marked_fields import MarkedQuestion, read_marked_fields
 from tuili.serve.schemas.messages import Message
 
 QUESTION = "What is 48 + 27 - 3?"
+EXPLAINED = "Inputs will have the following structure:\n\n[[ ## question ## ]]\n{question}"
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,12}", fullmatch=True).filter(lambda name: name != "completed")
 QUESTIONS = st.text(min_size=1).map(str.strip).filter(lambda text: text and "[[ ## " not in text)
 
@@ -67,8 +68,7 @@ def test_any_other_text_is_left_as_it_is(text: str) -> None:
 
 @pytest.mark.parametrize("content", [framed(QUESTION, ["answer"]), framed_json(QUESTION, ["answer"])])
 def test_a_model_of_conversations_is_not_given_what_the_server_carries_out(content: str) -> None:
-    explained = "Inputs will have the following structure:\n\n[[ ## question ## ]]\n{question}"
-    roles = (("system", explained), ("system", "Answer briefly."), ("user", content))
+    roles = (("system", EXPLAINED), ("system", "Answer briefly."), ("user", content))
     messages, _ = read_marked_fields([Message(role=role, content=text) for role, text in roles], None)
     asked = read_conversation(messages, "multi")
     assert (asked.prompt, asked.earlier) == (f"Answer briefly.\n\n{QUESTION}", ())
@@ -76,7 +76,7 @@ def test_a_model_of_conversations_is_not_given_what_the_server_carries_out(conte
 
 
 def asked(server: Running, content: str, **more: Any) -> Any:
-    messages: Any = [{"role": "system", "content": "Your input fields are: …"}, {"role": "user", "content": content}]
+    messages: Any = [{"role": "system", "content": EXPLAINED}, {"role": "user", "content": content}]
     return server.client().chat.completions.create(model="nano", messages=messages, **more).choices[0]
 
 
