@@ -1,6 +1,7 @@
 """Knights tell the truth and knaves lie: who is which follows by propagation, and at higher levels by cases.
 
-The steps settle everybody in an order that does not depend on who is asked about.
+The steps settle everybody in an order that does not depend on who is asked about. The last one says again what holds of
+that person, so that the answer need not look for it.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ class Knights:
             if candidates:
                 break
         asked = rng.choice(candidates)
-        steps = chain.from_iterable(solver.derivations)
+        result = Literal(asked, knight)
+        steps = (*chain.from_iterable(solver.derivations), f"{result} => {result}")
         slots: dict[str, Slot] = {
             "remarks": Clauses(tuple(remark.clause for remark in remarks.values()), ordered=True),
             "person": asked,
@@ -100,7 +102,7 @@ class Knights:
             "is_knave": yes_no(not knight),
             "teller": "truth-teller" if knight else "liar",
         }
-        return Content("who", slots, tuple(steps), kind(knight), tuple(people))
+        return Content("who", slots, steps, kind(knight), tuple(people))
 
 
 def _remarks(rng: random.Random, spec: KnightsLevel, kinds: Mapping[str, bool]) -> dict[str, Remark]:
