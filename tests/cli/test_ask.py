@@ -91,13 +91,13 @@ def test_what_was_read_stands_above_the_steps(capsys: pytest.CaptureFixture[str]
 
 def test_a_step_that_the_checker_put_right_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """The shipped model slips here in its first attempt."""
-    question = ["ask", "What is 357 - 38 + 777 - 38?"]
+    question = ["ask", "What is 413 - 72 + 813 - 72?"]
     assert main(question) == 0
-    assert "best effort: step 3 is wrong: 1096 - 38 is 1058" in capsys.readouterr().out
+    assert "best effort: step 3 is wrong: 1154 - 72 is 1082" in capsys.readouterr().out
     for option in ("--max-steps", "--max-attempts"):
         assert main([*question, option, "4"]) == 0
         out = capsys.readouterr().out
-        assert "  ✓ 1096 - 38 = 1058   put right by the checker\n1058\n2 attempts · " in out
+        assert "  ✓ 1154 - 72 = 1082   put right by the checker\n1082\n2 attempts · " in out
     assert "--max-attempts = 2: --max-steps = 3 is the same limit" in refusal(
         capsys, question[1], "--max-steps=3", "--max-attempts=2"
     )

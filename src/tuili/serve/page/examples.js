@@ -3,5 +3,5 @@ export const examples = [
   "What is 48 + 27 * 3?",
   "A box is 14 cm long, 6 cm wide and 9 cm high. What is the area of its surface?",
   "Find the largest number that divides both 153 and 697.",
-  "小明有15元，买一支笔花了3元，还剩多少元？",
+  "一支笔3元，5支笔多少元？",
 ];
