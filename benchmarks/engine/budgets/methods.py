@@ -23,7 +23,7 @@ from tuili.engine import (
     load_scheduler,
 )
 from tuili.model import LoadedModel
-from tuili.steps import END_THINK
+from tuili.steps import END_THINK, read_as
 from tuili.tasks import Problem, score
 
 PARALLEL_RESPONSES = 64
@@ -49,16 +49,14 @@ class Methods:
 
     def at_depth(self, problems: abc.Sequence[Problem], depth: Depth, threshold: float) -> list[Spent]:
         """One response to each problem: at a fixed depth, or at `auto` with a threshold on a token's probability."""
-        sequences = [
-            self._sequence(self.tokenizer.encode_prompt(problem.prompt), depth, threshold) for problem in problems
-        ]
+        sequences = [self._sequence(prompt, depth, threshold) for prompt in self._prompts(problems)]
         self._write(sequences)
         pairs = zip(problems, sequences, strict=True)
         return [self._spent(problem, sequence.tokens, sequence.layer_steps) for problem, sequence in pairs]
 
     def calm(self, problems: abc.Sequence[Problem], rules: abc.Sequence[Rule]) -> list[list[Spent]]:
         """One response to each problem with each exit rule of CALM."""
-        prompts = [self.tokenizer.encode_prompt(problem.prompt) for problem in problems]
+        prompts = self._prompts(problems)
         end = self.tokenizer.end_id
         assert isinstance(end, int)
         each = [rule for rule in rules for _ in problems]
@@ -75,7 +73,7 @@ class Methods:
 
         The line that was cut stays as it is. The tokens that close the block count as written, with the trunk's layers.
         """
-        prompts = [self.tokenizer.encode_prompt(problem.prompt) for problem in problems]
+        prompts = self._prompts(problems)
         threshold = self.model.config.exit_threshold
         whole = [self._sequence(prompt, "auto", threshold) for prompt in prompts]
         self._write(whole)
@@ -130,6 +128,10 @@ class Methods:
             for answer in answers
         ]
         return [drawn[start : start + count] for start in range(0, len(drawn), count)]
+
+    def _prompts(self, problems: abc.Sequence[Problem]) -> list[list[int]]:
+        """The ids of the questions, which are read first, as the engine does it."""
+        return [self.tokenizer.encode_prompt(read_as(problem.prompt).text) for problem in problems]
 
     def _sequence(self, prompt: list[int], depth: Depth, threshold: float, most: int = MAX_RESPONSE_TOKENS) -> Sequence:
         return Sequence(prompt, SequenceLimits(most), depth=depth, exit_threshold=threshold)

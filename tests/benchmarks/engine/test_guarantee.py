@@ -67,9 +67,9 @@ def test_what_was_answered_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         "runs": str(tmp_path),
     }
     config, figures = measure(**settings)  # type: ignore[arg-type]
-    assert asked == [140, 280]
+    assert asked == [160, 320]
     assert measure(**settings)[1] == figures  # type: ignore[arg-type]
-    assert asked == [140, 280]
-    assert config["problems"]["pool"] == 280
+    assert asked == [160, 320]
+    assert config["problems"]["pool"] == 320
     assert "<svg" in (tmp_path / "picture.svg").read_text()
     assert figures["steps1_error0.1_broken"].unit == "share"
