@@ -223,7 +223,7 @@ def test_a_fixed_depth_has_no_trend_and_no_threshold(
     assert main(["eval", str(model), *options, "--json", str(path), "--html", str(page), "--card"]) == 0
     report = json.loads(path.read_text())
     assert (report["settings"]["threshold"], report["depth"]["trends"]) == (None, [])
-    assert "sure" not in page.read_text()
+    assert "as the model is sure of it" not in page.read_text()
     card = (model / "README.md").read_text()
     assert "Depth rises" not in card
     assert f"# {model}\n" in card
