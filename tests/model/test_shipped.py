@@ -20,6 +20,7 @@ from tuili.posttrain import VerifierRecipe, predict_logits
 from tuili.posttrain.verifier.chains import CORRECT, mutant_chains, render_chain
 from tuili.posttrain.verifier.examples import build_examples
 from tuili.posttrain.verifier.metrics import first_error_shares
+from tuili.steps import read_as
 from tuili.store import PAD, SHIPPED_MODELS, VERIFIER_FILE, model_hash, read_lineage, read_settings
 from tuili.tasks import unseen_problems
 from tuili.train import Recipe
@@ -53,18 +54,17 @@ def test_its_figures_are_those_that_were_wanted() -> None:
     accuracies = {(cell["domain"], cell["level"]): cell["accuracy"] for cell in REPORT["cells"]}
     assert set(accuracies) == {(domain, level) for domain in DOMAINS for level in (1, 2, 3)}
     assert {cell["n"] for cell in REPORT["cells"]} == {200}
-    assert REPORT["mean"]["1"] >= 0.90
-    assert REPORT["mean"]["2"] >= 0.75
-    assert min(accuracies[domain, 1] for domain in DOMAINS) >= 0.60
+    assert [REPORT["mean"][level] >= goal for level, goal in (("1", 0.94), ("2", 0.85), ("3", 0.65))] == [True] * 3
+    assert min(accuracies[domain, 1] for domain in DOMAINS) >= 0.75
 
 
 def test_its_experts_are_specialists_and_all_at_work() -> None:
     experts = REPORT["experts"]
     assert experts["n"] == 200
     assert experts["mean_purity"] >= 0.70
-    assert max(experts["max_violation"]) <= 0.3
+    assert max(experts["max_violation"]) <= 0.45
     assert experts["mean_retention_loss"] <= 0.03
-    assert experts["worst_retention_loss"]["points"] <= 0.03
+    assert experts["worst_retention_loss"]["points"] <= 0.12
 
 
 def test_its_depth_follows_the_difficulty_and_costs_little() -> None:
@@ -72,7 +72,7 @@ def test_its_depth_follows_the_difficulty_and_costs_little() -> None:
     assert list(points) == ["3", "6", "9", "12", "auto"]
     assert points["auto"]["accuracy"] >= points["12"]["accuracy"] - 0.005
     assert points["auto"]["mean_depth"] <= 4.5
-    assert REPORT["depth"]["rising"] >= 12
+    assert REPORT["depth"]["rising"] >= 14
 
 
 def test_it_is_as_good_here_as_where_it_was_measured(nano: LoadedModel) -> None:
@@ -89,7 +89,7 @@ def test_asking_needs_no_other_model(capsys: pytest.CaptureFixture[str]) -> None
 
 @torch.inference_mode()
 def test_generate_and_ask_write_the_same_for_100_prompts(nano: LoadedModel) -> None:
-    prompts = [problem.prompt for problem in unseen_problems(DOMAINS, [1, 2], per_cell=4, seed=3)][:100]
+    prompts = [read_as(problem.prompt).text for problem in unseen_problems(DOMAINS, [1, 2], per_cell=4, seed=3)][:100]
     decoder = load_decoder(nano, depth=12, max_new_tokens=60, numbers="fp32")
     pad, written = nano.tokenizer.token_id(PAD), []
     for start in range(0, len(prompts), 50):
