@@ -25,7 +25,7 @@ export function receiptOf(receipt) {
       say(make("small"), "timeParts", parts),
     ),
     ...(receipt.unused.length ? [fact("unused", "wide", make("span", "", { textContent: receipt.unused.join(", ") }))] : []),
-    ...(receipt.familiar ? [fact("familiarity", "", ...familiarity(receipt.familiar))] : []),
+    ...(receipt.familiar ? [fact("familiarity", "wide spent", ...familiarity(receipt.familiar))] : []),
     ...(receipt.proof ? [fact(receipt.proof.verdict, "wide", make("span", "", { textContent: receipt.proof.claim ?? "–" }))] : []),
     ...(receipt.trial ? [fact("program", "wide", trial(receipt.trial))] : []),
     fact("promise", "wide", promise(receipt.promise)),
