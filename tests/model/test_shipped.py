@@ -54,7 +54,8 @@ def test_its_figures_are_those_that_were_wanted() -> None:
     accuracies = {(cell["domain"], cell["level"]): cell["accuracy"] for cell in REPORT["cells"]}
     assert set(accuracies) == {(domain, level) for domain in DOMAINS for level in (1, 2, 3)}
     assert {cell["n"] for cell in REPORT["cells"]} == {200}
-    assert [REPORT["mean"][level] >= goal for level, goal in (("1", 0.94), ("2", 0.85), ("3", 0.65))] == [True] * 3
+    for level, goal in (("1", 0.94), ("2", 0.85), ("3", 0.65)):
+        assert REPORT["mean"][level] >= goal
     assert min(accuracies[domain, 1] for domain in DOMAINS) >= 0.75
 
 
@@ -62,6 +63,7 @@ def test_its_experts_are_specialists_and_all_at_work() -> None:
     experts = REPORT["experts"]
     assert experts["n"] == 200
     assert experts["mean_purity"] >= 0.70
+    # Regression bounds: the goals, 0.3 for MaxVio and 0.03 for the worst loss, are missed (docs/log.md).
     assert max(experts["max_violation"]) <= 0.45
     assert experts["mean_retention_loss"] <= 0.03
     assert experts["worst_retention_loss"]["points"] <= 0.12
