@@ -110,9 +110,14 @@ class Router(nn.Module):
     def balance(self, rate: float) -> None:
         """Moves the bias of the second choice one step of size `rate` towards equal load, and forgets the load."""
         load_E = self.load.float()
-        self.balance_bias += rate * (load_E.mean() - load_E).sign()
-        self.balance_bias -= self.balance_bias.mean()  # a common offset decides nothing
+        self.move_bias(rate * (load_E.mean() - load_E).sign())
         self.load.zero_()
+
+    @torch.no_grad()
+    def move_bias(self, by_E: Tensor) -> None:
+        """Adds to the bias of the second choice."""
+        self.balance_bias += by_E
+        self.balance_bias -= self.balance_bias.mean()  # a common offset decides nothing
 
 
 def route_tokens(hidden_ND: Tensor, weight_ED: Tensor, balance_bias_E: Tensor, top_k: int) -> tuple[Tensor, Tensor]:

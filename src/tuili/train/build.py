@@ -6,7 +6,7 @@ Every replica of a run builds the same parts here. What is done with them is lef
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -71,6 +71,19 @@ def training_stream(recipe: Recipe, tokenizer: Tokenizer) -> BlockStream:
     """The blocks of a recipe's run from its start, in order."""
     sources = build_sources(recipe.data, recipe.train.seed)
     return open_stream(_stream(recipe), build_curriculum(recipe.stream), sources, tokenizer, StreamState())
+
+
+def domain_blocks(recipe: Recipe, sources: Sequence[Source], tokenizer: Tokenizer) -> list[BlockStream]:
+    """The blocks of each domain of a run on its own, from its first problem on; files have none."""
+    train, names = recipe.train, recipe.data.domain_names
+    open_blocks = partial(BlockStream, rows=train.rows, length=train.length, experts=_expert_names(recipe.model))
+    own = [source for source in sources if source.name in names]
+    return [open_blocks([source], tokenizer, partial(_only, source)) for source in own]
+
+
+def _only(source: Source, block: int) -> Mapping[str, float]:
+    """The weights of every block of a stream of one source."""
+    return {source.name: 1.0}
 
 
 def _stream(recipe: Recipe) -> StreamConfig:

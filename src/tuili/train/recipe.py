@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import (
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -108,6 +109,8 @@ class TrainConfig(Config):
     """Blocks whose gradients are averaged for one step; each weighs the same, however many tokens it has."""
     replicas: Literal["auto"] | PositiveInt = "auto"
     """Processes among which the blocks of a step are divided; `auto` is as many as the cores allow, one on a GPU."""
+    balance_rounds: NonNegativeInt = 0
+    """Rounds behind the last step that balance the experts without gradient, every domain weighing the same."""
     clip: PositiveFloat = 1.0
     """Largest norm of the gradient."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"

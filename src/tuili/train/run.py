@@ -19,6 +19,7 @@ from tuili.files import writing
 from tuili.provenance import code_hash
 from tuili.store import Tokenizer
 from tuili.train.artifacts import prepare_tokenizer, write_model
+from tuili.train.balance import balance_domains
 from tuili.train.build import build_training
 from tuili.train.checkpoint import CheckpointManager, read_checkpoint
 from tuili.train.dist.group import ReplicaDied, ReplicaGroup
@@ -129,6 +130,9 @@ def train_once(
         _tell_refused_documents(state.stream, tell)
         is_finished = state.step == recipe.train.steps
         if is_finished:
+            if recipe.train.balance_rounds:
+                tell(f"balancing the experts in {recipe.train.balance_rounds} rounds, every domain weighing the same")
+                balance_domains(setup, sources, tokenizer, recipe.train.balance_rounds)
             write_model(folder, parent, recipe, setup.model, tokenizer, state, log.last)
     model = folder.model if is_finished else None
     return TrainingResult(state.step, state.tokens, state.seconds, log.last, model, plan, state.spent)

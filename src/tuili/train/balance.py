@@ -1,0 +1,67 @@
+"""Balancing the experts once more, behind the last step: no gradient, and every domain weighing the same.
+
+Each step of a training balances the load of its own blocks, in which long responses and heavier domains weigh more
+(`data.weights`, the curriculum). Here each domain has blocks of its own, and the load is the mean of their shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from tuili.data import Block, Source
+from tuili.model import TuiliForCausalLM
+from tuili.store import Tokenizer
+from tuili.train.build import domain_blocks
+from tuili.train.trainer import TrainingSetup
+
+RATE = 0.09
+"""How far a bias moves, as a logit, where an expert's load is off by the mean load; falls to 0 with the last round."""
+LARGEST_MOVE = 0.03
+
+
+def balance_domains(setup: TrainingSetup, sources: Sequence[Source], tokenizer: Tokenizer, rounds: int) -> None:
+    """Set the biases of the second choice in `rounds` rounds, each over one block of every domain of the run.
+
+    `sources` are those of the run; its files, whose domains are unknown, are passed over. All tokens of a block count,
+    each at the layers that it would reach at the end of the training.
+    """
+    streams = domain_blocks(setup.recipe, sources, tokenizer)
+    if not streams:
+        return
+    generator = torch.Generator(setup.model.device).manual_seed(setup.recipe.train.seed)
+    with _counting(setup.model), torch.no_grad():
+        for number in range(rounds):
+            shares_DLE = torch.stack([_shares(setup, next(stream), generator) for stream in streams])
+            off_LE = 1 - shares_DLE.mean(0) * shares_DLE.shape[-1]
+            for router, off_E in zip(setup.model.routers(), off_LE, strict=True):
+                router.move_bias((RATE * off_E).clamp(-LARGEST_MOVE, LARGEST_MOVE) * (1 - number / rounds))
+
+
+def _shares(setup: TrainingSetup, block: Block, generator: torch.Generator) -> Tensor:
+    """The share of each expert in the second choices of a block, layer by layer [L, E]."""
+    with setup.plan.autocast():
+        setup.objective(block.to(setup.model.device), 1.0, generator)
+    load_LE = torch.stack([router.load for router in setup.model.routers()]).float()
+    for router in setup.model.routers():
+        router.load.zero_()
+    return load_LE / load_LE.sum(-1, keepdim=True).clamp(min=1)
+
+
+@contextmanager
+def _counting(model: TuiliForCausalLM) -> Iterator[None]:
+    """The model counts its load and explores nothing, for the time of the `with` block."""
+    was_training, exploration = model.training, [router.exploration for router in model.routers()]
+    model.train()
+    for router in model.routers():
+        router.exploration = 0.0
+        router.load.zero_()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+        for router, share in zip(model.routers(), exploration, strict=True):
+            router.exploration = share
