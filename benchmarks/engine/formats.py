@@ -35,6 +35,7 @@ from tuili.engine import (
 from tuili.engine import Sequence as Text
 from tuili.eval import answer_problems, paired_difference
 from tuili.model import LoadedModel, load_model
+from tuili.steps import read_turns
 from tuili.tasks import Problem, unseen_problems
 
 LEVELS = (1, 2, 3)
@@ -127,7 +128,7 @@ class Compared:
     def write(self, prompts: Sequence[str]) -> list[list[int]]:
         """The torch step's responses at full depth."""
         full, limits = self._loaded.model.config.exit_layers[-1], SequenceLimits(MAX_RESPONSE_TOKENS)
-        texts = [Text(self._loaded.tokenizer.encode_prompt(prompt), limits, depth=full) for prompt in prompts]
+        texts = [Text(self._prompt_ids(prompt), limits, depth=full) for prompt in prompts]
         self._run(texts, TORCH)
         return [text.tokens for text in texts]
 
@@ -162,10 +163,13 @@ class Compared:
     ) -> list[list[TokenLogprobs]]:
         sampling, texts = Sampling(prompt_logprobs=MAX_LOGPROBS), list[Text]()
         for prompt, response in zip(prompts, written, strict=True):
-            ids = self._loaded.tokenizer.encode_prompt(prompt)
+            ids = self._prompt_ids(prompt)
             texts.append(Text([*ids, *response], SequenceLimits(1), sampling, score_from=len(ids)))
         self._run(texts, how)
         return [text.logprobs for text in texts]
+
+    def _prompt_ids(self, prompt: str) -> list[int]:
+        return self._loaded.tokenizer.encode_prompt(*read_turns(prompt, ()))
 
     def _run(self, texts: Sequence[Text], how: Computing) -> None:
         scheduler = self._scheduler(how)
