@@ -63,10 +63,9 @@ def test_its_experts_are_specialists_and_all_at_work() -> None:
     experts = REPORT["experts"]
     assert experts["n"] == 200
     assert experts["mean_purity"] >= 0.70
-    # Regression bounds: the goals, 0.3 for MaxVio and 0.03 for the worst loss, are missed (docs/log.md).
-    assert max(experts["max_violation"]) <= 0.45
+    assert max(experts["max_violation"]) <= 0.30
     assert experts["mean_retention_loss"] <= 0.03
-    assert experts["worst_retention_loss"]["points"] <= 0.12
+    assert experts["worst_retention_loss"]["points"] <= 0.12  # the goal, 0.03, is missed by one domain (docs/log.md)
 
 
 def test_its_depth_follows_the_difficulty_and_costs_little() -> None:
