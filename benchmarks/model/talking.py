@@ -1,7 +1,8 @@
 """What conversations cost a model: the same questions alone, behind system messages and earlier turns, and follow-ups.
 
 Texts of conversations are held out: no training has seen these system messages, courtesies, small talk and follow-ups.
-Differences are paired by question. The same questions in other wordings are left to `understanding`.
+Follow-ups are also asked in the texts that trainings use, `follow_up_seen`. Differences are paired by question. The
+same questions in other wordings are left to `understanding`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from tuili.eval import answer_conversations
 from tuili.model import LoadedModel, load_model
 from tuili.store import model_hash, shipped_names
 from tuili.tasks import Ingredient, Split, unseen_problems
+
+SEEN_FOLLOW_UP = f"{Ingredient.FOLLOW_UP}_seen"
 
 
 class Pair(NamedTuple):
@@ -62,11 +65,11 @@ def measure(
     whole = {"all": [pair for some in pairs.values() for pair in some]}
     figures: dict[str, Figure] = {}
     for group, chosen in (whole | by_language).items():
-        for ingredient in Ingredient:
+        for ingredient in (*Ingredient, SEEN_FOLLOW_UP):
             figures |= compared(f"{ingredient}_{group}", [pair for pair in chosen if pair.ingredient == ingredient])
     for group, chosen in pairs.items():
-        asked = [pair for pair in chosen if pair.ingredient == Ingredient.FOLLOW_UP]
-        figures |= compared(f"{Ingredient.FOLLOW_UP}_{group}", asked)
+        for kind in (Ingredient.FOLLOW_UP, SEEN_FOLLOW_UP):
+            figures |= compared(f"{kind}_{group}", [pair for pair in chosen if pair.ingredient == kind])
     return {
         "model": model if model in shipped_names() else "given",
         "model_hash": model_hash(loaded.path),
@@ -80,7 +83,8 @@ def measure(
             "wording": wording,
         },
         "left_out": {name: result.left_out for name, result in talks.items()},
-        "goal": "system_all_difference and turns_all_difference >= -2 points; follow_up at level 1 >= 0.85",
+        "goal": "system_all_difference and turns_all_difference >= -2 points; "
+        "follow_up_seen and follow_up at level 1 >= 0.85",
     }, figures
 
 
@@ -98,7 +102,12 @@ def talk(
     problems = unseen_problems(domains, (level,), per_cell, seed, wording=wording, language=language)
     decoder = load_decoder(loaded, threads=torch.get_num_threads())
     answers, left_out = answer_conversations(decoder, problems, wording, progress)
-    return Talk([Pair(str(one.ingredient), one.inside.correct, one.alone.correct) for one in answers], left_out)
+    follow_ups, too_long = answer_conversations(
+        decoder, problems, wording, progress, ingredients=[Ingredient.FOLLOW_UP], held_out=False
+    )
+    pairs = [Pair(str(one.ingredient), one.inside.correct, one.alone.correct) for one in answers]
+    pairs += [Pair(SEEN_FOLLOW_UP, one.inside.correct, one.alone.correct) for one in follow_ups]
+    return Talk(pairs, left_out + too_long)
 
 
 def compared(name: str, pairs: Sequence[Pair]) -> dict[str, Figure]:

@@ -118,12 +118,13 @@ TALKING = (
     ),
     *(
         row(
-            f"{language}, follow-ups that need the turns before them, level 1: share of right answers",
+            f"{language}, follow-ups in texts {texts}, level 1: share of right answers",
             "talking",
-            with_interval(f"follow_up_{short}_level1"),
+            with_interval(f"{kind}_{short}_level1"),
             "0.85",
         )
         for short, language in LANGUAGES.items()
+        for kind, texts in (("follow_up_seen", "of training"), ("follow_up", "that no training uses"))
     ),
 )
 

@@ -62,6 +62,16 @@ def test_all_texts_are_held_out() -> None:
     assert not any(text.pieces[0] in said for text in messages if text.part == "seen")
 
 
+def test_texts_of_training_are_asked_where_they_are_wanted() -> None:
+    decoder, wanted = Forgetful(), [Ingredient.SYSTEM]
+    compared, _ = answer_conversations(decoder, PROBLEMS, "seen", ingredients=wanted, held_out=False)  # type: ignore[arg-type]
+    said = "\n".join(one.prompt for one in decoder.asked)
+    assert {one.ingredient for one in compared} == {Ingredient.SYSTEM}
+    messages = all_texts("system", PROBLEMS[0].language)
+    assert any(text.pieces[0] in said for text in messages if text.part == "seen")
+    assert not any(text.pieces[0] in said for text in messages if text.part == "held_out")
+
+
 def test_conversations_that_do_not_fit_are_left_out_and_counted() -> None:
     decoder = Forgetful()
     decoder.context = 120

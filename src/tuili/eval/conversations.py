@@ -1,13 +1,13 @@
 """Accuracy in conversations, each figure beside that of the same questions asked alone.
 
-The texts are held out: no training has seen these system messages, courtesies, small talk and follow-ups. Making the
-conversations is left to `tasks`, answering to `runner`.
+The texts are held out, unless it is said otherwise: no training has seen these system messages, courtesies, small talk
+and follow-ups. Making the conversations is left to `tasks`, answering to `runner`.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,13 +33,23 @@ def answer_conversations(
     problems: Sequence[Problem],
     wording: str,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    ingredients: Sequence[Ingredient] = tuple(Ingredient),
+    held_out: bool = True,
 ) -> tuple[list[Compared], int]:
     """The responses to every problem in one conversation of each ingredient, and alone; and how many did not fit.
 
     A follow-up is asked only where the problem takes one. Conversations that do not fit the model's context are left
-    out.
+    out. `held_out`: whether the texts are those that no training has seen, or those that it may have.
     """
-    drawn = [(ingredient, one) for ingredient, one in _drawn(problems, wording) if _fits(decoder, one.asked)]
+    wanted = [
+        (ingredient, problem)
+        for ingredient in ingredients
+        for problem in problems
+        if ingredient is not Ingredient.FOLLOW_UP or takes_follow_up(problem)
+    ]
+    made = [(ingredient, _made(ingredient, problem, wording, held_out)) for ingredient, problem in wanted]
+    drawn = [(ingredient, one) for ingredient, one in made if _fits(decoder, one.asked)]
     alone = {problem.id: problem for problem in problems}
     alone |= {_plain_name(ingredient, one): one.alone for ingredient, one in drawn}
     asked = [*(one.asked for _, one in drawn), *alone.values()]
@@ -49,8 +59,7 @@ def answer_conversations(
         Compared(ingredient, response, plain[_plain_name(ingredient, one)])
         for (ingredient, one), response in zip(drawn, responses, strict=False)
     ]
-    wanted = len(problems) * (len(Ingredient) - 1) + sum(map(takes_follow_up, problems))
-    return compared, wanted - len(compared)
+    return compared, len(wanted) - len(compared)
 
 
 def conversation_section(compared: Sequence[Compared], left_out: int, kind: str) -> dict[str, Any]:
@@ -82,12 +91,9 @@ def _figures(ingredient: Ingredient, compared: Sequence[Compared]) -> dict[str, 
     }
 
 
-def _drawn(problems: Sequence[Problem], wording: str) -> Iterator[tuple[Ingredient, Conversation]]:
-    for ingredient in Ingredient:
-        for problem in problems:
-            if ingredient is not Ingredient.FOLLOW_UP or takes_follow_up(problem):
-                rng = random.Random(f"{ingredient}/{problem.id}")
-                yield ingredient, converse(problem, rng, wording=wording, held_out=True, ingredients=[ingredient])
+def _made(ingredient: Ingredient, problem: Problem, wording: str, held_out: bool) -> Conversation:
+    rng = random.Random(f"{ingredient}/{problem.id}")
+    return converse(problem, rng, wording=wording, held_out=held_out, ingredients=[ingredient])
 
 
 def _plain_name(ingredient: Ingredient, one: Conversation) -> str:

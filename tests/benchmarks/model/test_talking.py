@@ -33,4 +33,4 @@ def test_every_kind_of_conversation_is_measured_in_every_language(
         assert [figures[f"{kind}_{group}_n"].median for group in ("all", "en", "zh")] == [2, 1, 1]
         assert figures[f"{kind}_all_difference"].unit == "points"
     assert "system_en_level1_n" not in figures
-    assert figures["follow_up_en_level1_n"].median == 1
+    assert figures["follow_up_en_level1_n"].median == figures["follow_up_seen_en_level1_n"].median == 1
