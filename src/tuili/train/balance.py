@@ -19,19 +19,19 @@ from tuili.train.build import domain_blocks
 from tuili.train.trainer import TrainingSetup
 
 RATE = 0.09
-"""How far a bias moves, as a logit, where an expert's load is off by the mean load; falls to 0 with the last round."""
+"""How far a bias moves in the first round, as a logit, where an expert's load is off by the mean load; later rounds
+move it less and less."""
 LARGEST_MOVE = 0.03
+"""Of a bias in the first round, as a logit."""
 
 
 def balance_domains(setup: TrainingSetup, sources: Sequence[Source], tokenizer: Tokenizer, rounds: int) -> None:
     """Set the biases of the second choice in `rounds` rounds, each over one block of every domain of the run.
 
-    `sources` are those of the run; its files, whose domains are unknown, are passed over. All tokens of a block count,
-    each at the layers that it would reach at the end of the training.
+    `sources` are those of the run; its files, whose domains are unknown, are passed over. The tokens that are learnt
+    count, each in the layers that it would run at the end of the training.
     """
     streams = domain_blocks(setup.recipe, sources, tokenizer)
-    if not streams:
-        return
     generator = torch.Generator(setup.model.device).manual_seed(setup.recipe.train.seed)
     with _counting(setup.model), torch.no_grad():
         for number in range(rounds):

@@ -160,6 +160,9 @@ class Recipe(Config):
         if self.data.conversations and self.model.overrides.get("conversation") == "single":
             reason = f"data.conversations = {self.data.conversations} makes a model of conversations: leave one out"
             raise _fault(("model", "overrides", "conversation"), "single", reason)
+        if self.train.balance_rounds and not self.data.domain_names:
+            reason = "balances the experts over the domains, and data.domains names none: leave it out"
+            raise _fault(("train", "balance_rounds"), self.train.balance_rounds, reason)
         if any(len(shares) != len(exits) for shares in self.objective.exits):
             reason = f"give objective.exits a share for each of the exits after {', '.join(map(str, exits))} layers"
             raise self._misfit("objective", "exits", "num_groups", reason)
