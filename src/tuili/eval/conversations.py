@@ -50,8 +50,7 @@ def answer_conversations(
     ]
     made = [(ingredient, _made(ingredient, problem, wording, held_out)) for ingredient, problem in wanted]
     drawn = [(ingredient, one) for ingredient, one in made if _fits(decoder, one.asked)]
-    alone = {problem.id: problem for problem in problems}
-    alone |= {_plain_name(ingredient, one): one.alone for ingredient, one in drawn}
+    alone = {_plain_name(ingredient, one): one.alone for ingredient, one in drawn}
     asked = [*(one.asked for _, one in drawn), *alone.values()]
     responses = answer_problems(decoder, asked, progress)
     plain = dict(zip(alone, responses[len(drawn) :], strict=True))
