@@ -71,7 +71,7 @@ def answered(engine: Engine, prompts: Sequence[str]) -> tuple[float, list[str]]:
     return 1e3 * (time.process_time() - begun) / len(prompts), [answer.answer for answer in answers]
 
 
-def measure(model: str = "nano", rounds: int = 12, per_cell: int = 4, seed: int = 5) -> Measured:
+def measure(model: str = "nano", rounds: int = 60, per_cell: int = 1, seed: int = 5) -> Measured:
     """Milliseconds of a request with all parts, without each and without all, and what all add in percent."""
     prompts = [read_as(problem.prompt).text for problem in unseen_problems(own_domains(model), (1, 2), per_cell, seed)]
     engine = load_engine(model, waiting=len(prompts))
