@@ -135,7 +135,7 @@ $(LLAMA_SERVER): $(PEERS_INSTALLED)
 	@ninja -C $(PEERS)/sources/build llama-server > $(PEERS)/sources/ninja.log
 	@set -e; package=$$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/llama_cpp; \
 		rm -rf $$package && mkdir -p $$package && \
-		cp $(PEERS)/sources/*/llama_cpp/llama_cpp.py $(PEERS)/sources/*/llama_cpp/_*.py $$package && \
+		cp $(PEERS)/sources/*/llama_cpp/llama_cpp.py $(PEERS)/sources/*/llama_cpp/_[a-z]*.py $$package && \
 		mv $(PEERS)/sources/build/bin $$package/lib && ln -sfn $$package/lib/llama-server $@
 	@rm -rf $(PEERS)/sources
 	@touch $@
