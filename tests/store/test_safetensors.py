@@ -33,6 +33,13 @@ def test_a_header_that_cannot_be_one_is_refused(tmp_path: Path, content: bytes) 
         check_safetensors(path)
 
 
+def test_a_sound_header_whose_length_looks_like_a_pickle_is_read(tmp_path: Path) -> None:
+    """The first two bytes of 128 are those with which a pickle may begin."""
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(struct.pack("<Q", 128) + b"{}".ljust(128))
+    check_safetensors(path)
+
+
 @pytest.mark.parametrize(
     "change",
     [{"dtype": []}, {"shape": [4.0]}, {"shape": [True]}, {"shape": [-4]}, {"data_offsets": [0.0, 16]},

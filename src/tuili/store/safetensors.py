@@ -46,10 +46,10 @@ def read_header(path: Path) -> dict[str, TensorPlace]:
     size = path.stat().st_size
     with path.open("rb") as file:
         prefix = file.read(8)
-        if _PICKLE_OR_ZIP.match(prefix):
-            raise ModelFolderError(f"{path} is a pickle or zip behind a safetensors name: it is not opened")
         length = int.from_bytes(prefix, "little")
         if len(prefix) < 8 or length > MAX_HEADER_BYTES or 8 + length > size:
+            if _PICKLE_OR_ZIP.match(prefix):  # which the length of a sound header may look like
+                raise ModelFolderError(f"{path} is a pickle or zip behind a safetensors name: it is not opened")
             raise ModelFolderError(f"{path} is damaged: {size} bytes do not hold a safetensors header")
         header = file.read(length)
     try:

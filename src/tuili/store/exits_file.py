@@ -1,0 +1,198 @@
+"""The exits of an imported dense model as files in its folder: depths, threshold, adapters and confidence heads.
+
+They are trained by `tuili.posttrain` and run by `tuili.engine`. `exits.json` is small and says all that a model's
+shape needs; `exits.safetensors` has the tensors. M: the hidden size of the model, R: the rank of an adapter, C: the
+channels of a confidence head.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+
+from tuili.errors import InputError, ModelFolderError, one_line
+from tuili.files import whole_file
+from tuili.store.folder import CONFIG_FILE
+from tuili.store.lineage import model_hash, read_lineage
+from tuili.store.safetensors import check_safetensors, read_tensors
+
+EXITS_FILE = Path("tuili") / "exits.json"
+EXIT_TENSORS_FILE = Path("tuili") / "exits.safetensors"
+DRAFT_TOKENS = "draft_token_ids"
+_REMEDY = "train exits anew (tuili exits)"
+
+Way = Literal["frozen", "joint"]
+"""How the exits were trained: beside the model as it was, or together with its layers."""
+
+
+@dataclass(frozen=True)
+class ExitsSettings:
+    """Where tokens may leave. layers: depths, rising, the full depth last.
+
+    threshold: the confidence at which a token leaves at depth auto. rank: R, channels: C. figures: what was measured
+    after training.
+    """
+
+    layers: Annotated[tuple[Annotated[int, Field(ge=1, le=1000)], ...], Field(min_length=2)]
+    threshold: Annotated[float, Field(gt=0, le=1)]
+    rank: Annotated[int, Field(ge=1, le=65_536)]
+    channels: Annotated[int, Field(ge=1, le=65_536)]
+    way: Way = "frozen"
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises `InputError` for depths that do not rise."""
+        if any(left >= right for left, right in pairwise(self.layers)):
+            raise InputError(f"layers {list(self.layers)}: depths of exits rise, each once")
+
+
+@dataclass(frozen=True)
+class ExitsFile:
+    """The exits of a model. Tensors are float32, by their names in the file; draft_tokens_D is of int32.
+
+    draft_tokens_D: the tokens, rising, that drafts are chosen among; None where these are all.
+    """
+
+    settings: ExitsSettings
+    tensors: Mapping[str, NDArray[Any]]
+    draft_tokens_D: NDArray[np.int32] | None = None
+
+
+@dataclass(frozen=True)
+class _Stored(ExitsSettings):
+    """What stands in `exits.json`: also the hashes of the model's and of the exits' own tensors."""
+
+    model: str = ""
+    tensors: str = ""
+
+
+_STORED = TypeAdapter(_Stored)
+
+
+def exit_tensor_shapes(settings: ExitsSettings, hidden_size: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of the exits of a model, by its name in the file."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    rank, channels = settings.rank, settings.channels
+    for layer in settings.layers[:-1]:
+        shapes |= {
+            f"{layer}.down.weight": (rank, hidden_size),
+            f"{layer}.up.weight": (hidden_size, rank),
+            f"{layer}.confidence.0.weight": (channels, hidden_size),
+            f"{layer}.confidence.0.bias": (channels,),
+            f"{layer}.confidence.2.weight": (1, channels),
+            f"{layer}.confidence.2.bias": (1,),
+        }
+    return shapes
+
+
+def write_exits_file(folder: Path, exits: ExitsFile) -> None:
+    """Write exits into the folder of their model. `exits.json` is written last: without it there are no exits."""
+    tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in exits.tensors.items()}
+    if exits.draft_tokens_D is not None:
+        tensors[DRAFT_TOKENS] = np.ascontiguousarray(exits.draft_tokens_D, np.int32)
+    mode = (folder / CONFIG_FILE).stat().st_mode
+    (folder / EXITS_FILE).unlink(missing_ok=True)
+    with whole_file(folder / EXIT_TENSORS_FILE) as part:
+        save_file(tensors, part)
+        part.chmod(mode)  # safetensors lets its owner alone read it
+    known = {"model": model_hash(folder), "tensors": _hash(folder / EXIT_TENSORS_FILE)}
+    with whole_file(folder / EXITS_FILE) as part:
+        part.write_text(json.dumps(asdict(exits.settings) | known, indent=2) + "\n", encoding="utf-8")
+
+
+def read_exits_settings(folder: Path, num_layers: int) -> ExitsSettings | None:
+    """Where tokens of a model of so many layers may leave; None where its folder has no exits. Reads no tensor.
+
+    Raises `ModelFolderError` for a file that is damaged, or whose full depth is another.
+    """
+    stored = _read_stored(folder)
+    if stored is not None and stored.layers[-1] != num_layers:
+        raise ModelFolderError(
+            f"{folder / EXITS_FILE}: the last of the layers {list(stored.layers)} must be the model's full depth, "
+            f"{num_layers}; {_REMEDY}"
+        )
+    return stored
+
+
+def read_exits_file(folder: Path, num_layers: int, hidden_size: int, vocab_size: int) -> ExitsFile | None:
+    """The exits of a model folder; None if it has none. The other arguments are the sizes of its model.
+
+    Raises `ModelFolderError` for exits that are damaged, that lack a tensor, or that belong to another model.
+    """
+    stored = _read_stored(folder)
+    settings = read_exits_settings(folder, num_layers)
+    if stored is None or settings is None:
+        return None
+    path = folder / EXIT_TENSORS_FILE
+    if not path.is_file():
+        raise ModelFolderError(f"{folder / EXITS_FILE} stands without {path.name}: bring it back, or {_REMEDY}")
+    check_safetensors(path)
+    if stored.tensors != _hash(path):
+        raise ModelFolderError(f"{path} is damaged or was changed: bring it back, or {_REMEDY}")
+    lineage = read_lineage(folder)  # its hash has been compared with the weights when the folder was opened
+    if stored.model != ((lineage and lineage[-1].hash) or model_hash(folder)):
+        raise ModelFolderError(f"{folder / EXITS_FILE} was trained on another model: {_REMEDY}")
+    try:
+        tensors = read_tensors(path)
+        drafts_D = _checked_drafts(tensors.pop(DRAFT_TOKENS, None), vocab_size)
+        _check_tensors(tensors, exit_tensor_shapes(settings, hidden_size))
+    except (SafetensorError, ValueError) as error:
+        raise ModelFolderError(f"{path} has no sound exits: {one_line(error)}; {_REMEDY}") from error
+    return ExitsFile(settings, tensors, drafts_D)
+
+
+def exits_hash(folder: Path) -> str | None:
+    """SHA-256 of `exits.json`, which names the hash of the tensors; None where a folder has no exits."""
+    return _hash(folder / EXITS_FILE) if (folder / EXITS_FILE).is_file() else None
+
+
+def _read_stored(folder: Path) -> _Stored | None:
+    path = folder / EXITS_FILE
+    if not path.is_file():
+        return None
+    try:
+        return _STORED.validate_json(path.read_bytes(), strict=True, extra="forbid")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ModelFolderError(f"{path} is damaged: {f'{key}: ' if key else ''}{first['msg']}; {_REMEDY}") from error
+
+
+def _check_tensors(tensors: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise `ValueError` where there is not exactly what `exit_tensor_shapes` says, in finite numbers of float32."""
+    for name in sorted(shapes.keys() | tensors.keys()):
+        if name not in shapes:
+            raise ValueError(f"{name} belongs to no exit")
+        if name not in tensors:
+            raise ValueError(f"{name} is missing")
+        array = tensors[name]
+        if array.shape != shapes[name] or array.dtype != np.float32:
+            raise ValueError(f"{name} is {array.dtype} {list(array.shape)}, it must be float32 {list(shapes[name])}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} has a number that is not finite")
+
+
+def _checked_drafts(draft_tokens_D: NDArray[Any] | None, vocab_size: int) -> NDArray[np.int32] | None:
+    """The tokens of drafts. Raises `ValueError` for what is no list of tokens, rising, of the model."""
+    if draft_tokens_D is None:
+        return None
+    if draft_tokens_D.dtype != np.int32 or draft_tokens_D.ndim != 1 or not len(draft_tokens_D):
+        raise ValueError(f"{DRAFT_TOKENS} must be a list of int32")
+    if draft_tokens_D[0] < 0 or draft_tokens_D[-1] >= vocab_size or np.any(np.diff(draft_tokens_D) <= 0):
+        raise ValueError(f"{DRAFT_TOKENS} must rise, below the {vocab_size} entries of the model")
+    return draft_tokens_D
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
