@@ -13,7 +13,7 @@ import torch
 from tests.native.calling import library
 from tuili.engine.runtime.token_rows import TokenRow
 from tuili.model import TuiliConfig, TuiliForCausalLM
-from tuili.native.step import NativeModel, Sizes
+from tuili.native import NativeModel, Sizes
 
 SMALL = {
     "vocab_size": 90,

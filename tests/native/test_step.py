@@ -16,7 +16,7 @@ from tuili.engine.runtime.token_rows import TokenRow
 from tuili.model import TuiliForCausalLM
 from tuili.native import FORMATS
 from tuili.native.slots import CACHE_FORMATS
-from tuili.native.step import NativeModel, Sizes
+from tuili.native import NativeModel, Sizes
 
 NEAR = 1e-4
 """By so much may a logit in fp32 differ from torch's."""

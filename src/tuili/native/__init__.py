@@ -1,13 +1,16 @@
 """The native library: C++ without dependencies, called over plain memory by ctypes."""
 
+from tuili.native.dense import EXITS, pack_dense
 from tuili.native.library import Library, Unavailable, load
 from tuili.native.panels import FORMATS, Matrix, NumberFormat, pack
 from tuili.native.slots import CacheFormat, SavedSlot
-from tuili.native.step import Batch, NativeModel, Sizes
+from tuili.native.sizes import Sizes
+from tuili.native.step import Batch, NativeModel
 from tuili.native.training import Training, training
 from tuili.native.verifier import NativeVerifier
 
 __all__ = [
+    "EXITS",
     "FORMATS",
     "Batch",
     "CacheFormat",
@@ -22,5 +25,6 @@ __all__ = [
     "Unavailable",
     "load",
     "pack",
+    "pack_dense",
     "training",
 ]

@@ -21,7 +21,7 @@ class SizesRecord(ctypes.Structure):
     """`struct Sizes`, with the names of config.json."""
 
     _fields_ = (
-        *_of(_int, "vocab_size", "hidden_size", "intermediate_size", "trunk_layers", "group_layers", "num_groups"),
+        *_of(_int, "vocab_size", "hidden_size", "intermediate_size", "layers", "num_groups", "head_norms"),
         *_of(_int, "num_attention_heads", "num_key_value_heads", "head_dim", "max_position_embeddings"),
         *_of(_int, "convolution_width", "layered", "window", "top_units"),
         *_of(_int, "num_experts", "num_experts_per_tok", "moe_intermediate_size", "cache"),
@@ -34,9 +34,21 @@ class LayerRecord(ctypes.Structure):
     """`struct Layer`."""
 
     _fields_ = (
-        *_of(_pointer, "attention_norm", "head_norm", "norm"),
+        *_of(_pointer, "attention_norm", "head_gain", "norm"),
         *_of(MatrixRecord, "input", "output", "gate_up", "down", "router"),
-        *_of(_pointer, "bias", "expert_gate_up", "expert_down"),
+        *_of(_pointer, "router_bias", "expert_gate_up", "expert_down"),
+        *_of(_pointer, "input_bias", "output_bias", "gate_up_bias", "down_bias"),
+        *_of(_int, "set", "own"),
+    )
+
+
+class ExitRecord(ctypes.Structure):
+    """`struct Exit`."""
+
+    _fields_ = (
+        ("plain", _pointer),
+        *_of(MatrixRecord, "down", "up", "inner", "outer"),
+        *_of(_pointer, "inner_bias", "outer_bias"),
     )
 
 
@@ -45,7 +57,7 @@ class ModelRecord(ctypes.Structure):
 
     _fields_ = (
         ("sizes", SizesRecord),
-        *_of(_pointer, "layers", "embedding"),
+        *_of(_pointer, "layers", "depths", "exits", "embedding"),
         ("embedding_is_bf16", _long),
         *_of(_pointer, "taps", "shared_norm", "shared_head_norm"),
         ("shared", MatrixRecord),

@@ -43,10 +43,13 @@ class Slots:
     Args:
         planes: sets of keys and values, times two, times the key/value heads.
         width: the size of a head, padded to `BLOCK`.
+        has_units: whether the means of units are read.
     """
 
-    def __init__(self, count: int, planes: int, width: int, cache_format: CacheFormat) -> None:
-        self._planes, self._width = planes, width
+    def __init__(
+        self, count: int, planes: int, width: int, cache_format: CacheFormat, has_units: bool = True
+    ) -> None:
+        self._planes, self._width, self._has_units = planes, width, has_units
         self._cell, self._scaled = _CELLS[cache_format], cache_format == "int8"
         self._records = (SlotRecord * count)()
         self._record = SlotsRecord(ctypes.addressof(self._records), count, 0)
@@ -93,5 +96,5 @@ class Slots:
 
     def _lengths(self, tokens: int, units: int) -> tuple[int, ...]:
         """The last dimensions of these arrays; blocks are whole."""
-        tokens, units = (-(-count // BLOCK) * BLOCK for count in (tokens, units))
+        tokens, units = (-(-count // BLOCK) * BLOCK for count in (tokens, units if self._has_units else 0))
         return tokens * self._width, tokens if self._scaled else 0, units * self._width, units

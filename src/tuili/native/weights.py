@@ -6,24 +6,24 @@ Dimensions: H heads, D head size, S positions.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tuili.native.memory import Arena
-from tuili.native.panels import Floats, Matrix, MatrixRecord, NumberFormat, pack
+from tuili.native.panels import Floats, Matrix, MatrixRecord, NumberFormat, bf16_of, pack
 
 
 class Weights:
-    """Tensors by their names in the model's folder, float32 or bf16 as uint16.
+    """Tensors by their names in the model's folder, float32 or bf16 as uint16; each look may read one from its file.
 
     Results are pointers and records into copies, which live as long as the list `kept`.
     """
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], number_format: NumberFormat) -> None:
-        self.tensors, self._format, self.kept = tensors, number_format, list[object]()
+        self.tensors, self.format, self.kept = tensors, number_format, list[object]()
         self._arena, self.matrix_bytes = Arena(), 0
 
     def numbers(self, name: str) -> Floats:
@@ -33,10 +33,21 @@ class Weights:
             return (tensor.astype(np.uint32) << 16).view(np.float32)
         return np.ascontiguousarray(tensor, np.float32)
 
+    def bf16(self, name: str) -> NDArray[np.uint16]:
+        """A tensor as the bits of bf16."""
+        tensor = self.tensors[name]
+        return tensor if tensor.dtype == np.uint16 else bf16_of(tensor)
+
     def norm(self, name: str, scale: float = 1.0) -> Floats:
         """The gain of a norm, times the root of its size."""
         gain = self.numbers(name)
         return gain * np.float32(gain.size**0.5) * np.float32(scale)
+
+    def bias(self, *names: str) -> int | None:
+        """The address of the biases of some linear layers as one; None where they have none."""
+        if names[0] not in self.tensors:
+            return None
+        return self.keep(np.concatenate([self.numbers(name) for name in names]))
 
     def keep(self, array: NDArray[Any]) -> int:
         """The address of a copy of an array."""
@@ -46,7 +57,7 @@ class Weights:
 
     def matrix(self, *names: str) -> MatrixRecord:
         """The matrices of some linear layers as one, packed."""
-        return self.packed(np.concatenate([self.numbers(name) for name in names]), self._format)
+        return self.packed(np.concatenate([self.numbers(name) for name in names]), self.format)
 
     def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
         """A packed matrix."""
@@ -57,15 +68,23 @@ class Weights:
 
     def matrices(self, name: str) -> int:
         """The address of the records of a tensor's matrices, one for each expert."""
-        records = [self.packed(weight_NK, self._format) for weight_NK in self.numbers(name)]
-        array = (MatrixRecord * len(records))(*records)
+        return self.records([self.packed(weight_NK, self.format) for weight_NK in self.numbers(name)])
+
+    def records(self, records: Sequence[ctypes.Structure]) -> int:
+        """The address of records behind one another."""
+        array = (type(records[0]) * len(records))(*records)
         self.kept.append(array)
         return ctypes.addressof(array)
 
 
 def rotary_angles(positions: int, head_size: int, base: float) -> Floats:
-    """[S, D]: the cosines of the D / 2 angles of each position, then their sines."""
+    """`angles` of the frequencies that fall from 1 to nearly 1 / `base`."""
     exponent = np.arange(0, head_size, 2, dtype=np.float32) / np.float32(head_size)
-    frequency = (np.float64(base) ** -exponent.astype(np.float64)).astype(np.float32)
+    return angles(positions, (np.float64(base) ** -exponent.astype(np.float64)).astype(np.float32))
+
+
+def angles(positions: int, frequency: Floats, factor: float = 1.0) -> Floats:
+    """[S, D]: the cosines of the D / 2 angles of each position, then their sines, all times a factor."""
     angle = np.arange(positions, dtype=np.float32)[:, None] * frequency
-    return np.concatenate([np.cos(angle, dtype=np.float64), np.sin(angle, dtype=np.float64)], axis=1).astype(np.float32)
+    waves = np.concatenate([np.cos(angle, dtype=np.float64), np.sin(angle, dtype=np.float64)], axis=1)
+    return (waves * factor).astype(np.float32)

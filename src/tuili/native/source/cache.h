@@ -69,6 +69,16 @@ inline void store_token(const Sizes& sizes, const Slot& slot, int set, Part part
   for (int d = 0; d < D; d++) put(cells[d * step], x_D[d] * factor);
 }
 
+// f(Cell()) for the type of number that the cache holds.
+template <class F>
+inline void with_cells(CacheFormat format, F&& f) {
+  switch (format) {
+    case CacheFormat::fp32: return f(float());
+    case CacheFormat::bf16: return f(uint16_t());
+    case CacheFormat::int8: return f(int8_t());
+  }
+}
+
 // Takes the mean of the keys and of the values of one unit, whose tokens are stored.
 template <class Cell>
 inline void close_unit(const Sizes& sizes, const Slot& slot, int set, int unit, int begin, int end) {

@@ -50,7 +50,7 @@ const Table* chosen = nullptr;
 using namespace tuili;
 
 // Grows with every change of a structure or a function that Python sees.
-TUILI_EXPORT int32_t tuili_abi() { return 1; }
+TUILI_EXPORT int32_t tuili_abi() { return 2; }
 
 // The name of the index-th instruction set that was built and runs on this processor, the best first; null behind the last.
 TUILI_EXPORT const char* tuili_instruction_set(int32_t index) {
@@ -90,6 +90,12 @@ TUILI_EXPORT void tuili_group(const Batch* batch, const Slots* slots, int32_t gr
   chosen->group(*batch, *slots, group, going);
 }
 TUILI_EXPORT void tuili_exit(const Batch* batch, int32_t going) { chosen->exit(*batch, going); }
+TUILI_EXPORT void tuili_confidence(const Batch* batch, const Slots* slots, int32_t index, int32_t going) {
+  chosen->confidence(*batch, *slots, index, going);
+}
+TUILI_EXPORT void tuili_leave(const Batch* batch, const Slots* slots, int32_t index, int32_t going, int32_t fill) {
+  chosen->leave(*batch, *slots, index, going, fill);
+}
 TUILI_EXPORT int64_t tuili_step_bytes(const Model* model, int32_t rows) { return chosen->step_bytes(*model, rows); }
 TUILI_EXPORT void tuili_verify(const Model* model, const Verifier* verifier, const Response* response) {
   chosen->verify(*model, *verifier, *response);

@@ -83,9 +83,9 @@ inline void experts(const Call& call, int index, float* hidden_NM) {
   const float* normed_NM = normed(call, hidden_NM, layer.norm_M);
   const float* logit_NE = projected(call, layer.router, normed_NM, M);
   Choice* choice_Nk = call.memory.take<Choice>(Y);
-  for (int n = 0; n < N; n++) choose_experts(logit_NE + n * E, layer.bias_E, E, k, choice_Nk + n * k);
+  for (int n = 0; n < N; n++) choose_experts(logit_NE + n * E, layer.router_bias_E, E, k, choice_Nk + n * k);
   const Pairs pairs = sort_pairs(choice_Nk, N, k, E, call.memory);
-  int64_t* tokens_E = call.model.counters.expert_tokens_LE + int64_t(index - sizes.trunk_layers) * E;
+  int64_t* tokens_E = call.model.counters.expert_tokens_LE + int64_t(index - call.model.depth_G[0]) * E;
   for (int e = 0; e < E; e++) tokens_E[e] += pairs.begin_E[e + 1] - pairs.begin_E[e];
 
   const int64_t work = int64_t(Y) * M * F * 2;

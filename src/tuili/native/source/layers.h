@@ -25,15 +25,17 @@ inline const float* normed(const Call& call, const float* hidden_NM, const float
   return normed(hidden_NM, call.tokens.count, gain_M, call.model.sizes.hidden, call.model.sizes.eps, call.memory);
 }
 
-// The product of rows that stand `stride` numbers apart with a matrix: [N, outputs] in the workspace.
-inline float* projected(const Matrix& matrix, const float* x_NK, int64_t stride, int N, Workspace& memory, Threads& threads) {
+// The product of rows that stand `stride` numbers apart with a matrix, plus a bias: [N, outputs] in the workspace.
+inline float* projected(const Matrix& matrix, const float* x_NK, int64_t stride, int N, Workspace& memory, Threads& threads,
+                        const float* bias = nullptr) {
   float* result = memory.take<float>(int64_t(N) * matrix.outputs);
   const Inputs inputs = prepare(matrix.format, x_NK, stride, N, matrix.inputs, memory);
   product(matrix, inputs, nullptr, N, result, matrix.outputs, threads);
+  for (int n = 0; n < N && bias; n++) add(result + int64_t(n) * matrix.outputs, bias, matrix.outputs);
   return result;
 }
-inline float* projected(const Call& call, const Matrix& matrix, const float* x_NK, int64_t stride) {
-  return projected(matrix, x_NK, stride, call.tokens.count, call.memory, call.threads);
+inline float* projected(const Call& call, const Matrix& matrix, const float* x_NK, int64_t stride, const float* bias = nullptr) {
+  return projected(matrix, x_NK, stride, call.tokens.count, call.memory, call.threads, bias);
 }
 
 // Adds the embedding of a token, weighted by one of the taps.
@@ -55,14 +57,15 @@ inline void embed(const Call& call, float* hidden_NM) {
       if (const int id = call.tokens[n].recent[tap]; id >= 0) add_embedding(call.model, id, tap, hidden_NM + n * M);
 }
 
-// Norms and turns the heads that stand one behind the other in each row.
+// Norms, or only scales, and turns the heads that stand one behind the other in each row.
 inline void rotate_heads(const Call& call, float* head_NX, int64_t stride, int heads, const float* gain_HD) {
   const Sizes& sizes = call.model.sizes;
   const int D = sizes.head_size;
   for (int n = 0; n < call.tokens.count; n++)
     for (int h = 0; h < heads; h++) {
       float* head_D = head_NX + n * stride + h * D;
-      norm(head_D, gain_HD + h * D, D, sizes.eps, head_D);
+      if (sizes.head_norms) norm(head_D, gain_HD + h * D, D, sizes.eps, head_D);
+      else multiply(head_D, gain_HD + h * D, D);
       rotate(head_D, call.model.angles_SD + int64_t(call.tokens[n].position) * D, D);
     }
 }
@@ -80,16 +83,17 @@ inline void count_active_heads(const Call& call, int layer, const float* read_NX
   counters.tokens_L[layer] += call.tokens.count;
 }
 
-// Adds the attention of layer number `index` over one set of keys and values, which it writes first if they are its own.
+// Adds the attention of layer number `index` over its set of keys and values, which it writes first if they are its own.
 template <class Cell>
-inline void attention(const Call& call, int index, int set, bool own, float* hidden_NM) {
+inline void attention(const Call& call, int index, float* hidden_NM) {
   const Layer& layer = call.model.layers[index];
   const Sizes& sizes = call.model.sizes;
   const int N = call.tokens.count, M = sizes.hidden, H = sizes.heads, K = sizes.kv_heads, D = sizes.head_size, G = H / K;
+  const int set = layer.set, own = layer.own;
   const int64_t width = layer.input.outputs, own_keys = own ? K * D : 0;
   const uintptr_t mark = call.memory.mark();
-  float* projected_NX = projected(call, layer.input, normed(call, hidden_NM, layer.attention_norm_M), M);
-  rotate_heads(call, projected_NX, width, own ? H + K : H, layer.head_norm_D);
+  float* projected_NX = projected(call, layer.input, normed(call, hidden_NM, layer.attention_norm_M), M, layer.input_bias);
+  rotate_heads(call, projected_NX, width, own ? H + K : H, layer.head_gain_D);
   if (own) store_tokens<Cell>(sizes, call.slots, set, call.tokens, projected_NX + H * D, projected_NX + (H + K) * D, width);
 
   float* read_NX = call.memory.take<float>(int64_t(N) * H * D);
@@ -108,21 +112,21 @@ inline void attention(const Call& call, int index, int set, bool own, float* hid
     }
   });
   count_active_heads(call, index, read_NX);
-  add(hidden_NM, projected(call, layer.output, read_NX, int64_t(H) * D), N * M);
+  add(hidden_NM, projected(call, layer.output, read_NX, int64_t(H) * D, layer.output_bias), N * M);
   call.memory.release(mark);
 }
 
-// Adds the dense feed-forward network of a trunk layer.
+// Adds a dense feed-forward network.
 inline void feed_forward(const Call& call, const Layer& layer, float* hidden_NM) {
   const int N = call.tokens.count, M = call.model.sizes.hidden, F = layer.down.inputs;
   const uintptr_t mark = call.memory.mark();
-  float* gate_up_N2F = projected(call, layer.gate_up, normed(call, hidden_NM, layer.norm_M), M);
+  float* gate_up_N2F = projected(call, layer.gate_up, normed(call, hidden_NM, layer.norm_M), M, layer.gate_up_bias);
   for (int n = 0; n < N; n++) gate(gate_up_N2F + int64_t(n) * 2 * F, F, 1.f);
-  add(hidden_NM, projected(call, layer.down, gate_up_N2F, 2 * int64_t(F)), N * M);
+  add(hidden_NM, projected(call, layer.down, gate_up_N2F, 2 * int64_t(F), layer.down_bias), N * M);
   call.memory.release(mark);
 }
 
-// Writes the keys and values that all reasoning layers share.
+// Writes the keys and values that all layers behind the trunk share.
 template <class Cell>
 inline void share_keys_and_values(const Call& call, const float* hidden_NM) {
   const Model& model = call.model;
@@ -131,7 +135,7 @@ inline void share_keys_and_values(const Call& call, const float* hidden_NM) {
   const uintptr_t mark = call.memory.mark();
   float* key_value_NX = projected(call, model.shared, normed(call, hidden_NM, model.shared_norm_M), sizes.hidden);
   rotate_heads(call, key_value_NX, 2 * KD, sizes.kv_heads, model.shared_head_norm_KD);
-  store_tokens<Cell>(sizes, call.slots, sizes.trunk_layers, call.tokens, key_value_NX, key_value_NX + KD, 2 * KD);
+  store_tokens<Cell>(sizes, call.slots, model.depth_G[0], call.tokens, key_value_NX, key_value_NX + KD, 2 * KD);
   call.memory.release(mark);
 }
 

@@ -26,6 +26,9 @@ inline void norm(const float* x, const float* gain, int size, float eps, float* 
 inline void add(float* x, const float* update, int size) {
   each_vector(size, [&](int i, int n) { store_up_to(x + i, load_up_to(x + i, n) + load_up_to(update + i, n), n); });
 }
+inline void multiply(float* x, const float* factor, int size) {
+  each_vector(size, [&](int i, int n) { store_up_to(x + i, load_up_to(x + i, n) * load_up_to(factor + i, n), n); });
+}
 
 // Turns the pairs (i, i + D / 2) of a head. `angles` holds D / 2 cosines, then as many sines.
 inline void rotate(float* head, const float* angles, int D) {

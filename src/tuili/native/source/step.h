@@ -14,7 +14,7 @@ namespace tuili {
 enum class CacheFormat : int32_t { fp32, bf16, int8 };
 
 struct Sizes {
-  int32_t vocabulary, hidden, feed_forward, trunk_layers, group_layers, groups;
+  int32_t vocabulary, hidden, feed_forward, layers, groups, head_norms;
   int32_t heads, kv_heads, head_size, positions, convolution;
   int32_t layered, window, top_units;
   int32_t experts, experts_per_token, expert_size;
@@ -23,21 +23,32 @@ struct Sizes {
   int32_t pad;
 };
 
-// Gains of norms are multiplied by the root of their size; those of queries also by D^-0.5.
+// Gains of norms are multiplied by the root of their size; those of queries also by D^-0.5. A bias is null where there is
+// none.
 struct Layer {
   const float* attention_norm_M;
-  const float* head_norm_D;  // [heads + own key/value heads][D]
+  const float* head_gain_D;  // [heads + own key/value heads][D]; without head_norms, heads are only multiplied by it
   const float* norm_M;       // before the feed-forward network or the experts
   Matrix input;              // [queries; own keys; own values; gates]
   Matrix output;
-  Matrix gate_up, down;      // of a trunk layer
-  Matrix router;             // of a reasoning layer, as the rest
-  const float* bias_E;
+  Matrix gate_up, down;      // of a feed-forward network
+  Matrix router;             // of experts, as the next three, null in a layer that has none
+  const float* router_bias_E;
   const Matrix* gate_up_E;
   const Matrix* down_E;
+  const float *input_bias, *output_bias, *gate_up_bias, *down_bias;
+  int32_t set, own;          // the keys and values that it reads; whether it writes them
 };
 
-// What the steps saw; they add to it. The layers of experts are the reasoning layers alone.
+// An exit of a model in which every layer has keys and values of its own: the adapter of the state, of low rank, and the
+// network that says how likely the state gives the token of the full depth.
+struct Exit {
+  const float* plain_M;  // the gain of norms that have none
+  Matrix down, up, inner, outer;
+  const float *inner_bias, *outer_bias;
+};
+
+// What the steps saw; they add to it. The layers of experts are those behind the trunk alone.
 struct Counters {
   int64_t* expert_tokens_LE;
   int64_t* tokens_L;
@@ -47,12 +58,14 @@ struct Counters {
 struct Model {
   Sizes sizes;
   const Layer* layers;
+  const int32_t* depth_G;    // [groups + 1]: the layers of the trunk, and those down to the end of each group
+  const Exit* exits;         // [groups]; null where no layer behind the trunk has keys of its own
   const void* embedding_VM;  // float or bf16
   int64_t embedding_is_bf16;
   const float* taps_WM;      // of the short convolution, the token itself last, times the root of M
   const float* shared_norm_M;
   const float* shared_head_norm_KD;
-  Matrix shared;             // [keys; values]
+  Matrix shared;             // [keys; values]; without outputs where no keys and values are shared
   const float* final_norm_M;
   Matrix head;
   const float* angles_SD;    // [positions][cosines of D / 2, sines of D / 2]
@@ -60,7 +73,7 @@ struct Model {
   Threads* threads;
 };
 
-// The keys and values of one text. A set belongs to a trunk layer; the last one is shared by all reasoning layers.
+// The keys and values of one text. A set belongs to one layer, or is shared by all layers behind the trunk.
 // Keys stand in blocks of 16 tokens, [S / 16][P][16], values token by token, [S][P]; those of unit means likewise.
 struct Slot {
   void* token_kv;       // [sets][2][K][S][P] in the format of the cache
@@ -117,8 +130,8 @@ struct Response {
   int64_t workspace_bytes;
 };
 
-static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 248 && sizeof(Model) == 256 && sizeof(Slot) == 40, "mirrored");
-static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72, "too");
+static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 288 && sizeof(Model) == 272 && sizeof(Slot) == 40, "mirrored");
+static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72 && sizeof(Exit) == 184, "too");
 static_assert(sizeof(VerifierLayer) == 192 && sizeof(Verifier) == 224 && sizeof(Response) == 64, "too");
 
 }  // namespace tuili

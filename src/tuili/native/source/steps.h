@@ -1,21 +1,11 @@
-// The steps of decoding as Python calls them: the trunk, one group of reasoning layers, an exit.
+// The steps of decoding as Python calls them: the trunk, one group of the layers behind it, an exit.
 #pragma once
-#include "experts.h"
+#include "depth.h"
 #include "verifier.h"
 
 namespace tuili::TUILI_SET {
 
 inline int columns_of(const Model& model) { return 4 + model.sizes.convolution; }
-
-// f(Cell()) for the type of number that the cache holds.
-template <class F>
-inline void with_cells(CacheFormat format, F&& f) {
-  switch (format) {
-    case CacheFormat::fp32: return f(float());
-    case CacheFormat::bf16: return f(uint16_t());
-    case CacheFormat::int8: return f(int8_t());
-  }
-}
 
 // Whether a token has room in its slot, and ids that exist.
 inline bool fits(const Model& model, const Slots& slots, const Token& token) {
@@ -44,33 +34,51 @@ inline int trunk(const Batch& batch, const Slots& all_slots, int rows) {
     }
   embed(call, batch.hidden_RM);
   with_cells(model.sizes.cache, [&](auto cell) {
-    for (int index = 0; index < model.sizes.trunk_layers; index++) {
-      attention<decltype(cell)>(call, index, index, true, batch.hidden_RM);
-      feed_forward(call, model.layers[index], batch.hidden_RM);
-    }
-    share_keys_and_values<decltype(cell)>(call, batch.hidden_RM);
+    layers<decltype(cell)>(call, 0, model.depth_G[0], batch.hidden_RM);
+    if (model.shared.outputs) share_keys_and_values<decltype(cell)>(call, batch.hidden_RM);
   });
   return rows;
 }
 
-// Takes the first rows of `going` through one group. Their states are gathered, so that a layer runs over whole blocks.
-inline void group(const Batch& batch, const Slots& slots, int group, int going) {
+// f(call, states) over the first rows of `going`. Their states are gathered, so that a layer runs over whole blocks, and
+// put back.
+template <class F>
+inline void over_rows(const Batch& batch, const Slots& slots, int going, F&& f) {
   const Model& model = *batch.model;
-  const Sizes& sizes = model.sizes;
-  const int M = sizes.hidden;
+  const int M = model.sizes.hidden;
   Workspace memory(batch.workspace, batch.workspace_bytes);
   const Call call{model, slots.slots, {batch.table, columns_of(model), batch.going, going}, memory, *model.threads};
   float* hidden_NM = memory.take<float>(int64_t(going) * M);
   const auto state = [&](int i) { return batch.hidden_RM + int64_t(batch.going[i]) * M; };
   for (int i = 0; i < going; i++) std::copy(state(i), state(i) + M, hidden_NM + int64_t(i) * M);
-  with_cells(sizes.cache, [&](auto cell) {
-    for (int i = 0; i < sizes.group_layers; i++) {
-      const int index = sizes.trunk_layers + group * sizes.group_layers + i;
-      attention<decltype(cell)>(call, index, sizes.trunk_layers, false, hidden_NM);
-      experts(call, index, hidden_NM);
-    }
-  });
+  f(call, hidden_NM);
   for (int i = 0; i < going; i++) std::copy(hidden_NM + int64_t(i) * M, hidden_NM + int64_t(i + 1) * M, state(i));
+}
+
+// Takes the first rows of `going` through one group.
+inline void group(const Batch& batch, const Slots& slots, int group, int going) {
+  over_rows(batch, slots, going, [&](const Call& call, float* hidden_NM) {
+    const int32_t* depth = call.model.depth_G + group;
+    with_cells(call.model.sizes.cache, [&](auto cell) { layers<decltype(cell)>(call, depth[0], depth[1], hidden_NM); });
+  });
+}
+
+// The probability, as exit number `index` has learnt it, that a row's likeliest token there is that of the full depth.
+inline void confidence(const Batch& batch, const Slots& slots, int index, int going) {
+  over_rows(batch, slots, going, [&](const Call& call, const float* hidden_NM) {
+    const float* logit_N = confidence_logits(call, call.model.exits[index], hidden_NM);
+    for (int i = 0; i < going; i++) batch.top_prob_R[batch.going[i]] = 1.f / (1.f + std::exp(-logit_N[i]));
+  });
+}
+
+// Lets rows leave at exit number `index`: their states become those that its adapter makes, and deeper layers get keys and
+// values of these unless they will be run anyway.
+inline void leave(const Batch& batch, const Slots& slots, int index, int going, int fill) {
+  over_rows(batch, slots, going, [&](const Call& call, float* hidden_NM) {
+    adapt(call, call.model.exits[index], hidden_NM);
+    for (int layer = call.model.depth_G[index]; fill && layer < call.model.sizes.layers; layer++)
+      fill_keys_and_values(call, call.model.layers[layer], hidden_NM);
+  });
 }
 
 // The logits of the first rows of `going`, in the rows' own places, and the likeliest token of each.
@@ -94,7 +102,11 @@ inline int64_t step_bytes(const Model& model, int rows) {
   const int64_t of_row = 5 * int64_t(s.hidden) + heads + HD + 2 * F + s.experts, of_pair = 2 * s.expert_size + s.hidden + 16;
   const int64_t of_thread = X * (2 * (s.heads / s.kv_heads) + 16) + (s.heads / s.kv_heads) * (s.head_size + BLOCK);
   const int64_t inputs = N * (3 * s.hidden + HD + F + 4 * PANEL) + Y * (s.expert_size + PANEL);
-  const int64_t numbers = N * of_row + Y * of_pair + inputs + of_thread * model.threads->count() + 2 * s.experts;
+  int64_t of_exit = 0;
+  for (int g = 0; g < s.groups && model.exits; g++)
+    of_exit = std::max<int64_t>(of_exit, model.exits[g].down.outputs + model.exits[g].inner.outputs + 2 * PANEL);
+  const int64_t numbers = N * (of_row + of_exit) + Y * of_pair + inputs + of_thread * model.threads->count() +
+                          2 * s.experts;
   return 4 * numbers + Workspace::ALIGNMENT * (64 + 16 * model.threads->count());
 }
 

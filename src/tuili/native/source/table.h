@@ -28,6 +28,8 @@ struct Table {
   int (*trunk)(const Batch& batch, const Slots& slots, int rows);
   void (*group)(const Batch& batch, const Slots& slots, int group, int going);
   void (*exit)(const Batch& batch, int going);
+  void (*confidence)(const Batch& batch, const Slots& slots, int index, int going);
+  void (*leave)(const Batch& batch, const Slots& slots, int index, int going, int fill);
   void (*verify)(const Model& model, const Verifier& verifier, const Response& response);
   int64_t (*step_bytes)(const Model& model, int rows);
   int64_t (*verify_bytes)(const Model& model, const Verifier& verifier, int tokens);

@@ -37,10 +37,7 @@ struct Reader {  // of one response
   int Q, M, C;
 
   float* product_of(const Matrix& matrix, const float* x_QK, const float* bias_N) {
-    float* result = projected(matrix, x_QK, matrix.inputs, Q, memory, *model.threads);
-    if (bias_N)
-      for (int q = 0; q < Q; q++) add(result + int64_t(q) * matrix.outputs, bias_N, matrix.outputs);
-    return result;
+    return projected(matrix, x_QK, matrix.inputs, Q, memory, *model.threads, bias_N);
   }
 
   // What the full depth or the trunk expected in the place of each token.

@@ -1,0 +1,84 @@
+"""Dense decoders of the Llama, Qwen2 and Qwen3 families as the native step reads them.
+
+Their tensors have the names of Hugging Face folders. Those of exits stand beside them under `exits.`, by the depth of
+the exit; without any, the full depth is the only exit.
+
+Dimensions: M hidden size, D head size.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from tuili.native.panels import Floats
+from tuili.native.records import ExitRecord, LayerRecord, ModelRecord
+from tuili.native.sizes import Sizes
+from tuili.native.step import Pack
+from tuili.native.weights import Weights, angles
+
+EXITS = "exits."
+"""What the names of the exits' tensors begin with."""
+
+
+def pack_dense(frequency: Floats, factor: float) -> Pack:
+    """How to pack a decoder with these rotary frequencies [D / 2], whose cosines and sines are taken times a factor."""
+    return partial(_pack, frequency, factor)
+
+
+def _pack(frequency: Floats, factor: float, sizes: Sizes, weights: Weights) -> ModelRecord:
+    embedding = "model.embed_tokens.weight"
+    head = "lm_head.weight" if "lm_head.weight" in weights.tensors else embedding
+    plain = weights.keep(np.full(sizes.hidden_size, sizes.hidden_size**0.5, np.float32))
+    exits = [_exit(weights, f"{EXITS}{depth}", plain) for depth in sizes.exit_layers[:-1]]
+    wide = weights.format == "fp32"
+    return ModelRecord(
+        sizes=sizes.record,
+        layers=weights.records([_layer(sizes, weights, index) for index in range(sizes.layers)]),
+        depths=weights.keep(np.array(sizes.exit_layers, np.int32)),
+        exits=weights.records(exits) if exits else None,
+        embedding=weights.keep(weights.numbers(embedding) if wide else weights.bf16(embedding)),
+        embedding_is_bf16=not wide,
+        taps=weights.keep(np.ones(sizes.hidden_size, np.float32)),
+        final_norm=weights.keep(weights.norm("model.norm.weight")),
+        head=weights.matrix(head),
+        angles=weights.keep(angles(sizes.max_position_embeddings, frequency, factor)),
+    )
+
+
+def _layer(sizes: Sizes, weights: Weights, index: int) -> LayerRecord:
+    name = f"model.layers.{index}"
+    attention, mlp, scale = f"{name}.self_attn", f"{name}.mlp", sizes.head_dim**-0.5
+    inputs = [f"{attention}.{part}_proj" for part in "qkv"]
+    if sizes.head_norms:
+        query, key = weights.norm(f"{attention}.q_norm.weight", scale), weights.norm(f"{attention}.k_norm.weight")
+    else:
+        query, key = (np.full(sizes.head_dim, factor, np.float32) for factor in (scale, 1))
+    gains = [np.tile(query, sizes.num_attention_heads), np.tile(key, sizes.num_key_value_heads)]
+    gate_up = [f"{mlp}.gate_proj", f"{mlp}.up_proj"]
+    return LayerRecord(
+        attention_norm=weights.keep(weights.norm(f"{name}.input_layernorm.weight")),
+        head_gain=weights.keep(np.concatenate(gains)),
+        norm=weights.keep(weights.norm(f"{name}.post_attention_layernorm.weight")),
+        input=weights.matrix(*(f"{part}.weight" for part in inputs)),
+        output=weights.matrix(f"{attention}.o_proj.weight"),
+        gate_up=weights.matrix(*(f"{part}.weight" for part in gate_up)),
+        down=weights.matrix(f"{mlp}.down_proj.weight"),
+        input_bias=weights.bias(*(f"{part}.bias" for part in inputs)),
+        output_bias=weights.bias(f"{attention}.o_proj.bias"),
+        gate_up_bias=weights.bias(*(f"{part}.bias" for part in gate_up)),
+        down_bias=weights.bias(f"{mlp}.down_proj.bias"),
+        set=index,
+        own=True,
+    )
+
+
+def _exit(weights: Weights, name: str, plain: int) -> ExitRecord:
+    """The parts of an exit, which stay in fp32: they are small, and decide."""
+    parts = {"down": "down", "up": "up", "inner": "confidence.0", "outer": "confidence.2"}
+    matrices = {
+        field: weights.packed(weights.numbers(f"{name}.{part}.weight"), "fp32") for field, part in parts.items()
+    }
+    biases = [weights.bias(f"{name}.confidence.{number}.bias") for number in (0, 2)]
+    return ExitRecord(plain, **matrices, inner_bias=biases[0], outer_bias=biases[1])

@@ -1,0 +1,66 @@
+"""The sizes that the native step wants to know of a model, by their names in config.json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from tuili.native.records import SizesRecord
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of a model. What stands behind `rms_norm_eps` has the values of a model without it.
+
+    exit_layers: the depths of exits, the full one last. per_layer_kv: whether every layer has keys and values of its
+    own; else those behind the trunk share one set. head_norms: whether queries and keys are normed.
+    """
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    exit_layers: tuple[int, ...]
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    max_position_embeddings: int
+    rope_theta: float
+    rms_norm_eps: float
+    per_layer_kv: bool = False
+    head_norms: bool = True
+    convolution_width: int = 1
+    layered: bool = False
+    window: int = 1
+    top_units: int = 1
+    num_experts: int = 0
+    num_experts_per_tok: int = 0
+    moe_intermediate_size: int = 0
+
+    @staticmethod
+    def of(shape: object) -> Sizes:
+        """The sizes of anything that has these attributes."""
+        return Sizes(**{each.name: getattr(shape, each.name) for each in fields(Sizes) if hasattr(shape, each.name)})
+
+    @property
+    def layers(self) -> int:
+        """All layers."""
+        return self.exit_layers[-1]
+
+    @property
+    def num_groups(self) -> int:
+        """Groups of layers behind the trunk, each with an exit."""
+        return len(self.exit_layers) - 1
+
+    @property
+    def sets(self) -> int:
+        """Sets of keys and values."""
+        return self.layers if self.per_layer_kv else self.exit_layers[0] + 1
+
+    @property
+    def expert_layers(self) -> int:
+        """Layers that have experts."""
+        return 0 if self.per_layer_kv else self.layers - self.exit_layers[0]
+
+    @property
+    def record(self) -> SizesRecord:
+        """The structure that C functions read, without the format of the cache."""
+        return SizesRecord(**{name: getattr(self, name) for name, *_ in SizesRecord._fields_ if hasattr(self, name)})
