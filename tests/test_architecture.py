@@ -18,13 +18,13 @@ PACKAGE = ROOT / "src" / "tuili"
 LONGEST_FILE = 400
 LONGEST_ENGINE = 3800
 """Lines of code of the whole engine but its runner for torch, without blank ones, comments and docstrings."""
-LONGEST_NATIVE = 1800
+LONGEST_NATIVE = 2000
 """Lines of C++ of the native library but for what trains, without blank ones and comments."""
 LONGEST_TRAINING = 1200
 """The same of what trains, in a folder of its own."""
-LONGEST_NATIVE_STEP = 400
+LONGEST_NATIVE_STEP = 500
 """Lines of code of its step in Python: what is called, and the tables and weights that this is given."""
-NATIVE_STEP = ("records", "slots", "step", "verifier", "weights")
+NATIVE_STEP = ("dense", "own", "records", "sizes", "slots", "step", "verifier", "weights")
 
 # What each part may import beside itself and the version in `tuili/__init__.py`: only what lies below it.
 _BASE = {"errors", "config", "files"}

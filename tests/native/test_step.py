@@ -14,9 +14,8 @@ from tests.native.calling import library
 from tests.native.models import SHAPES, Texts, ids, native_model, torch_logits, torch_model
 from tuili.engine.runtime.token_rows import TokenRow
 from tuili.model import TuiliForCausalLM
-from tuili.native import FORMATS
+from tuili.native import FORMATS, NativeModel, Sizes
 from tuili.native.slots import CACHE_FORMATS
-from tuili.native import NativeModel, Sizes
 
 NEAR = 1e-4
 """By so much may a logit in fp32 differ from torch's."""

@@ -3,8 +3,8 @@
 from tuili.native.dense import EXITS, pack_dense
 from tuili.native.library import Library, Unavailable, load
 from tuili.native.panels import FORMATS, Matrix, NumberFormat, pack
-from tuili.native.slots import CacheFormat, SavedSlot
 from tuili.native.sizes import Sizes
+from tuili.native.slots import CacheFormat, SavedSlot
 from tuili.native.step import Batch, NativeModel
 from tuili.native.training import Training, training
 from tuili.native.verifier import NativeVerifier

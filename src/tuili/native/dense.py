@@ -16,7 +16,7 @@ from tuili.native.panels import Floats
 from tuili.native.records import ExitRecord, LayerRecord, ModelRecord
 from tuili.native.sizes import Sizes
 from tuili.native.step import Pack
-from tuili.native.weights import Weights, angles
+from tuili.native.weights import Weights, angles, model_record
 
 EXITS = "exits."
 """What the names of the exits' tensors begin with."""
@@ -28,21 +28,15 @@ def pack_dense(frequency: Floats, factor: float) -> Pack:
 
 
 def _pack(frequency: Floats, factor: float, sizes: Sizes, weights: Weights) -> ModelRecord:
-    embedding = "model.embed_tokens.weight"
-    head = "lm_head.weight" if "lm_head.weight" in weights.tensors else embedding
     plain = weights.keep(np.full(sizes.hidden_size, sizes.hidden_size**0.5, np.float32))
     exits = [_exit(weights, f"{EXITS}{depth}", plain) for depth in sizes.exit_layers[:-1]]
-    wide = weights.format == "fp32"
-    return ModelRecord(
-        sizes=sizes.record,
-        layers=weights.records([_layer(sizes, weights, index) for index in range(sizes.layers)]),
-        depths=weights.keep(np.array(sizes.exit_layers, np.int32)),
+    return model_record(
+        sizes,
+        weights,
+        [_layer(sizes, weights, index) for index in range(sizes.layers)],
+        narrow=weights.format != "fp32",
         exits=weights.records(exits) if exits else None,
-        embedding=weights.keep(weights.numbers(embedding) if wide else weights.bf16(embedding)),
-        embedding_is_bf16=not wide,
         taps=weights.keep(np.ones(sizes.hidden_size, np.float32)),
-        final_norm=weights.keep(weights.norm("model.norm.weight")),
-        head=weights.matrix(head),
         angles=weights.keep(angles(sizes.max_position_embeddings, frequency, factor)),
     )
 

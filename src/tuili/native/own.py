@@ -6,32 +6,24 @@ import numpy as np
 
 from tuili.native.records import LayerRecord, ModelRecord
 from tuili.native.sizes import Sizes
-from tuili.native.weights import Weights, rotary_angles
+from tuili.native.weights import Weights, model_record, rotary_angles
 
 
 def pack_own(sizes: Sizes, weights: Weights) -> ModelRecord:
     """A model, by the names of its tensors in its folder."""
-    embedding, shared = "model.embed_tokens.weight", "model.shared_key_value"
-    head = "lm_head.weight" if "lm_head.weight" in weights.tensors else embedding
-    is_bf16 = weights.tensors[embedding].dtype == np.uint16
+    shared = "model.shared_key_value"
     back = weights.numbers("model.convolution.weight")
     taps = np.concatenate([back[::-1], np.ones_like(back, shape=(1, sizes.hidden_size))])
     trunk = sizes.exit_layers[0]
-    layers = [_layer(sizes, weights, index, index < trunk) for index in range(sizes.layers)]
-    return ModelRecord(
-        sizes.record,
-        weights.records(layers),
-        weights.keep(np.array(sizes.exit_layers, np.int32)),
-        None,
-        weights.keep(weights.tensors[embedding] if is_bf16 else weights.numbers(embedding)),
-        is_bf16,
-        weights.keep(taps * np.float32(sizes.hidden_size**0.5)),
-        weights.keep(weights.norm("model.shared_norm.weight")),
-        weights.keep(np.tile(weights.norm(f"{shared}.k_norm.weight"), sizes.num_key_value_heads)),
-        weights.matrix(f"{shared}.k_proj.weight", f"{shared}.v_proj.weight"),
-        weights.keep(weights.norm("model.norm.weight")),
-        weights.matrix(head),
-        weights.keep(rotary_angles(sizes.max_position_embeddings, sizes.head_dim, sizes.rope_theta)),
+    return model_record(
+        sizes,
+        weights,
+        [_layer(sizes, weights, index, index < trunk) for index in range(sizes.layers)],
+        taps=weights.keep(taps * np.float32(sizes.hidden_size**0.5)),
+        shared_norm=weights.keep(weights.norm("model.shared_norm.weight")),
+        shared_head_norm=weights.keep(np.tile(weights.norm(f"{shared}.k_norm.weight"), sizes.num_key_value_heads)),
+        shared=weights.matrix(f"{shared}.k_proj.weight", f"{shared}.v_proj.weight"),
+        angles=weights.keep(rotary_angles(sizes.max_position_embeddings, sizes.head_dim, sizes.rope_theta)),
     )
 
 

@@ -46,9 +46,7 @@ class Slots:
         has_units: whether the means of units are read.
     """
 
-    def __init__(
-        self, count: int, planes: int, width: int, cache_format: CacheFormat, has_units: bool = True
-    ) -> None:
+    def __init__(self, count: int, planes: int, width: int, cache_format: CacheFormat, has_units: bool = True) -> None:
         self._planes, self._width, self._has_units = planes, width, has_units
         self._cell, self._scaled = _CELLS[cache_format], cache_format == "int8"
         self._records = (SlotRecord * count)()

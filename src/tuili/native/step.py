@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from tuili.native.library import Library, function
 from tuili.native.memory import aligned
-from tuili.native.panels import NumberFormat
 from tuili.native.own import pack_own
+from tuili.native.panels import NumberFormat
 from tuili.native.records import BatchRecord, ModelRecord
 from tuili.native.sizes import Sizes
 from tuili.native.slots import BLOCK, CACHE_FORMATS, CacheFormat, Slots
@@ -31,15 +31,15 @@ from tuili.native.weights import Weights
 Pack = Callable[[Sizes, Weights], ModelRecord]
 """Makes the record of a model, without its cache, its counters and its threads."""
 HELD_MULTIPLICATIONS = 90_000_000
-"""A call with fewer than this, about a millisecond, keeps the interpreter's lock: to get it back can take longer."""
+"""A call of fewer than this, about a millisecond, keeps the interpreter's lock: to get it back can take longer."""
 
 
 @dataclass(frozen=True)
 class Counters:
     """What all steps so far saw; they add to it.
 
-    expert_tokens: [layers with experts, E] tokens that chose each expert. tokens: [layers] tokens that ran. active_share:
-    [layers] the sum over these of the share of attention heads whose output is at least a tenth of the largest's.
+    expert_tokens: [layers of experts, E] tokens that chose each expert. tokens: [layers] tokens that ran.
+    active_share: [layers] the sum over these of the share of heads whose output is at least a tenth of the largest's.
     """
 
     expert_tokens: NDArray[np.int64]

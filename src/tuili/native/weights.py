@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from tuili.native.memory import Arena
 from tuili.native.panels import Floats, Matrix, MatrixRecord, NumberFormat, bf16_of, pack
+from tuili.native.records import LayerRecord, ModelRecord
+from tuili.native.sizes import Sizes
 
 
 class Weights:
@@ -32,11 +34,6 @@ class Weights:
         if tensor.dtype == np.uint16:
             return (tensor.astype(np.uint32) << 16).view(np.float32)
         return np.ascontiguousarray(tensor, np.float32)
-
-    def bf16(self, name: str) -> NDArray[np.uint16]:
-        """A tensor as the bits of bf16."""
-        tensor = self.tensors[name]
-        return tensor if tensor.dtype == np.uint16 else bf16_of(tensor)
 
     def norm(self, name: str, scale: float = 1.0) -> Floats:
         """The gain of a norm, times the root of its size."""
@@ -75,6 +72,26 @@ class Weights:
         array = (type(records[0]) * len(records))(*records)
         self.kept.append(array)
         return ctypes.addressof(array)
+
+
+def model_record(
+    sizes: Sizes, weights: Weights, layers: Sequence[LayerRecord], narrow: bool = False, **more: Any
+) -> ModelRecord:
+    """The record of a model with these layers. narrow: round its embedding to bf16. more: what only some have."""
+    name = "model.embed_tokens.weight"
+    embedding_VM = weights.tensors[name]
+    if narrow and embedding_VM.dtype != np.uint16:
+        embedding_VM = bf16_of(embedding_VM)
+    return ModelRecord(
+        sizes=sizes.record,
+        layers=weights.records(layers),
+        depths=weights.keep(np.array(sizes.exit_layers, np.int32)),
+        embedding=weights.keep(embedding_VM),
+        embedding_is_bf16=embedding_VM.dtype == np.uint16,
+        final_norm=weights.keep(weights.norm("model.norm.weight")),
+        head=weights.matrix("lm_head.weight" if "lm_head.weight" in weights.tensors else name),
+        **more,
+    )
 
 
 def rotary_angles(positions: int, head_size: int, base: float) -> Floats:
