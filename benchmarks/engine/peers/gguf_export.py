@@ -75,6 +75,7 @@ def convert(folder: Path, file: Path, kind: str) -> None:
             weight = pairs(weight, config["num_key_value_heads"])
         weight_type = gguf.GGMLQuantizationType.F32 if weight.ndim == 1 else matrix_type
         name = names.get_name(key, try_suffixes=(".weight",))
+        assert name, f"{key} has no name in GGUF"
         writer.add_tensor(name, gguf.quants.quantize(weight.astype(np.float32), weight_type), raw_dtype=weight_type)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -65,9 +65,9 @@ def engine(
     import json
 
     from tuili.bench import SpeedSettings, measure_speed
-    from tuili.store import open_model
+    from tuili.store import open_own_model
 
-    stored = open_model(model)
+    stored = open_own_model(model)
     depths = chosen or [stored.shape.exit_layers[-1], "auto"]
     settings = SpeedSettings(
         batches, prompts, depths, new, runner=runner, numbers=numbers, cache=cache, threads=threads

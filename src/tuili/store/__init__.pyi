@@ -1,3 +1,5 @@
+from .dense_config import read_dense_shape
+from .dense_shape import FAMILIES, DenseShape, dense_tensor_shapes, rotary_frequencies
 from .exits_file import (
     EXIT_TENSORS_FILE,
     EXITS_FILE,
@@ -17,12 +19,14 @@ from .familiarity_file import (
     write_familiarity_file,
 )
 from .folder import SHIPPED_MODELS, check_files, check_size, replaced_folder, resolve_model, shipped_names
+from .foreign_tokenizer import ForeignTokenizer
 from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
 from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty
+from .rotary import RopeScaling
 from .safetensors import read_tensors
 from .shape import CONFIG_FIELDS, Conversation, ModelSettings, ModelShape, read_settings, read_shape
 from .size import Parameters, count_parameters
-from .stored_model import StoredModel, load_tokenizer, open_model
+from .stored_model import ImportedModel, StoredModel, load_tokenizer, open_model, open_own_model
 from .tensors import TENSOR_FAULTS, StoredTensors, open_tensors, refuse_faults, tensor_shapes
 from .tokenizer import ASSISTANT, BEGIN, PAD, SPECIAL_TOKENS, USER, Tokenizer
 from .verifier_file import (
@@ -45,6 +49,7 @@ __all__ = [
     "EXITS_FILE",
     "EXIT_TENSORS_FILE",
     "FAMILIARITY_FILE",
+    "FAMILIES",
     "PAD",
     "SCALAR_FEATURES",
     "SHIPPED_MODELS",
@@ -54,15 +59,19 @@ __all__ = [
     "VERIFIER_FILE",
     "Conversation",
     "Curve",
+    "DenseShape",
     "ExitsFile",
     "ExitsSettings",
     "FamiliarityFile",
+    "ForeignTokenizer",
+    "ImportedModel",
     "LineageEntry",
     "ModelSettings",
     "ModelShape",
     "NgramFilter",
     "Ngrams",
     "Parameters",
+    "RopeScaling",
     "StoredModel",
     "StoredTensors",
     "Tokenizer",
@@ -73,6 +82,7 @@ __all__ = [
     "check_recorded",
     "check_size",
     "count_parameters",
+    "dense_tensor_shapes",
     "exit_tensor_shapes",
     "exits_hash",
     "familiarity_hash",
@@ -82,7 +92,9 @@ __all__ = [
     "not_a_verifier",
     "novelty",
     "open_model",
+    "open_own_model",
     "open_tensors",
+    "read_dense_shape",
     "read_exits_file",
     "read_exits_settings",
     "read_familiarity_file",
@@ -94,6 +106,7 @@ __all__ = [
     "refuse_faults",
     "replaced_folder",
     "resolve_model",
+    "rotary_frequencies",
     "shipped_names",
     "tensor_shapes",
     "verifier_hash",

@@ -57,14 +57,22 @@ def resolve_model(name: str | Path) -> Path:
     )
 
 
-def check_files(folder: Path, known_fields: Collection[str] | None = None) -> None:
+def check_files(
+    folder: Path, known_fields: Collection[str] | None = None, model_types: Sequence[str] = (MODEL_TYPE,)
+) -> None:
     """Refuse, by `ModelFolderError`, a folder whose files are not those of a sound and safe model. Reads no tensor.
 
     known_fields: the fields that config.json may have, None for any. A reader such as transformers, which obeys other
-    fields too, must name them.
+    fields too, must name them. model_types: the kinds of model that will do.
     """
     with _unreadable_refused(folder):
-        _check_files(folder, known_fields)
+        _check_files(folder, known_fields, model_types)
+
+
+def model_type(folder: Path) -> object:
+    """What config.json calls the kind of a model; None where it does not say. Raises `ModelFolderError` without one."""
+    with _unreadable_refused(folder):
+        return read_object(_config_file(folder)).get("model_type")
 
 
 def check_size(folder: Path, parameters: int) -> None:
@@ -121,16 +129,21 @@ def _unreadable_refused(folder: Path) -> Iterator[None]:
         raise ModelFolderError(f"{error.filename or folder} cannot be read: {reason}") from error
 
 
-def _check_files(folder: Path, known_fields: Collection[str] | None) -> None:
+def _config_file(folder: Path) -> Path:
     config = folder / CONFIG_FILE
     if not config.is_file():
         raise ModelFolderError(f"{folder} has no config.json: give the folder that `tuili train` wrote the model to")
+    return config
+
+
+def _check_files(folder: Path, known_fields: Collection[str] | None, model_types: Sequence[str]) -> None:
+    config = _config_file(folder)
     for file in sorted(folder.rglob("*")):
         if file.suffix.lower() in PICKLE_SUFFIXES:
             raise ModelFolderError(f"{file} may hold a pickle, which can run code: keep only safetensors weights")
     fields = read_object(config)
-    if (model_type := fields.get("model_type")) != MODEL_TYPE:
-        raise ModelFolderError(f"{config}: model_type is {model_type!r}, it must be {MODEL_TYPE!r}")
+    if (found := fields.get("model_type")) not in model_types:
+        raise ModelFolderError(f"{config}: model_type is {found!r}, it must be {' or '.join(map(repr, model_types))}")
     if known_fields is not None and (unknown := sorted(fields.keys() - known_fields)):
         raise ModelFolderError(f"{config}: {unknown[0]!r} is not a field of a Tuili configuration: remove it")
     weights = sorted(folder.glob("*.safetensors"))

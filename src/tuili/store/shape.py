@@ -142,6 +142,11 @@ class ModelShape:
         """The depths at which a token may leave, from the trunk's to the full one."""
         return self.exits(self.trunk_layers, self.group_layers, self.num_groups)
 
+    @property
+    def per_layer_kv(self) -> bool:
+        """Whether every layer has keys and values of its own; here reasoning layers share one set."""
+        return False
+
     @staticmethod
     def exits(trunk_layers: int, group_layers: int, num_groups: int) -> tuple[int, ...]:
         """The depths at which a token may leave: after the trunk, and after each group of reasoning layers."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
+from tuili.store.dense_shape import EMBEDDING, DenseShape, dense_tensor_shapes
 from tuili.store.shape import ModelShape
 
 
@@ -20,8 +22,10 @@ class Parameters:
     active_trunk: int
 
 
-def count_parameters(shape: ModelShape) -> Parameters:
+def count_parameters(shape: ModelShape | DenseShape) -> Parameters:
     """Count the parameters of the network that has this shape; `tuili.model` says what the network computes."""
+    if isinstance(shape, DenseShape):
+        return _count_dense(shape)
     hidden, head = shape.hidden_size, shape.head_dim
     queries, gates = shape.num_attention_heads * head, 3 * shape.num_attention_heads if shape.layered else 0
     attention = hidden * (2 * queries + gates) + head
@@ -37,3 +41,11 @@ def count_parameters(shape: ModelShape) -> Parameters:
         active=trunk + reasoning_layers * (routing + shape.num_experts_per_tok * expert),
         active_trunk=trunk,
     )
+
+
+def _count_dense(shape: DenseShape) -> Parameters:
+    """Of an embedding that is not the head too, a token uses one row, which is not counted."""
+    sizes = {name: prod(tensor) for name, tensor in dense_tensor_shapes(shape).items()}
+    total, layer = sum(sizes.values()), sum(size for name, size in sizes.items() if name.startswith("model.layers.0."))
+    active = total - (0 if shape.tie_word_embeddings else sizes[EMBEDDING])
+    return Parameters(total, active, active - layer * (shape.num_hidden_layers - shape.exit_layers[0]))

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuili.errors import InputError, ModelFolderError
-from tuili.store.folder import check_files, check_size, resolve_model
+from tuili.store.dense_config import read_dense_shape
+from tuili.store.dense_shape import FAMILIES, DenseShape
+from tuili.store.folder import MODEL_TYPE, check_files, check_size, model_type, resolve_model
+from tuili.store.foreign_tokenizer import ForeignTokenizer
 from tuili.store.lineage import check_recorded
 from tuili.store.shape import CONFIG_FIELDS, ModelShape, read_shape
 from tuili.store.size import count_parameters
@@ -15,16 +18,15 @@ from tuili.store.tensors import open_tensors
 from tuili.store.tokenizer import Tokenizer
 
 _Stamp = tuple[tuple[str, int, int, int], ...]
-"""The name, the number in the file system, the bytes and the time of the last change of each file."""
+"""The path, the number in the file system, the bytes and the time of the last change of each file."""
+_READ_FILES = ("*.json", "*.safetensors", "tuili/exits.*")
 
 
 @dataclass(frozen=True)
-class StoredModel:
+class _Stored:
     """A sound model folder. `open_tensors` reads its weights."""
 
     path: Path
-    shape: ModelShape
-    tokenizer: Tokenizer
     _stamp: _Stamp = field(repr=False)
     """The files of shape, tokenizer and weights, as they were when the model was opened."""
 
@@ -37,7 +39,23 @@ class StoredModel:
             raise ModelFolderError(f"{self.path / changed[0]} was written while the model was read: load it again")
 
 
-def open_model(name: str | Path) -> StoredModel:
+@dataclass(frozen=True)
+class StoredModel(_Stored):
+    """A folder with a model of Tuili's own kind."""
+
+    shape: ModelShape
+    tokenizer: Tokenizer
+
+
+@dataclass(frozen=True)
+class ImportedModel(_Stored):
+    """A folder with a dense model of another house: of the Llama, Qwen2 or Qwen3 family."""
+
+    shape: DenseShape
+    tokenizer: ForeignTokenizer
+
+
+def open_model(name: str | Path) -> StoredModel | ImportedModel:
     """Find a model and check all that can be checked without building it.
 
     Raises `ModelFolderError`, in one line, where `tuili.model.load_model` does: when the folder is missing, unsafe,
@@ -45,15 +63,40 @@ def open_model(name: str | Path) -> StoredModel:
     its files are not those that its lineage records.
     """
     path = resolve_model(name)
+    return _open_imported(path) if model_type(path) in FAMILIES else _open_own(path, (MODEL_TYPE, *FAMILIES))
+
+
+def open_own_model(name: str | Path) -> StoredModel:
+    """The same for callers that know Tuili's own kind alone: others are refused by their model type."""
+    return _open_own(resolve_model(name), (MODEL_TYPE,))
+
+
+def _open_own(path: Path, model_types: tuple[str, ...]) -> StoredModel:
     stamp = _stamp_of(path)
-    check_files(path, CONFIG_FIELDS)
+    check_files(path, CONFIG_FIELDS, model_types)
     shape = read_shape(path)
     check_size(path, count_parameters(shape).total)
     with open_tensors(path, shape):
         pass  # their names, shapes and places are in order
     tokenizer = load_tokenizer(path, shape.vocab_size)
     check_recorded(path)  # last, because other errors say more
-    return StoredModel(path, shape, tokenizer, stamp)
+    return StoredModel(path, stamp, shape, tokenizer)
+
+
+def _open_imported(path: Path) -> ImportedModel:
+    stamp = _stamp_of(path)
+    check_files(path, model_types=FAMILIES)
+    shape = read_dense_shape(path)
+    check_size(path, count_parameters(shape).total)
+    with open_tensors(path, shape):
+        pass
+    try:
+        tokenizer = ForeignTokenizer.load(path, shape.eos_token_ids)
+    except InputError as error:
+        raise ModelFolderError(str(error)) from error
+    _check_fits(path, tokenizer.size, shape.vocab_size)
+    check_recorded(path)
+    return ImportedModel(path, stamp, shape, tokenizer)
 
 
 def load_tokenizer(folder: Path, vocab_size: int) -> Tokenizer:
@@ -62,18 +105,21 @@ def load_tokenizer(folder: Path, vocab_size: int) -> Tokenizer:
         tokenizer = Tokenizer.load(folder)
     except InputError as error:
         raise ModelFolderError(str(error)) from error
-    if tokenizer.size > vocab_size:
-        raise ModelFolderError(
-            f"{folder}: the tokenizer has {tokenizer.size} entries and the model {vocab_size}: "
-            "they do not belong together"
-        )
+    _check_fits(folder, tokenizer.size, vocab_size)
     return tokenizer
+
+
+def _check_fits(folder: Path, entries: int, vocab_size: int) -> None:
+    if entries > vocab_size:
+        raise ModelFolderError(
+            f"{folder}: the tokenizer has {entries} entries and the model {vocab_size}: they do not belong together"
+        )
 
 
 def _stamp_of(folder: Path) -> _Stamp:
     stamp = []
-    for file in sorted((*folder.glob("*.json"), *folder.glob("*.safetensors"))):
+    for file in sorted(file for pattern in _READ_FILES for file in folder.glob(pattern)):
         with suppress(FileNotFoundError):  # it is gone since it was listed
             found = file.stat()
-            stamp.append((file.name, found.st_ino, found.st_size, found.st_mtime_ns))
+            stamp.append((str(file.relative_to(folder)), found.st_ino, found.st_size, found.st_mtime_ns))
     return tuple(stamp)

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tuili.errors import ModelFolderError
+from tuili.store.dense_shape import EMBEDDING, HEAD, DenseShape, dense_tensor_shapes, dense_tensors_found
 from tuili.store.folder import INDEX_FILE, read_object
 from tuili.store.safetensors import TensorPlace, read_header
 from tuili.store.shape import ModelShape
@@ -30,6 +31,7 @@ TENSOR_FAULTS = {
     "unexpected": "the weights belong to another configuration",
     "mismatched": "its shape is not the one that config.json asks for",
 }
+COMPARED_BYTES = 1 << 20
 _READ_AS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
 
@@ -59,13 +61,21 @@ class StoredTensors(Mapping[str, Array]):
 
 
 @contextmanager
-def open_tensors(folder: Path, shape: ModelShape) -> Iterator[StoredTensors]:
+def open_tensors(folder: Path, shape: ModelShape | DenseShape) -> Iterator[StoredTensors]:
     """The tensors of a folder that `check_files` accepts, for the time of the block.
 
-    Raises `ModelFolderError` where they are not exactly those that a network of this shape has.
+    Raises `ModelFolderError` where they are not exactly those that a network of this shape has. Of an imported model a
+    copy of the embedding that stands for a tied head is left out, if it is one.
     """
     places = _places(folder)
-    check_tensors(folder, {name: place.shape for name, (_, place) in places.items()}, tensor_shapes(shape))
+    tied_copy = None
+    if isinstance(shape, DenseShape):
+        wanted_shapes = dense_tensor_shapes(shape)
+        tied_copy = places.get(HEAD) if shape.tie_word_embeddings else None
+        places = {name: places[name] for name in dense_tensors_found(shape, places)}
+    else:
+        wanted_shapes = tensor_shapes(shape)
+    check_tensors(folder, {name: place.shape for name, (_, place) in places.items()}, wanted_shapes)
     for name, (file, place) in places.items():
         if place.kind not in _READ_AS:
             raise ModelFolderError(f"{file}: tensor {name} has the number format {place.kind}: use BF16 or F32")
@@ -75,6 +85,8 @@ def open_tensors(folder: Path, shape: ModelShape) -> Iterator[StoredTensors]:
                 f"{file} is damaged: tensor {name} has {place.end - place.begin} bytes, not {wanted}"
             )
     _refuse_overlaps(places)
+    if tied_copy is not None:
+        _refuse_other_bytes(folder, tied_copy, places[EMBEDDING])
     with ExitStack() as stack:
         files = {path: stack.enter_context(path.open("rb")) for path in sorted({file for file, _ in places.values()})}
         yield StoredTensors(files, places)
@@ -86,6 +98,23 @@ def _refuse_overlaps(places: Mapping[str, tuple[Path, TensorPlace]]) -> None:
     for (file, _, end, name), (other_file, begin, _, other) in pairwise(by_place):
         if file == other_file and begin < end:
             raise ModelFolderError(f"{file} is damaged: tensors {name} and {other} stand in the same bytes")
+
+
+def _refuse_other_bytes(folder: Path, *copies: tuple[Path, TensorPlace]) -> None:
+    """Raise `ModelFolderError` where a stored head is not the embedding to which config.json ties it."""
+    if len({(place.kind, place.shape, place.end - place.begin) for _, place in copies}) == 1:
+        with ExitStack() as stack:
+            files = [stack.enter_context(path.open("rb")) for path, _ in copies]
+            for file, (_, place) in zip(files, copies, strict=True):
+                file.seek(place.begin)
+            left = copies[0][1].end - copies[0][1].begin
+            while left and len({file.read(min(left, COMPARED_BYTES)) for file in files}) == 1:
+                left -= min(left, COMPARED_BYTES)
+        if not left:
+            return
+    raise ModelFolderError(
+        f"{folder}: {HEAD} is not {EMBEDDING}, to which config.json ties it: set tie_word_embeddings to false"
+    )
 
 
 def tensor_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import tokenizers
@@ -49,13 +49,13 @@ class Tokenizer:
         file, files, texts = folder / "tokenizer.json", dict[str, bytes](), dict[str, str]()
         for name in TOKENIZER_FILES:
             if name == file.name or (folder / name).is_file():
-                with _damage_refused(folder / name):
+                with damage_refused(folder / name):
                     files[name] = (folder / name).read_bytes()
                     texts[name] = files[name].decode()
-        with _damage_refused(file):
+        with damage_refused(file):
             json.loads(texts[file.name])  # its errors name line and column in plain words
             backend = tokenizers.Tokenizer.from_str(texts[file.name])
-        with _damage_refused(folder / "tokenizer_config.json"):
+        with damage_refused(folder / "tokenizer_config.json"):
             end = _end_token(texts)
         vocabulary = backend.get_vocab(with_added_tokens=True)
         if missing := [token for token in (*SPECIAL_TOKENS, end) if token not in vocabulary]:
@@ -139,18 +139,10 @@ class Tokenizer:
 
     @cached_property
     def _bytes_by_id(self) -> list[bytes]:
-        """The bytes of every entry. Added tokens are written in plain text, all others in the letters for bytes of
-        byte-level BPE (Radford et al. 2019): printable ones of Latin-1 for themselves, later ones for the others.
-        """
-        printable = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
-        others = (byte for byte in range(256) if byte not in printable)
-        byte_of = {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
+        """The bytes of every entry. Added tokens are written in plain text, all others as `bytes_of_entry` reads."""
         added = self.backend.get_added_tokens_decoder()
         texts = (self.backend.id_to_token(token) or "" for token in range(self.size))
-        return [
-            text.encode() if token in added else bytes(byte_of[letter] for letter in text)
-            for token, text in enumerate(texts)
-        ]
+        return [text.encode() if token in added else bytes_of_entry(text) for token, text in enumerate(texts)]
 
     @cached_property
     def _plain(self) -> tokenizers.Tokenizer:
@@ -158,6 +150,21 @@ class Tokenizer:
         state = json.loads(self.backend.to_str())
         state |= {"added_tokens": [], "truncation": None, "padding": None}
         return tokenizers.Tokenizer.from_str(json.dumps(state))
+
+
+@cache
+def _byte_of_letter() -> Mapping[str, int]:
+    """The letters for bytes of byte-level BPE (Radford et al. 2019): printable ones of Latin-1 for themselves, later
+    ones for the others.
+    """
+    printable = {*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)}
+    others = (byte for byte in range(256) if byte not in printable)
+    return {chr(byte): byte for byte in printable} | {chr(256 + n): byte for n, byte in enumerate(others)}
+
+
+def bytes_of_entry(text: str) -> bytes:
+    """The bytes that an entry of byte-level BPE stands for. Raises `KeyError` for a letter that is for no byte."""
+    return bytes(map(_byte_of_letter().__getitem__, text))
 
 
 def _text_or_none(data: bytes) -> str | None:
@@ -168,7 +175,7 @@ def _text_or_none(data: bytes) -> str | None:
 
 
 @contextmanager
-def _damage_refused(file: Path) -> Iterator[None]:
+def damage_refused(file: Path) -> Iterator[None]:
     """Turn any error of the block into an `InputError` that names this file."""
     try:
         yield

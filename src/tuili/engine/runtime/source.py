@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from tuili.store import ModelShape, StoredModel, Tokenizer, open_model
+from tuili.store import ModelShape, StoredModel, Tokenizer, open_own_model
 
 
 class ModelInTorch(Protocol):
@@ -29,13 +29,13 @@ class ModelInTorch(Protocol):
 
 OpenModel: TypeAlias = StoredModel | ModelInTorch
 ModelSource: TypeAlias = str | Path | OpenModel
-"""A folder, a hub name or a shipped name, or what `tuili.store.open_model` or `tuili.model.load_model` has made of one.
+"""A folder, a hub name or a shipped name, or what `tuili.store.open_own_model` or `tuili.model.load_model` made of one.
 Weights in memory must not change afterwards; files may."""
 
 
 def opened(source: ModelSource) -> OpenModel:
-    """The model. Raises `ModelFolderError` as `open_model` does."""
-    return open_model(source) if isinstance(source, str | Path) else source
+    """The model. Raises `ModelFolderError` as `open_own_model` does."""
+    return open_own_model(source) if isinstance(source, str | Path) else source
 
 
 def shape_of(model: OpenModel) -> ModelShape:

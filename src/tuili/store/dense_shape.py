@@ -1,0 +1,172 @@
+"""The shape of an imported model: a dense decoder of the Llama, Qwen2 or Qwen3 family, with keys and values a layer.
+
+Tuili's own kind of model is in `shape`. Reading config.json is left to `dense_config`, rotary positions to `rotary`.
+
+Dimensions: M hidden size, N outputs of a projection, V vocabulary, D head size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from sys import float_info
+from typing import Literal, get_args
+
+from tuili.store.rotary import Array, RopeScaling, scaled_frequencies
+from tuili.store.shape import MAX_LAYERS, MAX_SIZE, Conversation
+
+Family = Literal["llama", "qwen2", "qwen3"]
+FAMILIES: tuple[str, ...] = get_args(Family)
+"""The values of `model_type` in config.json that an imported model may have."""
+SIZES = (
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "max_position_embeddings",
+)
+
+HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
+"""Names of the head and of the embedding to which it may be tied."""
+_IGNORED = (".rotary_emb.inv_freq",)
+"""Ends of names of tensors that older folders hold, and that every reader makes anew."""
+
+
+@dataclass(frozen=True)
+class DenseShape:
+    """What network an imported model is, where its exits are, and how it is asked.
+
+    query_bias: of the projections q, k and v. output_bias: of o. mlp_bias: of the three of the feed-forward network.
+    head_norms: an RMS norm over each head of queries and of keys. eos_token_ids: the ids that end a text.
+    exit_layers: depths at which a token may leave, the full one last; empty stands for the full one alone.
+    exit_threshold: confidence at which a token leaves at depth `auto`.
+    Raises `ValueError` for values that no network can have.
+    """
+
+    family: Family
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    max_position_embeddings: int
+    rope_theta: float
+    rms_norm_eps: float
+    rope_scaling: RopeScaling | None = None
+    tie_word_embeddings: bool = False
+    query_bias: bool = False
+    output_bias: bool = False
+    mlp_bias: bool = False
+    head_norms: bool = False
+    bos_token_id: int | None = None
+    eos_token_ids: tuple[int, ...] = ()
+    pad_token_id: int | None = None
+    exit_layers: tuple[int, ...] = ()
+    exit_threshold: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuses, by `ValueError`, sizes that no network can have, and token ids beyond the vocabulary."""
+        for name in SIZES:
+            most = MAX_LAYERS if name == "num_hidden_layers" else MAX_SIZE
+            if not 1 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be from 1 to {most}")
+        for name in ("rope_theta", "rms_norm_eps"):
+            if not 0 < getattr(self, name) <= float_info.max:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0 and finite")
+        if self.rope_theta <= 1:
+            raise ValueError(f"rope_theta is {self.rope_theta}: it must be above 1")
+        if self.num_attention_heads % self.num_key_value_heads:
+            raise ValueError(
+                f"num_attention_heads is {self.num_attention_heads}: it must be a multiple of num_key_value_heads, "
+                f"{self.num_key_value_heads}"
+            )
+        if self.head_dim % 2:
+            raise ValueError(f"head_dim is {self.head_dim}: it must be even, to be rotated in pairs")
+        ids = [("bos_token_id", self.bos_token_id), ("pad_token_id", self.pad_token_id)]
+        for name, token in [*ids, *(("eos_token_id", token) for token in self.eos_token_ids)]:
+            if token is not None and not 0 <= token < self.vocab_size:
+                raise ValueError(f"{name} is {token}: the vocabulary goes from 0 to {self.vocab_size - 1}")
+        if not self.exit_layers:
+            object.__setattr__(self, "exit_layers", (self.num_hidden_layers,))
+        exits = self.exit_layers
+        if exits[0] < 1 or exits[-1] != self.num_hidden_layers or list(exits) != sorted({*exits}):
+            raise ValueError(f"layers is {list(exits)}: exits rise from 1 on, and the last is {self.num_hidden_layers}")
+        if not 0 <= self.exit_threshold <= 1:
+            raise ValueError(f"threshold is {self.exit_threshold}: it must be a probability, 0 to 1")
+
+    @property
+    def num_groups(self) -> int:
+        """Groups of layers behind the first exit; the layers up to there are the trunk."""
+        return len(self.exit_layers) - 1
+
+    @property
+    def per_layer_kv(self) -> bool:
+        """Every layer has keys and values of its own."""
+        return True
+
+    @property
+    def conversation(self) -> Conversation:
+        """Imported models are asked by their chat template, which knows turns."""
+        return "multi"
+
+    @property
+    def domains(self) -> tuple[str, ...] | None:
+        """No experts, so no domains."""
+        return None
+
+    @property
+    def convolution_width(self) -> int:
+        """No convolution: a token's embedding is its own alone."""
+        return 1
+
+    @property
+    def separator_token_ids(self) -> tuple[int, ...] | None:
+        """No layered attention, so no tokens that end a unit."""
+        return None
+
+    @property
+    def max_unit(self) -> int:
+        """No units that would have to end."""
+        return 2**31 - 1
+
+
+def rotary_frequencies(shape: DenseShape) -> tuple[Array, float]:
+    """The radians a position by which each pair of a head turns, float32 [D/2], and the factor of cosines and sines."""
+    return scaled_frequencies(shape.head_dim, shape.rope_theta, shape.rope_scaling)
+
+
+def dense_tensor_shapes(shape: DenseShape) -> dict[str, tuple[int, ...]]:
+    """The names and shapes of the tensors of a network, as in its Hugging Face folder.
+
+    A head that is tied to the embedding has no tensor of its own.
+    """
+    M, F, V, D = shape.hidden_size, shape.intermediate_size, shape.vocab_size, shape.head_dim
+    queries, keys = shape.num_attention_heads * D, shape.num_key_value_heads * D
+    layer: dict[str, tuple[int, ...]] = {"input_layernorm.weight": (M,), "post_attention_layernorm.weight": (M,)}
+    for name, outputs, inputs in (("q", queries, M), ("k", keys, M), ("v", keys, M), ("o", M, queries)):
+        layer[f"self_attn.{name}_proj.weight"] = (outputs, inputs)
+        if shape.output_bias if name == "o" else shape.query_bias:
+            layer[f"self_attn.{name}_proj.bias"] = (outputs,)
+    if shape.head_norms:
+        layer |= {"self_attn.q_norm.weight": (D,), "self_attn.k_norm.weight": (D,)}
+    for name, outputs, inputs in (("gate", F, M), ("up", F, M), ("down", M, F)):
+        layer[f"mlp.{name}_proj.weight"] = (outputs, inputs)
+        if shape.mlp_bias:
+            layer[f"mlp.{name}_proj.bias"] = (outputs,)
+    tensors: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (V, M)}
+    for number in range(shape.num_hidden_layers):
+        tensors |= {f"model.layers.{number}.{name}": sizes for name, sizes in layer.items()}
+    tensors["model.norm.weight"] = (M,)
+    if not shape.tie_word_embeddings:
+        tensors[HEAD] = (V, M)
+    return tensors
+
+
+def dense_tensors_found(shape: DenseShape, found: Collection[str]) -> set[str]:
+    """Of the names of tensors in a folder, those that belong to the network: not a copy of a tied head, for example."""
+    return {name for name in found if not name.endswith(_IGNORED) and not (shape.tie_word_embeddings and name == HEAD)}

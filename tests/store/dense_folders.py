@@ -1,0 +1,118 @@
+"""Folders with tiny random models of other houses, as transformers itself writes them: for tests of what reads them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+import torch
+from tokenizers import AddedToken, decoders, pre_tokenizers, trainers
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
+
+CLASSES: dict[str, tuple[Any, Any]] = {
+    "llama": (LlamaConfig, LlamaForCausalLM),
+    "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+    "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+}
+SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+CORPUS = (
+    "What is 12 + 30? 12 + 30 = 42, so the answer is 42.",
+    "A farmer has three fields; each field holds 14 sheep. How many sheep are there in all?",
+    "The quick brown fox jumps over the lazy dog. Don't stop, we'll see!",
+    "你好，世界。三加四等于七。 naïve café – été\n\n\tdef f(x):\n        return x * 2",
+)
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 10_000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+YARN = {"rope_type": "yarn", "rope_theta": 10_000.0, "factor": 4.0, "original_max_position_embeddings": 128}
+LINEAR = {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 2.0}
+KINDS: dict[str, dict[str, Any]] = {
+    "llama": {"family": "llama"},
+    "llama, tied": {"family": "llama", "tie_word_embeddings": True},
+    "llama, all biases": {"family": "llama", "attention_bias": True, "mlp_bias": True},
+    "llama, llama3 positions": {"family": "llama", "rope_parameters": LLAMA3},
+    "llama, linear positions": {"family": "llama", "rope_parameters": LINEAR, "num_key_value_heads": 4},
+    "llama, wide heads": {"family": "llama", "head_dim": 24},
+    "qwen2": {"family": "qwen2"},
+    "qwen2, tied": {"family": "qwen2", "tie_word_embeddings": True},
+    "qwen2, yarn positions": {"family": "qwen2", "rope_parameters": YARN},
+    "qwen3": {"family": "qwen3"},
+    "qwen3, tied": {"family": "qwen3", "tie_word_embeddings": True, "num_key_value_heads": 1},
+    "qwen3, biases": {"family": "qwen3", "attention_bias": True},
+}
+"""By name, what `dense_model` and `save_dense` take: every family, tied and untied, with the switches it has."""
+
+
+@cache
+def dense_tokenizer(vocabulary: int = 384) -> PreTrainedTokenizerFast:
+    """A byte-level BPE of GPT-2's kind with a chat template; `<|im_end|>` ends a turn."""
+    backend = tokenizers.Tokenizer(tokenizers.models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[AddedToken(name, special=True, normalized=False) for name in SPECIAL],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train_from_iterator(CORPUS, trainer)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, bos_token=SPECIAL[1], eos_token=SPECIAL[2], pad_token=SPECIAL[0]
+    )
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
+
+
+def dense_model(family: str, seed: int = 0, **overrides: Any) -> PreTrainedModel:
+    """A model in evaluation mode whose weights, norms and biases are all random, so large that its texts are varied."""
+    config_class, model_class = CLASSES[family]
+    sizes: dict[str, Any] = {
+        "vocab_size": 400,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 512,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+        "head_dim": 16,
+        "dtype": "float32",
+    }
+    torch.manual_seed(seed)
+    model: PreTrainedModel = model_class(config_class(**sizes | overrides))
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" in name:
+                parameter.uniform_(0.5, 1.5)
+            else:
+                parameter.normal_(std=0.5 if "embed" in name or "lm_head" in name else 0.15)
+    return model.eval()
+
+
+def save_dense(folder: Path, family: str = "llama", seed: int = 0, **overrides: Any) -> Path:
+    """The model and its tokenizer as a folder."""
+    dense_model(family, seed, **overrides).save_pretrained(folder)
+    dense_tokenizer().save_pretrained(folder)
+    return folder
