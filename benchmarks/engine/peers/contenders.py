@@ -56,9 +56,8 @@ def contenders(size: str, folder: Path, peers: str, depths: Sequence[str]) -> li
     return [
         *ours(size, depths),
         *compiled(size, depths, folder),
-        *(llama_cpp(folder / size, peers, kind, "f16") for kind in GGUF),
+        *peers_of(folder / size, peers),
         *(llama_cpp(folder / size, peers, kind, "q8_0") for kind in GGUF[1:]),
-        *(openvino(folder / size, peers, kind) for kind in OPENVINO),
         Contender(
             "transformers",
             sys.executable,
@@ -110,6 +109,14 @@ def ways(depths: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
     return [("full", {}), ("exits", {"depths": list(depths)})]
 
 
+def peers_of(llama: Path, peers: str) -> list[Contender]:
+    """llama.cpp and OpenVINO GenAI with a Llama whose files `export_llama` has written into its folder."""
+    return [
+        *(llama_cpp(llama, peers, kind, "f16") for kind in GGUF),
+        *(openvino(llama, peers, kind) for kind in OPENVINO),
+    ]
+
+
 def llama_cpp(llama: Path, peers: str, kind: str, cache: str) -> Contender:
     """llama.cpp with weights of one kind and a cache of another; `f16` is the cache's default."""
     return Contender(
@@ -145,17 +152,22 @@ def prepare_files(size: str, folder: Path, peers: str) -> None:
     llama = folder / size
     if not (llama / "config.json").is_file():
         save_llama(SIZES[size], llama)
-    for kind in GGUF:
-        file = llama / f"{kind}.gguf"
-        write_missing(file, peers, f"{PACKAGE}.gguf_export", str(llama), str(file), kind)
-    for kind in OPENVINO:
-        out = llama / f"openvino_{kind}"
-        write_missing(out, peers, f"{PACKAGE}.openvino_export", str(llama), str(out), kind)
+    export_llama(llama, llama, peers)
     tree = compiled_tree(folder)
     if not tree.is_dir():
         archive = subprocess.run(["git", "archive", COMPILED_COMMIT, "src"], cwd=ROOT, capture_output=True, check=True)
         tree.mkdir(parents=True)
         subprocess.run(["tar", "-x", "-C", str(tree)], input=archive.stdout, check=True)
+
+
+def export_llama(llama: Path, out: Path, peers: str) -> None:
+    """Write a Llama in Hugging Face layout in the formats of the peers, as far as these are missing in `out`."""
+    for kind in GGUF:
+        file = out / f"{kind}.gguf"
+        write_missing(file, peers, f"{PACKAGE}.gguf_export", str(llama), str(file), kind)
+    for kind in OPENVINO:
+        folder = out / f"openvino_{kind}"
+        write_missing(folder, peers, f"{PACKAGE}.openvino_export", str(llama), str(folder), kind)
 
 
 def write_missing(path: Path, python: str, module: str, *arguments: str) -> None:

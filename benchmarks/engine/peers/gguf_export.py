@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import gguf
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
+from safetensors.torch import load_file
 
 TYPES = {
     "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
@@ -50,6 +51,13 @@ def add_vocabulary(writer: gguf.GGUFWriter, folder: Path) -> None:
     writer.add_chat_template((folder / "chat_template.jinja").read_text())
 
 
+def weights(folder: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """The tensors of a folder by their names, whatever their type."""
+    for file in sorted(folder.glob("*.safetensors")):
+        for name, tensor in load_file(file).items():
+            yield name, tensor.float().numpy()
+
+
 def convert(folder: Path, file: Path, kind: str) -> None:
     """Write the weights and sizes of a folder into a GGUF file of a kind of `TYPES`."""
     config = json.loads((folder / "config.json").read_text())
@@ -62,13 +70,13 @@ def convert(folder: Path, file: Path, kind: str) -> None:
     writer.add_head_count(config["num_attention_heads"])
     writer.add_head_count_kv(config["num_key_value_heads"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
-    writer.add_rope_dimension_count(config["head_dim"])
+    writer.add_rope_freq_base(config.get("rope_parameters", config)["rope_theta"])  # elder folders have it at the top
+    writer.add_rope_dimension_count(config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"])
     writer.add_vocab_size(config["vocab_size"])
     add_vocabulary(writer, folder)
     writer.add_file_type(file_type)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
-    for key, weight in load_file(folder / "model.safetensors").items():
+    for key, weight in weights(folder):
         if "q_proj" in key:
             weight = pairs(weight, config["num_attention_heads"])
         elif "k_proj" in key:
@@ -76,7 +84,7 @@ def convert(folder: Path, file: Path, kind: str) -> None:
         weight_type = gguf.GGMLQuantizationType.F32 if weight.ndim == 1 else matrix_type
         name = names.get_name(key, try_suffixes=(".weight",))
         assert name, f"{key} has no name in GGUF"
-        writer.add_tensor(name, gguf.quants.quantize(weight.astype(np.float32), weight_type), raw_dtype=weight_type)
+        writer.add_tensor(name, gguf.quants.quantize(weight, weight_type), raw_dtype=weight_type)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,10 @@ LEAST_SECONDS, MOST_TIMES = 0.3, 50
 
 @dataclass(frozen=True)
 class Work:
-    """`batch` prompts of `prompt` random ids each, to be continued greedily by `new` tokens each.
+    """`batch` prompts of `prompt` ids each, to be continued greedily by `new` tokens each.
 
     variant: how, where an engine has several ways.
+    texts: a file of `read_texts`, of whose texts prompts are the ends; empty: the ids of prompts are random.
     """
 
     batch: int
@@ -40,13 +42,22 @@ class Work:
     vocabulary: int
     variant: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    texts: str = ""
 
     def prompts(self) -> list[list[int]]:
         """The prompts: the same for every engine, others with every seed."""
         rng = random.Random(f"{self.batch}/{self.prompt}/{self.seed}")
+        if self.texts:
+            return [ids[-self.prompt :] for ids in rng.sample(read_texts(self.texts), self.batch)]
         return [
             [rng.randrange(FIRST_PROMPT_ID, self.vocabulary) for _ in range(self.prompt)] for _ in range(self.batch)
         ]
+
+
+@cache
+def read_texts(file: str) -> list[list[int]]:
+    """The ids of each text of a file, which has a JSON array of ids a line. None is shorter than a prompt."""
+    return [json.loads(line) for line in Path(file).read_text().splitlines()]
 
 
 Tokens = Sequence[Sequence[int]]
@@ -56,11 +67,16 @@ Prepare = Callable[[Work], Callable[[], Tokens]]
 
 
 def serve(prepare: Prepare) -> None:
-    """The worker's side: do the work on stdin, line by line, to its end. What libraries print goes to stderr."""
+    """The worker's side: do the work on stdin, line by line, to its end."""
+    answer_lines(lambda asked: timed(prepare, Work(**asked)))
+
+
+def answer_lines(answer: Callable[[dict[str, Any]], Any]) -> None:
+    """Answer each line of stdin, to its end: JSON in, JSON out. What libraries print goes to stderr."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     for line in sys.stdin:
-        print(json.dumps(timed(prepare, Work(**json.loads(line)))), file=answers)
+        print(json.dumps(answer(json.loads(line))), file=answers)
 
 
 def timed(prepare: Prepare, work: Work) -> dict[str, Any]:
@@ -114,9 +130,13 @@ class Worker:
 
     def do(self, work: Work) -> dict[str, Any]:
         """What `timed` gives. Raises `RuntimeError` where the worker dies."""
+        return self.ask(asdict(work))
+
+    def ask(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a line of another kind. Raises `RuntimeError` where the worker dies."""
         process = self._process = self._process or self._start()
         assert process.stdin and process.stdout
-        process.stdin.write(json.dumps(asdict(work)) + "\n")
+        process.stdin.write(json.dumps(asked) + "\n")
         process.stdin.flush()
         if not (line := process.stdout.readline()):
             raise RuntimeError(f"{' '.join(self._command[1:3])} has died: see {self._log}")

@@ -25,16 +25,22 @@ def told_speed(threads: int) -> str:
 
 
 def against_peers(
-    place: str, threads: int, figures: Mapping[str, Figure], keys: Iterable[tuple[str, str]]
+    place: str,
+    threads: int,
+    figures: Mapping[str, Figure],
+    keys: Iterable[tuple[str, str]],
+    singly: tuple[str, ...] = ("llama_cpp",),
+    together: Sequence[str] = ("openvino",),
 ) -> dict[str, Figure]:
     """Our speeds over those of other engines at the same work.
 
-    Each of ours, and the fastest of ours at each depth, is compared with llama.cpp in each format of weights, with the
-    fastest of OpenVINO's formats and with the fastest peer of all.
+    Each of ours, and the fastest of ours of each kind, is compared with single peers, with the fastest of those that
+    belong together, and with the fastest of all.
 
     Args:
-        place: the model size and the number of threads, as keys of the record begin.
+        place: as keys of the record begin.
         keys: names of contenders and shapes, in pairs.
+        singly, together: how names of peers begin. A cache in fewer bits is no peer of its own.
     """
     by_shape, told = defaultdict(list), told_speed(threads)
     for name, shape in keys:
@@ -45,13 +51,14 @@ def against_peers(
         ours = [name for name in names if name.startswith("ours")]
         peers = [name for name in names if name not in ours]
         compared: dict[str, str | None] = {
-            peer: peer for peer in peers if peer.startswith("llama_cpp") and "cache" not in peer
+            peer: peer for peer in peers if peer.startswith(singly) and "cache" not in peer
         }
-        compared["openvino"] = fastest(speeds, [peer for peer in peers if peer.startswith("openvino")])
+        for beginning in together:
+            compared[beginning] = fastest(speeds, [peer for peer in peers if peer.startswith(beginning)])
         compared["fastest"] = fastest(speeds, peers)
         sides: dict[str, str | None] = {name: name for name in ours}
-        for depth in ("full", "exits"):
-            sides[f"ours_{depth}"] = fastest(speeds, [name for name in ours if name.endswith(depth)])
+        for kind in dict.fromkeys(name.rpartition("_")[2] for name in ours):
+            sides[f"ours_{kind}"] = fastest(speeds, [name for name in ours if name.endswith(kind)])
         for side, mine in sides.items():
             for other, theirs in compared.items():
                 if mine and theirs:

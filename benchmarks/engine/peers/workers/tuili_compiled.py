@@ -21,12 +21,14 @@ class CompiledEngine(TuiliEngine):
 
     def __init__(self, size: str) -> None:
         super().__init__(size)
-        self.model.bfloat16()
+        self.loaded.model.bfloat16()
 
     def runner(self, slots: int, options: Mapping[str, Any]) -> ModelRunner:
         """A runner as that commit made it."""
         load: Any = load_runner  # which takes other arguments now
-        runner: ModelRunner = load(self.model, self.tokenizer, slots=slots, prefix_cache_bytes=0, **options)
+        runner: ModelRunner = load(
+            self.loaded.model, self.loaded.tokenizer, slots=slots, prefix_cache_bytes=0, **options
+        )
         return runner
 
     def slots(self, batch: int) -> int:

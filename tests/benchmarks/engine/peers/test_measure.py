@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import pytest
 
-from benchmarks.engine.peers import __main__ as engine
-from benchmarks.engine.peers.__main__ import compete, takes_part
+from benchmarks.engine.peers import turns
 from benchmarks.engine.peers.contenders import COMPILED_COMMIT, Contender, contenders
 from benchmarks.engine.peers.plan import PLAN, READING, Shape
 from benchmarks.engine.peers.protocol import Work
 from benchmarks.engine.peers.sizes import SIZES
+from benchmarks.engine.peers.turns import Race, compete, takes_part
 from benchmarks.harness.cells import Cells
 
 SECONDS = {"ours_int8_full": 2.0, "llama_cpp_q8_0": 4.0, "transformers": 8.0}
@@ -38,12 +38,13 @@ class Fake:
 
 def test_contenders_take_turns_and_known_results_are_kept(monkeypatch, tmp_path: Path):
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
-    monkeypatch.setattr(engine, "Worker", Fake)
-    monkeypatch.setattr(engine, "read_speed", lambda threads: 4e10)
+    monkeypatch.setattr(turns, "Worker", Fake)
+    monkeypatch.setattr(turns, "read_speed", lambda threads: 4e10)
     Fake.asked.clear()
     field = [Contender(name, "python", name, [], fast=name != "transformers") for name in SECONDS]
     shapes = [Shape(1, 32, for_all=True), Shape(16, 32), READING]
-    figures = compete(Cells("engine", {}, tmp_path), "24m", 1, field, shapes, rounds=2, folder=tmp_path)
+    race = Race("24m_1", 1, field, shapes, 2048)
+    figures, runs = compete(Cells("engine", {}, tmp_path), race, rounds=2, folder=tmp_path)
     timed = [(name, batch, prompt, seed) for name, batch, prompt, seed in Fake.asked if batch and seed >= 0]
     assert timed == [
         (name, shape.batch, shape.prompt, seed)
@@ -56,11 +57,11 @@ def test_contenders_take_turns_and_known_results_are_kept(monkeypatch, tmp_path:
     assert list(figures["24m_1_ours_int8_full_16x32_tokens_per_second"].runs) == [512, 512]
     assert list(figures["24m_1_ours_int8_full_1x32_tokens_per_cpu_second"].runs) == [64, 64]
     assert list(figures["24m_1_ours_int8_full_reading_1x512_tokens_per_second"].runs) == [256, 256]
-    assert list(figures["24m_1_ours_int8_full_1x32_tokens_per_cpu_second_over_llama_cpp_q8_0"].runs) == [2, 2]
+    assert runs["transformers", "1x32"][1]["tokens"] == [1, 2, 3, 4]
     assert list(figures["24m_1_memory"].runs) == [40, 40]
     assert list(figures["24m_1_others"].runs) == [0.5, 0.5]
     Fake.asked.clear()
-    assert compete(Cells("engine", {}, tmp_path), "24m", 1, field, shapes, 2, tmp_path) == figures
+    assert compete(Cells("engine", {}, tmp_path), race, 2, tmp_path) == (figures, runs)
     assert Fake.asked == []  # all of it was known
 
 

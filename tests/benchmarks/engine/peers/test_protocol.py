@@ -49,6 +49,16 @@ def test_prompts_are_the_same_for_all_and_others_with_every_seed():
     assert all(FIRST_PROMPT_ID <= token < 100 for prompt in work.prompts() for token in prompt)
 
 
+def test_prompts_may_be_the_ends_of_texts(tmp_path: Path):
+    file = tmp_path / "texts.jsonl"
+    file.write_text("".join(f"{list(range(start, start + 9))}\n" for start in range(0, 90, 10)))
+    first, again, other = (Work(3, 4, 5, 100, texts=str(file), seed=seed).prompts() for seed in (0, 0, 1))
+    assert first == again != other
+    assert {len(prompt) for prompt in first} == {4}
+    assert {prompt[-1] % 10 for prompt in first} == {8}
+    assert len({str(prompt) for prompt in first}) == 3
+
+
 def test_a_worker_is_timed_and_hands_back_its_first_tokens(worker: Worker):
     for _ in range(2):
         done = worker.do(Work(2, 4, 10, 100))

@@ -41,6 +41,15 @@ def test_ours_are_compared_with_like_formats_and_with_the_fastest():
     assert not any("tokens_per_second" in key for key in ratios)
 
 
+def test_peers_are_told_singly_or_together_as_asked():
+    keys = [(name, "16x32") for name in SPEEDS]
+    ratios = against_peers("nano_1", 1, speeds("16x32"), keys, singly=("openvino",), together=("llama_cpp",))
+    start, end = "nano_1_", "_16x32_tokens_per_cpu_second_over_"
+    assert ratios[f"{start}ours_int8_full{end}openvino_bf16"].median == 0.8
+    assert ratios[f"{start}ours_int8_full{end}llama_cpp"].median == 1.6
+    assert f"{start}ours_int8_full{end}llama_cpp_q8_0" not in ratios
+
+
 def test_without_peers_there_are_no_ratios():
     assert against_peers("nano_1", 1, speeds("1x32"), [("ours_int8_full", "1x32")]) == {}
 
@@ -87,5 +96,5 @@ def test_goals_are_of_ratios_that_are_measured():
 
 def test_what_is_reached_is_told_by_the_median():
     key = "135m_1_ours_int8_weights_over_memory"
-    assert reached({key: Figure("x", [0.8, 0.95, 1.0])}) == {key: {"goal": 0.9, "median": 0.95, "reached": True}}
-    assert not reached({key: Figure("x", [0.8])})[key]["reached"]
+    assert reached({key: Figure("x", [0.8, 0.95, 1.0])}, GOALS) == {key: {"goal": 0.9, "median": 0.95, "reached": True}}
+    assert not reached({key: Figure("x", [0.8])}, GOALS)[key]["reached"]

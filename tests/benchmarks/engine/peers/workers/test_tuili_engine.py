@@ -41,7 +41,7 @@ def test_every_response_has_its_tokens_at_the_depths_that_are_replayed(tiny: Tui
     written = sequences[-batch:]
     assert tokens == [sequence.tokens for sequence in written]
     assert {len(response) for response in tokens} == {40}
-    exits = tiny.model.config.exit_layers
+    exits = tiny.loaded.model.config.exit_layers
     for row, sequence in enumerate(written):
         wanted = replayed(texts, work, row) if texts else "3" * 40
         assert sequence.depths == [exits[int(exit_)] for exit_ in wanted]
