@@ -1,42 +1,60 @@
-"""The tokenizer of an imported model: any byte-level `tokenizer.json`, with the ids that end a text.
+"""The tokenizer of an imported model: texts and conversations to token ids, and ids back to texts.
 
-It needs the tokenizers library alone. The tokenizer of Tuili's own models is in `tokenizer`.
+Any `tokenizer.json` will do whose entries stand for bytes: byte-level BPE, and sentencepiece's BPE, whose spaces are
+written `▁` and whose other bytes `<0x0A>`. The tokenizer of Tuili's own models is in `tokenizer`; how a conversation
+becomes a text is left to `chat_template`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 
-from tuili.errors import InputError
-from tuili.store.tokenizer import TOKENIZER_FILES, bytes_of_entry, damage_refused
+from tuili.errors import InputError, PromptError
+from tuili.steps import END_THINK, THINK
+from tuili.store.chat_template import ChatTemplate, Rendered, token_text
+from tuili.store.control_tokens import Chat, ControlTokens
+from tuili.store.tokenizer import TOKENIZER_FILES, bytes_of_entry, damage_refused, text_or_none
+
+GENERATION_FILE = "generation_config.json"
+_BYTE_ENTRY = re.compile(r"<0x([0-9A-F]{2})>")
+_SPACES = r"\s*"
+_SPACE = "\u2581"
+"""What sentencepiece writes for a space."""
 
 
 @dataclass(frozen=True, eq=False)
 class ForeignTokenizer:
     """A tokenizer as its model's folder has it.
 
-    backend: the tokenizer of the library. end_ids: the ids that end a response, the usual one first. files: the
-    content, by name, of the `TOKENIZER_FILES` that it was read from.
+    backend: the tokenizer of the library. end_ids: the ids that end a response, the usual one first. template: the chat
+    template; None for a model that was trained to go on with texts alone. files: the content, by name, of the
+    `TOKENIZER_FILES` that it was read from.
     """
 
     backend: tokenizers.Tokenizer
     end_ids: tuple[int, ...]
+    template: ChatTemplate | None = None
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def load(cls, folder: Path, end_ids: Sequence[int]) -> ForeignTokenizer:
-        """Read the tokenizer of a folder; without `end_ids`, what tokenizer_config.json calls `eos_token` ends a text.
+    def load(cls, folder: Path, end_ids: Sequence[int] = ()) -> ForeignTokenizer:
+        """Read the tokenizer of a folder.
 
-        Raises `InputError` for one that is damaged or not byte-level, and where nothing ends a text.
+        Args:
+            end_ids: what config.json names. generation_config.json and tokenizer_config.json may name others.
+        Raises `InputError` for one that is damaged, whose entries stand for no bytes, or whose chat template is none;
+        and where nothing ends a text.
         """
         file, files, texts = folder / "tokenizer.json", dict[str, bytes](), dict[str, str]()
-        for name in TOKENIZER_FILES:
+        for name in (*TOKENIZER_FILES, GENERATION_FILE):
             if name == file.name or (folder / name).is_file():
                 with damage_refused(folder / name):
                     files[name] = (folder / name).read_bytes()
@@ -44,19 +62,20 @@ class ForeignTokenizer:
         with damage_refused(file):
             state = json.loads(texts[file.name])  # its errors name line and column in plain words
             backend = tokenizers.Tokenizer.from_str(texts[file.name])
-        if (state.get("model") or {}).get("type") != "BPE" or '"ByteLevel"' not in texts[file.name]:
-            raise InputError(
-                f"{file} is no byte-level BPE: tokenizers such as those of sentencepiece are not supported"
-            )
-        if not (ends := tuple(end_ids)):
-            with damage_refused(folder / "tokenizer_config.json"):
-                token = json.loads(texts.get("tokenizer_config.json", "{}")).get("eos_token")
-                content = token["content"] if isinstance(token, dict) else token
-            found = backend.token_to_id(content) if isinstance(content, str) else None
-            if found is None:
-                raise InputError(f"{folder} names no token that ends a text: give eos_token_id in config.json")
-            ends = (found,)
-        return cls(backend, ends, files)
+        if _decoders(state).isdisjoint({"ByteLevel", "ByteFallback", "Metaspace"}):
+            raise InputError(f"{file}: its entries stand for no bytes: use byte-level or sentencepiece's BPE")
+        with damage_refused(folder / GENERATION_FILE):
+            generation = _ids(json.loads(texts.get(GENERATION_FILE, "{}")).get("eos_token_id"))
+        with damage_refused(folder / "tokenizer_config.json"):
+            named = token_text(json.loads(texts.get("tokenizer_config.json", "{}")).get("eos_token"))
+        found = None if named is None else backend.token_to_id(named)
+        ends = tuple(dict.fromkeys((*generation, *end_ids, *(() if found is None else (found,)))))
+        if not ends:
+            raise InputError(f"{folder} names no token that ends a text: give eos_token_id in config.json")
+        with damage_refused(folder):
+            template = ChatTemplate.read(files)
+        files.pop(GENERATION_FILE, None)
+        return cls(backend, ends, template, files)
 
     @property
     def end_id(self) -> int:
@@ -74,12 +93,47 @@ class ForeignTokenizer:
         return max(len(entry.encode()) for entry in self.backend.get_vocab(with_added_tokens=True))
 
     def encode_text(self, text: str) -> list[int]:
-        """The ids of plain text: the names of special tokens in it are ordinary characters."""
-        return list(self._plain.encode(text, add_special_tokens=False).ids)
+        """The ids of plain text: the names of control tokens in it are ordinary characters."""
+        return self._checked(self._plain.encode(text, add_special_tokens=False).ids)
+
+    def encode_beginning(self, text: str) -> list[int]:
+        """The ids of a text that is to be gone on with: behind the token that begins texts, if the model has one."""
+        begun = self.backend.encode("a")
+        first = begun.special_tokens_mask.index(0)
+        return [*begun.ids[:first], *self.encode_text(text)]
+
+    def encode_chat(self, messages: Chat, tools: Chat | None = None) -> list[int]:
+        """The ids of a conversation, up to where the assistant is to write: as the chat template of the folder has it.
+
+        The control tokens that the template writes become special ids; those that messages spell out stay text. Without
+        a template the model goes on with the texts of all messages, an empty line between them.
+
+        Args:
+            tools: functions that may be called, as JSON schemas.
+        Raises `PromptError` where the template refuses the messages, or fails.
+        """
+        if self.template is None:
+            return self.encode_beginning("\n\n".join(_text_of(message) for message in messages))
+        rendered = self.template.render(messages, tools, self._control)
+        if rendered.marker.is_in(rendered.text):
+            return self.encode_marked(rendered)
+        return list(self.backend.encode(rendered.text, add_special_tokens=False).ids)
+
+    def encode_marked(self, rendered: Rendered) -> list[int]:
+        """The ids of a text in which marks stand: its control tokens, and between them plain text without marks."""
+        ids, plain = list[int](), self._plain
+        for number, piece in enumerate(self._control_pattern.split(rendered.text)):
+            if number % 2:
+                ids.append(self._id_of(piece if piece in self._control.all else piece.strip()))
+            elif piece:
+                ids += self._checked(plain.encode(rendered.marker.unmarked(piece), add_special_tokens=False).ids)
+            plain = self._plain_inside
+        return ids
 
     def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
-        """The text of these ids."""
-        return str(self.backend.decode(list(ids), skip_special_tokens=skip_special_tokens))
+        """The text of these ids. `<think>` and `</think>` are kept where special tokens are skipped."""
+        by_id = self.shown_bytes if skip_special_tokens else self._bytes_by_id
+        return b"".join(by_id[token] for token in ids if token < len(by_id)).decode(errors="replace")
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of text, in UTF-8, that an id stands for. A character may take several tokens. An id beyond the
@@ -87,15 +141,117 @@ class ForeignTokenizer:
         return self._bytes_by_id[token] if token < len(self._bytes_by_id) else b""
 
     @cached_property
+    def shown_bytes(self) -> list[bytes]:
+        """By id, the bytes of text that `decode` makes of it where special tokens are skipped."""
+        added = self.backend.get_added_tokens_decoder().items()
+        hidden = {token for token, entry in added if entry.special and entry.content not in (THINK, END_THINK)}
+        return [b"" if token in hidden else data for token, data in enumerate(self._bytes_by_id)]
+
+    @cached_property
+    def shown_texts(self) -> list[str | None]:
+        """`shown_bytes` as texts; None for an id that stands for parts of characters."""
+        return [text_or_none(data) for data in self.shown_bytes]
+
+    @cached_property
+    def thinks(self) -> bool:
+        """Whether the model was trained to think between tags before it answers."""
+        known = self.backend.get_vocab(with_added_tokens=True)
+        return THINK in known or (self.template is not None and THINK in self.template.source)
+
+    @cached_property
     def _bytes_by_id(self) -> list[bytes]:
         added = self.backend.get_added_tokens_decoder()
         texts = [(token, self.backend.id_to_token(token) or "") for token in range(self.size)]
-        return [text.encode() if token in added else bytes_of_entry(text) for token, text in texts]
+        read = bytes_of_entry if "ByteLevel" in _decoders(self._state) else _bytes_of_piece
+        return [text.encode() if token in added else read(text) for token, text in texts]
+
+    @cached_property
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = json.loads(self.backend.to_str())
+        return state | {"truncation": None, "padding": None}
+
+    @cached_property
+    def _control(self) -> ControlTokens:
+        """The special tokens, and those that the chat template writes, but for such as are only space."""
+        added = self.backend.get_added_tokens_decoder().values()
+        source = "" if self.template is None else self.template.source
+        others = (one.content for one in added if not one.special and one.content in source)
+        return ControlTokens((one.content for one in added if one.special), (one for one in others if one.strip()))
+
+    @cached_property
+    def _control_pattern(self) -> re.Pattern[str]:
+        """Splits a text at control tokens: with the space around those that take it in, and longer ones first."""
+        added = self.backend.get_added_tokens_decoder().values()
+        control = sorted((one for one in added if one.content in self._control.all), key=lambda one: -len(one.content))
+        each = (_SPACES * one.lstrip + re.escape(one.content) + _SPACES * one.rstrip for one in control)
+        return re.compile(f"({'|'.join(each) or '(?!)'})")
 
     @cached_property
     def _plain(self) -> tokenizers.Tokenizer:
-        """The same BPE without any special token, so that no text can become one."""
-        state = json.loads(self.backend.to_str())
-        state["added_tokens"] = [token for token in state["added_tokens"] if not token["special"]]
-        state |= {"truncation": None, "padding": None}
-        return tokenizers.Tokenizer.from_str(json.dumps(state))
+        """The same tokenizer, for which control tokens in a text are text."""
+        return self._without_control(self._state)
+
+    @cached_property
+    def _plain_inside(self) -> tokenizers.Tokenizer:
+        """`_plain` for a text that something stands before: no space is put in front of it."""
+        return self._without_control(_without_first_space(self._state))
+
+    def _without_control(self, state: dict[str, Any]) -> tokenizers.Tokenizer:
+        added = [token | {"special": token["content"] in self._control.all} for token in state["added_tokens"]]
+        plain = tokenizers.Tokenizer.from_str(json.dumps(state | {"added_tokens": added}))
+        plain.encode_special_tokens = True  # as text, that is
+        return plain
+
+    def _id_of(self, token: str) -> int:
+        found = self.backend.token_to_id(token)
+        assert found is not None
+        return found
+
+    def _checked(self, ids: list[int]) -> list[int]:
+        """Raises `PromptError` where plain text has become a control token all the same."""
+        if control := self._control_ids.intersection(ids):
+            name = self.backend.id_to_token(min(control))
+            raise PromptError(f"the prompt spells {name} out, and the tokenizer knows it as a control token alone")
+        return ids
+
+    @cached_property
+    def _control_ids(self) -> frozenset[int]:
+        return frozenset(map(self._id_of, self._control.all))
+
+
+def _decoders(state: Mapping[str, Any]) -> set[str]:
+    """The types of the decoder of a tokenizer, or of its parts."""
+    decoder = state.get("decoder") or {}
+    return {str(part.get("type")) for part in decoder.get("decoders", [decoder])}
+
+
+def _bytes_of_piece(text: str) -> bytes:
+    """The bytes that an entry of sentencepiece stands for."""
+    match = _BYTE_ENTRY.fullmatch(text)
+    return bytes([int(match[1], 16)]) if match else text.replace(_SPACE, " ").encode()
+
+
+def _without_first_space(state: Any) -> Any:
+    """A state in which no pre-tokenizer puts a space before the first word."""
+    if isinstance(state, list):
+        return [_without_first_space(one) for one in state]
+    if not isinstance(state, dict):
+        return state
+    changed = {"prepend_scheme": "never"} if state.get("prepend_scheme") == "first" else {}
+    parts = ("pre_tokenizer", "pretokenizers")
+    return {name: _without_first_space(one) if name in parts else one for name, one in state.items()} | changed
+
+
+def _ids(value: object) -> list[int]:
+    """The ids that a configuration names: one, several, or none."""
+    if value is None:
+        return []
+    ids: list[Any] = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, int) and not isinstance(one, bool) for one in ids):
+        raise TypeError(f"eos_token_id is {value!r}: it must be an id, or a list of ids")
+    return ids
+
+
+def _text_of(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    return content if isinstance(content, str) else ""

@@ -135,7 +135,7 @@ class Tokenizer:
     @cached_property
     def shown_texts(self) -> list[str | None]:
         """`shown_bytes` as texts; None for an id that stands for parts of characters."""
-        return [_text_or_none(data) for data in self.shown_bytes]
+        return [text_or_none(data) for data in self.shown_bytes]
 
     @cached_property
     def _bytes_by_id(self) -> list[bytes]:
@@ -167,7 +167,8 @@ def bytes_of_entry(text: str) -> bytes:
     return bytes(map(_byte_of_letter().__getitem__, text))
 
 
-def _text_or_none(data: bytes) -> str | None:
+def text_or_none(data: bytes) -> str | None:
+    """Bytes as text; None for parts of characters."""
     try:
         return data.decode()
     except UnicodeDecodeError:

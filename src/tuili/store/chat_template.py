@@ -1,0 +1,88 @@
+"""The chat template of an imported model: a conversation as the text that the model was trained to go on with.
+
+The sandbox is in `template_sandbox`; `control_tokens` says what of the text is a control token.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from tuili.errors import InputError, PromptError, one_line
+from tuili.store.control_tokens import Chat, ControlTokens, Marker
+from tuili.store.template_sandbox import CompiledTemplate, compile_template
+
+NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+
+class Rendered(NamedTuple):
+    """The text of a conversation, in which a marker has marked what is no control token."""
+
+    text: str
+    marker: Marker
+
+
+class ChatTemplate:
+    """A template of a model's folder. sources: the texts of the templates, by name.
+
+    named_tokens: what they may call by name, such as `bos_token`. Raises `InputError` for a text that is no template.
+    """
+
+    def __init__(self, sources: Mapping[str, str], named_tokens: Mapping[str, str]) -> None:
+        self._named_tokens, self._compiled = dict(named_tokens), dict[str, CompiledTemplate]()
+        self.source = "\n".join(sources.values())
+        for name, source in sources.items():
+            try:
+                self._compiled[name] = compile_template(source)
+            except Exception as error:  # Jinja raises errors of its own, and Python's for what is nested too deeply
+                raise InputError(f"the chat template cannot be read: {one_line(error)}") from error
+
+    @classmethod
+    def read(cls, files: Mapping[str, bytes]) -> ChatTemplate | None:
+        """The template among the files of a tokenizer; None where there is none."""
+        config = _object(files, "tokenizer_config.json")
+        tokens = {**_object(files, "special_tokens_map.json"), **config}
+        named = {name: text for name in NAMED_TOKENS if (text := token_text(tokens.get(name))) is not None}
+        stored, sources = config.get("chat_template"), dict[str, str]()
+        if isinstance(stored, list):
+            sources = {str(one["name"]): str(one["template"]) for one in stored}
+        elif stored is not None:
+            sources = {"default": str(stored)}
+        if "chat_template.jinja" in files:
+            sources["default"] = files["chat_template.jinja"].decode()
+        return cls(sources, named) if sources else None
+
+    def render(self, messages: Chat, tools: Chat | None, control: ControlTokens) -> Rendered:
+        """The text of a conversation, up to where the assistant is to write.
+
+        Raises `PromptError` where the template refuses the messages, or fails.
+        """
+        marker = control.marker(messages, tools, self.source)
+        given = {
+            **self._named_tokens,
+            "messages": [marker.message(message) for message in messages],
+            "tools": marker.value(tools) if tools else None,
+            "documents": None,
+            "add_generation_prompt": True,
+        }
+        name = "tool_use" if tools and "tool_use" in self._compiled else "default"
+        template = self._compiled.get(name) or next(iter(self._compiled.values()))
+        try:
+            return Rendered(template.render(given), marker)
+        except Exception as error:  # a template may raise anything that an expression of Python can
+            reason = marker.unmarked(one_line(error))
+            raise PromptError(f"the chat template of the model refuses these messages: {reason}") from error
+
+
+def token_text(token: object) -> str | None:
+    """The text of a token that a configuration names, as a text or as an object with its `content`."""
+    content = token.get("content") if isinstance(token, dict) else token
+    return content if isinstance(content, str) else None
+
+
+def _object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
+    found = json.loads(files.get(name, b"{}"))
+    if not isinstance(found, dict):
+        raise InputError(f"{name} is not a JSON object")
+    return found
