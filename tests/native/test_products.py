@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from tests.native import twins
 from tests.native.calling import Products
 from tuili.errors import InputError
-from tuili.native import FORMATS, Matrix, NumberFormat, pack
+from tuili.native import FORMATS, Matrix, pack
+from tuili.native.panels import mixing_of
 
-SHAPES = [(1, 1), (16, 32), (64, 64), (65, 31), (100, 96), (338, 192), (129, 257), (48, 576)]
-"""Outputs and inputs: whole and partial panels, groups and words."""
+SHAPES = [(1, 1), (16, 32), (64, 64), (65, 31), (100, 96), (338, 192), (129, 257), (48, 576), (70, 48), (33, 16)]
+"""Outputs and inputs: whole and partial panels, groups, words and blocks that are mixed."""
+KINDS = [*FORMATS, "mixed int8"]
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +32,26 @@ def numbers(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng([seed, *shape]).normal(size=shape).astype(np.float32)
 
 
+def packed(weight_NK: np.ndarray, kind: str) -> Matrix:
+    number_format = next(name for name in FORMATS if kind.endswith(name))
+    return pack(weight_NK, number_format, mixed=kind.startswith("mixed"))
+
+
 @pytest.mark.parametrize(("outputs", "inputs"), SHAPES)
-@pytest.mark.parametrize("number_format", FORMATS)
-def test_a_product_equals_its_twin(products: Products, number_format: NumberFormat, outputs: int, inputs: int):
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_product_equals_its_twin(products: Products, kind: str, outputs: int, inputs: int):
     weight_NK, x_RK = numbers(outputs, inputs), numbers(7, inputs)
-    matrix = pack(weight_NK, number_format)
-    expected_RN = twins.product(weight_NK, x_RK, matrix.format)
+    matrix = packed(weight_NK, kind)
+    expected_RN = twins.product(weight_NK, x_RK, matrix.format, matrix.mixing)
     if matrix.format == "int8":  # sums of whole numbers are exact
         assert np.array_equal(products(matrix, x_RK), expected_RN)
     else:
         assert np.abs(products(matrix, x_RK) - expected_RN).max() <= 2e-6 * np.abs(expected_RN).max() * inputs**0.5
 
 
-@pytest.mark.parametrize(("number_format", "outputs"), list(product(FORMATS, [338, 40])))
-def test_a_rows_bits_do_not_depend_on_its_company(products: Products, number_format: NumberFormat, outputs: int):
-    x_RK, matrix = numbers(19, 96), pack(numbers(outputs, 96), number_format)
+@pytest.mark.parametrize(("kind", "outputs"), list(product(KINDS, [338, 40])))
+def test_a_rows_bits_do_not_depend_on_its_company(products: Products, kind: str, outputs: int):
+    x_RK, matrix = numbers(19, 96), packed(numbers(outputs, 96), kind)
     alone_RN = np.concatenate([products(matrix, x_RK[r : r + 1]) for r in range(19)])
     for count in range(1, 20):
         assert np.array_equal(products(matrix, x_RK[:count]), alone_RN[:count])
@@ -54,18 +61,18 @@ def test_a_rows_bits_do_not_depend_on_its_company(products: Products, number_for
         assert np.array_equal(products(matrix, x_RK, rows), alone_RN[rows])
 
 
-@pytest.mark.parametrize("number_format", FORMATS)
-def test_two_threads_give_the_bits_of_one(products: Products, number_format: NumberFormat):
-    x_RK, matrix = numbers(33, 512), pack(numbers(1000, 512), number_format)
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_threads_give_the_bits_of_one(products: Products, kind: str):
+    x_RK, matrix = numbers(33, 512), packed(numbers(1000, 512), kind)
     two = Products(threads=2)
     for _ in range(5):
         assert np.array_equal(two(matrix, x_RK), products(matrix, x_RK))
     two.end()
 
 
-@pytest.mark.parametrize("number_format", FORMATS)
-def test_rows_go_to_their_places_and_nothing_else_is_written(products: Products, number_format: NumberFormat):
-    x_RK, matrix = numbers(6, 64), pack(numbers(70, 64), number_format)
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_go_to_their_places_and_nothing_else_is_written(products: Products, kind: str):
+    x_RK, matrix = numbers(6, 64), packed(numbers(70, 64), kind)
     y_RN = products(matrix, x_RK, rows=[5, 0, 3], places=[1, 6, 4])
     expected_RN = products(matrix, x_RK)
     assert np.array_equal(y_RN[[1, 6, 4]], expected_RN[[5, 0, 3]])
@@ -77,9 +84,9 @@ def test_rows_go_to_their_places_and_nothing_else_is_written(products: Products,
     assert np.isnan(wide_RN[:6, 70:]).all() and np.isnan(wide_RN[6]).all()
 
 
-@pytest.mark.parametrize("number_format", FORMATS)
-def test_inputs_may_be_strided_zero_and_of_any_size(products: Products, number_format: NumberFormat):
-    matrix, wide_RK = pack(numbers(64, 64), number_format), numbers(3, 100)
+@pytest.mark.parametrize("kind", KINDS)
+def test_inputs_may_be_strided_zero_and_of_any_size(products: Products, kind: str):
+    matrix, wide_RK = packed(numbers(64, 64), kind), numbers(3, 100)
     assert np.array_equal(products(matrix, wide_RK[:, :64]), products(matrix, wide_RK[:, :64].copy()))
     assert not products(matrix, np.zeros((2, 64), np.float32)).any()
     tiny_RN, huge_RN = (products(matrix, wide_RK[:, :64] * np.float32(size)) for size in (1e-12, 1e12))
@@ -90,16 +97,34 @@ def test_inputs_may_be_strided_zero_and_of_any_size(products: Products, number_f
 @given(
     outputs=st.integers(1, 140),
     inputs=st.integers(1, 140),
-    number_format=st.sampled_from(FORMATS),
+    kind=st.sampled_from(FORMATS),
     size=st.sampled_from([1e-6, 1.0, 1e3]),
     seed=st.integers(0, 9),
 )
-def test_unit_vectors_read_the_packed_weights(outputs, inputs, number_format, size, seed):
+def test_unit_vectors_read_the_packed_weights(outputs, inputs, kind, size, seed):
     weight_NK = numbers(outputs, inputs, seed=seed) * np.float32(size)
     weight_NK[::3] = 0
-    matrix = pack(weight_NK, number_format)
+    matrix = packed(weight_NK, kind)
     read_KN = Products()(matrix, np.eye(inputs, dtype=np.float32))
     assert np.allclose(read_KN.T, twins.dequantised(weight_NK, matrix.format), rtol=1e-6, atol=0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(blocks=st.integers(1, 9), block=st.sampled_from([16, 32, 64]), seed=st.integers(0, 9))
+def test_mixing_leaves_the_product_and_hides_large_inputs(blocks, block, seed):
+    inputs = blocks * block
+    weight_NK, x_RK = numbers(80, inputs, seed=seed), numbers(6, inputs, seed=seed + 1)
+    x_RK[:, seed % inputs] *= 40
+    plain, mixed, exact_RN = pack(weight_NK, "int8"), pack(weight_NK, "int8", mixed=True), x_RK @ weight_NK.T
+    assert mixed.mixing == mixing_of(inputs) >= block
+    plain_error, mixed_error = (np.square(Products()(matrix, x_RK) - exact_RN).mean() for matrix in (plain, mixed))
+    assert mixed_error < min(plain_error, 4e-4 * np.square(exact_RN).mean())
+
+
+def test_a_block_that_is_mixed_is_a_power_of_two():
+    sizes = (31, 8, 24, 16, 48, 96, 64, 576, 1536)
+    assert [mixing_of(inputs) for inputs in sizes] == [0, 0, 0, 16, 16, 32, 64, 64, 64]
+    assert pack(numbers(8, 24), "int8", mixed=True).mixing == pack(numbers(8, 64), "bf16", mixed=True).mixing == 0
 
 
 def test_int4_needs_whole_groups_of_inputs():

@@ -7,8 +7,10 @@ import numpy as np
 from tuili.native.panels import NumberFormat, bf16_of
 
 
-def product(weight_NK: np.ndarray, x_RK: np.ndarray, number_format: NumberFormat) -> np.ndarray:
+def product(weight_NK: np.ndarray, x_RK: np.ndarray, number_format: NumberFormat, mixing: int = 0) -> np.ndarray:
     """x W^T; for int8 with the very bits of the native product."""
+    if mixing:
+        weight_NK, x_RK = mixed(weight_NK, mixing) / np.float32(mixing), mixed(x_RK, mixing)
     match number_format:
         case "fp32":
             return x_RK.astype(np.float64) @ weight_NK.T.astype(np.float64)
@@ -41,6 +43,16 @@ def dequantised(weight_NK: np.ndarray, number_format: NumberFormat) -> np.ndarra
 def int4_group(weight_I: np.ndarray) -> np.ndarray:
     scale = np.float32(np.float16(weight_I[np.abs(weight_I).argmax()] / np.float32(-8)))
     return np.clip(np.rint(weight_I / scale), -8, 7) * scale if scale else np.zeros_like(weight_I)
+
+
+def mixed(x_RK: np.ndarray, block: int) -> np.ndarray:
+    """Each block of a row times the Hadamard matrix of that size, by sums and differences of ever wider pairs."""
+    *of_row, size = x_RK.shape
+    if block == 1:
+        return x_RK
+    inner = mixed(x_RK, block // 2).reshape(*of_row, size // block, 2, block // 2)
+    low, high = inner[..., 0, :], inner[..., 1, :]
+    return np.stack([low + high, low - high], axis=-2).reshape(x_RK.shape)
 
 
 def as_bf16(x: np.ndarray) -> np.ndarray:

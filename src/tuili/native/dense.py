@@ -28,6 +28,7 @@ def pack_dense(frequency: Floats, factor: float) -> Pack:
 
 
 def _pack(frequency: Floats, factor: float, sizes: Sizes, weights: Weights) -> ModelRecord:
+    weights.foreign = True
     plain = weights.keep(np.full(sizes.hidden_size, sizes.hidden_size**0.5, np.float32))
     exits = [_exit(weights, f"{EXITS}{depth}", plain) for depth in sizes.exit_layers[:-1]]
     return model_record(

@@ -23,6 +23,7 @@ PANEL = 64
 PANEL_UNIT = 16
 """The last panel of a matrix is padded to a multiple of it, in outputs."""
 INT4_GROUP = 32
+LEAST_MIXED, MOST_MIXED = 16, 64
 
 Floats = npt.NDArray[np.float32]
 
@@ -32,7 +33,7 @@ class MatrixRecord(ctypes.Structure):
 
     _fields_ = (
         ("panels", ctypes.c_void_p), ("scale_N", ctypes.c_void_p), ("sum_N", ctypes.c_void_p),
-        ("outputs", ctypes.c_int32), ("inputs", ctypes.c_int32), ("format", ctypes.c_int32), ("pad", ctypes.c_int32),
+        ("outputs", ctypes.c_int32), ("inputs", ctypes.c_int32), ("format", ctypes.c_int32), ("mixing", ctypes.c_int32),
     )  # fmt: skip
 
 
@@ -46,13 +47,15 @@ class Matrix:
     panels: npt.NDArray[np.uint8]
     scale_N: Floats | None
     sum_N: npt.NDArray[np.int32] | None
+    mixing: int = 0
+    """Inputs of a block that is mixed before they are rounded to int8; 0: none."""
 
     @property
     def record(self) -> MatrixRecord:
         """The structure that C functions read."""
         scale, total = (None if array is None else array.ctypes.data for array in (self.scale_N, self.sum_N))
         return MatrixRecord(
-            self.panels.ctypes.data, scale, total, self.outputs, self.inputs, FORMATS.index(self.format), 0
+            self.panels.ctypes.data, scale, total, self.outputs, self.inputs, FORMATS.index(self.format), self.mixing
         )
 
     @property
@@ -61,8 +64,11 @@ class Matrix:
         return sum(array.nbytes for array in (self.panels, self.scale_N, self.sum_N) if array is not None)
 
 
-def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned) -> Matrix:
+def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned, *, mixed: bool = False) -> Matrix:
     """Pack weights into memory of `take`. Where int4 is asked and the inputs are no multiple of 32, the matrix is int8.
+
+    mixed: let a product in int8 mix its inputs before it rounds them, where their number allows it. In a model that was
+    not trained for int8, single inputs are much larger than the others: without mixing, these round badly.
 
     Raises `InputError` where a weight is not finite, or too large for the format.
     """
@@ -72,7 +78,9 @@ def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned) -
         number_format = "int8"
     if not np.isfinite(weight_NK).all():
         raise InputError(f"a matrix of {outputs} x {inputs} has weights that are not finite: it cannot be packed")
-    scale_N = sum_N = None
+    scale_N, sum_N, mixing = None, None, mixing_of(inputs) if mixed and number_format == "int8" else 0
+    if mixing:
+        weight_NK = _mix(weight_NK, mixing)
     match number_format:
         case "fp32":
             words_NS = weight_NK.view(np.uint32)
@@ -88,13 +96,30 @@ def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned) -
             return Matrix("int4", outputs, inputs, _pack_int4(weight_NK, take), None, None)
     panels = take(_padded(outputs, PANEL_UNIT) * words_NS.shape[1], np.uint32)
     _fill_panels(panels, words_NS)
-    return Matrix(number_format, outputs, inputs, panels.view(np.uint8), scale_N, sum_N)
+    return Matrix(number_format, outputs, inputs, panels.view(np.uint8), scale_N, sum_N, mixing)
 
 
 def bf16_of(number: Floats) -> npt.NDArray[np.uint16]:
     """The nearest bf16 of each number, as its bits; the even one of two that are equally near."""
     bits = np.ascontiguousarray(number, np.float32).view(np.uint32)
     return ((bits + (bits >> 16 & 1) + np.uint32(0x7FFF)) >> 16).astype(np.uint16)
+
+
+def mixing_of(inputs: int) -> int:
+    """The inputs of a block that is mixed: the largest power of two that divides them all, from 16 to 64, or 0."""
+    block = min(inputs & -inputs, MOST_MIXED)
+    return block if block >= LEAST_MIXED else 0
+
+
+def _mix(weight_NK: Floats, block: int) -> Floats:
+    """The Walsh-Hadamard transform of each block of inputs over its size: inputs are transformed without that."""
+    mixed_NK, step = weight_NK / np.float32(block), 1
+    while step < block:
+        pair_X2S = mixed_NK.reshape(-1, 2, step)
+        low_XS, high_XS = pair_X2S[:, 0], pair_X2S[:, 1]
+        low_XS[...], high_XS[...] = low_XS + high_XS, low_XS - high_XS
+        step *= 2
+    return mixed_NK
 
 
 def _fill_panels(panels: npt.NDArray[np.uint32], words_NS: npt.NDArray[np.uint32]) -> None:

@@ -21,11 +21,13 @@ from tuili.native.sizes import Sizes
 class Weights:
     """Tensors by their names in the model's folder, float32 or bf16 as uint16; each look may read one from its file.
 
+    foreign: whether the model was trained elsewhere, and not for whole numbers: products in int8 then mix their inputs.
     Results are pointers and records into copies, which live as long as the list `kept`.
     """
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], number_format: NumberFormat) -> None:
         self.tensors, self.format, self.kept = tensors, number_format, list[object]()
+        self.foreign = False
         self._arena, self.matrix_bytes = Arena(), 0
 
     def numbers(self, name: str) -> Floats:
@@ -58,7 +60,7 @@ class Weights:
 
     def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
         """A packed matrix."""
-        matrix: Matrix = pack(weight_NK, number_format, self._arena.take)
+        matrix: Matrix = pack(weight_NK, number_format, self._arena.take, mixed=self.foreign)
         self.kept.append(matrix)
         self.matrix_bytes += matrix.nbytes
         return matrix.record

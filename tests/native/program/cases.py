@@ -53,13 +53,13 @@ MODELS = [
 def products(golden: Golden) -> None:
     """Products of rows in other orders than they stand, beside a row alone."""
     draw, run = np.random.default_rng(1), Products()
-    for number_format in FORMATS:
+    for number_format, mixed in [*((name, False) for name in FORMATS), ("int8", True)]:
         for shape_NK in [*SHAPES_NK, LARGE_NK]:
-            name = f"{number_format}/{shape_NK[0]}x{shape_NK[1]}"
+            name = f"{number_format}{'/mixed' * mixed}/{shape_NK[0]}x{shape_NK[1]}"
             rows = LARGE_ROWS if shape_NK == LARGE_NK else 7
             weight_NK = draw.normal(size=shape_NK).astype(np.float32)
             x_RK = draw.normal(size=(rows, shape_NK[1])).astype(np.float32)
-            matrix, order = pack(weight_NK, number_format), draw.permutation(rows).astype(np.int32)
+            matrix, order = pack(weight_NK, number_format, mixed=mixed), draw.permutation(rows).astype(np.int32)
             every_RN, one_RN = (np.full((count, shape_NK[0]), np.nan, np.float32) for count in (rows, 1))
             calls = [
                 (run.prepare(matrix, x_RK, order, order[::-1].copy(), every_RN, rows), every_RN),
@@ -68,7 +68,7 @@ def products(golden: Golden) -> None:
             for (call, alive), y_RN in calls:
                 golden.add(call, alive, matrix, y_RN)
                 golden.call("product", ctypes.addressof(call))
-            wanted_RN = twins.product(weight_NK, x_RK, matrix.format)
+            wanted_RN = twins.product(weight_NK, x_RK, matrix.format, matrix.mixing)
             placed_RN = np.empty_like(wanted_RN)
             placed_RN[order[::-1]] = wanted_RN[order]
             error = 0.0 if matrix.format == "int8" else 2e-6 * np.abs(wanted_RN).max() * shape_NK[1] ** 0.5

@@ -90,13 +90,13 @@ inline void experts(const Call& call, int index, float* hidden_NM) {
 
   const int64_t work = int64_t(Y) * M * F * 2;
   float *gate_up_Y2F = call.memory.take<float>(int64_t(Y) * 2 * F), *output_YM = call.memory.take<float>(int64_t(Y) * M);
-  const Inputs inputs = prepare(layer.gate_up_E[0].format, normed_NM, M, N, M, call.memory);
+  const Inputs inputs = prepare(layer.gate_up_E[0], normed_NM, M, N, call.memory);
   each_expert(call, pairs, work, [&](int e, int first, int count, Threads& threads) {
     float* gate_up = gate_up_Y2F + int64_t(first) * 2 * F;
     product(layer.gate_up_E[e], inputs, pairs.row_Y + first, count, gate_up, 2 * F, threads);
   });
   for (int y = 0; y < Y; y++) gate(gate_up_Y2F + int64_t(y) * 2 * F, F, pairs.weight_Y[y]);
-  const Inputs active = prepare(layer.down_E[0].format, gate_up_Y2F, 2 * F, Y, F, call.memory);
+  const Inputs active = prepare(layer.down_E[0], gate_up_Y2F, 2 * F, Y, call.memory);
   each_expert(call, pairs, work, [&](int e, int first, int count, Threads& threads) {
     product(layer.down_E[e], active, pairs.own_Y + first, count, output_YM + int64_t(first) * M, M, threads);
   });

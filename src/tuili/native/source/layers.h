@@ -29,7 +29,7 @@ inline const float* normed(const Call& call, const float* hidden_NM, const float
 inline float* projected(const Matrix& matrix, const float* x_NK, int64_t stride, int N, Workspace& memory, Threads& threads,
                         const float* bias = nullptr) {
   float* result = memory.take<float>(int64_t(N) * matrix.outputs);
-  const Inputs inputs = prepare(matrix.format, x_NK, stride, N, matrix.inputs, memory);
+  const Inputs inputs = prepare(matrix, x_NK, stride, N, memory);
   product(matrix, inputs, nullptr, N, result, matrix.outputs, threads);
   for (int n = 0; n < N && bias; n++) add(result + int64_t(n) * matrix.outputs, bias, matrix.outputs);
   return result;

@@ -1,5 +1,7 @@
 // Inputs of products in the number format of the weights: rounded once, used by every matrix that reads them.
 #pragma once
+#include <utility>
+
 #include "matrix.h"
 #include "vector.h"
 #include "workspace.h"
@@ -14,6 +16,30 @@ struct Inputs {
   int32_t groups;        // G
   Format format;
 };
+
+// A stage of the transform inside a vector: of the lanes i and i + STEP the first gets their sum, the other their difference.
+template <int STEP, int... LANE>
+inline Floats mixed_lanes(Floats a, std::integer_sequence<int, LANE...>) {
+  return Floats{a[LANE ^ STEP]...} + a * Floats{(LANE & STEP ? -1.f : 1.f)...};
+}
+template <int STEP = 1>
+inline Floats mixed_vector(Floats a) {
+  if constexpr (STEP == LANES) return a;
+  else return mixed_vector<STEP * 2>(mixed_lanes<STEP>(a, std::make_integer_sequence<int, LANES>()));
+}
+
+// The Walsh-Hadamard transform of each block of a row, not normalised: a number that is much larger than its neighbours is
+// spread over them, and a row rounds better. Weights were transformed likewise, so that products stay what they are. Stages
+// have one order, so that the bits do not depend on LANES.
+inline void mix(const float* x_K, int inputs, int block, float* mixed_K) {
+  for (int k = 0; k < inputs; k += LANES) store(mixed_K + k, mixed_vector(load(x_K + k)));
+  for (int step = LANES; step < block; step *= 2)
+    for (int first = 0; first < inputs; first += 2 * step)
+      for (float* low = mixed_K + first; low < mixed_K + first + step; low += LANES) {
+        const Floats a = load(low), b = load(low + step);
+        store(low, a + b), store(low + step, a - b);
+      }
+}
 
 // A row as int8 by its largest size; `offset` is added to each number, except behind the row's end.
 inline float prepare_int8(const float* x_K, int inputs, int offset, int8_t* out_K) {
@@ -35,8 +61,10 @@ inline int32_t sum_int8(const int8_t* x, int count) {
   return total;
 }
 
-// x_RK: float32, rows `stride` numbers apart. fp32 keeps a pointer to x_RK, the others cut their rows from the workspace.
-inline Inputs prepare(Format format, const float* x_RK, int64_t stride, int rows, int inputs, Workspace& workspace) {
+// For `matrix`, and all others of its format, inputs and mixing. x_RK: float32, rows `stride` numbers apart. fp32 keeps a pointer to x_RK, the others cut their rows from the workspace.
+inline Inputs prepare(const Matrix& matrix, const float* x_RK, int64_t stride, int rows, Workspace& workspace) {
+  const Format format = matrix.format;
+  const int inputs = matrix.inputs;
   if (format == Format::fp32) {
     return {reinterpret_cast<const char*>(x_RK), stride * int64_t(sizeof(float)), nullptr, nullptr, 0, format};
   }
@@ -54,11 +82,16 @@ inline Inputs prepare(Format format, const float* x_RK, int64_t stride, int rows
   float* scale_R = workspace.take<float>(rows);
   const int groups = format == Format::int4 ? inputs / INT4_GROUP : 0;
   int32_t* offset_RG = groups ? workspace.take<int32_t>(int64_t(rows) * groups) : nullptr;
+  const uintptr_t mark = workspace.mark();
+  float* mixed_K = workspace.take<float>(matrix.mixing ? inputs : 0);
   for (int r = 0; r < rows; r++) {
+    const float* x_K = x_RK + r * stride;
+    if (matrix.mixing) mix(x_K, inputs, matrix.mixing, mixed_K), x_K = mixed_K;
     int8_t* out_K = out_RK + r * width;
-    scale_R[r] = prepare_int8(x_RK + r * stride, inputs, format == Format::int8 ? INPUT_OFFSET : 0, out_K);
+    scale_R[r] = prepare_int8(x_K, inputs, format == Format::int8 ? INPUT_OFFSET : 0, out_K);
     for (int g = 0; g < groups; g++) offset_RG[r * groups + g] = -8 * sum_int8(out_K + g * INT4_GROUP, INT4_GROUP);
   }
+  workspace.release(mark);
   return {reinterpret_cast<const char*>(out_RK), width, scale_R, offset_RG, groups, format};
 }
 
@@ -67,7 +100,7 @@ inline int64_t prepared_bytes(Format format, int rows, int inputs) {
   if (format == Format::fp32) return 0;
   const int64_t width = padded(inputs, PANEL), numbers = width * (format == Format::bf16 ? 2 : 1);
   const int64_t groups = format == Format::int4 ? inputs / INT4_GROUP : 0;
-  return rows * (numbers + 4 + 4 * groups) + 3 * int64_t(Workspace::ALIGNMENT);
+  return rows * (numbers + 4 + 4 * groups) + 4 * int64_t(inputs) + 4 * int64_t(Workspace::ALIGNMENT);
 }
 
 }  // namespace tuili::TUILI_SET

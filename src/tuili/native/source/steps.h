@@ -89,7 +89,7 @@ inline void exit(const Batch& batch, int going) {
   float* normed_NM = memory.take<float>(int64_t(going) * M);
   for (int i = 0; i < going; i++)
     norm(batch.hidden_RM + int64_t(batch.going[i]) * M, model.final_norm_M, M, model.sizes.eps, normed_NM + int64_t(i) * M);
-  const Inputs inputs = prepare(model.head.format, normed_NM, M, going, M, memory);
+  const Inputs inputs = prepare(model.head, normed_NM, M, going, memory);
   product(model.head, inputs, nullptr, going, batch.logits_RV, V, *model.threads, batch.going);
   find_top(batch, going);
 }

@@ -9,7 +9,7 @@ namespace tuili::TUILI_SET {
 inline void product_call(const ProductCall& call) {
   Workspace workspace(call.workspace, call.workspace_bytes);
   const Matrix& matrix = *call.matrix;
-  const Inputs inputs = prepare(matrix.format, call.x_RK, call.x_stride, call.prepared, matrix.inputs, workspace);
+  const Inputs inputs = prepare(matrix, call.x_RK, call.x_stride, call.prepared, workspace);
   product(matrix, inputs, call.rows, call.count, call.y_RN, call.y_stride, *call.threads, call.places);
 }
 
