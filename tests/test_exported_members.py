@@ -37,7 +37,7 @@ FACES = {
         Specification Value decide parse_program read_examples retell run same_value
     """,
     "store": """
-        ASSISTANT BEGIN CONFIG_FIELDS Conversation Curve DenseShape EXITS_FILE EXIT_TENSORS_FILE ExitsFile
+        ASSISTANT AnyTokenizer BEGIN CONFIG_FIELDS Chat Conversation Curve DenseShape EXITS_FILE EXIT_TENSORS_FILE ExitsFile
         ExitsSettings FAMILIARITY_FILE FAMILIES FamiliarityFile ForeignTokenizer ImportedModel LineageEntry
         ModelSettings ModelShape NgramFilter Ngrams PAD Parameters RopeScaling SCALAR_FEATURES SHIPPED_MODELS
         SPECIAL_TOKENS StoredModel StoredTensors TENSOR_FAULTS Tokenizer USER VERIFIER_FILE VerifierCalibration

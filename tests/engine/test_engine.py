@@ -16,6 +16,7 @@ from tests.engine.reciting import reciting
 from tuili.engine import controller
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.conclusion import failure
+from tuili.engine.dialects.steps import StepsDialect
 from tuili.engine.engine import Engine
 from tuili.engine.events import Answered, Event, EventBuilder, StepJudged, TokenWritten
 from tuili.engine.promises.confidence import FEATURES, Confidence
@@ -24,6 +25,7 @@ from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.load import load_engine
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.text.judging import JudgedChain
+from tuili.engine.text.step_reader import StepReader
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError, Overloaded, PromptError
 from tuili.model import LoadedModel
@@ -154,13 +156,13 @@ def test_an_error_while_an_attempt_is_checked_ends_one_request_and_no_other(
     right = "<think>\n48 / 2 = 24\n24 + 7 = 31\n</think>31"
     engine, _ = reciting(loaded, right, right)
 
-    def judge(sequence: Sequence, *rest: Any) -> Any:
+    def judge(dialect: StepsDialect, sequence: Sequence, *rest: Any) -> Any:
         if sequence is broken.sequence:
             raise ValueError("no such thing")
-        return judged(sequence, *rest)
+        return judged(dialect, sequence, *rest)
 
-    judged = controller.check_attempt
-    monkeypatch.setattr(controller, "check_attempt", judge)
+    judged = StepsDialect.check
+    monkeypatch.setattr(StepsDialect, "check", judge)
     events: list[Event] = []
     broken, whole = engine.admit(Request(PROMPT), events.append), engine.admit(Request(PROMPT))
     while engine.busy:
@@ -255,7 +257,7 @@ def test_the_steps_of_the_events_are_those_of_the_answer(loaded: LoadedModel, pa
     tokenizer = loaded.tokenizer
     ids = tokenizer.backend.encode("".join(parts), add_special_tokens=False).ids
     sequence = Sequence([1], SequenceLimits())
-    builder, events = EventBuilder(tokenizer, JudgedChain(Context()), 1, ()), list[StepJudged]()
+    builder, events = EventBuilder(tokenizer, StepReader(), JudgedChain(Context()), 1, ()), list[StepJudged]()
     for place, token in enumerate(ids):
         sequence.tokens.append(token)
         sequence.depths.append(1)

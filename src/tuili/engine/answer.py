@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tuili.engine.decode import Generation
 from tuili.engine.promises.familiarity import Familiar
 from tuili.engine.proof import Proof, judge_proof
 from tuili.engine.request import Ignored
@@ -21,6 +20,9 @@ from tuili.engine.trial import Trial, try_program
 from tuili.engine.written import CheckedStep, ParsedResponse, parse_tokens
 from tuili.steps import Context, Status, programs, read_as, read_claim
 from tuili.store import Tokenizer
+
+if TYPE_CHECKING:
+    from tuili.engine.decode import Generation
 
 
 class Outcome(StrEnum):

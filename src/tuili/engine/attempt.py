@@ -19,6 +19,8 @@ from tuili.engine.written import ParsedResponse
 
 WRONG_STEP_WEIGHT = 0.1
 """Factor on the vote of an answer that has a shortcoming."""
+CUT_OFF = "a limit has cut the answer off"
+"""Why prose that has been cut is no whole answer. Another attempt would have less room still."""
 MIN_TOKEN_PROB = 1e-6
 """Token probabilities count as at least this, so that a single token does not decide the mean."""
 
@@ -55,14 +57,14 @@ class Attempt:
 
 
 def best_of(attempts: Iterable[Attempt]) -> Attempt:
-    """The attempt to answer with: first those without a shortcoming, then those that only lack a claim to be read, then
-    by the weighted votes for their answers.
+    """The attempt to answer with: first those without a shortcoming, then those that only lack a claim to be read or
+    were cut off, then by the weighted votes for their answers.
     """
     attempts = list(attempts)
     votes: defaultdict[str, float] = defaultdict(float)
     for attempt in attempts:
         votes[attempt.response.answer] += attempt.weight
-    ranks = {"": 2, UNREAD_CLAIM: 1}
+    ranks = {"": 2, UNREAD_CLAIM: 1, CUT_OFF: 1}
     return max(attempts, key=lambda each: (ranks.get(each.shortcoming, 0), votes[each.response.answer], each.weight))
 
 

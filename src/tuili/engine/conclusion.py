@@ -20,7 +20,7 @@ from tuili.engine.controller import ControlSettings, RequestState, confidence_of
 from tuili.engine.proof import Proof
 from tuili.engine.request import Budget
 from tuili.engine.sequence import StopReason, TokenLogprobs
-from tuili.store import Tokenizer
+from tuili.store import AnyTokenizer
 
 
 def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) -> Answer:
@@ -46,7 +46,9 @@ def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) ->
     )
     text = best.response.answer if outcome in (Outcome.ANSWERED, Outcome.BEST_EFFORT) else ""
     withheld = cancelled or (outcome is Outcome.ABSTAINED and request.budget.error_tolerance is not None)
-    logprobs = None if request.sampling.logprobs is None else () if withheld else _logprobs(best, settings.tokenizer)
+    logprobs = (
+        None if request.sampling.logprobs is None else () if withheld else _logprobs(best, settings.dialect.tokenizer)
+    )
     return Answer(request.prompt, text, best.response.steps, receipt, logprobs, _prompt_logprobs(state, settings))
 
 
@@ -67,7 +69,7 @@ def failure(state: RequestState, settings: ControlSettings, error: Exception) ->
     return Answer(state.request.prompt, "", (), replace(receipt, promise=replace(state.promise(), why=reason)))
 
 
-def _logprobs(best: Attempt, tokenizer: Tokenizer) -> tuple[AnswerToken, ...]:
+def _logprobs(best: Attempt, tokenizer: AnyTokenizer) -> tuple[AnswerToken, ...]:
     """The tokens behind the steps, up to the one that ends the text. Without a whole answer, all that there are; and
     where none stand behind the steps, those of the steps.
     """
@@ -76,7 +78,7 @@ def _logprobs(best: Attempt, tokenizer: Tokenizer) -> tuple[AnswerToken, ...]:
         text, stops = b"", [stop.encode() for stop in sequence.sampling.stop]
         for place in range(start, end):
             text += tokenizer.token_bytes(sequence.tokens[place])
-            if sequence.tokens[place] == tokenizer.end_id or any(stop in text for stop in stops):
+            if sequence.tokens[place] in tokenizer.end_ids or any(stop in text for stop in stops):
                 end = place
                 break
     elif start == end:
@@ -88,13 +90,13 @@ def _prompt_logprobs(state: RequestState, settings: ControlSettings) -> tuple[An
     """The tokens of the prompt, where they have been scored."""
     if state.scored is None or state.scored.stop is not StopReason.READ:
         return None
-    scored, tokenizer = state.scored, settings.tokenizer
+    scored, tokenizer = state.scored, settings.dialect.tokenizer
     tokens = scored.prompt[state.question]
     unscored = [AnswerToken(tokenizer.token_bytes(token), None, ()) for token in tokens[: -len(scored.logprobs)]]
     return *unscored, *map(partial(_token, tokenizer), tokens[len(unscored) :], scored.logprobs)
 
 
-def _token(tokenizer: Tokenizer, token: int, logprobs: TokenLogprobs) -> AnswerToken:
+def _token(tokenizer: AnyTokenizer, token: int, logprobs: TokenLogprobs) -> AnswerToken:
     top = tuple((tokenizer.token_bytes(other), logprob) for other, logprob in logprobs.top)
     return AnswerToken(tokenizer.token_bytes(token), logprobs.chosen, top)
 
@@ -119,7 +121,7 @@ def _receipt(state: RequestState, settings: ControlSettings, outcome: Outcome, r
         runtime=settings.runtime,
         read_as=state.request.read_as,
         familiar=state.familiar,
-        proof=None if state.claim is None else Proof(state.claim),
+        proof=None if state.claims.claim is None else Proof(state.claims.claim),
     )
 
 

@@ -13,18 +13,17 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from tuili.engine.answer import Promise, first_fault, shortcoming
-from tuili.engine.attempt import Attempt, best_of
+from tuili.engine.answer import Promise, first_fault
+from tuili.engine.attempt import CUT_OFF, Attempt, best_of
+from tuili.engine.dialects.dialect import Claims, Dialect
 from tuili.engine.promises.confidence import Confidence
 from tuili.engine.promises.familiarity import Familiar
-from tuili.engine.proof import UNREAD_CLAIM, judge_proof
+from tuili.engine.proof import UNREAD_CLAIM
 from tuili.engine.request import Depth, Request, Sampling
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.text.judging import JudgedChain
-from tuili.engine.trial import try_program
-from tuili.engine.written import CheckedStep, parse_tokens
-from tuili.steps import THINK, Context, Status, check_chain, programs, read_claim
-from tuili.store import Tokenizer
+from tuili.engine.written import CheckedStep
+from tuili.steps import Context, Status, check_chain
 
 RESAMPLING_TEMPERATURE = 0.8
 """The least temperature of an attempt that is to differ from the attempts before."""
@@ -38,13 +37,13 @@ MIN_STEP_CONFIDENCE = 0.5
 class ControlSettings:
     """What the control loop knows of the model.
 
-    exits: layers at each exit. context: tokens that a sequence may have. exit_threshold: probability at which a token
-    leaves early. verifies: whether there is a verifier. confidence: None for a model that is not calibrated. clock: the
-    engine's, in seconds. runtime: how the model is run. refines_untraced: whether a step that holds, but has numbers
-    from nowhere, is a reason for a further attempt.
+    dialect: how it is asked. exits: layers at each exit. context: tokens that a sequence may have. exit_threshold:
+    probability at which a token leaves early. verifies: whether there is a verifier. confidence: None for a model that
+    is not calibrated. clock: the engine's, in seconds. runtime: how the model is run. refines_untraced: whether a step
+    that holds, but has numbers from nowhere, is a reason for a further attempt.
     """
 
-    tokenizer: Tokenizer
+    dialect: Dialect
     exits: tuple[int, ...]
     context: int
     exit_threshold: float
@@ -59,14 +58,16 @@ class ControlSettings:
 class RequestState:
     """A running request: what was asked, and the sequences and attempts so far.
 
-    prompt: token ids. question: where in the prompt those stand that were asked about. deadline, received_at: by the
-    engine's clock, in seconds. min_confidence: what the answer needs, None where any answer will do. promise: says what
-    is promised at the time of the call. familiar: how familiar the prompt is, None where nothing tells it.
+    prompt: token ids. question: where in the prompt those stand that were asked about. claims: what an answer has to
+    settle. deadline, received_at: by the engine's clock, in seconds. min_confidence: what the answer needs, None where
+    any answer will do. promise: says what is promised at the time of the call. familiar: how familiar the prompt is,
+    None where nothing tells it.
     """
 
     request: Request
     prompt: list[int]
     question: slice
+    claims: Claims = field(default_factory=Claims)
     deadline: float | None = None
     min_confidence: float | None = None
     promise: Callable[[], Promise] = Promise
@@ -78,15 +79,9 @@ class RequestState:
     """The sequence that tells the log-probabilities of the prompt."""
     judged: JudgedChain = field(init=False)
     """The beginning of all that is judged in the request's context."""
-    claim: str | None = field(init=False)
-    """What the prompt claims, if anything that can be read."""
-    shown: programs.Specification | None = field(init=False)
-    """The examples that the prompt shows of a program, if any."""
 
     def __post_init__(self) -> None:
         self.judged = JudgedChain(self.request.context, self.request.question, self.request.earlier)
-        self.claim = read_claim(self.request.question, self.request.context)
-        self.shown = programs.read_examples(self.request.question)
 
 
 def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Sequence, bool, bool]:
@@ -107,7 +102,7 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
         no_layers = limits.layer_steps is not None and limits.layer_steps < settings.exits[0]
         if attempts and (limits.tokens < 1 or no_layers):
             break
-        prefix_ids = _prefix_ids(settings.tokenizer, prefix)
+        prefix_ids = settings.dialect.prefix_ids(state.prompt, prefix)
         if len(state.prompt) + len(prefix_ids) >= settings.context:
             break
         lines = tuple(step.text for step in prefix)
@@ -115,7 +110,7 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
         sequence = Sequence(prompt, limits, sampling, depth, exit_threshold, request.priority, lines)
         state.sequences.append(sequence)
         cancelled = yield sequence
-        attempt = check_attempt(sequence, prefix, state, settings)
+        attempt = settings.dialect.check(sequence, prefix, state, settings.refines_untraced)
         response = [*prefix_ids, *sequence.tokens]
         if not (cancelled or attempt.shortcoming) and (verified := _verifier_sequence(state, settings, response)):
             state.sequences.append(verified)
@@ -158,28 +153,6 @@ def _limits_left(state: RequestState) -> SequenceLimits:
     return SequenceLimits(tokens, layer_steps, state.deadline)
 
 
-def _prefix_ids(tokenizer: Tokenizer, prefix: tuple[CheckedStep, ...]) -> list[int]:
-    """The ids of a response that begins with these steps."""
-    if not prefix:
-        return []
-    lines = "".join(f"\n{step.text}" for step in prefix)
-    return [tokenizer.token_id(THINK), *tokenizer.encode_text(f"{lines}\n")]
-
-
-def check_attempt(
-    sequence: Sequence, prefix: tuple[CheckedStep, ...], state: RequestState, settings: ControlSettings
-) -> Attempt:
-    """A sequence that has ended, with its steps checked."""
-    cut = sequence.stop not in (StopReason.END, StopReason.STOP)
-    stops, context = sequence.sampling.stop, state.request.context
-    written = settings.tokenizer, sequence.tokens, sequence.depths
-    response = parse_tokens(*written, context, prefix, stops, cut, state.judged)
-    proof, unsettled = judge_proof(state.claim, state.request.question, response, context)
-    trial, refuted = try_program(state.shown, response)
-    reason = shortcoming(response, str(sequence.stop), settings.refines_untraced) or unsettled or refuted
-    return Attempt(sequence, response, reason, proof=proof, trial=trial)
-
-
 def _verifier_sequence(state: RequestState, settings: ControlSettings, response: list[int]) -> Sequence | None:
     """The sequence by which the verifier reads a response.
 
@@ -214,7 +187,7 @@ def with_step_confidences(attempt: Attempt, prefix_tokens: int) -> Attempt:
 def _settled(state: RequestState, settings: ControlSettings) -> bool:
     """Whether an answer stands that no further attempt would change."""
     reason = best_of(state.attempts).shortcoming
-    return reason == UNREAD_CLAIM or not (reason or confidence_shortcoming(state, settings))
+    return reason in (UNREAD_CLAIM, CUT_OFF) or not (reason or confidence_shortcoming(state, settings))
 
 
 def confidence_shortcoming(state: RequestState, settings: ControlSettings) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tuili.engine.prompt import prompt_ids
+from tuili.engine.dialects.choice import dialect_of
 from tuili.engine.request import Depth
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits
 from tuili.errors import InputError
-from tuili.steps import Turns, read_turns
-from tuili.store import Tokenizer
+from tuili.steps import Turns
+from tuili.store import AnyTokenizer
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Decoder:
     def __init__(
         self,
         scheduler: Scheduler,
-        tokenizer: Tokenizer,
+        tokenizer: AnyTokenizer,
         depth: Depth = "auto",
         exit_threshold: float | None = None,
         max_new_tokens: int = 400,
@@ -57,9 +57,10 @@ class Decoder:
             raise InputError(f"max_new_tokens {max_new_tokens} must be at least 1")
         self.tokenizer, self.depth, self.max_new_tokens = tokenizer, depth, max_new_tokens
         self._scheduler, self.context, self.runtime = scheduler, runner.context, runner.runtime
+        self._dialect = dialect_of(tokenizer)
 
     def generate(self, asked: Iterable[str | Turns], progress: Callable[[int], None] | None = None) -> list[Generation]:
-        """One generation for each prompt, in order. Prompts are read by `tuili.steps.read_as`.
+        """One generation for each prompt, in order. Prompts are read as the engine reads them.
 
         Args:
             asked: single questions, or questions with the turns before them.
@@ -67,8 +68,7 @@ class Decoder:
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context.
         """
         limits = SequenceLimits(self.max_new_tokens)
-        turns = (read_turns(*Turns.of(one)) for one in asked)
-        encoded = [prompt_ids(self.tokenizer, text, self.context, earlier) for text, earlier in turns]
+        encoded = [self.encode(Turns.of(one)) for one in asked]
         sequences = [Sequence(ids, limits, depth=self.depth, exit_threshold=self.exit_threshold) for ids in encoded]
         for each in sequences:
             self._scheduler.submit(each)
@@ -84,6 +84,10 @@ class Decoder:
             Generation(self._text(each.tokens), each.tokens, each.depths, str(each.stop), each.seconds)
             for each in sequences
         ]
+
+    def encode(self, turns: Turns) -> list[int]:
+        """The ids of a question behind earlier turns. Raises `PromptError` as `generate` does."""
+        return self._dialect.encode(turns, self.context)
 
     def _text(self, ids: list[int]) -> str:
         return self.tokenizer.decode(ids, skip_special_tokens=True)

@@ -13,10 +13,10 @@ from functools import partial
 from tuili.engine.answer import Answer
 from tuili.engine.conclusion import conclude, failure
 from tuili.engine.controller import ControlSettings, RequestState, run_attempts
+from tuili.engine.dialects.choice import dialect_of
 from tuili.engine.events import Answered, Event, EventBuilder
 from tuili.engine.promises.familiarity import Familiar
 from tuili.engine.promises.promises import Promises, replace_budget
-from tuili.engine.prompt import given_ids, is_whole, prompt_ids, question_text
 from tuili.engine.request import Request
 from tuili.engine.runtime.runner import Observation
 from tuili.engine.scheduling.admission import QueueKey
@@ -24,8 +24,7 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
 from tuili.errors import InputError
-from tuili.steps import Context, read_as, read_turns
-from tuili.store import Conversation, Tokenizer
+from tuili.store import AnyTokenizer, Conversation
 
 LOG = logging.getLogger(__name__)
 Listener = Callable[[Event], None]
@@ -69,6 +68,7 @@ class Engine:
 
     Args:
         scheduler: runs the sequences of all requests.
+        tokenizer: that of the model, which tells whether it writes steps or prose.
         promises: what is promised about answers.
         exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
         conversation: whether the model was trained on conversations. It is for callers, who ask accordingly.
@@ -77,7 +77,7 @@ class Engine:
     def __init__(
         self,
         scheduler: Scheduler,
-        tokenizer: Tokenizer,
+        tokenizer: AnyTokenizer,
         promises: Promises,
         exit_threshold: float | None = None,
         conversation: Conversation = "single",
@@ -87,9 +87,9 @@ class Engine:
         if not 0 <= threshold <= 1:
             raise InputError(f"threshold {threshold} is no probability: use 0 to 1")
         self.scheduler, self.promises, self.conversation = scheduler, promises, conversation
-        self._tokenizer = tokenizer
+        self._dialect = dialect_of(tokenizer)
         self._settings = ControlSettings(
-            tokenizer,
+            self._dialect,
             runner.exits,
             runner.context,
             threshold,
@@ -117,6 +117,11 @@ class Engine:
     def verifies(self) -> bool:
         """Whether the model has a verifier."""
         return self.scheduler.runner.verifies
+
+    @property
+    def prose(self) -> bool:
+        """Whether the model writes prose, and gets messages by a chat template of its own."""
+        return self._dialect.prose
 
     @property
     def stats(self) -> SchedulerStats:
@@ -154,27 +159,10 @@ class Engine:
     def prepare(self, request: Request) -> PreparedRequest:
         """Check and tokenise the prompt of a request. Any thread may do this. The request's time runs from here."""
         received_at = self.scheduler.clock()
-        scored = request.sampling.prompt_logprobs is not None
-        if request.prompt_ids is None and not scored:
-            question, preceding = read_turns(request.prompt, request.earlier)
-            request = replace(request, read_as=None if question == request.prompt else question, earlier=preceding)
-        tokenizer, given, text, earlier = self._tokenizer, request.prompt_ids, request.question, request.earlier
-        if given is not None:
-            ids = given_ids(tokenizer, given, self._settings.context)
-            text, before_it = question_text(tokenizer, given)
-            request, earlier = replace(request, prompt=tokenizer.decode(given)), (*earlier, ("", before_it))
-            if list(given) == tokenizer.encode_text(text) and read_as(text).text == text:  # the same as this text
-                request = replace(request, prompt_ids=None)
-        if request.prompt_ids is None:
-            ids = prompt_ids(tokenizer, request.question, self._settings.context, request.earlier)
-        if request.context == Context():
-            request = replace(request, context=Context.from_prompt(text, earlier))
-        whole = request.prompt_ids is not None and is_whole(tokenizer, request.prompt_ids)
-        before = len(tokenizer.encode_prompt("", request.earlier)) - 1 if scored and not whole else 0
-        if not request.writes and not scored:
+        if not request.writes and request.sampling.prompt_logprobs is None:
             raise InputError("writes: neither an answer nor log-probabilities of the prompt are asked for")
-        asked = slice(before, len(ids) if whole else len(ids) - 1)
-        return PreparedRequest(request, ids, received_at, asked, self.promises.familiar(ids))
+        request, ids, question = self._dialect.read(request, self._settings.context)
+        return PreparedRequest(request, ids, received_at, question, self.promises.familiar(ids))
 
     def admit_prepared(
         self,
@@ -196,7 +184,10 @@ class Engine:
             request, min_confidence = replace(request, budget=within), entry.threshold
         promise = partial(self.promises.promise, entry, request.client)
         begun, familiar = prepared.received_at, prepared.familiar
-        state = RequestState(request, ids, prepared.question, deadline, min_confidence, promise, begun, familiar)
+        claims = self._dialect.claims(request)
+        state = RequestState(
+            request, ids, prepared.question, claims, deadline, min_confidence, promise, begun, familiar
+        )
         loop = run_attempts(state, self._settings)
         sequence = next(loop)
         key = self.scheduler.submit(sequence)
@@ -298,7 +289,12 @@ class Engine:
             state = ticket.state
             try:
                 ticket.events = EventBuilder(
-                    self._tokenizer, state.judged, ticket.attempts, sequence.prefix_steps, state.request.sampling.stop
+                    self._dialect.tokenizer,
+                    self._dialect.reader(sequence),
+                    state.judged,
+                    ticket.attempts,
+                    sequence.prefix_steps,
+                    state.request.sampling.stop,
                 )
             except Exception as error:
                 self._fail(ticket, error)

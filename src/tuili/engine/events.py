@@ -6,21 +6,28 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tuili.engine.answer import Answer
+from tuili.engine.dialects.dialect import ResponseReader
 from tuili.engine.sequence import Sequence
 from tuili.engine.text.detokenizer import IncrementalDetokenizer
 from tuili.engine.text.judging import JudgedChain
-from tuili.engine.text.step_reader import StepReader
 from tuili.engine.text.stop_texts import StopTextFilter
-from tuili.steps import StepSources, Verdict
-from tuili.store import Tokenizer
+from tuili.steps import Status, StepSources, Verdict
+from tuili.store import AnyTokenizer
 
 
 class TokenWritten(NamedTuple):
-    """The text that one token adds, and the layers that ran for it. Attempts count from 1."""
+    """The text that one token adds, and the layers that ran for it. Attempts count from 1.
+
+    thought, answer: of a model that writes prose, the parts of the text that are thinking and that are answer. What is
+    told of an answer stays; where a step of the thinking is wrong, nothing is told of it before it is chosen. thought
+    is None for a model of steps, whose answers are told when they have been judged.
+    """
 
     attempt: int
     text: str
     depth: int
+    thought: str | None = None
+    answer: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,7 @@ class EventBuilder:
     """Turns the new tokens of a sequence into events.
 
     Args:
+        reader: reads the response.
         judged: the beginning of what has been judged of the request.
         prefix_steps: steps that the prompt has already, which the tokens continue.
         stops: texts before the first of which the response ends.
@@ -58,7 +66,8 @@ class EventBuilder:
 
     def __init__(
         self,
-        tokenizer: Tokenizer,
+        tokenizer: AnyTokenizer,
+        reader: ResponseReader,
         judged: JudgedChain,
         attempt: int,
         prefix_steps: tuple[str, ...],
@@ -66,7 +75,7 @@ class EventBuilder:
     ) -> None:
         self._detokenizer, self._attempt = IncrementalDetokenizer(tokenizer), attempt
         self._stops = StopTextFilter(stops) if stops else None
-        self._steps, self._judged = StepReader(thinking=bool(prefix_steps)), judged
+        self._reader, self._judged, self._sound = reader, judged, True
         self._seen_tokens, self._seen_steps = 0, len(prefix_steps)
         for line in prefix_steps:
             _, self._judged = self._judged.then(line)
@@ -82,10 +91,15 @@ class EventBuilder:
                 text += self._detokenizer.flush()
             if self._stops is not None:
                 text = self._stops.add(text, ends)
-            events.append(TokenWritten(self._attempt, text, depths[place]))
-            for line in self._steps.add(text, ends):
-                judged, self._judged = self._judged.then(line)
-                self._seen_steps += 1
-                events.append(StepJudged(self._attempt, self._seen_steps, line, *judged))
+            steps = list(map(self._judge, self._reader.add(text, ends)))
+            answer = self._reader.answer if self._sound else ""
+            events.append(TokenWritten(self._attempt, text, depths[place], self._reader.thought, answer))
+            events += steps
         self._seen_tokens = count
         return events
+
+    def _judge(self, line: str) -> StepJudged:
+        judged, self._judged = self._judged.then(line)
+        self._sound = self._sound and judged.verdict.status is not Status.INVALID
+        self._seen_steps += 1
+        return StepJudged(self._attempt, self._seen_steps, line, *judged)

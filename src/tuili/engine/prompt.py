@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from tuili.errors import PromptError, PromptTooLong
-from tuili.store import BEGIN, SPECIAL_TOKENS, USER, Tokenizer
+from tuili.store import BEGIN, SPECIAL_TOKENS, USER, AnyTokenizer, Tokenizer
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: str, context: int, earlier: Sequence[tuple[str, str]] = ()) -> list[int]:
@@ -22,7 +22,14 @@ def prompt_ids(tokenizer: Tokenizer, prompt: str, context: int, earlier: Sequenc
     """
     if not prompt.strip():
         raise PromptError("the prompt is empty: write a question")
-    whole = "".join((*(text for pair in earlier for text in pair), prompt))
+    check_text(tokenizer, "".join((*(text for pair in earlier for text in pair), prompt)), context)
+    return fitting(tokenizer.encode_prompt(prompt, earlier), context)
+
+
+def check_text(tokenizer: AnyTokenizer, whole: str, context: int) -> None:
+    """Raise `PromptError` for a text that is empty or not UTF-8, `PromptTooLong` for one that can never fit."""
+    if not whole.strip():
+        raise PromptError("the prompt is empty: write a question")
     if any("\ud800" <= character <= "\udfff" for character in whole):  # Python reads bytes that are not UTF-8 as these
         raise PromptError("the prompt is not UTF-8: write it in that encoding")
     longest, size = tokenizer.max_token_bytes, len(whole.encode())
@@ -30,7 +37,6 @@ def prompt_ids(tokenizer: Tokenizer, prompt: str, context: int, earlier: Sequenc
         raise PromptTooLong(
             f"the prompt has {size} bytes: the model's context takes at most {context - 1} tokens, of {longest} at most"
         )
-    return _fitting(tokenizer.encode_prompt(prompt, earlier), context)
 
 
 def given_ids(tokenizer: Tokenizer, ids: Sequence[int], context: int) -> list[int]:
@@ -46,9 +52,9 @@ def given_ids(tokenizer: Tokenizer, ids: Sequence[int], context: int) -> list[in
     if is_whole(tokenizer, ids):
         if len(ids) < 2:
             raise PromptError(f"the prompt is empty: nothing stands behind {BEGIN}")
-        return _fitting(list(ids), context)
+        return fitting(list(ids), context)
     *before, assistant = tokenizer.encode_prompt("")
-    return _fitting([*before, *ids, assistant], context)
+    return fitting([*before, *ids, assistant], context)
 
 
 def is_whole(tokenizer: Tokenizer, ids: Sequence[int]) -> bool:
@@ -66,7 +72,8 @@ def question_text(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, str]:
     return (next(texts, ""), tokenizer.decode(list(ids[:last]))) if last >= 0 else ("\n".join(texts), "")
 
 
-def _fitting(ids: list[int], context: int) -> list[int]:
+def fitting(ids: list[int], context: int) -> list[int]:
+    """The same ids. Raises `PromptTooLong` where they leave no room for a response."""
     if len(ids) >= context:
         raise PromptTooLong(f"the prompt has {len(ids)} tokens: the model's context takes at most {context - 1}")
     return ids

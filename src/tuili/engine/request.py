@@ -142,6 +142,13 @@ class Request:
     """What was left out of the conversation. Nothing is promised where that is more than instructions."""
     prompt_ids: tuple[int, ...] | None = None
     """The prompt as token ids, in place of its text; see `tuili.engine.prompt`."""
+    messages: tuple[Mapping[str, Any], ...] = ()
+    """The whole conversation as the chat template of an imported model reads it, the last question included: `role`,
+    `content` and whatever else the template knows. Without, it gets the prompt and the turns before it."""
+    tools: tuple[Mapping[str, Any], ...] = ()
+    """What the chat template of an imported model is told of functions, as JSON schemas."""
+    continues: bool = False
+    """Whether an imported model is to go on with the text of the prompt, as if it had written it itself."""
     writes: bool = True
     """Whether an answer is wanted; otherwise only the log-probabilities of the prompt are."""
     client: str = ""

@@ -14,8 +14,9 @@ from typing import Any
 
 from tuili.engine.text.detokenizer import IncrementalDetokenizer
 from tuili.engine.text.judging import JudgedChain
+from tuili.engine.text.prose import split_prose
 from tuili.steps import END_THINK, THINK, Context, Status, StepSources, Verdict, split_response
-from tuili.store import Tokenizer
+from tuili.store import AnyTokenizer, Tokenizer
 
 Pieces = tuple[tuple[str, int], ...]
 """The text of each token, and the layers that ran for it."""
@@ -98,46 +99,92 @@ def parse_tokens(
         judged: the beginning of what has been judged in `context`, which is taken over.
     """
     pieces = tuple(zip(_pieces(tokenizer, tokens), depths, strict=True))
-    decoded = "".join(piece for piece, _ in pieces)
-    decoded = decoded[: min((decoded.index(stop) for stop in stops if stop in decoded), default=len(decoded))]
+    decoded = _before_stops(pieces, stops)
     text = "\n".join((THINK, *(step.text for step in prefix_steps), decoded)) if prefix_steps else decoded
     response = split_response(text)
-    known, chain = (judged or JudgedChain(context)).judge(response.steps)
-    steps = [
-        replace(step, last_token=None, sources=line.sources) for step, line in zip(prefix_steps, known, strict=False)
-    ]
     start = 0 if prefix_steps else len(THINK) * decoded.startswith(THINK)
-    ends = list(accumulate(len(piece) for piece, _ in pieces))
-    for line, (verdict, sources) in list(zip(response.steps, known, strict=True))[len(prefix_steps) :]:
-        start = decoded.index(line, start)
-        part = _between(pieces, ends, start, start + len(line))
-        start += len(line)
-        last = bisect_left(ends, start)
-        depth = fmean(depth for _, depth in part)
-        steps.append(CheckedStep(line, verdict, depth, part, last, sources=sources))
+    lines = response.steps[len(prefix_steps) :]
+    steps, chain = _checked(judged or JudgedChain(context), prefix_steps, lines, _Written(pieces, decoded), start)
     closing = tokenizer.token_id(END_THINK)
     reasoning = tokens.index(closing) + 1 if closing in tokens else len(tokens)
     complete = response.complete and bool(response.answer) and not cut
     answering = len(tokens) - reasoning
-    return ParsedResponse(tuple(steps), response.answer, complete, reasoning, answering, chain.unused)
+    return ParsedResponse(steps, response.answer, complete, reasoning, answering, chain.unused)
 
 
-def _pieces(tokenizer: Tokenizer, tokens: Sequence[int]) -> list[str]:
+def parse_prose(
+    tokenizer: AnyTokenizer,
+    tokens: Sequence[int],
+    depths: Sequence[int],
+    judged: JudgedChain,
+    prefix_steps: Sequence[CheckedStep] = (),
+    stops: Sequence[str] = (),
+    inside: bool = False,
+) -> ParsedResponse:
+    """The response in prose that tokens spell out, with each line of its thinking checked.
+
+    Args:
+        judged: the beginning of what is judged in the context of the request.
+        prefix_steps: steps that the prompt has already, which the tokens continue.
+        stops: texts before the first of which the response ends.
+        inside: whether the prompt has opened the thinking.
+    """
+    pieces = tuple(zip(_pieces(tokenizer, tokens), depths, strict=True))
+    written = _Written(pieces, _before_stops(pieces, stops))
+    prose = split_prose(written.text, inside)
+    lines = tuple(line for each in prose.thinking.splitlines() if (line := each.strip()))
+    steps, chain = _checked(judged, prefix_steps, lines, written, 0)
+    reasoning = bisect_right(written.ends, prose.begins) if prose.begins else 0
+    unused = chain.unused if steps else ()
+    whole = bool(prose.answer.strip())
+    return ParsedResponse(steps, prose.answer, whole, reasoning, len(tokens) - reasoning, unused)
+
+
+class _Written:
+    """The pieces of a response and its text, which ends before the first stop text. ends: where each piece ends."""
+
+    def __init__(self, pieces: Pieces, text: str) -> None:
+        self.pieces, self.text = pieces, text
+        self.ends = list(accumulate(len(piece) for piece, _ in pieces))
+
+    def between(self, start: int, end: int) -> Pieces:
+        """The pieces that have characters in [start, end), cut to these."""
+        parts = []
+        for place in range(bisect_right(self.ends, start), len(self.pieces)):
+            text, depth = self.pieces[place]
+            first = self.ends[place] - len(text)
+            if first >= end:
+                break
+            parts.append((text[max(0, start - first) : end - first], depth))
+        return tuple(parts)
+
+
+def _checked(
+    judged: JudgedChain, prefix_steps: Sequence[CheckedStep], lines: Sequence[str], written: _Written, start: int
+) -> tuple[tuple[CheckedStep, ...], JudgedChain]:
+    """Steps that the prompt has, and lines that were written behind them from `start` on; and what is judged next."""
+    known, chain = judged.judge((*(step.text for step in prefix_steps), *lines))
+    steps = [
+        replace(step, last_token=None, sources=line.sources) for step, line in zip(prefix_steps, known, strict=False)
+    ]
+    for line, (verdict, sources) in zip(lines, known[len(prefix_steps) :], strict=True):
+        start = written.text.index(line, start)
+        part = written.between(start, start + len(line))
+        start += len(line)
+        depth = fmean(depth for _, depth in part)
+        steps.append(CheckedStep(line, verdict, depth, part, bisect_left(written.ends, start), sources=sources))
+    return tuple(steps), chain
+
+
+def _before_stops(pieces: Pieces, stops: Sequence[str]) -> str:
+    text = "".join(piece for piece, _ in pieces)
+    return text[: min((text.index(stop) for stop in stops if stop in text), default=len(text))]
+
+
+def _pieces(tokenizer: AnyTokenizer, tokens: Sequence[int]) -> list[str]:
     """The text of each token."""
     detokenizer = IncrementalDetokenizer(tokenizer)
     pieces = [detokenizer.add(token) for token in tokens]
     if pieces:
         pieces[-1] += detokenizer.flush()
     return pieces
-
-
-def _between(pieces: Pieces, ends: Sequence[int], start: int, end: int) -> Pieces:
-    """The pieces that have characters in [start, end), cut to these. `ends`: where each piece ends in the text."""
-    parts = []
-    for place in range(bisect_right(ends, start), len(pieces)):
-        text, depth = pieces[place]
-        first = ends[place] - len(text)
-        if first >= end:
-            break
-        parts.append((text[max(0, start - first) : end - first], depth))
-    return tuple(parts)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tuili.engine import Decoder, prompt_ids
+from tuili.engine import Decoder
 from tuili.errors import PromptTooLong
 from tuili.eval.accuracy import accuracy, paired_difference, wilson_interval
 from tuili.eval.runner import ScoredResponse, answer_problems
-from tuili.steps import read_turns
+from tuili.steps import Turns
 from tuili.tasks import Conversation, Ingredient, Problem, converse, takes_follow_up
 
 
@@ -101,9 +101,8 @@ def _plain_name(ingredient: Ingredient, one: Conversation) -> str:
 
 
 def _fits(decoder: Decoder, problem: Problem) -> bool:
-    prompt, earlier = read_turns(problem.prompt, problem.earlier)
     try:
-        prompt_ids(decoder.tokenizer, prompt, decoder.context, earlier)
+        decoder.encode(Turns(problem.prompt, problem.earlier))
     except PromptTooLong:
         return False
     return True

@@ -1,3 +1,4 @@
+from .control_tokens import Chat
 from .dense_config import read_dense_shape
 from .dense_shape import FAMILIES, DenseShape, dense_tensor_shapes, rotary_frequencies
 from .exits_file import (
@@ -19,7 +20,7 @@ from .familiarity_file import (
     write_familiarity_file,
 )
 from .folder import SHIPPED_MODELS, check_files, check_size, replaced_folder, resolve_model, shipped_names
-from .foreign_tokenizer import ForeignTokenizer
+from .foreign_tokenizer import AnyTokenizer, ForeignTokenizer
 from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
 from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty
 from .rotary import RopeScaling
@@ -57,6 +58,8 @@ __all__ = [
     "TENSOR_FAULTS",
     "USER",
     "VERIFIER_FILE",
+    "AnyTokenizer",
+    "Chat",
     "Conversation",
     "Curve",
     "DenseShape",

@@ -21,7 +21,7 @@ from tuili.errors import InputError, PromptError
 from tuili.steps import END_THINK, THINK
 from tuili.store.chat_template import ChatTemplate, Rendered, token_text
 from tuili.store.control_tokens import Chat, ControlTokens
-from tuili.store.tokenizer import TOKENIZER_FILES, bytes_of_entry, damage_refused, text_or_none
+from tuili.store.tokenizer import TOKENIZER_FILES, Tokenizer, bytes_of_entry, damage_refused, text_or_none
 
 GENERATION_FILE = "generation_config.json"
 _BYTE_ENTRY = re.compile(r"<0x([0-9A-F]{2})>")
@@ -217,6 +217,9 @@ class ForeignTokenizer:
     @cached_property
     def _control_ids(self) -> frozenset[int]:
         return frozenset(map(self._id_of, self._control.all))
+
+
+AnyTokenizer = Tokenizer | ForeignTokenizer
 
 
 def _decoders(state: Mapping[str, Any]) -> set[str]:

@@ -62,6 +62,11 @@ class Tokenizer:
             raise InputError(f"{file} lacks {missing[0]}: use a tokenizer that Tuili has trained")
         return cls(backend, vocabulary[end], files)
 
+    @property
+    def end_ids(self) -> tuple[int, ...]:
+        """The ids that end a response: the one."""
+        return (self.end_id,)
+
     @cached_property
     def size(self) -> int:
         """The number of entries, added tokens included."""

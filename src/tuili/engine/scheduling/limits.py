@@ -6,7 +6,7 @@ from tuili.engine.runtime.runner import ModelRunner
 from tuili.engine.sequence import Sequence, StopReason
 from tuili.engine.text.stop_texts import StopTextFinder
 from tuili.errors import InputError
-from tuili.store import Tokenizer
+from tuili.store import AnyTokenizer
 
 
 def check_sequence(sequence: Sequence, runner: ModelRunner, vocabulary: int) -> None:
@@ -47,15 +47,15 @@ def _check_scored(sequence: Sequence, start: int) -> None:
 class TextEnds:
     """Says why the last token of a sequence ends it, by its text and its length."""
 
-    def __init__(self, runner: ModelRunner, tokenizer: Tokenizer) -> None:
-        self._end_id, self._context, self._tokenizer = runner.end_id, runner.context, tokenizer
+    def __init__(self, runner: ModelRunner, tokenizer: AnyTokenizer) -> None:
+        self._end_ids, self._context, self._tokenizer = frozenset(tokenizer.end_ids), runner.context, tokenizer
         self._finders: dict[Sequence, StopTextFinder] = {}
         """Of the sequences that have stop texts and have begun."""
 
     def reason(self, sequence: Sequence) -> StopReason | None:
         """Why the last token ends a sequence; None where it does not. Every token must be asked about, in order."""
         token, written = sequence.tokens[-1], len(sequence.tokens)
-        if token == self._end_id:
+        if token in self._end_ids:
             return StopReason.END
         if sequence.sampling.stop and self._finder(sequence).add(token):
             return StopReason.STOP

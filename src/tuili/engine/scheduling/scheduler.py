@@ -18,7 +18,7 @@ from tuili.engine.scheduling.deadlines import Deadlines
 from tuili.engine.scheduling.limits import TextEnds, check_sequence
 from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
-from tuili.store import Tokenizer
+from tuili.store import AnyTokenizer
 
 MIN_PREFILL_TOKENS = 64
 """Prompt tokens that a step may read although it slows decoding down, so that waiting sequences get their turn."""
@@ -38,7 +38,7 @@ class Scheduler:
     def __init__(
         self,
         runner: ModelRunner,
-        tokenizer: Tokenizer,
+        tokenizer: AnyTokenizer,
         queue: WaitingQueue,
         costs: Costs,
         *,
@@ -65,7 +65,7 @@ class Scheduler:
     def of(
         cls,
         runner: ModelRunner,
-        tokenizer: Tokenizer,
+        tokenizer: AnyTokenizer,
         *,
         chunk: int = 256,
         waiting: int = 1024,

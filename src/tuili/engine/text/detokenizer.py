@@ -1,10 +1,10 @@
-"""From token ids to text, one token after the other; together it is the text that `Tokenizer.decode` makes of all."""
+"""From token ids to text, one token after the other; together it is the text that `decode` makes of all."""
 
 from __future__ import annotations
 
 from codecs import getincrementaldecoder
 
-from tuili.store import Tokenizer
+from tuili.store import AnyTokenizer
 
 _Utf8Decoder = getincrementaldecoder("utf-8")
 
@@ -15,7 +15,7 @@ class IncrementalDetokenizer:
     Special tokens have no text. `<think>` and `</think>` are none.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: AnyTokenizer) -> None:
         self._texts, self._bytes = tokenizer.shown_texts, tokenizer.shown_bytes
         self._decoder = _Utf8Decoder(errors="replace")
         self._inside = False

@@ -16,6 +16,8 @@ class StepReader:
     """
 
     def __init__(self, thinking: bool = False) -> None:
+        self.thought, self.answer = None, ""
+        """Nothing: a response of steps is told whole, when it has been judged."""
         self._thinking, self._closed = thinking, False
         """Whether the block of steps has been opened, and whether nothing further is a step."""
         self._open_line = ""

@@ -6,13 +6,13 @@ Both read every piece of text once and remember no more of it than a stop text i
 from __future__ import annotations
 
 from tuili.engine.text.detokenizer import IncrementalDetokenizer
-from tuili.store import Tokenizer
+from tuili.store import AnyTokenizer
 
 
 class StopTextFinder:
     """Looks for the stop texts of one sequence, token by token."""
 
-    def __init__(self, tokenizer: Tokenizer, stops: tuple[str, ...]) -> None:
+    def __init__(self, tokenizer: AnyTokenizer, stops: tuple[str, ...]) -> None:
         self._detokenizer, self._stops = IncrementalDetokenizer(tokenizer), stops
         self._kept = max(map(len, stops)) - 1
         """Characters of a stop text that may stand before the last token."""

@@ -1,0 +1,129 @@
+"""The dialect of imported models: messages in, by the chat template of the model; prose out, and thinking before it.
+
+Lines of thinking are steps, and are checked; those that say nothing in the step language are unsupported. Nothing of
+steps is demanded: prose without any is an answer. It is shown as it was written, also where a limit has cut it off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Tokens
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from tuili.engine.answer import shortcoming
+from tuili.engine.attempt import CUT_OFF, Attempt
+from tuili.engine.dialects.dialect import Claims, ReadRequest
+from tuili.engine.prompt import check_text, fitting
+from tuili.engine.request import Request
+from tuili.engine.sequence import Sequence, StopReason
+from tuili.engine.text.prose import ProseReader
+from tuili.engine.written import CheckedStep, parse_prose
+from tuili.errors import PromptError
+from tuili.steps import THINK, Context, Turns
+from tuili.store import Chat, ForeignTokenizer
+
+if TYPE_CHECKING:
+    from tuili.engine.controller import RequestState
+
+TAIL_TOKENS = 16
+"""Tokens at the end of a prompt in which a template may have opened the thinking."""
+
+
+@dataclass(frozen=True)
+class ProseDialect:
+    """See `Dialect`."""
+
+    tokenizer: ForeignTokenizer
+    prose = True
+
+    def read(self, request: Request, context: int) -> ReadRequest:
+        """Messages reach the template unchanged; a text that is to be gone on with, and token ids, are read as such."""
+        tokenizer = self.tokenizer
+        if request.prompt_ids is not None:
+            ids, before = self._given(request.prompt_ids), 0
+            request = replace(request, prompt=tokenizer.decode(ids))
+        elif request.continues:
+            check_text(tokenizer, request.prompt, context)
+            ids = tokenizer.encode_beginning(request.prompt)
+            before = len(ids) - len(tokenizer.encode_text(request.prompt))
+        else:
+            chat = request.messages or _messages(request.prompt, request.earlier)
+            ids, before = self._encode(chat, request.tools, context), 0
+            request = request if request.prompt else replace(request, prompt=_last_question(chat))
+        if request.context == Context() and tokenizer.thinks:  # others write no steps that could be checked
+            request = replace(request, context=Context.from_prompt(request.prompt, request.earlier))
+        return ReadRequest(request, fitting(ids, context), slice(before, len(ids)))
+
+    def encode(self, turns: Turns, context: int) -> list[int]:
+        """As the chat template has it."""
+        return fitting(self._encode(_messages(*turns), (), context), context)
+
+    def claims(self, request: Request) -> Claims:
+        """None: prose settles no claim."""
+        return Claims()
+
+    def prefix_ids(self, prompt: Tokens[int], steps: tuple[CheckedStep, ...]) -> list[int]:
+        """The steps as lines of thinking, which is opened unless the prompt has done that."""
+        if not steps:
+            return []
+        lines, known = "".join(f"{step.text}\n" for step in steps), self.tokenizer.backend.token_to_id(THINK)
+        if self._opens_thinking(prompt):
+            return self.tokenizer.encode_text(lines)
+        opening = self.tokenizer.encode_text(THINK) if known is None else [known]
+        return [*opening, *self.tokenizer.encode_text(f"\n{lines}")]
+
+    def reader(self, sequence: Sequence) -> ProseReader:
+        """A reader of prose."""
+        return ProseReader(self._inside(sequence))
+
+    def check(
+        self, sequence: Sequence, prefix: tuple[CheckedStep, ...], state: RequestState, refines_untraced: bool
+    ) -> Attempt:
+        """Numbers from nowhere are told, and are no reason for a further attempt: whoever thinks aloud tries some."""
+        response = parse_prose(
+            self.tokenizer,
+            sequence.tokens,
+            sequence.depths,
+            state.judged,
+            prefix,
+            sequence.sampling.stop,
+            self._inside(sequence),
+        )
+        reason = shortcoming(response, str(sequence.stop))
+        if not reason and sequence.stop not in (StopReason.END, StopReason.STOP):
+            reason = CUT_OFF
+        return Attempt(sequence, response, reason)
+
+    def _encode(self, chat: Chat, tools: Chat, context: int) -> list[int]:
+        texts = (text for message in chat if isinstance(text := message.get("content"), str))
+        check_text(self.tokenizer, "".join(texts), context)
+        return self.tokenizer.encode_chat(chat, tools or None)
+
+    def _inside(self, sequence: Sequence) -> bool:
+        return bool(sequence.prefix_steps) or self._opens_thinking(sequence.prompt)
+
+    def _opens_thinking(self, prompt: Tokens[int]) -> bool:
+        """Whether the last thing in a prompt is the tag that opens the thinking."""
+        return self.tokenizer.decode(prompt[-TAIL_TOKENS:]).rstrip().endswith(THINK)
+
+    def _given(self, ids: Tokens[int]) -> list[int]:
+        """Ids as they are. Raises `PromptError` for some that the vocabulary does not have and for none at all."""
+        if not ids:
+            raise PromptError("the prompt is empty: there are no token ids")
+        if wrong := [token for token in ids if not 0 <= token < self.tokenizer.size]:
+            raise PromptError(
+                f"there is no token {wrong[0]}: the vocabulary has ids from 0 to {self.tokenizer.size - 1}"
+            )
+        return list(ids)
+
+
+def _messages(question: str, earlier: Tokens[tuple[str, str]]) -> Chat:
+    """A question and the turns before it as messages."""
+    texts = [*(text for turn in earlier for text in turn), question]
+    return [{"role": ("user", "assistant")[place % 2], "content": text} for place, text in enumerate(texts)]
+
+
+def _last_question(chat: Chat) -> str:
+    """The text of the last message of the user."""
+    asked = (message.get("content") for message in reversed(chat) if message.get("role") == "user")
+    return next((text for text in asked if isinstance(text, str)), "")
