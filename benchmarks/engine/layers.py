@@ -54,7 +54,7 @@ class RecitingRunner:
         ids, prompt = tokenizer.encode_example(PROMPT, RESPONSE)
         self.works, self.work_seconds = False, 0.0
         """Whether a step works as long as one of a small model does, beside Python; what that took so far."""
-        self.slots, self.end_id, self.response = slots, tokenizer.end_id, ids[prompt:]
+        self.slots, self.end_ids, self.response = slots, tokenizer.end_ids, ids[prompt:]
         self._decoding: list[Sequence] = []
 
     def start(self, sequence: Sequence) -> int:
@@ -117,6 +117,9 @@ class Granting:
         return exit_index < len(EXITS) - 1
 
     def group_took(self, together: int, seconds: float) -> None:
+        """See `StepPolicy`."""
+
+    def exit_took(self, together: int, seconds: float) -> None:
         """See `StepPolicy`."""
 
     def drafts_took(self, tokens: int, seconds: float) -> None:

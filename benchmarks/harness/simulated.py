@@ -25,7 +25,7 @@ class SimulatedRunner:
 
     def __init__(self, runner: ModelRunner, clock: Clock, jitter: Callable[[], float] = lambda: 1.0) -> None:
         self._runner, self._clock, self._jitter = runner, clock, jitter
-        self.slots, self.context, self.exits, self.end_id = runner.slots, runner.context, runner.exits, runner.end_id
+        self.slots, self.context, self.exits, self.end_ids = runner.slots, runner.context, runner.exits, runner.end_ids
         self.exit_threshold, self.verifies, self.runtime = runner.exit_threshold, runner.verifies, runner.runtime
         self._decoding = 0
 
@@ -86,6 +86,9 @@ class _SimulatedPolicy:
 
     def group_took(self, together: int, seconds: float) -> None:
         self._policy.group_took(together, self._runner.take(1.2 + 0.05 * together))
+
+    def exit_took(self, together: int, seconds: float) -> None:
+        self._policy.exit_took(together, self._runner.take(0.4 + 0.05 * together))
 
     def drafts_took(self, tokens: int, seconds: float) -> None:
         self._policy.drafts_took(tokens, self._runner.take(3.0 + 0.3 * tokens))

@@ -21,7 +21,7 @@ class ScriptedRunner:
         context: int = 512,
         exits: tuple[int, ...] = (1, 2, 3, 4),
     ) -> None:
-        self.slots, self.context, self.exits, self.end_id = slots, context, exits, end_id
+        self.slots, self.context, self.exits, self.end_ids = slots, context, exits, (end_id,)
         self.started: list[Sequence] = []
         """Every sequence that was given a slot, in order."""
         self._script = script

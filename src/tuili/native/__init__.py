@@ -1,16 +1,16 @@
 """The native library: C++ without dependencies, called over plain memory by ctypes."""
 
-from tuili.native.dense import EXITS, pack_dense
+from tuili.native.dense import pack_dense
 from tuili.native.library import Library, Unavailable, load
+from tuili.native.own import pack_own
 from tuili.native.panels import FORMATS, Matrix, NumberFormat, pack
 from tuili.native.sizes import Sizes
 from tuili.native.slots import CacheFormat, SavedSlot
-from tuili.native.step import Batch, NativeModel
+from tuili.native.step import Batch, NativeModel, Pack
 from tuili.native.training import Training, training
 from tuili.native.verifier import NativeVerifier
 
 __all__ = [
-    "EXITS",
     "FORMATS",
     "Batch",
     "CacheFormat",
@@ -19,6 +19,7 @@ __all__ = [
     "NativeModel",
     "NativeVerifier",
     "NumberFormat",
+    "Pack",
     "SavedSlot",
     "Sizes",
     "Training",
@@ -26,5 +27,6 @@ __all__ = [
     "load",
     "pack",
     "pack_dense",
+    "pack_own",
     "training",
 ]

@@ -1,13 +1,13 @@
 """Dense decoders of the Llama, Qwen2 and Qwen3 families as the native step reads them.
 
-Their tensors have the names of Hugging Face folders. Those of exits stand beside them under `exits.`, by the depth of
-the exit; without any, the full depth is the only exit.
+Their tensors have the names of Hugging Face folders; those of exits stand by the depth of the exit.
 
-Dimensions: M hidden size, D head size.
+Dimensions: D head size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -18,25 +18,27 @@ from tuili.native.sizes import Sizes
 from tuili.native.step import Pack
 from tuili.native.weights import Weights, angles, model_record
 
-EXITS = "exits."
-"""What the names of the exits' tensors begin with."""
+
+def pack_dense(frequency: Floats, factor: float, exits: Mapping[str, Floats]) -> Pack:
+    """How to pack a decoder.
+
+    Args:
+        frequency, factor: of rotary embedding [D / 2]; cosines and sines are taken times the factor.
+        exits: the tensors of all exits but the last.
+    """
+    return partial(_pack, frequency, factor, exits)
 
 
-def pack_dense(frequency: Floats, factor: float) -> Pack:
-    """How to pack a decoder with these rotary frequencies [D / 2], whose cosines and sines are taken times a factor."""
-    return partial(_pack, frequency, factor)
-
-
-def _pack(frequency: Floats, factor: float, sizes: Sizes, weights: Weights) -> ModelRecord:
+def _pack(frequency: Floats, factor: float, exits: Mapping[str, Floats], sizes: Sizes, weights: Weights) -> ModelRecord:
     weights.foreign = True
     plain = weights.keep(np.full(sizes.hidden_size, sizes.hidden_size**0.5, np.float32))
-    exits = [_exit(weights, f"{EXITS}{depth}", plain) for depth in sizes.exit_layers[:-1]]
+    places = [_exit(weights, exits, depth, plain) for depth in sizes.exit_layers[:-1]]
     return model_record(
         sizes,
         weights,
         [_layer(sizes, weights, index) for index in range(sizes.layers)],
         narrow=weights.format != "fp32",
-        exits=weights.records(exits) if exits else None,
+        exits=weights.records(places) if places else None,
         taps=weights.keep(np.ones(sizes.hidden_size, np.float32)),
         angles=weights.keep(angles(sizes.max_position_embeddings, frequency, factor)),
     )
@@ -69,11 +71,11 @@ def _layer(sizes: Sizes, weights: Weights, index: int) -> LayerRecord:
     )
 
 
-def _exit(weights: Weights, name: str, plain: int) -> ExitRecord:
+def _exit(weights: Weights, exits: Mapping[str, Floats], depth: int, plain: int) -> ExitRecord:
     """The parts of an exit, which stay in fp32: they are small, and decide."""
-    parts = {"down": "down", "up": "up", "inner": "confidence.0", "outer": "confidence.2"}
-    matrices = {
-        field: weights.packed(weights.numbers(f"{name}.{part}.weight"), "fp32") for field, part in parts.items()
-    }
-    biases = [weights.bias(f"{name}.confidence.{number}.bias") for number in (0, 2)]
-    return ExitRecord(plain, **matrices, inner_bias=biases[0], outer_bias=biases[1])
+    parts = ("down", "up", "confidence.0", "confidence.2")
+    return ExitRecord(
+        plain,
+        *(weights.packed(exits[f"{depth}.{part}.weight"], "fp32") for part in parts),
+        *(weights.keep(exits[f"{depth}.{part}.bias"]) for part in parts[2:]),
+    )

@@ -30,6 +30,9 @@ class Noting:
     def group_took(self, together: int, seconds: float) -> None:
         self._policy.group_took(together, seconds)
 
+    def exit_took(self, together: int, seconds: float) -> None:
+        self._policy.exit_took(together, seconds)
+
     def drafts_took(self, tokens: int, seconds: float) -> None:
         self._policy.drafts_took(tokens, seconds)
 

@@ -51,7 +51,7 @@ def runner_of(
 ) -> StepRunner:
     """A runner over such a step."""
     step = step_of(kind, model, slots, verifier)
-    return StepRunner(step, tokenizer.end_id, prefix_cache=PrefixCache(prefix_cache_bytes), clock=clock)
+    return StepRunner(step, tokenizer.end_ids, prefix_cache=PrefixCache(prefix_cache_bytes), clock=clock)
 
 
 def scheduler_of(

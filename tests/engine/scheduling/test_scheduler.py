@@ -94,7 +94,7 @@ def test_a_prompt_in_the_prefix_cache_is_reused_and_gives_the_same_tokens(tiny: 
 def test_the_prefix_cache_keeps_to_its_bytes(tiny: Tiny) -> None:
     kind, model, tokenizer = tiny
     cache = PrefixCache(60_000)
-    runner = StepRunner(step_of(kind, model, slots=2), tokenizer.end_id, prefix_cache=cache)
+    runner = StepRunner(step_of(kind, model, slots=2), tokenizer.end_ids, prefix_cache=cache)
     finish(Scheduler.of(runner, tokenizer), [Sequence(prompt(n, 40), SequenceLimits(2)) for n in range(12)])
     assert 0 < cache.bytes <= 60_000
     assert 0 < len(cache) < 12
@@ -179,7 +179,7 @@ def test_reading_the_prompts_of_others_makes_no_sequence_late(tiny: Tiny, monkey
         trunk(batch, count)
 
     monkeypatch.setattr(step, "trunk", slow_trunk)
-    runner = StepRunner(step, tokenizer.end_id, prefix_cache=PrefixCache(2**20), clock=clock)
+    runner = StepRunner(step, tokenizer.end_ids, prefix_cache=PrefixCache(2**20), clock=clock)
     scheduler = Scheduler.of(runner, tokenizer, clock=clock)
     warm_up(scheduler)
     start = clock.now
@@ -209,7 +209,7 @@ def test_accepted_drafts_are_kept_within_the_layer_steps(tiny: Tiny, monkeypatch
         kind, model, tokenizer = tiny
         step = step_of(kind, model)
         monkeypatch.setattr(step, "exit", always_50)
-        runner = StepRunner(step, tokenizer.end_id, prefix_cache=PrefixCache(0))
+        runner = StepRunner(step, tokenizer.end_ids, prefix_cache=PrefixCache(0))
         finish(Scheduler.of(runner, tokenizer), [accepted])
         assert len(accepted.tokens) == budget // 4, "a trunk whose drafts are always right loses nothing"
 
@@ -281,7 +281,7 @@ def test_an_error_while_a_sequence_gets_its_slot_ends_no_other(tiny: Tiny) -> No
             super().load(step, slot, row, ids)
 
     cache = Failing(0)
-    runner = StepRunner(step_of(kind, model), tokenizer.end_id, prefix_cache=cache)
+    runner = StepRunner(step_of(kind, model), tokenizer.end_ids, prefix_cache=cache)
     scheduler = Scheduler.of(runner, tokenizer)
     broken, sound = (Sequence(prompt(n, 9), SequenceLimits(3), depth=4) for n in range(2))
     scheduler.submit(broken)

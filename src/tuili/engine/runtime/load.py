@@ -28,7 +28,7 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
 from tuili.native import load as load_library
-from tuili.store import StoredModel
+from tuili.store import ImportedModel, StoredModel
 
 PREFIX_CACHE_BYTES = 2**26
 LOG = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def load_runner(
 
         step = torch_step(source, choice, threads, slots, verifies)
         LOG.info("model %s runs by %s%s", source.path.name, step.runtime, choice.why and f": {choice.why}")
-    return StepRunner(step, source.tokenizer.end_id, prefix_cache=PrefixCache(prefix_cache_bytes), clock=clock)
+    return StepRunner(step, source.tokenizer.end_ids, prefix_cache=PrefixCache(prefix_cache_bytes), clock=clock)
 
 
 def load_scheduler(
@@ -121,7 +121,7 @@ def load_engine(
     shape = shape_of(source)
     threshold = shape.exit_threshold if exit_threshold is None else exit_threshold
     promises = load_promises(source.path, threshold, scheduler.runner.runtime, refines_untraced)
-    if isinstance(source, StoredModel):
+    if isinstance(source, StoredModel | ImportedModel):
         source.check_unchanged()  # so that the promises are about what was loaded
     return Engine(scheduler, source.tokenizer, promises, threshold, shape.conversation)
 

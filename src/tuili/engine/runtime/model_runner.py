@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
 
+from tuili.engine.runtime.confident_exit import ConfidentExits
 from tuili.engine.runtime.early_exit import ExitChooser
 from tuili.engine.runtime.logit_bias import LogitBiases
 from tuili.engine.runtime.prefix_cache import PrefixCache
-from tuili.engine.runtime.reading import Reading, reading_of, to_full_depth
+from tuili.engine.runtime.reading import Reading, reading_of, through_groups, to_full_depth
 from tuili.engine.runtime.runner import Observation, PrefillOutput, StepOutput, StepPolicy
 from tuili.engine.runtime.sampler import Sampler, token_logprobs
 from tuili.engine.runtime.speculative import SpeculativeDecoder
@@ -43,7 +44,7 @@ class StepRunner:
     """A `ModelRunner` over any `ModelStep`.
 
     Args:
-        end_id: the token that ends a response.
+        end_ids: the tokens that end a response, the usual one first.
         prefix_cache: keeps prompts for others that begin alike.
         clock: the time in seconds, for measuring groups of layers.
     """
@@ -51,21 +52,21 @@ class StepRunner:
     def __init__(
         self,
         step: ModelStep[Any],
-        end_id: int,
+        end_ids: tuple[int, ...],
         *,
         prefix_cache: PrefixCache,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         shape = step.shape
-        self.slots, self.end_id, self.verifies = step.slots, end_id, step.verifies
+        self.slots, self.end_ids, self.verifies = step.slots, end_ids, step.verifies
         self.context, self.exits = shape.max_position_embeddings, shape.exit_layers
         self.exit_threshold, self.runtime = float(shape.exit_threshold), step.runtime
         self._step, self._shape, self._clock, self._prefixes = step, shape, clock, prefix_cache
         self._batch = step.batch(max(step.slots, READ_ROWS))
         self._writer = TableWriter(self._batch, shape)
         self._sampler, self._biases = Sampler(), LogitBiases()
-        self._exits = ExitChooser(step, self._biases, clock)
-        self._drafts = SpeculativeDecoder(step, end_id, self._biases)
+        self._exits = (ConfidentExits if shape.per_layer_kv else ExitChooser)(step, self._biases, clock)
+        self._drafts = SpeculativeDecoder(step, end_ids, self._biases)
         self._free = list(range(step.slots))
         """A heap, so that the lowest slots are taken."""
         self._decoding: dict[Sequence, _Held] = {}
@@ -102,10 +103,13 @@ class StepRunner:
         for start in range(0, len(tokens), READ_ROWS):
             piece, done = tokens[start : start + READ_ROWS], len(held.row.ids)
             self._run_trunk([(held, token) for token in piece])
+            is_last = len(held.row.ids) == len(sequence.prompt)
             if self._reading is not None:
                 layer_steps += to_full_depth(self._step, self._batch, self._reading, done, len(piece))
+            elif self._shape.per_layer_kv:  # the last token goes as deep as it needs
+                through_groups(self._step, self._batch, len(piece) - is_last)
         output = PrefillOutput(layer_steps)
-        if len(held.row.ids) == len(sequence.prompt):
+        if is_last:
             if sequence.verify_from is None:
                 self._prefixes.save(self._step, held.slot, held.row)
             if self._reading is not None:
@@ -132,10 +136,11 @@ class StepRunner:
         self._run_trunk([(held, last_token(sequence)) for sequence, held in self._decoding.items()])
         if policy.timed:
             self._step.wait()
-        exact = [place for place, sequence in enumerate(sequences) if sequence.depth == "exact"]
+        drafts = len(self.exits) > 1
+        exact = [place for place, sequence in enumerate(sequences) if drafts and sequence.depth == "exact"]
         if not exact:
             return self._exit(list(range(len(sequences))), sequences, policy)
-        others = [place for place, sequence in enumerate(sequences) if sequence.depth != "exact"]
+        others = sorted({*range(len(sequences))} - {*exact})
         outputs = self._exit(others, [sequences[place] for place in others], policy) if others else []
         return outputs + self._draft(exact, [sequences[place] for place in exact], policy)
 

@@ -46,11 +46,13 @@ class PrefixCache:
         return len(self._kept)
 
     def save(self, step: ModelStep[Any], slot: int, row: TokenRow) -> None:
-        """Keep a copy of a slot, which holds the text of `row`."""
-        key = tuple(row.ids)
+        """Keep a copy of a slot, which holds the text of `row`. Where the last token has no keys and values in deeper
+        layers yet, it is left out."""
+        key = tuple(row.ids[:-1] if step.shape.per_layer_kv else row.ids)
         if len(key) < MIN_COMMON_TOKENS or self._max_bytes == 0 or key in self._kept:
             return
-        kept = KeptPrompt(tuple(row.units), step.save(slot, len(key), row.unit_count))
+        units = tuple(row.units[: len(key)])
+        kept = KeptPrompt(units, step.save(slot, len(key), units[-1] + 1))
         if kept.bytes > self._max_bytes:
             return
         self._kept[key] = kept

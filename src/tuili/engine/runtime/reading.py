@@ -29,7 +29,7 @@ def reading_of(step: ModelStep[Any], sequence: Sequence) -> Reading | None:
 
 
 def to_full_depth(step: ModelStep[Any], batch: StepBatch, reading: Reading, done: int, length: int) -> int:
-    """Take those rows of a piece to full depth that need it. Returns the layer-steps.
+    """Take those rows of a piece to full depth that need it. Returns the layer-steps of those that are looked at.
 
     Args:
         done: tokens before the piece. length: those of the piece, which the trunk has read in the first rows.
@@ -37,13 +37,22 @@ def to_full_depth(step: ModelStep[Any], batch: StepBatch, reading: Reading, done
     first = max(0, reading.start - 1 - done)
     tokens = length - first
     if tokens <= 0:
+        if step.shape.per_layer_kv:
+            through_groups(step, batch, length)
         return 0
     reading.before(batch, first, length)
+    through_groups(step, batch, length, 0 if step.shape.per_layer_kv else first)
     batch.going[:tokens] = range(first, length)
-    for index in range(step.shape.num_groups):
-        step.group(batch, index, tokens)
     reading.after(batch, first, length)
     return tokens * step.shape.exit_layers[-1]
+
+
+def through_groups(step: ModelStep[Any], batch: StepBatch, end: int, first: int = 0) -> None:
+    """Take the rows from `first` to `end` - 1, which the trunk has read, through all groups."""
+    if end > first:
+        batch.going[: end - first] = range(first, end)
+        for index in range(step.shape.num_groups):
+            step.group(batch, index, end - first)
 
 
 class PromptScoring:

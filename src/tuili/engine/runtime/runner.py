@@ -34,6 +34,10 @@ class StepPolicy(Protocol):
         """Note the time of one group of layers over so many sequences."""
         ...
 
+    def exit_took(self, together: int, seconds: float) -> None:
+        """Note the time of the model's head over so many sequences, where it is run at the end of a step."""
+        ...
+
     def drafts_took(self, tokens: int, seconds: float) -> None:
         """Note the time of verifying so many draft tokens."""
         ...
@@ -126,8 +130,8 @@ class ModelRunner(Protocol):
         ...
 
     @property
-    def end_id(self) -> int:
-        """The token that ends a response."""
+    def end_ids(self) -> tuple[int, ...]:
+        """The tokens that end a response, the usual one first."""
         ...
 
     @property

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from tuili.store import ModelShape, StoredModel, Tokenizer, open_own_model
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.engine.runtime.step import Shape
+from tuili.store import ImportedModel, StoredModel, Tokenizer, open_model, read_exits_file
 
 
 class ModelInTorch(Protocol):
@@ -27,25 +32,34 @@ class ModelInTorch(Protocol):
         ...
 
 
-OpenModel: TypeAlias = StoredModel | ModelInTorch
+OpenModel: TypeAlias = StoredModel | ImportedModel | ModelInTorch
 ModelSource: TypeAlias = str | Path | OpenModel
-"""A folder, a hub name or a shipped name, or what `tuili.store.open_own_model` or `tuili.model.load_model` made of one.
+"""A folder, a hub name or a shipped name, or what `tuili.store.open_model` or `tuili.model.load_model` has made of one.
 Weights in memory must not change afterwards; files may."""
 
 
 def opened(source: ModelSource) -> OpenModel:
-    """The model. Raises `ModelFolderError` as `open_own_model` does."""
-    return open_own_model(source) if isinstance(source, str | Path) else source
+    """The model. Raises `ModelFolderError` as `open_model` does."""
+    return open_model(source) if isinstance(source, str | Path) else source
 
 
-def shape_of(model: OpenModel) -> ModelShape:
+def shape_of(model: OpenModel) -> Shape:
     """Its shape."""
-    if isinstance(model, StoredModel):
+    if isinstance(model, StoredModel | ImportedModel):
         return model.shape
-    shape: ModelShape = model.model.config.shape
+    shape: Shape = model.model.config.shape
     return shape
 
 
 def device_of(model: OpenModel) -> str:
     """The kind of device that its weights are on, in torch's words."""
-    return "cpu" if isinstance(model, StoredModel) else str(model.model.device.type)
+    return "cpu" if isinstance(model, StoredModel | ImportedModel) else str(model.model.device.type)
+
+
+def exit_tensors(model: OpenModel) -> Mapping[str, NDArray[np.float32]]:
+    """The tensors of the exits of an imported model, by their names in its file of exits; none where it has no such."""
+    if not isinstance(model, ImportedModel):
+        return {}
+    shape = model.shape
+    exits = read_exits_file(model.path, shape.num_hidden_layers, shape.hidden_size, shape.vocab_size)
+    return {} if exits is None else exits.tensors

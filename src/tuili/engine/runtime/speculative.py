@@ -56,8 +56,8 @@ class Verified:
 class SpeculativeDecoder:
     """The drafts of all sequences that are decoded speculatively."""
 
-    def __init__(self, step: ModelStep[Any], end_id: int, biases: LogitBiases) -> None:
-        self._step, self._end_id, self._biases = step, end_id, biases
+    def __init__(self, step: ModelStep[Any], end_ids: tuple[int, ...], biases: LogitBiases) -> None:
+        self._step, self._end_ids, self._biases = step, end_ids, biases
         self._drafts: dict[Sequence, DraftTokens] = {}
 
     def draft_length(self, sequence: Sequence) -> int:
@@ -81,15 +81,18 @@ class SpeculativeDecoder:
         when further tokens would probably be rejected for all of them.
         """
         batch.going[: len(rows)] = rows
+        states = [self._step.states(batch, row, row + 1) for row in rows]
+        if self._step.shape.per_layer_kv:
+            self._step.leave(batch, 0, len(rows), fill=False)  # to verify a draft runs the deeper layers
         self._step.exit(batch, len(rows))
         self._biases.choose(self._step, batch, rows, sequences)
-        for row, sequence, most in zip(rows, sequences, max_tokens, strict=True):
+        for row, state, sequence, most in zip(rows, states, sequences, max_tokens, strict=True):
             token = int(batch.best[row])
             draft = self._drafts.setdefault(sequence, DraftTokens(int(batch.table[row, SLOT])))
             draft.ids.append(token)
             draft.table.append(batch.table[row].copy())
-            draft.hidden.append(self._step.states(batch, row, row + 1))
-            draft.doubtful |= bool(batch.top_prob[row] < MIN_DRAFT_PROB) or token == self._end_id
+            draft.hidden.append(state)
+            draft.doubtful |= bool(batch.top_prob[row] < MIN_DRAFT_PROB) or token in self._end_ids
             draft.full = len(draft.ids) >= min(MAX_DRAFT_TOKENS, most)
         drafts = [self._drafts[sequence] for sequence in sequences]
         return any(draft.full for draft in drafts) or all(draft.doubtful for draft in drafts)

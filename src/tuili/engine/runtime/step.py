@@ -10,14 +10,16 @@ Dimensions: R rows of a batch, W columns of the short convolution, M hidden size
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tuili.engine.runtime.runner import Observation, Runtime
-from tuili.store import ModelShape
+from tuili.store import DenseShape, ModelShape
 
+Shape: TypeAlias = ModelShape | DenseShape
+"""Of a model of Tuili's own, or of an imported one."""
 SLOT, POSITION, UNIT, HELD, RECENT = range(5)
 """The columns of the integer table. slot: of the cache. position: the token's place in its text. unit: the unit that it
 belongs to. held: how many tokens its unit had before it; 0 where it begins one. recent, and all columns behind: the ids
@@ -49,7 +51,7 @@ class ModelStep(Protocol[Batch]):
     """
 
     @property
-    def shape(self) -> ModelShape:
+    def shape(self) -> Shape:
         """The sizes of the model."""
         ...
 
@@ -79,12 +81,25 @@ class ModelStep(Protocol[Batch]):
         ...
 
     def group(self, batch: Batch, index: int, count: int) -> None:
-        """Run the first `count` rows of `batch.going` through a group of reasoning layers. They stand in rising
-        order."""
+        """Run the first `count` rows of `batch.going` through a group of layers. They stand in rising order. Where
+        every layer has keys and values of its own, those of the rows are stored."""
         ...
 
     def exit(self, batch: Batch, count: int) -> None:
         """Work out the next token of the first `count` rows of `batch.going`: `best`, `top_prob`, and the logits."""
+        ...
+
+    def confidence(self, batch: Batch, index: int, count: int) -> None:
+        """Work out, into `top_prob`, how likely the likeliest token at an exit is that of the full depth, for the first
+        `count` rows of `batch.going`. Only where every layer has keys and values of its own, as `leave`."""
+        ...
+
+    def leave(self, batch: Batch, index: int, count: int, fill: bool = True) -> None:
+        """Let the first `count` rows of `batch.going` leave at an exit: their states become those that `exit` is for.
+
+        Args:
+            fill: store keys and values of these states in deeper layers; needless where the rows will run them.
+        """
         ...
 
     def logits(self, batch: Batch, rows: Sequence[int]) -> NDArray[np.float32]:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from tuili.engine.runtime.step import RECENT, StepBatch
-from tuili.store import ModelShape
+from tuili.engine.runtime.step import RECENT, Shape, StepBatch
 
 
 class TokenRow:
@@ -16,7 +15,7 @@ class TokenRow:
 
     __slots__ = ("_max_unit", "_separators", "ids", "open", "units")
 
-    def __init__(self, shape: ModelShape) -> None:
+    def __init__(self, shape: Shape) -> None:
         self.ids: list[int] = []
         self.units: list[int] = []
         self.open = 0
@@ -58,7 +57,7 @@ class TokenRow:
 class TableWriter:
     """Writes tokens into the integer table of a batch."""
 
-    def __init__(self, batch: StepBatch, shape: ModelShape) -> None:
+    def __init__(self, batch: StepBatch, shape: Shape) -> None:
         self._width = shape.convolution_width
         row = Struct(f"={RECENT + self._width}i")
         assert batch.table.dtype.itemsize * batch.table.shape[1] == row.size

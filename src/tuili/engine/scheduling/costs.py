@@ -119,9 +119,10 @@ class Costs:
 
     prefill: a piece of a prompt, by its tokens. verify: a piece of a response that the verifier reads, by its tokens;
     score: a piece of a prompt of which log-probabilities are told. drafts: verifying drafts, by their tokens. step: a
-    whole decoding step, by its sequences; of it `group` is one group of reasoning layers, by the sequences that run it,
-    and `trunk` everything but the groups. between_steps: from the end of a step to the beginning of the next. judge:
-    checking the response of one sequence. lengths: of responses, in tokens.
+    whole decoding step, by its sequences; of it `group` is one group of layers, by the sequences that run it, `trunk`
+    everything but the groups, and of that `exit` the head, where it is run once at the end of a step. between_steps:
+    from the end of a step to the beginning of the next. judge: checking the response of one sequence. lengths: of
+    responses, in tokens.
 
     jitter: the largest excess of late of measured seconds over `DEADLINE_SAFETY_FACTOR` times the expected ones, when a
     thread waited for the interpreter's lock or the system ran another process. It fades.
@@ -134,7 +135,7 @@ class Costs:
     def reset(self) -> None:
         """Forget all measurements."""
         self.prefill, self.verify, self.score, self.drafts = (Cost(self._chunk) for _ in range(4))
-        self.trunk, self.group, self.step = (Cost(self._slots) for _ in range(3))
+        self.trunk, self.group, self.exit, self.step = (Cost(self._slots) for _ in range(4))
         self.between_steps, self.judge = Cost(), Cost()
         self.lengths = ResponseLengths()
         self.jitter = 0.0

@@ -283,13 +283,20 @@ class Scheduler:
         costs, group = self.costs, self.costs.group.expected(together)
         decoding = len(self._decoding) + (sequence is self._prefilling)
         a_token = costs.trunk.expected(decoding) + (exit_index + 1) * group + costs.between_steps.expected(1)
-        needed = DEADLINE_SAFETY_FACTOR * group + (costs.expected_tokens_left(sequence) - 1) * a_token
+        needed = (
+            DEADLINE_SAFETY_FACTOR * (group + costs.exit.expected(decoding))
+            + (costs.expected_tokens_left(sequence) - 1) * a_token
+        )
         return needed <= self._deadlines.seconds_left(sequence, self.clock())
 
     def group_took(self, together: int, seconds: float) -> None:
         """Note the time of one group of layers over so many sequences."""
         self._seconds_in_groups += seconds
         self.costs.observe(self.costs.group, together, seconds)
+
+    def exit_took(self, together: int, seconds: float) -> None:
+        """Note the time of the head over so many sequences, at the end of a step."""
+        self.costs.observe(self.costs.exit, together, seconds)
 
     def drafts_took(self, tokens: int, seconds: float) -> None:
         """Note the time of verifying so many draft tokens."""

@@ -29,11 +29,11 @@ def warm_up(scheduler: Scheduler) -> None:
     )
     limits = SequenceLimits(DECODED_TOKENS)
     for number, (count, length, depth) in enumerate(rounds):
-        _run(scheduler, [Sequence([runner.end_id] * length, limits, depth=depth) for _ in range(count)])
+        _run(scheduler, [Sequence([runner.end_ids[0]] * length, limits, depth=depth) for _ in range(count)])
         if number == 0:  # its measurements include the laying out of memory
             scheduler.costs.reset()
     for length in (short, short, long):
-        ids = [runner.end_id] * length
+        ids = [runner.end_ids[0]] * length
         _run(scheduler, [Sequence(ids, limits, score_from=1)])
         if runner.verifies:
             _run(scheduler, [Sequence(ids, limits, verify_from=1)])

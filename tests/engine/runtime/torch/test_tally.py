@@ -11,11 +11,12 @@ from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.step import TorchStep
 from tuili.engine.runtime.torch.tally import Tally
 from tuili.model import LayeredAttention
+from tuili.native import Sizes
 
 
 def test_heads_are_active_if_their_output_is_large_enough() -> None:
     model, _ = tiny_model()
-    tally = Tally(model.config, torch.device("cpu"), every=1)
+    tally = Tally(Sizes.of(model.config.shape), torch.device("cpu"), every=1)
     assert tally.take() is None
     read_RHD = torch.tensor([[[3.0, 4.0], [0.0, 0.49]], [[1.0, 0.0], [0.0, 1.0]]])  # 5 and 0.49, 1 and 1
     tally.heads(0, read_RHD)

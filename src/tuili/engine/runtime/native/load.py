@@ -15,11 +15,20 @@ from numpy.typing import NDArray
 from tuili.engine.runtime.choice import Choice
 from tuili.engine.runtime.native.step import NativeStep
 from tuili.engine.runtime.native.verifier import StoredVerifier
-from tuili.engine.runtime.source import OpenModel, shape_of
+from tuili.engine.runtime.source import OpenModel, exit_tensors, shape_of
+from tuili.engine.runtime.step import Shape
 from tuili.errors import InputError
 from tuili.machine import usable_cores
-from tuili.native import Library, NativeModel, Sizes, load
-from tuili.store import ModelShape, StoredModel, count_parameters, open_tensors, read_verifier_file
+from tuili.native import Library, NativeModel, Pack, Sizes, load, pack_dense, pack_own
+from tuili.store import (
+    DenseShape,
+    ImportedModel,
+    StoredModel,
+    count_parameters,
+    open_tensors,
+    read_verifier_file,
+    rotary_frequencies,
+)
 
 MANY_PARAMETERS = 20_000_000
 """A token that uses as many is faster with several threads; one that uses fewer spends its time waiting for them."""
@@ -41,10 +50,13 @@ def native_fault() -> str:
 def native_step(source: OpenModel, choice: Choice, threads: int | None, slots: int, verifies: bool) -> NativeStep:
     """A step by the native library, which must have no fault. threads: None for as many as help."""
     model = native_model(source, choice, threads)
-    stored = read_verifier_file(source.path) if verifies else None
+    stored = read_verifier_file(source.path) if verifies and not isinstance(source, ImportedModel) else None
     verifier = None if stored is None else StoredVerifier(model, stored)
     step = NativeStep(model, shape_of(source), slots, verifier)
-    if not isinstance(source, StoredModel) and (dtype := str(source.model.lm_head.weight.dtype)) != "torch.float32":
+    if (
+        not isinstance(source, StoredModel | ImportedModel)
+        and (dtype := str(source.model.lm_head.weight.dtype)) != "torch.float32"
+    ):
         step.runtime = replace(step.runtime, numbers=f"{step.runtime.numbers}, of {dtype}")  # rounded before
     return step
 
@@ -59,12 +71,15 @@ def native_model(source: OpenModel, choice: Choice, threads: int | None = None) 
 
     def pack(weights: Mapping[str, NDArray[Any]]) -> NativeModel:
         count = helpful_threads(shape) if threads is None else threads
+        how: Pack = pack_own
+        if isinstance(shape, DenseShape):
+            how = pack_dense(*rotary_frequencies(shape), exit_tensors(source))
         try:
-            return NativeModel(library, Sizes.of(shape), weights, numbers, cache, count)
+            return NativeModel(library, Sizes.of(shape), weights, numbers, cache, count, how)
         except InputError as error:
             raise InputError(f"{source.path}: {error}") from error
 
-    if isinstance(source, StoredModel):
+    if isinstance(source, StoredModel | ImportedModel):
         with open_tensors(source.path, shape) as tensors:
             model = pack(tensors)
         source.check_unchanged()
@@ -74,6 +89,6 @@ def native_model(source: OpenModel, choice: Choice, threads: int | None = None) 
     return pack(arrays_of(source.model))
 
 
-def helpful_threads(shape: ModelShape) -> int:
+def helpful_threads(shape: Shape) -> int:
     """The number of threads with which a model of this shape is fastest."""
     return usable_cores() if count_parameters(shape).active >= MANY_PARAMETERS else 1

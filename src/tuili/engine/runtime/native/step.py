@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from tuili.engine.runtime.native.verifier import StoredVerifier
 from tuili.engine.runtime.runner import Observation, Runtime
+from tuili.engine.runtime.step import Shape
 from tuili.native import Batch, NativeModel, SavedSlot
-from tuili.store import ModelShape
 
 
 class NativeStep:
@@ -25,7 +25,7 @@ class NativeStep:
     """
 
     def __init__(
-        self, model: NativeModel, shape: ModelShape, slots: int = 16, verifier: StoredVerifier | None = None
+        self, model: NativeModel, shape: Shape, slots: int = 16, verifier: StoredVerifier | None = None
     ) -> None:
         self.shape, self.slots, self.verifies = shape, slots, verifier is not None
         numbers, cache = model.number_format, model.cache_format
@@ -49,6 +49,14 @@ class NativeStep:
     def exit(self, batch: Batch, count: int) -> None:
         """See `ModelStep`."""
         self._model.exit(batch, count)
+
+    def confidence(self, batch: Batch, index: int, count: int) -> None:
+        """See `ModelStep`."""
+        self._model.confidence(self._slots, batch, index, count)
+
+    def leave(self, batch: Batch, index: int, count: int, fill: bool = True) -> None:
+        """See `ModelStep`."""
+        self._model.leave(self._slots, batch, index, count, fill)
 
     def logits(self, batch: Batch, rows: Sequence[int]) -> NDArray[np.float32]:
         """See `ModelStep`."""

@@ -6,7 +6,7 @@ layers that use this.
 
 Dimensions: R rows, A slots of a block, T rows of each, N = A * T, C slots of the cache, U units, S tokens, X = U + S
 columns, K key/value heads, G query heads of each, 3 readings (unit means, window, chosen units), L = T * G * 3 queries
-of a key/value head, D head size.
+of a key/value head, D head size, P positions.
 """
 
 from __future__ import annotations
@@ -103,14 +103,14 @@ def build_plan(cache: KVCache, table_RX: NDArray[np.int32], *, new: bool) -> Att
     for length in np.unique(length_B):
         row_AT = start_B[length_B == length][:, None] + np.arange(length)
         blocks.append(_block(cache, table_RX, number_RX, row_AT, new))
-    cos_R1D, sin_R1D = (angle_SD[number_RX[:, POSITION], None] for angle_SD in (cache.cos_SD, cache.sin_SD))
+    cos_R1D, sin_R1D = (angle_PD[number_RX[:, POSITION], None] for angle_PD in (cache.cos_PD, cache.sin_PD))
     return AttentionPlan(cos_R1D, sin_R1D, tuple(blocks))
 
 
 def _block(
     cache: KVCache, table_RX: NDArray[np.int32], number_RX: Tensor, row_AT: NDArray[np.intp], new: bool
 ) -> Block:
-    config, (A, T) = cache.config, row_AT.shape
+    sizes, (A, T) = cache.sizes, row_AT.shape
     row_N = None if row_AT.size == len(table_RX) else torch.from_numpy(row_AT.ravel()).to(cache.device)
     slot_A = table_RX[row_AT[:, 0], SLOT]
     number_ATX = (number_RX if row_N is None else number_RX[row_N]).unflatten(0, (A, T))
@@ -122,7 +122,7 @@ def _block(
     unit_AS = cache.unit_CS[slots, :S]
     bias_A1LX = _bias(cache, position_AT, unit_AT, unit_AS, U)
     update = None
-    if new and config.layered:
+    if new and sizes.layered:
         update = _unit_mean_update(cache, unit_AT, number_ATX[:, :1, HELD], U)
     return Block(
         row_N,
@@ -134,25 +134,25 @@ def _block(
         position_AT + cache.centre,
         bias_A1LX,
         (U - 1 - unit_AS).clamp(min=0),
-        config.top_units if config.layered and unit_count - 1 > config.top_units else 0,
+        sizes.top_units if sizes.layered and unit_count - 1 > sizes.top_units else 0,
         update,
     )
 
 
 def _bias(cache: KVCache, position_AT: Tensor, unit_AT: Tensor, unit_AS: Tensor, U: int) -> Tensor:
     """The bias [A, 1, L, X] of the queries of tokens, without the choice of units."""
-    config, (A, T), S = cache.config, position_AT.shape, unit_AS.shape[1]
+    sizes, (A, T), S = cache.sizes, position_AT.shape, unit_AS.shape[1]
     token_S, position_AT1 = torch.arange(S, device=cache.device), position_AT[..., None]
     causal_ATS = token_S <= position_AT1
-    bias_ATRX = cache.cos_SD.new_full((A, T, 3 if config.layered else 1, U + S), MASKED)
+    bias_ATRX = cache.cos_PD.new_full((A, T, 3 if sizes.layered else 1, U + S), MASKED)
     bias_ATRX[..., U:].masked_fill_(causal_ATS[:, :, None], 0.0)
-    if config.layered:
+    if sizes.layered:
         unit_U, unit_AT1, unit_A1S = _unit_U(U, cache.device), unit_AT[..., None], unit_AS[:, None]
         bias_ATRX[:, :, UNIT_MEANS, :U].masked_fill_((unit_U < unit_AT1) | (unit_U == 0), 0.0)
         bias_ATRX[:, :, UNIT_MEANS, U:] = MASKED
-        bias_ATRX[:, :, WINDOW, U:].masked_fill_((token_S <= position_AT1 - config.window) & (token_S > 0), MASKED)
+        bias_ATRX[:, :, WINDOW, U:].masked_fill_((token_S <= position_AT1 - sizes.window) & (token_S > 0), MASKED)
         bias_ATRX[:, :, CHOSEN_UNITS, U:].masked_fill_((unit_A1S >= unit_AT1) & (unit_A1S > 0), MASKED)
-    heads = config.num_attention_heads // config.num_key_value_heads
+    heads = sizes.num_attention_heads // sizes.num_key_value_heads
     return bias_ATRX[:, :, None].expand(-1, -1, heads, -1, -1).reshape(A, 1, -1, U + S)
 
 
@@ -175,7 +175,7 @@ def select_units(block: Block, query_AKTGD: Tensor, key_AKXD: Tensor) -> Tensor:
 
 def _unit_mean_update(cache: KVCache, unit_AT: Tensor, held_A1: Tensor, U: int) -> UnitMeanUpdate:
     """How new tokens enter the means of their units. The mean of a new unit starts from nothing."""
-    dtype = cache.cos_SD.dtype
+    dtype = cache.cos_PD.dtype
     if unit_AT.shape[1] == 1:
         share_A1 = (held_A1 / (held_A1 + 1)).to(dtype)
         return UnitMeanUpdate(cache.centre - 1 - unit_AT, share_A1[..., None, None, None], None)

@@ -4,7 +4,7 @@ A slot is one row of every tensor. The keys and values of a slot lie in one run 
 centre column, the means of its units to the left, so that a query reads both at once. Which text stands in a slot is
 known to `model_runner`, what queries may read to `attention_plan`; `lean_model` computes keys and values.
 
-Dimensions: C slots, U units, S tokens, X = U + S columns, K key/value heads, D head size.
+Dimensions: C slots, U units, S tokens, X = U + S columns, K key/value heads, D head size, P positions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tuili.model import TuiliConfig, rotary
+from tuili.native import Sizes
 
 INITIAL_TOKEN_COLUMNS, INITIAL_UNIT_COLUMNS = 128, 32
 """Columns to the right and to the left of the centre at first. They are doubled as slots need more."""
@@ -39,24 +39,25 @@ class SavedSlot:
 class KVCache:
     """`count` slots for sequences of one model.
 
-    kv: keys and values [C, 2, K, X, D] of each layer that has its own. unit_CS: the unit of each token.
+    kv: keys and values [C, 2, K, X, D] of each set. unit_CS: the unit of each token.
+
+    Args:
+        angles: cosines and sines [P, D] of rotary embedding at each position.
     """
 
-    def __init__(self, config: TuiliConfig, count: int, dtype: torch.dtype, device: torch.device) -> None:
-        self.config, self.count, self.device = config, count, device
-        heads, size = config.num_key_value_heads, config.head_dim
-        self.centre, self._right = INITIAL_UNIT_COLUMNS if config.layered else 0, INITIAL_TOKEN_COLUMNS
+    def __init__(
+        self, sizes: Sizes, count: int, dtype: torch.dtype, device: torch.device, angles: tuple[Tensor, Tensor]
+    ) -> None:
+        self.sizes, self.count, self.device = sizes, count, device
+        heads, size = sizes.num_key_value_heads, sizes.head_dim
+        self.centre, self._right = INITIAL_UNIT_COLUMNS if sizes.layered else 0, INITIAL_TOKEN_COLUMNS
         width = self.centre + self._right
-        self.kv = [
-            torch.zeros(count, 2, heads, width, size, dtype=dtype, device=device)
-            for _ in range(config.trunk_layers + 1)
-        ]
+        self.kv = [torch.zeros(count, 2, heads, width, size, dtype=dtype, device=device) for _ in range(sizes.sets)]
         self.unit_CS = torch.zeros(count, self._right, dtype=torch.long, device=device)
-        positions_1S = torch.arange(config.max_position_embeddings, device=device)[None]
-        cos_1SD, sin_1SD = rotary(positions_1S, size, config.rope_theta)
-        self.cos_SD, self.sin_SD = cos_1SD[0].to(dtype), sin_1SD[0].to(dtype)
+        cos_PD, sin_PD = angles
+        self.cos_PD, self.sin_PD = cos_PD.to(device, dtype), sin_PD.to(device, dtype, copy=True)
         """Cosines and sines of rotary embedding; the sines of the first half of a head are negative."""
-        self.sin_SD[:, : size // 2] *= -1
+        self.sin_PD[:, : size // 2] *= -1
         self.reserve(INITIAL_TOKEN_COLUMNS, INITIAL_UNIT_COLUMNS)
 
     def reserve(self, tokens: int, units: int) -> None:
@@ -75,11 +76,11 @@ class KVCache:
 
     def unit_columns(self, units: int) -> int:
         """How many columns are read for so many units."""
-        return round_up(max(units, self.config.top_units)) if self.config.layered else 0
+        return round_up(max(units, self.sizes.top_units)) if self.sizes.layered else 0
 
     def save(self, slot: int, tokens: int, units: int) -> SavedSlot:
         """A copy of the first tokens and units of a slot."""
-        left = units if self.config.layered else 0
+        left = units if self.sizes.layered else 0
         columns = slice(self.centre - left, self.centre + tokens)
         return SavedSlot(
             self.unit_CS[slot, :tokens].clone(), [layer[slot, :, :, columns].clone() for layer in self.kv], left
@@ -87,7 +88,7 @@ class KVCache:
 
     def load(self, slot: int, saved: SavedSlot, tokens: int, units: int) -> None:
         """Fill a slot with the first tokens and units of a copy."""
-        left = units if self.config.layered else 0
+        left = units if self.sizes.layered else 0
         columns = slice(self.centre - left, self.centre + tokens)
         for layer, copy in zip(self.kv, saved.kv, strict=True):
             layer[slot, :, :, columns] = copy[:, :, saved.centre - left : saved.centre + tokens]
@@ -95,7 +96,7 @@ class KVCache:
 
     def cut(self, slot: int, tokens: int, unit: int, members: int) -> None:
         """Work out the mean of a unit anew, which now has the last `members` of the first tokens of a slot."""
-        if self.config.layered:
+        if self.sizes.layered:
             for layer in self.kv:
                 member_2KSD = layer[slot, :, :, self.centre + tokens - members : self.centre + tokens]
                 layer[slot, :, :, self.centre - 1 - unit] = member_2KSD.mean(2)

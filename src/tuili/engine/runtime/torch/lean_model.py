@@ -31,6 +31,7 @@ from tuili.model import (
     TrunkLayer,
     TuiliForCausalLM,
     gated_silu,
+    rotary,
 )
 
 
@@ -44,20 +45,28 @@ class LeanModel:
     """
 
     def __init__(self, model: TuiliForCausalLM, int8: bool = False) -> None:
-        self.config, self.runtime = model.config, runtime_of(model, int8)
+        self.config, self.runtime = model.config, runtime_of(model.lm_head.weight.dtype, int8)
+        self.shape = self.config.shape
         inner = model.model
-        convert = quantize if int8 else _unchanged
+        convert = quantize if int8 else unchanged
         self.embedding_VM, self._head = inner.embed_tokens.weight, convert(model.lm_head.weight)
         back = inner.convolution.weight.flip(0)  # no row for a width of 1
         taps_WM = torch.cat([back, back.new_ones(1, self.config.hidden_size)])
         self._taps_WM = taps_WM * self.config.hidden_size**0.5
         self._trunk = [_Trunk(layer, convert) for layer in inner.trunk if isinstance(layer, TrunkLayer)]
         shared = inner.shared_key_value
-        self._shared_norm = _Norm(inner.shared_norm.weight, inner.shared_norm.eps)
+        self._shared_norm = Norm(inner.shared_norm.weight, inner.shared_norm.eps)
         self._shared = convert(_fuse([shared.k_proj, shared.v_proj]))
-        self._key_norm = _Norm(shared.k_norm.weight.expand(shared.heads, -1), shared.k_norm.eps)
+        self._key_norm = Norm(shared.k_norm.weight.expand(shared.heads, -1), shared.k_norm.eps)
         self._reasoning = [_Reasoning(layer, convert) for layer in inner.reasoning if isinstance(layer, ReasoningLayer)]
-        self._norm = _Norm(inner.norm.weight, inner.norm.eps)
+        self._norm = Norm(inner.norm.weight, inner.norm.eps)
+
+    def angles(self) -> tuple[Tensor, Tensor]:
+        """Cosines and sines [P, D] of rotary embedding at each position."""
+        config = self.config
+        positions_1P = torch.arange(config.max_position_embeddings, device=self.embedding_VM.device)[None]
+        cos_1PD, sin_1PD = rotary(positions_1P, config.head_dim, config.rope_theta)
+        return cos_1PD[0], sin_1PD[0]
 
     def trunk(self, cache: KVCache, recent_RW: Tensor, plan: AttentionPlan, tally: Tally) -> Tensor:
         """Read new tokens, whose last ids are given. Returns the trunk's output [R, M]."""
@@ -67,8 +76,8 @@ class LeanModel:
             hidden_RM = layer(hidden_RM, cache.kv[index], plan, index, tally)
         key, value = linear(self._shared_norm(hidden_RM), self._shared).chunk(2, dim=-1)
         size = (-1, self.config.head_dim)
-        key_RKD = _rotate(key.unflatten(-1, size), self._key_norm, plan)
-        _write(cache.kv[-1], plan, key_RKD, value.unflatten(-1, size))
+        key_RKD = rotated(self._key_norm(key.unflatten(-1, size)), plan)
+        write(cache.kv[-1], plan, key_RKD, value.unflatten(-1, size))
         return hidden_RM
 
     def group(self, index: int, hidden_RM: Tensor, cache: KVCache, plan: AttentionPlan, tally: Tally) -> Tensor:
@@ -93,7 +102,7 @@ class LeanModel:
         return linear(normed_RM, self._head)
 
 
-class _Norm:
+class Norm:
     """A root-mean-square norm over the last dimension, computed from the vector's length."""
 
     def __init__(self, gain: Tensor, eps: float) -> None:
@@ -117,7 +126,7 @@ class _Attention:
         convert: Callable[[Tensor], Weight],
         key_value: KeyValueProjection | None = None,
     ) -> None:
-        self._norm, self._heads, self._size = _Norm(norm.weight, norm.eps), attention.heads, attention.head_dim
+        self._norm, self._heads, self._size = Norm(norm.weight, norm.eps), attention.heads, attention.head_dim
         self._kv_heads = 0 if key_value is None else key_value.heads
         keys, values = ([], []) if key_value is None else ([key_value.k_proj], [key_value.v_proj])
         gates = [] if attention.gate_proj is None else [attention.gate_proj]
@@ -130,13 +139,13 @@ class _Attention:
         gains = [attention.q_norm.weight.expand(self._heads, -1) * self._size**-0.5]
         if key_value is not None:
             gains.append(key_value.k_norm.weight.expand(self._kv_heads, -1))
-        self._rotated_norm = _Norm(torch.cat(gains), norm.eps)
+        self._rotated_norm = Norm(torch.cat(gains), norm.eps)
         self._output = convert(attention.o_proj.weight)
 
     def project(self, hidden_RM: Tensor, plan: AttentionPlan) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Queries [R, H, D], own keys and values [R, K, D], gates [R, 3 * H]; of size 0 if there are none."""
         heads, value, gate = linear(self._norm(hidden_RM), self._weight).split(self._sizes, dim=-1)
-        heads_RQD = _rotate(heads.unflatten(-1, (self._heads + self._kv_heads, self._size)), self._rotated_norm, plan)
+        heads_RQD = rotated(self._rotated_norm(heads.unflatten(-1, (self._heads + self._kv_heads, self._size))), plan)
         query_RHD, key_RKD = heads_RQD.split((self._heads, self._kv_heads), dim=1)
         return query_RHD, key_RKD, value.unflatten(-1, (self._kv_heads, self._size)), gate
 
@@ -144,27 +153,33 @@ class _Attention:
         self, query_RHD: Tensor, gate: Tensor, kv_C2KXD: Tensor, plan: AttentionPlan, layer: int, tally: Tally
     ) -> Tensor:
         """The attention's output [R, M], through the output projection."""
-        read_RHD = torch.empty_like(query_RHD) if len(plan.blocks) > 1 else query_RHD
-        for block in plan.blocks:
-            query_AKTGD = block.of(query_RHD).unflatten(2, (kv_C2KXD.shape[2], -1)).transpose(1, 2)
-            A, K, T, G, D = query_AKTGD.shape
-            key_AKXD, value_AKXD = block.read(kv_C2KXD)
-            readings = 3 if gate.shape[-1] else 1
-            bias_AKLX = select_units(block, query_AKTGD, key_AKXD) if block.top_units else block.bias_A1LX
-            query_AKLD = query_AKTGD[:, :, :, :, None].expand(-1, -1, -1, -1, readings, -1).reshape(A, K, -1, D)
-            read_AKLD = F.scaled_dot_product_attention(query_AKLD, key_AKXD, value_AKXD, bias_AKLX, scale=1.0)
-            part_ATKG3D = read_AKLD.view(A, K, T, G, readings, D).transpose(1, 2)
-            if readings > 1:
-                gate_ATKG13 = block.of(gate).view(A, T, K, G, 1, readings).softmax(-1)
-                part_ATKG3D = gate_ATKG13 @ part_ATKG3D
-            part_NHD = part_ATKG3D.reshape(A * T, K * G, D)
-            if block.row_N is None:
-                read_RHD = part_NHD
-            else:
-                read_RHD[block.row_N] = part_NHD
+        read_RHD = attend(query_RHD, gate, kv_C2KXD, plan)
         if tally.counts:
             tally.heads(layer, read_RHD)
         return linear(read_RHD.flatten(1), self._output)
+
+
+def attend(query_RHD: Tensor, gate: Tensor, kv_C2KXD: Tensor, plan: AttentionPlan) -> Tensor:
+    """What each query reads [R, H, D]. gate: [R, 3 * H], or of size 0 where there are no units."""
+    read_RHD = torch.empty_like(query_RHD) if len(plan.blocks) > 1 else query_RHD
+    for block in plan.blocks:
+        query_AKTGD = block.of(query_RHD).unflatten(2, (kv_C2KXD.shape[2], -1)).transpose(1, 2)
+        A, K, T, G, D = query_AKTGD.shape
+        key_AKXD, value_AKXD = block.read(kv_C2KXD)
+        readings = 3 if gate.shape[-1] else 1
+        bias_AKLX = select_units(block, query_AKTGD, key_AKXD) if block.top_units else block.bias_A1LX
+        query_AKLD = query_AKTGD[:, :, :, :, None].expand(-1, -1, -1, -1, readings, -1).reshape(A, K, -1, D)
+        read_AKLD = F.scaled_dot_product_attention(query_AKLD, key_AKXD, value_AKXD, bias_AKLX, scale=1.0)
+        part_ATKG3D = read_AKLD.view(A, K, T, G, readings, D).transpose(1, 2)
+        if readings > 1:
+            gate_ATKG13 = block.of(gate).view(A, T, K, G, 1, readings).softmax(-1)
+            part_ATKG3D = gate_ATKG13 @ part_ATKG3D
+        part_NHD = part_ATKG3D.reshape(A * T, K * G, D)
+        if block.row_N is None:
+            read_RHD = part_NHD
+        else:
+            read_RHD[block.row_N] = part_NHD
+    return read_RHD
 
 
 class _Trunk:
@@ -172,12 +187,12 @@ class _Trunk:
 
     def __init__(self, layer: TrunkLayer, convert: Callable[[Tensor], Weight]) -> None:
         self._attention = _Attention(layer.attention, layer.attention_norm, convert, layer.key_value)
-        self._norm = _Norm(layer.mlp_norm.weight, layer.mlp_norm.eps)
+        self._norm = Norm(layer.mlp_norm.weight, layer.mlp_norm.eps)
         self._gate_up, self._down = convert(layer.mlp.gate_up_proj.weight), convert(layer.mlp.down_proj.weight)
 
     def __call__(self, hidden_RM: Tensor, kv_C2KXD: Tensor, plan: AttentionPlan, layer: int, tally: Tally) -> Tensor:
         query_RHD, key_RKD, value_RKD, gate = self._attention.project(hidden_RM, plan)
-        _write(kv_C2KXD, plan, key_RKD, value_RKD)
+        write(kv_C2KXD, plan, key_RKD, value_RKD)
         hidden_RM = hidden_RM + self._attention.read(query_RHD, gate, kv_C2KXD, plan, layer, tally)
         return hidden_RM + linear(gated_silu(linear(self._norm(hidden_RM), self._gate_up)), self._down)
 
@@ -187,7 +202,7 @@ class _Reasoning:
 
     def __init__(self, layer: ReasoningLayer, convert: Callable[[Tensor], Weight]) -> None:
         self._attention = _Attention(layer.attention, layer.attention_norm, convert)
-        self._norm = _Norm(layer.moe_norm.weight, layer.moe_norm.eps)
+        self._norm = Norm(layer.moe_norm.weight, layer.moe_norm.eps)
         self._experts = LeanExperts(layer.moe, convert)
 
     def __call__(
@@ -202,7 +217,8 @@ class _Reasoning:
         return hidden_RM + self._experts(normed_RM, expert_Rk, weight_Rk)
 
 
-def _unchanged(weight: Tensor) -> Weight:
+def unchanged(weight: Tensor) -> Weight:
+    """A matrix as it is."""
     return weight
 
 
@@ -214,14 +230,13 @@ def _fuse(layers: list[Projection]) -> Tensor:
     return weight
 
 
-def _write(kv_C2KXD: Tensor, plan: AttentionPlan, key_RKD: Tensor, value_RKD: Tensor) -> None:
+def write(kv_C2KXD: Tensor, plan: AttentionPlan, key_RKD: Tensor, value_RKD: Tensor) -> None:
     """Store the keys and values of new tokens in one layer of the cache."""
     new_R2KD = torch.stack((key_RKD, value_RKD), dim=1)
     for block in plan.blocks:
         block.write(kv_C2KXD, block.of(new_R2KD))
 
 
-def _rotate(heads_RQD: Tensor, norm: _Norm, plan: AttentionPlan) -> Tensor:
-    """Normalise each head, then apply rotary position embedding."""
-    heads_RQD = norm(heads_RQD)
+def rotated(heads_RQD: Tensor, plan: AttentionPlan) -> Tensor:
+    """Apply rotary position embedding to each head."""
     return heads_RQD * plan.cos_R1D + heads_RQD.roll(heads_RQD.shape[-1] // 2, -1) * plan.sin_R1D

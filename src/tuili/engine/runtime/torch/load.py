@@ -6,11 +6,13 @@ import torch
 
 from tuili.engine.runtime.choice import Choice
 from tuili.engine.runtime.source import OpenModel
+from tuili.engine.runtime.torch.dense_model import DenseModel
 from tuili.engine.runtime.torch.lean_model import LeanModel
-from tuili.engine.runtime.torch.source import DTYPES, model_in_torch
+from tuili.engine.runtime.torch.source import DTYPES, dense_in_torch, model_in_torch
 from tuili.engine.runtime.torch.step import TorchStep
 from tuili.errors import InputError
 from tuili.model import read_verifier
+from tuili.store import ImportedModel
 
 
 def torch_step(source: OpenModel, choice: Choice, threads: int | None, slots: int, verifies: bool) -> TorchStep:
@@ -20,14 +22,20 @@ def torch_step(source: OpenModel, choice: Choice, threads: int | None, slots: in
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    loaded = model_in_torch(source, choice.numbers)
-    dtype = loaded.model.lm_head.weight.dtype
+    model: LeanModel | DenseModel
+    verifier = None
+    if isinstance(source, ImportedModel):
+        model = dense_in_torch(source, choice)
+    else:
+        loaded = model_in_torch(source, choice.numbers)
+        loaded.model.train(False)
+        model = LeanModel(loaded.model, int8=choice.numbers == "int8")
+        verifier = read_verifier(loaded.path) if verifies else None
+    dtype = model.embedding_VM.dtype
     if dtype is not DTYPES.get(choice.cache, dtype):
         reason = choice.why or "the torch runner was asked for"
         raise InputError(
             f"cache {choice.cache} is asked for, and torch keeps keys and values as weights, in {dtype} ({reason}): "
             "leave it at auto"
         )
-    loaded.model.train(False)
-    verifier = read_verifier(loaded.path) if verifies else None
-    return TorchStep(LeanModel(loaded.model, int8=choice.numbers == "int8"), slots, verifier)
+    return TorchStep(model, slots, verifier)

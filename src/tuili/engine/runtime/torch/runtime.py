@@ -5,16 +5,14 @@ from __future__ import annotations
 import torch
 
 from tuili.engine.runtime.runner import Runtime
-from tuili.model import TuiliForCausalLM
 
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
 
-def runtime_of(model: TuiliForCausalLM, int8: bool = False) -> Runtime:
-    """The runtime of a runner that is loaded so. Its number format is the dtype of the weights; where torch may make
+def runtime_of(dtype: torch.dtype, int8: bool = False) -> Runtime:
+    """The runtime of a runner whose weights have this dtype, which is its number format. Where torch may make
     products of fp32 in fewer bits, it says so. Beside products of int8, all but fp32 is named.
     """
-    dtype = model.lm_head.weight.dtype
     numbers = NAMES.get(dtype, str(dtype).removeprefix("torch."))
     precision = torch.get_float32_matmul_precision()
     if numbers == "fp32" and precision != "highest":

@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from tuili.engine.runtime.choice import Numbers
-from tuili.engine.runtime.source import OpenModel
+from tuili.engine.runtime.choice import Choice, Numbers
+from tuili.engine.runtime.source import ModelInTorch, exit_tensors
+from tuili.engine.runtime.torch.dense_model import DenseModel
 from tuili.errors import InputError
 from tuili.model import LoadedModel, TuiliForCausalLM, load_model
-from tuili.store import StoredModel
+from tuili.store import ImportedModel, StoredModel, open_tensors
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """Number formats that torch's weights may have; int8 is made of either."""
 
 
-def model_in_torch(source: OpenModel, numbers: Numbers) -> LoadedModel:
+def model_in_torch(source: StoredModel | ModelInTorch, numbers: Numbers) -> LoadedModel:
     """The model, in memory of its own if it is read from a folder, whose files may then be overwritten.
 
     Raises `InputError` for a model in memory whose weights have another format than the one that is asked for.
@@ -44,3 +46,22 @@ def arrays_of(model: TuiliForCausalLM) -> dict[str, NDArray[np.float32]]:
         for name, tensor in tensors.items()
         if not (tied and name == "lm_head.weight")
     }
+
+
+def dense_in_torch(source: ImportedModel, choice: Choice) -> DenseModel:
+    """An imported model, read from its folder; in fp32 unless bf16 is asked for. `int8` is made of fp32."""
+    dtype = DTYPES.get(choice.numbers, torch.float32)
+    with open_tensors(source.path, source.shape) as stored:
+        tensors = {name: _tensor(stored[name]).to(dtype) for name in stored}
+    exits = {name: torch.from_numpy(array) for name, array in exit_tensors(source).items()}
+    source.check_unchanged()
+    return DenseModel(source.shape, tensors, exits, int8=choice.numbers == "int8")
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    """An array as `StoredTensors` gives it."""
+    return (
+        torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+        if array.dtype == np.uint16
+        else torch.from_numpy(array)
+    )

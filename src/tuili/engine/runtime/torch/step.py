@@ -1,7 +1,7 @@
 """The step of a model by torch: the slow twin of the native one, and the step of accelerators.
 
-`lean_model` has the layers, `attention_plan` what they share, `kv_cache` the cache. Here rows of a batch are found,
-and results come back to the host.
+`lean_model` and `dense_model` have the layers, `attention_plan` what they share, `kv_cache` the cache. Here rows of a
+batch are found, and results come back to the host.
 
 Dimensions: R rows of a batch, N rows that run, M hidden size, V vocabulary, F features.
 """
@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tuili.engine.runtime.runner import Observation
-from tuili.engine.runtime.step import RECENT
+from tuili.engine.runtime.step import RECENT, Shape
 from tuili.engine.runtime.torch.attention_plan import AttentionPlan, build_plan
+from tuili.engine.runtime.torch.dense_model import DenseModel
 from tuili.engine.runtime.torch.kv_cache import KVCache, SavedSlot
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.tally import Tally
 from tuili.model import LoadedVerifier, response_features
+from tuili.native import Sizes
 
 COUNTED_STEPS = 16
 """One of so many steps is counted for `observe`."""
@@ -41,7 +43,7 @@ class TorchBatch:
 
 
 class TorchStep:
-    """A `ModelStep` over a lean model.
+    """A `ModelStep` over the layers of a model.
 
     Args:
         slots: slots of the cache.
@@ -51,17 +53,18 @@ class TorchStep:
 
     def __init__(
         self,
-        model: LeanModel,
+        model: LeanModel | DenseModel,
         slots: int = 16,
         verifier: LoadedVerifier | None = None,
         count_every: int = COUNTED_STEPS,
     ) -> None:
         self.slots, self.verifies = slots, verifier is not None
-        self.shape, self.runtime = model.config.shape, model.runtime
+        self.shape: Shape = model.shape
+        self.runtime, sizes = model.runtime, Sizes.of(model.shape)
         self._model, self._verifier = model, verifier
         self._device, self._dtype = model.embedding_VM.device, model.embedding_VM.dtype
-        self._cache = KVCache(model.config, slots, self._dtype, self._device)
-        self._tally = Tally(model.config, self._device, count_every)
+        self._cache = KVCache(sizes, slots, self._dtype, self._device, model.angles())
+        self._tally = Tally(sizes, self._device, count_every)
         self._planned: bytes | None = None
         """The rows of the table for which the plan of the groups holds."""
         self._plan: AttentionPlan
@@ -91,13 +94,14 @@ class TorchStep:
     @torch.inference_mode()
     def group(self, batch: TorchBatch, index: int, count: int) -> None:
         """See `ModelStep`."""
-        going = batch.going[:count]
-        rows_N = self._rows(going)
-        table = batch.table[going]
+        rows_N, plan = self._rows(batch.going[:count]), self._plan_of(batch.table[batch.going[:count]])
+        batch.hidden[rows_N] = self._model.group(index, batch.hidden[rows_N], self._cache, plan, self._tally)
+
+    def _plan_of(self, table: NDArray[np.int32]) -> AttentionPlan:
         if self._planned != (rows := table.tobytes()):
             self._plan = build_plan(self._cache, table, new=False)
             self._planned = rows
-        batch.hidden[rows_N] = self._model.group(index, batch.hidden[rows_N], self._cache, self._plan, self._tally)
+        return self._plan
 
     @torch.inference_mode()
     def exit(self, batch: TorchBatch, count: int) -> None:
@@ -108,6 +112,22 @@ class TorchStep:
         batch.logits[rows_N] = logits_NV
         batch.best[going] = logits_NV.argmax(-1).numpy(force=True)
         batch.top_prob[going] = logits_NV.float().softmax(-1).amax(-1).numpy(force=True)
+
+    @torch.inference_mode()
+    def confidence(self, batch: TorchBatch, index: int, count: int) -> None:
+        """See `ModelStep`."""
+        assert isinstance(self._model, DenseModel)
+        going = batch.going[:count]
+        batch.top_prob[going] = self._model.confidence(index, batch.hidden[self._rows(going)]).numpy(force=True)
+
+    @torch.inference_mode()
+    def leave(self, batch: TorchBatch, index: int, count: int, fill: bool = True) -> None:
+        """See `ModelStep`."""
+        assert isinstance(self._model, DenseModel)
+        rows_N = self._rows(batch.going[:count])
+        batch.hidden[rows_N] = hidden_NM = self._model.adapted(index, batch.hidden[rows_N])
+        if fill:
+            self._model.fill(index, hidden_NM, self._cache, self._plan_of(batch.table[batch.going[:count]]))
 
     def _rows(self, going: NDArray[np.int32]) -> Tensor:
         return torch.from_numpy(going.astype(np.int64)).to(self._device)

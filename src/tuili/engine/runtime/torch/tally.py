@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tuili.engine.runtime.runner import ACTIVE_SHARE, Observation
-from tuili.model import TuiliConfig
+from tuili.native import Sizes
 
 LEAST_NORM = 1e-9
 """A head whose output is smaller is not active, whatever the others do."""
@@ -20,14 +20,13 @@ LEAST_NORM = 1e-9
 class Tally:
     """What the layers of one model have done since the last `take`."""
 
-    def __init__(self, config: TuiliConfig, device: torch.device, every: int) -> None:
-        self._config, self._device, self._every, self._steps = config, device, every, 0
+    def __init__(self, sizes: Sizes, device: torch.device, every: int) -> None:
+        self._sizes, self._device, self._every, self._steps = sizes, device, every, 0
         self._clear()
 
     def _clear(self) -> None:
-        config, device = self._config, self._device
-        layers, reasoning = config.exit_layers[-1], config.num_groups * config.group_layers
-        self._expert_LE = torch.zeros(reasoning, config.num_experts, dtype=torch.long, device=device)
+        sizes, device, layers = self._sizes, self._device, self._sizes.layers
+        self._expert_LE = torch.zeros(sizes.expert_layers, sizes.num_experts, dtype=torch.long, device=device)
         self._share_L = torch.zeros(layers, dtype=torch.float64, device=device)
         self._tokens = [0] * layers
 

@@ -1,0 +1,70 @@
+"""Early exits where every layer has keys and values of its own, and a head may cost as much as many layers.
+
+The confidence head of an exit decides about leaving before the model's head is run. Rows that leave give deeper layers
+keys and values; at last the head is run for all rows at once. `StepPolicy` knows the limits. `early_exit` is the same
+for Tuili's own models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tuili.engine.runtime.logit_bias import LogitBiases
+from tuili.engine.runtime.runner import StepOutput, StepPolicy
+from tuili.engine.runtime.step import ModelStep, StepBatch
+from tuili.engine.sequence import Sequence
+
+
+class ConfidentExits:
+    """Takes the rows of sequences, which the trunk has read, as deep as each needs and its limits allow."""
+
+    def __init__(self, step: ModelStep[Any], biases: LogitBiases, clock: Callable[[], float]) -> None:
+        self._step, self._biases, self._clock = step, biases, clock
+        self._depths = step.shape.exit_layers
+
+    def run(self, batch: StepBatch, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
+        """See `ExitChooser`. Probabilities of the outputs are those of the model's head where the tokens left."""
+        step, clock = self._step, self._clock
+        least = [sequence.min_layers(self._depths) for sequence in sequences]
+        depths, limited = [self._depths[-1]] * len(rows), [False] * len(rows)
+        going = list(range(len(rows)))
+        for index, depth in enumerate(self._depths[:-1]):
+            together = len(going)
+            may_stay = [policy.may_go_deeper(sequences[place], index, together) for place in going]
+            batch.going[:together] = [rows[place] for place in going]
+            if any(sequences[place].depth == "auto" for place in going):
+                step.confidence(batch, index, together)
+            staying, leaving = list[int](), list[int]()
+            for place, stays in zip(going, may_stay, strict=True):
+                sequence, wants = sequences[place], least[place] <= depth
+                if wants and sequence.depth == "auto":
+                    wants = bool(batch.top_prob[rows[place]] >= sequence.exit_threshold)
+                if stays and not wants:
+                    staying.append(place)
+                else:
+                    leaving.append(place)
+                    depths[place], limited[place] = depth, not wants
+            if leaving:
+                batch.going[: len(leaving)] = [rows[place] for place in leaving]
+                step.leave(batch, index, len(leaving))
+            going = staying
+            if not going:
+                break
+            batch.going[: len(going)] = [rows[place] for place in going]
+            begun = clock()
+            step.group(batch, index, len(going))
+            if policy.timed:
+                step.wait()
+            policy.group_took(len(going), clock() - begun)
+        batch.going[: len(rows)] = rows
+        begun = clock()
+        step.exit(batch, len(rows))
+        self._biases.choose(step, batch, rows, sequences)
+        if policy.timed:
+            step.wait()
+        policy.exit_took(len(rows), clock() - begun)
+        return [
+            StepOutput(sequence, [int(batch.best[row])], [depth], [float(batch.top_prob[row])], depth, (), cut)
+            for sequence, row, depth, cut in zip(sequences, rows, depths, limited, strict=True)
+        ]

@@ -1,0 +1,157 @@
+"""Dense decoders of the Llama, Qwen2 and Qwen3 families by torch: every layer has keys and values of its own.
+
+The slow twin of what `tuili.native` packs, and the layers for accelerators. Weights are plain tensors by their names in
+the Hugging Face folder. Texts stand in a `KVCache`; which rows run is left to `step`.
+
+Dimensions: R rows, M hidden size, Q heads that are rotated, H query heads, K key/value heads, D head size, P positions,
+V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tuili.engine.runtime.torch.attention_plan import AttentionPlan
+from tuili.engine.runtime.torch.int8_linear import Weight, linear, quantize
+from tuili.engine.runtime.torch.kv_cache import KVCache
+from tuili.engine.runtime.torch.lean_model import Norm, attend, rotated, unchanged, write
+from tuili.engine.runtime.torch.runtime import runtime_of
+from tuili.engine.runtime.torch.tally import Tally
+from tuili.store import DenseShape, rotary_frequencies
+
+
+class DenseModel:
+    """The layers of an imported model over rows of a key/value cache.
+
+    Args:
+        tensors: the weights, all of one dtype on one device.
+        exits: those of the exits, by their names in their file.
+        int8: round the weights and the inputs of products to 8 bits.
+    """
+
+    def __init__(
+        self, shape: DenseShape, tensors: Mapping[str, Tensor], exits: Mapping[str, Tensor], int8: bool = False
+    ) -> None:
+        self.shape = shape
+        self.embedding_VM = tensors["model.embed_tokens.weight"]
+        self.runtime = runtime_of(self.embedding_VM.dtype, int8)
+        convert = quantize if int8 else unchanged
+        self._head = convert(tensors.get("lm_head.weight", self.embedding_VM))
+        self._layers = [
+            _Layer(shape, {name.removeprefix(start): each for name, each in tensors.items() if name.startswith(start)})
+            for start in (f"model.layers.{index}." for index in range(shape.num_hidden_layers))
+        ]
+        self._norm = Norm(tensors["model.norm.weight"], shape.rms_norm_eps)
+        self._plain = Norm(torch.ones_like(tensors["model.norm.weight"]), shape.rms_norm_eps)
+        self._exits = {name: tensor.to(self.embedding_VM.device, torch.float32) for name, tensor in exits.items()}
+        for layer in self._layers:
+            layer.convert(convert)
+
+    def angles(self) -> tuple[Tensor, Tensor]:
+        """Cosines and sines [P, D] of rotary embedding at each position, times the factor of its scaling."""
+        frequency, factor = rotary_frequencies(self.shape)
+        angle_PD = torch.arange(self.shape.max_position_embeddings).float()[:, None] * torch.from_numpy(frequency)
+        angle_PD = torch.cat([angle_PD, angle_PD], dim=-1)
+        return angle_PD.cos() * factor, angle_PD.sin() * factor
+
+    def trunk(self, cache: KVCache, recent_R1: Tensor, plan: AttentionPlan, tally: Tally) -> Tensor:
+        """Read new tokens. Returns their states [R, M] at the first exit."""
+        return self._run(
+            0, self.shape.exit_layers[0], F.embedding(recent_R1[:, 0], self.embedding_VM), cache, plan, tally
+        )
+
+    def group(self, index: int, hidden_RM: Tensor, cache: KVCache, plan: AttentionPlan, tally: Tally) -> Tensor:
+        """Run some rows from one exit to the next."""
+        exits = self.shape.exit_layers
+        return self._run(exits[index], exits[index + 1], hidden_RM, cache, plan, tally)
+
+    def _run(
+        self, begin: int, end: int, hidden_RM: Tensor, cache: KVCache, plan: AttentionPlan, tally: Tally
+    ) -> Tensor:
+        for index in range(begin, end):
+            hidden_RM = self._layers[index](hidden_RM, cache.kv[index], plan, index, tally)
+        return hidden_RM
+
+    def adapted(self, index: int, hidden_RM: Tensor) -> Tensor:
+        """The states that the adapter of an exit makes."""
+        depth, state_RM = self.shape.exit_layers[index], hidden_RM.float()
+        down, up = (self._exits[f"{depth}.{part}.weight"] for part in ("down", "up"))
+        return (state_RM + F.linear(F.linear(self._plain(state_RM), down), up)).to(hidden_RM.dtype)
+
+    def confidence(self, index: int, hidden_RM: Tensor) -> Tensor:
+        """The probability [R] that the likeliest token of the adapted state is that of the full depth."""
+        depth, state_RM = self.shape.exit_layers[index], self.adapted(index, hidden_RM.float())
+        inner, outer = (
+            (self._exits[f"{depth}.confidence.{number}.weight"], self._exits[f"{depth}.confidence.{number}.bias"])
+            for number in (0, 2)
+        )
+        return F.linear(F.silu(F.linear(self._plain(state_RM), *inner)), *outer)[:, 0].sigmoid()
+
+    def fill(self, index: int, hidden_RM: Tensor, cache: KVCache, plan: AttentionPlan) -> None:
+        """Store keys and values, projected from these states, in the layers behind an exit."""
+        for number in range(self.shape.exit_layers[index], self.shape.num_hidden_layers):
+            self._layers[number].store(hidden_RM, cache.kv[number], plan)
+
+    def exit(self, hidden_RM: Tensor) -> Tensor:
+        """The logits [R, V] of the next token."""
+        return self.head(self.normed(hidden_RM))
+
+    def normed(self, hidden_RM: Tensor) -> Tensor:
+        """The normed states, which the head reads."""
+        return self._norm(hidden_RM)
+
+    def head(self, normed_RM: Tensor) -> Tensor:
+        """The logits of normed states."""
+        return linear(normed_RM, self._head)
+
+
+class _Layer:
+    """A layer, by the names of its tensors in the folder without what they begin with."""
+
+    def __init__(self, shape: DenseShape, tensors: Mapping[str, Tensor]) -> None:
+        self._heads, self._kv_heads, self._size = shape.num_attention_heads, shape.num_key_value_heads, shape.head_dim
+        eps = shape.rms_norm_eps
+        self._attention_norm = Norm(tensors["input_layernorm.weight"], eps)
+        self._mlp_norm = Norm(tensors["post_attention_layernorm.weight"], eps)
+        self._head_norms = [
+            Norm(tensors[f"self_attn.{part}_norm.weight"], eps) if shape.head_norms else None for part in "qk"
+        ]
+        names = {part: f"self_attn.{part}_proj" for part in "qkvo"}
+        names |= {part: f"mlp.{part}_proj" for part in ("gate", "up", "down")}
+        self._weights: dict[str, Weight] = {part: tensors[f"{name}.weight"] for part, name in names.items()}
+        self._biases = {part: tensors.get(f"{name}.bias") for part, name in names.items()}
+
+    def convert(self, convert: Callable[[Tensor], Weight]) -> None:
+        """Let every matrix be what `convert` makes of it."""
+        self._weights = {part: convert(weight) for part, weight in self._weights.items() if isinstance(weight, Tensor)}
+
+    def _project(self, part: str, x: Tensor) -> Tensor:
+        result, bias = linear(x, self._weights[part]), self._biases[part]
+        return result if bias is None else result + bias
+
+    def _heads_of(self, part: str, normed_RM: Tensor, plan: AttentionPlan) -> Tensor:
+        """The queries or the keys [R, heads, D], turned."""
+        heads_RQD = self._project(part, normed_RM).unflatten(-1, (-1, self._size))
+        norm = self._head_norms["qk".index(part)]
+        return rotated(heads_RQD if norm is None else norm(heads_RQD), plan)
+
+    def store(self, hidden_RM: Tensor, kv_C2KXD: Tensor, plan: AttentionPlan) -> Tensor:
+        """Store the keys and values of states. Returns the normed states."""
+        normed_RM = self._attention_norm(hidden_RM)
+        value_RKD = self._project("v", normed_RM).unflatten(-1, (-1, self._size))
+        write(kv_C2KXD, plan, self._heads_of("k", normed_RM, plan), value_RKD)
+        return normed_RM
+
+    def __call__(self, hidden_RM: Tensor, kv_C2KXD: Tensor, plan: AttentionPlan, layer: int, tally: Tally) -> Tensor:
+        query_RHD = self._heads_of("q", self.store(hidden_RM, kv_C2KXD, plan), plan) * self._size**-0.5
+        read_RHD = attend(query_RHD, query_RHD[:, 0, :0], kv_C2KXD, plan)
+        if tally.counts:
+            tally.heads(layer, read_RHD)
+        hidden_RM = hidden_RM + self._project("o", read_RHD.flatten(1))
+        normed_RM = self._mlp_norm(hidden_RM)
+        active_RF = F.silu(self._project("gate", normed_RM)) * self._project("up", normed_RM)
+        return hidden_RM + self._project("down", active_RF)

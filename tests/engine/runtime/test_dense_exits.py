@@ -1,0 +1,179 @@
+"""Exits of imported models: adapters and confidence heads as their file says, and what is left to deeper layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from transformers import AutoModelForCausalLM
+
+from tests.engine.runtime.dense import EXITS, asked, dense_folder, dense_scheduler, dense_step, opened, prompts, run
+from tests.engine.runtime.texts import Texts
+from tuili.engine import Sampling
+from tuili.engine.runtime.step import StepBatch
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.sequence import Sequence
+from tuili.store import ExitsFile, read_exits_file
+
+RUNNERS = ("native", "torch")
+TEXT = [5, 9, 100, 33, 47, 12, 250, 7, 8, 300, 11]
+
+
+@pytest.fixture(scope="module", params=["llama, tied", "llama, all biases", "qwen3"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return dense_folder(tmp_path_factory.mktemp("dense"), request.param, EXITS)
+
+
+def exits_of(folder: Path) -> ExitsFile:
+    stored = read_exits_file(folder, EXITS[-1], 64, 400)
+    assert stored is not None
+    return stored
+
+
+def states(batch: StepBatch, rows: list[int]) -> np.ndarray:
+    return torch.as_tensor(batch.hidden[rows]).numpy()
+
+
+def plain_norm(x: np.ndarray) -> np.ndarray:
+    return x / np.sqrt((x * x).mean(-1, keepdims=True) + 1e-6)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_adapter_and_confidence_are_those_of_the_file(folder: Path, runner: str, index: int) -> None:
+    model, depth = opened(folder), EXITS[index]
+    texts = Texts(dense_step(runner, model))
+    texts.trunk([(0, token) for token in TEXT])
+    step, batch, rows = texts.step, texts.batch, [2, 4, 9]
+    batch.going[:11] = range(11)
+    for group in range(index):
+        step.group(batch, group, 11)
+    before = states(batch, rows).astype(np.float64)
+    tensors, eps = exits_of(folder).tensors, model.shape.rms_norm_eps
+    assert eps == 1e-6
+    low = plain_norm(before) @ tensors[f"{depth}.down.weight"].T
+    adapted = before + low @ tensors[f"{depth}.up.weight"].T
+    inner = plain_norm(adapted) @ tensors[f"{depth}.confidence.0.weight"].T + tensors[f"{depth}.confidence.0.bias"]
+    active = inner / (1 + np.exp(-inner))
+    logit = active @ tensors[f"{depth}.confidence.2.weight"].T + tensors[f"{depth}.confidence.2.bias"]
+    batch.going[:3] = rows
+    step.confidence(batch, index, 3)
+    assert np.allclose(batch.top_prob[rows], 1 / (1 + np.exp(-logit[:, 0])), atol=1e-5)
+    assert np.allclose(states(batch, rows), before)
+    step.leave(batch, index, 3, fill=False)
+    assert np.allclose(states(batch, rows), adapted, atol=1e-4)
+    assert not np.allclose(adapted, before, atol=0.01)
+    network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        expected = network.lm_head(network.model.norm(torch.from_numpy(adapted).float())).numpy()
+    step.exit(batch, 3)
+    assert np.abs(step.logits(batch, rows) - expected).max() <= 1e-4
+    assert np.array_equal(batch.best[rows], expected.argmax(-1))
+
+
+def test_what_a_leaving_token_gives_to_deeper_layers_equals_the_twin_and_the_layers_own_projections(
+    folder: Path,
+) -> None:
+    """Behind it, a token at full depth reads these keys and values."""
+    model, logits = opened(folder), {}
+    for runner in RUNNERS:
+        texts = Texts(dense_step(runner, model))
+        for token in TEXT:  # every token leaves at the first exit
+            texts.trunk([(0, token)])
+            texts.batch.going[0] = 0
+            texts.step.leave(texts.batch, 0, 1)
+        logits[runner] = texts.read(0, [77])[-1]
+    network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        logits["transformers"] = by_transformers(network, exits_of(folder), [*TEXT, 77])
+    assert np.abs(logits["native"] - logits["torch"]).max() <= 1e-4
+    assert np.abs(logits["native"] - logits["transformers"]).max() <= 1e-4
+
+
+def by_transformers(network: torch.nn.Module, exits: ExitsFile, text: list[int]) -> np.ndarray:
+    """The logits behind a text whose tokens but the last have left at the first exit: from there on, the layers of
+    transformers are given the adapted states of these tokens anew, each layer the same ones.
+    """
+    inner, depth = network.model, EXITS[0]
+    positions = torch.arange(len(text))[None]
+    mask = torch.full((len(text), len(text)), -torch.inf).triu(1)[None, None]
+    hidden = inner.embed_tokens(torch.tensor([text]))
+    rotary = inner.rotary_emb(hidden, positions)
+    tensors = {name: torch.from_numpy(tensor) for name, tensor in exits.tensors.items()}
+    for index, layer in enumerate(inner.layers):
+        if index == depth:
+            normed = F.rms_norm(hidden, (64,), eps=1e-6)
+            change = normed @ tensors[f"{depth}.down.weight"].T @ tensors[f"{depth}.up.weight"].T
+            adapted = hidden + change
+        if index >= depth:
+            hidden = torch.cat([adapted[:, :-1], hidden[:, -1:]], dim=1)
+        hidden = layer(hidden, attention_mask=mask, position_ids=positions, position_embeddings=rotary)
+    return network.lm_head(inner.norm(hidden[:, -1])).numpy()
+
+
+def decoded(scheduler: Scheduler, **settings: object) -> list[Sequence]:
+    return run(scheduler, asked(prompts(6), 24, exit_threshold=0.6, **settings))
+
+
+def test_tokens_leave_where_they_are_sure_alike_by_both_runners(folder: Path) -> None:
+    native, twin = (decoded(dense_scheduler(runner, folder)) for runner in RUNNERS)
+    assert {depth for each in native for depth in each.depths} == {*EXITS}
+    assert [each.depths for each in native] == [each.depths for each in twin]
+    assert [each.tokens for each in native] == [each.tokens for each in twin]
+    for one, other in zip(native, twin, strict=True):
+        assert np.allclose(one.top_probs, other.top_probs, atol=1e-4)
+        assert one.layer_steps == sum(one.depths)
+        assert not one.depth_limited
+
+
+@pytest.mark.parametrize("numbers", ["fp32", "int8"])
+def test_what_is_decoded_beside_a_text_changes_nothing(folder: Path, numbers: str) -> None:
+    for each in decoded(dense_scheduler("native", folder, numbers=numbers)):
+        scheduler = dense_scheduler("native", folder, slots=1, prefix_cache_bytes=0, numbers=numbers)
+        (alone,) = run(scheduler, asked([each.prompt], 24, exit_threshold=0.6))
+        assert (alone.tokens, alone.depths, alone.top_probs) == (each.tokens, each.depths, each.top_probs)
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_verified_drafts_write_what_the_full_depth_writes(folder: Path, runner: str) -> None:
+    deep, exact = (run(dense_scheduler(runner, folder), asked(prompts(6), 24, depth=depth)) for depth in (6, "exact"))
+    assert [each.tokens for each in exact] == [each.tokens for each in deep]
+    mixed = asked(prompts(6), 24, depth="exact") + asked(prompts(6), 24, exit_threshold=0.6)
+    run(dense_scheduler(runner, folder), mixed)
+    assert [each.tokens for each in mixed[:6]] == [each.tokens for each in deep]
+
+
+@pytest.mark.parametrize("depth", EXITS)
+def test_a_number_as_depth_is_kept(folder: Path, depth: int) -> None:
+    native, twin = (run(dense_scheduler(runner, folder), asked(prompts(4), depth=depth)) for runner in RUNNERS)
+    assert {each for sequence in native for each in sequence.depths} == {depth}
+    assert [each.tokens for each in native] == [each.tokens for each in twin]
+
+
+def test_a_text_that_was_read_before_is_decoded_alike(folder: Path) -> None:
+    scheduler, begun = dense_scheduler("native", folder), (prompts(1)[0] * 60)[:60]
+    texts = [begun, begun, [*begun, 30, 31], begun[:40]]
+    for text in texts:
+        (cached,) = run(scheduler, asked([text], 24, exit_threshold=0.6))
+        fresh = dense_scheduler("native", folder, prefix_cache_bytes=0)
+        (alone,) = run(fresh, asked([text], 24, exit_threshold=0.6))
+        assert (cached.tokens, cached.depths, cached.top_probs) == (alone.tokens, alone.depths, alone.top_probs)
+    assert scheduler.stats.cached_tokens == 59 + 59 + 39
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_biases_and_sampling_work_at_the_exit_where_a_token_leaves(folder: Path, runner: str) -> None:
+    free = decoded(dense_scheduler(runner, folder))
+    unwanted = free[0].tokens[0]
+    biased = decoded(dense_scheduler(runner, folder), sampling=Sampling(logit_bias=((unwanted, -100.0),)))
+    assert all(unwanted not in each.tokens for each in biased)
+    assert any(unwanted in each.tokens for each in free)
+    drawn = [
+        decoded(dense_scheduler(kind, folder), sampling=Sampling(temperature=1.5, seed=4))
+        for kind in ("native", runner)
+    ]
+    assert [each.tokens for each in drawn[0]] == [each.tokens for each in drawn[1]]
+    assert [each.tokens for each in drawn[0]] != [each.tokens for each in free]
