@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tuili.native import FORMATS, Library, Matrix, load
+from tuili.native import Library, Matrix, load
 
 
 class ProductCall(ctypes.Structure):
@@ -60,7 +60,7 @@ class Products:
 
     def prepare(self, matrix, x_RK, rows, places, y_RN, count) -> tuple[ProductCall, tuple[object, ...]]:
         """A call, and what must live while it is made."""
-        number = FORMATS.index(matrix.format)
+        number = matrix.record.format
         bytes_needed = self._library.tuili_prepared_bytes(number, len(x_RK), matrix.inputs)
         workspace, record = np.empty(bytes_needed, np.uint8), matrix.record
         place = lambda array: None if array is None else array.ctypes.data  # noqa: E731

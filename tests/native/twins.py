@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tuili.native.panels import NumberFormat, bf16_of
+from tuili.native.panels import bf16_of
 
 
-def product(weight_NK: np.ndarray, x_RK: np.ndarray, number_format: NumberFormat, mixing: int = 0) -> np.ndarray:
+def product(weight_NK: np.ndarray, x_RK: np.ndarray, number_format: str, mixing: int = 0) -> np.ndarray:
     """x W^T; for int8 with the very bits of the native product."""
     if mixing:
         weight_NK, x_RK = mixed(weight_NK, mixing) / np.float32(mixing), mixed(x_RK, mixing)
@@ -23,9 +23,13 @@ def product(weight_NK: np.ndarray, x_RK: np.ndarray, number_format: NumberFormat
         case "int4":
             number_RK, scale_R1 = quantised_inputs(x_RK)
             return (number_RK * scale_R1).astype(np.float64) @ dequantised(weight_NK, "int4").T.astype(np.float64)
+        case "affine":
+            number_GI, scale_G1 = quantised_inputs(x_RK.reshape(-1, 32))
+            rounded_RK = (number_GI * scale_G1).reshape(x_RK.shape)
+            return rounded_RK.astype(np.float64) @ dequantised(weight_NK, "affine").T.astype(np.float64)
 
 
-def dequantised(weight_NK: np.ndarray, number_format: NumberFormat) -> np.ndarray:
+def dequantised(weight_NK: np.ndarray, number_format: str) -> np.ndarray:
     """The weights that a packed matrix stands for."""
     match number_format:
         case "fp32":
@@ -35,14 +39,22 @@ def dequantised(weight_NK: np.ndarray, number_format: NumberFormat) -> np.ndarra
         case "int8":
             number_NK, scale_N1 = quantised_weights(weight_NK)
             return number_NK * scale_N1
-        case "int4":
-            return np.stack([np.concatenate([int4_group(row[i : i + 32]) for i in range(0, len(row), 32)])
+        case "int4" | "affine":
+            group = int4_group if number_format == "int4" else affine_group
+            return np.stack([np.concatenate([group(row[i : i + 32]) for i in range(0, len(row), 32)])
                              for row in weight_NK])  # fmt: skip
 
 
 def int4_group(weight_I: np.ndarray) -> np.ndarray:
     scale = np.float32(np.float16(weight_I[np.abs(weight_I).argmax()] / np.float32(-8)))
     return np.clip(np.rint(weight_I / scale), -8, 7) * scale if scale else np.zeros_like(weight_I)
+
+
+def affine_group(weight_I: np.ndarray) -> np.ndarray:
+    least = np.float32(np.float16(weight_I.min()))
+    scale = np.float32(np.float16((weight_I.max() - least) / np.float32(15)))
+    number_I = np.rint((weight_I - least) / scale) if scale else np.zeros_like(weight_I)
+    return np.clip(number_I, 0, 15) * scale + least
 
 
 def mixed(x_RK: np.ndarray, block: int) -> np.ndarray:

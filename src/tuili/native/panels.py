@@ -17,7 +17,7 @@ from tuili.native.memory import Scalar, Take, aligned
 
 NumberFormat = Literal["fp32", "bf16", "int8", "int4"]
 FORMATS: tuple[NumberFormat, ...] = get_args(NumberFormat)
-"""In the order of `enum class Format`."""
+"""In the order of `enum class Format`, which has one more: int4 of models that were not trained for it."""
 
 PANEL = 64
 PANEL_UNIT = 16
@@ -41,7 +41,7 @@ class MatrixRecord(ctypes.Structure):
 class Matrix:
     """A packed matrix. `record` points into the arrays, which must live as long as it is in use."""
 
-    format: NumberFormat
+    format: NumberFormat | Literal["affine"]
     outputs: int
     inputs: int
     panels: npt.NDArray[np.uint8]
@@ -55,7 +55,13 @@ class Matrix:
         """The structure that C functions read."""
         scale, total = (None if array is None else array.ctypes.data for array in (self.scale_N, self.sum_N))
         return MatrixRecord(
-            self.panels.ctypes.data, scale, total, self.outputs, self.inputs, FORMATS.index(self.format), self.mixing
+            self.panels.ctypes.data,
+            scale,
+            total,
+            self.outputs,
+            self.inputs,
+            (*FORMATS, "affine").index(self.format),
+            self.mixing,
         )
 
     @property
@@ -64,11 +70,11 @@ class Matrix:
         return sum(array.nbytes for array in (self.panels, self.scale_N, self.sum_N) if array is not None)
 
 
-def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned, *, mixed: bool = False) -> Matrix:
+def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned, *, foreign: bool = False) -> Matrix:
     """Pack weights into memory of `take`. Where int4 is asked and the inputs are no multiple of 32, the matrix is int8.
 
-    mixed: let a product in int8 mix its inputs before it rounds them, where their number allows it. In a model that was
-    not trained for int8, single inputs are much larger than the others: without mixing, these round badly.
+    foreign: the model was not trained for whole numbers. Single inputs are then much larger than the others, and round
+    badly beside them: int8 mixes its inputs, where their number allows it, and int4 is affine.
 
     Raises `InputError` where a weight is not finite, or too large for the format.
     """
@@ -78,22 +84,23 @@ def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned, *
         number_format = "int8"
     if not np.isfinite(weight_NK).all():
         raise InputError(f"a matrix of {outputs} x {inputs} has weights that are not finite: it cannot be packed")
-    scale_N, sum_N, mixing = None, None, mixing_of(inputs) if mixed and number_format == "int8" else 0
-    if mixing:
-        weight_NK = _mix(weight_NK, mixing)
+    scale_N, sum_N, mixing = None, None, 0
     match number_format:
         case "fp32":
             words_NS = weight_NK.view(np.uint32)
         case "bf16":
             words_NS = _words(bf16_of(weight_NK), 2)
         case "int8":
+            if foreign and (mixing := mixing_of(inputs)):
+                weight_NK = _mixed(weight_NK, mixing)
             scale_N = np.maximum(np.abs(weight_NK).max(axis=1, initial=0), np.float32(1e-30)) / np.float32(127)
             number_NK = np.rint(weight_NK / scale_N[:, None]).astype(np.int8)
             sum_N = _padded_copy(number_NK.sum(axis=1, dtype=np.int32), take)
             scale_N = _padded_copy(scale_N, take)
             words_NS = _words(number_NK, 4)
         case "int4":
-            return Matrix("int4", outputs, inputs, _pack_int4(weight_NK, take), None, None)
+            bytes_of_panels = _pack_int4(weight_NK, foreign, take)
+            return Matrix("affine" if foreign else "int4", outputs, inputs, bytes_of_panels, None, None)
     panels = take(_padded(outputs, PANEL_UNIT) * words_NS.shape[1], np.uint32)
     _fill_panels(panels, words_NS)
     return Matrix(number_format, outputs, inputs, panels.view(np.uint8), scale_N, sum_N, mixing)
@@ -111,14 +118,21 @@ def mixing_of(inputs: int) -> int:
     return block if block >= LEAST_MIXED else 0
 
 
-def _mix(weight_NK: Floats, block: int) -> Floats:
+def _mixed(weight_NK: Floats, block: int) -> Floats:
     """The Walsh-Hadamard transform of each block of inputs over its size: inputs are transformed without that."""
-    mixed_NK, step = weight_NK / np.float32(block), 1
-    while step < block:
-        pair_X2S = mixed_NK.reshape(-1, 2, step)
-        low_XS, high_XS = pair_X2S[:, 0], pair_X2S[:, 1]
-        low_XS[...], high_XS[...] = low_XS + high_XS, low_XS - high_XS
-        step *= 2
+    mixed_NK = np.empty_like(weight_NK)
+    for begin in range(0, len(weight_NK), PANEL):  # so much stays in the cache
+        block_XI = weight_NK[begin : begin + PANEL].reshape(-1, block)
+        from_IX = np.multiply(block_XI.T, np.float32(1 / block), order="C")
+        to_IX = np.empty_like(from_IX)
+        step = 1
+        while step < block:
+            low, high = from_IX.reshape(-1, 2, step, len(block_XI)).swapaxes(0, 1)
+            total, difference = to_IX.reshape(-1, 2, step, len(block_XI)).swapaxes(0, 1)
+            np.add(low, high, out=total)
+            np.subtract(low, high, out=difference)
+            from_IX, to_IX, step = to_IX, from_IX, step * 2
+        mixed_NK[begin : begin + PANEL].reshape(-1, block)[...] = from_IX.T
     return mixed_NK
 
 
@@ -141,33 +155,40 @@ def _words(number_NK: npt.NDArray[np.generic], per_word: int) -> npt.NDArray[np.
     return np.ascontiguousarray(number_NK).view(np.uint32)
 
 
-def _pack_int4(weight_NK: Floats, take: Take) -> npt.NDArray[np.uint8]:
+def _pack_int4(weight_NK: Floats, affine: bool, take: Take) -> npt.NDArray[np.uint8]:
     """Groups of 32 inputs: 4 words of 8 nibbles an output, then the outputs' scales in fp16.
 
-    The number of largest size stands for -8, so that all 16 values are used.
+    The number of largest size stands for -8, so that all 16 values are used. affine: the least number stands for 0, and
+    the largest for 15; the least ones follow the scales.
     """
     outputs, inputs = weight_NK.shape
     groups = inputs // INT4_GROUP
     group_NGI = weight_NK.reshape(outputs, groups, INT4_GROUP)
-    largest_NG1 = np.take_along_axis(group_NGI, np.abs(group_NGI).argmax(axis=2, keepdims=True), axis=2)
-    if np.abs(largest_NG1).max(initial=0) > 8 * float(np.finfo(np.float16).max):
+    if np.abs(weight_NK).max(initial=0) > (1 if affine else 8) * float(np.finfo(np.float16).max):
         raise InputError(f"a matrix of {outputs} x {inputs} has weights that are too large for int4: pack it as int8")
-    scale_NG = (largest_NG1[:, :, 0] / -8).astype(np.float16)
-    divisor_NG = np.where(scale_NG == 0, np.float32(1), scale_NG.astype(np.float32))
-    number_NGI = np.clip(np.rint(group_NGI / divisor_NG[:, :, None]) + 8, 0, 15).astype(np.uint8)
+    if affine:
+        least_NG1 = group_NGI.min(axis=2, keepdims=True).astype(np.float16)
+        group_NGI = group_NGI - least_NG1
+        scale_NG1 = (group_NGI.max(axis=2, keepdims=True) / 15).astype(np.float16)
+    else:
+        largest_NG1 = np.take_along_axis(group_NGI, np.abs(group_NGI).argmax(axis=2, keepdims=True), axis=2)
+        scale_NG1 = (largest_NG1 / -8).astype(np.float16)
+    divisor_NG1 = np.where(scale_NG1 == 0, np.float32(1), scale_NG1.astype(np.float32))
+    number_NGI = np.clip(np.rint(group_NGI / divisor_NG1) + (0 if affine else 8), 0, 15).astype(np.uint8)
     # byte b of word w: input 8 w + b in its low half, 8 w + 4 + b in its high half
     half_NGWHB = number_NGI.reshape(outputs, groups, 4, 2, 4)
     byte_NGWB = half_NGWHB[:, :, :, 0] | half_NGWHB[:, :, :, 1] << 4
     words_NGW = np.ascontiguousarray(byte_NGWB).view(np.uint32)[..., 0]
-    panels = take(_padded(outputs, PANEL_UNIT) * groups * (INT4_GROUP // 2 + 2), np.uint8)
+    constants_NGC = np.concatenate([scale_NG1, least_NG1], axis=2) if affine else scale_NG1
+    step = INT4_GROUP // 2 + 2 * constants_NGC.shape[2]
+    panels = take(_padded(outputs, PANEL_UNIT) * groups * step, np.uint8)
     for begin in range(0, outputs, PANEL):
         end = min(begin + PANEL, outputs)
         width, count = _padded(end - begin, PANEL_UNIT), end - begin
-        panel = panels[begin * groups * 18 :][: width * groups * 18].reshape(groups, width * 18)
-        panel[:, : width * 16].view(np.uint32).reshape(groups, 4, width)[:, :, :count] = (
-            words_NGW[begin:end].transpose(1, 2, 0)
-        )  # fmt: skip
-        panel[:, width * 16 :].view(np.float16)[:, :count] = scale_NG[begin:end].T
+        panel = panels[begin * groups * step :][: width * groups * step].reshape(groups, width * step)
+        of_words, of_constants = panel[:, : width * 16].view(np.uint32), panel[:, width * 16 :].view(np.float16)
+        of_words.reshape(groups, 4, width)[:, :, :count] = words_NGW[begin:end].transpose(1, 2, 0)
+        of_constants.reshape(groups, -1, width)[:, :, :count] = constants_NGC[begin:end].transpose(1, 2, 0)
     return panels
 
 

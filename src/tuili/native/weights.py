@@ -21,7 +21,7 @@ from tuili.native.sizes import Sizes
 class Weights:
     """Tensors by their names in the model's folder, float32 or bf16 as uint16; each look may read one from its file.
 
-    foreign: whether the model was trained elsewhere, and not for whole numbers: products in int8 then mix their inputs.
+    foreign: whether the model was not trained for whole numbers, as in `pack`.
     Results are pointers and records into copies, which live as long as the list `kept`.
     """
 
@@ -58,9 +58,13 @@ class Weights:
         """The matrices of some linear layers as one, packed."""
         return self.packed(np.concatenate([self.numbers(name) for name in names]), self.format)
 
+    def head(self, name: str) -> MatrixRecord:
+        """That of the logits, packed. With int4 that of a foreign model is int8: it loses the most."""
+        return self.packed(self.numbers(name), "int8" if self.foreign and self.format == "int4" else self.format)
+
     def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
         """A packed matrix."""
-        matrix: Matrix = pack(weight_NK, number_format, self._arena.take, mixed=self.foreign)
+        matrix: Matrix = pack(weight_NK, number_format, self._arena.take, foreign=self.foreign)
         self.kept.append(matrix)
         self.matrix_bytes += matrix.nbytes
         return matrix.record
@@ -91,7 +95,7 @@ def model_record(
         embedding=weights.keep(embedding_VM),
         embedding_is_bf16=embedding_VM.dtype == np.uint16,
         final_norm=weights.keep(weights.norm("model.norm.weight")),
-        head=weights.matrix("lm_head.weight" if "lm_head.weight" in weights.tensors else name),
+        head=weights.head("lm_head.weight" if "lm_head.weight" in weights.tensors else name),
         **more,
     )
 

@@ -53,13 +53,13 @@ MODELS = [
 def products(golden: Golden) -> None:
     """Products of rows in other orders than they stand, beside a row alone."""
     draw, run = np.random.default_rng(1), Products()
-    for number_format, mixed in [*((name, False) for name in FORMATS), ("int8", True)]:
+    for number_format, foreign in [*((name, False) for name in FORMATS), ("int8", True), ("int4", True)]:
         for shape_NK in [*SHAPES_NK, LARGE_NK]:
-            name = f"{number_format}{'/mixed' * mixed}/{shape_NK[0]}x{shape_NK[1]}"
+            name = f"{number_format}{'/foreign' * foreign}/{shape_NK[0]}x{shape_NK[1]}"
             rows = LARGE_ROWS if shape_NK == LARGE_NK else 7
             weight_NK = draw.normal(size=shape_NK).astype(np.float32)
             x_RK = draw.normal(size=(rows, shape_NK[1])).astype(np.float32)
-            matrix, order = pack(weight_NK, number_format, mixed=mixed), draw.permutation(rows).astype(np.int32)
+            matrix, order = pack(weight_NK, number_format, foreign=foreign), draw.permutation(rows).astype(np.int32)
             every_RN, one_RN = (np.full((count, shape_NK[0]), np.nan, np.float32) for count in (rows, 1))
             calls = [
                 (run.prepare(matrix, x_RK, order, order[::-1].copy(), every_RN, rows), every_RN),

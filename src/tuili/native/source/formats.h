@@ -23,6 +23,7 @@ struct Rows {  // the inputs of a block
   const uint32_t* words[ROWS];
   float scale[ROWS];
   const int32_t* offset[ROWS];
+  const float* unit[ROWS];
 };
 
 // `step` points at the words of a block's first output everywhere below.
@@ -84,15 +85,16 @@ struct Number<Format::int8> : WordByWord<Number<Format::int8>, Ints> {
   }
 };
 
-template <>
-struct Number<Format::int4> : FloatSums {
+// Four bits a weight, in groups of inputs.
+template <bool AFFINE>
+struct Nibbles : FloatSums {
   using GroupSum = decltype(begin_nibbles(int32_t()));
   static constexpr int WORDS = 4;  // of weights of an output in a group: 8 nibbles each, low halves of bytes first
   template <int ROWS, int VECTORS>
   static void add(const Rows<ROWS>& rows, const char* step, const Place& place, int k, Block<Sum, ROWS, VECTORS>& sums) {
     Block<GroupSum, ROWS, VECTORS> group;
     for (int r = 0; r < ROWS; r++)
-      for (int v = 0; v < VECTORS; v++) group[r][v] = begin_nibbles(rows.offset[r][k]);
+      for (int v = 0; v < VECTORS; v++) group[r][v] = begin_nibbles(offset(rows, r, k));
     for (int word = 0; word < WORDS; word++)
       for (int v = 0; v < VECTORS; v++) {
         const Words both = weights_of(step + word * place.width * 4, v);
@@ -105,9 +107,24 @@ struct Number<Format::int4> : FloatSums {
     const uint16_t* scale_N = reinterpret_cast<const uint16_t*>(step - place.column * 4 + place.width * WORDS * 4) + place.column;
     for (int v = 0; v < VECTORS; v++) {
       const Floats scale = load_fp16(scale_N + v * LANES);
-      for (int r = 0; r < ROWS; r++) sums[r][v] = fma(floats(end_nibbles(group[r][v], rows.offset[r][k])), scale, sums[r][v]);
+      Floats least = zero();
+      if constexpr (AFFINE) least = load_fp16(scale_N + place.width + v * LANES);
+      for (int r = 0; r < ROWS; r++) {
+        Floats sum = floats(end_nibbles(group[r][v], offset(rows, r, k)));
+        if constexpr (AFFINE) {
+          const float* unit = rows.unit[r] + 2 * k;
+          sum = sum * all(unit[0]), sums[r][v] = fma(least, all(unit[1]), sums[r][v]);
+        }
+        sums[r][v] = fma(sum, scale, sums[r][v]);
+      }
     }
   }
+  template <int ROWS>
+  static int32_t offset(const Rows<ROWS>& rows, int r, int k) { return AFFINE ? 0 : rows.offset[r][k]; }
 };
+template <>
+struct Number<Format::int4> : Nibbles<false> {};
+template <>
+struct Number<Format::affine> : Nibbles<true> {};
 
 }  // namespace tuili::TUILI_SET

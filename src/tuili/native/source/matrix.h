@@ -4,11 +4,11 @@
 
 namespace tuili {
 
-enum class Format : int32_t { fp32, bf16, int8, int4 };
+enum class Format : int32_t { fp32, bf16, int8, int4, affine };
 
 constexpr int PANEL = 64;       // outputs of a panel; the last one of a matrix holds 16, 32, 48 or 64
 constexpr int PANEL_UNIT = 16;  // outputs are padded to a multiple of it
-constexpr int INT4_GROUP = 32;  // inputs that share one scale in int4
+constexpr int INT4_GROUP = 32;  // inputs that share one scale in int4 and affine, which also has a least weight for them
 
 struct Matrix {
   const void* panels;      // 64-byte aligned, as are the other two
@@ -26,7 +26,9 @@ constexpr int padded(int value, int unit) { return (value + unit - 1) / unit * u
 constexpr int step_inputs(Format format) {
   return format == Format::fp32 ? 1 : format == Format::bf16 ? 2 : format == Format::int8 ? 4 : INT4_GROUP;
 }
-constexpr int step_bytes(Format format) { return format == Format::int4 ? INT4_GROUP / 2 + 2 : 4; }
+constexpr int step_bytes(Format format) {
+  return format == Format::int4 ? INT4_GROUP / 2 + 2 : format == Format::affine ? INT4_GROUP / 2 + 4 : 4;
+}
 inline int steps_of(const Matrix& matrix) {
   return padded(matrix.inputs, step_inputs(matrix.format)) / step_inputs(matrix.format);
 }

@@ -34,6 +34,7 @@ inline void block(const Place& place, const Inputs& inputs, const int32_t* list,
     rows.words[r] = reinterpret_cast<const uint32_t*>(inputs.rows + row * inputs.stride);
     rows.scale[r] = inputs.scale_R ? inputs.scale_R[row] : 1.f;
     rows.offset[r] = inputs.offset_RG ? inputs.offset_RG + row * inputs.groups : nullptr;
+    rows.unit[r] = inputs.unit_RG2 ? inputs.unit_RG2 + 2 * row * inputs.groups : nullptr;
   }
   Block<typename Kind::Sum, ROWS, VECTORS> sums;
   Kind::template begin<ROWS, VECTORS>(place, sums);
@@ -118,6 +119,7 @@ inline void product(const Matrix& matrix, const Inputs& inputs, const int32_t* r
       case Format::bf16: return panels<Format::bf16>(matrix, begin, end, inputs, rows, count, output);
       case Format::int8: return panels<Format::int8>(matrix, begin, end, inputs, rows, count, output);
       case Format::int4: return panels<Format::int4>(matrix, begin, end, inputs, rows, count, output);
+      case Format::affine: return panels<Format::affine>(matrix, begin, end, inputs, rows, count, output);
     }
   });
 }
