@@ -23,7 +23,8 @@ AI_SDK := tests/clients/node
 AI_SDK_INSTALLED := $(AI_SDK)/node_modules/.installed
 PEERS := .venv-peers
 PEERS_INSTALLED := $(PEERS)/.installed
-PEERS_WANTED := $(if $(NAMES),$(filter engine serving,$(NAMES)),engine serving)
+PEERS_NEEDED := engine serving imported_speed imported_quality
+PEERS_WANTED := $(if $(NAMES),$(filter $(PEERS_NEEDED),$(NAMES)),$(PEERS_NEEDED))
 LLAMA_SERVER := $(PEERS)/bin/llama-server
 LLAMA_CPP := llama-cpp-python==0.3.36
 GUIDELLM := .venv-guidellm

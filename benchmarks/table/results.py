@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.table.answer_rows import ANSWERS
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
 from benchmarks.table.familiarity_rows import FAMILIARITY
+from benchmarks.table.imported_rows import IMPORTED
 from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
 
 COLUMNS = ("measured", "result", "goal", "record")
@@ -12,6 +13,7 @@ GROUPS = {
     "model": MODEL,
     "engine": ENGINE,
     "other engines": OTHER_ENGINES,
+    "imported models": IMPORTED,
     "serving": SERVING,
     "training": TRAINING,
     "checker and verifier": CHECKER,

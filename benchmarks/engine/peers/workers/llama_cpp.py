@@ -18,7 +18,7 @@ from benchmarks.engine.peers.protocol import Tokens, Work, serve
 
 MAX_CALL_TOKENS = 2048
 """Of one call."""
-CACHES = {"f16": llama_cpp.GGML_TYPE_F16, "q8_0": llama_cpp.GGML_TYPE_Q8_0}
+CACHES = {"f32": llama_cpp.GGML_TYPE_F32, "f16": llama_cpp.GGML_TYPE_F16, "q8_0": llama_cpp.GGML_TYPE_Q8_0}
 
 
 class LlamaCpp:

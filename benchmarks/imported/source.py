@@ -1,0 +1,45 @@
+"""Which imported model is measured: the real one, `smollm2`, which is imported once, or that of a folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.harness.cells import RUNS
+from tuili.errors import InputError
+from tuili.store import ImportedModel, open_model
+
+REAL = "smollm2"
+"""The model that is measured by default, as `tuili import` names it: SmolLM2-135M-Instruct."""
+FOLDER = RUNS / "imported"
+"""Where imported models and their files for other engines are kept."""
+
+
+def imported_model(model: str, folder: Path = FOLDER) -> ImportedModel:
+    """The model of a folder; or one by its name, which is imported into `folder` unless it is there.
+
+    Exits that `tuili exits` has written into its folder belong to it. Raises `InputError` where it cannot be imported,
+    or is one of Tuili's own.
+    """
+    path = Path(model) if Path(model).is_dir() else folder / model
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tuili("import", model, "--out", str(path))
+    opened = open_model(path)
+    if not isinstance(opened, ImportedModel):
+        raise InputError(f"{model} is a model of Tuili's own: these benchmarks are of imported ones, such as {REAL}")
+    return opened
+
+
+def has_exits(model: ImportedModel) -> bool:
+    """Whether tokens can leave before the last layer."""
+    return len(model.shape.exit_layers) > 1
+
+
+def tuili(*arguments: str) -> None:
+    """Run a command line of Tuili. Raises `InputError` with what it says where it fails."""
+    done = subprocess.run([sys.executable, "-m", "tuili", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+        raise InputError(f"tuili {' '.join(arguments)} failed and says: {said}")

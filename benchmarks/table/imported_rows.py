@@ -1,0 +1,99 @@
+"""Results of imported models: speed beside other engines with the same weights, exactness, depth, and serving."""
+
+from __future__ import annotations
+
+from benchmarks.imported.source import REAL
+from benchmarks.table.rows import Row, bench, joined, middle, results, text
+
+MODEL = "SmolLM2-135M-Instruct"
+FULL, EXACT, AUTO = "8 bits, full depth", "8 bits, verified drafts", "8 bits, depth chosen"
+Q8, Q4, F16 = "llama.cpp in 8 bits (q8_0)", "llama.cpp in 4 bits (q4_0)", "llama.cpp in f16"
+OPENVINO = {numbers: f"OpenVINO GenAI in {bits}" for numbers, bits in (("int8", "8 bits"), ("int4", "4 bits"))}
+WORK = {
+    "writing_1x96": "Writing, 1 prompt at a time",
+    "writing_16x96": "Writing, 16 prompts at a time",
+    "1x96": "Reading a prompt of 96 tokens and writing 64",
+    "16x96": "Reading 16 prompts of 96 tokens and writing 64 behind each",
+    "reading_1x512": "Reading a prompt of 512 tokens",
+}
+"""By the shape, what is done."""
+
+
+def speed(shape: str, tuili: str, how: str, other: str, other_how: str, goal: str = "none") -> Row:
+    """A row of our speed over another one, in tokens per second of processor time of one thread."""
+    key = f"1_ours_{tuili}_{shape}_tokens_per_cpu_second_over_{other}"
+    return bench(f"{MODEL}. {WORK[shape]}: Tuili in {how}, over {other_how}", "imported_speed", key, "{:.2f}", goal)
+
+
+def quality(what: str, key: str, form: str, goal: str = "none") -> Row:
+    """A row for one figure of `imported_quality`."""
+    return bench(f"{MODEL}: {what}", "imported_quality", key, form, goal)
+
+
+def equal(what: str, part: str) -> Row:
+    """A row for how many of the prompts of a part are continued alike."""
+    counts = (middle(f"{part}_{key}", "{:,.0f}") for key in ("equal", "prompts"))
+    return Row(f"{MODEL}: {what}", results("imported_quality"), (joined("{} of {}", *counts), text("all")))
+
+
+SPEED = (
+    speed("writing_1x96", "int8_full", FULL, "llama_cpp_q8_0", Q8, "1.4"),
+    speed("writing_1x96", "int4_full", "4 bits, full depth", "llama_cpp_q4_0", Q4),
+    speed("writing_1x96", "bf16_full", "bf16, full depth", "llama_cpp_f16", F16),
+    speed("writing_1x96", "int8_full", FULL, "openvino_int8", OPENVINO["int8"]),
+    speed("writing_16x96", "int8_full", FULL, "openvino_int8", OPENVINO["int8"], "1"),
+    speed("16x96", "int8_full", FULL, "openvino_int8", OPENVINO["int8"]),
+    speed("writing_16x96", "int8_full", FULL, "llama_cpp_q8_0", Q8),
+    speed("reading_1x512", "int8_full", FULL, "llama_cpp", "llama.cpp in its fastest format", "1"),
+    speed("reading_1x512", "int8_full", FULL, "openvino", "OpenVINO GenAI in its fastest format"),
+    speed("writing_1x96", "int8_exact", EXACT, "full", "the same at full depth", "1.5"),
+    speed("writing_1x96", "int8_auto", AUTO, "full", "the same at full depth"),
+    speed("writing_16x96", "int8_auto", AUTO, "full", "the same at full depth"),
+    speed("writing_1x96", "int8_auto", AUTO, "llama_cpp_q8_0", Q8),
+)
+
+QUALITY = (
+    quality("largest distance of a logit in fp32 from transformers', 50 texts", "logits_most_apart", "{:.1e}", "1e-4"),
+    quality(
+        "largest distance of a logit of transformers in fp32 from its own in fp64, 50 texts",
+        "logits_of_transformers_most_apart",
+        "{:.1e}",
+    ),
+    equal("prompts that Tuili in fp32 continues as transformers' `generate` does", "generate"),
+    quality("perplexity of an unseen text by transformers in fp32", "perplexity_transformers", "{:.2f}"),
+    *(
+        quality(
+            f"perplexity of an unseen text by {who} over transformers', %", f"perplexity_{key}_over_fp32", "{:+.2f}"
+        )
+        for who, key in (
+            *((f"Tuili in {numbers}", f"ours_{numbers}") for numbers in ("bf16", "int8", "int4")),
+            (Q8, "llama_cpp_q8_0"),
+            (Q4, "llama_cpp_q4_0"),
+        )
+    ),
+    *(
+        Row(
+            f"{MODEL}: files of the imported folder that are the same after export to {form} and another import",
+            results("imported_quality"),
+            (
+                joined("{} of {}", *(middle(f"round_trip_{key}_{what}", "{:.0f}") for what in ("same", "files"))),
+                text("all"),
+            ),
+        )
+        for form, key in (("a Hugging Face folder", "hf"), ("GGUF", "gguf"))
+    ),
+    equal("prompts that llama.cpp, with the GGUF file that Tuili exports, continues as Tuili in fp32", "gguf"),
+    equal("prompts that verified drafts in 8 bits continue as full depth does", "drafts_int8"),
+)
+
+MEMORY = "resident memory after 64 answers, 16 at a time, MB"
+SERVED = tuple(
+    bench(f"`tuili serve {REAL}` in {how}: {what}", "imported_serving", f"{numbers}_{key}", form, goal)
+    for numbers, how, most in (("bf16", "bf16", "700"), ("int8", "8 bits", "450"))
+    for what, key, form, goal in (
+        (MEMORY, "answered", "{:.0f}", most),
+        ("seconds from start to ready", "ready", "{:.1f}", "3"),
+    )
+)
+
+IMPORTED = (*SPEED, *QUALITY, *SERVED)
