@@ -14,9 +14,21 @@ from tests.native import twins
 from tests.native.calling import Products
 from tuili.errors import InputError
 from tuili.native import FORMATS, Matrix, pack
-from tuili.native.panels import mixing_of
+from tuili.native.rounding import mixing_of
 
-SHAPES = [(1, 1), (16, 32), (64, 64), (65, 31), (100, 96), (338, 192), (129, 257), (48, 576), (70, 48), (33, 16)]
+SHAPES = [
+    (1, 1),
+    (1, 32),
+    (16, 32),
+    (64, 64),
+    (65, 31),
+    (100, 96),
+    (338, 192),
+    (129, 257),
+    (48, 576),
+    (70, 48),
+    (33, 16),
+]
 """Outputs and inputs: whole and partial panels, groups, words and blocks that are mixed."""
 KINDS = [*FORMATS, "foreign int8", "foreign int4"]
 

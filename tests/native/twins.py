@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tuili.native.panels import bf16_of
+from tuili.native.rounding import bf16_of
 
 
 def product(weight_NK: np.ndarray, x_RK: np.ndarray, number_format: str, mixing: int = 0) -> np.ndarray:

@@ -12,8 +12,8 @@ from functools import partial
 
 import numpy as np
 
-from tuili.native.panels import Floats
 from tuili.native.records import ExitRecord, LayerRecord, ModelRecord
+from tuili.native.rounding import Floats
 from tuili.native.sizes import Sizes
 from tuili.native.step import Pack
 from tuili.native.weights import Weights, angles, model_record

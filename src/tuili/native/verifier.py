@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from tuili.native.library import function
 from tuili.native.memory import aligned
-from tuili.native.panels import Floats
 from tuili.native.records import ResponseRecord, VerifierLayerRecord, VerifierRecord
+from tuili.native.rounding import Floats
 from tuili.native.step import NativeModel
 from tuili.native.weights import Weights, rotary_angles
 

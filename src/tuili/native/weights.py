@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.native.memory import Arena
-from tuili.native.panels import Floats, Matrix, MatrixRecord, NumberFormat, bf16_of, pack
+from tuili.native.panels import Matrix, MatrixRecord, NumberFormat, pack
 from tuili.native.records import LayerRecord, ModelRecord
+from tuili.native.rounding import Floats, bf16_of
 from tuili.native.sizes import Sizes
 
 
@@ -27,8 +28,7 @@ class Weights:
 
     def __init__(self, tensors: Mapping[str, NDArray[Any]], number_format: NumberFormat) -> None:
         self.tensors, self.format, self.kept = tensors, number_format, list[object]()
-        self.foreign = False
-        self._arena, self.matrix_bytes = Arena(), 0
+        self._arena, self.matrix_bytes, self.foreign = Arena(), 0, False
 
     def numbers(self, name: str) -> Floats:
         """A tensor as float32."""

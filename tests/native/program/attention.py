@@ -12,7 +12,7 @@ import numpy as np
 from tests.native.program.golden import Golden
 from tests.native.program.training import both_ways, places
 from tuili.native.attention import AttentionCallRecord, AttentionTensorsRecord, HeadTensorRecord
-from tuili.native.panels import bf16_of
+from tuili.native.rounding import bf16_of
 
 LENGTHS, PADDING = (1, 33, 70), 4
 WINDOW, TOP_UNITS, UNIT_TOKENS = 6, 3, 5

@@ -19,8 +19,8 @@ from tuili.model import Verifier
 from tuili.native import FORMATS, pack
 from tuili.native.library import function
 from tuili.native.memory import aligned
-from tuili.native.panels import bf16_of
 from tuili.native.records import ResponseRecord, VerifierRecord
+from tuili.native.rounding import bf16_of
 from tuili.native.slots import Slots
 from tuili.native.step import Batch, NativeModel
 from tuili.native.verifier import ROTARY_BASE_TOKENS, NativeVerifier

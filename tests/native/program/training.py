@@ -13,7 +13,7 @@ import numpy as np
 from tests.native.program.golden import Golden
 from tuili.native import Unavailable, training
 from tuili.native.memory import aligned
-from tuili.native.panels import bf16_of
+from tuili.native.rounding import bf16_of
 from tuili.native.training import Chain, ExpertsRecord, RouteRecord, RowsRecord
 
 Shapes = Mapping[str, tuple[int, ...]]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.native.training.products import multiply
 from tests.native.twins import as_bf16
-from tuili.native.panels import bf16_of
+from tuili.native.rounding import bf16_of
 
 SHAPES_RNK = [(1, 1, 2), (5, 17, 6), (33, 70, 98), (9, 192, 64), (20, 130, 34)]
 KINDS = {"fp32": ("fp32",) * 3, **{f"bf16 {r} {o}": ("bf16", r, o) for r, o in product(("bf16", "fp32"), repeat=2)}}
