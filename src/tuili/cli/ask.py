@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,11 +17,14 @@ from tuili.cli.options import (
     NumbersOption,
     RunnerOption,
     ThreadsOption,
-    find_model,
+    check_model,
     parse_depth,
     result_console,
 )
 from tuili.errors import InputError, PromptError
+
+if TYPE_CHECKING:
+    from tuili.engine import Engine, Request
 
 EXIT_NO_ANSWER = 3
 """There is no answer within the budget, or none that is sure enough for the error tolerance."""
@@ -37,6 +41,7 @@ def run(
         ),
     ] = STANDARD_INPUT,
     model: ModelOption = "nano",
+    system: Annotated[str | None, typer.Option(help="Instructions that stand before the question.")] = None,
     depth: DepthOption = "auto",
     max_steps: Annotated[
         int | None, typer.Option(help="Most attempts: a further one puts right what was wrong. 1 by default.")
@@ -56,18 +61,18 @@ def run(
     threads: ThreadsOption = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Answer a question within a budget, and check every step of the answer.
+    """Answer a question within a budget, and check every step of the answer. An imported model answers in prose.
 
     Each step is shown with the checker's mark (✓ holds, ✗ does not, with the right value, · cannot be
     decided) and the mean number of layers that its tokens used. Exit code 3 if there is no answer.
     """
     layers = parse_depth(depth)
     question = _question(prompt)
-    find_model(model)
+    check_model(model)
     import json
 
     from tuili.cli.show import show_answer
-    from tuili.engine import Budget, Outcome, Request, Sampling, load_engine, parse_settings
+    from tuili.engine import Budget, Outcome, Sampling, load_engine, parse_settings
 
     limits = {
         "max_steps": max_steps,
@@ -81,7 +86,8 @@ def run(
     budget = parse_settings(Budget, given, _option)
     sampling = parse_settings(Sampling, {"temperature": temperature, "seed": seed}, _option)
     engine = load_engine(model, runner=runner, numbers=numbers, cache=cache, threads=threads, slots=1)
-    (answer,) = engine.answer([Request(question, budget, sampling, layers)])
+    request = replace(_request(question, system, engine), budget=budget, sampling=sampling, depth=layers)
+    (answer,) = engine.answer([request])
     if as_json:
         print(json.dumps(answer.as_json(), ensure_ascii=False, indent=2))
     else:
@@ -90,6 +96,23 @@ def run(
         raise typer.Exit(EXIT_FAILURE)
     if not answer.answer:
         raise typer.Exit(EXIT_NO_ANSWER)
+
+
+def _request(question: str, system: str | None, engine: Engine) -> Request:
+    """The question behind instructions, as the model reads them. Raises `InputError` where it reads none."""
+    from tuili.engine import Request
+    from tuili.steps import turns_of
+
+    if system is None:
+        return Request(question)
+    if not system.strip():
+        raise InputError("--system is empty: give instructions, or leave the option out")
+    messages = (("system", system), ("user", question))
+    if engine.prose:
+        return Request(question, messages=tuple({"role": role, "content": text} for role, text in messages))
+    if engine.conversation == "single":
+        raise InputError("--system: this model was trained on single questions alone, and reads no instructions")
+    return Request(turns_of(messages).prompt)
 
 
 def _question(prompt: str) -> str:

@@ -169,6 +169,16 @@ def find_model(name: str) -> tuple[Path, ModelSettings]:
     return path, settings
 
 
+def check_model(name: str) -> None:
+    """Refuse what is no sound folder of a model that can be asked, Tuili's own or an imported one, before it is loaded.
+
+    Raises `ModelFolderError`.
+    """
+    from tuili.store import check_model_folder
+
+    check_model_folder(name)
+
+
 def load_for(name: str, runner: RunnerName, numbers: Numbers) -> LoadedModel:
     """A model in memory, for a verb that looks into it. Where torch is to run it, it is loaded in these numbers; our
     own runner makes them of any.

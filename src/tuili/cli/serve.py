@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tuili.cli.options import CacheOption, NumbersOption, RunnerOption, ThreadsOption, find_model
+from tuili.cli.options import CacheOption, NumbersOption, RunnerOption, ThreadsOption, check_model
 from tuili.errors import InputError
 
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+")
@@ -80,7 +80,7 @@ def run(
     if wrong := [origin for origin in allow_origin if not ORIGIN.fullmatch(origin)]:
         raise InputError(f"--allow-origin {wrong[0]}: an origin is wanted, such as https://example.org, or *")
     for model in models:
-        find_model(model)
+        check_model(model)
     gc.disable()  # until models are loaded: there is nothing to collect, and looking would take a tenth of the start
     from tuili.serve import (
         AlarmFiles,

@@ -32,7 +32,8 @@ def show_answer(console: Console, answer: Answer) -> None:
         if remark := _remark(step):
             line.append(f"  {remark}", "yellow" if step.from_nowhere else "red")
         console.print(line, soft_wrap=True)
-    console.print(Text(answer.answer or "no answer", "bold"), soft_wrap=True)
+    prose = bool(answer.answer) and not answer.steps
+    console.print(Text(answer.answer or "no answer", "" if prose else "bold"), soft_wrap=True)
     if answer.receipt.reason:
         outcome = str(answer.receipt.outcome).replace("_", " ")
         console.print(Text(f"{outcome}: {answer.receipt.reason}", "yellow"), soft_wrap=True)
@@ -62,7 +63,9 @@ def receipt_line(answer: Answer) -> str:
         *([f"{receipt.attempts} attempts"] if receipt.attempts > 1 else []),
         f"{receipt.tokens['generated']} tokens",
         f"{receipt.mean_depth:.1f} layers each",
-        f"{receipt.checked.get('valid', 0)} of {len(answer.steps)} steps valid",
+        f"{receipt.checked.get('valid', 0)} of {len(answer.steps)} steps valid"
+        if answer.steps
+        else "supported steps 0",
         f"{spent['total']:.0f} ms (prefill {spent['prefill']:.0f}, decode {spent['decode']:.0f})",
     ]
     if receipt.confidence is not None:

@@ -169,8 +169,10 @@ class ReasoningText:
 
     def delta(self, event: TokenWritten) -> str:
         """The reasoning that a token adds; see `search`. It need not search where the reasoning has begun and no mark
-        is near.
+        is near, and where the engine tells what is thinking.
         """
+        if event.thought is not None:
+            return self._thought(event.attempt, event.thought)
         if event.attempt != self.attempt or not self.sent or len(self.text) < len(THINK):
             return self.search(event)
         if self.ended:
@@ -180,6 +182,15 @@ class ReasoningText:
         self.text += event.text
         self.sent += len(event.text)
         return event.text
+
+    def _thought(self, attempt: int, thought: str) -> str:
+        """What a token adds to the thinking of prose. Its first lines may be empty."""
+        line_break = "\n" if self.attempt and attempt != self.attempt else ""
+        if attempt != self.attempt:
+            self.attempt, self.sent = attempt, 0
+        new = thought if self.sent else thought.lstrip()
+        self.sent += len(new)
+        return line_break + new
 
     def search(self, event: TokenWritten) -> str:
         """The reasoning that a token adds, found in the whole text. That of a later attempt continues behind the steps

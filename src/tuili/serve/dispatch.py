@@ -37,7 +37,7 @@ class Dispatcher:
     """Hands requests of one caller to one model."""
 
     def __init__(self, served: ServedModel, http: HttpRequest, form: Form | None) -> None:
-        self.served, self._http, self._form = served, http, form
+        self.served, self._http, self.form = served, http, form
         self._models: ModelRegistry = http.app.state.models
         self._metrics: Metrics = http.app.state.metrics
         self._traces: Traces = http.app.state.traces
@@ -48,7 +48,7 @@ class Dispatcher:
 
     @classmethod
     def for_model(cls, http: HttpRequest, model: str, form: Form | None = None) -> Dispatcher:
-        """The dispatcher for a request over HTTP. form: that which answers are to have; None for text.
+        """The dispatcher for a request over HTTP. form: that which answers are to have, until it is set; None for text.
 
         Raises `HttpError` for a model that is not served.
         """
@@ -118,7 +118,7 @@ class Dispatcher:
                             if isinstance(last := events[-1], Answered):
                                 await self._models.keep_if_revoked(served)
                                 self._audit.offer(served.name, self._caller.client, served.calibration, last.answer)
-                                events[-1] = Answered(fill_form(last.answer, self._form))
+                                events[-1] = Answered(fill_form(last.answer, self.form))
                             metrics.observe(events, time.perf_counter())
                             yield [(index, event) for event in events]
                     return

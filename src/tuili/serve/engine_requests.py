@@ -31,11 +31,25 @@ DEFAULT_EFFORT: Effort = "medium"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the model is given of a conversation, and what not."""
+    """What the model is given of a conversation, and what not. messages: all of them, for a model that writes prose."""
 
     prompt: str
     earlier: tuple[tuple[str, str], ...] = ()
     ignored: Ignored = field(default_factory=Ignored)
+    messages: tuple[dict[str, Any], ...] = ()
+
+    def request(self, budget: Budget, sampling: Sampling, body: GenerationRequest) -> Request:
+        """The engine's request for it."""
+        return Request(
+            self.prompt,
+            budget,
+            sampling,
+            body.depth,
+            body.priority,
+            earlier=self.earlier,
+            ignored=self.ignored,
+            messages=self.messages,
+        )
 
 
 def budget_for(effort: Effort | None, max_tokens: int | None, limits: Mapping[str, Any]) -> Budget:

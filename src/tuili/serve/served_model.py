@@ -64,6 +64,11 @@ class ServedModel:
         return self.engine.conversation
 
     @property
+    def prose(self) -> bool:
+        """Whether the model writes prose, and reads messages by a chat template of its own."""
+        return self.engine.prose
+
+    @property
     def waiting(self) -> int:
         """Attempts that wait for a slot."""
         return self.engine.scheduler.waiting
@@ -119,6 +124,7 @@ class ServedModel:
         for a short one that would take longer.
         """
         length = len(request.prompt) + sum(map(len, chain.from_iterable(request.earlier)))
+        length += sum(len(message["content"]) for message in request.messages)
         if length <= MAX_CHARACTERS_IN_LOOP and request.prompt_ids is None:
             return self.engine.prepare(request)
         return await asyncio.to_thread(self.engine.prepare, request)

@@ -27,7 +27,7 @@ from .rotary import RopeScaling
 from .safetensors import read_tensors
 from .shape import CONFIG_FIELDS, Conversation, ModelSettings, ModelShape, read_settings, read_shape
 from .size import Parameters, count_parameters
-from .stored_model import ImportedModel, StoredModel, load_tokenizer, open_model, open_own_model
+from .stored_model import ImportedModel, StoredModel, check_model_folder, load_tokenizer, open_model, open_own_model
 from .tensors import TENSOR_FAULTS, StoredTensors, open_tensors, refuse_faults, tensor_shapes
 from .tokenizer import ASSISTANT, BEGIN, PAD, SPECIAL_TOKENS, USER, Tokenizer
 from .verifier_file import (
@@ -82,6 +82,7 @@ __all__ = [
     "VerifierConfig",
     "VerifierFile",
     "check_files",
+    "check_model_folder",
     "check_recorded",
     "check_size",
     "count_parameters",

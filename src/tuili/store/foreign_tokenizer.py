@@ -60,9 +60,9 @@ class ForeignTokenizer:
                     files[name] = (folder / name).read_bytes()
                     texts[name] = files[name].decode()
         with damage_refused(file):
-            state = json.loads(texts[file.name])  # its errors name line and column in plain words
+            json.loads(texts[file.name])  # its errors name line and column in plain words
             backend = tokenizers.Tokenizer.from_str(texts[file.name])
-        if _decoders(state).isdisjoint({"ByteLevel", "ByteFallback", "Metaspace"}):
+        if _decoders(_state_of(backend.decoder)).isdisjoint({"ByteLevel", "ByteFallback", "Metaspace"}):
             raise InputError(f"{file}: its entries stand for no bytes: use byte-level or sentencepiece's BPE")
         with damage_refused(folder / GENERATION_FILE):
             generation = _ids(json.loads(texts.get(GENERATION_FILE, "{}")).get("eos_token_id"))
@@ -85,12 +85,18 @@ class ForeignTokenizer:
     @cached_property
     def size(self) -> int:
         """One more than the highest id, added tokens included."""
-        return 1 + max(self.backend.get_vocab(with_added_tokens=True).values(), default=-1)
+        return 1 + max(self._vocabulary.values(), default=-1)
 
     @cached_property
     def max_token_bytes(self) -> int:
         """The bytes of the longest entry in UTF-8: no token stands for more bytes of text."""
-        return max(len(entry.encode()) for entry in self.backend.get_vocab(with_added_tokens=True))
+        return max(len(entry.encode()) for entry in self._vocabulary)
+
+    def prepare(self) -> None:
+        """Make at once what the first conversation would have to wait for."""
+        _ = self.shown_texts, self.max_token_bytes, self.thinks, self._plain
+        if self.template is not None:
+            self.backend.encode("\n", add_special_tokens=False)
 
     def encode_text(self, text: str) -> list[int]:
         """The ids of plain text: the names of control tokens in it are ordinary characters."""
@@ -155,20 +161,19 @@ class ForeignTokenizer:
     @cached_property
     def thinks(self) -> bool:
         """Whether the model was trained to think between tags before it answers."""
-        known = self.backend.get_vocab(with_added_tokens=True)
-        return THINK in known or (self.template is not None and THINK in self.template.source)
+        return THINK in self._vocabulary or (self.template is not None and THINK in self.template.source)
+
+    @cached_property
+    def _vocabulary(self) -> dict[str, int]:
+        return dict(self.backend.get_vocab(with_added_tokens=True))
 
     @cached_property
     def _bytes_by_id(self) -> list[bytes]:
-        added = self.backend.get_added_tokens_decoder()
-        texts = [(token, self.backend.id_to_token(token) or "") for token in range(self.size)]
-        read = bytes_of_entry if "ByteLevel" in _decoders(self._state) else _bytes_of_piece
-        return [text.encode() if token in added else read(text) for token, text in texts]
-
-    @cached_property
-    def _state(self) -> dict[str, Any]:
-        state: dict[str, Any] = json.loads(self.backend.to_str())
-        return state | {"truncation": None, "padding": None}
+        added, texts = self.backend.get_added_tokens_decoder(), [""] * self.size
+        for text, token in self._vocabulary.items():
+            texts[token] = text
+        read = bytes_of_entry if "ByteLevel" in _decoders(_state_of(self.backend.decoder)) else _bytes_of_piece
+        return [text.encode() if token in added else read(text) for token, text in enumerate(texts)]
 
     @cached_property
     def _control(self) -> ControlTokens:
@@ -188,18 +193,31 @@ class ForeignTokenizer:
 
     @cached_property
     def _plain(self) -> tokenizers.Tokenizer:
-        """The same tokenizer, for which control tokens in a text are text."""
-        return self._without_control(self._state)
+        """The same tokenizer, for which control tokens in a text are text. It shares the entries and the merges."""
+        plain = tokenizers.Tokenizer(self.backend.model)
+        for part in ("normalizer", "pre_tokenizer"):
+            if (value := getattr(self.backend, part)) is not None:
+                setattr(plain, part, value)
+        for token, entry in sorted(self.backend.get_added_tokens_decoder().items()):
+            entry.special = entry.content in self._control.all
+            plain.add_tokens([entry])
+            if plain.token_to_id(entry.content) != token:  # some ids before it are no entries
+                return self._without_control(json.loads(self.backend.to_str()))
+        plain.encode_special_tokens = True  # as text, that is
+        return plain
 
     @cached_property
     def _plain_inside(self) -> tokenizers.Tokenizer:
         """`_plain` for a text that something stands before: no space is put in front of it."""
-        return self._without_control(_without_first_space(self._state))
+        if "first" not in json.dumps(_state_of(self.backend.pre_tokenizer)):
+            return self._plain
+        return self._without_control(_without_first_space(json.loads(self.backend.to_str())))
 
     def _without_control(self, state: dict[str, Any]) -> tokenizers.Tokenizer:
         added = [token | {"special": token["content"] in self._control.all} for token in state["added_tokens"]]
-        plain = tokenizers.Tokenizer.from_str(json.dumps(state | {"added_tokens": added}))
-        plain.encode_special_tokens = True  # as text, that is
+        state |= {"added_tokens": added, "truncation": None, "padding": None}
+        plain = tokenizers.Tokenizer.from_str(json.dumps(state))
+        plain.encode_special_tokens = True
         return plain
 
     def _id_of(self, token: str) -> int:
@@ -222,9 +240,13 @@ class ForeignTokenizer:
 AnyTokenizer = Tokenizer | ForeignTokenizer
 
 
-def _decoders(state: Mapping[str, Any]) -> set[str]:
-    """The types of the decoder of a tokenizer, or of its parts."""
-    decoder = state.get("decoder") or {}
+def _state_of(part: Any) -> dict[str, Any]:
+    """What tokenizer.json says of a part of a tokenizer; nothing where there is none."""
+    return {} if part is None else dict(json.loads(part.__getstate__()))
+
+
+def _decoders(decoder: Mapping[str, Any]) -> set[str]:
+    """The types of a decoder, or of its parts."""
     return {str(part.get("type")) for part in decoder.get("decoders", [decoder])}
 
 

@@ -66,6 +66,21 @@ def open_model(name: str | Path) -> StoredModel | ImportedModel:
     return _open_imported(path) if model_type(path) in FAMILIES else _open_own(path, (MODEL_TYPE, *FAMILIES))
 
 
+def check_model_folder(name: str | Path) -> Path:
+    """Find a model and check its configuration, without reading its tokenizer and tensors. Returns its folder.
+
+    Raises `ModelFolderError` as `open_model` does.
+    """
+    path = resolve_model(name)
+    imported = model_type(path) in FAMILIES
+    if imported:
+        check_files(path, model_types=FAMILIES)
+    else:
+        check_files(path, CONFIG_FIELDS, (MODEL_TYPE, *FAMILIES))
+    check_size(path, count_parameters(read_dense_shape(path) if imported else read_shape(path)).total)
+    return path
+
+
 def open_own_model(name: str | Path) -> StoredModel:
     """The same for callers that know Tuili's own kind alone: others are refused by their model type."""
     return _open_own(resolve_model(name), (MODEL_TYPE,))

@@ -36,6 +36,9 @@ class ProseDialect:
     tokenizer: ForeignTokenizer
     prose = True
 
+    def __post_init__(self) -> None:
+        self.tokenizer.prepare()
+
     def read(self, request: Request, context: int) -> ReadRequest:
         """Messages reach the template unchanged; a text that is to be gone on with, and token ids, are read as such."""
         tokenizer = self.tokenizer

@@ -21,7 +21,8 @@ function readAs(text) {
 export class Turn {
   constructor(question) {
     this.question = question;
-    this.answer = null; // text, once there is one
+    this.answer = null; // text, as far as it has come
+    this.shown = make("p", "answer");
     this.receipt = null;
     this.id = this.model = "";
     this.refusal = "";
@@ -41,7 +42,7 @@ export class Turn {
       this.steps.token(delta.reasoning ?? "", choice.depth);
     }
     if (choice.step) this.steps.judge(choice.step);
-    if (delta.content) this.answer = delta.content;
+    if (delta.content) this.#write(delta.content);
     if (delta.refusal) this.refusal = delta.refusal;
     if (choice.receipt) this.receipt = choice.receipt;
   }
@@ -49,10 +50,7 @@ export class Turn {
   /** Show the end of a complete stream: the answer, or that there is none, and the receipt. */
   finish() {
     this.#close();
-    const shown = this.answer
-      ? make("p", "answer", { textContent: this.answer })
-      : say(make("p", "answer none"), "noAnswer");
-    this.element.append(shown);
+    if (this.answer === null) this.element.append(say(make("p", "answer none"), "noAnswer"));
     if (!this.receipt) return;
     const promptField = this.question.length <= MAX_PROMPT_CHARS ? { prompt: this.question } : {};
     const about = { id: this.id, model: this.model, ...promptField };
@@ -73,6 +71,14 @@ export class Turn {
     else message.append(say(make("span"), error.code || "unreachable"));
     if (error.status) message.append(" ", make("small", "", { textContent: [error.status, error.code].filter(Boolean).join(" · ") }));
     this.element.append(message, say(make("button", "quiet", { type: "button", onclick: again }), "again"));
+  }
+
+  /** Add to the answer. Models of steps tell it whole, those that write prose piece by piece. */
+  #write(text) {
+    this.shown.classList.toggle("prose", this.answer !== null);
+    this.answer = (this.answer ?? "") + text;
+    this.shown.textContent = this.answer;
+    this.element.append(this.shown);
   }
 
   #close() {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from typing import Unpack
 
 from starlette.requests import Request as HttpRequest
@@ -23,8 +24,9 @@ from tuili.serve.answers import (
     usage,
     usage_of_tokens,
 )
+from tuili.serve.chats import read_chat
 from tuili.serve.dispatch import Dispatcher
-from tuili.serve.engine_requests import budget_for, read_conversation, sampling_for, with_seeds
+from tuili.serve.engine_requests import Asked, budget_for, read_conversation, sampling_for, with_seeds
 from tuili.serve.errors import HttpError
 from tuili.serve.forms.marked_fields import read_marked_fields
 from tuili.serve.forms.structured import AnswerForm, ForcedCall, form_for
@@ -32,20 +34,24 @@ from tuili.serve.ids import new_id
 from tuili.serve.replies import JsonReply
 from tuili.serve.routes.api_route import ApiRoute
 from tuili.serve.schemas.formats import Text
-from tuili.serve.schemas.messages import Message, ReasoningInput, without_calls
+from tuili.serve.schemas.messages import without_calls
 from tuili.serve.schemas.replies import ChatChunk, ChunkExtras, Delta, FunctionDelta
 from tuili.serve.schemas.requests import ChatRequest, StreamOptions
 from tuili.serve.schemas.tools import forced_form
 from tuili.serve.streams import EventStream
-from tuili.store import Conversation
 
 
 async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     """One choice or several; `stream: true` sends server-sent events that end in `[DONE]`."""
-    messages, form = read_marked_fields(without_calls(body.messages), requested_form(body))
-    call = None if form is None else form.call
+    form = requested_form(body)
     dispatcher = Dispatcher.for_model(http, body.model, form)
-    requests = engine_requests(body, messages, dispatcher.served.conversation)
+    if dispatcher.served.prose:
+        asked = Asked("", messages=read_chat(body.messages))
+    else:
+        messages, dispatcher.form = read_marked_fields(without_calls(body.messages), form)
+        asked = read_conversation(messages, dispatcher.served.conversation)
+    requests = engine_requests(body, asked)
+    call = None if dispatcher.form is None else dispatcher.form.call
     completion_id = f"chatcmpl-{new_id()}"
     if body.stream:
         told = ChatStream(completion_id, dispatcher, body.stream_options, call)
@@ -69,18 +75,11 @@ def requested_form(body: ChatRequest) -> AnswerForm | None:
     return form
 
 
-def engine_requests(
-    body: ChatRequest, messages: Sequence[Message | ReasoningInput], conversation: Conversation
-) -> list[Request]:
+def engine_requests(body: ChatRequest, asked: Asked) -> list[Request]:
     """What the engine is asked: one request for each choice, with seeds that count up."""
     max_tokens = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     budget = budget_for(body.reasoning_effort, max_tokens, body.budget.model_dump())
-    asked = read_conversation(messages, conversation)
-    sampling = sampling_for(body, body.stop)
-    request = Request(
-        asked.prompt, budget, sampling, body.depth, body.priority, earlier=asked.earlier, ignored=asked.ignored
-    )
-    return with_seeds(request, body.n or 1)
+    return with_seeds(asked.request(budget, sampling_for(body, body.stop), body), body.n or 1)
 
 
 class ChatStream:
@@ -96,6 +95,8 @@ class ChatStream:
         self._tells_usage, self._tells_usage_so_far = options.include_usage, options.continuous_usage_stats
         self._answers: dict[int, Answer] = {}
         self._reasoning: dict[int, ReasoningText] = {}
+        self._told = Counter[int]()
+        """Characters of the answer that have been told, by choice."""
         self._written = 0
 
     def of_event(self, index: int, event: Event) -> Iterator[ChatChunk]:
@@ -108,12 +109,15 @@ class ChatStream:
             self._written += 1
             text = reasoning.delta(event)
             delta: Delta = {"reasoning": text, "reasoning_content": text} if text else {}
+            if event.answer and self._dispatcher.form is None:
+                delta["content"] = event.answer
+                self._told[index] += len(event.answer)
             yield self._chunk(index, delta, depth=event.depth, attempt=event.attempt)
         elif isinstance(event, StepJudged):
             yield self._chunk(index, {}, step=judged_step(event))
         elif isinstance(event, Answered):
             self._answers[index] = answer = event.answer
-            for content in _answer_deltas(answer, self._call):
+            for content in _answer_deltas(answer, self._call, self._told[index]):
                 yield self._chunk(index, content, logprobs=logprobs(answer))
             reason = finish_reason(answer, self._call)
             yield self._chunk(index, {}, finish_reason=reason, receipt=receipt(answer))
@@ -134,12 +138,14 @@ class ChatStream:
         return one
 
 
-def _answer_deltas(answer: Answer, call: ForcedCall | None) -> list[Delta]:
-    """What chunks say of an answer: the answer, why there is none, or a call: first its name, then its arguments."""
+def _answer_deltas(answer: Answer, call: ForcedCall | None, told: int) -> list[Delta]:
+    """What chunks say of an answer: the answer, but for the characters that were `told` before; why there is none; or a
+    call: first its name, then its arguments.
+    """
     if (reason := refusal(answer)) is not None:
         return [{"content": "", "refusal": reason}]
     if call is None:
-        return [{"content": answer.answer}]
+        return [{"content": answer.answer[told:]}]
     whole = tool_call(answer, call)
     begun: FunctionDelta = {"name": call.function, "arguments": ""}
     return [

@@ -1,17 +1,18 @@
 """`POST /v1/completions`: each prompt is a question, and the text of a choice is the answer without its steps; with
-`echo`, the prompt and the answer.
+`echo`, the prompt and the answer. A model that writes prose goes on with the prompt.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from tuili.engine import Answer, Answered, Event, Request
+from tuili.engine import Answer, Answered, Event, Request, TokenWritten
 from tuili.serve.answers import finish_reason, receipt, usage
 from tuili.serve.dispatch import Dispatcher
 from tuili.serve.engine_requests import budget_for, sampling_for, with_seeds
@@ -25,9 +26,9 @@ from tuili.serve.text_logprobs import text_logprobs
 
 
 async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
-    """`stream: true` sends each answer when it is there: before that nothing is certain."""
+    """`stream: true` sends what is certain of each answer: of a model of steps, all at once when it is there."""
     dispatcher = Dispatcher.for_model(http, body.model)
-    requests = engine_requests(body)
+    requests = engine_requests(body, dispatcher.served.prose)
     told = CompletionStream(dispatcher.served.name, body)
     if body.stream:
         return EventStream(dispatcher.batches(requests), told)
@@ -36,11 +37,12 @@ async def completions(body: CompletionRequest, http: HttpRequest) -> Response:
     return JsonReply({**told.completion(choices), "usage": usage(answers)})
 
 
-def engine_requests(body: CompletionRequest) -> list[Request]:
+def engine_requests(body: CompletionRequest, prose: bool) -> list[Request]:
     """What the engine is asked: for each prompt one request for each choice, with seeds that count up."""
     budget = budget_for(None, 1 if body.max_tokens == 0 else body.max_tokens, body.budget.model_dump())
     sampling = sampling_for(body, body.stop)
-    asked = Request("", budget, sampling, body.depth, body.priority, writes=body.max_tokens != 0)
+    writes = body.max_tokens != 0
+    asked = Request("", budget, sampling, body.depth, body.priority, writes=writes, continues=prose)
     return [one for prompt in _prompts(body) for one in with_seeds(_with_prompt(asked, prompt), body.n or 1)]
 
 
@@ -61,7 +63,9 @@ def _with_prompt(request: Request, prompt: str | list[int]) -> Request:
 
 
 class CompletionStream:
-    """What a stream tells of a completion: a chunk for each answer."""
+    """What a stream tells of a completion: its text as it becomes certain, and at last the rest of it with the receipt.
+    With `echo` and with log-probabilities nothing is told before that.
+    """
 
     named = False
 
@@ -69,12 +73,19 @@ class CompletionStream:
         self._id, self._created, self._model = f"cmpl-{new_id()}", int(time.time()), model
         self._body, self._options = body, body.stream_options or StreamOptions()
         self._answers: list[Answer] = []
+        self._told = Counter[int]()
+        """Characters of the answer that have been told, by choice."""
 
     def of_event(self, index: int, event: Event) -> Iterator[TextCompletion]:
-        """The chunk of an answer; nothing of other events."""
-        if isinstance(event, Answered):
+        """The chunk of an answer, or of what a token adds to one; nothing of other events."""
+        whole = self._body.echo or self._body.logprobs is not None
+        if isinstance(event, TokenWritten) and event.answer and not whole:
+            self._told[index] += len(event.answer)
+            yield self.completion([{"index": index, "text": event.answer, "logprobs": None, "finish_reason": None}])
+        elif isinstance(event, Answered):
             self._answers.append(event.answer)
-            one = self.completion([_choice(index, event.answer, self._body)])
+            choice = _choice(index, event.answer, self._body)
+            one = self.completion([{**choice, "text": choice["text"][self._told[index] :]}])
             yield {**one, "usage": usage(self._answers)} if self._options.continuous_usage_stats else one
 
     def at_end(self) -> Iterator[TextCompletion]:

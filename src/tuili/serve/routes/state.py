@@ -60,6 +60,7 @@ def _model_reply(served: ServedModel) -> Model:
         "owned_by": "tuili",
         "exits": served.exits,
         "conversation": served.conversation,
+        "writes": "prose" if served.prose else "steps",
     }
 
 

@@ -72,10 +72,11 @@ class ReasoningDone(ContentEvent):
 
 
 class TextDelta(ContentEvent):
-    """The answer, which comes in one piece."""
+    """The answer, or a piece of it. depth: the layers of its token, where it is what a token has written."""
 
     type: Literal["response.output_text.delta"]
     delta: str
+    depth: NotRequired[Count]
     logprobs: EmptyList
 
 

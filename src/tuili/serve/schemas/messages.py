@@ -99,16 +99,20 @@ class Message(StrictModel):
     @property
     def text(self) -> str:
         """The text of the content; without any, that of the refusal, or the arguments of calls."""
-        if isinstance(self.content, str):
-            text = self.content
-        else:
-            text = "".join(part.text if isinstance(part, TextPart) else part.refusal for part in self.content or ())
+        text = content_text(self.content)
         return text or self.refusal or "\n".join(call.function.arguments for call in self.calls)
 
     @property
     def calls(self) -> list[ToolCall]:
         """The calls of functions in it."""
         return []
+
+
+def content_text(content: Content | None) -> str:
+    """The text of a content; empty where there is none."""
+    if isinstance(content, str):
+        return content
+    return "".join(part.text if isinstance(part, TextPart) else part.refusal for part in content or ())
 
 
 class CarriedOut(Message):

@@ -207,13 +207,15 @@ class TextLogprobs(TypedDict):
 
 
 class TextChoice(TypedDict):
-    """The answer to one prompt."""
+    """The answer to one prompt. Chunks of a stream have its text piece by piece, and only the last one of a choice says
+    why it ended and has the receipt.
+    """
 
     index: Count
     text: str
     logprobs: TextLogprobs | None
-    finish_reason: FinishReason
-    receipt: ReceiptReply
+    finish_reason: FinishReason | None
+    receipt: NotRequired[ReceiptReply]
 
 
 class TextCompletion(TypedDict):
@@ -231,7 +233,8 @@ class TextCompletion(TypedDict):
 
 class Model(TypedDict):
     """A model that is served. `exits`: the numbers of layers after which a token may be done. `conversation`: whether
-    it reads whole conversations (`multi`), or the last message of the user alone (`single`).
+    it reads whole conversations (`multi`), or the last message of the user alone (`single`). `writes`: `steps` and an
+    answer, or `prose`, which an imported model writes.
     """
 
     id: str
@@ -240,6 +243,7 @@ class Model(TypedDict):
     owned_by: Literal["tuili"]
     exits: list[Count]
     conversation: Literal["single", "multi"]
+    writes: Literal["steps", "prose"]
 
 
 class ModelList(TypedDict):
