@@ -90,6 +90,9 @@ FACES = {
         own_problems paired_difference read_figures replay run_jobs sample starting_setting wilson_interval
         write_card write_html write_json
     """,
+    "exchange": """
+        DTYPES Exported GGUF_TYPES NAMED_SOURCES PROMPTS export_model import_model
+    """,
     "bench": """
         REQUEST_TIMEOUT_SECONDS LoadSettings RequestResult SpeedSettings
         load_report measure_speed run_load

@@ -1,7 +1,7 @@
 """The command line: one thin module per verb, imported only when its verb is asked for.
 
-How a verb is written. `tuili VERB ...` imports the module `tuili.cli.VERB` and that of no other verb. `tuili --help`
-imports none of them, so that it stays fast. The module offers one of two things:
+How a verb is written. `tuili VERB ...` imports the module `tuili.cli.VERB` (`import_` for `import`) and that of no
+other verb. `tuili --help` imports none of them, so that it stays fast. The module offers one of two things:
 
 * `run`: a function with typed parameters, turned into a command by typer::
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated
 
 import typer
@@ -24,6 +25,8 @@ VERBS = {
     "serve": "Serve models over an OpenAI-compatible API.",
     "ask": "Ask a model a question and see its steps checked.",
     "bench": "Measure how fast this machine is with a model.",
+    "import": "Bring in a Llama, Qwen2 or Qwen3 model.",
+    "export": "Write an imported model for other programs.",
     "info": "Show what a model folder holds and where it comes from.",
     "quickstart": "Train, evaluate and ask a small model, and write a report.",
 }
@@ -72,7 +75,7 @@ def build_command(arguments: Sequence[str]) -> typer.Typer:
         if verb != chosen:
             app.command(verb, help=summary)(_listed)
             continue
-        module = import_module(f"tuili.cli.{verb}")
+        module = import_module(f"tuili.cli.{verb}{'_' * iskeyword(verb)}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=verb, short_help=summary)
         else:

@@ -53,6 +53,14 @@ class StoredTensors(Mapping[str, Array]):
             raise ModelFolderError(f"{path} became shorter while it was read: load the model when it is complete")
         return numbers.reshape(place.shape).astype("<u2" if kind == "<u2" else "<f4", copy=False)
 
+    def kind(self, name: str) -> str:
+        """The number format that a tensor is stored in, as safetensors names it."""
+        return self._places[name][1].kind
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of a tensor, which is not read."""
+        return self._places[name][1].shape
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
 

@@ -1,0 +1,44 @@
+"""`tuili import`: a model of another house into a folder that Tuili runs. The work is left to `tuili.exchange`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tuili.cli.options import parse_folder, progress_bar, result_console
+
+
+def run(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="SOURCE", help="smollm2, a hub name (owner/name), a model folder or a GGUF file."),
+    ],
+    out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="Where the model is written.")],
+    dtype: Annotated[
+        Literal["keep", "float32", "float16", "bfloat16"],
+        typer.Option(help="Numbers of the weights; keep changes none: what is quantised becomes float32."),
+    ] = "keep",
+) -> None:
+    """Bring in a dense model of the Llama, Qwen2 or Qwen3 family, SmolLM2 among them.
+
+    The folder is a standard one of Hugging Face. The lineage in it says where the model came from.
+    """
+    folder: Path = parse_folder("--out", out)
+    from tuili.exchange import NAMED_SOURCES, import_model
+    from tuili.store import count_parameters, read_lineage
+
+    with progress_bar() as report:
+        model = import_model(source, folder, dtype, report)
+    shape, recipe = model.shape, read_lineage(model.path)[-1].recipe
+    size = f"{shape.family}, {shape.num_hidden_layers} layers, {count_parameters(shape).total:,} parameters"
+    console = result_console()
+    console.print(f"imported {source} into {folder}: {size}")
+    if source in NAMED_SOURCES:
+        console.print(f"of its weights: {NAMED_SOURCES[source].remark}")
+    elif recipe["format"] == "gguf":
+        told = ", ".join(f"{count} tensors {kind}" for kind, count in recipe["numbers"].items())
+        console.print(f"of its weights: {told}")
+    if model.tokenizer.template is None:
+        console.print("it has no chat template: it goes on with texts, and was not taught to converse")

@@ -1,0 +1,14 @@
+from .exporting import Exported, export_model
+from .gguf_writing import GGUF_TYPES
+from .importing import DTYPES, NAMED_SOURCES, import_model
+from .parity import PROMPTS
+
+__all__ = [
+    "DTYPES",
+    "GGUF_TYPES",
+    "NAMED_SOURCES",
+    "PROMPTS",
+    "Exported",
+    "export_model",
+    "import_model",
+]

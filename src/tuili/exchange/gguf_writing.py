@@ -1,0 +1,112 @@
+"""Writing an imported model as a GGUF file that llama.cpp reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tuili.exchange.gguf_config import add_config, rope_factors
+from tuili.exchange.gguf_names import ROPE_FACTORS, gguf_name, to_gguf_rows
+from tuili.exchange.gguf_vocabulary import add_vocabulary
+from tuili.exchange.importing import folder_weights
+from tuili.exchange.numbers import NUMPY, Array, to_float32
+from tuili.exchange.weight_files import Report
+from tuili.store import ImportedModel
+
+if TYPE_CHECKING:
+    from gguf import GGUFWriter
+
+GGUF_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_0", "q5_1", "q4_0", "q4_1")
+"""What matrices may become. Vectors stay float32, as llama.cpp wants them."""
+_FILE_TYPES = {"f32": "ALL_F32"}
+_EMBEDDING_KIND = "Q8_0"
+"""Of embedding and head where other matrices have fewer bits, which these bear badly."""
+
+
+def tensor_kinds(model: ImportedModel, type_name: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """The number format that each tensor gets, by its name in the folder.
+
+    Rows that are no whole number of blocks become F16, as in llama.cpp's own converter.
+    """
+    from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
+
+    kinds = dict[str, str]()
+    for name, shape in shapes.items():
+        kind = type_name.upper()
+        if name in ("model.embed_tokens.weight", "lm_head.weight") and kind.startswith(("Q4", "Q5")):
+            kind = _EMBEDDING_KIND
+        if len(shape) == 1:
+            kind = "F32"
+        elif shape[-1] % GGML_QUANT_SIZES[GGMLQuantizationType[kind]][0]:
+            kind = "F16"
+        kinds[name] = kind
+    return kinds
+
+
+def quantized(array: Array, kind: str) -> Array:
+    """Numbers of float32 as a file holds them."""
+    from gguf import GGMLQuantizationType, quantize
+
+    packed: Array = quantize(array, GGMLQuantizationType[kind])
+    return packed
+
+
+def rounded(array: Array, kind: str) -> Array:
+    """Numbers of float32 as they are read back from a file."""
+    from gguf import GGMLQuantizationType, dequantize
+
+    read: Array = dequantize(quantized(array, kind), GGMLQuantizationType[kind]).reshape(array.shape)
+    return read.astype("<f4", copy=False)
+
+
+def write_gguf(path: Path, model: ImportedModel, type_name: str, kinds: Mapping[str, str], report: Report) -> None:
+    """Write a file. Raises `InputError` for what llama.cpp cannot compute or cut."""
+    from gguf import GGUFWriter, LlamaFileType
+
+    writer = GGUFWriter(path, model.shape.family)
+    writer.add_type("model")
+    writer.add_name(model.path.name)
+    writer.add_quantization_version(2)
+    writer.add_file_type(LlamaFileType[_FILE_TYPES.get(type_name, f"MOSTLY_{type_name.upper()}")])
+    add_config(writer, model.path, model.shape)
+    add_vocabulary(writer, model)
+    factors = _factors(model)
+    if factors is not None:
+        _add_place(writer, ROPE_FACTORS, factors.shape, "F32")
+    with folder_weights(model.path, model.shape) as weights:
+        for weight in weights:
+            _add_place(writer, gguf_name(weight.name), weight.shape, kinds[weight.name])
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        if factors is not None:
+            writer.write_tensor_data(factors)
+        for done, weight in enumerate(weights, start=1):  # one after another: the model never stands in memory
+            array = to_gguf_rows(weight.name, to_float32(weight.load()), model.shape)
+            writer.write_tensor_data(quantized(array, kinds[weight.name]))
+            report("weights", done, len(weights))
+    writer.close()
+
+
+def _add_place(writer: GGUFWriter, name: str, shape: tuple[int, ...], kind: str) -> None:
+    """Announce a tensor whose numbers follow later."""
+    from gguf import GGMLQuantizationType
+    from gguf.quants import quant_shape_to_byte_shape
+
+    number = GGMLQuantizationType[kind]
+    stored, dtype = quant_shape_to_byte_shape(shape, number), np.dtype(np.uint8)
+    count = prod(stored)
+    if kind in ("F32", "F16"):
+        stored, dtype = shape, np.dtype(NUMPY[kind])
+    writer.add_tensor_info(name, stored, dtype, count, number)
+
+
+def _factors(model: ImportedModel) -> Any:
+    shape = model.shape
+    if shape.rope_scaling is None or shape.rope_scaling.kind != "llama3":
+        return None
+    return rope_factors(shape.head_dim, shape.rope_theta, shape.rope_scaling)

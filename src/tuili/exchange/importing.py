@@ -1,0 +1,180 @@
+"""Importing a dense model: from a Hugging Face folder, the hub, a GGUF file or by name, into a folder of its own.
+
+The result is a standard Hugging Face folder with the lineage of the import. It takes its name when all of it is there
+and has been checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from tuili.errors import InputError, ModelFolderError
+from tuili.exchange.gguf_file import GgufFile
+from tuili.exchange.numbers import DTYPE, Kind
+from tuili.exchange.smollm2 import SMOLLM2, WheelSource, gguf_of_wheel
+from tuili.exchange.weight_files import Report, Weight, write_weights
+from tuili.files import check_folder_place
+from tuili.store import (
+    DenseShape,
+    ImportedModel,
+    LineageEntry,
+    StoredModel,
+    model_hash,
+    open_model,
+    open_tensors,
+    read_dense_shape,
+    replaced_folder,
+    shipped_names,
+    write_lineage,
+)
+
+Dtype = Literal["keep", "float32", "float16", "bfloat16"]
+DTYPES: dict[str, Kind | None] = {"keep": None, "float32": "F32", "float16": "F16", "bfloat16": "BF16"}
+"""What the weights of an import may become."""
+NAMED_SOURCES = {"smollm2": SMOLLM2}
+"""Models that are found by a short name."""
+CARRIED_FILES = ("generation_config.json",)
+_HASH_BLOCK_BYTES = 1 << 20
+
+
+def import_model(
+    source: str,
+    out: Path,
+    dtype: Dtype = "keep",
+    report: Report = lambda what, done, total: None,
+    fetch: Callable[[WheelSource], Any] = gguf_of_wheel,
+) -> ImportedModel:
+    """Import a model into a folder, and open it there.
+
+    Args:
+        source: a name of `NAMED_SOURCES`, a GGUF file, a model folder, or a hub name (owner/name).
+        out: the folder; a model folder that is there already is replaced as a whole.
+        dtype: of the weights; `keep` changes no number: what is quantised becomes float32.
+        report: is told what is done, how many parts of it are finished, and of how many.
+        fetch: gets the file of a named source.
+    Raises `InputError`, in one line, for a source that is damaged, unsafe or not supported; then nothing is written.
+    """
+    check_folder_place(out)
+    path = Path(source)
+    if source in NAMED_SOURCES:
+        named = NAMED_SOURCES[source]
+        with fetch(named) as file:
+            return _import_gguf(file, out, dtype, report, {"source": source, "package": named.package})
+    if path.is_file():
+        return _import_gguf(path, out, dtype, report, {"source": path.name})
+    if source in shipped_names():
+        raise InputError(f"{source} is Tuili's own model already: it needs no import")
+    return _import_folder(source, out, dtype, report)
+
+
+def _import_gguf(path: Path, out: Path, dtype: Dtype, report: Report, told: dict[str, Any]) -> ImportedModel:
+    file = GgufFile(path)
+    origin = told | {"file": path.name, "format": "gguf", "sha256": _file_hash(path), "numbers": file.kinds}
+    with _made(path, out, origin | {"dtype": dtype}) as fresh:
+        (fresh / "config.json").write_text(json.dumps(file.config), encoding="utf-8")
+        shape = read_dense_shape(fresh)
+        with file.weights(shape) as weights:
+            write_model(fresh, file.config, file.files, weights, DTYPES[dtype], report)
+    return _opened(out)
+
+
+def _import_folder(source: str, out: Path, dtype: Dtype, report: Report) -> ImportedModel:
+    model = open_model(source)
+    if isinstance(model, StoredModel):
+        raise InputError(f"{source} is a model of Tuili's own kind already: it needs no import")
+    origin = {"source": model.path.name} if model.path == Path(source) else _of_hub(source, model.path)
+    origin |= {"format": "safetensors", "sha256": model_hash(model.path), "dtype": dtype}
+    with _made(model.path, out, origin) as fresh:
+        with folder_weights(model.path, model.shape) as weights:
+            write_model(fresh, read_config(model.path), carried_files(model), weights, DTYPES[dtype], report)
+        model.check_unchanged()
+    return _opened(out)
+
+
+def _of_hub(name: str, snapshot: Path) -> dict[str, Any]:
+    """A folder of the hub's cache is called by its revision."""
+    return {"source": name, "revision": snapshot.name}
+
+
+def write_model(
+    fresh: Path,
+    config: dict[str, Any],
+    files: dict[str, str],
+    weights: Sequence[Weight],
+    kind: Kind | None,
+    report: Report,
+) -> None:
+    """Write a Hugging Face folder. kind: the format that all weights get; None leaves each as it is."""
+    weights = [weight if kind is None else weight.rounded(kind) for weight in weights]
+    (matrices,) = (weight.kind for weight in weights if weight.name.endswith("embed_tokens.weight"))
+    kinds = {weight.kind for weight in weights if len(weight.shape) > 1}
+    widest = "F32" if "F32" in kinds or len(kinds) > 1 else matrices
+    config = {name: value for name, value in config.items() if name not in ("dtype", "torch_dtype")}
+    config["dtype"] = DTYPE[widest]
+    (fresh / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    for name, text in files.items():
+        (fresh / name).write_text(text, encoding="utf-8", newline="")
+    write_weights(fresh, weights, report)
+
+
+def carried_files(model: ImportedModel) -> dict[str, str]:
+    """The files of a folder that an import or an export takes over as they are: of the tokenizer and of generation."""
+    files = {name: data.decode() for name, data in model.tokenizer.files.items()}
+    for name in CARRIED_FILES:
+        if (model.path / name).is_file():
+            files[name] = (model.path / name).read_text(encoding="utf-8")
+    return files
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What config.json of a sound folder says."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
+
+
+@contextmanager
+def folder_weights(folder: Path, shape: DenseShape) -> Iterator[list[Weight]]:
+    """The tensors of a folder, for the time of the block."""
+    with open_tensors(folder, shape) as tensors:
+
+        def weight(name: str) -> Weight:
+            stored = tensors.kind(name)
+            if stored == "F16":  # which is read as float32
+                return Weight(name, tensors.shape(name), "F16", lambda: tensors[name].astype("<f2"))
+            return Weight(name, tensors.shape(name), "BF16" if stored == "BF16" else "F32", lambda: tensors[name])
+
+        yield [weight(name) for name in tensors]
+
+
+@contextmanager
+def _made(source: Path, out: Path, recipe: dict[str, Any]) -> Iterator[Path]:
+    """A folder that becomes `out`, with its lineage, when the block has filled it with a sound model."""
+    with replaced_folder(out) as fresh:
+        fresh.mkdir()
+        try:
+            yield fresh
+            write_lineage(fresh, (replace(LineageEntry("import", recipe=recipe), hash=model_hash(fresh)),))
+            open_model(fresh)
+        except ModelFolderError as error:  # of the source, in truth
+            text = str(error).replace(f"{fresh / 'config.json'}", str(source)).replace(str(fresh), str(source))
+            raise ModelFolderError(text) from error
+
+
+def _opened(out: Path) -> ImportedModel:
+    model = open_model(out)
+    assert isinstance(model, ImportedModel)
+    return model
+
+
+def _file_hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_HASH_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()

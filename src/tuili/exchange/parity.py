@@ -1,0 +1,127 @@
+"""Token parity: an exported model, read back, answers prompts with exactly the tokens of the original.
+
+Both are run by transformers, greedily and in the same batches. Where an export rounds weights, the original's are
+rounded alike first, so that any other difference shows: an order of rows, a name, a position, a token.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tuili.errors import InputError, TuiliError
+from tuili.exchange.numbers import Array
+from tuili.exchange.weight_files import Report
+from tuili.store import ImportedModel, open_model
+from tuili.tasks import Language, domain_names, generate
+
+PROMPTS = 200
+NEW_TOKENS = 16
+MAX_CHARACTERS = {Language.EN: 120, Language.ZH: 40}
+BATCH = 20
+Rounding = Callable[[str, Array], Array]
+
+
+class ParityError(TuiliError):
+    """An export does not answer as its original does."""
+
+
+def parity_prompts(count: int = PROMPTS) -> list[str]:
+    """Short questions of all domains, in English and Chinese by turns; always the same."""
+
+    def questions(language: Language) -> Iterator[str]:
+        for index in itertools.count():
+            for domain in domain_names():
+                prompt = generate(domain, seed=1, index=index, level=1 + index % 3, language=language).prompt
+                if len(prompt) <= MAX_CHARACTERS[language]:
+                    yield prompt
+
+    turns = zip(questions(Language.EN), questions(Language.ZH), strict=True)
+    return list(itertools.islice(itertools.chain.from_iterable(turns), count))
+
+
+def check_parity(original: ImportedModel, exported: Path, rounding: Rounding, report: Report, count: int) -> int:
+    """Compare prompts and answers of a model and of its export, which has been read back into a folder.
+
+    rounding: what the export does to a weight, by name and in float32.
+    Returns the number of tokens that were written alike. Raises `ParityError` at the first that differs.
+    """
+    read_back = open_model(exported)
+    if not isinstance(read_back, ImportedModel):
+        raise InputError(f"{exported} holds no imported model")
+    prompts = parity_prompts(count)
+    ids = [_ids(original, prompt) for prompt in prompts]
+    for prompt, read in zip(prompts, ids, strict=True):
+        if _ids(read_back, prompt) != read:
+            raise ParityError(f"the exported tokenizer reads {prompt[:60]!r} as other tokens: nothing was written")
+    theirs = _answers(original, ids, rounding, lambda done: report("answers of the original", done, count))
+    ours = _answers(read_back, ids, lambda name, array: array, lambda done: report("answers read back", done, count))
+    for number, (wanted, found) in enumerate(zip(theirs, ours, strict=True)):
+        if wanted != found:
+            raise ParityError(
+                f"the exported model answers prompt {number + 1} of {count}, {prompts[number][:60]!r}, with other "
+                "tokens than the original: nothing was written"
+            )
+    return sum(map(len, theirs))
+
+
+def _ids(model: ImportedModel, prompt: str) -> list[int]:
+    return model.tokenizer.encode_chat([{"role": "user", "content": prompt}])
+
+
+def _answers(
+    model: ImportedModel, prompts: Sequence[Sequence[int]], rounding: Rounding, report: Callable[[int], None]
+) -> list[list[int]]:
+    """The tokens that a model writes behind each prompt, greedily, up to what ends a text."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with _quiet():
+        network: Any = AutoModelForCausalLM.from_pretrained(
+            model.path, dtype=torch.float32, local_files_only=True, use_safetensors=True
+        ).eval()
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():  # a tied head is in it once
+            parameter.copy_(torch.from_numpy(rounding(name, parameter.numpy().copy())))
+    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
+    answers: list[list[int]] = [[] for _ in prompts]
+    ends, done = list(model.tokenizer.end_ids), 0
+    for batch in (order[first : first + BATCH] for first in range(0, len(order), BATCH)):
+        width = max(len(prompts[number]) for number in batch)
+        padded = [[ends[0]] * (width - len(prompts[number])) + list(prompts[number]) for number in batch]
+        mask = [[0] * (width - len(prompts[number])) + [1] * len(prompts[number]) for number in batch]
+        with torch.inference_mode():
+            written = network.generate(
+                input_ids=torch.tensor(padded),
+                attention_mask=torch.tensor(mask),
+                do_sample=False,
+                max_new_tokens=NEW_TOKENS,
+                eos_token_id=ends,
+                pad_token_id=ends[0],
+            )
+        for number, row in zip(batch, written[:, width:].tolist(), strict=True):
+            end = next((place + 1 for place, token in enumerate(row) if token in ends), len(row))
+            answers[number] = row[:end]
+        done += len(batch)
+        report(done)
+    return answers
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the progress bars and remarks of transformers."""
+    from transformers.utils import logging
+
+    library: Any = logging  # without types
+    verbosity, bars = library.get_verbosity(), library.is_progress_bar_enabled()
+    library.set_verbosity_error()
+    library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        library.set_verbosity(verbosity)
+        if bars:
+            library.enable_progress_bar()

