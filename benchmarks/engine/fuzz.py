@@ -1,10 +1,10 @@
-"""Random requests to an engine with a tiny model and simulated time: whether any budget is overrun.
+"""Random requests to an engine with simulated time and a tiny or an imported model: whether any budget is overrun.
 
 Everything that a request may ask for is drawn: budgets of every kind, priorities, depths, sampling, stop texts, prompts
 that begin alike, listeners (some of which fail), cancellations at any moment, bursts, and what must be refused; see
-`fuzz_inputs`. Every other engine has a verifier and promises. After each step the engine checks itself, and each
-answer is compared with its request. At the end all accounts must agree and nothing may be left in memory.
-`tests/engine/test_fuzz.py` runs the same with fewer requests.
+`fuzz_inputs`. Every other engine with a tiny model has a verifier and promises; one with an imported model has neither.
+After each step the engine checks itself, and each answer is compared with its request. At the end all accounts must
+agree and nothing may be left in memory. `tests/engine/test_fuzz.py` runs the same with fewer requests.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from benchmarks.engine.fuzz_inputs import CompletingRunner, add_promises, load_tiny_model, random_request
+from benchmarks.engine.fuzz_inputs import CompletingRunner, JitteryRunner, add_promises, load_tiny_model, random_request
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.computing import AUTO, Computing, computing
 from benchmarks.harness.record import Figure
 from benchmarks.harness.simulated import Clock
 from tuili.engine import (
+    CALIBRATION_FILE,
     Answer,
     Answered,
     Engine,
@@ -42,6 +43,7 @@ from tuili.engine import (
 )
 from tuili.errors import InputError, Overloaded
 from tuili.model import LoadedModel
+from tuili.store import ImportedModel
 
 BUDGETS = ("max_steps", "max_tokens", "max_layer_steps", "deadline_ms")
 REQUESTS_PER_ENGINE = 1_000
@@ -88,14 +90,21 @@ class Totals:
     leaked: int = 0
 
 
-def fuzz(requests: int, seed: int, how: Computing = AUTO) -> Totals:
-    """Ask so many random requests; count overruns and leaks. Raises `AssertionError` where an invariant breaks."""
+def fuzz(requests: int, seed: int, how: Computing = AUTO, imported: ImportedModel | None = None) -> Totals:
+    """Ask so many random requests; count overruns and leaks. Raises `AssertionError` where an invariant breaks.
+
+    imported: the model that is asked, in place of tiny ones.
+    """
     totals = Totals()
     with TemporaryDirectory() as scratch:
-        plain, promising = (load_tiny_model(Path(scratch, name)) for name in ("plain", "promising"))
-        add_promises(promising, load_runner(promising, **how._asdict()).runtime)
+        if imported is None:
+            plain, promising = (load_tiny_model(Path(scratch, name)) for name in ("plain", "promising"))
+            add_promises(promising, load_runner(promising, **how._asdict()).runtime)
+            models: tuple[LoadedModel | ImportedModel, ...] = plain, promising
+        else:
+            models = (imported,)
         for number, first in enumerate(range(0, requests, REQUESTS_PER_ENGINE)):
-            loaded = (plain, promising)[number % 2]
+            loaded = models[number % len(models)]
             _Run(loaded, Random(f"{seed}, {first}"), totals, how).ask(min(REQUESTS_PER_ENGINE, requests - first))
     return totals
 
@@ -103,16 +112,19 @@ def fuzz(requests: int, seed: int, how: Computing = AUTO) -> Totals:
 class _Run:
     """One engine, from its first request to its last."""
 
-    def __init__(self, loaded: LoadedModel, random: Random, totals: Totals, how: Computing) -> None:
+    def __init__(self, loaded: LoadedModel | ImportedModel, random: Random, totals: Totals, how: Computing) -> None:
         self.random, self.totals, self.clock = random, totals, Clock(step=1e-6)
-        model_threshold = loaded.model.config.exit_threshold
-        threshold = random.choice((0.0, 0.3, 0.97)) if loaded.path.name == "plain" else model_threshold
+        threshold = random.choice((0.0, 0.3, 0.97))
         slots, waiting = random.choice((1, 2, 5, 16)), random.choice((1, 8, 64))
         plain_runner = load_runner(loaded, **how._asdict(), slots=slots, verifies=True, clock=self.clock)
-        runner = CompletingRunner(plain_runner, loaded.tokenizer, self.clock, random)
+        if (loaded.path / CALIBRATION_FILE).is_file():
+            threshold = plain_runner.exit_threshold  # with which the promises were made
+        runner = JitteryRunner(plain_runner, self.clock, random)
+        if not isinstance(loaded, ImportedModel):
+            runner = CompletingRunner(plain_runner, self.clock, random, loaded.tokenizer)
         scheduler = Scheduler.of(runner, loaded.tokenizer, waiting=waiting, clock=self.clock)
         warm_up(scheduler)
-        runner.completes = True
+        runner.warm = True
         promises = load_promises(loaded.path, threshold, plain_runner.runtime)
         self.engine = Engine(scheduler, loaded.tokenizer, promises, threshold)
         self.live: dict[Asked, int] = {}
@@ -136,7 +148,7 @@ class _Run:
 
     def _offer(self) -> None:
         asked = Asked(
-            random_request(self.random),
+            random_request(self.random, self.engine.exits),
             self.random.randrange(40) if self.random.random() < 0.1 else None,
             self.random.randrange(8) if self.random.random() < 0.05 else None,
             self.random.random() < 0.02,

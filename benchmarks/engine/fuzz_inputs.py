@@ -76,15 +76,22 @@ def add_promises(loaded: LoadedModel, runtime: Runtime) -> None:
     (loaded.path / CALIBRATION_FILE).write_text(calibration.model_dump_json(), encoding="utf-8")
 
 
-class CompletingRunner(SimulatedRunner):
+class JitteryRunner(SimulatedRunner):
+    """A runner whose work takes a little more or less time than usual. warm: whether the engine has been warmed up."""
+
+    def __init__(self, runner: ModelRunner, clock: Clock, random: Random) -> None:
+        super().__init__(runner, clock, lambda: random.uniform(0.8, 1.2))
+        self.warm = False
+
+
+class CompletingRunner(JitteryRunner):
     """Replaces tokens at random by those of a well-formed response, so that some responses are whole."""
 
-    def __init__(self, runner: ModelRunner, tokenizer: Tokenizer, clock: Clock, random: Random) -> None:
-        super().__init__(runner, clock, lambda: random.uniform(0.8, 1.2))
+    def __init__(self, runner: ModelRunner, clock: Clock, random: Random, tokenizer: Tokenizer) -> None:
+        super().__init__(runner, clock, random)
         names = ("<think>", "</think>", "7", "=", "<|end|>")
         self._opening, self._closing, *self._others, self._end = map(tokenizer.token_id, names)
         self._random = random
-        self.completes = False
 
     def prefill(self, sequence: Sequence, tokens: list[int], policy: StepPolicy) -> PrefillOutput:
         """See `ModelRunner`."""
@@ -99,24 +106,25 @@ class CompletingRunner(SimulatedRunner):
         """The output with some tokens replaced."""
         tokens = list(output.sequence.tokens)
         for token in output.tokens:
-            if self.completes and self._random.random() < 0.7:
+            if self.warm and self._random.random() < 0.7:
                 choices = [*self._others, self._end] if self._closing in tokens else [self._closing, *self._others]
                 token = self._random.choice(choices) if tokens else self._opening
             tokens.append(token)
         return replace(output, tokens=tokens[len(output.sequence.tokens) :])
 
 
-def random_request(random: Random) -> Request:
-    """A request of any kind; some requests must be refused."""
+def random_request(random: Random, exits: tuple[int, ...]) -> Request:
+    """A request of any kind to a model with these exits; some requests must be refused."""
 
     def sometimes(chance: float, value: Value) -> Value | None:
         return value if random.random() < chance else None
 
-    depth: Depth = random.choice(("auto",) * 8 + (1, 2, 4) * 2 + ("exact", "exact", 7))
+    fixed = (exits[0], exits[len(exits) // 2], exits[-1])
+    depth: Depth = random.choice(("auto",) * 8 + fixed * 2 + ("exact", "exact", exits[-1] + 3))
     budget = Budget(
         max_steps=random.choice((1, 1, 1, 2, 4)),
         max_tokens=random.choice((1, 2, 5, 12, 30)),
-        max_layer_steps=sometimes(0.3, random.choice((1, 4, 9, 30, 80))),
+        max_layer_steps=sometimes(0.3, int(exits[-1] * random.choice((0.25, 1, 2.25, 7.5, 20)))),
         error_tolerance=sometimes(0.15, random.choice((0.01, 0.2, 0.2, 0.2))),
         deadline_ms=sometimes(0.4, random.choice((1.0, 20.0, 60.0, 200.0, 1_000.0)) * random.uniform(0.5, 1.5)),
     )
