@@ -68,8 +68,10 @@ FACES = {
         warmup_cosine
     """,
     "posttrain": """
-        Examples GENERATED UNKNOWN_LABEL VerifierRecipe VerifierRun VerifierTrainingResult
-        best_thresholds calibrate_verifier min_token_probability predict_logits train_verifier verifier_figures
+        Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig GENERATED UNKNOWN_LABEL VerifierRecipe VerifierRun
+        VerifierTrainingResult
+        best_thresholds calibrate_verifier min_token_probability predict_logits train_exits
+        train_verifier verifier_figures
     """,
     "data": """
         Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE Record Source StreamState

@@ -21,6 +21,7 @@ VERBS = {
     "data": "Make problems, check data files, train a tokenizer.",
     "train": "Train a model by a recipe and dotted overrides.",
     "eval": "Measure a model on unseen problems by domain and level.",
+    "exits": "Train exits for an imported model.",
     "calibrate": "Find out what error a model can promise to stay within.",
     "serve": "Serve models over an OpenAI-compatible API.",
     "ask": "Ask a model a question and see its steps checked.",

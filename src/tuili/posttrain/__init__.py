@@ -1,4 +1,6 @@
-"""Training on top of a trained model: today a verifier for its steps and answers, described in `docs/verifier.md`."""
+"""Training on top of a trained model: a verifier for its steps and answers (`docs/verifier.md`), and
+exits for an imported one (`docs/real-models.md`).
+"""
 
 import lazy_loader
 

@@ -1,3 +1,5 @@
+from .exits.recipe import ExitsRecipe, ExitsTrainingConfig
+from .exits.run import ExitsResult, ExitsRun, train_exits
 from .verifier.chains import GENERATED, UNKNOWN_LABEL
 from .verifier.examples import Examples
 from .verifier.fit import predict_logits
@@ -9,6 +11,10 @@ __all__ = [
     "GENERATED",
     "UNKNOWN_LABEL",
     "Examples",
+    "ExitsRecipe",
+    "ExitsResult",
+    "ExitsRun",
+    "ExitsTrainingConfig",
     "VerifierRecipe",
     "VerifierRun",
     "VerifierTrainingResult",
@@ -16,6 +22,7 @@ __all__ = [
     "calibrate_verifier",
     "min_token_probability",
     "predict_logits",
+    "train_exits",
     "train_verifier",
     "verifier_figures",
 ]

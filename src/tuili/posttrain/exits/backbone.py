@@ -1,0 +1,105 @@
+"""A dense decoder of transformers, run layer by layer: what stands between its layers is read, or replaced.
+
+Which texts it reads is left to `texts`, what is done with its states to the neighbours.
+
+Dimensions: B texts, T tokens, M hidden size, N tokens without those of a text's padding, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from tuili.posttrain.exits.texts import Text
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Texts of about one length, padded behind their ends, where a causal model does not see it.
+
+    position_N: the places in B×T of the tokens that predict another one. response_N: whether that belongs to a
+    response. next_N: the token that comes there in the text.
+    """
+
+    ids_BT: Tensor
+    position_N: Tensor
+    response_N: Tensor
+    next_N: Tensor
+
+    @classmethod
+    def of(cls, texts: Sequence[Text]) -> TextBatch:
+        """The batch of some texts."""
+        longest = max(len(text.ids) for text in texts)
+        ids_BT = torch.zeros((len(texts), longest), dtype=torch.long)
+        response_BT, inside_BT = torch.zeros_like(ids_BT, dtype=torch.bool), torch.zeros_like(ids_BT, dtype=torch.bool)
+        for row, text in enumerate(texts):
+            ids_BT[row, : len(text.ids)] = torch.tensor(text.ids)
+            inside_BT[row, : len(text.ids) - 1] = True
+            response_BT[row, text.start - 1 : len(text.ids) - 1] = True
+        position_N = inside_BT.flatten().nonzero()[:, 0]
+        return cls(ids_BT, position_N, response_BT.flatten()[position_N], ids_BT.flatten()[position_N + 1])
+
+    @property
+    def leaving_BT(self) -> Tensor:
+        """Where a token may leave early: the last token of a prompt, and the response behind it."""
+        leaving = torch.zeros(self.ids_BT.numel(), dtype=torch.bool)
+        leaving[self.position_N[self.response_N]] = True
+        return leaving.view(self.ids_BT.shape)
+
+
+class Backbone:
+    """The layers of a model, its final norm and its head."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.layers: list[Any] = list(model.model.layers[: model.config.num_hidden_layers])
+        self.eps = float(model.config.rms_norm_eps)
+
+    @classmethod
+    def load(cls, folder: Path, dtype: torch.dtype) -> Backbone:
+        """The model of a folder, which has been checked, in these numbers."""
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=False)
+        return cls(model.eval().requires_grad_(False))
+
+    @property
+    def hidden_size(self) -> int:
+        """The size of a state."""
+        return int(self.model.config.hidden_size)
+
+    @property
+    def head_VM(self) -> Tensor:
+        """The weights of the head."""
+        weights: Tensor = self.model.lm_head.weight
+        return weights
+
+    def embed(self, ids_BT: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The states before the first layer, and the cosines and sines of the positions, which every layer needs."""
+        hidden_BTM = self.model.model.embed_tokens(ids_BT)
+        positions_1T = torch.arange(ids_BT.shape[1])[None]
+        return hidden_BTM, self.model.model.rotary_emb(hidden_BTM, position_ids=positions_1T)
+
+    def layer(self, number: int, hidden_BTM: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:
+        """The states behind a layer, counted from 0. Every token sees those before it and itself."""
+        out: Tensor = self.layers[number](hidden_BTM, attention_mask=None, position_embeddings=turns)
+        return out
+
+    def final_norm(self, hidden_NM: Tensor) -> Tensor:
+        """What the head is applied to."""
+        normed: Tensor = self.model.model.norm(hidden_NM)
+        return normed
+
+    def states(self, ids_BT: Tensor, depths: Sequence[int]) -> dict[int, Tensor]:
+        """The states [B, T, M] behind these numbers of layers."""
+        hidden_BTM, turns = self.embed(ids_BT)
+        kept = {}
+        for number in range(max(depths)):
+            hidden_BTM = self.layer(number, hidden_BTM, turns)
+            if number + 1 in depths:
+                kept[number + 1] = hidden_BTM
+        return kept

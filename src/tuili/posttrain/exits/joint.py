@@ -1,0 +1,218 @@
+"""Training exits together with the layers of their model: the second way, which makes another model.
+
+The loss is LayerSkip's: all exits and the full depth predict the text at once (Elhoushi et al., "LayerSkip", 2024,
+arXiv:2404.16710). Here exits also learn what full depth predicts, and in every second step tokens leave where they
+would later, so that the layers learn to read keys and values that those leave behind. The layers change by low-rank
+terms (LoRA, Hu et al. 2021, arXiv:2106.09685), which are added to the weights at the end.
+
+Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one, S tokens that are scored, R rank.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tuili.config import Config
+from tuili.files import whole_file
+from tuili.posttrain.exits.adapters import Head, rate_factor
+from tuili.posttrain.exits.backbone import Backbone, TextBatch
+from tuili.posttrain.exits.network import Exits
+from tuili.posttrain.exits.policy import walk
+from tuili.posttrain.exits.states import TaskCallback, batches_of
+from tuili.posttrain.exits.texts import Text
+
+_EXTRA_TOKENS = 500
+"""Tokens that are scored in a step beside those that are likely in it."""
+_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+class JointConfig(Config):
+    """How the layers of a model learn with its exits."""
+
+    steps: PositiveInt = 400
+    texts: PositiveInt = 4
+    """Texts of a step."""
+    rank: PositiveInt = Field(16, le=1024)
+    """The rank of what is added to a matrix."""
+    first_layer: int = Field(4, ge=0)
+    """Layers below, counted from 0, stay as they are."""
+    learning_rate: PositiveFloat = 1.5e-3
+    weight_decay: NonNegativeFloat = 0.01
+    exit_weight: NonNegativeFloat = 0.5
+    """The weight of an exit's loss, where that of full depth has 1."""
+    text_share: NonNegativeFloat = Field(0.5, le=1)
+    """The share of the text itself in what an exit learns to predict; the rest is what full depth predicts."""
+    prompt_weight: NonNegativeFloat = 0.15
+    """The weight of a token of a prompt, where one of a response has 1."""
+    leave_at: PositiveFloat = 0.9
+    """The confidence at which tokens leave in every second step."""
+    checkpoint: PositiveInt = 20
+    """Steps between two checkpoints."""
+
+
+class LowRankLinear(nn.Module):
+    """A linear layer that stays as it is, with a term of low rank that learns."""
+
+    def __init__(self, linear: nn.Linear, rank: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.linear = linear
+        outputs, inputs = linear.weight.shape
+        self.a_RI = nn.Parameter(torch.randn(rank, inputs, generator=generator) / math.sqrt(inputs))
+        self.b_OR = nn.Parameter(torch.zeros(outputs, rank))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layer's output with the term's."""
+        out: Tensor = self.linear(x)
+        return out + functional.linear(functional.linear(x, self.a_RI.to(x.dtype)), self.b_OR.to(x.dtype))
+
+    def delta(self) -> Tensor:
+        """What is added to the weights, float32."""
+        return (self.b_OR @ self.a_RI).detach()
+
+
+def add_low_rank(backbone: Backbone, config: JointConfig, seed: int) -> dict[str, LowRankLinear]:
+    """Put terms beside the projections of the layers; returned by the name of the projection's weights."""
+    generator, terms = torch.Generator().manual_seed(seed), dict[str, LowRankLinear]()
+    for number, layer in enumerate(backbone.layers[config.first_layer :], start=config.first_layer):
+        for block_name in ("self_attn", "mlp"):
+            block = getattr(layer, block_name)
+            for name in _PROJECTIONS:
+                if isinstance(linear := getattr(block, name, None), nn.Linear):
+                    term = LowRankLinear(linear, config.rank, generator)
+                    setattr(block, name, term)
+                    terms[f"model.layers.{number}.{block_name}.{name}.weight"] = term
+    return terms
+
+
+@dataclass(frozen=True)
+class _Checkpoint:
+    """The numbers of a training that has been interrupted: parameters, moments of the optimizer, steps done."""
+
+    file: Path
+    parameters: Sequence[nn.Parameter]
+    optimizer: torch.optim.Optimizer
+
+    def save(self, step: int) -> None:
+        tensors = {"step": torch.tensor(step)}
+        for number, parameter in enumerate(self.parameters):
+            state = self.optimizer.state[parameter]
+            moments = {"first": state["exp_avg"], "second": state["exp_avg_sq"]} if state else {}
+            tensors |= {f"{number}.{name}": t for name, t in ({"value": parameter.detach()} | moments).items()}
+        with whole_file(self.file) as part:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part)
+
+    def load(self) -> int:
+        """Take what is in the file, and return the steps that are done; 0 where there is no file."""
+        if not self.file.is_file():
+            return 0
+        tensors = load_file(self.file)
+        step = int(tensors["step"])
+        for number, parameter in enumerate(self.parameters):
+            parameter.data.copy_(tensors[f"{number}.value"])
+            self.optimizer.state[parameter] = {
+                "step": torch.tensor(float(step)),
+                "exp_avg": tensors[f"{number}.first"],
+                "exp_avg_sq": tensors[f"{number}.second"],
+            }
+        return step
+
+
+def train_jointly(
+    backbone: Backbone, exits: Exits, head: Head, texts: Sequence[Text], config: JointConfig, seed: int, file: Path,
+    tell: TaskCallback,
+) -> dict[str, Tensor]:  # fmt: skip
+    """Train the exits and the layers; returns what is to be added to each matrix of weights, by its name.
+
+    An interrupted training goes on from its checkpoint in `file`.
+    """
+    terms = add_low_rank(backbone, config, seed)
+    learning = [parameter for term in terms.values() for parameter in (term.a_RI, term.b_OR)]
+    own = list(exits.parameters())
+    optimizer = torch.optim.AdamW(
+        [*learning, *own], config.learning_rate, betas=(0.9, 0.95), weight_decay=config.weight_decay
+    )
+    checkpoint = _Checkpoint(file, [*learning, *own], optimizer)
+    vocabulary_S = torch.unique(torch.tensor([token for text in texts for token in text.ids[text.start :]]))
+    done = checkpoint.load()
+    for step, batch in enumerate(_batches(texts, config, seed)):
+        if step < done:
+            continue
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * rate_factor(step, config.steps)
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        loss = joint_loss(backbone, exits, head, batch, vocabulary_S, config, bool(step % 2), generator)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_([*learning, *own], 1.0)
+        optimizer.step()
+        if (step + 1) % config.checkpoint == 0 or step + 1 == config.steps:
+            checkpoint.save(step + 1)
+        tell("training layers and exits", step + 1, config.steps)
+    return {name: term.delta() for name, term in terms.items()}
+
+
+def _batches(texts: Sequence[Text], config: JointConfig, seed: int) -> Iterator[TextBatch]:
+    """A batch for each step; when the texts are used up, they come again in another order."""
+    step, round_number = 0, 0
+    while True:
+        order = random.Random(f"{seed}/{round_number}").sample(texts, len(texts))
+        for part in batches_of(order, config.texts):
+            if step == config.steps:
+                return
+            yield TextBatch.of(part)
+            step += 1
+        round_number += 1
+
+
+def joint_loss(
+    backbone: Backbone, exits: Exits, head: Head, batch: TextBatch, vocabulary_S: Tensor, config: JointConfig,
+    leaving: bool, generator: torch.Generator,
+) -> Tensor:  # fmt: skip
+    """The loss of all exits and of full depth on a batch. leaving: tokens leave where they are sure.
+
+    A token that has left has no full depth to learn from, so it does not count in such a step; what it leaves behind
+    for later tokens does.
+    """
+    known_N = torch.isin(batch.next_N, vocabulary_S)
+    place_N, weight_N = batch.position_N[known_N], torch.where(batch.response_N[known_N], 1.0, config.prompt_weight)
+    label_N = torch.searchsorted(vocabulary_S, batch.next_N[known_N])
+    stops = [*walk(backbone, exits, batch.ids_BT, batch.leaving_BT if leaving else None, config.leave_at)]
+    weight_N = weight_N * stops[-1].going_BT.flatten()[place_N]
+    total = weight_N.sum().clamp(min=1)
+    rows_SM = head.weight_VM[vocabulary_S].bfloat16()
+
+    def log_probs(adapted_BTM: Tensor, rows_SM: Tensor) -> Tensor:
+        read_NM = head.read(adapted_BTM.flatten(0, 1)[place_N])
+        return functional.log_softmax((read_NM.bfloat16() @ rows_SM.T).float(), dim=-1)
+
+    full_NS = log_probs(stops[-1].adapted_BTM, rows_SM)
+    loss = (functional.nll_loss(full_NS, label_N, reduction="none") * weight_N).sum() / total
+    with torch.no_grad():
+        prob_NS = full_NS.exp()
+        extra = torch.randint(len(vocabulary_S), (_EXTRA_TOKENS,), generator=generator)
+        scored_C = torch.unique(torch.cat([label_N, prob_NS.topk(min(3, prob_NS.shape[1])).indices.flatten(), extra]))
+        target_NC = prob_NS[:, scored_C] / prob_NS[:, scored_C].sum(-1, keepdim=True)
+        best_N = prob_NS.amax(-1)
+    narrow_N = torch.searchsorted(scored_C, label_N)
+    for stop in stops[:-1]:
+        exit_NC = log_probs(stop.adapted_BTM, rows_SM[scored_C])
+        to_text_N = functional.nll_loss(exit_NC, narrow_N, reduction="none")
+        to_full_N = -(target_NC * exit_NC).sum(-1)
+        exit_N = config.text_share * to_text_N + (1 - config.text_share) * to_full_N
+        loss = loss + config.exit_weight * (exit_N * weight_N).sum() / total
+        chosen_N1 = scored_C[exit_NC.detach().argmax(-1)][:, None]
+        kept_N = (1 - best_N + prob_NS.gather(1, chosen_N1)[:, 0]).clamp(0, 1)
+        sure_N = exits.at(stop.depth).confidence_logit(stop.adapted_BTM.flatten(0, 1)[place_N].detach())
+        unsure_N = functional.binary_cross_entropy_with_logits(sure_N, kept_N, reduction="none")
+        loss = loss + (unsure_N * weight_N).sum() / total
+    return loss

@@ -1,0 +1,69 @@
+"""The network of an exit: a low-rank adapter, and the head that tells how sure the exit is.
+
+The adapter turns a state in the middle of a model into one that the model's final norm and head can read. How they are
+trained is left to `adapters` and `confidence`, how they are kept to `tuili.store`.
+
+Dimensions: M hidden size, R rank, C channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+
+def plain_norm(hidden_M: Tensor, eps: float) -> Tensor:
+    """RMS norm without a gain, computed in float32."""
+    wide_M = hidden_M.float()
+    return wide_M * torch.rsqrt(wide_M.square().mean(-1, keepdim=True) + eps)
+
+
+class ExitNetwork(nn.Module):
+    """One exit. Its tensors have the names of the file: `down`, `up`, `confidence.0`, `confidence.2`."""
+
+    def __init__(self, hidden_size: int, rank: int, channels: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.down = nn.Linear(hidden_size, rank, bias=False)
+        self.up = nn.Linear(rank, hidden_size, bias=False)
+        self.confidence = nn.Sequential(nn.Linear(hidden_size, channels), nn.SiLU(), nn.Linear(channels, 1))
+
+    def adapted(self, hidden_NM: Tensor) -> Tensor:
+        """The states that the final norm reads, in float32."""
+        adapted: Tensor = hidden_NM.float() + self.up(self.down(plain_norm(hidden_NM, self.eps)))
+        return adapted
+
+    def confidence_logit(self, adapted_NM: Tensor) -> Tensor:
+        """How sure the exit is of what it says, as the logit of a probability, [N]."""
+        logit: Tensor = self.confidence(plain_norm(adapted_NM, self.eps))[..., 0]
+        return logit
+
+
+class Exits(nn.ModuleDict):
+    """The exits of a model by their depth, without that of full depth."""
+
+    def __init__(self, depths: Sequence[int], hidden_size: int, rank: int, channels: int, eps: float) -> None:
+        super().__init__({str(depth): ExitNetwork(hidden_size, rank, channels, eps) for depth in depths})
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Where the exits are, rising."""
+        return tuple(int(name) for name in self.keys())
+
+    def at(self, depth: int) -> ExitNetwork:
+        """The exit at a depth."""
+        network = self[str(depth)]
+        assert isinstance(network, ExitNetwork)
+        return network
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """The tensors by their names in the file."""
+        return {name: tensor.detach().float().numpy() for name, tensor in self.state_dict().items()}
+
+    def load_arrays(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take the tensors of a file, which has been checked."""
+        self.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})

@@ -1,0 +1,119 @@
+"""What exits do to a text: the model reads it again, and tokens of the response leave where the engine would let them.
+
+A token that leaves at an exit leaves keys and values in the deeper layers, which come from its state at the exit:
+later tokens see these. So all tokens can be computed at once, layer by layer. The engine decodes one token at a time.
+
+Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tuili.posttrain.exits.backbone import Backbone, TextBatch
+from tuili.posttrain.exits.network import Exits
+
+_HEAD_ROWS = 512
+"""Rows of logits that are in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was predicted for the tokens of responses. depth_N: layers run. token_N: the likeliest token."""
+
+    depth_N: Tensor
+    token_N: Tensor
+    next_N: Tensor
+
+    @property
+    def accuracy(self) -> float:
+        """The share of tokens that are those of the text."""
+        return (self.token_N == self.next_N).double().mean().item()
+
+    @property
+    def mean_depth(self) -> float:
+        """Layers run for a token."""
+        return self.depth_N.double().mean().item()
+
+    def agreement(self, other: Reading) -> float:
+        """The share of tokens that are the same in another reading of the same texts."""
+        return (self.token_N == other.token_N).double().mean().item()
+
+
+@dataclass(frozen=True)
+class Stop:
+    """What comes to an exit, or to full depth: states that the final norm may read, and which tokens are still there.
+
+    Of a token that has left, `adapted_BTM` has the state that it left with.
+    """
+
+    depth: int
+    adapted_BTM: Tensor
+    going_BT: Tensor
+
+
+def walk(
+    backbone: Backbone, exits: Exits, ids_BT: Tensor, leaving_BT: Tensor | None, threshold: float
+) -> Iterator[Stop]:
+    """Run all layers over texts, and stop at each exit and at full depth.
+
+    A token where `leaving_BT` is set leaves at the first exit that is as sure as `threshold`; others run all layers.
+    """
+    full_depth = len(backbone.layers)
+    hidden_BTM, turns = backbone.embed(ids_BT)
+    going_BT = torch.ones(ids_BT.shape, dtype=torch.bool)
+    for number in range(full_depth):
+        deeper_BTM = backbone.layer(number, hidden_BTM, turns)
+        hidden_BTM = torch.where(going_BT[..., None], deeper_BTM, hidden_BTM)
+        if number + 1 in exits.depths:
+            network = exits.at(number + 1)
+            adapted_BTM = torch.where(going_BT[..., None], network.adapted(hidden_BTM), hidden_BTM.float())
+            yield Stop(number + 1, adapted_BTM, going_BT)
+            if leaving_BT is not None:
+                sure_BT = network.confidence_logit(adapted_BTM.detach()).sigmoid() >= threshold
+                gone_BT = sure_BT & leaving_BT & going_BT
+                going_BT = going_BT & ~gone_BT
+                hidden_BTM = torch.where(gone_BT[..., None], adapted_BTM.to(hidden_BTM.dtype), hidden_BTM)
+    yield Stop(full_depth, hidden_BTM, going_BT)
+
+
+@torch.inference_mode()
+def leave_early(
+    backbone: Backbone, exits: Exits, ids_BT: Tensor, leaving_BT: Tensor, threshold: float
+) -> tuple[Tensor, Tensor]:
+    """The states that the head reads, before the final norm, [B, T, M], and the layers run for each token, [B, T]."""
+    depth_BT = torch.zeros(ids_BT.shape, dtype=torch.long)
+    for stop in walk(backbone, exits, ids_BT, leaving_BT, threshold):
+        depth_BT[stop.going_BT] = stop.depth
+    return stop.adapted_BTM, depth_BT
+
+
+def likeliest(backbone: Backbone, hidden_NM: Tensor) -> Tensor:
+    """The likeliest token by these states before the final norm, [N]."""
+    parts = (backbone.final_norm(part).to(backbone.head_VM.dtype) for part in hidden_NM.split(_HEAD_ROWS))
+    return torch.cat([(part @ backbone.head_VM.T).argmax(-1) for part in parts])
+
+
+@torch.inference_mode()
+def read(backbone: Backbone, exits: Exits, batches: Iterable[TextBatch], threshold: float) -> Reading:
+    """Read texts with tokens leaving at this confidence. Above 1 all tokens run all layers."""
+    return joined([*read_each(backbone, exits, batches, threshold)])
+
+
+def read_each(backbone: Backbone, exits: Exits, batches: Iterable[TextBatch], threshold: float) -> Iterator[Reading]:
+    """The same, a reading for each batch."""
+    for batch in batches:
+        hidden_BTM, depth_BT = leave_early(backbone, exits, batch.ids_BT, batch.leaving_BT, threshold)
+        place_N = batch.position_N[batch.response_N]
+        hidden_NM = hidden_BTM.flatten(0, 1)[place_N]
+        yield Reading(depth_BT.flatten()[place_N], likeliest(backbone, hidden_NM), batch.next_N[batch.response_N])
+
+
+def joined(readings: Sequence[Reading]) -> Reading:
+    """One reading of all texts."""
+    fields = zip(*((one.depth_N, one.token_N, one.next_N) for one in readings), strict=True)
+    return Reading(*(torch.cat(part) for part in fields))

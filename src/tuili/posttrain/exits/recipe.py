@@ -1,0 +1,68 @@
+"""The schema of a recipe that trains exits. Its one key `exits` distinguishes it from recipes of a model.
+
+How files and overrides become one recipe is left to `tuili.config`.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, PositiveInt, field_validator
+
+from tuili.config import Config
+from tuili.posttrain.exits.adapters import AdapterConfig
+from tuili.posttrain.exits.confidence import ConfidenceConfig
+from tuili.posttrain.exits.joint import JointConfig
+
+
+class ThresholdConfig(Config):
+    """How the confidence is chosen at which a token leaves."""
+
+    loss: NonNegativeFloat = Field(0.5, le=100)
+    """Points of next-token accuracy below full depth that are tolerated."""
+    margin: NonNegativeFloat = 0.1
+    """Points of these that are not used up on the validation texts."""
+    tries: Annotated[int, Field(ge=2, le=40)] = 6
+    """Thresholds that are tried; each reads the validation texts once."""
+
+
+class ExitsTrainingConfig(Config):
+    """What exits learn from, and how."""
+
+    at: tuple[PositiveInt, ...] = ()
+    """Depths of exits; none stands for two, three and four fifths of the layers. The full depth is always the last."""
+    way: Literal["frozen", "joint"] = "frozen"
+    """`frozen`: the model stays as it is. `joint`: its layers learn with the exits, and it becomes another model."""
+    seed: Annotated[int, Field(ge=0, lt=1000)] = 1
+    rank: PositiveInt = Field(128, le=4096)
+    """The rank of an adapter."""
+    channels: PositiveInt = Field(64, le=4096)
+    """Channels of a confidence head."""
+    tokens: PositiveInt = 300_000
+    """Tokens of training texts that the frozen way reads."""
+    validation_tokens: PositiveInt = 15_000
+    """Tokens that the threshold is chosen on."""
+    test_tokens: PositiveInt = 25_000
+    """Tokens that the figures are measured on."""
+    numbers: Literal["bf16", "fp32"] = "bf16"
+    """The numbers in which the model reads."""
+    texts: PositiveInt = 16
+    """Texts that are read at a time."""
+    adapter: AdapterConfig = AdapterConfig()
+    confidence: ConfidenceConfig = ConfidenceConfig()
+    threshold: ThresholdConfig = ThresholdConfig()
+    joint: JointConfig = JointConfig()
+
+    @field_validator("at")
+    @classmethod
+    def _rising(cls, at: tuple[int, ...]) -> tuple[int, ...]:
+        if any(left >= right for left, right in pairwise(at)):
+            raise ValueError("depths must rise, each once")
+        return at
+
+
+class ExitsRecipe(Config):
+    """A recipe that trains exits."""
+
+    exits: ExitsTrainingConfig = ExitsTrainingConfig()

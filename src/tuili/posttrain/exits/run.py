@@ -1,0 +1,257 @@
+"""Training exits for an imported model, in the folder of a run: what an earlier session has made there is read again.
+
+States are kept by `states`, what learns is in `adapters`, `confidence` and `joint`, what is measured in `policy`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from tuili.errors import InputError
+from tuili.files import whole_file, write_durably, writing
+from tuili.posttrain.exits.adapters import Head, distill, start_by_regression
+from tuili.posttrain.exits.backbone import Backbone, TextBatch
+from tuili.posttrain.exits.confidence import train_confidence
+from tuili.posttrain.exits.joint import train_jointly
+from tuili.posttrain.exits.network import Exits
+from tuili.posttrain.exits.policy import Reading, joined, read_each
+from tuili.posttrain.exits.recipe import ExitsTrainingConfig
+from tuili.posttrain.exits.states import States, StateStore, TaskCallback, batches_of
+from tuili.posttrain.exits.texts import Part, Text, read_texts
+from tuili.posttrain.exits.threshold import Tried, choose_threshold, try_threshold
+from tuili.store import (
+    ExitsFile,
+    ExitsSettings,
+    ImportedModel,
+    LineageEntry,
+    model_hash,
+    open_model,
+    read_lineage,
+    write_exits_file,
+    write_lineage,
+)
+from tuili.train import RunFolder
+
+PLACE_REMEDY = "choose another place"
+REPORT_FILE = "exits.json"
+_DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
+_NO_LEAVING = 2.0
+"""A confidence that no exit has."""
+
+
+@dataclass(frozen=True)
+class ExitsResult:
+    """The model folder with the exits, its figures on the test texts, and the thresholds tried on validation texts."""
+
+    model: Path
+    figures: Mapping[str, float]
+    tried: Sequence[Tried]
+
+
+class ExitsRun:
+    """A run in its folder. `plan` says what it is going to do.
+
+    Raises `InputError` for a model of Tuili's own kind, which has exits, for depths that it lacks, and where the folder
+    holds a run that began otherwise or that is not to be resumed.
+    """
+
+    def __init__(
+        self, model: str, config: ExitsTrainingConfig, files: Sequence[Path], path: Path, resume: bool,
+        tell: TaskCallback,
+    ) -> None:  # fmt: skip
+        stored = open_model(model)
+        if not isinstance(stored, ImportedModel):
+            raise InputError(f"{stored.path} is of Tuili's own kind, which has exits already: give an imported model")
+        self.config, self.path, self.stored, self._tell = config, path, stored, tell
+        self.full_depth = stored.shape.num_hidden_layers
+        at = config.at or [round(fifths * self.full_depth / 5) for fifths in (2, 3, 4)]
+        self.depths = tuple(dict.fromkeys(depth for depth in at if 0 < depth != self.full_depth))
+        if not self.depths or self.depths[-1] > self.full_depth:
+            raise InputError(f"--at {','.join(map(str, at))}: give depths below the {self.full_depth} layers")
+        self.texts = read_texts(files, stored.tokenizer, config.seed)
+        folder = RunFolder(path)
+        folder.refuse_own_model(stored.path, f"MODEL {model}")
+        fixed = {
+            "plan": config.model_dump(mode="json"),
+            "model": model_hash(stored.path),
+            "files": {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+        }
+        if folder.recorded(resume) not in (None, fixed):
+            raise InputError(f"{path}: the run began with another recipe, model or data: choose another --out")
+        with writing(path, PLACE_REMEDY):
+            path.mkdir(parents=True, exist_ok=True)
+            folder.record(fixed)
+
+    @property
+    def plan(self) -> str:
+        """What the run is going to do, in a line."""
+        counts = ", ".join(f"{len(texts):,} {part}" for part, texts in self.texts.items())
+        exits = f"exits at {', '.join(map(str, self.depths))} of {self.full_depth} layers, way {self.config.way}"
+        if self.config.way == "joint":
+            return f"{exits}; texts: {counts}; {self.config.joint.steps} steps that train layers and exits"
+        tokens = min(self.config.tokens, sum(len(text.ids) for text in self.texts["train"]))
+        bytes_each = 2 * self.stored.shape.hidden_size * (1 + len(self.depths))
+        return f"{exits}; texts: {counts}; {tokens:,} tokens to read, {tokens * bytes_each / 1e9:.1f} GB of states"
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        """The model, as it was before this run."""
+        return Backbone.load(self.stored.path, _DTYPES[self.config.numbers])
+
+    def new_exits(self) -> Exits:
+        """Exits that have learnt nothing."""
+        torch.manual_seed(self.config.seed)
+        sizes = self.config.rank, self.config.channels
+        return Exits(self.depths, self.stored.shape.hidden_size, *sizes, self.stored.shape.rms_norm_eps)
+
+    @cached_property
+    def head(self) -> Head:
+        """The final norm and the head."""
+        norm: Tensor = self.backbone.model.model.norm.weight
+        return Head(norm.float(), self.backbone.head_VM.float(), self.backbone.eps)
+
+    def states(self, name: str, texts: Sequence[Text], tokens: int) -> States:
+        """The states of the first texts, until there are so many tokens, from the store of that name or computed."""
+        return StateStore(self.path / name).states(
+            lambda: self.backbone, texts, self.depths, tokens, self.config.texts,
+            partial(self._tell, f"reading texts: {name}"),
+        )  # fmt: skip
+
+    def frozen_exits(self) -> Exits:
+        """The exits beside the model as it is, read from the folder or else trained."""
+        exits, file = self.new_exits(), self.path / "frozen.safetensors"
+        if file.is_file():
+            exits.load_state_dict(load_file(file))
+            return exits
+        states = self.states("states", self.texts["train"], self.config.tokens)
+        own, held_out = states.split(1 - self.config.confidence.share)
+        for number, depth in enumerate(self.depths):
+            seed, told = self.config.seed * 1000 + number, partial(self._tell, f"adapter at {depth}")
+            network, full_NM = exits.at(depth), own.hidden[self.full_depth]
+            start_by_regression(network, own.hidden[depth], full_NM, own.top_NK, self.head)
+            distill(network, depth, own, self.head, self.config.adapter, seed, told)
+            train_confidence(network, depth, held_out, self.head, self.config.confidence, seed)
+        with whole_file(file) as part:
+            save_file(exits.state_dict(), part)
+        return exits
+
+    def joint_exits(self) -> tuple[Exits, Mapping[str, Tensor]]:
+        """The exits and what is added to the model's weights; the backbone changes with it."""
+        exits, config, head = self.frozen_exits(), self.config, self.head
+        file, texts = self.path / "joint.safetensors", self.texts["train"]
+        changes = train_jointly(self.backbone, exits, head, texts, config.joint, config.seed, file, self._tell)
+        tokens = round(config.tokens * config.confidence.share)
+        held_out = self.states("states-joint", texts[::-1], tokens)
+        for number, depth in enumerate(self.depths):
+            seed = config.seed * 1000 + number
+            train_confidence(exits.at(depth), depth, held_out, head, config.confidence, seed)
+        return exits, changes
+
+    def read(self, exits: Exits, part: Part, threshold: float, name: str) -> Reading:
+        """Read validation or test texts, tokens leaving at this confidence."""
+        tokens = self.config.validation_tokens if part == "validation" else self.config.test_tokens
+        readings, done = list[Reading](), 0
+        for reading in read_each(self.backbone, exits, self._batches(part), threshold):
+            readings.append(reading)
+            done += len(reading.next_N)
+            self._tell(name, min(done, tokens), tokens)
+            if done >= tokens:
+                break
+        return joined(readings)
+
+    def _batches(self, part: Part) -> Iterable[TextBatch]:
+        return (TextBatch.of(texts) for texts in batches_of(self.texts[part], self.config.texts))
+
+
+def train_exits(
+    model: str, config: ExitsTrainingConfig, files: Sequence[Path], out: Path, *, resume: bool, tell: TaskCallback,
+    announce: Callable[[str], None],
+) -> ExitsResult:  # fmt: skip
+    """Train exits in the folder `out`. The model with them is `out/model`. announce: called with the plan.
+
+    With `resume`, an interrupted run goes on. Raises what `ExitsRun` raises, and `InputError` where another process
+    trains in the folder.
+    """
+    open_model(model)  # before a folder is made
+    with RunFolder(out).locked():
+        run = ExitsRun(model, config, files, out, resume, tell)
+        announce(run.plan)
+        return _train(run)
+
+
+def _train(run: ExitsRun) -> ExitsResult:
+    began, config = perf_counter(), run.config
+    changes: Mapping[str, Tensor] = {}
+    before = run.read(run.new_exits(), "test", _NO_LEAVING, "test texts, the model as it was")
+    if config.way == "joint":
+        exits, changes = run.joint_exits()
+        full = run.read(exits, "test", _NO_LEAVING, "test texts at full depth")
+    else:
+        exits, full = run.frozen_exits(), before
+    whole = run.read(exits, "validation", _NO_LEAVING, "validation texts at full depth")
+    threshold, tried = choose_threshold(
+        lambda value: run.read(exits, "validation", value, f"validation texts at {value:.3f}"),
+        whole, max(0.0, config.threshold.loss - config.threshold.margin), config.threshold.tries,
+    )  # fmt: skip
+    reading = run.read(exits, "test", threshold if threshold < 1 else _NO_LEAVING, "test texts")
+    figures = _figures(run, try_threshold(threshold, reading, full), reading, full, before)
+    settings = ExitsSettings(
+        (*run.depths, run.full_depth), threshold, config.rank, config.channels, config.way, figures
+    )
+    folder = _write_model(run, ExitsFile(settings, exits.arrays()), changes, (perf_counter() - began) / 3600)
+    report = {"figures": figures, "tried": [asdict(one) for one in tried]}
+    write_durably(run.path / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
+    return ExitsResult(folder, figures, tried)
+
+
+def _figures(run: ExitsRun, got: Tried, reading: Reading, full: Reading, before: Reading) -> dict[str, float]:
+    """What exits do on the test texts."""
+    left = {f"left_at_{depth}": (reading.depth_N == depth).double().mean().item() for depth in run.depths}
+    return {
+        "tokens": len(reading.next_N),
+        "accuracy": reading.accuracy,
+        "full_accuracy": full.accuracy,
+        "accuracy_before": before.accuracy,
+        "loss": got.loss,
+        "agreement": got.agreement,
+        "mean_layers": got.mean_depth,
+        "share_of_layers": got.mean_depth / run.full_depth,
+    } | left
+
+
+def _write_model(run: ExitsRun, exits: ExitsFile, changes: Mapping[str, Tensor], hours: float) -> Path:
+    """The model folder of the run: a copy of the model, with the exits and, after joint training, new weights."""
+    folder, source = run.path / "model", run.stored.path
+    with writing(folder, PLACE_REMEDY):
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(source, folder, ignore=_others_parts(source) if changes else None)
+        for file in sorted(folder.glob("*.safetensors")) if changes else ():
+            tensors = load_file(file)
+            for name in tensors.keys() & changes.keys():
+                tensors[name] = (tensors[name].float() + changes[name]).to(tensors[name].dtype)
+            save_file(tensors, file, {"format": "pt"})
+    lineage, parent = read_lineage(source), model_hash(source)
+    write_lineage(folder, ())  # what is known of the model before says nothing of other weights
+    write_exits_file(folder, exits)
+    recipe = {"exits": run.config.model_dump(mode="json")}
+    seeds, figures = {"exits": run.config.seed}, dict(exits.settings.figures)
+    tokens = int(figures["tokens"])
+    entry = LineageEntry("exits", recipe, figures, seeds, tokens, hours, parent=parent, hash=model_hash(folder))
+    write_lineage(folder, (*lineage, entry))
+    return folder
+
+
+def _others_parts(source: Path) -> Callable[[str, list[str]], set[str]]:
+    """What a copy leaves out where weights change: what Tuili has made for the weights as they were."""
+    return lambda folder, names: set(names) if Path(folder) == source / "tuili" else set()

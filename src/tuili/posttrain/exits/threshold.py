@@ -1,0 +1,49 @@
+"""The confidence at which tokens leave, chosen on texts that exits have not learnt from.
+
+What a threshold does to a text is left to `policy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tuili.posttrain.exits.policy import Reading
+
+_LOWEST, _HIGHEST = 0.5, 0.999
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a threshold has brought. loss: points of next-token accuracy below full depth."""
+
+    threshold: float
+    mean_depth: float
+    loss: float
+    agreement: float
+
+
+def try_threshold(threshold: float, reading: Reading, full: Reading) -> Tried:
+    """What tokens leaving at a threshold has brought against full depth on the same texts."""
+    loss = 100 * (full.accuracy - reading.accuracy)
+    return Tried(threshold, reading.mean_depth, loss, reading.agreement(full))
+
+
+def choose_threshold(
+    read_at: Callable[[float], Reading], full: Reading, tolerated: float, tries: int
+) -> tuple[float, list[Tried]]:
+    """The lowest threshold, by bisection, whose loss is at most `tolerated` points; and all that were tried, rising.
+
+    Where even the highest costs more, no token leaves: the threshold is 1.
+    """
+    low, high, chosen, tried = _LOWEST, _HIGHEST, 1.0, list[Tried]()
+    threshold = (low + high) / 2
+    for _ in range(tries):
+        one = try_threshold(threshold, read_at(threshold), full)
+        tried.append(one)
+        if one.loss <= tolerated:
+            chosen = high = threshold
+        else:
+            low = threshold
+        threshold = 1 - ((1 - low) * (1 - high)) ** 0.5  # midway by the share that may be lost
+    return chosen, sorted(tried, key=lambda one: one.threshold)
