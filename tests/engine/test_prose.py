@@ -112,6 +112,14 @@ def test_messages_reach_the_template_unchanged():
     assert (answer.prompt, answer.receipt.read_as) == ("48×27=?", None)
 
 
+def test_thinking_is_left_out_where_the_template_can():
+    engine, sequences = reciting_prose("4", "4")
+    engine.answer([Request("2 + 2?", thinks=False), Request("2 + 2?")])
+    tokenizer = foreign("thinking")
+    tails = [tokenizer.decode(sequence.prompt).partition("assistant\n")[2] for sequence in sequences]
+    assert tails == ["<think>\n\n</think>\n\n", ""]
+
+
 def test_turns_become_messages():
     engine, sequences = reciting_prose("Yes.", kind="headers")
     engine.answer([Request("b", earlier=(("a", "x"),))])
@@ -232,11 +240,11 @@ def test_what_cannot_be_read_is_refused(request_: Request, error: type[Exception
         reciting_prose(PARIS)[0].prepare(request_)
 
 
-@pytest.mark.parametrize("field", ["messages", "tools", "continues"])
+@pytest.mark.parametrize("field", ["messages", "tools", "thinks", "continues"])
 def test_models_of_steps_are_not_asked_like_this(loaded: LoadedModel, field: str):
     engine, _ = reciting(loaded, "<think>\n1 = 1\n</think>1")
     assert not engine.prose
-    value = True if field == "continues" else ({"role": "user", "content": "x"},)
+    value = {"continues": True, "thinks": False}.get(field, ({"role": "user", "content": "x"},))
     with pytest.raises(InputError, match=f"{field}: only imported models"):
         engine.prepare(replace(Request("x"), **{field: value}))
 

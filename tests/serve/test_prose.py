@@ -108,6 +108,14 @@ def test_cut_prose_is_given_as_far_as_it_goes(prose: Running) -> None:
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == content
 
 
+def test_no_effort_leaves_thinking_out(prose: Running) -> None:
+    with_it = prose.client().chat.completions.create(messages=ASKED, **LONG, reasoning_effort="low")
+    without = prose.client().chat.completions.create(messages=ASKED, **LONG, reasoning_effort="none")
+    assert with_it.usage is not None
+    assert without.usage is not None
+    assert without.usage.prompt_tokens > with_it.usage.prompt_tokens
+
+
 def test_messages_are_read_by_the_template(prose: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = prose.app.state.models.find("prose").engine
     read = list[str]()

@@ -127,6 +127,8 @@ def test_thinking_of_earlier_answers_is_left_out_as_in_the_template(folders: Pat
     reasoned = [*turns, {"role": "assistant", "content": "6", "reasoning_content": "3 + 3 = 6"}]
     assert own.encode_chat(reasoned) == theirs(other, reasoned)
     assert think in own.encode_chat(reasoned)
+    assert own.encode_chat(turns, thinking=False) == theirs(other, turns, enable_thinking=False)
+    assert own.encode_chat(turns, thinking=False) != own.encode_chat(turns)
     assert own.thinks and not loaded("chatml", folders / "chatml")[0].thinks
 
 

@@ -147,6 +147,8 @@ class Request:
     `content` and whatever else the template knows. Without, it gets the prompt and the turns before it."""
     tools: tuple[Mapping[str, Any], ...] = ()
     """What the chat template of an imported model is told of functions, as JSON schemas."""
+    thinks: bool = True
+    """Whether an imported model that can think before it answers is to. Its chat template must know of that."""
     continues: bool = False
     """Whether an imported model is to go on with the text of the prompt, as if it had written it itself."""
     writes: bool = True

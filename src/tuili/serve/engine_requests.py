@@ -25,18 +25,22 @@ EFFORT_BUDGETS: Mapping[str, Mapping[str, int]] = {
     "high": {"max_steps": 4, "max_tokens": 800},
     "xhigh": {"max_steps": 8, "max_tokens": 1600},
 }
-"""Reasoning attempts, and tokens of all attempts together. `none` reasons as well: the models answer by steps alone."""
+"""Reasoning attempts, and tokens of all attempts together. With `none` a model of steps reasons as well, for it answers
+by steps alone; an imported model whose template can do so leaves its thinking out."""
 DEFAULT_EFFORT: Effort = "medium"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the model is given of a conversation, and what not. messages: all of them, for a model that writes prose."""
+    """What the model is given of a conversation, and what not. messages: all of them, for a model that writes prose.
+    thinks: whether it may think before.
+    """
 
     prompt: str
     earlier: tuple[tuple[str, str], ...] = ()
     ignored: Ignored = field(default_factory=Ignored)
     messages: tuple[dict[str, Any], ...] = ()
+    thinks: bool = True
 
     def request(self, budget: Budget, sampling: Sampling, body: GenerationRequest) -> Request:
         """The engine's request for it."""
@@ -49,6 +53,7 @@ class Asked:
             earlier=self.earlier,
             ignored=self.ignored,
             messages=self.messages,
+            thinks=self.thinks,
         )
 
 

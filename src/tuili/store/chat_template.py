@@ -53,9 +53,11 @@ class ChatTemplate:
             sources["default"] = files["chat_template.jinja"].decode()
         return cls(sources, named) if sources else None
 
-    def render(self, messages: Chat, tools: Chat | None, control: ControlTokens) -> Rendered:
+    def render(self, messages: Chat, tools: Chat | None, control: ControlTokens, thinking: bool = True) -> Rendered:
         """The text of a conversation, up to where the assistant is to write.
 
+        Args:
+            thinking: whether a model that can think is to; templates that know of it close the thinking otherwise.
         Raises `PromptError` where the template refuses the messages, or fails.
         """
         marker = control.marker(messages, tools, self.source)
@@ -65,6 +67,7 @@ class ChatTemplate:
             "tools": marker.value(tools) if tools else None,
             "documents": None,
             "add_generation_prompt": True,
+            **({} if thinking else {"enable_thinking": False}),
         }
         name = "tool_use" if tools and "tool_use" in self._compiled else "default"
         template = self._compiled.get(name) or next(iter(self._compiled.values()))

@@ -108,7 +108,7 @@ class ForeignTokenizer:
         first = begun.special_tokens_mask.index(0)
         return [*begun.ids[:first], *self.encode_text(text)]
 
-    def encode_chat(self, messages: Chat, tools: Chat | None = None) -> list[int]:
+    def encode_chat(self, messages: Chat, tools: Chat | None = None, thinking: bool = True) -> list[int]:
         """The ids of a conversation, up to where the assistant is to write: as the chat template of the folder has it.
 
         The control tokens that the template writes become special ids; those that messages spell out stay text. Without
@@ -116,11 +116,12 @@ class ForeignTokenizer:
 
         Args:
             tools: functions that may be called, as JSON schemas.
+            thinking: whether a model that can think before it answers is to.
         Raises `PromptError` where the template refuses the messages, or fails.
         """
         if self.template is None:
             return self.encode_beginning("\n\n".join(_text_of(message) for message in messages))
-        rendered = self.template.render(messages, tools, self._control)
+        rendered = self.template.render(messages, tools, self._control, thinking)
         if rendered.marker.is_in(rendered.text):
             return self.encode_marked(rendered)
         return list(self.backend.encode(rendered.text, add_special_tokens=False).ids)

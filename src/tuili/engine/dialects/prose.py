@@ -51,7 +51,7 @@ class ProseDialect:
             before = len(ids) - len(tokenizer.encode_text(request.prompt))
         else:
             chat = request.messages or _messages(request.prompt, request.earlier)
-            ids, before = self._encode(chat, request.tools, context), 0
+            ids, before = self._encode(chat, context, request.tools, request.thinks), 0
             request = request if request.prompt else replace(request, prompt=_last_question(chat))
         if request.context == Context() and tokenizer.thinks:  # others write no steps that could be checked
             request = replace(request, context=Context.from_prompt(request.prompt, request.earlier))
@@ -59,7 +59,7 @@ class ProseDialect:
 
     def encode(self, turns: Turns, context: int) -> list[int]:
         """As the chat template has it."""
-        return fitting(self._encode(_messages(*turns), (), context), context)
+        return fitting(self._encode(_messages(*turns), context), context)
 
     def claims(self, request: Request) -> Claims:
         """None: prose settles no claim."""
@@ -97,10 +97,10 @@ class ProseDialect:
             reason = CUT_OFF
         return Attempt(sequence, response, reason)
 
-    def _encode(self, chat: Chat, tools: Chat, context: int) -> list[int]:
+    def _encode(self, chat: Chat, context: int, tools: Chat = (), thinking: bool = True) -> list[int]:
         texts = (text for message in chat if isinstance(text := message.get("content"), str))
         check_text(self.tokenizer, "".join(texts), context)
-        return self.tokenizer.encode_chat(chat, tools or None)
+        return self.tokenizer.encode_chat(chat, tools or None, thinking)
 
     def _inside(self, sequence: Sequence) -> bool:
         return bool(sequence.prefix_steps) or self._opens_thinking(sequence.prompt)

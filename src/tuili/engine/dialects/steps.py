@@ -33,8 +33,9 @@ class StepsDialect:
 
     def read(self, request: Request, context: int) -> ReadRequest:
         """The question is read by `tuili.steps.read_as`: but not token ids, and not where their scores are wanted."""
-        for name in ("messages", "tools", "continues"):
-            if getattr(request, name):
+        of_prose = {"messages": request.messages, "tools": request.tools, "thinks": not request.thinks}
+        for name, asked in {**of_prose, "continues": request.continues}.items():
+            if asked:
                 raise InputError(f"{name}: only imported models, which write prose, are asked like this")
         tokenizer, given, scored = self.tokenizer, request.prompt_ids, request.sampling.prompt_logprobs is not None
         if given is None and not scored:

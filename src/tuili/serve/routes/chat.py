@@ -46,7 +46,7 @@ async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     form = requested_form(body)
     dispatcher = Dispatcher.for_model(http, body.model, form)
     if dispatcher.served.prose:
-        asked = Asked("", messages=read_chat(body.messages))
+        asked = Asked("", messages=read_chat(body.messages), thinks=body.reasoning_effort != "none")
     else:
         messages, dispatcher.form = read_marked_fields(without_calls(body.messages), form)
         asked = read_conversation(messages, dispatcher.served.conversation)

@@ -38,7 +38,8 @@ async def responses(body: ResponsesRequest, http: HttpRequest) -> Response:
     if dispatcher.served.conversation == "multi":
         check_all_found(body.input)
     if dispatcher.served.prose:
-        asked = Asked("", messages=read_chat(turns_of(body), "input", body.instructions))
+        chat = read_chat(turns_of(body), "input", body.instructions)
+        asked = Asked("", messages=chat, thinks=effort_of(body) != "none")
     else:
         messages, dispatcher.form = read_marked_fields(conversation_of(body), dispatcher.form)
         asked = read_conversation(messages, dispatcher.served.conversation, "input", -1 if body.instructions else 0)
