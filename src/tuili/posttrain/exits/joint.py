@@ -1,9 +1,9 @@
 """Training exits together with the layers of their model: the second way, which makes another model.
 
 The loss is LayerSkip's: all exits and the full depth predict the text at once (Elhoushi et al., "LayerSkip", 2024,
-arXiv:2404.16710). Here exits also learn what full depth predicts, and in every second step tokens leave where they
-would later, so that the layers learn to read keys and values that those leave behind. The layers change by low-rank
-terms (LoRA, Hu et al. 2021, arXiv:2106.09685), which are added to the weights at the end.
+arXiv:2404.16710). Here exits also learn what full depth predicts, and in every second step some tokens leave, so that
+the layers learn to read keys and values that those leave behind. Confidence heads are trained afterwards. The layers
+change by low-rank terms (LoRA, Hu et al. 2021, arXiv:2106.09685), which are added to the weights at the end.
 
 Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one, S tokens that are scored, R rank.
 """
@@ -27,7 +27,7 @@ from tuili.files import whole_file
 from tuili.posttrain.exits.adapters import Head, rate_factor
 from tuili.posttrain.exits.backbone import Backbone, TextBatch
 from tuili.posttrain.exits.network import Exits
-from tuili.posttrain.exits.policy import walk
+from tuili.posttrain.exits.policy import Stop, walk
 from tuili.posttrain.exits.states import TaskCallback, batches_of
 from tuili.posttrain.exits.texts import Text
 
@@ -54,8 +54,8 @@ class JointConfig(Config):
     """The share of the text itself in what an exit learns to predict; the rest is what full depth predicts."""
     prompt_weight: NonNegativeFloat = 0.15
     """The weight of a token of a prompt, where one of a response has 1."""
-    leave_at: PositiveFloat = 0.9
-    """The confidence at which tokens leave in every second step."""
+    leaving: NonNegativeFloat = Field(0.2, lt=1)
+    """The share of the tokens of responses that leave at each exit, drawn at random, in every second step."""
     checkpoint: PositiveInt = 20
     """Steps between two checkpoints."""
 
@@ -137,7 +137,7 @@ def train_jointly(
     """
     terms = add_low_rank(backbone, config, seed)
     learning = [parameter for term in terms.values() for parameter in (term.a_RI, term.b_OR)]
-    own = list(exits.parameters())
+    own = [network.get_parameter(f"{name}.weight") for network in exits.values() for name in ("down", "up")]
     optimizer = torch.optim.AdamW(
         [*learning, *own], config.learning_rate, betas=(0.9, 0.95), weight_decay=config.weight_decay
     )
@@ -178,7 +178,7 @@ def joint_loss(
     backbone: Backbone, exits: Exits, head: Head, batch: TextBatch, vocabulary_S: Tensor, config: JointConfig,
     leaving: bool, generator: torch.Generator,
 ) -> Tensor:  # fmt: skip
-    """The loss of all exits and of full depth on a batch. leaving: tokens leave where they are sure.
+    """The loss of all exits and of full depth on a batch. leaving: some tokens leave.
 
     A token that has left has no full depth to learn from, so it does not count in such a step; what it leaves behind
     for later tokens does.
@@ -186,7 +186,11 @@ def joint_loss(
     known_N = torch.isin(batch.next_N, vocabulary_S)
     place_N, weight_N = batch.position_N[known_N], torch.where(batch.response_N[known_N], 1.0, config.prompt_weight)
     label_N = torch.searchsorted(vocabulary_S, batch.next_N[known_N])
-    stops = [*walk(backbone, exits, batch.ids_BT, batch.leaving_BT if leaving else None, config.leave_at)]
+
+    def some(stop: Stop) -> Tensor:
+        return (torch.rand(stop.going_BT.shape, generator=generator) < config.leaving) & batch.leaving_BT
+
+    stops = [*walk(backbone, exits, batch.ids_BT, some if leaving else None)]
     weight_N = weight_N * stops[-1].going_BT.flatten()[place_N]
     total = weight_N.sum().clamp(min=1)
     rows_SM = head.weight_VM[vocabulary_S].bfloat16()
@@ -202,7 +206,6 @@ def joint_loss(
         extra = torch.randint(len(vocabulary_S), (_EXTRA_TOKENS,), generator=generator)
         scored_C = torch.unique(torch.cat([label_N, prob_NS.topk(min(3, prob_NS.shape[1])).indices.flatten(), extra]))
         target_NC = prob_NS[:, scored_C] / prob_NS[:, scored_C].sum(-1, keepdim=True)
-        best_N = prob_NS.amax(-1)
     narrow_N = torch.searchsorted(scored_C, label_N)
     for stop in stops[:-1]:
         exit_NC = log_probs(stop.adapted_BTM, rows_SM[scored_C])
@@ -210,9 +213,4 @@ def joint_loss(
         to_full_N = -(target_NC * exit_NC).sum(-1)
         exit_N = config.text_share * to_text_N + (1 - config.text_share) * to_full_N
         loss = loss + config.exit_weight * (exit_N * weight_N).sum() / total
-        chosen_N1 = scored_C[exit_NC.detach().argmax(-1)][:, None]
-        kept_N = (1 - best_N + prob_NS.gather(1, chosen_N1)[:, 0]).clamp(0, 1)
-        sure_N = exits.at(stop.depth).confidence_logit(stop.adapted_BTM.flatten(0, 1)[place_N].detach())
-        unsure_N = functional.binary_cross_entropy_with_logits(sure_N, kept_N, reduction="none")
-        loss = loss + (unsure_N * weight_N).sum() / total
     return loss

@@ -8,7 +8,7 @@ Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,13 +56,12 @@ class Stop:
     going_BT: Tensor
 
 
-def walk(
-    backbone: Backbone, exits: Exits, ids_BT: Tensor, leaving_BT: Tensor | None, threshold: float
-) -> Iterator[Stop]:
-    """Run all layers over texts, and stop at each exit and at full depth.
+Leave = Callable[[Stop], Tensor]
+"""Called at each exit; says which tokens leave there, [B, T]. Those that have left already do not matter."""
 
-    A token where `leaving_BT` is set leaves at the first exit that is as sure as `threshold`; others run all layers.
-    """
+
+def walk(backbone: Backbone, exits: Exits, ids_BT: Tensor, leave: Leave | None) -> Iterator[Stop]:
+    """Run all layers over texts, and stop at each exit and at full depth. Without `leave` no token leaves."""
     full_depth = len(backbone.layers)
     hidden_BTM, turns = backbone.embed(ids_BT)
     going_BT = torch.ones(ids_BT.shape, dtype=torch.bool)
@@ -72,10 +71,9 @@ def walk(
         if number + 1 in exits.depths:
             network = exits.at(number + 1)
             adapted_BTM = torch.where(going_BT[..., None], network.adapted(hidden_BTM), hidden_BTM.float())
-            yield Stop(number + 1, adapted_BTM, going_BT)
-            if leaving_BT is not None:
-                sure_BT = network.confidence_logit(adapted_BTM.detach()).sigmoid() >= threshold
-                gone_BT = sure_BT & leaving_BT & going_BT
+            yield (stop := Stop(number + 1, adapted_BTM, going_BT))
+            if leave is not None:
+                gone_BT = leave(stop) & going_BT
                 going_BT = going_BT & ~gone_BT
                 hidden_BTM = torch.where(gone_BT[..., None], adapted_BTM.to(hidden_BTM.dtype), hidden_BTM)
     yield Stop(full_depth, hidden_BTM, going_BT)
@@ -85,9 +83,16 @@ def walk(
 def leave_early(
     backbone: Backbone, exits: Exits, ids_BT: Tensor, leaving_BT: Tensor, threshold: float
 ) -> tuple[Tensor, Tensor]:
-    """The states that the head reads, before the final norm, [B, T, M], and the layers run for each token, [B, T]."""
+    """The states that the head reads, before the final norm, [B, T, M], and the layers run for each token, [B, T].
+
+    A token where `leaving_BT` is set leaves at the first exit that is as sure as `threshold`; others run all layers.
+    """
+
+    def is_sure(stop: Stop) -> Tensor:
+        return (exits.at(stop.depth).confidence_logit(stop.adapted_BTM).sigmoid() >= threshold) & leaving_BT
+
     depth_BT = torch.zeros(ids_BT.shape, dtype=torch.long)
-    for stop in walk(backbone, exits, ids_BT, leaving_BT, threshold):
+    for stop in walk(backbone, exits, ids_BT, is_sure):
         depth_BT[stop.going_BT] = stop.depth
     return stop.adapted_BTM, depth_BT
 
