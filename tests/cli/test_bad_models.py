@@ -74,7 +74,7 @@ MODELS: dict[str, tuple[Callable[[Path], None], list[str]]] = {
     "a configuration that is a list": (written("config.json", b"[]"), ["config.json", "JSON object"]),
     "a configuration in another encoding": (written("config.json", b"\xff\xfe"), ["config.json"]),
     "a configuration nested too deep": (written("config.json", b'{"a":' * 100_000), ["config.json"]),
-    "another kind of model": (config(model_type="llama"), ["config.json", "llama"]),
+    "another kind of model": (config(model_type="bert"), ["config.json", "bert"]),
     "a size of the wrong type": (config(hidden_size="wide"), ["config.json", "hidden_size"]),
     "a negative size": (config(hidden_size=-16), ["config.json", "hidden_size"]),
     "a huge size": (config(hidden_size=10**9), ["hidden_size"]),

@@ -12,7 +12,7 @@ from tuili.store.dense_shape import FAMILIES, DenseShape
 from tuili.store.folder import MODEL_TYPE, check_files, check_size, model_type, resolve_model
 from tuili.store.foreign_tokenizer import ForeignTokenizer
 from tuili.store.lineage import check_recorded
-from tuili.store.shape import CONFIG_FIELDS, ModelShape, read_shape
+from tuili.store.shape import CONFIG_FIELDS, ModelShape, read_settings, read_shape
 from tuili.store.size import count_parameters
 from tuili.store.tensors import open_tensors
 from tuili.store.tokenizer import Tokenizer
@@ -77,7 +77,7 @@ def check_model_folder(name: str | Path) -> Path:
         check_files(path, model_types=FAMILIES)
     else:
         check_files(path, CONFIG_FIELDS, (MODEL_TYPE, *FAMILIES))
-    check_size(path, count_parameters(read_dense_shape(path) if imported else read_shape(path)).total)
+    check_size(path, count_parameters(read_dense_shape(path) if imported else read_settings(path)).total)
     return path
 
 
