@@ -11,7 +11,18 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.store.dense_folders import save_dense
-from tuili.engine import Answered, Budget, Engine, Event, Outcome, Request, Sampling, TokenWritten, load_engine
+from tuili.engine import (
+    Answered,
+    Budget,
+    Engine,
+    Event,
+    Outcome,
+    Request,
+    Sampling,
+    TokenWritten,
+    load_decoder,
+    load_engine,
+)
 from tuili.errors import InputError, Overloaded
 
 CHATS = (
@@ -71,6 +82,15 @@ def test_texts_are_gone_on_with_as_transformers_does(engine: Engine, theirs: tup
             engine.step()
         assert (ticket.sequence.prompt, ticket.sequence.tokens) == (ids, generated(theirs, ids, 12))
         assert ticket.answer.prompt == "The quick brown"
+
+
+def test_a_decoder_writes_what_transformers_does(folder: Path, theirs: tuple[Any, Any]):
+    decoder, tokenizer = load_decoder(folder, max_new_tokens=12, batch_size=2, numbers="fp32"), theirs[1]
+    prompts = ["What is 12 + 30?", "你好 🙂", "The quick brown fox"]
+    for prompt, written in zip(prompts, decoder.generate(prompts), strict=True):
+        chat = [{"role": "user", "content": prompt}]
+        ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
+        assert written.tokens == generated(theirs, ids, 12)
 
 
 def test_a_conversation_reuses_its_beginning(folder: Path):

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuili.errors import InputError, PromptError, one_line
 from tuili.store.control_tokens import Chat, ControlTokens, Marker
-from tuili.store.template_sandbox import CompiledTemplate, compile_template
+
+if TYPE_CHECKING:
+    from tuili.store.template_sandbox import CompiledTemplate
 
 NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
@@ -30,8 +32,10 @@ class ChatTemplate:
     """
 
     def __init__(self, sources: Mapping[str, str], named_tokens: Mapping[str, str]) -> None:
-        self._named_tokens, self._compiled = dict(named_tokens), dict[str, CompiledTemplate]()
-        self.source = "\n".join(sources.values())
+        from tuili.store.template_sandbox import compile_template  # imports Jinja, which other models do not need
+
+        self._named_tokens, self.source = dict(named_tokens), "\n".join(sources.values())
+        self._compiled: dict[str, CompiledTemplate] = {}
         for name, source in sources.items():
             try:
                 self._compiled[name] = compile_template(source)
