@@ -32,9 +32,6 @@ FACES = {
         answers_a_claim check check_chain evaluate parse parse_statement programs proves read_as read_claim read_turns
         render render_response render_term render_value_like settles split_response terms trace_numbers turns_of units
     """,
-    "grammars": """
-        CompiledGrammar Grammar GrammarCompiler GrammarState SchemaFault json_rule quoted
-    """,
     "steps.programs": """
         Bounds Case DEFAULT_BOUNDS Fault FaultKind Inputs Integers Lists Operation Program ProgramError ProgramVerdict
         Specification Value decide parse_program read_examples retell run same_value
@@ -73,7 +70,7 @@ FACES = {
     "posttrain": """
         Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig GENERATED UNKNOWN_LABEL VerifierRecipe VerifierRun
         VerifierTrainingResult
-        best_thresholds calibrate_verifier min_token_probability predict_logits train_exits
+        best_thresholds calibrate_verifier min_token_probability predict_logits read_texts train_exits
         train_verifier verifier_figures
     """,
     "data": """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.harness.cells import RUNS
 from tuili.errors import InputError
-from tuili.store import ImportedModel, open_model
+from tuili.store import ImportedModel, exits_hash, model_hash, open_model
 
 REAL = "smollm2"
 """The model that is measured by default, as `tuili import` names it: SmolLM2-135M-Instruct."""
@@ -35,6 +35,11 @@ def imported_model(model: str, folder: Path = FOLDER) -> ImportedModel:
 def has_exits(model: ImportedModel) -> bool:
     """Whether tokens can leave before the last layer."""
     return len(model.shape.exit_layers) > 1
+
+
+def identity(model: ImportedModel) -> dict[str, str | None]:
+    """The weights and the exits of a model, by their hashes: what its results belong to."""
+    return {"model": model_hash(model.path), "exits": exits_hash(model.path)}
 
 
 def tuili(*arguments: str) -> None:

@@ -22,7 +22,7 @@ from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from benchmarks.imported.prompts import chats, write_texts
-from benchmarks.imported.source import FOLDER, REAL, has_exits, imported_model
+from benchmarks.imported.source import FOLDER, REAL, has_exits, identity, imported_model
 from tuili.errors import InputError
 from tuili.store import ImportedModel, model_hash
 
@@ -84,7 +84,7 @@ def measure(
     shape = imported.shape
     files = prepare_files(imported, Path(folder), peers)
     chosen = [one for one in contenders(imported, files, peers) if takes_part(one.name, only, without)]
-    cells = Cells("imported_speed", {"model": model, "new": NEW, "prompt": PROMPT, "exits": shape.exit_layers})
+    cells = Cells("imported_speed", {"new": NEW, "prompt": PROMPT} | identity(imported))
     figures: dict[str, Figure] = {}
     for count in threads:
         race = Race(str(count), count, chosen, PLAN[count], shape.vocab_size, str(files / "texts.jsonl"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.imported.source import REAL
-from benchmarks.table.rows import Row, bench, joined, middle, results, text
+from benchmarks.table.rows import Record, Row, bench, joined, middle, results, text
 
 MODEL = "SmolLM2-135M-Instruct"
 FULL, EXACT, AUTO = "8 bits, full depth", "8 bits, verified drafts", "8 bits, depth chosen"
@@ -34,6 +34,13 @@ def equal(what: str, part: str) -> Row:
     """A row for how many of the prompts of a part are continued alike."""
     counts = (middle(f"{part}_{key}", "{:,.0f}") for key in ("equal", "prompts"))
     return Row(f"{MODEL}: {what}", results("imported_quality"), (joined("{} of {}", *counts), text("all")))
+
+
+def overran(record: Record) -> str:
+    """Overruns of any budget, out of all requests."""
+    figures = {key: figure["median"] for key, figure in record["figures"].items() if key.startswith("budgets_")}
+    overruns = sum(count for key, count in figures.items() if key.startswith("budgets_overran_"))
+    return f"{overruns:.0f} of {figures['budgets_offered']:,.0f}"
 
 
 SPEED = (
@@ -76,7 +83,7 @@ QUALITY = (
             f"{MODEL}: files of the imported folder that are the same after export to {form} and another import",
             results("imported_quality"),
             (
-                joined("{} of {}", *(middle(f"round_trip_{key}_{what}", "{:.0f}") for what in ("same", "files"))),
+                joined("{} of {}", *(middle(f"back_{key}_{what}", "{:.0f}") for what in ("same", "files"))),
                 text("all"),
             ),
         )
@@ -84,6 +91,24 @@ QUALITY = (
     ),
     equal("prompts that llama.cpp, with the GGUF file that Tuili exports, continues as Tuili in fp32", "gguf"),
     equal("prompts that verified drafts in 8 bits continue as full depth does", "drafts_int8"),
+    equal("prompts that verified drafts in fp32 continue as full depth does", "drafts_fp32"),
+    quality(
+        "share of the layers that run where tokens leave early, in 8 bits, texts that no exit was trained on",
+        "exits_int8_layers",
+        "{:.2f}",
+        "at most 0.65",
+    ),
+    quality(
+        "points of next-token accuracy of leaving early over full depth, in 8 bits, texts that no exit was trained on",
+        "exits_int8_points",
+        "{:+.2f}",
+        "-0.5",
+    ),
+    Row(
+        f"{MODEL}: requests with random budgets that overran one",
+        results("imported_quality"),
+        (overran, text("0")),
+    ),
 )
 
 MEMORY = "resident memory after 64 answers, 16 at a time, MB"

@@ -1,10 +1,11 @@
-"""How exact an imported model is, part by part: see `parts`, and `fuzz` for requests with random budgets.
+"""How exact an imported model is, part by part: `numbers`, `forms` and `depths` tell what each part compares.
 
 `--only` chooses parts. Results before an interruption are kept: call the benchmark again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -12,45 +13,56 @@ import torch
 from benchmarks.engine.peers.contenders import PEERS, versions
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.record import Figure
-from benchmarks.imported.quality.parts import NEW, TEXT, WINDOW, Compared, Counts
-from benchmarks.imported.source import FOLDER, REAL, has_exits, imported_model
+from benchmarks.imported.quality import depths, forms, numbers
+from benchmarks.imported.quality.measuring import NEW, Counts, Figures, Measuring
+from benchmarks.imported.source import FOLDER, REAL, has_exits, identity, imported_model
 from benchmarks.imported.speed import prepare_files
 
-PARTS = ("logits", "generate", "perplexity", "round_trip", "gguf", "drafts")
+PARTS: Mapping[str, Callable[[Measuring], Figures]] = {
+    "logits": numbers.logits,
+    "generate": numbers.generate,
+    "perplexity": numbers.perplexity,
+    "back": forms.back,
+    "gguf": forms.gguf,
+    "drafts": depths.drafts,
+    "exits": depths.exits,
+    "budgets": depths.budgets,
+}
 
 
 def measure(
     model: str = REAL,
-    only: tuple[str, ...] = PARTS,
+    only: tuple[str, ...] = tuple(PARTS),
     texts: int = 50,
     windows: int = 32,
     prompts: int = 100,
     gguf_prompts: int = 200,
     draft_prompts: int = 500,
+    exit_texts: int = 120,
+    requests: int = 10_000,
     peers: str = str(PEERS),
     folder: str = str(FOLDER),
 ) -> Measured:
-    """The figures of each part. model: see `imported_model`."""
+    """The figures of each part. model: see `imported_model`. What needs exits is left out where there are none."""
     imported = imported_model(model, Path(folder))
-    counts = Counts(texts, windows, prompts, gguf_prompts, draft_prompts)
+    counts = Counts(texts, windows, prompts, gguf_prompts, draft_prompts, exit_texts, requests)
     files = prepare_files(imported, Path(folder), peers)
-    setting = {"model": model, "new": NEW, "text": TEXT, "window": WINDOW, "exits": imported.shape.exit_layers}
-    compared = Compared(imported, Cells("imported_quality", setting), counts, files, peers, torch.get_num_threads())
-    figures: dict[str, Figure] = {}
-    for part in only:
-        print(f"bench: imported_quality: {part}", flush=True)
-        figures |= getattr(compared, part)()
+    cells = Cells("imported_quality", {"new": NEW} | identity(imported))
+    figures: Figures = {}
+    with Measuring(imported, cells, counts, files, peers, torch.get_num_threads()) as measuring:
+        for part in only:
+            print(f"bench: imported_quality: {part}", flush=True)
+            figures |= PARTS[part](measuring)
     return {
         "model": model if model == REAL else "given",
         "exits": imported.shape.exit_layers if has_exits(imported) else "none: what needs them is left out",
         "parts": only,
         "new": NEW,
-        "text": TEXT,
-        "window": WINDOW,
+        "text": numbers.TEXT,
+        "window": numbers.WINDOW,
         "unseen_text": "the prose of this project's pages, docs/*.md, which is of 2026",
         "peers": versions(peers),
-        "goals": "logits 1e-4 apart, all prompts equal, all files the same",
+        "goals": "logits 1e-4 apart, all prompts equal, all files the same, no budget overrun",
     }, figures
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.engine.peers.workers.tuili_engine import endless
-from tuili.engine import Depth, Numbers, Sampling, Scheduler, Sequence, SequenceLimits, load_scheduler
+from benchmarks.imported.quality.forced import Forced, read_forced
+from tuili.engine import Depth, ModelRunner, Numbers, Sampling, Scheduler, Sequence, SequenceLimits, load_runner
 from tuili.machine import usable_cores
 from tuili.native import Library, NativeModel, Sizes, load, pack_dense
 from tuili.store import ImportedModel, open_tensors, rotary_frequencies
@@ -27,7 +28,7 @@ class Ours:
     def __init__(self, model: ImportedModel) -> None:
         self._model = endless(str(model.path))
         self.full = model.shape.exit_layers[-1]
-        self._scheduler = cache(self._made)
+        self._runner = cache(self._loaded)
 
     def logits(self, ids: Many[int]) -> NDArray[np.float32]:
         """The logits [T, V] behind each token in fp32, by the library itself: an engine tells the likeliest."""
@@ -60,12 +61,16 @@ class Ours:
         self._run(texts, numbers)
         return [text.tokens for text in texts]
 
+    def read_forced(self, texts: Many[tuple[Many[int], Many[int]]], numbers: Numbers, depth: Depth) -> list[Forced]:
+        """What is written at each place of the responses of prompts: see `forced`."""
+        return read_forced(self._runner(numbers), self._model, texts, depth)
+
     def _run(self, texts: Many[Sequence], numbers: Numbers) -> None:
-        scheduler = self._scheduler(numbers)
+        scheduler = Scheduler.of(self._runner(numbers), self._model.tokenizer, waiting=len(texts))
         for text in texts:
             scheduler.submit(text)
         while scheduler.busy:
             scheduler.step()
 
-    def _made(self, numbers: Numbers) -> Scheduler:
-        return load_scheduler(self._model, runner="native", numbers=numbers, slots=SLOTS, prefix_cache_bytes=0)
+    def _loaded(self, numbers: Numbers) -> ModelRunner:
+        return load_runner(self._model, runner="native", numbers=numbers, slots=SLOTS, prefix_cache_bytes=0)

@@ -13,21 +13,21 @@ NAMES = {"hf": "folder", "gguf": "model.gguf"}
 """What is exported, by its form."""
 
 
-def export(model: ImportedModel, to: str, out: Path) -> Path:
-    """The model in another form, in the folder `out`. Raises `InputError` where the export is refused."""
-    file = out / NAMES[to]
-    tuili("export", str(model.path), "--to", to, "--out", str(file))
-    return file
+def export(model: ImportedModel, to: str, folder: Path) -> Path:
+    """The model in another form, in a folder. Raises `InputError` where the export is refused."""
+    out = folder / NAMES[to]
+    tuili("export", str(model.path), "--to", to, "--out", str(out))
+    return out
 
 
-def round_trip(model: ImportedModel, to: str) -> dict[str, int]:
-    """How many files the folder has, and how many of them an exported and imported one has with the same bytes.
+def round_trip(model: ImportedModel, exported: Path) -> dict[str, int]:
+    """How many files the model's folder has, and how many of them are the same bytes when its export is imported.
 
     What Tuili keeps about the model, under `tuili`, tells its history and is left out.
     """
     with TemporaryDirectory() as scratch:
         again = Path(scratch, "again")
-        tuili("import", str(export(model, to, Path(scratch))), "--out", str(again))
+        tuili("import", str(exported), "--out", str(again))
         names = list(_names(model.path))
         same = sum((again / name).is_file() and _bytes(model.path / name) == _bytes(again / name) for name in names)
     return {"files": len(names), "same": same}

@@ -1,5 +1,6 @@
 from .exits.recipe import ExitsRecipe, ExitsTrainingConfig
 from .exits.run import ExitsResult, ExitsRun, train_exits
+from .exits.texts import read_texts
 from .verifier.chains import GENERATED, UNKNOWN_LABEL
 from .verifier.examples import Examples
 from .verifier.fit import predict_logits
@@ -22,6 +23,7 @@ __all__ = [
     "calibrate_verifier",
     "min_token_probability",
     "predict_logits",
+    "read_texts",
     "train_exits",
     "train_verifier",
     "verifier_figures",

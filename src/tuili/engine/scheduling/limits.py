@@ -56,8 +56,7 @@ class TextEnds:
         """Why the last token ends a sequence; None where it does not. Every token must be asked about, in order."""
         token, written = sequence.tokens[-1], len(sequence.tokens)
         if token in self._end_ids:
-            whole = sequence.grammar is None or sequence.grammar.accepts(sequence.tokens)
-            return StopReason.END if whole else StopReason.GRAMMAR
+            return StopReason.END
         if sequence.sampling.stop and self._finder(sequence).add(token):
             return StopReason.STOP
         if written >= sequence.limits.tokens or len(sequence.prompt) + written >= self._context:
