@@ -32,6 +32,9 @@ FACES = {
         answers_a_claim check check_chain evaluate parse parse_statement programs proves read_as read_claim read_turns
         render render_response render_term render_value_like settles split_response terms trace_numbers turns_of units
     """,
+    "grammars": """
+        CompiledGrammar Grammar GrammarCompiler GrammarState SchemaFault json_rule quoted
+    """,
     "steps.programs": """
         Bounds Case DEFAULT_BOUNDS Fault FaultKind Inputs Integers Lists Operation Program ProgramError ProgramVerdict
         Specification Value decide parse_program read_examples retell run same_value

@@ -23,6 +23,7 @@ from tuili.engine.request import Depth, Request, Sampling
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.text.judging import JudgedChain
 from tuili.engine.written import CheckedStep
+from tuili.grammars import GrammarCompiler
 from tuili.steps import Context, Status, check_chain
 
 RESAMPLING_TEMPERATURE = 0.8
@@ -37,13 +38,14 @@ MIN_STEP_CONFIDENCE = 0.5
 class ControlSettings:
     """What the control loop knows of the model.
 
-    dialect: how it is asked. exits: layers at each exit. context: tokens that a sequence may have. exit_threshold:
-    probability at which a token leaves early. verifies: whether there is a verifier. confidence: None for a model that
-    is not calibrated. clock: the engine's, in seconds. runtime: how the model is run. refines_untraced: whether a step
-    that holds, but has numbers from nowhere, is a reason for a further attempt.
+    dialect: how it is asked. grammars: compiles those of requests. exits: layers at each exit. context: tokens that a
+    sequence may have. exit_threshold: probability at which a token leaves early. verifies: whether there is a verifier.
+    confidence: None for a model that is not calibrated. clock: the engine's, in seconds. runtime: how the model is run.
+    refines_untraced: whether a step that holds, but has numbers from nowhere, is a reason for a further attempt.
     """
 
     dialect: Dialect
+    grammars: GrammarCompiler
     exits: tuple[int, ...]
     context: int
     exit_threshold: float
@@ -107,7 +109,8 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
             break
         lines = tuple(step.text for step in prefix)
         prompt = state.prompt + prefix_ids
-        sequence = Sequence(prompt, limits, sampling, depth, exit_threshold, request.priority, lines)
+        grammar = None if request.grammar is None else settings.grammars.compile(request.grammar, prompt)
+        sequence = Sequence(prompt, limits, sampling, depth, exit_threshold, request.priority, lines, grammar=grammar)
         state.sequences.append(sequence)
         cancelled = yield sequence
         attempt = settings.dialect.check(sequence, prefix, state, settings.refines_untraced)

@@ -24,6 +24,7 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
 from tuili.errors import InputError
+from tuili.grammars import GrammarCompiler
 from tuili.store import AnyTokenizer, Conversation
 
 LOG = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Engine:
         self._dialect = dialect_of(tokenizer)
         self._settings = ControlSettings(
             self._dialect,
+            GrammarCompiler(tokenizer),
             runner.exits,
             runner.context,
             threshold,
@@ -162,6 +164,8 @@ class Engine:
         if not request.writes and request.sampling.prompt_logprobs is None:
             raise InputError("writes: neither an answer nor log-probabilities of the prompt are asked for")
         request, ids, question = self._dialect.read(request, self._settings.context)
+        if request.grammar is not None:
+            self._settings.grammars.compile(request.grammar, ids)  # and keep it
         return PreparedRequest(request, ids, received_at, question, self.promises.familiar(ids))
 
     def admit_prepared(

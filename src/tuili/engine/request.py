@@ -16,6 +16,9 @@ from pydantic_core import PydanticCustomError
 from tuili.errors import InputError
 from tuili.steps import Context
 
+if TYPE_CHECKING:
+    from tuili.grammars import Grammar
+
 Depth = int | Literal["auto", "exact"]
 """Layers for every token; `auto`: as many as each token needs; `exact`: full depth, drafted by the trunk."""
 
@@ -153,6 +156,8 @@ class Request:
     """Whether an imported model is to go on with the text of the prompt, as if it had written it itself."""
     writes: bool = True
     """Whether an answer is wanted; otherwise only the log-probabilities of the prompt are."""
+    grammar: Grammar | None = None
+    """The form of the answer, behind the thinking. Nothing is promised about a request that has one."""
     client: str = ""
     """Who asks, where several do: a name that the caller vouches for. Each client has alarms of its own."""
     read_as: str | None = None

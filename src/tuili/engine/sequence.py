@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from tuili.engine.request import Depth, Sampling
+
+if TYPE_CHECKING:
+    from tuili.grammars import CompiledGrammar
 
 
 class StopReason(StrEnum):
@@ -22,6 +26,8 @@ class StopReason(StrEnum):
     """The token limit is reached, or the model's context is full."""
     LAYERS = "layer_steps"
     """The limit of layer-steps is reached."""
+    GRAMMAR = "grammar"
+    """The grammar takes more work than is allowed. The text is not whole."""
     READ = "read"
     """The verifier has read the response, or the prompt's log-probabilities are known. Nothing was to be decoded."""
     DEADLINE = "deadline"
@@ -69,6 +75,8 @@ class Sequence:
     """Where in the prompt the response begins that the verifier is to read. Nothing is decoded then."""
     score_from: int | None = None
     """Where in the prompt the tokens begin whose log-probabilities are to be told. Nothing is decoded then."""
+    grammar: CompiledGrammar | None = None
+    """The form of the response."""
 
     tokens: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)

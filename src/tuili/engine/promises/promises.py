@@ -90,8 +90,8 @@ class Promises:
         if not _is_calibrated_kind(request):
             raise NotPromised(
                 "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no logit_bias, "
-                "no own facts, no earlier messages, and token ids or log-probabilities of a prompt only where it is a "
-                "text that is read as it stands"
+                "no grammar, no own facts, no earlier messages, and token ids or log-probabilities of a prompt only "
+                "where it is a text that is read as it stands"
             )
         longest, budget = self._calibration.sample.longest_prompt, request.budget
         if prompt_tokens > longest:
@@ -155,7 +155,7 @@ def _is_calibrated_kind(request: Request) -> bool:
     unread = request.prompt_ids is not None or (
         request.sampling.prompt_logprobs is not None and read_as(request.prompt).text != request.question
     )
-    return request.depth == "auto" and plain and one_turn and not (unread or biased or own_facts)
+    return request.depth == "auto" and plain and one_turn and not (unread or biased or own_facts or request.grammar)
 
 
 def has_wrong_step(attempt: Attempt) -> bool:

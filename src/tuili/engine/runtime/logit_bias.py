@@ -1,4 +1,5 @@
-"""Biases on logits: what a request adds to the logits of some tokens wherever a token is chosen for it.
+"""Biases on logits, and grammars: what a request adds to the logits of some tokens, and which tokens it allows,
+wherever a token is chosen for it. How a grammar is followed is left to `tuili.grammars`.
 
 The exits' probabilities, drafts and samples are those of the biased logits. Reported log-probabilities are not.
 
@@ -7,6 +8,8 @@ Dimensions: N rows, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Tokens
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -15,44 +18,74 @@ from numpy.typing import NDArray
 from tuili.engine.runtime.sampler import Logits
 from tuili.engine.runtime.step import ModelStep, StepBatch
 from tuili.engine.sequence import Sequence
+from tuili.grammars import GrammarState
 
 
 class LogitBiases:
-    """The biases of the sequences that have slots. While it is empty, nothing is to be added."""
+    """The biases and grammars of the sequences that have slots. While it is empty, nothing is to be changed."""
 
     def __init__(self) -> None:
         self._held: dict[Sequence, tuple[NDArray[np.intp], NDArray[np.float32]]] = {}
+        self._grammars: dict[Sequence, GrammarState] = {}
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._held) + len(self._grammars)
 
     def hold(self, sequence: Sequence) -> None:
-        """Take in the bias of a sequence that starts, if it has one."""
+        """Take in the bias and the grammar of a sequence that starts, if it has some."""
         if sequence.sampling.logit_bias:
             tokens, values = zip(*sequence.sampling.logit_bias, strict=True)
             self._held[sequence] = np.array(tokens, np.intp), np.array(values, np.float32)
+        if sequence.grammar is not None:
+            self._grammars[sequence] = sequence.grammar.begin()
 
     def drop(self, sequence: Sequence) -> None:
-        """Forget the bias of a sequence that has ended."""
+        """Forget the bias and the grammar of a sequence that has ended."""
         self._held.pop(sequence, None)
+        self._grammars.pop(sequence, None)
 
-    def add(self, logits_V: Logits, sequence: Sequence) -> Logits:
-        """The biased logits of a sequence: a copy, or the same array where nothing is added."""
-        if sequence not in self._held:
-            return logits_V
-        tokens, values = self._held[sequence]
-        biased_V = logits_V.copy()
-        biased_V[tokens] += values
-        return biased_V
+    def add(self, logits_V: Logits, sequence: Sequence, drafted: Tokens[int] = ()) -> Logits:
+        """The biased logits of a sequence, minus infinity for tokens that its grammar does not allow: a copy, or the
+        same array where nothing is changed.
 
-    def choose(self, step: ModelStep[Any], batch: StepBatch, rows: list[int], sequences: list[Sequence]) -> None:
-        """Behind an exit, work out `best` and `top_prob` of the rows of sequences with a bias once more, with it."""
-        biased = [place for place, sequence in enumerate(sequences) if sequence in self._held]
-        if not biased:
+        Args:
+            drafted: tokens that stand behind those of the sequence.
+        """
+        if sequence in self._held:
+            tokens, values = self._held[sequence]
+            logits_V = logits_V.copy()
+            logits_V[tokens] += values
+        if sequence in self._grammars:
+            allowed_V = self._grammars[sequence].allowed([*sequence.tokens, *drafted])[: len(logits_V)]
+            masked_V = np.full_like(logits_V, -np.inf)
+            np.copyto(masked_V[: len(allowed_V)], logits_V[: len(allowed_V)], where=allowed_V)
+            return masked_V
+        return logits_V
+
+    def choose(
+        self,
+        step: ModelStep[Any],
+        batch: StepBatch,
+        rows: list[int],
+        sequences: list[Sequence],
+        drafted: Tokens[Tokens[int]] | None = None,
+    ) -> None:
+        """Behind an exit, work out `best` and `top_prob` of the rows of sequences with a bias or a grammar once more.
+
+        Args:
+            drafted: for each row, the tokens that stand behind those of its sequence; None where there are none.
+        """
+        behind = repeat(()) if drafted is None else drafted
+        changed = [
+            (row, sequence, tokens)
+            for row, sequence, tokens in zip(rows, sequences, behind, strict=False)
+            if sequence in self._held or sequence in self._grammars
+        ]
+        if not changed:
             return
-        logits_NV = step.logits(batch, [rows[place] for place in biased])
-        for place, logits_V in zip(biased, logits_NV, strict=True):
-            biased_V = self.add(logits_V, sequences[place])
+        logits_NV = step.logits(batch, [row for row, _, _ in changed])
+        for (row, sequence, tokens), logits_V in zip(changed, logits_NV, strict=True):
+            biased_V = self.add(logits_V, sequence, tokens)
             best = int(biased_V.argmax())
-            batch.best[rows[place]] = best
-            batch.top_prob[rows[place]] = 1 / np.exp(biased_V - biased_V[best]).sum()
+            batch.best[row] = best
+            batch.top_prob[row] = 1 / np.exp(biased_V - biased_V[best]).sum()

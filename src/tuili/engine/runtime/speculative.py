@@ -85,7 +85,8 @@ class SpeculativeDecoder:
         if self._step.shape.per_layer_kv:
             self._step.leave(batch, 0, len(rows), fill=False)  # to verify a draft runs the deeper layers
         self._step.exit(batch, len(rows))
-        self._biases.choose(self._step, batch, rows, sequences)
+        drafted = [self._drafts[each].ids if each in self._drafts else () for each in sequences]
+        self._biases.choose(self._step, batch, rows, sequences, drafted)
         for row, state, sequence, most in zip(rows, states, sequences, max_tokens, strict=True):
             token = int(batch.best[row])
             draft = self._drafts.setdefault(sequence, DraftTokens(int(batch.table[row, SLOT])))
@@ -127,7 +128,8 @@ class SpeculativeDecoder:
             step.group(batch, index, count)
         step.exit(batch, count)
         owners = [sequence for sequence, draft in zip(sequences, drafts, strict=True) for _ in draft.ids]
-        self._biases.choose(step, batch, list(range(count)), owners)
+        drafted = [draft.ids[:place] for draft in drafts for place in range(len(draft.ids))]
+        self._biases.choose(step, batch, list(range(count)), owners, drafted)
         results, first = [], 0
         for sequence, draft in zip(sequences, drafts, strict=True):
             results.append(self._accept(batch, first, sequence, draft.ids))

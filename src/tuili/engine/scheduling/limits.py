@@ -56,7 +56,8 @@ class TextEnds:
         """Why the last token ends a sequence; None where it does not. Every token must be asked about, in order."""
         token, written = sequence.tokens[-1], len(sequence.tokens)
         if token in self._end_ids:
-            return StopReason.END
+            whole = sequence.grammar is None or sequence.grammar.accepts(sequence.tokens)
+            return StopReason.END if whole else StopReason.GRAMMAR
         if sequence.sampling.stop and self._finder(sequence).add(token):
             return StopReason.STOP
         if written >= sequence.limits.tokens or len(sequence.prompt) + written >= self._context:

@@ -1,0 +1,64 @@
+"""Where a text stands in its grammar, and which tokens may come next.
+
+Dimensions: V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from tuili.grammars.compiler import CompiledGrammar
+
+
+class GrammarState:
+    """Follows one text, token by token. Tokens may be taken back: what was written is told anew each time."""
+
+    def __init__(self, grammar: CompiledGrammar) -> None:
+        self._grammar = grammar
+        self._restart()
+
+    def _restart(self) -> None:
+        self._matcher, self._read = self._grammar.matcher.deep_copy(), list[int]()
+        self._allowed_V: NDArray[np.bool_] | None = None
+
+    def allowed(self, written: Sequence[int]) -> NDArray[np.bool_]:
+        """For each token, whether it may come next [V].
+
+        Those that end a text may where the grammar accepts it, and behind one of them. They alone may where the
+        grammar takes more work than is allowed, too: such a text is not accepted in the end.
+        """
+        if self._matcher.is_error():
+            self._restart()
+        if not self._follow(list(written)):
+            return self._grammar.ends_V
+        if self._allowed_V is None:
+            bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
+            self._allowed_V = np.unpackbits(bits, bitorder="little").view(np.bool_)
+            if self._matcher.is_error() or not self._allowed_V.any():
+                self._allowed_V = self._grammar.ends_V
+        return self._allowed_V
+
+    def accepts(self, written: Sequence[int]) -> bool:
+        """Whether the grammar accepts the text, which a token ends that is not part of it."""
+        return not self._follow(list(written)) and len(self._read) == len(written) - 1 and self._matcher.is_accepting()
+
+    def _follow(self, written: list[int]) -> bool:
+        """Take back what is not written any more, and read what is new. Returns whether the text may go on."""
+        read = self._read
+        if read != written[: len(read)]:
+            kept = next(place for place, token in enumerate(read) if written[place : place + 1] != [token])
+            self._matcher.rollback(len(read) - kept)
+            del read[kept:]
+            self._allowed_V = None
+        for token in written[len(read) :]:
+            # The matcher does not count a token that ends the text, and so could not take it back.
+            if token in self._grammar.end_ids or not self._matcher.consume_token(token):
+                return False
+            read.append(token)
+            self._allowed_V = None
+        return True
