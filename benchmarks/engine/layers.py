@@ -88,7 +88,7 @@ class RecitingRunner:
             if not staying:
                 break
             going = staying
-            policy.group_took(len(going), 1e-4)
+            policy.group_took(index, len(going), 1e-4)
         return outputs
 
     def draft_length(self, sequence: Sequence) -> int:
@@ -116,7 +116,7 @@ class Granting:
         """See `StepPolicy`."""
         return exit_index < len(EXITS) - 1
 
-    def group_took(self, together: int, seconds: float) -> None:
+    def group_took(self, index: int, together: int, seconds: float) -> None:
         """See `StepPolicy`."""
 
     def exit_took(self, together: int, seconds: float) -> None:

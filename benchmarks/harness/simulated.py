@@ -84,8 +84,8 @@ class _SimulatedPolicy:
     def may_go_deeper(self, sequence: Sequence, exit_index: int, together: int) -> bool:
         return self._policy.may_go_deeper(sequence, exit_index, together)
 
-    def group_took(self, together: int, seconds: float) -> None:
-        self._policy.group_took(together, self._runner.take(1.2 + 0.05 * together))
+    def group_took(self, index: int, together: int, seconds: float) -> None:
+        self._policy.group_took(index, together, self._runner.take(1.2 + 0.05 * together))
 
     def exit_took(self, together: int, seconds: float) -> None:
         self._policy.exit_took(together, self._runner.take(0.4 + 0.05 * together))

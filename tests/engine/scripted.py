@@ -45,9 +45,9 @@ class ScriptedRunner:
 
     def _outputs(self, sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
         depths = [sequence.min_layers(self.exits) for sequence in sequences]
-        for exit_depth in self.exits[:-1]:
+        for index, exit_depth in enumerate(self.exits[:-1]):
             if together := sum(depth > exit_depth for depth in depths):
-                policy.group_took(together, 0.0)
+                policy.group_took(index, together, 0.0)
         return [
             StepOutput(sequence, [self._script(sequence)], [depth], [1.0], depth)
             for sequence, depth in zip(sequences, depths, strict=True)

@@ -2,7 +2,7 @@
 
 Their tensors have the names of Hugging Face folders; those of exits stand by the depth of the exit.
 
-Dimensions: D head size.
+Dimensions: D head size, X tokens that drafts are chosen among.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuili.native.records import ExitRecord, LayerRecord, ModelRecord
 from tuili.native.rounding import Floats
@@ -19,20 +20,33 @@ from tuili.native.step import Pack
 from tuili.native.weights import Weights, angles, model_record
 
 
-def pack_dense(frequency: Floats, factor: float, exits: Mapping[str, Floats]) -> Pack:
+def pack_dense(
+    frequency: Floats, factor: float, exits: Mapping[str, Floats], drafts: NDArray[np.int32] | None = None
+) -> Pack:
     """How to pack a decoder.
 
     Args:
         frequency, factor: of rotary embedding [D / 2]; cosines and sines are taken times the factor.
         exits: the tensors of all exits but the last.
+        drafts: the tokens [X] that drafts are chosen among; None for all.
     """
-    return partial(_pack, frequency, factor, exits)
+    return partial(_pack, frequency, factor, exits, drafts)
 
 
-def _pack(frequency: Floats, factor: float, exits: Mapping[str, Floats], sizes: Sizes, weights: Weights) -> ModelRecord:
+def _pack(
+    frequency: Floats,
+    factor: float,
+    exits: Mapping[str, Floats],
+    drafts: NDArray[np.int32] | None,
+    sizes: Sizes,
+    weights: Weights,
+) -> ModelRecord:
     weights.foreign = True
     plain = weights.keep(np.full(sizes.hidden_size, sizes.hidden_size**0.5, np.float32))
     places = [_exit(weights, exits, depth, plain) for depth in sizes.exit_layers[:-1]]
+    chosen = {}
+    if drafts is not None:
+        chosen = {"draft": weights.head(drafts), "draft_ids": weights.keep(drafts)}
     return model_record(
         sizes,
         weights,
@@ -41,6 +55,7 @@ def _pack(frequency: Floats, factor: float, exits: Mapping[str, Floats], sizes: 
         exits=weights.records(places) if places else None,
         taps=weights.keep(np.ones(sizes.hidden_size, np.float32)),
         angles=weights.keep(angles(sizes.max_position_embeddings, frequency, factor)),
+        **chosen,
     )
 
 

@@ -62,8 +62,8 @@ class ModelRecord(ctypes.Structure):
         *_of(_pointer, "taps", "shared_norm", "shared_head_norm"),
         ("shared", MatrixRecord),
         ("final_norm", _pointer),
-        ("head", MatrixRecord),
-        *_of(_pointer, "angles", "expert_tokens", "tokens", "active_share", "threads"),
+        *_of(MatrixRecord, "head", "draft"),
+        *_of(_pointer, "draft_ids", "angles", "expert_tokens", "tokens", "active_share", "threads"),
     )
 
 

@@ -113,6 +113,7 @@ class NativeModel:
         self._exit = [function(each, "tuili_exit", None, *step[1:]) for each in (library.short, library.long)]
         rows = (*step, ctypes.c_int32)
         self._confidence = function(library.short, "tuili_confidence", None, *rows)
+        self._draft = function(library.short, "tuili_draft", None, *step)
         self._leave = function(library.short, "tuili_leave", None, *rows, ctypes.c_int32)
         most = max(end - begin for begin, end in pairwise((0, *sizes.exit_layers)))
         self._short_rows = HELD_MULTIPLICATIONS * layers // (most * packing.matrix_bytes)
@@ -145,6 +146,16 @@ class NativeModel:
     def exit(self, batch: Batch, count: int) -> None:
         """Work out the logits, the likeliest token and its probability for the first `count` rows of `batch.going`."""
         self._exit[count > self._short_rows](batch.address, count)
+
+    @property
+    def drafts(self) -> bool:
+        """Whether drafts are chosen among some tokens alone."""
+        return bool(self._record.draft.outputs)
+
+    def draft(self, slots: Slots, batch: Batch, count: int) -> None:
+        """Work out the likeliest of these tokens, and its probability among them, for the first `count` rows of
+        `batch.going`."""
+        self._draft(batch.address, slots.address, count)
 
     def confidence(self, slots: Slots, batch: Batch, index: int, count: int) -> None:
         """Work out how likely the likeliest token at an exit is that of the full depth, into `batch.top_prob`, for the

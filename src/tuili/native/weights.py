@@ -58,9 +58,12 @@ class Weights:
         """The matrices of some linear layers as one, packed."""
         return self.packed(np.concatenate([self.numbers(name) for name in names]), self.format)
 
-    def head(self, name: str) -> MatrixRecord:
-        """That of the logits, packed. With int4 that of a foreign model is int8: it loses the most."""
-        return self.packed(self.numbers(name), "int8" if self.foreign and self.format == "int4" else self.format)
+    def head(self, tokens: NDArray[np.int32] | None = None) -> MatrixRecord:
+        """That of the logits, of all tokens or of some, packed; it may be tied to the embedding. With int4 that of a
+        foreign model is int8: it loses the most."""
+        name = "lm_head.weight" if "lm_head.weight" in self.tensors else "model.embed_tokens.weight"
+        head_VM = self.numbers(name) if tokens is None else self.numbers(name)[tokens]
+        return self.packed(head_VM, "int8" if self.foreign and self.format == "int4" else self.format)
 
     def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
         """A packed matrix."""
@@ -95,7 +98,7 @@ def model_record(
         embedding=weights.keep(embedding_VM),
         embedding_is_bf16=embedding_VM.dtype == np.uint16,
         final_norm=weights.keep(weights.norm("model.norm.weight")),
-        head=weights.head("lm_head.weight" if "lm_head.weight" in weights.tensors else name),
+        head=weights.head(),
         **more,
     )
 

@@ -27,8 +27,8 @@ class Noting:
         self.asked.append(exit_index)
         return self._policy.may_go_deeper(sequence, exit_index, together)
 
-    def group_took(self, together: int, seconds: float) -> None:
-        self._policy.group_took(together, seconds)
+    def group_took(self, index: int, together: int, seconds: float) -> None:
+        self._policy.group_took(index, together, seconds)
 
     def exit_took(self, together: int, seconds: float) -> None:
         self._policy.exit_took(together, seconds)

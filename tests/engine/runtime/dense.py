@@ -24,8 +24,11 @@ EXITS = (2, 3, 5, 6)
 THRESHOLD = 0.6
 
 
-def dense_folder(folder: Path, kind: str, exits: tuple[int, ...] = (), **overrides: Any) -> Path:
-    """The folder of one of `KINDS` in six layers, with random exits where some are asked for."""
+def dense_folder(
+    folder: Path, kind: str, exits: tuple[int, ...] = (), drafts: np.ndarray | None = None, **overrides: Any
+) -> Path:
+    """The folder of one of `KINDS` in six layers, with random exits where some are asked for; drafts are chosen among
+    some tokens, or among all."""
     save_dense(folder, **{**KINDS[kind], "num_hidden_layers": LAYERS, **overrides})
     if exits:
         settings = ExitsSettings(exits, THRESHOLD, rank=5, channels=7)
@@ -34,7 +37,7 @@ def dense_folder(folder: Path, kind: str, exits: tuple[int, ...] = (), **overrid
             name: draw.normal(0, 0.5 if "confidence" in name else 0.1, shape).astype(np.float32)
             for name, shape in exit_tensor_shapes(settings, overrides.get("hidden_size", 64)).items()
         }
-        write_exits_file(folder, ExitsFile(settings, tensors))
+        write_exits_file(folder, ExitsFile(settings, tensors, drafts))
     return folder
 
 

@@ -146,6 +146,25 @@ def test_verified_drafts_write_what_the_full_depth_writes(folder: Path, runner: 
     assert [each.tokens for each in mixed[:6]] == [each.tokens for each in deep]
 
 
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_drafts_may_be_chosen_among_some_tokens_alone(tmp_path: Path, runner: str) -> None:
+    some = np.arange(0, 400, 7, dtype=np.int32)
+    model = opened(dense_folder(tmp_path, "llama, tied", EXITS, some))
+    texts = Texts(dense_step(runner, model))
+    texts.trunk([(0, token) for token in TEXT])
+    batch, rows = texts.batch, [1, 3, 10]
+    batch.going[:3] = rows
+    texts.step.exit(batch, 3)
+    logits = texts.step.logits(batch, rows)
+    assert not np.isin(batch.best[rows], some).all()
+    texts.step.draft(batch, 3)
+    chances = np.exp(logits[:, some] - logits[:, some].max(1, keepdims=True))
+    assert np.array_equal(batch.best[rows], some[logits[:, some].argmax(1)])
+    assert np.allclose(batch.top_prob[rows], 1 / chances.sum(1), atol=1e-4)
+    deep, exact = (run(dense_scheduler(runner, tmp_path), asked(prompts(4), depth=depth)) for depth in (6, "exact"))
+    assert [each.tokens for each in exact] == [each.tokens for each in deep]
+
+
 @pytest.mark.parametrize("depth", EXITS)
 def test_a_number_as_depth_is_kept(folder: Path, depth: int) -> None:
     native, twin = (run(dense_scheduler(runner, folder), asked(prompts(4), depth=depth)) for runner in RUNNERS)

@@ -6,26 +6,34 @@ Dimensions: N outputs, K inputs, R rows, as in `tuili.native.panels`.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from tests.native import twins
-from tests.native.calling import Products
+from tests.native.calling import Products, library
 from tests.native.models import SHAPES, Texts, ids, native_model, torch_model
 from tests.native.program import attention, training
 from tests.native.program.golden import Golden
 from tuili.model import Verifier
-from tuili.native import FORMATS, pack
+from tuili.native import FORMATS, NativeModel, Sizes, pack, pack_dense
 from tuili.native.library import function
 from tuili.native.memory import aligned
 from tuili.native.records import ResponseRecord, VerifierRecord
 from tuili.native.rounding import bf16_of
 from tuili.native.slots import Slots
-from tuili.native.step import Batch, NativeModel
+from tuili.native.step import Batch
 from tuili.native.verifier import ROTARY_BASE_TOKENS, NativeVerifier
 from tuili.native.weights import rotary_angles
-from tuili.store import VerifierConfig
+from tuili.store import (
+    DenseShape,
+    ExitsSettings,
+    VerifierConfig,
+    dense_tensor_shapes,
+    exit_tensor_shapes,
+    rotary_frequencies,
+)
 
 SHAPES_NK = [(1, 1), (65, 31), (100, 96), (338, 192)]
 LARGE_NK, LARGE_ROWS = (256, 256), 20
@@ -146,9 +154,29 @@ class Recorder:
         self._model.exit(batch, count)
         for row in batch.going[:count]:
             self._golden.expect(f"{self._name}/logits", batch.logits[row], batch.logits[row], self._error)
-            self._golden.expect(
-                f"{self._name}/top_prob", batch.top_prob[row, None], batch.top_prob[row, None], self._error
-            )
+        self._expect_chances(batch, count)
+
+    def draft(self, slots: Slots, batch: Batch, count: int) -> None:
+        self._golden.set(batch.going)
+        self._golden.call("draft", batch.address, slots.address, count)
+        self._model.draft(slots, batch, count)
+        self._expect_chances(batch, count)
+
+    def confidence(self, slots: Slots, batch: Batch, index: int, count: int) -> None:
+        self._golden.set(batch.going)
+        self._golden.call("confidence", batch.address, slots.address, index, count)
+        self._model.confidence(slots, batch, index, count)
+        self._expect_chances(batch, count)
+
+    def leave(self, slots: Slots, batch: Batch, index: int, count: int, fill: bool = True) -> None:
+        self._golden.set(batch.going)
+        self._golden.call("leave", batch.address, slots.address, index, count, int(fill))
+        self._model.leave(slots, batch, index, count, fill)
+
+    def _expect_chances(self, batch: Batch, count: int) -> None:
+        for row in batch.going[:count]:
+            chance = batch.top_prob[row, None]
+            self._golden.expect(f"{self._name}/top_prob", chance, chance, self._error)
 
 
 def steps(golden: Golden) -> None:
@@ -169,6 +197,46 @@ def steps(golden: Golden) -> None:
         if exact:
             golden.expect(f"{name}/experts", native.counters.expert_tokens, native.counters.expert_tokens)
             golden.expect(f"{name}/tokens", native.counters.tokens, native.counters.tokens)
+
+
+def decoders(golden: Golden) -> None:
+    """The same of a dense decoder, whose tokens leave with and without keys and values for deeper layers, or draft."""
+    exits = ExitsSettings((1, 2, 4), 0.5, rank=5, channels=70)
+    shape = DenseShape(
+        "qwen3", 150, 64, 400, 4, 4, 2, 32, 256, 1e4, 1e-6,
+        query_bias=True, output_bias=True, mlp_bias=True, head_norms=True, exit_layers=exits.layers,
+    )  # fmt: skip
+    draw = np.random.default_rng(4)
+
+    def drawn(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+        return {
+            name: (draw.normal(size=sizes) * sizes[-1] ** -0.5 + ("norm" in name)).astype(np.float32)
+            for name, sizes in shapes.items()
+        }
+
+    tensors, learnt = drawn(dense_tensor_shapes(shape)), drawn(exit_tensor_shapes(exits, shape.hidden_size))
+    pack = pack_dense(*rotary_frequencies(shape), learnt, np.arange(3, 150, 4, dtype=np.int32))
+    for numbers, cache in (("fp32", "fp32"), ("int8", "int8"), ("int4", "bf16")):
+        native = NativeModel(library(), Sizes.of(shape), tensors, numbers, cache, MOST_THREADS, pack)
+        error = NEAR if numbers == "fp32" else ROUNDED_NEAR
+        model = Recorder(golden, f"decoder/{numbers}/{cache}", native, error)
+        texts = Texts(model, shape, 2, sum(PROMPTS))
+        for slot, length in enumerate(PROMPTS):
+            texts.slots.reserve(slot, length + STEPS, 2)
+        texts.read([(slot, ids(slot, length)) for slot, length in enumerate(PROMPTS)])
+        for step in range(STEPS):
+            texts.write(0, 1, 20 + step), texts.write(1, 0, 30 + step)
+            texts.batch.going[:2] = [0, 1]
+            model.trunk(texts.slots, texts.batch, 2)
+            model.confidence(texts.slots, texts.batch, 0, 2)
+            texts.batch.going[:2] = [step % 2, 1 - step % 2]
+            model.leave(texts.slots, texts.batch, 0, 1)
+            model.draft(texts.slots, texts.batch, 1)
+            texts.batch.going[0] = 1 - step % 2
+            model.group(texts.slots, texts.batch, 0, 1)
+            model.leave(texts.slots, texts.batch, 1, 1, fill=step > 1)
+            texts.batch.going[:2] = [0, 1]
+            model.exit(texts.batch, 2)
 
 
 def verifier(golden: Golden) -> None:
@@ -208,6 +276,7 @@ def write(path: Path) -> None:
         products,
         vectors,
         steps,
+        decoders,
         verifier,
         training.experts,
         training.route,

@@ -22,6 +22,9 @@ void tuili_product(const tuili::ProductCall* call);
 int32_t tuili_trunk(const tuili::Batch* batch, const tuili::Slots* slots, int32_t rows);
 void tuili_group(const tuili::Batch* batch, const tuili::Slots* slots, int32_t group, int32_t going);
 void tuili_exit(const tuili::Batch* batch, int32_t going);
+void tuili_draft(const tuili::Batch* batch, const tuili::Slots* slots, int32_t going);
+void tuili_confidence(const tuili::Batch* batch, const tuili::Slots* slots, int32_t index, int32_t going);
+void tuili_leave(const tuili::Batch* batch, const tuili::Slots* slots, int32_t index, int32_t going, int32_t fill);
 void tuili_verify(const tuili::Model* model, const tuili::Verifier* verifier, const tuili::Response* response);
 void tuili_experts_forward(const tuili::ExpertsCall* call);
 void tuili_experts_backward(const tuili::ExpertsCall* call);
@@ -99,6 +102,9 @@ class Run {
          }},
         {"group", [&] { tuili_group(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
         {"exit", [&] { tuili_exit(at<Batch>(action, 0), number(0)); }},
+        {"draft", [&] { tuili_draft(at<Batch>(action, 0), at<Slots>(action, 1), number(0)); }},
+        {"confidence", [&] { tuili_confidence(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
+        {"leave", [&] { tuili_leave(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1), number(2)); }},
         {"verify", [&] { tuili_verify(at<Model>(action, 0), at<Verifier>(action, 1), at<Response>(action, 2)); }},
         {"experts_forward", [&] { tuili_experts_forward(at<ExpertsCall>(action, 0)); }},
         {"experts_backward", [&] { tuili_experts_backward(at<ExpertsCall>(action, 0)); }},

@@ -56,7 +56,7 @@ class ConfidentExits:
             step.group(batch, index, len(going))
             if policy.timed:
                 step.wait()
-            policy.group_took(len(going), clock() - begun)
+            policy.group_took(index, len(going), clock() - begun)
         batch.going[: len(rows)] = rows
         begun = clock()
         step.exit(batch, len(rows))

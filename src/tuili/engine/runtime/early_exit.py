@@ -64,5 +64,5 @@ class ExitChooser:
             step.group(batch, index, len(going))
             if timed:
                 step.wait()
-            policy.group_took(len(going), clock() - begun)
+            policy.group_took(index, len(going), clock() - begun)
         raise AssertionError("nothing goes deeper than the last exit")

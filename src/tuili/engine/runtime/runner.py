@@ -30,8 +30,8 @@ class StepPolicy(Protocol):
         sequences would run it."""
         ...
 
-    def group_took(self, together: int, seconds: float) -> None:
-        """Note the time of one group of layers over so many sequences."""
+    def group_took(self, index: int, together: int, seconds: float) -> None:
+        """Note the time of one group of layers, the one behind exit `index`, over so many sequences."""
         ...
 
     def exit_took(self, together: int, seconds: float) -> None:

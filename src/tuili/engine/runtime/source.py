@@ -56,10 +56,11 @@ def device_of(model: OpenModel) -> str:
     return "cpu" if isinstance(model, StoredModel | ImportedModel) else str(model.model.device.type)
 
 
-def exit_tensors(model: OpenModel) -> Mapping[str, NDArray[np.float32]]:
-    """The tensors of the exits of an imported model, by their names in its file of exits; none where it has no such."""
+def exits_of(model: OpenModel) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.int32] | None]:
+    """The tensors of the exits of an imported model, by their names in its file of exits, and the tokens that drafts
+    are chosen among; none of both where there are no exits."""
     if not isinstance(model, ImportedModel):
-        return {}
+        return {}, None
     shape = model.shape
     exits = read_exits_file(model.path, shape.num_hidden_layers, shape.hidden_size, shape.vocab_size)
-    return {} if exits is None else exits.tensors
+    return ({}, None) if exits is None else (exits.tensors, exits.draft_tokens_D)

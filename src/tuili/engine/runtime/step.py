@@ -102,6 +102,11 @@ class ModelStep(Protocol[Batch]):
         """
         ...
 
+    def draft(self, batch: Batch, count: int) -> None:
+        """What `exit` does, but among the tokens alone that drafts are chosen from, and without leaving logits. Where
+        the model names no such tokens, it is `exit`."""
+        ...
+
     def logits(self, batch: Batch, rows: Sequence[int]) -> NDArray[np.float32]:
         """A copy of the logits [rows, V] that the last `exit` of each of these rows has left."""
         ...

@@ -119,7 +119,7 @@ class Costs:
 
     prefill: a piece of a prompt, by its tokens. verify: a piece of a response that the verifier reads, by its tokens;
     score: a piece of a prompt of which log-probabilities are told. drafts: verifying drafts, by their tokens. step: a
-    whole decoding step, by its sequences; of it `group` is one group of layers, by the sequences that run it, `trunk`
+    whole decoding step, by its sequences; of it `group` is a group of layers of mean size, by the sequences that run it, `trunk`
     everything but the groups, and of that `exit` the head, where it is run once at the end of a step. between_steps:
     from the end of a step to the beginning of the next. judge: checking the response of one sequence. lengths: of
     responses, in tokens.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 
 from tuili.engine.runtime.runner import ModelRunner, StepOutput
 from tuili.engine.scheduling.admission import PendingWork, QueueKey, WaitingQueue
@@ -50,6 +51,9 @@ class Scheduler:
         self.stats = SchedulerStats()
         self._queue, self._vocabulary = queue, tokenizer.size
         self._deadlines, self._text_ends = Deadlines(costs), TextEnds(runner, tokenizer)
+        sizes = [end - begin for begin, end in pairwise(runner.exits)]
+        self._group_sizes = [size * len(sizes) / sum(sizes) for size in sizes]
+        """The layers of each group over their mean, which `costs.group` is for."""
         self._decoding: list[Sequence] = []
         self._prefilling: Sequence | None = None
         self._prefilled = 0
@@ -280,19 +284,21 @@ class Scheduler:
             return False
         if limits.deadline is None:
             return True
-        costs, group = self.costs, self.costs.group.expected(together)
+        costs, sizes, group = self.costs, self._group_sizes, self.costs.group.expected(together)
         decoding = len(self._decoding) + (sequence is self._prefilling)
-        a_token = costs.trunk.expected(decoding) + (exit_index + 1) * group + costs.between_steps.expected(1)
+        a_token = (
+            costs.trunk.expected(decoding) + sum(sizes[: exit_index + 1]) * group + costs.between_steps.expected(1)
+        )
         needed = (
-            DEADLINE_SAFETY_FACTOR * (group + costs.exit.expected(decoding))
+            DEADLINE_SAFETY_FACTOR * (sizes[exit_index] * group + costs.exit.expected(decoding))
             + (costs.expected_tokens_left(sequence) - 1) * a_token
         )
         return needed <= self._deadlines.seconds_left(sequence, self.clock())
 
-    def group_took(self, together: int, seconds: float) -> None:
+    def group_took(self, index: int, together: int, seconds: float) -> None:
         """Note the time of one group of layers over so many sequences."""
         self._seconds_in_groups += seconds
-        self.costs.observe(self.costs.group, together, seconds)
+        self.costs.observe(self.costs.group, together, seconds / self._group_sizes[index])
 
     def exit_took(self, together: int, seconds: float) -> None:
         """Note the time of the head over so many sequences, at the end of a step."""

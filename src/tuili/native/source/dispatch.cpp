@@ -90,6 +90,9 @@ TUILI_EXPORT void tuili_group(const Batch* batch, const Slots* slots, int32_t gr
   chosen->group(*batch, *slots, group, going);
 }
 TUILI_EXPORT void tuili_exit(const Batch* batch, int32_t going) { chosen->exit(*batch, going); }
+TUILI_EXPORT void tuili_draft(const Batch* batch, const Slots* slots, int32_t going) {
+  chosen->draft(*batch, *slots, going);
+}
 TUILI_EXPORT void tuili_confidence(const Batch* batch, const Slots* slots, int32_t index, int32_t going) {
   chosen->confidence(*batch, *slots, index, going);
 }

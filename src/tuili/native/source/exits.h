@@ -20,17 +20,13 @@ inline Top top_of(const float* x, int size) {
   return top;
 }
 
-inline void find_top(const Batch& batch, int going) {
-  const int V = batch.model->sizes.vocabulary;
-  for (int i = 0; i < going; i++) {
-    const int row = batch.going[i];
-    const float* logits_V = batch.logits_RV + int64_t(row) * V;
-    const Top top = top_of(logits_V, V);
-    batch.best_R[row] = top.place;
-    Floats total = zero();
-    each_vector(V, [&](int v, int n) { total = total + exp(load_padded(logits_V + v, n) - all(top.value)); });
-    batch.top_prob_R[row] = 1.f / sum(total);
-  }
+// Notes the likeliest of some tokens for a row. ids: of these tokens; null where they are all.
+inline void find_top(const Batch& batch, int row, const float* logits_V, int V, const int32_t* ids = nullptr) {
+  const Top top = top_of(logits_V, V);
+  batch.best_R[row] = ids ? ids[top.place] : top.place;
+  Floats total = zero();
+  each_vector(V, [&](int v, int n) { total = total + exp(load_padded(logits_V + v, n) - all(top.value)); });
+  batch.top_prob_R[row] = 1.f / sum(total);
 }
 
 }  // namespace tuili::TUILI_SET

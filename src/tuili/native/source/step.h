@@ -68,6 +68,8 @@ struct Model {
   Matrix shared;             // [keys; values]; without outputs where no keys and values are shared
   const float* final_norm_M;
   Matrix head;
+  Matrix draft;              // the rows of the head for the tokens that drafts are chosen among; without outputs: all
+  const int32_t* draft_id_D;
   const float* angles_SD;    // [positions][cosines of D / 2, sines of D / 2]
   Counters counters;
   Threads* threads;
@@ -130,7 +132,7 @@ struct Response {
   int64_t workspace_bytes;
 };
 
-static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 288 && sizeof(Model) == 272 && sizeof(Slot) == 40, "mirrored");
+static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 288 && sizeof(Model) == 320 && sizeof(Slot) == 40, "mirrored");
 static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72 && sizeof(Exit) == 184, "too");
 static_assert(sizeof(VerifierLayer) == 192 && sizeof(Verifier) == 224 && sizeof(Response) == 64, "too");
 

@@ -91,7 +91,17 @@ inline void exit(const Batch& batch, int going) {
     norm(batch.hidden_RM + int64_t(batch.going[i]) * M, model.final_norm_M, M, model.sizes.eps, normed_NM + int64_t(i) * M);
   const Inputs inputs = prepare(model.head, normed_NM, M, going, memory);
   product(model.head, inputs, nullptr, going, batch.logits_RV, V, *model.threads, batch.going);
-  find_top(batch, going);
+  for (int i = 0; i < going; i++) find_top(batch, batch.going[i], batch.logits_RV + int64_t(batch.going[i]) * V, V);
+}
+
+// The likeliest of the tokens that drafts are chosen among, for the first rows of `going`. No logits are left.
+inline void draft(const Batch& batch, const Slots& slots, int going) {
+  over_rows(batch, slots, going, [&](const Call& call, const float* hidden_NM) {
+    const Model& model = call.model;
+    const int D = model.draft.outputs;
+    const float* logit_ND = projected(call, model.draft, normed(call, hidden_NM, model.final_norm_M), model.sizes.hidden);
+    for (int i = 0; i < going; i++) find_top(batch, batch.going[i], logit_ND + int64_t(i) * D, D, model.draft_id_D);
+  });
 }
 
 // The most workspace that a step over so many rows takes: all that its largest layers cut, as if nothing were given back.
@@ -105,6 +115,7 @@ inline int64_t step_bytes(const Model& model, int rows) {
   int64_t of_exit = 0;
   for (int g = 0; g < s.groups && model.exits; g++)
     of_exit = std::max<int64_t>(of_exit, model.exits[g].down.outputs + model.exits[g].inner.outputs + 2 * PANEL);
+  of_exit = std::max<int64_t>(of_exit, model.draft.outputs);
   const int64_t numbers = N * (of_row + of_exit) + Y * of_pair + inputs + of_thread * model.threads->count() +
                           2 * s.experts;
   return 4 * numbers + Workspace::ALIGNMENT * (64 + 16 * model.threads->count());

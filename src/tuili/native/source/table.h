@@ -28,6 +28,7 @@ struct Table {
   int (*trunk)(const Batch& batch, const Slots& slots, int rows);
   void (*group)(const Batch& batch, const Slots& slots, int group, int going);
   void (*exit)(const Batch& batch, int going);
+  void (*draft)(const Batch& batch, const Slots& slots, int going);
   void (*confidence)(const Batch& batch, const Slots& slots, int index, int going);
   void (*leave)(const Batch& batch, const Slots& slots, int index, int going, int fill);
   void (*verify)(const Model& model, const Verifier& verifier, const Response& response);

@@ -58,6 +58,13 @@ class NativeStep:
         """See `ModelStep`."""
         self._model.leave(self._slots, batch, index, count, fill)
 
+    def draft(self, batch: Batch, count: int) -> None:
+        """See `ModelStep`."""
+        if self._model.drafts:
+            self._model.draft(self._slots, batch, count)
+        else:
+            self._model.exit(batch, count)
+
     def logits(self, batch: Batch, rows: Sequence[int]) -> NDArray[np.float32]:
         """See `ModelStep`."""
         return batch.logits[list(rows)]

@@ -30,17 +30,26 @@ class DenseModel:
     Args:
         tensors: the weights, all of one dtype on one device.
         exits: those of the exits, by their names in their file.
+        drafts: the tokens that drafts are chosen among; None for all.
         int8: round the weights and the inputs of products to 8 bits.
     """
 
     def __init__(
-        self, shape: DenseShape, tensors: Mapping[str, Tensor], exits: Mapping[str, Tensor], int8: bool = False
+        self,
+        shape: DenseShape,
+        tensors: Mapping[str, Tensor],
+        exits: Mapping[str, Tensor],
+        drafts: Tensor | None = None,
+        int8: bool = False,
     ) -> None:
         self.shape = shape
         self.embedding_VM = tensors["model.embed_tokens.weight"]
         self.runtime = runtime_of(self.embedding_VM.dtype, int8)
         convert = quantize if int8 else unchanged
-        self._head = convert(tensors.get("lm_head.weight", self.embedding_VM))
+        head_VM = tensors.get("lm_head.weight", self.embedding_VM)
+        self._head = convert(head_VM)
+        self.draft_id_D = None if drafts is None else drafts.to(head_VM.device, torch.long)
+        self._draft_head = self._head if self.draft_id_D is None else convert(head_VM[self.draft_id_D])
         self._layers = [
             _Layer(shape, {name.removeprefix(start): each for name, each in tensors.items() if name.startswith(start)})
             for start in (f"model.layers.{index}." for index in range(shape.num_hidden_layers))
@@ -99,6 +108,10 @@ class DenseModel:
     def exit(self, hidden_RM: Tensor) -> Tensor:
         """The logits [R, V] of the next token."""
         return self.head(self.normed(hidden_RM))
+
+    def draft(self, hidden_RM: Tensor) -> Tensor:
+        """The logits [R, D] of the tokens that drafts are chosen among."""
+        return linear(self.normed(hidden_RM), self._draft_head)
 
     def normed(self, hidden_RM: Tensor) -> Tensor:
         """The normed states, which the head reads."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tuili.engine.runtime.choice import Choice, Numbers
-from tuili.engine.runtime.source import ModelInTorch, exit_tensors
+from tuili.engine.runtime.source import ModelInTorch, exits_of
 from tuili.engine.runtime.torch.dense_model import DenseModel
 from tuili.errors import InputError
 from tuili.model import LoadedModel, TuiliForCausalLM, load_model
@@ -53,9 +53,11 @@ def dense_in_torch(source: ImportedModel, choice: Choice) -> DenseModel:
     dtype = DTYPES.get(choice.numbers, torch.float32)
     with open_tensors(source.path, source.shape) as stored:
         tensors = {name: _tensor(stored[name]).to(dtype) for name in stored}
-    exits = {name: torch.from_numpy(array) for name, array in exit_tensors(source).items()}
+    stored_exits, draft_ids = exits_of(source)
+    exits = {name: torch.from_numpy(array) for name, array in stored_exits.items()}
+    drafts = None if draft_ids is None else torch.from_numpy(draft_ids)
     source.check_unchanged()
-    return DenseModel(source.shape, tensors, exits, int8=choice.numbers == "int8")
+    return DenseModel(source.shape, tensors, exits, drafts, int8=choice.numbers == "int8")
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:

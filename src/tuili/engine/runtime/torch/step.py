@@ -129,6 +129,17 @@ class TorchStep:
         if fill:
             self._model.fill(index, hidden_NM, self._cache, self._plan_of(batch.table[batch.going[:count]]))
 
+    @torch.inference_mode()
+    def draft(self, batch: TorchBatch, count: int) -> None:
+        """See `ModelStep`."""
+        if not isinstance(self._model, DenseModel) or self._model.draft_id_D is None:
+            return self.exit(batch, count)
+        going = batch.going[:count]
+        logits_ND = self._model.draft(batch.hidden[self._rows(going)])
+        batch.best[going] = self._model.draft_id_D[logits_ND.argmax(-1)].numpy(force=True)
+        batch.top_prob[going] = logits_ND.float().softmax(-1).amax(-1).numpy(force=True)
+        return None
+
     def _rows(self, going: NDArray[np.int32]) -> Tensor:
         return torch.from_numpy(going.astype(np.int64)).to(self._device)
 
