@@ -22,7 +22,7 @@ from tuili.engine.sequence import Sequence, TokenLogprobs
 MAX_DRAFT_TOKENS = 12
 """Tokens that are drafted before they are verified, at most."""
 MIN_DRAFT_PROB = 0.7
-"""A draft token below this probability, or this confidence of its exit where that has one, is wrong so often that tokens
+"""A draft token below this probability, or this confidence where its exit tells one, is wrong so often that tokens
 drafted behind it are mostly rejected."""
 
 

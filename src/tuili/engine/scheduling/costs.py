@@ -119,10 +119,10 @@ class Costs:
 
     prefill: a piece of a prompt, by its tokens. verify: a piece of a response that the verifier reads, by its tokens;
     score: a piece of a prompt of which log-probabilities are told. drafts: verifying drafts, by their tokens. step: a
-    whole decoding step, by its sequences; of it `group` is a group of layers of mean size, by the sequences that run it, `trunk`
-    everything but the groups, and of that `exit` the head, where it is run once at the end of a step. between_steps:
-    from the end of a step to the beginning of the next. judge: checking the response of one sequence. lengths: of
-    responses, in tokens.
+    whole decoding step, by its sequences; of it `group` is a group of layers of mean size, by the sequences that run
+    it, `trunk` everything but the groups, and of that `exit` the head, where it is run once at the end of a step.
+    between_steps: from the end of a step to the beginning of the next. judge: checking the response of one sequence.
+    lengths: of responses, in tokens.
 
     jitter: the largest excess of late of measured seconds over `DEADLINE_SAFETY_FACTOR` times the expected ones, when a
     thread waited for the interpreter's lock or the system ran another process. It fades.
