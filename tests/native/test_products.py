@@ -30,7 +30,7 @@ SHAPES = [
     (33, 16),
 ]
 """Outputs and inputs: whole and partial panels, groups, words and blocks that are mixed."""
-KINDS = [*FORMATS, "foreign int8", "foreign int4"]
+KINDS = [*FORMATS, "foreign fp32", "foreign int8", "foreign int4"]
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,16 @@ def test_mixing_leaves_the_product_and_hides_large_inputs(blocks, block, seed):
     assert mixed_error < min(plain_error, 4e-4 * np.square(exact_RN).mean())
 
 
+def test_sums_of_blocks_err_less_than_one_long_sum(products: Products):
+    weight_NK, x_RK = numbers(128, 1536), numbers(8, 1536)
+    exact_RN = x_RK.astype(np.float64) @ weight_NK.astype(np.float64).T
+    plain, blocks = (
+        np.square(products(pack(weight_NK, "fp32", foreign=foreign), x_RK) - exact_RN).mean()
+        for foreign in (False, True)
+    )
+    assert blocks < 0.25 * plain
+
+
 def test_a_block_that_is_mixed_is_a_power_of_two():
     sizes = (31, 8, 24, 16, 48, 96, 64, 576, 1536)
     assert [mixing_of(inputs) for inputs in sizes] == [0, 0, 0, 16, 16, 32, 64, 64, 64]
@@ -178,6 +188,7 @@ def test_a_matrix_tells_its_bytes():
         "bf16": 128 * 256 * 2,
         "int8": 128 * 256 + 128 * 8,
         "int4": 128 * 256 // 2 + 128 * 256 // 32 * 2,
+        "foreign fp32": 128 * 256 * 4,
         "foreign int8": 128 * 256 + 128 * 8,
         "foreign int4": 128 * 256 // 2 + 128 * 256 // 32 * 4,
     }

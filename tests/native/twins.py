@@ -9,7 +9,7 @@ from tuili.native.rounding import bf16_of
 
 def product(weight_NK: np.ndarray, x_RK: np.ndarray, number_format: str, mixing: int = 0) -> np.ndarray:
     """x W^T; for int8 with the very bits of the native product."""
-    if mixing:
+    if mixing and number_format == "int8":
         weight_NK, x_RK = mixed(weight_NK, mixing) / np.float32(mixing), mixed(x_RK, mixing)
     match number_format:
         case "fp32":

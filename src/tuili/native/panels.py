@@ -31,6 +31,8 @@ STEP: Mapping[PackedFormat, tuple[int, int]] = {
 }
 """The inputs that one step through a panel takes, and the bytes of an output in it; ordered as `enum class Format`."""
 
+SUM_BLOCK = 64
+"""Inputs whose products are summed apart in fp32, where a model's logits are compared with those of another program."""
 PANEL = 64
 PANEL_UNIT = 16
 """The last panel of a matrix is padded to a multiple of it, in outputs."""
@@ -56,7 +58,8 @@ class Matrix:
     scale_N: Floats | None
     sum_N: npt.NDArray[np.int32] | None
     mixing: int = 0
-    """Inputs of a block that is mixed before they are rounded to int8; 0: none."""
+    """Inputs of a block: they are mixed before they are rounded to int8, or their products are summed apart in fp32.
+    0: there are no blocks."""
 
     @property
     def record(self) -> MatrixRecord:
@@ -90,7 +93,9 @@ def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned, *
     kind: PackedFormat = "int8" if number_format == "int4" and inputs % INT4_GROUP else number_format
     if foreign and kind == "int4":
         kind = "affine"
-    mixing = mixing_of(inputs) if foreign and kind == "int8" else 0
+    mixing = 0
+    if foreign:
+        mixing = {"int8": mixing_of(inputs), "fp32": SUM_BLOCK}.get(kind, 0)
     step_inputs, step_bytes = STEP[kind]
     of_output = -(-inputs // step_inputs) * step_bytes
     panels = take(_padded(outputs, PANEL_UNIT) * of_output, np.uint8)
