@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.tiny import tiny_model
-from tuili.bench.speed import PROBLEM_LEVELS, PROBLEM_SEED, worked_prompts, write_timed
+from tests.store.dense_folders import save_dense
+from tuili.bench.speed import (
+    PROBLEM_LEVELS,
+    PROBLEM_SEED,
+    SpeedSettings,
+    measure_speed,
+    worked_prompts,
+    write_timed,
+)
 from tuili.engine import Sequence, SequenceLimits, load_scheduler
 from tuili.model import LoadedModel
 from tuili.store import open_model
@@ -34,3 +42,12 @@ def test_there_is_a_time_for_each_token_behind_the_first(depth) -> None:
     gaps = write_timed(load_scheduler(loaded, slots=1), rows)
     assert len(gaps) == sum(len(row.tokens) - 1 for row in rows if row.tokens)
     assert 0 < sum(gaps) < time.perf_counter() - start
+
+
+def test_an_imported_model_is_measured_with_texts_of_its_own_tokens(tmp_path: Path) -> None:
+    model = open_model(save_dense(tmp_path / "model"))
+    prompts = worked_prompts(model, 40, 3)
+    assert {len(ids) for ids in prompts} == {40}
+    assert all(model.tokenizer.decode(ids).endswith("\n") for ids in prompts)
+    report = measure_speed(model, SpeedSettings(batch=[2], prompt=[40], depth=[4, "auto"], new=4, rounds=1))
+    assert [(speed["depth"], speed["mean_depth"]) for speed in report["speeds"]] == [("4", 4.0), ("auto", 4.0)]

@@ -17,7 +17,7 @@ def test_a_model_goes_in_and_out(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["import", str(file), "--out", str(folder)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"imported {file} into {folder}: llama, 2 layers, ")
-    assert lines[1:] == ["of its weights: 16 tensors Q8_0, 5 tensors F32"]
+    assert lines[1:] == ["tensors: 16 Q8_0, 5 F32"]
     assert main(["export", str(folder), "--to", "gguf", "--out", str(out), "--type", "q4_0"]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0] == f"exported {folder} to {out}, as q4_0"

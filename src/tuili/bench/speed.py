@@ -13,7 +13,7 @@ import time
 from collections import abc, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from itertools import product
+from itertools import chain, product
 from statistics import fmean, median, quantiles
 from typing import Any
 
@@ -31,8 +31,8 @@ from tuili.engine import (
 )
 from tuili.errors import InputError
 from tuili.machine import machine
-from tuili.store import ModelShape, StoredModel
-from tuili.tasks import trained_domains, unseen_problems
+from tuili.store import DenseShape, ImportedModel, ModelShape, StoredModel
+from tuili.tasks import domain_names, trained_domains, unseen_problems
 
 PROBLEM_LEVELS, PROBLEM_SEED = (1, 2), 5
 MAX_BATCH_PROMPTS = 256
@@ -81,7 +81,7 @@ class SpeedResult:
 
 
 def measure_speed(
-    model: StoredModel, settings: SpeedSettings, progress: Callable[[str, int, int], None] | None = None
+    model: StoredModel | ImportedModel, settings: SpeedSettings, progress: Callable[[str, int, int], None] | None = None
 ) -> dict[str, Any]:
     """A report: `speeds` (a `SpeedResult` for each combination), the settings, how the model was run, the machine and
     the peak memory (bytes).
@@ -126,16 +126,19 @@ def measure_speed(
     }
 
 
-def worked_prompts(model: StoredModel, length: int, count: int) -> list[list[int]]:
+def worked_prompts(model: StoredModel | ImportedModel, length: int, count: int) -> list[list[int]]:
     """`count` prompts of `length` tokens that each end in a question, cut where no question is short enough."""
-    tokenizer = model.tokenizer
-    problems = unseen_problems(trained_domains(model.shape.domains), PROBLEM_LEVELS, per_cell=4, seed=PROBLEM_SEED)
-    questions = [tokenizer.encode_prompt(problem.prompt) for problem in problems]
+    domains = domain_names() if model.shape.domains is None else trained_domains(model.shape.domains)
+    records = [Record.of(problem) for problem in unseen_problems(domains, PROBLEM_LEVELS, 4, PROBLEM_SEED)]
+    if isinstance(model, ImportedModel):
+        read = model.tokenizer.encode_text
+        questions = [read(f"{record.input}\n") for record in records]
+        examples = [read(f"{record.input}\n{record.response}\n\n") for record in records]
+    else:
+        questions = [model.tokenizer.encode_prompt(record.input) for record in records]
+        examples = [model.tokenizer.encode_example(record.input, record.response)[0] for record in records]
     fitting = [ids for ids in questions if len(ids) <= length] or questions
-    worked: list[int] = []
-    for problem in problems:
-        record = Record.of(problem)
-        worked += tokenizer.encode_example(record.input, record.response)[0]
+    worked = list(chain.from_iterable(examples))
     worked *= -(-2 * length // len(worked))
     prompts = []
     for number in range(count):
@@ -145,7 +148,9 @@ def worked_prompts(model: StoredModel, length: int, count: int) -> list[list[int
     return prompts
 
 
-def _run(scheduler: Scheduler, shape: ModelShape, prompts: list[list[int]], depth: Depth, new: int) -> SpeedResult:
+def _run(
+    scheduler: Scheduler, shape: ModelShape | DenseShape, prompts: list[list[int]], depth: Depth, new: int
+) -> SpeedResult:
     read = time.perf_counter()
     write_timed(scheduler, [Sequence(ids, SequenceLimits(1), depth=shape.exit_layers[0]) for ids in prompts])
     read = time.perf_counter() - read

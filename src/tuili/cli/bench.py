@@ -14,7 +14,7 @@ from tuili.cli.options import (
     NumbersOption,
     RunnerOption,
     ThreadsOption,
-    find_model,
+    check_model,
     parse_depth,
     parse_list,
     parse_numbers,
@@ -61,13 +61,13 @@ def engine(
     """
     batches, prompts = parse_numbers("--batch", batch), parse_numbers("--prompt", prompt)
     chosen = [] if depth is None else [parse_depth(name) for name in parse_list("--depth", depth)]
-    find_model(model)
+    check_model(model)
     import json
 
     from tuili.bench import SpeedSettings, measure_speed
-    from tuili.store import open_own_model
+    from tuili.store import open_model
 
-    stored = open_own_model(model)
+    stored = open_model(model)
     depths = chosen or [stored.shape.exit_layers[-1], "auto"]
     settings = SpeedSettings(
         batches, prompts, depths, new, runner=runner, numbers=numbers, cache=cache, threads=threads

@@ -26,6 +26,7 @@ def run(
     The folder is a standard one of Hugging Face. The lineage in it says where the model came from.
     """
     folder: Path = parse_folder("--out", out)
+    from tuili.cli.imported import counted
     from tuili.exchange import NAMED_SOURCES, import_model
     from tuili.store import count_parameters, read_lineage
 
@@ -38,7 +39,6 @@ def run(
     if source in NAMED_SOURCES:
         console.print(f"of its weights: {NAMED_SOURCES[source].remark}")
     elif recipe["format"] == "gguf":
-        told = ", ".join(f"{count} tensors {kind}" for kind, count in recipe["numbers"].items())
-        console.print(f"of its weights: {told}")
+        console.print(counted(recipe["numbers"]))
     if model.tokenizer.template is None:
         console.print("it has no chat template: it goes on with texts, and was not taught to converse")

@@ -37,13 +37,29 @@ def run(
     if of_machine and model is not None:
         raise InputError(f"--machine is about no model: leave {model} out")
     name = "nano" if model is None else model
-    facts = describe_machine() if of_machine else describe(*find_model(name))
+    imported = None if of_machine else imported_folder(name)
+    if imported is not None:
+        from tuili.cli.imported import describe_imported, show_imported
+
+        facts = describe_imported(imported)
+    else:
+        facts = describe_machine() if of_machine else describe(*find_model(name))
     if as_json:
         print(json.dumps(facts, ensure_ascii=False, indent=2))
     elif of_machine:
         _show_machine(result_console(), facts)
+    elif imported is not None:
+        show_imported(result_console(), name, facts, _grid())
     else:
         _show(result_console(), name, facts)
+
+
+def imported_folder(name: str) -> Path | None:
+    """The folder of that name where it holds an imported model; None where it holds another."""
+    from tuili.store import FAMILIES, check_model_folder, model_type
+
+    path = check_model_folder(name)
+    return path if model_type(path) in FAMILIES else None
 
 
 def describe_machine() -> dict[str, Any]:

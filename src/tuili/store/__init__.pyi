@@ -19,7 +19,7 @@ from .familiarity_file import (
     read_familiarity_file,
     write_familiarity_file,
 )
-from .folder import SHIPPED_MODELS, check_files, check_size, replaced_folder, resolve_model, shipped_names
+from .folder import SHIPPED_MODELS, check_files, check_size, model_type, replaced_folder, resolve_model, shipped_names
 from .foreign_tokenizer import AnyTokenizer, ForeignTokenizer
 from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
 from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty
@@ -92,6 +92,7 @@ __all__ = [
     "familiarity_hash",
     "load_tokenizer",
     "model_hash",
+    "model_type",
     "ngrams_of",
     "not_a_verifier",
     "novelty",

@@ -1,0 +1,105 @@
+"""What `tuili info` tells of an imported model; of Tuili's own models it is told in `info`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+    from rich.table import Table
+
+VERBS = ("ask", "serve", "bench", "export", "info")
+"""The verbs that take an imported model."""
+
+
+def describe_imported(path: Path) -> dict[str, Any]:
+    """Everything that is told of the imported model in a folder, as one JSON document."""
+    import json
+    from collections import Counter
+    from dataclasses import asdict
+
+    from tuili.store import (
+        ForeignTokenizer,
+        count_parameters,
+        model_hash,
+        open_tensors,
+        read_dense_shape,
+        read_exits_settings,
+        read_lineage,
+    )
+
+    shape = read_dense_shape(path)
+    with open_tensors(path, shape) as tensors:
+        kinds = Counter(tensors.kind(name) for name in tensors)
+    tokenizer = ForeignTokenizer.load(path, shape.eos_token_ids)
+    exits = read_exits_settings(path, shape.num_hidden_layers)
+    lineage, digest = read_lineage(path), model_hash(path)
+    return {
+        "family": shape.family,
+        "hash": digest,
+        "as_recorded": digest == lineage[-1].hash if lineage else None,
+        "bytes": sum(file.stat().st_size for file in path.glob("*.safetensors")),
+        "numbers": dict(kinds.most_common()),
+        "parameters": asdict(count_parameters(shape)),
+        "exit_layers": list(shape.exit_layers),
+        "exits": None if exits is None else {"threshold": exits.threshold, "figures": dict(exits.figures)},
+        "chat_template": tokenizer.template is not None,
+        "end_tokens": [tokenizer.backend.id_to_token(end) for end in tokenizer.end_ids],
+        "shape": asdict(shape),
+        "config": json.loads((path / "config.json").read_bytes()),
+        "lineage": [asdict(entry) for entry in lineage],
+        "verbs": list(VERBS),
+    }
+
+
+def show_imported(console: Console, name: str, facts: dict[str, Any], grid: Table) -> None:
+    """Print the facts. grid: an empty table of two columns."""
+    recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[facts["as_recorded"]]
+    shape, numbers = facts["shape"], facts["numbers"]
+    grid.add_row("model", f"{name}, imported: {shape['family']}")
+    grid.add_row("hash", f"{facts['hash'][:16]} ({recorded})")
+    grid.add_row("weights", f"{facts['bytes'] / 1e6:.1f} MB, {counted(numbers)}")
+    grid.add_row("parameters", f"{facts['parameters']['total']:,}")
+    heads = f"{shape['num_attention_heads']} heads, {shape['num_key_value_heads']} of keys and values"
+    grid.add_row("layers", f"{shape['num_hidden_layers']}, each with {heads}, of size {shape['head_dim']}")
+    grid.add_row("exits", _exits(facts))
+    grid.add_row("hidden size", f"{shape['hidden_size']}, {shape['intermediate_size']} in feed-forward networks")
+    tied = ", the head is the embedding" if shape["tie_word_embeddings"] else ""
+    grid.add_row("vocabulary", f"{shape['vocab_size']:,}{tied}")
+    scaling = shape["rope_scaling"]
+    stretched = f", positions stretched by {scaling['kind']}" if scaling else ""
+    grid.add_row("context", f"{shape['max_position_embeddings']:,} tokens{stretched}")
+    grid.add_row("chat template", "kept from the original" if facts["chat_template"] else "none: it goes on with texts")
+    grid.add_row("ends a text", ", ".join(facts["end_tokens"]))
+    grid.add_row("source", _source(facts))
+    grid.add_row("taken by", ", ".join(f"tuili {verb}" for verb in facts["verbs"]))
+    console.print(grid)
+
+
+def counted(kinds: Mapping[str, int]) -> str:
+    """How many tensors have each number format."""
+    return f"tensors: {', '.join(f'{count} {kind}' for kind, count in kinds.items())}"
+
+
+def _exits(facts: dict[str, Any]) -> str:
+    if facts["exits"] is None:
+        return "none: every token uses all layers"
+    layers = ", ".join(map(str, facts["exit_layers"][:-1]))
+    figures = "".join(f", {name} {value:.4g}" for name, value in facts["exits"]["figures"].items())
+    return f"after {layers}, at a confidence of {facts['exits']['threshold']:g}{figures}"
+
+
+def _source(facts: dict[str, Any]) -> str:
+    """Where the lineage says that the model came from."""
+    imported = [entry for entry in facts["lineage"] if entry["step"] == "import"]
+    if not imported:
+        return "not recorded: the folder was not made by tuili import"
+    recipe = imported[-1]["recipe"]
+    parts = [str(recipe.get("source")), *(str(recipe[key]) for key in ("package", "file", "revision") if key in recipe)]
+    numbers = counted(recipe["numbers"]) if "numbers" in recipe else ""
+    hashed = f"SHA-256 {str(recipe.get('sha256'))[:16]}"
+    told = [", ".join(dict.fromkeys(parts)), str(recipe.get("format")), numbers, hashed, imported[-1]["date"][:10]]
+    return "; ".join(part for part in told if part)

@@ -1,0 +1,78 @@
+"""`tuili info` of imported models."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.exchange.gguf_files import save_gguf
+from tests.store.dense_folders import KINDS, save_dense
+from tuili.cli.app import VERBS, main
+from tuili.cli.imported import VERBS as VERBS_OF_IMPORTED
+from tuili.store import ExitsFile, ExitsSettings, exit_tensor_shapes, model_hash, write_exits_file
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert main(["info", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def test_an_imported_model_tells_what_it_is_and_where_it_came_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, model = save_gguf(tmp_path, "q8_0", tie_word_embeddings=True), tmp_path / "in"
+    assert main(["import", str(file), "--out", str(model), "--dtype", "bfloat16"]) == 0
+    out = told(capsys, str(model))
+    for shown in (
+        f"{model}, imported: llama",
+        f"{model_hash(model)[:16]} (as recorded)",
+        "tensors: 20 BF16",
+        "2, each with 4 heads, 2 of keys and values, of size 16",
+        "none: every token uses all layers",
+        "400, the head is the embedding",
+        "kept from the original",
+        "<|im_end|>",
+        "model.gguf; gguf; tensors: 15 Q8_0, 5 F32; SHA-256 ",
+        "tuili ask, tuili serve",
+    ):
+        assert shown in out
+    facts = json.loads(told(capsys, str(model), "--json"))
+    assert (facts["family"], facts["chat_template"], facts["as_recorded"]) == ("llama", True, True)
+    assert (facts["numbers"], facts["end_tokens"]) == ({"BF16": 20}, ["<|im_end|>"])
+    assert set(facts["verbs"]) <= VERBS.keys()
+    assert facts["config"]["dtype"] == "bfloat16"
+
+
+def test_a_folder_of_others_is_told_with_its_exits_and_without_a_source(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = save_dense(tmp_path / "model", **KINDS["qwen2, yarn positions"])
+    (model / "chat_template.jinja").unlink()
+    settings = ExitsSettings((1, 3, 4), 0.85, rank=2, channels=3, figures={"agreement": 0.9})
+    tensors = {name: np.zeros(sizes, np.float32) for name, sizes in exit_tensor_shapes(settings, 64).items()}
+    write_exits_file(model, ExitsFile(settings, tensors))
+    out = told(capsys, str(model))
+    for shown in (
+        "imported: qwen2",
+        "(no lineage)",
+        "after 1, 3, at a confidence of 0.85, agreement 0.9",
+        "positions stretched by yarn",
+        "none: it goes on with texts",
+        "not recorded: the folder was not made by tuili import",
+    ):
+        assert shown in out
+    assert json.loads(told(capsys, str(model), "--json"))["exit_layers"] == [1, 3, 4]
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS.keys() - {*VERBS_OF_IMPORTED, "data", "import", "quickstart", "exits"}))
+def test_other_verbs_refuse_it_in_one_line(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = save_dense(tmp_path / "model")
+    arguments = ["train", "nano", f"model.start={model}"] if verb == "train" else [verb, str(model)]
+    capsys.readouterr()
+    assert main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "model_type is 'llama', it must be 'tuili'" in line
