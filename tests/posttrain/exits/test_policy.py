@@ -22,7 +22,7 @@ def decode(backbone: Backbone, exits: Exits, text: Text, threshold: float) -> tu
     for place, token in enumerate(text.ids):
         x_M = backbone.model.model.embed_tokens(torch.tensor(token))
         turns = backbone.model.model.rotary_emb(x_M[None, None], position_ids=torch.tensor([[place]]))
-        left = None
+        left, result_M = None, None
         for number, layer in enumerate(backbone.layers):
             attention = layer.self_attn
             normed_M = layer.input_layernorm(x_M)
@@ -43,8 +43,8 @@ def decode(backbone: Backbone, exits: Exits, text: Text, threshold: float) -> tu
             if number + 1 in exits.depths and place >= text.start - 1 and place < len(text.ids) - 1:
                 adapted_M = exits.at(number + 1).adapted(x_M)
                 if exits.at(number + 1).confidence_logit(adapted_M).sigmoid() >= threshold:
-                    left, x_M = number + 1, adapted_M
-        states.append(x_M)
+                    left, result_M = number + 1, adapted_M
+        states.append(x_M if result_M is None else result_M)
         depths.append(left or len(backbone.layers))
     return torch.stack(states), depths
 

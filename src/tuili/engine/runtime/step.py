@@ -98,7 +98,8 @@ class ModelStep(Protocol[Batch]):
         """Let the first `count` rows of `batch.going` leave at an exit: their states become those that `exit` is for.
 
         Args:
-            fill: store keys and values of these states in deeper layers; needless where the rows will run them.
+            fill: store keys and values of the states as they were in deeper layers; needless where the rows will run
+                them.
         """
         ...
 

@@ -1,7 +1,8 @@
 """What exits do to a text: the model reads it again, and tokens of the response leave where the engine would let them.
 
-A token that leaves at an exit leaves keys and values in the deeper layers, which come from its state at the exit:
-later tokens see these. So all tokens can be computed at once, layer by layer. The engine decodes one token at a time.
+A token that leaves at an exit leaves keys and values in the deeper layers, which come from its state at the exit
+before the adapter: later tokens see these. So all tokens can be computed at once, layer by layer. The engine decodes
+one token at a time.
 
 Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one, V vocabulary.
 """
@@ -48,7 +49,7 @@ class Reading:
 class Stop:
     """What comes to an exit, or to full depth: states that the final norm may read, and which tokens are still there.
 
-    Of a token that has left, `adapted_BTM` has the state that it left with.
+    Of a token that has left, `adapted_BTM` has the adapted state that it left with.
     """
 
     depth: int
@@ -64,19 +65,19 @@ def walk(backbone: Backbone, exits: Exits, ids_BT: Tensor, leave: Leave | None) 
     """Run all layers over texts, and stop at each exit and at full depth. Without `leave` no token leaves."""
     full_depth = len(backbone.layers)
     hidden_BTM, turns = backbone.embed(ids_BT)
-    going_BT = torch.ones(ids_BT.shape, dtype=torch.bool)
+    left_BTM, going_BT = hidden_BTM, torch.ones(ids_BT.shape, dtype=torch.bool)
     for number in range(full_depth):
-        deeper_BTM = backbone.layer(number, hidden_BTM, turns)
-        hidden_BTM = torch.where(going_BT[..., None], deeper_BTM, hidden_BTM)
+        # Of a token that has left, each deeper layer makes keys and values of the state at its exit.
+        hidden_BTM = torch.where(going_BT[..., None], backbone.layer(number, hidden_BTM, turns), hidden_BTM)
         if number + 1 in exits.depths:
-            network = exits.at(number + 1)
-            adapted_BTM = torch.where(going_BT[..., None], network.adapted(hidden_BTM), hidden_BTM.float())
+            adapted_BTM = exits.at(number + 1).adapted(hidden_BTM)
+            adapted_BTM = torch.where(going_BT[..., None], adapted_BTM, left_BTM)
             yield (stop := Stop(number + 1, adapted_BTM, going_BT))
             if leave is not None:
                 gone_BT = leave(stop) & going_BT
                 going_BT = going_BT & ~gone_BT
-                hidden_BTM = torch.where(gone_BT[..., None], adapted_BTM.to(hidden_BTM.dtype), hidden_BTM)
-    yield Stop(full_depth, hidden_BTM, going_BT)
+                left_BTM = torch.where(gone_BT[..., None], adapted_BTM, left_BTM)
+    yield Stop(full_depth, torch.where(going_BT[..., None], hidden_BTM, left_BTM), going_BT)
 
 
 @torch.inference_mode()

@@ -125,9 +125,10 @@ class TorchStep:
         """See `ModelStep`."""
         assert isinstance(self._model, DenseModel)
         rows_N = self._rows(batch.going[:count])
-        batch.hidden[rows_N] = hidden_NM = self._model.adapted(index, batch.hidden[rows_N])
+        hidden_NM = batch.hidden[rows_N]
         if fill:
             self._model.fill(index, hidden_NM, self._cache, self._plan_of(batch.table[batch.going[:count]]))
+        batch.hidden[rows_N] = self._model.adapted(index, hidden_NM)
 
     @torch.inference_mode()
     def draft(self, batch: TorchBatch, count: int) -> None:
