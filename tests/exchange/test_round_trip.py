@@ -45,6 +45,16 @@ def test_import_export_import_gives_the_same_bytes(made: Path, tmp_path: Path) -
     assert second.tokenizer.end_ids == first.tokenizer.end_ids
 
 
+def test_a_file_that_goes_through_a_folder_gives_the_same_folder_again(tmp_path: Path) -> None:
+    first = import_model(str(rewrite(save_gguf(tmp_path), {"tokenizer.ggml.unknown_token_id": 0})), tmp_path / "first")
+    (tmp_path / "again").mkdir()
+    first.path.rename(tmp_path / "again" / "model")
+    second = import_model(str(save_gguf(tmp_path / "again")), tmp_path / "second")
+    files = [file for file in second.path.iterdir() if file.is_file()]
+    assert len(files) == 5
+    assert all(file.read_bytes() == (tmp_path / "again" / "model" / file.name).read_bytes() for file in files)
+
+
 def test_transformers_computes_the_same_from_both_folders(made: Path, tmp_path: Path) -> None:
     imported = import_model(str(made / "model.gguf"), tmp_path / "imported")
     tokens = torch.arange(3, 43)[None]

@@ -164,8 +164,8 @@ def add_vocabulary(writer: GGUFWriter, model: ImportedModel) -> None:
     if (pre := find_pre_tokenizer(state)) is None:
         raise InputError(f"{file} cuts texts in a way that llama.cpp has no name for: export it to hf")
     tokens = {number: (text, NORMAL) for text, number in state["model"]["vocab"].items()}
-    for token in state["added_tokens"]:
-        tokens[token["id"]] = (token["content"], CONTROL if token["special"] else USER_DEFINED)
+    for number, token in model.tokenizer.backend.get_added_tokens_decoder().items():
+        tokens[number] = (token.content, CONTROL if token.special else USER_DEFINED)
     entries = [tokens.get(number, (f"[PAD{number}]", UNUSED)) for number in range(shape.vocab_size)]
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in state["model"]["merges"]]
     writer.add_tokenizer_model("gpt2")
@@ -177,13 +177,23 @@ def add_vocabulary(writer: GGUFWriter, model: ImportedModel) -> None:
     writer.add_eos_token_id(ends[0])
     if len(ends) > 1:
         writer.add_array(EOS_IDS, list(ends))
-    if shape.bos_token_id is not None:
-        writer.add_bos_token_id(shape.bos_token_id)
-    if shape.pad_token_id is not None:
-        writer.add_pad_token_id(shape.pad_token_id)
+    bos = _number(model, "bos_token", shape.bos_token_id)
+    others = {"bos": bos, "padding": _number(model, "pad_token", shape.pad_token_id)}
+    for name, number in (others | {"unknown": _number(model, "unk_token", None)}).items():
+        if number is not None:
+            writer.add_uint32(f"{KEY}.{name}_token_id", number)
     around = model.tokenizer.backend.encode("a", add_special_tokens=True)
-    writer.add_add_bos_token(around.ids[0] == shape.bos_token_id and bool(around.special_tokens_mask[0]))
+    writer.add_add_bos_token(around.ids[0] == bos and bool(around.special_tokens_mask[0]))
     writer.add_add_eos_token(around.ids[-1] == ends[0] and bool(around.special_tokens_mask[-1]))
     writer.add_add_space_prefix(False)
     if model.tokenizer.template is not None:
         writer.add_chat_template(model.tokenizer.template.source)
+
+
+def _number(model: ImportedModel, name: str, number: int | None) -> int | None:
+    """The id of a special token: that of config.json, or else of the token that tokenizer_config.json names so."""
+    if number is not None:
+        return number
+    named = json.loads(model.tokenizer.files.get("tokenizer_config.json", b"{}")).get(name)
+    text = named.get("content") if isinstance(named, dict) else named
+    return model.tokenizer.backend.token_to_id(text) if isinstance(text, str) else None
