@@ -15,6 +15,7 @@ struct Output {
 };
 
 // While the rows pass over one panel, memory brings the next one: each step of the first passes asks for some lines of it.
+// They go to the second cache, as both panels do not fit the first one.
 struct Ahead {
   static constexpr int LINE = 64;
   const char *next, *end;
@@ -46,12 +47,14 @@ inline void block(const Place& place, const Inputs& inputs, const int32_t* list,
     Kind::template add<ROWS, VECTORS>(rows, step, place, k, sums);
     if constexpr (ROWS > 1) {
 #pragma GCC unroll 16
-      for (int i = 0; i < Ahead::LINES<FORMAT>; i++) __builtin_prefetch(ahead.next + i * Ahead::LINE);
+      for (int i = 0; i < Ahead::LINES<FORMAT>; i++) __builtin_prefetch(ahead.next + i * Ahead::LINE, 0, 2);
       ahead.next += ahead_bytes;
     }
   }
-  for (int r = 0; r < ROWS; r++) {
+#pragma GCC unroll 4
+  for (int r = 0; r < ROWS; r++) {  // unrolled, as sums leave their registers otherwise
     float* y = output.row(first + r) + place.output;
+#pragma GCC unroll 4
     for (int v = 0; v < VECTORS; v++) {
       const int left = place.matrix->outputs - place.output - v * LANES;
       const Floats result = Kind::end(place, v, rows.scale[r], sums[r][v]);
