@@ -91,12 +91,6 @@ def test_long_texts_grow_in_their_slots(tmp_path: Path) -> None:
     assert got.tokens == generated(reference(tmp_path), text)[:4]
 
 
-def test_exact_is_full_depth_where_there_is_no_other_exit(folder: Path) -> None:
-    deep, exact = (run(dense_scheduler("native", folder), asked(prompts(3), depth=depth)) for depth in (6, "exact"))
-    assert [each.tokens for each in deep] == [each.tokens for each in exact]
-    assert [each.layer_steps for each in deep] == [each.layer_steps for each in exact]
-
-
 def test_a_depth_that_is_no_exit_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="depth 3 is no exit"):
         run(dense_scheduler("native", folder), asked(prompts(1), depth=3))

@@ -14,6 +14,7 @@ from typing import Any
 from tuili.engine.runtime.confident_exit import ConfidentExits
 from tuili.engine.runtime.early_exit import ExitChooser
 from tuili.engine.runtime.logit_bias import LogitBiases
+from tuili.engine.runtime.lookup import LookupDrafts
 from tuili.engine.runtime.prefix_cache import PrefixCache
 from tuili.engine.runtime.reading import Reading, reading_of, through_groups, to_full_depth
 from tuili.engine.runtime.runner import Observation, PrefillOutput, StepOutput, StepPolicy
@@ -67,6 +68,8 @@ class StepRunner:
         self._sampler, self._biases = Sampler(), LogitBiases()
         self._exits = (ConfidentExits if shape.per_layer_kv else ExitChooser)(step, self._biases, clock)
         self._drafts = SpeculativeDecoder(step, end_ids, self._biases)
+        self._lookups = LookupDrafts() if shape.per_layer_kv and not step.drafts else None
+        """None where drafts come from the first exit."""
         self._free = list(range(step.slots))
         """A heap, so that the lowest slots are taken."""
         self._decoding: dict[Sequence, _Held] = {}
@@ -132,17 +135,30 @@ class StepRunner:
 
     def decode(self, policy: StepPolicy) -> list[StepOutput]:
         """See `ModelRunner`."""
-        sequences, last_token = list(self._decoding), self._drafts.last_token
-        self._run_trunk([(held, last_token(sequence)) for sequence, held in self._decoding.items()])
+        drafts = len(self.exits) > 1 or self._lookups is not None
+        looked_up = {each: self._look_up(each) for each in self._decoding if drafts and each.depth == "exact"}
+        tokens, row_of = list[tuple[_Held, int]](), dict[Sequence, int]()
+        for sequence, held in self._decoding.items():
+            row_of[sequence] = len(tokens)
+            read = self._drafts.last_token(sequence), *looked_up.get(sequence, ())
+            tokens += [(held, token) for token in read]
+        self._run_trunk(tokens)
         if policy.timed:
             self._step.wait()
-        drafts = len(self.exits) > 1
-        exact = [place for place, sequence in enumerate(sequences) if drafts and sequence.depth == "exact"]
-        if not exact:
-            return self._exit(list(range(len(sequences))), sequences, policy)
-        others = sorted({*range(len(sequences))} - {*exact})
-        outputs = self._exit(others, [sequences[place] for place in others], policy) if others else []
-        return outputs + self._draft(exact, [sequences[place] for place in exact], policy)
+        others = [sequence for sequence in self._decoding if sequence not in looked_up]
+        outputs = self._exit([row_of[each] for each in others], others, policy) if others else []
+        return (
+            outputs + self._draft({each: row_of[each] for each in looked_up}, looked_up, policy)
+            if looked_up
+            else outputs
+        )
+
+    def _look_up(self, sequence: Sequence) -> list[int]:
+        """A draft of the next tokens, where drafts are looked up."""
+        if self._lookups is None:
+            return []
+        room = READ_ROWS // len(self._decoding), sequence.tokens_left(self.context, self.exits[-1])
+        return self._lookups.propose(sequence, min(room) - 1)
 
     def _exit(self, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
         """Sample the next token of each sequence, at the exit where it leaves."""
@@ -163,12 +179,19 @@ class StepRunner:
         if sampling.logprobs is not None:
             output.logprobs = token_logprobs(logits_1V, output.tokens, sampling.logprobs)
 
-    def _draft(self, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
-        """Draft the next token of each sequence, and verify all drafts when that is due."""
+    def _draft(
+        self, row_of: dict[Sequence, int], looked_up: dict[Sequence, list[int]], policy: StepPolicy
+    ) -> list[StepOutput]:
+        """Draft the next token of each sequence, or hold what was looked up, and verify all drafts when that is due."""
         full_depth, outputs = self.exits[-1], list[StepOutput]()
-        max_tokens = [sequence.tokens_left(self.context, full_depth) for sequence in sequences]
-        if not self._drafts.draft(self._batch, rows, sequences, max_tokens):
-            return outputs
+        if self._lookups is not None:
+            for sequence, row in row_of.items():
+                self._drafts.hold(self._batch, row, sequence, looked_up[sequence])
+        else:
+            sequences, rows = list(row_of), list(row_of.values())
+            max_tokens = [sequence.tokens_left(self.context, full_depth) for sequence in sequences]
+            if not self._drafts.draft(self._batch, rows, sequences, max_tokens):
+                return outputs
         for together in list(self._drafts.passes(READ_ROWS)):
             begun = self._clock()
             verified = self._drafts.verify(self._batch, together)
@@ -194,6 +217,8 @@ class StepRunner:
     def release(self, sequence: Sequence) -> None:
         """See `ModelRunner`."""
         self._drafts.drop(sequence)
+        if self._lookups is not None:
+            self._lookups.drop(sequence)
         self._sampler.forget(sequence)
         self._biases.drop(sequence)
         if self._prefilling is not None and sequence is self._prefilling.sequence:

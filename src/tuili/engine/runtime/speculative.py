@@ -19,6 +19,8 @@ from tuili.engine.runtime.sampler import token_logprobs
 from tuili.engine.runtime.step import SLOT, ModelStep, StepBatch
 from tuili.engine.sequence import Sequence, TokenLogprobs
 
+NO_TOKEN = -1
+"""Stands behind a draft that was looked up: what follows is decoded, whatever it is."""
 MAX_DRAFT_TOKENS = 12
 """Tokens that are drafted before they are verified, at most."""
 MIN_DRAFT_PROB = 0.7
@@ -104,6 +106,13 @@ class SpeculativeDecoder:
             draft.full = len(draft.ids) >= min(MAX_DRAFT_TOKENS, most)
         drafts = [self._drafts[sequence] for sequence in sequences]
         return any(draft.full for draft in drafts) or all(draft.doubtful for draft in drafts)
+
+    def hold(self, batch: StepBatch, row: int, sequence: Sequence, ids: list[int]) -> None:
+        """Hold a draft that was looked up. The trunk has read it in the rows behind `row`, where its last token is."""
+        draft = self._drafts[sequence] = DraftTokens(int(batch.table[row, SLOT]), [*ids, NO_TOKEN])
+        for place in range(row, row + len(draft.ids)):
+            draft.table.append(batch.table[place].copy())
+            draft.hidden.append(self._step.states(batch, place, place + 1))
 
     def passes(self, rows: int) -> Iterator[list[Sequence]]:
         """The sequences with drafts, by their slots, in parts of at most so many tokens that are verified together."""

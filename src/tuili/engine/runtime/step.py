@@ -61,6 +61,11 @@ class ModelStep(Protocol[Batch]):
         ...
 
     @property
+    def drafts(self) -> bool:
+        """Whether the first exit of an imported model drafts, among some tokens alone."""
+        ...
+
+    @property
     def slots(self) -> int:
         """Slots of the cache."""
         ...

@@ -30,6 +30,7 @@ class NativeStep:
         self.shape, self.slots, self.verifies = shape, slots, verifier is not None
         numbers, cache = model.number_format, model.cache_format
         self.runtime = Runtime("native", numbers if numbers == cache else f"{numbers}, cache {cache}")
+        self.drafts = model.drafts
         self._model, self._slots, self._verifier = model, model.slots(slots), verifier
         counters = model.counters
         self._counted = counters.expert_tokens.copy(), counters.tokens.copy(), counters.active_share.copy()
@@ -60,7 +61,7 @@ class NativeStep:
 
     def draft(self, batch: Batch, count: int) -> None:
         """See `ModelStep`."""
-        if self._model.drafts:
+        if self.drafts:
             self._model.draft(self._slots, batch, count)
         else:
             self._model.exit(batch, count)

@@ -61,6 +61,7 @@ class TorchStep:
         self.slots, self.verifies = slots, verifier is not None
         self.shape: Shape = model.shape
         self.runtime, sizes = model.runtime, Sizes.of(model.shape)
+        self.drafts = isinstance(model, DenseModel) and model.draft_id_D is not None
         self._model, self._verifier = model, verifier
         self._device, self._dtype = model.embedding_VM.device, model.embedding_VM.dtype
         self._cache = KVCache(sizes, slots, self._dtype, self._device, model.angles())

@@ -1,0 +1,108 @@
+"""Drafts that are looked up: texts are those of plain decoding; what was written before is written in fewer steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.runtime.dense import EXITS, LAYERS, asked, dense_folder, dense_scheduler, prompts, run
+from tuili.engine import Sampling
+from tuili.engine.runtime.lookup import MAX_TOKENS, LookupDrafts
+from tuili.engine.scheduling.scheduler import Scheduler
+from tuili.engine.sequence import Sequence, SequenceLimits
+
+
+def sequence(prompt: list[int], tokens: list[int]) -> Sequence:
+    made = Sequence(prompt, SequenceLimits(50))
+    made.tokens.extend(tokens)
+    return made
+
+
+def test_what_followed_in_the_text_is_proposed() -> None:
+    lookups = LookupDrafts()
+    assert lookups.propose(sequence([1, 2, 3, 4, 5], [6, 2, 3]), 9) == [4, 5, 6]
+    assert lookups.propose(sequence([1, 2, 3, 4, 5], [6, 2, 3]), 2) == [4, 5]
+    assert lookups.propose(sequence([1, 2, 3, 4, 5], [6, 2, 9]), 9) == []
+    assert lookups.propose(sequence([1, 2, 3, 4, 5], [6, 2, 3]), -1) == []
+    assert lookups.propose(sequence([7], []), 9) == []
+
+
+def test_longer_matches_and_later_ones_come_first() -> None:
+    lookups = LookupDrafts()
+    assert lookups.propose(sequence([8, 1, 2, 50, 9, 1, 2, 60, 8, 1, 2], []), 1) == [50]
+    assert lookups.propose(sequence([8, 1, 2, 50, 8, 1, 2, 60, 8, 1, 2], []), 1) == [60]
+
+
+def test_responses_are_remembered_for_others_and_prompts_are_not() -> None:
+    lookups = LookupDrafts()
+    first = sequence([1, 2, 3], [4, 5])
+    lookups.propose(first, 3)
+    first.tokens.append(6)
+    lookups.drop(first)
+    assert lookups.propose(sequence([40, 4, 5], []), 3) == [6]
+    assert lookups.propose(sequence([40, 1, 2], []), 3) == []
+    # What followed in the text itself goes before what followed elsewhere.
+    assert lookups.propose(sequence([4, 5, 70, 4, 5], []), 1) == [70]
+
+
+def test_the_oldest_entries_are_forgotten() -> None:
+    lookups = LookupDrafts(most=3)
+    for token in (10, 20, 30, 40):
+        ended = sequence([1], [token, token + 1, token + 2])
+        lookups.propose(ended, 1)
+        lookups.drop(ended)
+    assert lookups.propose(sequence([9, 40, 41], []), 1) == [42]
+    assert lookups.propose(sequence([9, 10, 11], []), 1) == []
+
+
+@pytest.mark.parametrize("runner", ["native", "torch"])
+@pytest.mark.parametrize("exits", [(), EXITS])
+def test_texts_are_those_of_full_depth(runner: str, exits: tuple[int, ...], tmp_path: Path) -> None:
+    folder = dense_folder(tmp_path, "llama, tied", exits)
+    texts = [*prompts(5), [5, 6, 7, 8] * 6]
+    plain = run(dense_scheduler(runner, folder), asked(texts, 30, depth=LAYERS))
+    scheduler = dense_scheduler(runner, folder)
+    for _ in range(2):
+        exact = run(scheduler, asked(texts, 30, depth="exact"))
+        assert [each.tokens for each in exact] == [each.tokens for each in plain]
+        assert all(set(each.depths) == {LAYERS} for each in exact)
+        assert all(each.layer_steps >= LAYERS * len(each.tokens) for each in exact)
+        assert [each.stop for each in exact] == [each.stop for each in plain]
+
+
+def steps_of(scheduler: Scheduler, text: list[int]) -> tuple[list[int], int]:
+    """What is written behind a text, and the steps of the scheduler that it took."""
+    counted: list[None] = []
+    (got,) = run(scheduler, asked([text], 40, depth="exact"), lambda: counted.append(None))
+    return list(got.tokens), len(counted)
+
+
+def test_what_was_written_before_is_written_in_fewer_steps(tmp_path: Path) -> None:
+    folder = dense_folder(tmp_path, "qwen3")
+    scheduler, (text,) = dense_scheduler("native", folder), prompts(1)
+    first, slow = steps_of(scheduler, text)
+    second, fast = steps_of(scheduler, text)
+    assert first == second
+    assert fast <= slow / MAX_TOKENS + 4
+
+
+@pytest.mark.parametrize("layer_steps", [LAYERS, 5 * LAYERS, 7 * LAYERS + 3])
+def test_budgets_of_layers_are_kept(layer_steps: int, tmp_path: Path) -> None:
+    scheduler = dense_scheduler("native", dense_folder(tmp_path, "llama"))
+    for _ in range(2):
+        limited = [Sequence([5, 6, 7, 5, 6], SequenceLimits(30, layer_steps), depth="exact")]
+        run(scheduler, limited)
+        assert limited[0].layer_steps <= layer_steps
+        assert limited[0].tokens
+
+
+def test_biases_and_log_probabilities_are_those_of_plain_decoding(tmp_path: Path) -> None:
+    folder = dense_folder(tmp_path, "llama, tied")
+    sampling = Sampling(logprobs=2, logit_bias=((5, -100.0), (9, 3.0)))
+    plain = run(dense_scheduler("native", folder), asked(prompts(3), 20, depth=LAYERS, sampling=sampling))
+    scheduler = dense_scheduler("native", folder)
+    for _ in range(2):
+        exact = run(scheduler, asked(prompts(3), 20, depth="exact", sampling=sampling))
+        assert [each.tokens for each in exact] == [each.tokens for each in plain]
+        assert [each.logprobs for each in exact] == [each.logprobs for each in plain]
