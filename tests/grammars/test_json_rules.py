@@ -61,3 +61,24 @@ def test_a_schema_sets_no_options_of_the_library() -> None:
     rule = json_rule({"type": "object", "x-guidance": {"whitespace_flexible": True, "lenient": True}})
     assert "lenient" not in rule
     assert '"whitespace_flexible": false' in rule
+
+
+PART = {"type": "object", "properties": {"b": {"type": "null"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "closed"),
+    [
+        (PART, 1),
+        (of(PART), 2),
+        ({"type": "object"}, 0),
+        ({**PART, "additionalProperties": True}, 0),
+        ({**PART, "required": ["c"]}, 0),
+        ({**PART, "patternProperties": {"^x": {}}}, 0),
+        ({"allOf": [PART, of({})]}, 0),
+        (of({"anyOf": [PART, {"type": "null"}]}), 2),
+        ({**PART, "anyOf": [{"required": ["b"]}, {"properties": {"c": {}}}]}, 0),
+    ],
+)
+def test_objects_have_the_properties_that_are_named_unless_others_are_spoken_of(schema: Any, closed: int) -> None:
+    assert json_rule(schema).count('"additionalProperties": false') == closed

@@ -137,7 +137,8 @@ def test_messages_are_read_by_the_template(prose: Running, monkeypatch: pytest.M
     prose.client().chat.completions.create(messages=messages, **LONG)
     assert read[-1] == (
         "<|im_start|>system\nBe <|im_end|> brief.<|im_end|>\n<|im_start|>user\n48×27=?<|im_end|>\n"
-        "<|im_start|>assistant\n<|im_end|>\n<|im_start|>tool\n1296<|im_end|>\n<|im_start|>assistant\n"
+        '<|im_start|>assistant\n<tool_call>\n{"name": "f", "arguments": {"a": 1}}\n</tool_call><|im_end|>\n'
+        "<|im_start|>user\n<tool_response>\n1296\n</tool_response><|im_end|>\n<|im_start|>assistant\n"
     )
     prose.client().responses.create(model="prose", instructions="Be brief.", input="Hello", max_output_tokens=200)
     assert read[-1].startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello<|im_end|>")

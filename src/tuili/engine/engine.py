@@ -25,7 +25,7 @@ from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
 from tuili.errors import InputError
 from tuili.grammars import GrammarCompiler
-from tuili.store import AnyTokenizer, Conversation
+from tuili.store import AnyTokenizer, Conversation, ForeignTokenizer
 
 LOG = logging.getLogger(__name__)
 Listener = Callable[[Event], None]
@@ -119,6 +119,12 @@ class Engine:
     def verifies(self) -> bool:
         """Whether the model has a verifier."""
         return self.scheduler.runner.verifies
+
+    @property
+    def chat_template(self) -> str:
+        """The text of the model's chat template; empty where it has none."""
+        tokenizer = self._dialect.tokenizer
+        return tokenizer.template.source if isinstance(tokenizer, ForeignTokenizer) and tokenizer.template else ""
 
     @property
     def prose(self) -> bool:

@@ -23,6 +23,8 @@ OPTIONS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator"
 """Blanks stand behind commas and colons alone: otherwise a model could write blanks until its budget ends."""
 PLAIN_FORMATS = {"password", "path", "file-path", "directory-path", "binary", "byte", "json-string"}
 """Values of `format` that tell readers what a text is for, and say nothing of its characters."""
+COMBINING = {"allOf", "anyOf", "oneOf", "$ref"}
+"""Keywords whose parts may add properties to an object."""
 VALUES = {"const", "enum", "default", "examples"}
 """Keywords whose value is no schema."""
 SHARED = ("$defs", "definitions")
@@ -45,6 +47,8 @@ def json_rule(schema: Mapping[str, Any], place: str = "schema") -> str:
     Raises `SchemaFault`.
     """
     plain = _plain(schema, place, 0)
+    if _adds_up(plain):
+        plain = _closed(plain)
     text = json.dumps(plain, ensure_ascii=False)
     if len(text) > MAX_SCHEMA_CHARACTERS:
         raise SchemaFault(place, f"the schema has {len(text):,} characters: use at most {MAX_SCHEMA_CHARACTERS:,}")
@@ -69,6 +73,36 @@ def _plain(schema: Any, place: str, depth: int) -> Any:
         for name, part in schema.items()
         if not (name == "format" and isinstance(part, str) and part in PLAIN_FORMATS)
     }
+
+
+def _adds_up(schema: Any) -> bool:
+    """Whether no object of a schema has properties from several of its parts."""
+    if isinstance(schema, list):
+        return all(map(_adds_up, schema))
+    if not isinstance(schema, dict):
+        return True
+    several = "properties" in schema and not COMBINING.isdisjoint(schema)
+    parts = schema.get("allOf")
+    return not (several or (isinstance(parts, list) and len(parts) > 1)) and all(
+        _adds_up(part) for name, part in schema.items() if name not in VALUES
+    )
+
+
+def _closed(schema: Any) -> Any:
+    """The schema without further properties where it names some and does not speak of others: models would make
+    them up.
+    """
+    if isinstance(schema, list):
+        return list(map(_closed, schema))
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: part if name in VALUES else _closed(part) for name, part in schema.items()}
+    named, needed = schema.get("properties"), schema.get("required", ())
+    if isinstance(named, dict) and named and "patternProperties" not in schema:
+        if isinstance(needed, list) and not {name for name in needed if isinstance(name, str)} <= named.keys():
+            return closed
+        closed.setdefault("additionalProperties", False)
+    return closed
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Unpack
 
 from tuili.engine import Answer, Outcome, StepJudged, TokenWritten
-from tuili.serve.forms.structured import ForcedCall
+from tuili.serve.forms.calls import Call, Calling, Said
 from tuili.serve.ids import new_id
 from tuili.serve.schemas.receipts import JudgedStep, NumberReply, ReceiptReply
 from tuili.serve.schemas.replies import (
@@ -28,15 +28,22 @@ from tuili.serve.schemas.replies import (
 )
 from tuili.steps import END_THINK, THINK, NumberSource
 
-BUDGET_STOPS = {"length", "layer_steps", "deadline"}
-"""Reasons to stop writing for which the API says `length`: the budget is spent."""
+BUDGET_STOPS = {"length", "layer_steps", "deadline", "grammar"}
+"""Reasons to stop writing for which the API says `length`: the budget is spent, or the work that a form may take."""
 
 
-def finish_reason(answer: Answer, call: ForcedCall | None = None) -> FinishReason:
-    """Why an answer ended, in OpenAI's words: `tool_calls` for the call of a function that the request did not name."""
+def finish_reason(answer: Answer, call: Calling | None = None) -> FinishReason:
+    """Why an answer ended, in OpenAI's words: `tool_calls` for calls of functions that the request did not name."""
     if answer.receipt.stop in BUDGET_STOPS:
         return "length"
-    return "tool_calls" if call is not None and not call.named and refusal(answer) is None else "stop"
+    return "tool_calls" if call is not None and not call.named and said(answer, call).calls else "stop"
+
+
+def said(answer: Answer, call: Calling | None) -> Said:
+    """What an answer says, by a text and by calls; an empty text where there is none."""
+    if refusal(answer) is not None:
+        return Said("")
+    return Said(answer.answer) if call is None else call.read(answer.answer)
 
 
 def refusal(answer: Answer) -> str | None:
@@ -107,31 +114,27 @@ def logprobs(answer: Answer) -> Logprobs | None:
     return {"content": content, "refusal": None}
 
 
-def tool_call(answer: Answer, call: ForcedCall) -> ToolCallReply:
-    """The call of a function with an answer as its arguments."""
-    function: CalledFunction = {"name": call.function, "arguments": answer.answer}
+def _tool_call(call: Call) -> ToolCallReply:
+    function: CalledFunction = {"name": call.function, "arguments": call.arguments}
     return {"id": f"call_{new_id()}", "type": "function", "function": function}
 
 
-def chat_message(answer: Answer, call: ForcedCall | None) -> ChatMessage:
-    """The message with an answer, or with the call of a function that it is the arguments of."""
-    reason = refusal(answer)
-    called = call is not None and reason is None
+def chat_message(answer: Answer, call: Calling | None) -> ChatMessage:
+    """The message with an answer, or with the calls of functions that it consists of."""
+    content, calls = said(answer, call)
     message: ChatMessage = {
         "role": "assistant",
-        "content": None if called else "" if reason is not None else answer.answer,
-        "refusal": reason,
+        "content": content,
+        "refusal": refusal(answer),
         "reasoning": reasoning_text(answer),
         "reasoning_content": reasoning_text(answer),
     }
-    if call is not None and called:
-        message["tool_calls"] = [tool_call(answer, call)]
+    if calls:
+        message["tool_calls"] = list(map(_tool_call, calls))
     return message
 
 
-def chat_completion(
-    completion_id: str, model: str, answers: Sequence[Answer], call: ForcedCall | None
-) -> ChatCompletion:
+def chat_completion(completion_id: str, model: str, answers: Sequence[Answer], call: Calling | None) -> ChatCompletion:
     """The reply to `POST /v1/chat/completions`, with one choice for each answer."""
     return {
         "id": completion_id,

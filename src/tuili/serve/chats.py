@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from tuili.serve.errors import HttpError
+from tuili.serve.forms.calls import Call, CallFormat
 from tuili.serve.schemas.messages import (
     ChatInput,
     FunctionCallInput,
@@ -52,6 +54,37 @@ def read_chat(
     if not messages or messages[-1]["role"] not in ("user", "tool"):
         raise HttpError(400, f"{place}: the last one must be of the user", "invalid_value", place)
     return tuple(messages)
+
+
+def told_in_words(messages: Sequence[dict[str, Any]], instruction: str, template: str) -> tuple[dict[str, Any], ...]:
+    """The messages with what the chat template does not tell the model itself: an instruction in the system message,
+    and calls and replies to them as text, where the template does not know them.
+    """
+    told = list(messages)
+    if "tool_calls" not in template:
+        told = list(map(_as_text, told, repeat(CallFormat.of_template(template))))
+    if instruction and told[0]["role"] == "system":
+        told[0] = {**told[0], "content": f"{told[0]['content']}\n\n{instruction}"}
+    elif instruction:
+        told.insert(0, {"role": "system", "content": instruction})
+    return tuple(told)
+
+
+def _as_text(message: dict[str, Any], format: CallFormat) -> dict[str, Any]:
+    """A message without calls but those in its text."""
+    if message["role"] == "tool":
+        return {"role": "user", "content": f"<tool_response>\n{message['content']}\n</tool_response>"}
+    if "tool_calls" not in message:
+        return message
+    functions = [call["function"] for call in message["tool_calls"]]
+    written = [format.written(Call(each["name"], _json(each["arguments"]))) for each in functions]
+    rest = {name: value for name, value in message.items() if name != "tool_calls"}
+    return {**rest, "content": "\n".join([*filter(None, [message["content"]]), *written])}
+
+
+def _json(arguments: Any) -> str:
+    """The arguments of a call as text, which some clients have sent as no JSON."""
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
 
 
 def _check_called(call: str, called: set[str], at: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tuili.engine import Budget, Ignored, Request, Sampling, parse_settings
 from tuili.serve.errors import HttpError
+from tuili.serve.forms.written_forms import WrittenForm
 from tuili.serve.schemas.fields import Effort, StopTexts
 from tuili.serve.schemas.messages import CarriedOut, Message, ReasoningInput
 from tuili.serve.schemas.requests import ChatRequest, CompletionRequest, GenerationRequest
@@ -28,12 +29,14 @@ EFFORT_BUDGETS: Mapping[str, Mapping[str, int]] = {
 """Reasoning attempts, and tokens of all attempts together. With `none` a model of steps reasons as well, for it answers
 by steps alone; an imported model whose template can do so leaves its thinking out."""
 DEFAULT_EFFORT: Effort = "medium"
+FORM_TOKENS = 2000
+"""Tokens of an answer in a form that a model writes itself, where no limit is given: a part of one is of no use."""
 
 
 @dataclass(frozen=True)
 class Asked:
     """What the model is given of a conversation, and what not. messages: all of them, for a model that writes prose.
-    thinks: whether it may think before.
+    thinks: whether it may think before. form: that of what it is to write.
     """
 
     prompt: str
@@ -41,6 +44,7 @@ class Asked:
     ignored: Ignored = field(default_factory=Ignored)
     messages: tuple[dict[str, Any], ...] = ()
     thinks: bool = True
+    form: WrittenForm | None = None
 
     def request(self, budget: Budget, sampling: Sampling, body: GenerationRequest) -> Request:
         """The engine's request for it."""
@@ -54,17 +58,23 @@ class Asked:
             ignored=self.ignored,
             messages=self.messages,
             thinks=self.thinks,
+            tools=() if self.form is None else self.form.tools,
+            grammar=None if self.form is None else self.form.grammar,
         )
 
 
-def budget_for(effort: Effort | None, max_tokens: int | None, limits: Mapping[str, Any]) -> Budget:
+def budget_for(
+    effort: Effort | None, max_tokens: int | None, limits: Mapping[str, Any], form: WrittenForm | None = None
+) -> Budget:
     """The budget of an effort. `max_tokens` replaces its limit of tokens; `limits`, where not None, replace any.
 
+    Args:
+        form: that of what is to be written.
     Raises `InputError` that names the field and says what would be right.
     """
     values: dict[str, Any] = dict(EFFORT_BUDGETS[effort or DEFAULT_EFFORT])
-    if max_tokens is not None:
-        values["max_tokens"] = max_tokens
+    if max_tokens is not None or (form is not None and effort is None):
+        values["max_tokens"] = FORM_TOKENS if max_tokens is None else max_tokens
     given = {name: value for name, value in limits.items() if value is not None}
     if "max_attempts" in given:  # another name of max_steps, which replaces that of the effort
         del values["max_steps"]

@@ -64,6 +64,11 @@ class ServedModel:
         return self.engine.conversation
 
     @property
+    def chat_template(self) -> str:
+        """The text of its chat template; empty for a model of steps."""
+        return self.engine.chat_template
+
+    @property
     def prose(self) -> bool:
         """Whether the model writes prose, and reads messages by a chat template of its own."""
         return self.engine.prose
@@ -125,7 +130,7 @@ class ServedModel:
         """
         length = len(request.prompt) + sum(map(len, chain.from_iterable(request.earlier)))
         length += sum(len(message["content"]) for message in request.messages)
-        if length <= MAX_CHARACTERS_IN_LOOP and request.prompt_ids is None:
+        if length <= MAX_CHARACTERS_IN_LOOP and request.prompt_ids is None and request.grammar is None:
             return self.engine.prepare(request)
         return await asyncio.to_thread(self.engine.prepare, request)
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from tuili.engine import Answer, Outcome
 from tuili.errors import InputError
+from tuili.serve.forms.calls import Call, Calling, Said
 from tuili.serve.forms.json_schemas import AnswerNode, ConstantNode, Node, ObjectNode, StepsNode, read_schema
 from tuili.serve.forms.json_values import ValueType
 from tuili.serve.schemas.formats import ChatSchema, ItemSchema, JsonObject, Text
@@ -23,8 +24,8 @@ class Form(Protocol):
     """What a reply is to look like."""
 
     @property
-    def call(self) -> ForcedCall | None:
-        """The function that is called with it."""
+    def call(self) -> Calling | None:
+        """How a function is called with it."""
 
     def fill(self, answer: Answer) -> Answer:
         """The same answer in this form, or a refusal."""
@@ -53,6 +54,10 @@ class ForcedCall:
 
     function: str
     named: bool
+
+    def read(self, text: str) -> Said:
+        """The call with an answer as its arguments."""
+        return Said(None, (Call(self.function, text),))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections import Counter
 from collections.abc import Iterator
 from typing import Unpack
 
@@ -20,16 +20,27 @@ from tuili.serve.answers import (
     logprobs,
     receipt,
     refusal,
-    tool_call,
+    said,
     usage,
     usage_of_tokens,
 )
-from tuili.serve.chats import read_chat
+from tuili.serve.chats import read_chat, told_in_words
 from tuili.serve.dispatch import Dispatcher
 from tuili.serve.engine_requests import Asked, budget_for, read_conversation, sampling_for, with_seeds
 from tuili.serve.errors import HttpError
+from tuili.serve.forms.calls import (
+    ArgumentsWritten,
+    Call,
+    CallBegun,
+    Calling,
+    CallReader,
+    ChosenCalls,
+    Piece,
+    TextWritten,
+)
 from tuili.serve.forms.marked_fields import read_marked_fields
-from tuili.serve.forms.structured import AnswerForm, ForcedCall, form_for
+from tuili.serve.forms.structured import AnswerForm, form_for
+from tuili.serve.forms.written_forms import written_form
 from tuili.serve.ids import new_id
 from tuili.serve.replies import JsonReply
 from tuili.serve.routes.api_route import ApiRoute
@@ -43,21 +54,29 @@ from tuili.serve.streams import EventStream
 
 async def chat(body: ChatRequest, http: HttpRequest) -> Response:
     """One choice or several; `stream: true` sends server-sent events that end in `[DONE]`."""
-    form = requested_form(body)
-    dispatcher = Dispatcher.for_model(http, body.model, form)
+    dispatcher = Dispatcher.for_model(http, body.model)
     if dispatcher.served.prose:
-        asked = Asked("", messages=read_chat(body.messages), thinks=body.reasoning_effort != "none")
+        asked = await ask_in_prose(body, dispatcher.served.chat_template)
+        call: Calling | None = None if asked.form is None else asked.form.call
     else:
-        messages, dispatcher.form = read_marked_fields(without_calls(body.messages), form)
+        messages, dispatcher.form = read_marked_fields(without_calls(body.messages), requested_form(body))
         asked = read_conversation(messages, dispatcher.served.conversation)
+        call = None if dispatcher.form is None else dispatcher.form.call
     requests = engine_requests(body, asked)
-    call = None if dispatcher.form is None else dispatcher.form.call
     completion_id = f"chatcmpl-{new_id()}"
     if body.stream:
         told = ChatStream(completion_id, dispatcher, body.stream_options, call)
         return EventStream(dispatcher.batches(requests), told)
     answers = await dispatcher.answers(requests)
     return JsonReply(chat_completion(completion_id, dispatcher.served.name, answers, call))
+
+
+async def ask_in_prose(body: ChatRequest, template: str) -> Asked:
+    """What a model of prose with this chat template is asked. Raises `HttpError`."""
+    wanted = body.tools, body.tool_choice, body.parallel_tool_calls, body.response_format
+    form = await asyncio.to_thread(written_form, *wanted, template)
+    messages = told_in_words(read_chat(body.messages), "" if form is None else form.instruction, template)
+    return Asked("", messages=messages, thinks=body.reasoning_effort != "none", form=form)
 
 
 def requested_form(body: ChatRequest) -> AnswerForm | None:
@@ -78,7 +97,7 @@ def requested_form(body: ChatRequest) -> AnswerForm | None:
 def engine_requests(body: ChatRequest, asked: Asked) -> list[Request]:
     """What the engine is asked: one request for each choice, with seeds that count up."""
     max_tokens = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
-    budget = budget_for(body.reasoning_effort, max_tokens, body.budget.model_dump())
+    budget = budget_for(body.reasoning_effort, max_tokens, body.budget.model_dump(), asked.form)
     return with_seeds(asked.request(budget, sampling_for(body, body.stop), body), body.n or 1)
 
 
@@ -88,15 +107,14 @@ class ChatStream:
     named = False
 
     def __init__(
-        self, completion_id: str, dispatcher: Dispatcher, options: StreamOptions | None, call: ForcedCall | None
+        self, completion_id: str, dispatcher: Dispatcher, options: StreamOptions | None, call: Calling | None
     ) -> None:
         self._id, self._dispatcher, self._created, self._call = completion_id, dispatcher, int(time.time()), call
         options = options or StreamOptions()
         self._tells_usage, self._tells_usage_so_far = options.include_usage, options.continuous_usage_stats
         self._answers: dict[int, Answer] = {}
         self._reasoning: dict[int, ReasoningText] = {}
-        self._told = Counter[int]()
-        """Characters of the answer that have been told, by choice."""
+        self._told: dict[int, ToldAnswer] = {}
         self._written = 0
 
     def of_event(self, index: int, event: Event) -> Iterator[ChatChunk]:
@@ -104,23 +122,25 @@ class ChatStream:
         reasoning = self._reasoning.get(index)
         if reasoning is None:
             reasoning = self._reasoning[index] = ReasoningText()
+            self._told[index] = ToldAnswer(self._call)
             yield self._chunk(index, {"role": "assistant", "content": None if self._call else "", "refusal": None})
         if isinstance(event, TokenWritten):
             self._written += 1
             text = reasoning.delta(event)
             delta: Delta = {"reasoning": text, "reasoning_content": text} if text else {}
-            if event.answer and self._dispatcher.form is None:
-                delta["content"] = event.answer
-                self._told[index] += len(event.answer)
-            yield self._chunk(index, delta, depth=event.depth, attempt=event.attempt)
+            answer = event.answer if self._dispatcher.form is None else ""
+            first, *others = self._told[index].add(answer) or [{}]
+            yield self._chunk(index, delta | first, depth=event.depth, attempt=event.attempt)
+            for delta in others:
+                yield self._chunk(index, delta)
         elif isinstance(event, StepJudged):
             yield self._chunk(index, {}, step=judged_step(event))
         elif isinstance(event, Answered):
-            self._answers[index] = answer = event.answer
-            for content in _answer_deltas(answer, self._call, self._told[index]):
-                yield self._chunk(index, content, logprobs=logprobs(answer))
-            reason = finish_reason(answer, self._call)
-            yield self._chunk(index, {}, finish_reason=reason, receipt=receipt(answer))
+            self._answers[index] = event.answer
+            for content in self._told[index].end(event.answer):
+                yield self._chunk(index, content, logprobs=logprobs(event.answer))
+            reason = finish_reason(event.answer, self._call)
+            yield self._chunk(index, {}, finish_reason=reason, receipt=receipt(event.answer))
 
     def at_end(self) -> Iterator[ChatChunk]:
         """The chunk with the usage, if it is wanted."""
@@ -138,20 +158,44 @@ class ChatStream:
         return one
 
 
-def _answer_deltas(answer: Answer, call: ForcedCall | None, told: int) -> list[Delta]:
-    """What chunks say of an answer: the answer, but for the characters that were `told` before; why there is none; or a
-    call: first its name, then its arguments.
-    """
-    if (reason := refusal(answer)) is not None:
-        return [{"content": "", "refusal": reason}]
-    if call is None:
-        return [{"content": answer.answer[told:]}]
-    whole = tool_call(answer, call)
-    begun: FunctionDelta = {"name": call.function, "arguments": ""}
-    return [
-        {"tool_calls": [{"index": 0, "id": whole["id"], "type": "function", "function": begun}]},
-        {"tool_calls": [{"index": 0, "function": {"arguments": answer.answer}}]},
-    ]
+class ToldAnswer:
+    """What chunks have told of an answer: its text, and calls of functions."""
+
+    def __init__(self, call: Calling | None) -> None:
+        self._call, self._told, self._calls = call, 0, 0
+        """`_told`: characters of the answer."""
+        self._reader: CallReader | None = call.reader() if isinstance(call, ChosenCalls) else None
+
+    def add(self, text: str) -> list[Delta]:
+        """What a further piece of the answer adds."""
+        self._told += len(text)
+        if self._reader is not None:
+            return list(map(self._delta, self._reader.add(text)))
+        return [{"content": text}] if text else []
+
+    def end(self, answer: Answer) -> list[Delta]:
+        """What has not been told of a whole answer, or why there is none."""
+        if (reason := refusal(answer)) is not None:
+            return [{"content": "", "refusal": reason}]
+        if self._reader is not None:
+            return [*self.add(answer.answer[self._told :]), *map(self._delta, self._reader.end())]
+        content, calls = said(answer, self._call)
+        if not calls:
+            return [{"content": (content or "")[self._told :]}]
+        return [delta for call in calls for delta in self._whole(call)]
+
+    def _whole(self, call: Call) -> list[Delta]:
+        return [self._delta(CallBegun(call.function)), self._delta(ArgumentsWritten(call.arguments))]
+
+    def _delta(self, piece: Piece) -> Delta:
+        if isinstance(piece, TextWritten):
+            return {"content": piece.text}
+        if isinstance(piece, CallBegun):
+            self._calls += 1
+            begun: FunctionDelta = {"name": piece.function, "arguments": ""}
+            call_id = f"call_{new_id()}"
+            return {"tool_calls": [{"index": self._calls - 1, "id": call_id, "type": "function", "function": begun}]}
+        return {"tool_calls": [{"index": self._calls - 1, "function": {"arguments": piece.text}}]}
 
 
 ROUTES = (ApiRoute("POST", "/v1/chat/completions", chat, "Answer a conversation", ChatRequest),)

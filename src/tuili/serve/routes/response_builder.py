@@ -6,18 +6,19 @@ import time
 from typing import Any
 
 from tuili.engine import Answer, Outcome
-from tuili.serve.answers import finish_reason, reasoning_text, receipt, refusal, usage
+from tuili.serve.answers import finish_reason, reasoning_text, receipt, refusal, said, usage
 from tuili.serve.engine_requests import DEFAULT_EFFORT
-from tuili.serve.forms.structured import ForcedCall
+from tuili.serve.forms.calls import Call, Calling, ChosenCalls
 from tuili.serve.ids import new_id
 from tuili.serve.schemas.fields import Effort
 from tuili.serve.schemas.formats import TextFormat
 from tuili.serve.schemas.items import (
     FunctionCallItem,
     MessageItem,
+    MessagePart,
     OutputText,
+    Progress,
     ReasoningItem,
-    Refusal,
     ResponseReply,
     ToolReply,
 )
@@ -28,11 +29,13 @@ from tuili.serve.schemas.tools import ItemTool
 class ResponseBuilder:
     """Builds a response and its items, whose ids stay the same from the first event to the last."""
 
-    def __init__(self, body: ResponsesRequest, model: str, call: ForcedCall | None) -> None:
+    def __init__(self, body: ResponsesRequest, model: str, call: Calling | None) -> None:
         self._body, self._model, self._created, self.call = body, model, int(time.time()), call
-        self.response_id, self.reasoning_id, self.message_id, self.function_id, self.call_id = (
-            f"{prefix}_{new_id()}" for prefix in ("resp", "rs", "msg", "fc", "call")
+        self.response_id, self.reasoning_id, self.message_id = (
+            f"{prefix}_{new_id()}" for prefix in ("resp", "rs", "msg")
         )
+        self._call_ids: list[tuple[str, str]] = []
+        """Of the items of calls, and of the calls."""
 
     def in_progress(self) -> ResponseReply:
         """The response before there is an answer."""
@@ -41,7 +44,8 @@ class ResponseBuilder:
         format: Any = text.format.model_dump(by_alias=True)
         if "strict" in format:
             format["strict"] = bool(format["strict"])
-        choice = "none" if body.tool_choice is None else body.tool_choice
+        chooses = isinstance(self.call, ChosenCalls)
+        choice = ("auto" if chooses else "none") if body.tool_choice is None else body.tool_choice
         return {
             "id": self.response_id,
             "object": "response",
@@ -59,7 +63,7 @@ class ResponseBuilder:
             "metadata": body.metadata or {},
             "model": self._model,
             "output": [],
-            "parallel_tool_calls": False,
+            "parallel_tool_calls": chooses and body.parallel_tool_calls is not False,
             "presence_penalty": 0.0,
             "previous_response_id": None,
             "prompt_cache_key": body.prompt_cache_key,
@@ -90,7 +94,7 @@ class ResponseBuilder:
             "status": "failed" if failed else "incomplete" if incomplete else "completed",
             "error": {"code": "server_error", "message": answer.receipt.reason} if failed else None,
             "incomplete_details": {"reason": "max_output_tokens"} if incomplete and not failed else None,
-            "output": [self.reasoning_item(reasoning_text(answer)), self.answer_item(answer)],
+            "output": [self.reasoning_item(reasoning_text(answer)), *self.answer_items(answer)],
             "usage": {
                 "input_tokens": tokens["prompt_tokens"],
                 "input_tokens_details": {
@@ -114,31 +118,50 @@ class ResponseBuilder:
             "status": "in_progress" if text is None else "completed",
         }
 
-    def answer_item(self, answer: Answer) -> MessageItem | FunctionCallItem:
-        """The item with the answer: a message, or the call of a function."""
-        return self.message_item(answer) if self.call is None or refusal(answer) else self.call_item(answer, self.call)
+    def answer_items(self, answer: Answer) -> list[MessageItem | FunctionCallItem]:
+        """The items with the answer: a message, calls of functions, or both."""
+        last: Progress = "incomplete" if finish_reason(answer) == "length" else "completed"
+        if (reason := refusal(answer)) is not None:
+            return [self._message(last, [{"type": "refusal", "refusal": reason}])]
+        content, calls = said(answer, self.call)
+        items: list[MessageItem | FunctionCallItem] = []
+        if content is not None:
+            items.append(self.message_item(content, "completed" if calls else last))
+        for number, call in enumerate(calls, 1):
+            items.append(self.call_item(number - 1, call, last if number == len(calls) else "completed"))
+        return items
 
-    def call_item(self, answer: Answer | None, call: ForcedCall) -> FunctionCallItem:
-        """The item with the call of a function; None stands for arguments that are still empty."""
+    def call_item(self, number: int, call: Call, status: Progress) -> FunctionCallItem:
+        """The item with the call of this number."""
+        while number >= len(self._call_ids):
+            self._call_ids.append((f"fc_{new_id()}", f"call_{new_id()}"))
+        item_id, call_id = self._call_ids[number]
         return {
-            "id": self.function_id,
+            "id": item_id,
             "type": "function_call",
-            "call_id": self.call_id,
+            "call_id": call_id,
             "name": call.function,
-            "arguments": "" if answer is None else answer.answer,
-            "status": "in_progress" if answer is None else "completed",
+            "arguments": call.arguments,
+            "status": status,
         }
 
-    def message_item(self, answer: Answer | None) -> MessageItem:
-        """The item with the answer; None before it is there."""
-        incomplete = answer is not None and finish_reason(answer) == "length"
+    def message_item(self, text: str | None, status: Progress = "in_progress") -> MessageItem:
+        """The item of a message with this text; None before there is any."""
+        return self._message(status, [] if text is None else [text_part(text)])
+
+    def _message(self, status: Progress, content: list[MessagePart]) -> MessageItem:
         return {
             "id": self.message_id,
             "type": "message",
             "role": "assistant",
-            "status": "in_progress" if answer is None else "incomplete" if incomplete else "completed",
-            "content": [] if answer is None else [message_part(answer)],
+            "status": status,
+            "content": content,
         }
+
+
+def text_part(text: str) -> OutputText:
+    """The content of a message with this text."""
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
 def _offered(tool: ItemTool) -> ToolReply:
@@ -149,14 +172,6 @@ def _offered(tool: ItemTool) -> ToolReply:
         "parameters": tool.parameters,
         "strict": tool.strict,
     }
-
-
-def message_part(answer: Answer | None) -> OutputText | Refusal:
-    """The content of a message: the answer, or why there is none. None stands for an answer that is still empty."""
-    reason = None if answer is None else refusal(answer)
-    if reason is not None:
-        return {"type": "refusal", "refusal": reason}
-    return {"type": "output_text", "text": answer.answer if answer else "", "annotations": [], "logprobs": []}
 
 
 def effort_of(body: ResponsesRequest) -> Effort | None:

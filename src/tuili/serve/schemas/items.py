@@ -181,7 +181,7 @@ class ResponseReply(TypedDict):
     metadata: dict[str, str]
     model: str
     output: list[OutputItem]
-    parallel_tool_calls: Literal[False]
+    parallel_tool_calls: bool
     presence_penalty: float
     previous_response_id: None
     prompt_cache_key: str | None
