@@ -20,7 +20,9 @@ def test_no_budget_is_overrun_and_nothing_stays_in_memory() -> None:
     assert totals.leaked == 0
     assert totals.offered == REQUESTS == totals.outcomes.total() + totals.refused.total()
     assert totals.outcomes.keys() == set(Outcome) - {Outcome.FAILED}
-    assert totals.stops.keys() == set(StopReason) - {StopReason.READ}, "all ways to end have been tried"
+    assert totals.stops.keys() == set(StopReason) - {StopReason.READ, StopReason.GRAMMAR}, (
+        "all ways to end have been tried"
+    )
     assert totals.refused.keys() == {"InputError", "PromptError", "PromptTooLong", "Overloaded", "NotPromised"}
     assert totals.read > 0
     assert totals.promised > 0
