@@ -96,7 +96,7 @@ FACES = {
         write_card write_html write_json
     """,
     "exchange": """
-        DTYPES Exported GGUF_TYPES NAMED_SOURCES PROMPTS export_model import_model
+        DTYPES Exported GGUF_TYPES NAMED_SOURCES PROMPTS ParityError export_model import_model
     """,
     "bench": """
         REQUEST_TIMEOUT_SECONDS LoadSettings RequestResult SpeedSettings

@@ -1,7 +1,7 @@
 from .exporting import Exported, export_model
 from .gguf_writing import GGUF_TYPES
 from .importing import DTYPES, NAMED_SOURCES, import_model
-from .parity import PROMPTS
+from .parity import PROMPTS, ParityError
 
 __all__ = [
     "DTYPES",
@@ -9,6 +9,7 @@ __all__ = [
     "NAMED_SOURCES",
     "PROMPTS",
     "Exported",
+    "ParityError",
     "export_model",
     "import_model",
 ]

@@ -93,5 +93,6 @@ def _read(path: Path, file: BinaryIO, name: str, place: TensorPlace) -> Array:
     from gguf import GGMLQuantizationType, dequantize
 
     rows = data.reshape(*place.shape[:-1], -1)
-    numbers: Array = dequantize(rows, GGMLQuantizationType[place.kind]).astype("<f4", copy=False)
+    with np.errstate(all="ignore"):  # what is not finite is refused when it is written
+        numbers: Array = dequantize(rows, GGMLQuantizationType[place.kind]).astype("<f4", copy=False)
     return numbers.reshape(place.shape)

@@ -22,7 +22,7 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 MAX_HEADER_BYTES = 256 << 20
 MAX_TENSORS, MAX_ENTRIES = 100_000, 10_000
-MAX_DIMENSIONS = 4
+MAX_DIMENSIONS, MAX_NAME = 4, 80
 DEFAULT_ALIGNMENT = 32
 _PICKLE_OR_ZIP = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _SCALARS = {
@@ -178,16 +178,18 @@ def _tensor(path: Path, data: _Bytes) -> tuple[str, str, tuple[int, ...], int, i
     from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
     name, dimensions = data.text(), data.number("<I")
+    if not name.isprintable() or len(name) > MAX_NAME:
+        raise InputError(f"{path} is damaged: a tensor is called {name[:MAX_NAME]!r}")
     if not 1 <= dimensions <= MAX_DIMENSIONS:
-        raise InputError(f"{path} is damaged: tensor {name[:80]} has {dimensions} dimensions")
+        raise InputError(f"{path} is damaged: tensor {name} has {dimensions} dimensions")
     shape = tuple(reversed([data.number("<Q") for _ in range(dimensions)]))
     number, offset = data.number("<I"), data.number("<Q")
     if min(shape) < 1 or prod(shape) >= 1 << 48:
-        raise InputError(f"{path} is damaged: tensor {name[:80]} has the shape {list(shape)}")
+        raise InputError(f"{path} is damaged: tensor {name} has the shape {list(shape)}")
     if number not in set(GGMLQuantizationType):
-        raise InputError(f"{path}: tensor {name[:80]} has the number format {number}, which is not known")
+        raise InputError(f"{path}: tensor {name} has the number format {number}, which is not known")
     kind = GGMLQuantizationType(number)
     block, block_bytes = GGML_QUANT_SIZES[kind]
     if shape[-1] % block:
-        raise InputError(f"{path} is damaged: tensor {name[:80]} has rows of {shape[-1]}, no multiple of {block}")
+        raise InputError(f"{path} is damaged: tensor {name} has rows of {shape[-1]}, no multiple of {block}")
     return name, kind.name, shape, offset, prod(shape) // block * block_bytes

@@ -164,8 +164,8 @@ def add_vocabulary(writer: GGUFWriter, model: ImportedModel) -> None:
     if (pre := find_pre_tokenizer(state)) is None:
         raise InputError(f"{file} cuts texts in a way that llama.cpp has no name for: export it to hf")
     tokens = {number: (text, NORMAL) for text, number in state["model"]["vocab"].items()}
-    for number, token in model.tokenizer.backend.get_added_tokens_decoder().items():
-        tokens[number] = (token.content, CONTROL if token.special else USER_DEFINED)
+    for place, token in model.tokenizer.backend.get_added_tokens_decoder().items():
+        tokens[place] = (token.content, CONTROL if token.special else USER_DEFINED)
     entries = [tokens.get(number, (f"[PAD{number}]", UNUSED)) for number in range(shape.vocab_size)]
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in state["model"]["merges"]]
     writer.add_tokenizer_model("gpt2")
