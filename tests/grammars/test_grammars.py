@@ -89,6 +89,18 @@ def test_tokens_are_taken_back_in_any_order() -> None:
         assert (state.allowed(part) == other.begin().allowed(part)).all()
 
 
+def test_a_token_that_is_not_allowed_does_no_harm() -> None:
+    """Drafts that are looked up may have some."""
+    grammar = of_schema(random_schema(3))
+    text, end = drawn(grammar, 1), tokenizer().end_id
+    state = grammar.begin()
+    for place in range(0, len(text), 3):
+        wrong = next(token for token, allowed in enumerate(state.allowed(text[:place])) if not allowed)
+        for behind in ([wrong], [wrong, *text[place:]]):
+            assert np.flatnonzero(state.allowed([*text[:place], *behind])).tolist() == [end]
+        assert (state.allowed(text[:place]) == grammar.begin().allowed(text[:place])).all()
+
+
 def test_behind_the_end_nothing_comes_but_ends() -> None:
     grammar, end = of_schema({"const": 1}), tokenizer().end_id
     state, text = grammar.begin(), tokenizer().encode_text("1")

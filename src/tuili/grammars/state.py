@@ -55,10 +55,11 @@ class GrammarState:
             self._matcher.rollback(len(read) - kept)
             del read[kept:]
             self._allowed_V = None
-        for token in written[len(read) :]:
-            # The matcher does not count a token that ends the text, and so could not take it back.
-            if token in self._grammar.end_ids or not self._matcher.consume_token(token):
-                return False
-            read.append(token)
+        new = written[len(read) :]
+        # The matcher does not count a token that ends the text, and so could not take it back.
+        stop = next((place for place, token in enumerate(new) if token in self._grammar.end_ids), len(new))
+        taken = self._matcher.try_consume_tokens(new[:stop])
+        if taken:
+            read += new[:taken]
             self._allowed_V = None
-        return True
+        return taken == len(new)
