@@ -13,6 +13,8 @@ from tuili.engine.runtime.sampler import token_logprobs
 from tuili.engine.runtime.step import ModelStep, StepBatch
 from tuili.engine.sequence import Sequence, TokenLogprobs
 
+SCORED_ROWS = 32
+"""Rows whose logits are looked at together, in the first rows: logits of many tokens take much memory."""
 Reading: TypeAlias = "PromptScoring | VerifierPass"
 """One text, and what is made of it from the token `start` on. The token before that predicts it, so it needs full depth
 too. `before` looks at rows that the trunk has read, `after` at the same rows at full depth; `output` is what the whole
@@ -69,11 +71,15 @@ class PromptScoring:
 
     def after(self, batch: StepBatch, first: int, end: int) -> None:
         """See `Reading`."""
-        place = self.start + len(self._logprobs)
-        following = self._ids[place : place + end - first]  # the last token of the prompt predicts none of them
-        self._step.exit(batch, end - first)
-        logits_TV = self._step.logits(batch, range(first, first + len(following)))
-        self._logprobs += token_logprobs(logits_TV, following, self._most)
+        for begin in range(first, end, SCORED_ROWS):
+            rows = min(end - begin, SCORED_ROWS)
+            batch.hidden[:rows] = self._step.states(batch, begin, begin + rows)
+            place = self.start + len(self._logprobs)
+            following = self._ids[place : place + rows]  # the last token of the prompt predicts none of them
+            batch.going[:rows] = range(rows)
+            self._step.exit(batch, rows)
+            logits_TV = self._step.logits(batch, range(len(following)))
+            self._logprobs += token_logprobs(logits_TV, following, self._most)
 
     def output(self, layer_steps: int) -> PrefillOutput:
         """See `Reading`."""

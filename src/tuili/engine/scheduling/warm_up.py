@@ -27,6 +27,8 @@ def warm_up(scheduler: Scheduler) -> None:
         (1, short, "exact"),
         (all_slots, short, "exact"),
     )
+    if shallow == deep:  # nothing is drafted, either
+        rounds = ((1, short, deep), (1, short, deep), (1, long, deep), (all_slots, short, deep))
     limits = SequenceLimits(DECODED_TOKENS)
     for number, (count, length, depth) in enumerate(rounds):
         _run(scheduler, [Sequence([runner.end_ids[0]] * length, limits, depth=depth) for _ in range(count)])
