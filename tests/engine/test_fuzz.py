@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 from benchmarks.engine.fuzz import fuzz
+from benchmarks.harness.computing import computing
+from tests.engine.runtime.dense import dense_folder, opened
 from tuili.engine.answer import Outcome
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import StopReason
@@ -35,6 +38,19 @@ def test_a_budget_that_is_not_kept_is_detected(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Scheduler, "may_go_deeper", lambda self, _, exit_index, __: exit_index < 3)
     totals = fuzz(600, seed=1)
     assert totals.overruns.keys() >= {"deadline_ms", "max_layer_steps"}
+
+
+@pytest.mark.parametrize("seed", [6, 7])
+@pytest.mark.parametrize("runner", ["native", "torch"])
+def test_an_imported_model_overruns_no_budget(runner: str, seed: int, tmp_path: Path) -> None:
+    """Its tokens leave early by their confidence, or because a limit is near; groups have sizes of their own."""
+    model = opened(dense_folder(tmp_path, "llama, tied", (1, 2, 4), num_hidden_layers=4))
+    totals = fuzz(REQUESTS // 5, seed, computing(runner, "fp32"), model)
+    assert not totals.overruns
+    assert totals.leaked == 0
+    assert totals.offered == totals.outcomes.total() + totals.refused.total()
+    assert totals.outcomes.keys() >= {Outcome.ABSTAINED, Outcome.BEST_EFFORT, Outcome.CANCELLED}
+    assert totals.stops.keys() >= {*StopReason} - {StopReason.READ, StopReason.END}
 
 
 def test_the_same_seed_draws_the_same_requests() -> None:
