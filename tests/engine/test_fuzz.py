@@ -50,7 +50,7 @@ def test_an_imported_model_overruns_no_budget(runner: str, seed: int, tmp_path: 
     assert totals.leaked == 0
     assert totals.offered == totals.outcomes.total() + totals.refused.total()
     assert totals.outcomes.keys() >= {Outcome.ABSTAINED, Outcome.BEST_EFFORT, Outcome.CANCELLED}
-    assert totals.stops.keys() >= {*StopReason} - {StopReason.READ, StopReason.END}
+    assert totals.stops.keys() >= {StopReason.LENGTH, StopReason.LAYERS, StopReason.DEADLINE, StopReason.STOP}
 
 
 def test_the_same_seed_draws_the_same_requests() -> None:
