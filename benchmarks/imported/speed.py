@@ -100,6 +100,7 @@ def measure(
         "only": only,
         "without": without,
         "numbers": {one.name: one.numbers for one in chosen},
+        "heads": "in 4 bits, the embedding and the head of every engine have 8",
         "prompts": f"the ends of {TEXTS} conversations about word problems",
         "key": "threads_contender_batchxprompt_unit",
         "peers": versions(peers),
@@ -121,7 +122,7 @@ def prepare_files(model: ImportedModel, folder: Path, peers: str) -> Path:
         link = weights / file.name
         link.unlink(missing_ok=True)
         link.symlink_to(file.resolve())
-    export_llama(weights, files, peers)
+    export_llama(weights, files, peers, least_of_head=8)
     write_texts(files / "texts.jsonl", chats(model.tokenizer, TEXTS, READING.prompt))
     return files
 

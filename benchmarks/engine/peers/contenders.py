@@ -160,14 +160,19 @@ def prepare_files(size: str, folder: Path, peers: str) -> None:
         subprocess.run(["tar", "-x", "-C", str(tree)], input=archive.stdout, check=True)
 
 
-def export_llama(llama: Path, out: Path, peers: str) -> None:
-    """Write a Llama in Hugging Face layout in the formats of the peers, as far as these are missing in `out`."""
+def export_llama(llama: Path, out: Path, peers: str, least_of_head: int = 4) -> None:
+    """Write a Llama in Hugging Face layout in the formats of the peers, as far as these are missing in `out`.
+
+    least_of_head: the least bits of the embedding and the head, 4 or 8.
+    """
+    heads = {"q4_0": "q8_0", "int4": "int8"} if least_of_head == 8 else {}
     for kind in GGUF:
         file = out / f"{kind}.gguf"
-        write_missing(file, peers, f"{PACKAGE}.gguf_export", str(llama), str(file), kind)
+        write_missing(file, peers, f"{PACKAGE}.gguf_export", str(llama), str(file), kind, heads.get(kind, kind))
     for kind in OPENVINO:
         folder = out / f"openvino_{kind}"
-        write_missing(folder, peers, f"{PACKAGE}.openvino_export", str(llama), str(folder), kind)
+        export = f"{PACKAGE}.openvino_export"
+        write_missing(folder, peers, export, str(llama), str(folder), kind, heads.get(kind, kind))
 
 
 def write_missing(path: Path, python: str, module: str, *arguments: str) -> None:

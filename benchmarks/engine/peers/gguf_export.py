@@ -1,7 +1,8 @@
-"""A Llama in Hugging Face layout as a GGUF file: `python -m benchmarks.engine.peers.gguf_export FOLDER FILE KIND`.
+"""A Llama in Hugging Face layout as a GGUF file: `python -m benchmarks.engine.peers.gguf_export FOLDER FILE KIND HEAD`.
 
-A folder without a tokenizer gives a file without vocabulary, which takes ids alone; a tokenizer must be byte-level BPE.
-Norms stay fp32, as llama.cpp's own converter leaves them.
+HEAD is the kind of the embedding and of the head; of the others KIND. A folder without a tokenizer gives a file without
+vocabulary, which takes ids alone; a tokenizer must be byte-level BPE. Norms stay fp32, as llama.cpp's own converter
+leaves them.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def weights(folder: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
             yield name, tensor.float().numpy()
 
 
-def convert(folder: Path, file: Path, kind: str) -> None:
-    """Write the weights and sizes of a folder into a GGUF file of a kind of `TYPES`."""
+def convert(folder: Path, file: Path, kind: str, head: str) -> None:
+    """Write the weights and sizes of a folder into a GGUF file, in kinds of `TYPES`."""
     config = json.loads((folder / "config.json").read_text())
     matrix_type, file_type = TYPES[kind]
     writer = gguf.GGUFWriter(file, "llama")
@@ -82,6 +83,8 @@ def convert(folder: Path, file: Path, kind: str) -> None:
         elif "k_proj" in key:
             weight = pairs(weight, config["num_key_value_heads"])
         weight_type = gguf.GGMLQuantizationType.F32 if weight.ndim == 1 else matrix_type
+        if "embed_tokens" in key or "lm_head" in key:
+            weight_type = TYPES[head][0]
         name = names.get_name(key, try_suffixes=(".weight",))
         assert name, f"{key} has no name in GGUF"
         writer.add_tensor(name, gguf.quants.quantize(weight, weight_type), raw_dtype=weight_type)
@@ -92,4 +95,4 @@ def convert(folder: Path, file: Path, kind: str) -> None:
 
 
 if __name__ == "__main__":
-    convert(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    convert(Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:])

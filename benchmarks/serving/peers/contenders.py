@@ -48,7 +48,7 @@ def contenders(folder: Path, threads: int) -> list[Contender]:
         chosen.append(Contender(f"ours_{numbers}", start, NATIVE[numbers], fixed=False))
     for kind, cache in (("f16", "f16"), ("q8_0", "f16"), ("q4_0", "f16"), ("q8_0", "q8_0")):
         file = folder / f"{kind}.gguf"
-        write_missing(file, str(PEERS), "benchmarks.engine.peers.gguf_export", str(llama), str(file), kind)
+        write_missing(file, str(PEERS), "benchmarks.engine.peers.gguf_export", str(llama), str(file), kind, kind)
         name = f"llama_cpp_{kind}" + ("" if cache == "f16" else f"_cache_{cache}")
         chosen.append(Contender(name, partial(llama_cpp, file, threads, cache), llama_cpp_numbers(kind, cache)))
     plain = partial(transformers, llama, threads)

@@ -77,7 +77,7 @@ def test_only_llamas_are_given_to_peers(imported: ImportedModel, tmp_path: Path)
 
 def test_files_of_other_weights_are_not_taken(imported: ImportedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     exported: list[Path] = []
-    monkeypatch.setattr(speed, "export_llama", lambda weights, out, peers: exported.append(out))
+    monkeypatch.setattr(speed, "export_llama", lambda weights, out, peers, least_of_head: exported.append(out))
     monkeypatch.setattr(speed, "chats", lambda *_: [[1, 2]])
     files = prepare_files(imported, tmp_path, "peers")
     assert exported == [files]
