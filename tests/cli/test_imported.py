@@ -68,7 +68,7 @@ def test_a_folder_of_others_is_told_with_its_exits_and_without_a_source(
     assert json.loads(told(capsys, str(model), "--json"))["exit_layers"] == [1, 3, 4]
 
 
-@pytest.mark.parametrize("verb", sorted(VERBS.keys() - {*VERBS_OF_IMPORTED, "data", "import", "quickstart", "exits"}))
+@pytest.mark.parametrize("verb", sorted(VERBS.keys() - {*VERBS_OF_IMPORTED, "data", "import", "quickstart"}))
 def test_other_verbs_refuse_it_in_one_line(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = save_dense(tmp_path / "model")
     arguments = ["train", "nano", f"model.start={model}"] if verb == "train" else [verb, str(model)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 import tuili.exchange.gguf_names
@@ -97,6 +97,17 @@ def test_an_old_file_stays_where_an_export_is_refused(
     with pytest.raises(ParityError):
         export_model(str(source), "gguf", tmp_path / "m.gguf")
     assert (tmp_path / "m.gguf").read_text() == "old"
+
+
+def test_numbers_too_large_for_a_type_are_named(source: Path, tmp_path: Path) -> None:
+    shutil.copytree(source, tmp_path / "model")
+    tensors = load_file(source / WEIGHTS)
+    tensors["model.embed_tokens.weight"][3, 3] = 1e6
+    save_file(tensors, tmp_path / "model" / WEIGHTS, {"format": "pt"})
+    for to, out in (("gguf", "m.gguf"), ("hf", "folder")):
+        with pytest.raises(InputError, match=r"model\.embed_tokens\.weight has numbers too large for float16"):
+            export_model(str(tmp_path / "model"), to, tmp_path / out, "f16")  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def change_tokenizer(folder: Path) -> None:

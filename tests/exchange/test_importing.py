@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from tests.exchange.gguf_files import opened, save_gguf
 from tests.store.dense_folders import CHAT_TEMPLATE
 from tuili.errors import InputError, TuiliError
-from tuili.exchange import NAMED_SOURCES, import_model
+from tuili.exchange import NAMED_SOURCES, export_model, import_model
 from tuili.exchange.numbers import from_float32, to_float32
 from tuili.exchange.smollm2 import WheelSource, gguf_of_wheel
 from tuili.exchange.weight_files import Weight, write_weights
@@ -124,6 +124,15 @@ def test_an_imported_model_is_replaced_and_other_folders_are_not(source: Path, t
     (tmp_path / "notes" / "mine.txt").touch()
     with pytest.raises(InputError, match="exists and is not a model folder"):
         import_model(str(source), tmp_path / "notes")
+
+
+def test_a_model_does_not_take_its_own_place(source: Path) -> None:
+    before = names(source)
+    with pytest.raises(InputError, match="is the model itself: choose another folder"):
+        import_model(str(source), source.parent / "x" / ".." / "model")
+    with pytest.raises(InputError, match="is the model itself: choose another folder"):
+        export_model(str(source), "hf", source)
+    assert names(source) == before
 
 
 def test_weights_that_are_not_finite_are_refused_and_nothing_is_left(source: Path, tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def test_each_type_reads_back_as_its_rounded_weights(type_name: str, tmp_path: P
     assert kinds["model.norm.weight"] == "F32"
     assert kinds["model.layers.0.mlp.down_proj.weight"] == {"f32": "F32", "bf16": "BF16"}.get(type_name, "F16")
     for name, tensor in load_file(imported.path / WEIGHTS).items():
-        assert np.array_equal(tensor.float().numpy(), rounded(original[name].numpy(), kinds[name])), name
+        assert np.array_equal(tensor.float().numpy(), rounded(name, original[name].numpy(), kinds[name])), name
 
 
 def test_every_readable_format_becomes_what_the_library_makes_of_it(tmp_path: Path) -> None:

@@ -10,7 +10,15 @@ from typing import Literal
 
 from tuili.errors import InputError
 from tuili.exchange.gguf_writing import GGUF_TYPES, rounded, tensor_kinds, write_gguf
-from tuili.exchange.importing import DTYPES, carried_files, folder_weights, import_model, read_config, write_model
+from tuili.exchange.importing import (
+    DTYPES,
+    carried_files,
+    check_other_folder,
+    folder_weights,
+    import_model,
+    read_config,
+    write_model,
+)
 from tuili.exchange.numbers import Array, from_float32, to_float32
 from tuili.exchange.parity import PROMPTS, check_parity
 from tuili.exchange.weight_files import Report
@@ -83,6 +91,7 @@ def _export_folder(model: ImportedModel, out: Path, type_name: str | None, repor
         return array if kind is None else to_float32(from_float32(name, array, kind))
 
     check_folder_place(out)
+    check_other_folder(model.path, out)
     with replaced_folder(out) as fresh:
         fresh.mkdir()
         with folder_weights(model.path, model.shape) as weights:
@@ -98,4 +107,4 @@ def _export_gguf(model: ImportedModel, out: Path, type_name: str, report: Report
     with whole_file(out) as part, tempfile.TemporaryDirectory(dir=part.parent, prefix=SCRATCH_PREFIX) as scratch:
         write_gguf(part, model, type_name, kinds, report)
         read_back = import_model(str(part), Path(scratch, model.path.name or "model")).path
-        return check_parity(model, read_back, lambda name, array: rounded(array, kinds[name]), report, prompts)
+        return check_parity(model, read_back, lambda name, array: rounded(name, array, kinds[name]), report, prompts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from tuili.exchange.gguf_config import add_config, rope_factors
 from tuili.exchange.gguf_names import ROPE_FACTORS, gguf_name, to_gguf_rows
 from tuili.exchange.gguf_vocabulary import add_vocabulary
 from tuili.exchange.importing import folder_weights
-from tuili.exchange.numbers import NUMPY, Array, to_float32
+from tuili.exchange.numbers import NUMPY, Array, from_float32, to_float32
 from tuili.exchange.weight_files import Report
 from tuili.store import ImportedModel
 
@@ -47,19 +48,21 @@ def tensor_kinds(model: ImportedModel, type_name: str, shapes: Mapping[str, tupl
     return kinds
 
 
-def quantized(array: Array, kind: str) -> Array:
-    """Numbers of float32 as a file holds them."""
+def quantized(name: str, array: Array, kind: str) -> Array:
+    """Numbers of float32 as a file holds them. Raises `InputError` where one is too large for float16."""
     from gguf import GGMLQuantizationType, quantize
 
+    if kind == "F16":
+        return from_float32(name, array, "F16")
     packed: Array = quantize(array, GGMLQuantizationType[kind])
     return packed
 
 
-def rounded(array: Array, kind: str) -> Array:
+def rounded(name: str, array: Array, kind: str) -> Array:
     """Numbers of float32 as they are read back from a file."""
     from gguf import GGMLQuantizationType, dequantize
 
-    read: Array = dequantize(quantized(array, kind), GGMLQuantizationType[kind]).reshape(array.shape)
+    read: Array = dequantize(quantized(name, array, kind), GGMLQuantizationType[kind]).reshape(array.shape)
     return read.astype("<f4", copy=False)
 
 
@@ -67,17 +70,16 @@ def write_gguf(path: Path, model: ImportedModel, type_name: str, kinds: Mapping[
     """Write a file. Raises `InputError` for what llama.cpp cannot compute or cut."""
     from gguf import GGUFWriter, LlamaFileType
 
-    writer = GGUFWriter(path, model.shape.family)
-    writer.add_type("model")
-    writer.add_name(model.path.name)
-    writer.add_quantization_version(2)
-    writer.add_file_type(LlamaFileType[_FILE_TYPES.get(type_name, f"MOSTLY_{type_name.upper()}")])
-    add_config(writer, model.path, model.shape)
-    add_vocabulary(writer, model)
-    factors = _factors(model)
-    if factors is not None:
-        _add_place(writer, ROPE_FACTORS, factors.shape, "F32")
-    with folder_weights(model.path, model.shape) as weights:
+    with closing(GGUFWriter(path, model.shape.family)) as writer, folder_weights(model.path, model.shape) as weights:
+        writer.add_type("model")
+        writer.add_name(model.path.name)
+        writer.add_quantization_version(2)
+        writer.add_file_type(LlamaFileType[_FILE_TYPES.get(type_name, f"MOSTLY_{type_name.upper()}")])
+        add_config(writer, model.path, model.shape)
+        add_vocabulary(writer, model)
+        factors = _factors(model)
+        if factors is not None:
+            _add_place(writer, ROPE_FACTORS, factors.shape, "F32")
         for weight in weights:
             _add_place(writer, gguf_name(weight.name), weight.shape, kinds[weight.name])
         writer.write_header_to_file()
@@ -87,9 +89,8 @@ def write_gguf(path: Path, model: ImportedModel, type_name: str, kinds: Mapping[
             writer.write_tensor_data(factors)
         for done, weight in enumerate(weights, start=1):  # one after another: the model never stands in memory
             array = to_gguf_rows(weight.name, to_float32(weight.load()), model.shape)
-            writer.write_tensor_data(quantized(array, kinds[weight.name]))
+            writer.write_tensor_data(quantized(weight.name, array, kinds[weight.name]))
             report("weights", done, len(weights))
-    writer.close()
 
 
 def _add_place(writer: GGUFWriter, name: str, shape: tuple[int, ...], kind: str) -> None:

@@ -88,6 +88,7 @@ def _import_folder(source: str, out: Path, dtype: Dtype, report: Report) -> Impo
     model = open_model(source)
     if isinstance(model, StoredModel):
         raise InputError(f"{source} is a model of Tuili's own kind already: it needs no import")
+    check_other_folder(model.path, out)
     origin = {"source": model.path.name} if model.path == Path(source) else _of_hub(source, model.path)
     origin |= {"format": "safetensors", "sha256": model_hash(model.path), "dtype": dtype}
     with _made(model.path, out, origin) as fresh:
@@ -95,6 +96,12 @@ def _import_folder(source: str, out: Path, dtype: Dtype, report: Report) -> Impo
             write_model(fresh, read_config(model.path), carried_files(model), weights, DTYPES[dtype], report)
         model.check_unchanged()
     return _opened(out)
+
+
+def check_other_folder(source: Path, out: Path) -> None:
+    """Raise `InputError` where a model would take the place of itself, and of what Tuili has added to it."""
+    if out.resolve() == source.resolve():
+        raise InputError(f"{out} is the model itself: choose another folder")
 
 
 def _of_hub(name: str, snapshot: Path) -> dict[str, Any]:
