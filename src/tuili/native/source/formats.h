@@ -57,31 +57,10 @@ struct WordByWord {
 template <Format FORMAT>
 struct Number;
 
-// A matrix may have its products summed in blocks of inputs, and these sums summed: that errs less than one long sum.
-struct BlockSum {
-  Floats part, whole;
-};
 template <>
-struct Number<Format::fp32> : WordByWord<Number<Format::fp32>, BlockSum> {
-  using Base = WordByWord<Number<Format::fp32>, BlockSum>;
-  using Sum = BlockSum;
-  template <int ROWS, int VECTORS>
-  static void begin(const Place&, Block<Sum, ROWS, VECTORS>& sums) {
-    for (auto& row : sums)
-      for (auto& sum : row) sum.part = sum.whole = zero();
-  }
-  template <int ROWS, int VECTORS>
-  static void add(const Rows<ROWS>& rows, const char* step, const Place& place, int k, Block<Sum, ROWS, VECTORS>& sums) {
-    Base::template add<ROWS, VECTORS>(rows, step, place, k, sums);
-    if (const int block = place.matrix->mixing; block == 0 || ((k + 1) & (block - 1))) return;  // a power of two
-    for (auto& row : sums)
-      for (auto& sum : row) sum.whole = sum.whole + sum.part, sum.part = zero();
-  }
-  static Floats end(const Place& place, int, float, const Sum& sum) {
-    return place.matrix->mixing ? sum.whole + sum.part : sum.part;
-  }
+struct Number<Format::fp32> : FloatSums, WordByWord<Number<Format::fp32>, Floats> {
   static Floats input(uint32_t word) { return all(bits<float>(word)); }
-  static Sum dot(const Sum& sum, Floats x, Words w) { return {fma(x, Floats(w), sum.part), sum.whole}; }
+  static Floats dot(Floats sum, Floats x, Words w) { return fma(x, Floats(w), sum); }
 };
 
 template <>

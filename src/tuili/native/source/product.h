@@ -37,27 +37,36 @@ inline void block(const Place& place, const Inputs& inputs, const int32_t* list,
     rows.offset[r] = inputs.offset_RG ? inputs.offset_RG + row * inputs.groups : nullptr;
     rows.unit[r] = inputs.unit_RG2 ? inputs.unit_RG2 + 2 * row * inputs.groups : nullptr;
   }
-  Block<typename Kind::Sum, ROWS, VECTORS> sums;
+  Block<typename Kind::Sum, ROWS, VECTORS> sums, before{};
   Kind::template begin<ROWS, VECTORS>(place, sums);
   const char* step = place.panel + place.column * 4;
   const int64_t bytes = int64_t(place.width) * step_bytes(FORMAT);
   const int steps = steps_of(*place.matrix);
+  const bool in_blocks = FORMAT == Format::fp32 && place.matrix->mixing;  // their sums are summed: that errs less
+  const int span = in_blocks ? place.matrix->mixing : steps;
   const int64_t ahead_bytes = ahead.next < ahead.end ? ahead.bytes : 0;
-  for (int k = 0; k < steps; k++, step += bytes) {
-    Kind::template add<ROWS, VECTORS>(rows, step, place, k, sums);
-    if constexpr (ROWS > 1) {
+  for (int k = 0; k < steps;) {
+    for (const int end = std::min(k + span, steps); k < end; k++, step += bytes) {
+      Kind::template add<ROWS, VECTORS>(rows, step, place, k, sums);
+      if constexpr (ROWS > 1) {
 #pragma GCC unroll 16
-      for (int i = 0; i < Ahead::LINES<FORMAT>; i++) __builtin_prefetch(ahead.next + i * Ahead::LINE, 0, 2);
-      ahead.next += ahead_bytes;
+        for (int i = 0; i < Ahead::LINES<FORMAT>; i++) __builtin_prefetch(ahead.next + i * Ahead::LINE, 0, 2);
+        ahead.next += ahead_bytes;
+      }
     }
+    if (FORMAT != Format::fp32 || k == steps) break;
+    for (int r = 0; r < ROWS; r++)
+      for (int v = 0; v < VECTORS; v++) before[r][v] = before[r][v] + sums[r][v];
+    Kind::template begin<ROWS, VECTORS>(place, sums);
   }
 #pragma GCC unroll 4
   for (int r = 0; r < ROWS; r++) {  // unrolled, as sums leave their registers otherwise
     float* y = output.row(first + r) + place.output;
-#pragma GCC unroll 4
+#pragma GCC unroll 16
     for (int v = 0; v < VECTORS; v++) {
       const int left = place.matrix->outputs - place.output - v * LANES;
-      const Floats result = Kind::end(place, v, rows.scale[r], sums[r][v]);
+      const auto sum = in_blocks ? before[r][v] + sums[r][v] : sums[r][v];
+      const Floats result = Kind::end(place, v, rows.scale[r], sum);
       if (left >= LANES) store(y + v * LANES, result);
       else if (left > 0) store_some(y + v * LANES, result, left);
     }
