@@ -37,10 +37,11 @@ def equal(what: str, part: str) -> Row:
 
 
 def overran(record: Record) -> str:
-    """Overruns of any budget, out of all requests."""
+    """Overruns of any budget, out of all requests, and how many of these were let in."""
     figures = {key: figure["median"] for key, figure in record["figures"].items() if key.startswith("budgets_")}
     overruns = sum(count for key, count in figures.items() if key.startswith("budgets_overran_"))
-    return f"{overruns:.0f} of {figures['budgets_offered']:,.0f}"
+    offered, admitted = (f"{figures[f'budgets_{what}']:,.0f}" for what in ("offered", "admitted"))
+    return f"{overruns:.0f} of {offered} ({admitted} were let in)"
 
 
 SPEED = (

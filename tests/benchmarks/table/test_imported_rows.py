@@ -12,8 +12,9 @@ from benchmarks.table.imported_rows import SPEED, overran
 
 
 def test_overruns_of_any_budget_count():
-    counts = {"budgets_offered": 10_000, "budgets_overran_max_tokens": 1, "budgets_overran_deadline_ms": 2, "other": 9}
-    assert overran({"figures": {key: {"median": count} for key, count in counts.items()}}) == "3 of 10,000"
+    counts = {"offered": 10_000, "admitted": 3_000, "overran_max_tokens": 1, "overran_deadline_ms": 2}
+    record = {"figures": {f"budgets_{key}": {"median": count} for key, count in counts.items()}}
+    assert overran(record) == "3 of 10,000 (3,000 were let in)"
     with pytest.raises(LookupError):
         overran({"figures": {}})
 
