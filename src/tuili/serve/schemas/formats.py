@@ -17,13 +17,14 @@ class Text(StrictModel):
 
 
 class JsonObject(StrictModel):
-    """Answers are JSON with the properties `steps` and `answer`."""
+    """Answers are JSON: of a model of steps with the properties `steps` and `answer`, else any object."""
 
     type: Literal["json_object"]
 
 
 class Schema(StrictModel):
-    """A JSON schema of an object that an answer and its steps can fill; see `tuili.serve.forms.structured`."""
+    """A JSON schema. For a model of steps, of an object that an answer and its steps can fill; see
+    `tuili.serve.forms.structured`."""
 
     name: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")]
     description: str | None = None

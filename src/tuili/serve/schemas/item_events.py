@@ -110,7 +110,7 @@ class ArgumentsEvent(StreamEvent):
 
 
 class ArgumentsDelta(ArgumentsEvent):
-    """The JSON that a function is called with, which comes in one piece."""
+    """The JSON that a function is called with, or a piece of it."""
 
     type: Literal["response.function_call_arguments.delta"]
     delta: str

@@ -120,7 +120,7 @@ class ReasoningReply(TypedDict):
 
 
 class Format(TypedDict):
-    """Answers are text, or JSON with steps and answer."""
+    """Answers are text, or JSON."""
 
     type: Literal["text", "json_object"]
 

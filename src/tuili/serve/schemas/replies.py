@@ -92,7 +92,7 @@ class CalledFunction(TypedDict):
 
 @documented_as("CallOfFunction")
 class ToolCallReply(TypedDict):
-    """The call of the function that the request forced."""
+    """The call of a function."""
 
     id: str
     type: Literal["function"]

@@ -106,6 +106,7 @@ class ChatRequest(ChatWithoutEffect, GenerationRequest):
     response_format: Annotated[Text | JsonObject | ChatSchema, Field(discriminator="type")] | None = None
     tools: ChatTools = None
     tool_choice: ToolMode | ChatToolChoice | None = None
+    parallel_tool_calls: bool | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> ChatRequest:
@@ -177,6 +178,7 @@ class ResponsesRequest(ResponsesWithoutEffect, GenerationRequest):
     stream_options: ResponsesStreamOptions | None = None
     tools: ItemTools = None
     tool_choice: ToolMode | ItemToolChoice | None = None
+    parallel_tool_calls: bool | None = None
 
     @model_validator(mode="after")
     def _check_fields(self) -> ResponsesRequest:

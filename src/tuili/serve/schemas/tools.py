@@ -1,5 +1,6 @@
 """Functions that clients offer as tools. A model of steps never chooses to call one. But a function that is forced is
-another way to ask for an answer as JSON: the answer and its steps fill its parameters, as they fill a schema.
+another way to ask for an answer as JSON: the answer and its steps fill its parameters, as they fill a schema. Calls
+that models of prose write are in `tuili.serve.forms.written_forms`.
 """
 
 from __future__ import annotations

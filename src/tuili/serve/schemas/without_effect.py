@@ -51,7 +51,6 @@ class WithoutEffect(StrictModel):
     prompt_cache_retention: Literal["in_memory"] | None = None
     prompt_cache_options: NullOnly = None
     moderation: NullOnly = None
-    parallel_tool_calls: bool | None = None
     frequency_penalty: ZeroOnly | None = None
     presence_penalty: ZeroOnly | None = None
 
@@ -72,6 +71,7 @@ class CompletionWithoutEffect(StrictModel):
     """Fields of completions."""
 
     best_of: OneOnly | None = None
+    parallel_tool_calls: bool | None = None
     tools: NoItems = None
     tool_choice: Literal["none", "auto"] | None = None
     suffix: Literal[""] | None = None
