@@ -4,6 +4,7 @@ from tuili.native.dense import pack_dense
 from tuili.native.library import Library, Unavailable, load
 from tuili.native.own import pack_own
 from tuili.native.panels import FORMATS, Matrix, NumberFormat, pack
+from tuili.native.rounding import mixing_of
 from tuili.native.sizes import Sizes
 from tuili.native.slots import CacheFormat, SavedSlot
 from tuili.native.step import Batch, NativeModel, Pack
@@ -25,6 +26,7 @@ __all__ = [
     "Training",
     "Unavailable",
     "load",
+    "mixing_of",
     "pack",
     "pack_dense",
     "pack_own",

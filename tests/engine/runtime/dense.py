@@ -12,6 +12,7 @@ from tests.store.dense_folders import KINDS, save_dense
 from tuili.engine import load_scheduler
 from tuili.engine.runtime.choice import Choice
 from tuili.engine.runtime.native.load import native_fault, native_step
+from tuili.engine.runtime.source import ModelSource
 from tuili.engine.runtime.step import ModelStep
 from tuili.engine.runtime.torch.load import torch_step
 from tuili.engine.scheduling.scheduler import Scheduler
@@ -57,9 +58,9 @@ def dense_step(kind: str, model: ImportedModel, slots: int = 4) -> ModelStep[Any
     return native_step(model, choice, 1, slots, False)
 
 
-def dense_scheduler(kind: str, folder: Path, slots: int = 4, numbers: str = "fp32", **options: Any) -> Scheduler:
+def dense_scheduler(kind: str, source: ModelSource, slots: int = 4, numbers: str = "fp32", **options: Any) -> Scheduler:
     """A scheduler over such a model."""
-    return load_scheduler(folder, slots=slots, runner=kind, numbers=numbers, **options)
+    return load_scheduler(source, slots=slots, runner=kind, numbers=numbers, **options)
 
 
 def asked(prompts: Iterable[list[int]], tokens: int = 20, **settings: Any) -> list[Sequence]:

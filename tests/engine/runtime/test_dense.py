@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from tests.engine.runtime.dense import asked, dense_folder, dense_scheduler, prompts, run
+from tests.engine.runtime.dense import asked, dense_folder, dense_scheduler, opened, prompts, run
 from tests.store.dense_folders import KINDS
 from tuili.engine import Sampling, load_runner
 from tuili.engine.sequence import StopReason
 from tuili.errors import InputError
+from tuili.store import ForeignTokenizer
 
 RUNNERS = ("native", "torch")
 TOKENS = 16
@@ -94,6 +96,29 @@ def test_long_texts_grow_in_their_slots(tmp_path: Path) -> None:
 def test_a_depth_that_is_no_exit_is_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="depth 3 is no exit"):
         run(dense_scheduler("native", folder), asked(prompts(1), depth=3))
+
+
+@dataclass(frozen=True)
+class InMemory:
+    """See `ModelInTorch`."""
+
+    model: PreTrainedModel
+    tokenizer: ForeignTokenizer
+    path: Path
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_model_in_memory_writes_what_its_folder_writes(folder: Path, runner: str) -> None:
+    loaded = InMemory(reference(folder), opened(folder).tokenizer, folder)
+    here, read = (run(dense_scheduler(runner, source), asked(prompts(4), TOKENS)) for source in (loaded, folder))
+    assert [each.tokens for each in here] == [each.tokens for each in read]
+    loaded.model.bfloat16()
+    if runner == "torch":
+        with pytest.raises(InputError, match=r"fp32 is asked for, and the model was loaded as torch.bfloat16"):
+            dense_scheduler(runner, loaded)
+        assert str(dense_scheduler(runner, loaded, numbers="bf16").runner.runtime) == "torch, bf16"
+    else:
+        assert str(dense_scheduler(runner, loaded).runner.runtime) == "native, fp32, of torch.bfloat16"
 
 
 def test_an_imported_model_has_no_verifier(folder: Path) -> None:

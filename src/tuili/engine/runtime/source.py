@@ -10,11 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.engine.runtime.step import Shape
-from tuili.store import ImportedModel, StoredModel, Tokenizer, open_model, read_exits_file
+from tuili.store import (
+    AnyTokenizer,
+    DenseShape,
+    ImportedModel,
+    StoredModel,
+    open_model,
+    read_dense_shape,
+    read_exits_file,
+)
 
 
 class ModelInTorch(Protocol):
-    """What `tuili.model.load_model` makes: a network with the tokenizer and the folder that belong to it."""
+    """What `tuili.model.load_model` makes: a network with the tokenizer and the folder that belong to it. The network
+    may also be what transformers makes of the folder of an imported model."""
 
     @property
     def model(self) -> Any:
@@ -22,7 +31,7 @@ class ModelInTorch(Protocol):
         ...
 
     @property
-    def tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> AnyTokenizer:
         """The tokenizer."""
         ...
 
@@ -47,8 +56,8 @@ def shape_of(model: OpenModel) -> Shape:
     """Its shape."""
     if isinstance(model, StoredModel | ImportedModel):
         return model.shape
-    shape: Shape = model.model.config.shape
-    return shape
+    shape: Shape | None = getattr(model.model.config, "shape", None)
+    return read_dense_shape(model.path) if shape is None else shape
 
 
 def device_of(model: OpenModel) -> str:
@@ -59,8 +68,8 @@ def device_of(model: OpenModel) -> str:
 def exits_of(model: OpenModel) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.int32] | None]:
     """The tensors of the exits of an imported model, by their names in its file of exits, and the tokens that drafts
     are chosen among; none of both where there are no exits."""
-    if not isinstance(model, ImportedModel):
+    shape = shape_of(model)
+    if not isinstance(shape, DenseShape):
         return {}, None
-    shape = model.shape
     exits = read_exits_file(model.path, shape.num_hidden_layers, shape.hidden_size, shape.vocab_size)
     return ({}, None) if exits is None else (exits.tensors, exits.draft_tokens_D)

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.engine.runtime.texts import Texts
+from tests.native.calling import Products
 from tuili.engine import Numbers, load_decoder
 from tuili.engine.runtime.torch.int8_linear import Int8Weight, linear, quantize
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.step import TorchStep
 from tuili.model import LoadedModel
+from tuili.native import pack
 
 
 def rounded(x_RK: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -39,6 +41,21 @@ def test_a_product_is_its_definition(outputs: int, inputs: int, rows: int, size:
     np.testing.assert_allclose(output_RN, expected_RN, rtol=1e-6)
     exact_RN = x_RK @ weight_NK.t()
     assert float((output_RN - exact_RN).norm()) <= 0.03 * float(x_RK.norm() * weight_NK.norm())
+
+
+@pytest.mark.parametrize("inputs", [64, 96, 48, 40])
+def test_inputs_of_imported_models_are_mixed_as_natively(inputs: int) -> None:
+    draw = np.random.default_rng(inputs)
+    weight_NK, x_RK = (draw.normal(size=(count, inputs)).astype(np.float32) for count in (80, 7))
+    x_RK[:, 3] *= 50
+    exact_RN, native_RN = x_RK @ weight_NK.T, Products()(pack(weight_NK, "int8", foreign=True), x_RK)
+    twin_RN, plain_RN = (
+        linear(torch.from_numpy(x_RK), quantize(torch.from_numpy(weight_NK), foreign)).numpy()
+        for foreign in (True, False)
+    )
+    error = np.linalg.norm(native_RN - exact_RN)
+    assert np.linalg.norm(twin_RN - native_RN) <= 0.2 * error
+    assert (error < 0.5 * np.linalg.norm(plain_RN - exact_RN)) == (inputs % 16 == 0)
 
 
 def test_zeros_and_other_shapes() -> None:

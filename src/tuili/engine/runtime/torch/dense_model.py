@@ -10,6 +10,7 @@ V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -45,7 +46,7 @@ class DenseModel:
         self.shape = shape
         self.embedding_VM = tensors["model.embed_tokens.weight"]
         self.runtime = runtime_of(self.embedding_VM.dtype, int8)
-        convert = quantize if int8 else unchanged
+        convert = partial(quantize, foreign=True) if int8 else unchanged
         head_VM = tensors.get("lm_head.weight", self.embedding_VM)
         self._head = convert(head_VM)
         self.draft_id_D = None if drafts is None else drafts.to(head_VM.device, torch.long)

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tuili.native import mixing_of
+
 SIDE_MULTIPLE = 8
 """The sides of a matrix are padded to multiples of this, and on a GPU the rows to `MIN_GPU_ROWS`: cuBLAS wants that."""
 MIN_GPU_ROWS = 32
@@ -23,32 +25,47 @@ LEAST_SCALE = 1e-12
 
 
 class Int8Weight(NamedTuple):
-    """A matrix of 8-bit whole numbers, padded with zeros, and the scale of each output."""
+    """A matrix of 8-bit whole numbers, padded with zeros, and the scale of each output. mixing: the inputs of a block
+    that is multiplied by a Hadamard matrix before it is rounded; 0: none."""
 
     whole_KN: Tensor
     scale_N: Tensor
+    mixing: int = 0
 
 
 Weight = Tensor | Int8Weight
 
 
-def quantize(weight_NK: Tensor) -> Int8Weight:
-    """A matrix rounded to 8 bits."""
+def quantize(weight_NK: Tensor, foreign: bool = False) -> Int8Weight:
+    """A matrix rounded to 8 bits. foreign: that of a model which was not trained for it, so that inputs are mixed."""
     outputs, inputs = weight_NK.shape
-    whole_NK, scale_N1 = _rounded(weight_NK.detach().float())
+    weight_NK, mixing = weight_NK.detach().float(), mixing_of(inputs) if foreign else 0
+    if mixing:
+        weight_NK = _mixed(weight_NK, mixing) / mixing
+    whole_NK, scale_N1 = _rounded(weight_NK)
     padded_NK = F.pad(whole_NK, (0, -inputs % SIDE_MULTIPLE, 0, -outputs % SIDE_MULTIPLE))
-    return Int8Weight(padded_NK.t(), scale_N1[:, 0])
+    return Int8Weight(padded_NK.t(), scale_N1[:, 0], mixing)
 
 
 def linear(x: Tensor, weight: Weight) -> Tensor:
     """`x` [..., K] times the transposed matrix: [..., N], in the dtype of `x`."""
     if isinstance(weight, Tensor):
         return F.linear(x, weight)
-    whole_RK, scale_R1 = _rounded(x.flatten(0, -2).float())
+    x_RK = x.flatten(0, -2).float()
+    whole_RK, scale_R1 = _rounded(_mixed(x_RK, weight.mixing) if weight.mixing else x_RK)
     (R, K), rows = whole_RK.shape, MIN_GPU_ROWS if x.device.type == "cuda" else 0
     padded_RK = F.pad(whole_RK, (0, weight.whole_KN.shape[0] - K, 0, max(0, rows - R)))
     sum_RN = torch._int_mm(padded_RK, weight.whole_KN)[:R, : len(weight.scale_N)]
     return (sum_RN.float() * weight.scale_N * scale_R1).to(x.dtype).view(*x.shape[:-1], -1)
+
+
+def _mixed(x_RK: Tensor, block: int) -> Tensor:
+    """Each block of a row times the Hadamard matrix of its size."""
+    signs = torch.ones(1, 1, device=x_RK.device)
+    while len(signs) < block:
+        signs = torch.cat([torch.cat([signs, signs], 1), torch.cat([signs, -signs], 1)])
+    mixed_RK: Tensor = (x_RK.unflatten(1, (-1, block)) @ signs).flatten(1)
+    return mixed_RK
 
 
 def _rounded(x_RK: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 
 from tuili.engine.runtime.choice import Choice
-from tuili.engine.runtime.source import OpenModel
+from tuili.engine.runtime.source import OpenModel, shape_of
 from tuili.engine.runtime.torch.dense_model import DenseModel
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.source import DTYPES, dense_in_torch, model_in_torch
 from tuili.engine.runtime.torch.step import TorchStep
 from tuili.errors import InputError
 from tuili.model import read_verifier
-from tuili.store import ImportedModel
+from tuili.store import DenseShape, ImportedModel, StoredModel
 
 
 def torch_step(source: OpenModel, choice: Choice, threads: int | None, slots: int, verifies: bool) -> TorchStep:
@@ -24,9 +24,12 @@ def torch_step(source: OpenModel, choice: Choice, threads: int | None, slots: in
         torch.set_num_threads(threads)
     model: LeanModel | DenseModel
     verifier = None
-    if isinstance(source, ImportedModel):
-        model = dense_in_torch(source, choice)
+    shape = shape_of(source)
+    if isinstance(shape, DenseShape):
+        assert not isinstance(source, StoredModel)
+        model = dense_in_torch(source, shape, choice.numbers)
     else:
+        assert not isinstance(source, ImportedModel)
         loaded = model_in_torch(source, choice.numbers)
         loaded.model.train(False)
         model = LeanModel(loaded.model, int8=choice.numbers == "int8")

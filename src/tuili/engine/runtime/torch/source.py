@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tuili.engine.runtime.choice import Choice, Numbers
+from tuili.engine.runtime.choice import Numbers
 from tuili.engine.runtime.source import ModelInTorch, exits_of
 from tuili.engine.runtime.torch.dense_model import DenseModel
 from tuili.errors import InputError
 from tuili.model import LoadedModel, TuiliForCausalLM, load_model
-from tuili.store import ImportedModel, StoredModel, open_tensors
+from tuili.store import DenseShape, ImportedModel, StoredModel, Tokenizer, open_tensors
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """Number formats that torch's weights may have; int8 is made of either."""
@@ -31,9 +31,8 @@ def model_in_torch(source: StoredModel | ModelInTorch, numbers: Numbers) -> Load
             tensor.data = tensor.data.clone()
         source.check_unchanged()
         return loaded
-    found = source.model.lm_head.weight.dtype
-    if found is not DTYPES.get(numbers, found):
-        raise InputError(f"{numbers} is asked for, and the model was loaded as {found}: load it as {DTYPES[numbers]}")
+    _check_dtype(source.model, numbers)
+    assert isinstance(source.tokenizer, Tokenizer)
     return LoadedModel(source.model, source.tokenizer, source.path)
 
 
@@ -48,16 +47,30 @@ def arrays_of(model: TuiliForCausalLM) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def dense_in_torch(source: ImportedModel, choice: Choice) -> DenseModel:
-    """An imported model, read from its folder; in fp32 unless bf16 is asked for. `int8` is made of fp32."""
-    dtype = DTYPES.get(choice.numbers, torch.float32)
-    with open_tensors(source.path, source.shape) as stored:
-        tensors = {name: _tensor(stored[name]).to(dtype) for name in stored}
+def dense_in_torch(source: ImportedModel | ModelInTorch, shape: DenseShape, numbers: Numbers) -> DenseModel:
+    """An imported model. One that is read from its folder is in fp32 unless bf16 is asked for, and `int8` is made of
+    fp32; one in memory stays as it is, on its device.
+
+    Raises `InputError` as `model_in_torch` does.
+    """
     stored_exits, draft_ids = exits_of(source)
+    if isinstance(source, ImportedModel):
+        dtype = DTYPES.get(numbers, torch.float32)
+        with open_tensors(source.path, shape) as stored:
+            tensors = {name: _tensor(stored[name]).to(dtype) for name in stored}
+        source.check_unchanged()
+    else:
+        _check_dtype(source.model, numbers)
+        tensors = {name: tensor.detach() for name, tensor in source.model.state_dict().items()}
     exits = {name: torch.from_numpy(array) for name, array in stored_exits.items()}
     drafts = None if draft_ids is None else torch.from_numpy(draft_ids)
-    source.check_unchanged()
-    return DenseModel(source.shape, tensors, exits, drafts, int8=choice.numbers == "int8")
+    return DenseModel(shape, tensors, exits, drafts, int8=numbers == "int8")
+
+
+def _check_dtype(model: Any, numbers: Numbers) -> None:
+    found = model.lm_head.weight.dtype
+    if found is not DTYPES.get(numbers, found):
+        raise InputError(f"{numbers} is asked for, and the model was loaded as {found}: load it as {DTYPES[numbers]}")
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:
