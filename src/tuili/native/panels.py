@@ -31,7 +31,7 @@ STEP: Mapping[PackedFormat, tuple[int, int]] = {
 }
 """The inputs that one step through a panel takes, and the bytes of an output in it; ordered as `enum class Format`."""
 
-SUM_BLOCK = 64
+SUM_BLOCK = 32
 """Inputs whose products are summed apart in fp32, where a model's logits are compared with those of another program."""
 PANEL = 64
 PANEL_UNIT = 16
