@@ -40,6 +40,8 @@ class LlamaCpp:
         settings.n_seq_max, settings.n_batch = work.batch, MAX_CALL_TOKENS
         settings.n_threads = settings.n_threads_batch = self._threads
         settings.type_k = settings.type_v = CACHES[work.variant["cache"]]
+        if work.variant["cache"] == "f32":  # flash attention would round keys and values to f16
+            settings.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self._context = llama_cpp.llama_init_from_model(self._model, settings)
         assert self._context, "no context for this work"
         prompts = work.prompts()
