@@ -105,16 +105,20 @@ class NativeModel:
             setattr(self._record, name, getattr(counters, name).ctypes.data)
         self._record.threads = pool
         self.address = ctypes.addressof(self._record)
-        step = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32)
-        self._trunk = [function(each, "tuili_trunk", ctypes.c_int32, *step) for each in (library.short, library.long)]
-        self._group = [
-            function(each, "tuili_group", None, *step, ctypes.c_int32) for each in (library.short, library.long)
-        ]
-        self._exit = [function(each, "tuili_exit", None, *step[1:]) for each in (library.short, library.long)]
-        rows = (*step, ctypes.c_int32)
-        self._confidence = function(library.short, "tuili_confidence", None, *rows)
-        self._draft = function(library.short, "tuili_draft", None, *step)
-        self._leave = function(library.short, "tuili_leave", None, *rows, ctypes.c_int32)
+        batch, slots, integer = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32
+
+        def both(name: str, result: Any, *arguments: Any) -> list[Callable[..., Any]]:
+            """A call that keeps the interpreter's lock, and the same that gives it back."""
+            return [
+                function(each, f"tuili_{name}", result, batch, *arguments) for each in (library.short, library.long)
+            ]
+
+        self._trunk = both("trunk", integer, slots, integer)
+        self._group = both("group", None, slots, integer, integer)
+        self._exit = both("exit", None, integer)
+        self._draft = both("draft", None, slots, integer)
+        self._confidence = both("confidence", None, slots, integer, integer)
+        self._leave = both("leave", None, slots, integer, integer, integer)
         most = max(end - begin for begin, end in pairwise((0, *sizes.exit_layers)))
         self._short_rows = HELD_MULTIPLICATIONS * layers // (most * packing.matrix_bytes)
 
@@ -155,14 +159,14 @@ class NativeModel:
     def draft(self, slots: Slots, batch: Batch, count: int) -> None:
         """Work out the likeliest of these tokens, and its probability among them, for the first `count` rows of
         `batch.going`."""
-        self._draft(batch.address, slots.address, count)
+        self._draft[count > self._short_rows](batch.address, slots.address, count)
 
     def confidence(self, slots: Slots, batch: Batch, index: int, count: int) -> None:
         """Work out how likely the likeliest token at an exit is that of the full depth, into `batch.top_prob`, for the
         first `count` rows of `batch.going`."""
-        self._confidence(batch.address, slots.address, index, count)
+        self._confidence[count > self._short_rows](batch.address, slots.address, index, count)
 
     def leave(self, slots: Slots, batch: Batch, index: int, count: int, fill: bool = True) -> None:
         """Let the first `count` rows of `batch.going` leave at an exit: their states become those that its adapter
         makes, and deeper layers get keys and values of these where `fill` says so."""
-        self._leave(batch.address, slots.address, index, count, fill)
+        self._leave[count > self._short_rows](batch.address, slots.address, index, count, fill)
