@@ -38,13 +38,14 @@ from tuili.serve.forms.calls import (
     Piece,
     TextWritten,
 )
+from tuili.serve.forms.marked_answers import marked_grammar
 from tuili.serve.forms.marked_fields import read_marked_fields
 from tuili.serve.forms.structured import AnswerForm, form_for
-from tuili.serve.forms.written_forms import written_form
+from tuili.serve.forms.written_forms import WrittenForm, written_form
 from tuili.serve.ids import new_id
 from tuili.serve.replies import JsonReply
 from tuili.serve.routes.api_route import ApiRoute
-from tuili.serve.schemas.formats import Text
+from tuili.serve.schemas.formats import JsonObject, Text
 from tuili.serve.schemas.messages import without_calls
 from tuili.serve.schemas.replies import ChatChunk, ChunkExtras, Delta, FunctionDelta
 from tuili.serve.schemas.requests import ChatRequest, StreamOptions
@@ -75,6 +76,9 @@ async def ask_in_prose(body: ChatRequest, template: str) -> Asked:
     """What a model of prose with this chat template is asked. Raises `HttpError`."""
     wanted = body.tools, body.tool_choice, body.parallel_tool_calls, body.response_format
     form = await asyncio.to_thread(written_form, *wanted, template)
+    if not body.tools and isinstance(body.response_format, Text | JsonObject | None):
+        fields = await asyncio.to_thread(marked_grammar, body.messages)
+        form = form if fields is None else WrittenForm(fields)
     messages = told_in_words(read_chat(body.messages), "" if form is None else form.instruction, template)
     return Asked("", messages=messages, thinks=body.reasoning_effort != "none", form=form)
 
