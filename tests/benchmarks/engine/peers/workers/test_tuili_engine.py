@@ -1,6 +1,9 @@
-"""Our worker writes all tokens, never an end, at the depths that were drawn; the models are of equal active size."""
+"""Our worker writes all tokens, whatever ends a text, at the depths that were drawn; sizes of the models are equal."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +12,7 @@ from benchmarks.engine.peers.protocol import Work
 from benchmarks.engine.peers.sizes import SIZES, Size, build_ours
 from benchmarks.engine.peers.workers import tuili_engine
 from benchmarks.engine.peers.workers.tuili_engine import TuiliEngine, replayed
+from tests.store.dense_folders import dense_model, save_dense
 from tuili.engine import Sequence
 
 TINY = Size(2048, 64, 12, 2, 1, 64, 32, 32, 16, 3)
@@ -56,3 +60,15 @@ def test_replayed_depths_cost_as_many_layers(tiny: TuiliEngine):
 def test_the_end_is_never_the_likeliest():
     model, tokenizer = build_ours(TINY, torch.float32)
     assert tokenizer.end_id not in model.lm_head(torch.randn(1000, 64)).argmax(-1).tolist()
+
+
+def test_the_model_of_a_folder_goes_on_behind_ends(tmp_path: Path):
+    """Every token that transformers writes is declared an end; the worker writes the same tokens all the same."""
+    prompts = [[1, *range(first, first + 9)] for first in (30, 60)]
+    model = dense_model("llama")
+    expected = model.generate(torch.tensor(prompts), max_new_tokens=8, do_sample=False, eos_token_id=None)[:, 10:]
+    folder, texts = save_dense(tmp_path / "model", eos_token_id=expected.flatten().tolist()), tmp_path / "texts.jsonl"
+    texts.write_text("".join(f"{json.dumps(prompt)}\n" for prompt in prompts))
+    work = Work(2, 10, 8, 400, {"runner": "native", "numbers": "fp32"}, texts=str(texts))
+    places = [prompts.index(prompt) for prompt in work.prompts()]
+    assert TuiliEngine(str(folder)).prepare(work)() == expected[places].tolist()
