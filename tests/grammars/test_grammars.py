@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.harness.tiny import tiny_model
+from tests.engine.reciting_prose import foreign
 from tests.grammars.schemas import random_schema
 from tuili.errors import InputError
 from tuili.grammars import CompiledGrammar, Grammar, GrammarCompiler, json_rule
@@ -132,6 +133,20 @@ def test_a_model_may_think_first_and_must_where_the_prompt_has_begun_it() -> Non
     assert not possible.accepts([opening, *thought, *answer])
 
 
+@pytest.mark.parametrize(("thinks", "may_think"), [(True, True), (False, False)])
+def test_a_template_that_closes_the_thinking_leaves_the_answer_alone(thinks: bool, may_think: bool) -> None:
+    """As Qwen3's does, where no thinking is wanted."""
+    foreign_one = foreign("thinking")
+    prompt = foreign_one.encode_chat([{"role": "user", "content": "Say <think> yes."}], thinking=thinks)
+    grammar = GrammarCompiler(foreign_one).compile(Grammar.of_json({"const": True}), prompt)
+    allowed = grammar.begin().allowed([])
+    assert allowed[foreign_one.backend.token_to_id("<think>")] == may_think
+    thought = foreign_one.backend.encode("<think>\nIt is.\n</think>\n\n", add_special_tokens=False).ids
+    answer = [*foreign_one.encode_text("true"), foreign_one.end_id]
+    assert grammar.accepts([*thought, *answer]) == may_think
+    assert grammar.accepts(answer)
+
+
 def test_grammars_are_compiled_once_for_each_way_to_think() -> None:
     one = of_schema({"type": "object", "properties": {"a": {"type": "null"}}})
     assert of_schema({"type": "object", "properties": {"a": {"type": "null"}}}) is one
@@ -140,7 +155,7 @@ def test_grammars_are_compiled_once_for_each_way_to_think() -> None:
 
 def test_a_grammar_that_no_text_fits_is_refused() -> None:
     definitions = {"A": {"$ref": "#/$defs/B"}, "B": {"$ref": "#/$defs/A"}}
-    with pytest.raises(InputError, match=r"^the form of the answer cannot be kept: [^\n]+$"):
+    with pytest.raises(InputError, match="the form of the answer cannot be kept: no text fits it"):
         of_schema({"$ref": "#/$defs/A", "$defs": definitions})
 
 

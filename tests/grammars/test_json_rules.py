@@ -34,6 +34,12 @@ REFUSED = [
     (of({"type": "integer", "multipleOf": 999_983}), "s.properties.a.multipleOf: use at most 10,000"),
     (of({"enum": ["x" * 50 + str(n) for n in range(2000)]}), "s: the schema has 1"),
     (nested(40), "s.properties.a.properties"),
+    ({"type": 5}, "s: type must be a string"),
+    ({"type": "object", "properties": [1]}, "s: properties must be an object"),
+    ({**of({}), "required": [[]]}, "s: Expected string for 'required' item"),
+    (of(False), "s: Unsatisfiable schema: required property 'a'"),
+    (of({"type": "string", "pattern": "(" * 300 + ")" * 300}), "s.properties.a: exceed the maximum number of nested"),
+    (of({"multipleOf": 0, "type": "integer"}), "s.properties.a: invalid multiple of"),
 ]  # fmt: skip
 
 

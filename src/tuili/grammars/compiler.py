@@ -138,7 +138,9 @@ class GrammarCompiler:
         if not matcher.is_error():
             matcher.compute_bitmask()
         if matcher.is_error():
-            raise InputError(f"the form of the answer cannot be kept: {matcher.get_error().splitlines()[0][:200]}")
+            why = matcher.get_error().splitlines()[0][:200]
+            why = "no text fits it" if why.startswith("NoExtension") else why
+            raise InputError(f"the form of the answer cannot be kept: {why}")
         return CompiledGrammar(matcher, self._tokenizer.end_ids, self._tokenizer.size)
 
 

@@ -46,7 +46,7 @@ def json_rule(schema: Mapping[str, Any], place: str = "schema") -> str:
 
     Raises `SchemaFault`.
     """
-    plain = _plain(schema, place, 0)
+    plain = _plain({name: part for name, part in schema.items() if name != "x-guidance"}, place, 0)
     if _adds_up(plain):
         plain = _closed(plain)
     text = json.dumps(plain, ensure_ascii=False)

@@ -75,6 +75,7 @@ def test_fields_in_json_have_their_types_and_definitions_of_their_own() -> None:
         ("", "[[ ## question ## ]]\nIs it?\n\nRespond with one word."),
         ("{answer} # note: the value you produce must be poetry", f"[[ ## q ## ]]\nIs it?\n\n{MARKED}"),
         ('{score} # note: the value you produce must adhere to the JSON schema: {"not": {}}', f"?\n\n{MARKED}"),
+        ("{score} # note: the value you produce must adhere to the JSON schema: [1]", f"?\n\n{MARKED}"),
     ],
 )
 def test_other_messages_are_left_alone(system: str, user: str) -> None:

@@ -58,8 +58,8 @@ def _schema(name: str, notes: str, in_json: bool) -> Mapping[str, Any] | None:
     try:
         note = json.loads('"' + re.sub('",?$', "", found[1]) + '"') if in_json else found[1].strip()
         if note.startswith(SCHEMA):
-            schema: Mapping[str, Any] = json.loads(note.removeprefix(SCHEMA))
-            return schema
+            schema = json.loads(note.removeprefix(SCHEMA))
+            return schema if isinstance(schema, dict) else None
     except ValueError:
         return None
     for words in CHOICES:
