@@ -125,10 +125,11 @@ def test_tokens_leave_where_they_are_sure_alike_by_both_runners(folder: Path) ->
         assert not one.depth_limited
 
 
-@pytest.mark.parametrize("numbers", ["fp32", "int8"])
-def test_what_is_decoded_beside_a_text_changes_nothing(folder: Path, numbers: str) -> None:
-    for each in decoded(dense_scheduler("native", folder, numbers=numbers)):
-        scheduler = dense_scheduler("native", folder, slots=1, prefix_cache_bytes=0, numbers=numbers)
+@pytest.mark.parametrize(("numbers", "cache"), [("fp32", "fp32"), ("int8", "bf16"), ("int4", "int8")])
+def test_what_is_decoded_beside_a_text_changes_nothing(folder: Path, numbers: str, cache: str) -> None:
+    how = {"numbers": numbers, "cache": cache}
+    for each in decoded(dense_scheduler("native", folder, threads=2, **how)):
+        scheduler = dense_scheduler("native", folder, slots=1, prefix_cache_bytes=0, **how)
         (alone,) = run(scheduler, asked([each.prompt], 24, exit_threshold=0.6))
         assert (alone.tokens, alone.depths, alone.top_probs) == (each.tokens, each.depths, each.top_probs)
 
