@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,12 +106,14 @@ def _open_imported(path: Path) -> ImportedModel:
     check_size(path, count_parameters(shape).total)
     with open_tensors(path, shape):
         pass
-    try:
-        tokenizer = ForeignTokenizer.load(path, shape.eos_token_ids)
-    except InputError as error:
-        raise ModelFolderError(str(error)) from error
-    _check_fits(path, tokenizer.size, shape.vocab_size)
-    check_recorded(path)
+    with ThreadPoolExecutor(1) as pool:
+        recorded = pool.submit(check_recorded, path)  # large files are hashed while the tokenizer is read
+        try:
+            tokenizer = ForeignTokenizer.load(path, shape.eos_token_ids)
+        except InputError as error:
+            raise ModelFolderError(str(error)) from error
+        _check_fits(path, tokenizer.size, shape.vocab_size)
+        recorded.result()
     return ImportedModel(path, stamp, shape, tokenizer)
 
 
