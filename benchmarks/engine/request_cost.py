@@ -45,8 +45,8 @@ PARTS: dict[str, dict[str, Any]] = {
     "familiarity": {"tuili.engine.promises.promises.Promises.familiar": lambda *_: None},
     "tracing": {"tuili.engine.text.judging.NumberTracer": Untraced},
     "claims": {
-        "tuili.engine.controller.read_claim": lambda *_: None,
-        "tuili.engine.controller.programs.read_examples": lambda *_: None,
+        "tuili.engine.dialects.steps.read_claim": lambda *_: None,
+        "tuili.engine.dialects.steps.programs.read_examples": lambda *_: None,
     },
 }
 
