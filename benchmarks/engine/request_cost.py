@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 from unittest.mock import patch
 
@@ -54,14 +54,11 @@ PARTS: dict[str, dict[str, Any]] = {
 @contextmanager
 def without(*parts: str) -> Iterator[None]:
     """An engine does without these parts while this lasts."""
-    patches = [patch(name, stand_in) for part in parts for name, stand_in in PARTS[part].items()]
-    for one in patches:
-        one.start()
-    try:
+    with ExitStack() as patches:
+        for part in parts:
+            for name, stand_in in PARTS[part].items():
+                patches.enter_context(patch(name, stand_in))
         yield
-    finally:
-        for one in patches:
-            one.stop()
 
 
 def answered(engine: Engine, prompts: Sequence[str]) -> tuple[float, list[str]]:
