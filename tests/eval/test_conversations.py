@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.eval.scripted import Oracle
-from tuili.engine import Generation
+from tuili.engine import Generation, prompt_ids
 from tuili.eval.conversations import Compared, answer_conversations, conversation_section
 from tuili.steps import Turns
 from tuili.tasks import Ingredient, unseen_problems
@@ -24,6 +24,9 @@ class Forgetful(Oracle):
     def __init__(self) -> None:
         super().__init__([])
         self.asked: list[Turns] = []
+
+    def encode(self, turns: Turns) -> list[int]:
+        return prompt_ids(self.tokenizer, turns.prompt, self.context, turns.earlier)
 
     def generate(self, asked: object, progress: object = None) -> list[Generation]:
         self.asked = [Turns.of(one) for one in asked]  # type: ignore[attr-defined]
