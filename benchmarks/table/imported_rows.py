@@ -92,7 +92,6 @@ QUALITY = (
     ),
     equal("prompts that llama.cpp, with the GGUF file that Tuili exports, continues as Tuili in fp32", "gguf"),
     equal("prompts that verified drafts in 8 bits continue as full depth does", "drafts_int8"),
-    equal("prompts that verified drafts in fp32 continue as full depth does", "drafts_fp32"),
     quality(
         "share of the layers that run where tokens leave early, in 8 bits, texts that no exit was trained on",
         "exits_int8_layers",

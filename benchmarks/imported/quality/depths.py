@@ -15,8 +15,8 @@ from benchmarks.imported.source import has_exits
 from tuili.engine import Numbers
 from tuili.posttrain import read_texts
 
-DRAFTED: tuple[Numbers, ...] = ("fp32", "int8")
-"""The formats in which verified drafts are compared."""
+DRAFTED: Numbers = "int8"
+"""The format in which verified drafts are compared."""
 LEAVING: tuple[Numbers, ...] = ("bf16", "int8")
 """The formats in which tokens leave early."""
 SPLIT_SEED = 1
@@ -26,14 +26,12 @@ Pairs = Sequence[tuple[Sequence[int], Sequence[int]]]
 
 def drafts(measuring: Measuring) -> Figures:
     """How many prompts verified drafts continue as full depth does; nothing for a model without exits."""
-    figures: Figures = {}
-    if has_exits(measuring.model):
-        prompts = chats(measuring.model.tokenizer, measuring.counts.draft_prompts)
-        batches = [prompts[first : first + BATCH] for first in range(0, len(prompts), BATCH)]
-        for numbers in DRAFTED:
-            full, exact = (measuring.written_by_ours(batches, numbers, depth) for depth in (None, "exact"))
-            figures |= equal(f"drafts_{numbers}", exact, full)
-    return figures
+    if not has_exits(measuring.model):
+        return {}
+    prompts = chats(measuring.model.tokenizer, measuring.counts.draft_prompts)
+    batches = [prompts[first : first + BATCH] for first in range(0, len(prompts), BATCH)]
+    full, exact = (measuring.written_by_ours("drafts", batches, DRAFTED, depth) for depth in (None, "exact"))
+    return equal(f"drafts_{DRAFTED}", exact, full)
 
 
 def exits(measuring: Measuring) -> Figures:

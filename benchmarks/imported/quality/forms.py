@@ -31,5 +31,5 @@ def gguf(measuring: Measuring) -> Figures:
         def write(prompts: Texts) -> Any:
             return ask({"write": prompts, "new": NEW})["tokens"]
 
-        theirs = measuring.written("llama_cpp", batches, write)
-    return equal("gguf", measuring.written_by_ours(batches, "fp32"), theirs)
+        theirs = measuring.written("equally_long/llama_cpp", batches, write)
+    return equal("gguf", measuring.written_by_ours("equally_long", batches, "fp32"), theirs)

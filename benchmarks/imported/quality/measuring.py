@@ -102,21 +102,25 @@ class Measuring(ExitStack):
         """So many prompts, in batches of one length."""
         return list(equally_long(chats(self.model.tokenizer, EVERYTHING), count, BATCH))
 
-    def written(self, who: str, batches: Sequence[Texts], write: Callable[[Texts], list[list[int]]]) -> list[list[int]]:
-        """What somebody writes behind the prompts of each batch; a batch is a cell."""
+    def written(
+        self, name: str, batches: Sequence[Texts], write: Callable[[Texts], list[list[int]]]
+    ) -> list[list[int]]:
+        """What somebody writes behind the prompts of each batch; a batch is a cell of the name."""
         rows: list[list[int]] = []
         for number, prompts in enumerate(batches):
-            rows += self.cells.get(f"written/{who}/{number}", partial(write, prompts))
+            rows += self.cells.get(f"written/{name}/{number}", partial(write, prompts))
         return rows
 
-    def written_by_ours(self, batches: Sequence[Texts], numbers: Numbers, depth: Any = None) -> list[list[int]]:
-        """What the native runner writes, at full depth where no other is given."""
+    def written_by_ours(
+        self, prompts_of: str, batches: Sequence[Texts], numbers: Numbers, depth: Any = None
+    ) -> list[list[int]]:
+        """What the native runner writes, at full depth where no other is given. prompts_of: the name of the batches."""
         depth = depth or self.ours.full
 
         def write(prompts: Texts) -> list[list[int]]:
             return self.ours.write(prompts, NEW, numbers, depth)
 
-        return self.written(f"ours_{numbers}_{depth}", batches, write)
+        return self.written(f"{prompts_of}/ours_{numbers}_{depth}", batches, write)
 
     def _exported(self, form: str) -> Path:
         return export(self.model, form, Path(self.enter_context(TemporaryDirectory())))

@@ -47,8 +47,10 @@ def logits(measuring: Measuring) -> Figures:
 def generate(measuring: Measuring) -> Figures:
     """How many prompts ours in fp32 continues as transformers' `generate` does."""
     batches = measuring.batches(measuring.counts.prompts)
-    theirs = measuring.written("transformers", batches, lambda prompts: measuring.reference.write(prompts, NEW))
-    return equal("generate", measuring.written_by_ours(batches, "fp32"), theirs)
+    theirs = measuring.written(
+        "equally_long/transformers", batches, lambda prompts: measuring.reference.write(prompts, NEW)
+    )
+    return equal("generate", measuring.written_by_ours("equally_long", batches, "fp32"), theirs)
 
 
 def perplexity(measuring: Measuring) -> Figures:

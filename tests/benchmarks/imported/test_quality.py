@@ -124,6 +124,13 @@ def test_known_results_are_kept(compared: Measuring, monkeypatch: pytest.MonkeyP
     assert numbers.generate(compared) == known
 
 
+def test_results_of_other_prompts_are_not_taken(compared: Measuring):
+    one, other = ([[[1, 50, 60]]], [[[1, 80, 90]]])
+    written = compared.written_by_ours("one", one, "fp32")
+    assert compared.written_by_ours("one", one, "fp32") == written
+    assert compared.written_by_ours("other", other, "fp32") == compared.ours.write(other[0], measuring.NEW, "fp32", 4)
+
+
 def test_what_needs_exits_is_left_out_without_them(compared: Measuring):
     assert depths.drafts(compared) == {} == depths.exits(compared)
 
