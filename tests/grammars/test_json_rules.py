@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -45,13 +44,11 @@ REFUSED = [
 
 @pytest.mark.parametrize(("schema", "message"), REFUSED, ids=[message[:50] for _, message in REFUSED])
 def test_a_schema_that_cannot_be_kept_is_refused_with_its_place(schema: Any, message: str) -> None:
-    begun = time.perf_counter()
     with pytest.raises(SchemaFault) as refused:
         json_rule(schema, "s")
     assert str(refused.value).startswith(message)
     assert str(refused.value).startswith(f"{refused.value.place}: ")
     assert "\n" not in str(refused.value)
-    assert time.perf_counter() - begun < 5
 
 
 @pytest.mark.parametrize("format", ["password", "path", "binary"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import jinja2
 import pytest
 
@@ -76,10 +74,8 @@ def test_what_templates_use_is_there(source: str, text: str):
 )
 def test_what_would_take_for_ever_ends(source: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(template_sandbox, "MAX_SECONDS", 0.3)
-    begun = time.monotonic()
     with pytest.raises(jinja2.TemplateError):
         rendered(source)
-    assert time.monotonic() - begun < 20
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tuili.errors import InputError, TuiliError
 from tuili.exchange.numbers import Array
 from tuili.exchange.weight_files import Report
+from tuili.silence import quiet_transformers
 from tuili.store import ImportedModel, open_model
 from tuili.tasks import Language, domain_names, generate
 
@@ -81,7 +81,7 @@ def _answers(
     import torch
     from transformers import AutoModelForCausalLM
 
-    with _quiet():
+    with quiet_transformers():
         network: Any = AutoModelForCausalLM.from_pretrained(
             model.path, dtype=torch.float32, local_files_only=True, use_safetensors=True
         ).eval()
@@ -110,20 +110,3 @@ def _answers(
         done += len(batch)
         report(done)
     return answers
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the progress bars and remarks of transformers."""
-    from transformers.utils import logging
-
-    library: Any = logging  # without types
-    verbosity, bars = library.get_verbosity(), library.is_progress_bar_enabled()
-    library.set_verbosity_error()
-    library.disable_progress_bar()
-    try:
-        yield
-    finally:
-        library.set_verbosity(verbosity)
-        if bars:
-            library.enable_progress_bar()

@@ -7,20 +7,19 @@ A folder is in Hugging Face layout. How it is found and replaced, and which file
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers.utils import logging as hf_logging
 
 from tuili.errors import ModelFolderError, one_line
 from tuili.model.config import TuiliConfig
 from tuili.model.modeling import TuiliForCausalLM
 from tuili.model.size import count_parameters
 from tuili.model.tokenizer import transformers_tokenizer
+from tuili.silence import quiet_transformers
 from tuili.store import (
     TENSOR_FAULTS,
     LineageEntry,
@@ -57,7 +56,7 @@ def load_model(name: str | Path, dtype: torch.dtype = torch.float32, config: Tui
     stored = check_folder(path)
     if config is not None:
         _check_parameters(path, config)
-    with _quiet():
+    with quiet_transformers():
         try:
             loaded: Any = TuiliForCausalLM.from_pretrained(
                 path,
@@ -86,7 +85,7 @@ def save_model(folder: Path, model: TuiliForCausalLM, tokenizer: Tokenizer, line
     What is there already is replaced as `tuili.store.replaced_folder` says.
     """
     with replaced_folder(folder) as fresh:
-        with _quiet():
+        with quiet_transformers():
             model.save_pretrained(fresh)
             transformers_tokenizer(tokenizer).save_pretrained(fresh)
         for weights in fresh.glob("*.safetensors"):  # safetensors lets their owner alone read them
@@ -123,18 +122,3 @@ def _check_parameters(path: Path, config: TuiliConfig) -> None:
     except Exception as error:  # see `load_model`
         raise ModelFolderError(f"{path}: no network can have its configuration: {one_line(error)}") from error
     check_size(path, parameters)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the reports and progress bars of transformers; what matters is raised as an error."""
-    library: Any = hf_logging  # without types
-    verbosity, bars = library.get_verbosity(), library.is_progress_bar_enabled()
-    library.set_verbosity_error()
-    library.disable_progress_bar()
-    try:
-        yield
-    finally:
-        library.set_verbosity(verbosity)
-        if bars:
-            library.enable_progress_bar()

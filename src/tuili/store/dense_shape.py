@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from sys import float_info
 from typing import Literal, get_args
 
 from tuili.store.rotary import Array, RopeScaling, scaled_frequencies
-from tuili.store.shape import MAX_LAYERS, MAX_SIZE, Conversation
+from tuili.store.shape import MAX_LAYERS, MAX_SIZE, Conversation, check_attention
 
 Family = Literal["llama", "qwen2", "qwen3"]
 FAMILIES: tuple[str, ...] = get_args(Family)
@@ -75,18 +74,10 @@ class DenseShape:
             most = MAX_LAYERS if name == "num_hidden_layers" else MAX_SIZE
             if not 1 <= getattr(self, name) <= most:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be from 1 to {most}")
-        for name in ("rope_theta", "rms_norm_eps"):
-            if not 0 < getattr(self, name) <= float_info.max:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0 and finite")
+        heads = self.num_attention_heads, self.num_key_value_heads, self.head_dim
+        check_attention(*heads, rope_theta=self.rope_theta, rms_norm_eps=self.rms_norm_eps)
         if self.rope_theta <= 1:
             raise ValueError(f"rope_theta is {self.rope_theta}: it must be above 1")
-        if self.num_attention_heads % self.num_key_value_heads:
-            raise ValueError(
-                f"num_attention_heads is {self.num_attention_heads}: it must be a multiple of num_key_value_heads, "
-                f"{self.num_key_value_heads}"
-            )
-        if self.head_dim % 2:
-            raise ValueError(f"head_dim is {self.head_dim}: it must be even, to be rotated in pairs")
         ids = [("bos_token_id", self.bos_token_id), ("pad_token_id", self.pad_token_id)]
         for name, token in [*ids, *(("eos_token_id", token) for token in self.eos_token_ids)]:
             if token is not None and not 0 <= token < self.vocab_size:

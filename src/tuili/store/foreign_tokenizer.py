@@ -21,7 +21,7 @@ from tuili.errors import InputError, PromptError
 from tuili.steps import END_THINK, THINK
 from tuili.store.chat_template import ChatTemplate, Rendered, token_text
 from tuili.store.control_tokens import Chat, ControlTokens
-from tuili.store.tokenizer import TOKENIZER_FILES, Tokenizer, bytes_of_entry, damage_refused, text_or_none
+from tuili.store.tokenizer import Tokenizer, bytes_of_entry, damage_refused, read_backend, text_or_none
 
 GENERATION_FILE = "generation_config.json"
 _BYTE_ENTRY = re.compile(r"<0x([0-9A-F]{2})>")
@@ -53,15 +53,9 @@ class ForeignTokenizer:
         Raises `InputError` for one that is damaged, whose entries stand for no bytes, or whose chat template is none;
         and where nothing ends a text.
         """
-        file, files, texts = folder / "tokenizer.json", dict[str, bytes](), dict[str, str]()
-        for name in (*TOKENIZER_FILES, GENERATION_FILE):
-            if name == file.name or (folder / name).is_file():
-                with damage_refused(folder / name):
-                    files[name] = (folder / name).read_bytes()
-                    texts[name] = files[name].decode()
-        with damage_refused(file):
-            json.loads(texts[file.name])  # its errors name line and column in plain words
-            backend = tokenizers.Tokenizer.from_str(texts[file.name])
+        file = folder / "tokenizer.json"
+        backend, files = read_backend(folder, [GENERATION_FILE])
+        texts = {name: content.decode() for name, content in files.items()}
         if _decoders(_state_of(backend.decoder)).isdisjoint({"ByteLevel", "ByteFallback", "Metaspace"}):
             raise InputError(f"{file}: its entries stand for no bytes: use byte-level or sentencepiece's BPE")
         with damage_refused(folder / GENERATION_FILE):

@@ -64,6 +64,19 @@ Conversation = Literal["single", "multi"]
 """What a model was trained on: single questions, or conversations of several turns with instructions before them."""
 
 
+def check_attention(query_heads: int, key_heads: int, head_dim: int, **above_0: float) -> None:
+    """Refuse, by `ValueError`, heads that no attention can have, and named numbers that are not above 0 and finite."""
+    for name, value in above_0.items():
+        if not 0 < value <= float_info.max:
+            raise ValueError(f"{name} is {value}: it must be above 0 and finite")
+    if query_heads % key_heads:
+        raise ValueError(
+            f"num_attention_heads is {query_heads}: it must be a multiple of num_key_value_heads, {key_heads}"
+        )
+    if head_dim % 2:
+        raise ValueError(f"head_dim is {head_dim}: it must be even, to be rotated in pairs")
+
+
 @dataclass(frozen=True)
 class ModelShape:
     """The fields of config.json that say what network a model is and how it is asked; `TuiliConfig` documents them.
@@ -115,18 +128,10 @@ class ModelShape:
             raise ValueError(
                 f"convolution_width is {self.convolution_width}: it must be at most {MAX_CONVOLUTION_TOKENS}"
             )
-        for name in ("rope_theta", "rms_norm_eps"):
-            if not 0 < getattr(self, name) <= float_info.max:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0 and finite")
         if not 0 <= self.exit_threshold <= 1:
             raise ValueError(f"exit_threshold is {self.exit_threshold}: it must be a probability, 0 to 1")
-        if self.num_attention_heads % self.num_key_value_heads:
-            raise ValueError(
-                f"num_attention_heads is {self.num_attention_heads}: it must be a multiple of num_key_value_heads, "
-                f"{self.num_key_value_heads}"
-            )
-        if self.head_dim % 2:
-            raise ValueError(f"head_dim is {self.head_dim}: it must be even, to be rotated in pairs")
+        heads = self.num_attention_heads, self.num_key_value_heads, self.head_dim
+        check_attention(*heads, rope_theta=self.rope_theta, rms_norm_eps=self.rms_norm_eps)
         if self.num_experts_per_tok > self.num_experts:
             raise ValueError(f"num_experts_per_tok is {self.num_experts_per_tok}: there are {self.num_experts} experts")
         if self.domains is not None and len(self.domains) != self.num_experts:

@@ -46,15 +46,9 @@ class Tokenizer:
     @classmethod
     def load(cls, folder: Path) -> Tokenizer:
         """Read the tokenizer of a folder. Raises `InputError` for one that is damaged or that Tuili has not trained."""
-        file, files, texts = folder / "tokenizer.json", dict[str, bytes](), dict[str, str]()
-        for name in TOKENIZER_FILES:
-            if name == file.name or (folder / name).is_file():
-                with damage_refused(folder / name):
-                    files[name] = (folder / name).read_bytes()
-                    texts[name] = files[name].decode()
-        with damage_refused(file):
-            json.loads(texts[file.name])  # its errors name line and column in plain words
-            backend = tokenizers.Tokenizer.from_str(texts[file.name])
+        file = folder / "tokenizer.json"
+        backend, files = read_backend(folder)
+        texts = {name: content.decode() for name, content in files.items()}
         with damage_refused(folder / "tokenizer_config.json"):
             end = _end_token(texts)
         vocabulary = backend.get_vocab(with_added_tokens=True)
@@ -178,6 +172,22 @@ def text_or_none(data: bytes) -> str | None:
         return data.decode()
     except UnicodeDecodeError:
         return None
+
+
+def read_backend(folder: Path, others: Sequence[str] = ()) -> tuple[tokenizers.Tokenizer, dict[str, bytes]]:
+    """The tokenizer of the library, and the content, by name, of the `TOKENIZER_FILES` and others that a folder has.
+
+    Raises `InputError` where one cannot be read, is not UTF-8, or where tokenizer.json is missing or no tokenizer.
+    """
+    file, files = folder / "tokenizer.json", dict[str, bytes]()
+    for name in (*TOKENIZER_FILES, *others):
+        if name == file.name or (folder / name).is_file():
+            with damage_refused(folder / name):
+                files[name] = (folder / name).read_bytes()
+                files[name].decode()
+    with damage_refused(file):
+        json.loads(files[file.name])  # its errors name line and column in plain words
+        return tokenizers.Tokenizer.from_str(files[file.name].decode()), files
 
 
 @contextmanager
