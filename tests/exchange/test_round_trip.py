@@ -17,7 +17,7 @@ from tests.store.dense_folders import KINDS, save_dense
 from tuili.errors import InputError
 from tuili.exchange import GGUF_TYPES, import_model
 from tuili.exchange.gguf_file import READABLE
-from tuili.exchange.gguf_names import to_gguf_rows
+from tuili.exchange.gguf_names import gguf_name, to_gguf_rows
 from tuili.exchange.gguf_writing import rounded, tensor_kinds
 from tuili.store import dense_tensor_shapes
 
@@ -53,6 +53,14 @@ def test_a_file_that_goes_through_a_folder_gives_the_same_folder_again(tmp_path:
     files = [file for file in second.path.iterdir() if file.is_file()]
     assert len(files) == 5
     assert all(file.read_bytes() == (tmp_path / "again" / "model" / file.name).read_bytes() for file in files)
+
+
+def test_tensors_stand_in_the_order_of_the_network(made: Path) -> None:
+    """The same model always gives the same file."""
+    wanted = [gguf_name(name) for name in dense_tensor_shapes(opened(made / "model").shape)]
+    assert [
+        tensor.name for tensor in gguf.GGUFReader(made / "model.gguf").tensors if "rope" not in tensor.name
+    ] == wanted
 
 
 def test_transformers_computes_the_same_from_both_folders(made: Path, tmp_path: Path) -> None:

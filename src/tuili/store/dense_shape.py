@@ -158,6 +158,14 @@ def dense_tensor_shapes(shape: DenseShape) -> dict[str, tuple[int, ...]]:
     return tensors
 
 
-def dense_tensors_found(shape: DenseShape, found: Collection[str]) -> set[str]:
-    """Of the names of tensors in a folder, those that belong to the network: not a copy of a tied head, for example."""
-    return {name for name in found if not name.endswith(_IGNORED) and not (shape.tie_word_embeddings and name == HEAD)}
+def dense_tensors_found(shape: DenseShape, found: Collection[str]) -> list[str]:
+    """Of the names of tensors in a folder, those that belong to the network: not a copy of a tied head, for example.
+
+    They come in the network's own order, others behind them, so that what is written of them is always the same.
+    """
+    own = dense_tensor_shapes(shape)
+    names = [name for name in own if name in found]
+    for name in sorted(set(found) - own.keys()):
+        if not name.endswith(_IGNORED) and not (shape.tie_word_embeddings and name == HEAD):
+            names.append(name)
+    return names
