@@ -110,7 +110,7 @@ def test_a_token_of_two_halves_is_none(folders: Path):
 
 
 def _template(source: str) -> Any:
-    from tuili.store.chat_template import ChatTemplate
+    from tuili.store.imported.chat_template import ChatTemplate
 
     return ChatTemplate({"default": source}, {})
 

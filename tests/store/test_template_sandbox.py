@@ -5,8 +5,8 @@ from __future__ import annotations
 import jinja2
 import pytest
 
-from tuili.store import template_sandbox
-from tuili.store.template_sandbox import compile_template
+from tuili.store.imported import template_sandbox
+from tuili.store.imported.template_sandbox import compile_template
 
 
 def rendered(source: str, **values: object) -> str:

@@ -1,7 +1,15 @@
-from .control_tokens import Chat
-from .dense_config import read_dense_shape
-from .dense_shape import FAMILIES, DenseShape, dense_tensor_shapes, rotary_frequencies
-from .exits_file import (
+from .familiarity_file import (
+    FAMILIARITY_FILE,
+    FamiliarityFile,
+    familiarity_hash,
+    read_familiarity_file,
+    write_familiarity_file,
+)
+from .folder import SHIPPED_MODELS, check_files, check_size, model_type, replaced_folder, resolve_model, shipped_names
+from .imported.control_tokens import Chat
+from .imported.dense_config import read_dense_shape
+from .imported.dense_shape import FAMILIES, DenseShape, dense_tensor_shapes, rotary_frequencies
+from .imported.exits_file import (
     EXIT_TENSORS_FILE,
     EXITS_FILE,
     ExitsFile,
@@ -12,18 +20,10 @@ from .exits_file import (
     read_exits_settings,
     write_exits_file,
 )
-from .familiarity_file import (
-    FAMILIARITY_FILE,
-    FamiliarityFile,
-    familiarity_hash,
-    read_familiarity_file,
-    write_familiarity_file,
-)
-from .folder import SHIPPED_MODELS, check_files, check_size, model_type, replaced_folder, resolve_model, shipped_names
-from .foreign_tokenizer import AnyTokenizer, ForeignTokenizer
+from .imported.foreign_tokenizer import AnyTokenizer, ForeignTokenizer
+from .imported.rotary import RopeScaling
 from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
 from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty
-from .rotary import RopeScaling
 from .safetensors import read_tensors
 from .shape import CONFIG_FIELDS, Conversation, ModelSettings, ModelShape, read_settings, read_shape
 from .size import Parameters, count_parameters

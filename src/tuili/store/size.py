@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from tuili.store.dense_shape import EMBEDDING, DenseShape, dense_tensor_shapes
+from tuili.store.imported.dense_shape import EMBEDDING, DenseShape, dense_tensor_shapes
 from tuili.store.shape import ModelShape
 
 

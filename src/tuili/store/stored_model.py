@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuili.errors import InputError, ModelFolderError
-from tuili.store.dense_config import read_dense_shape
-from tuili.store.dense_shape import FAMILIES, DenseShape
 from tuili.store.folder import MODEL_TYPE, check_files, check_size, model_type, resolve_model
-from tuili.store.foreign_tokenizer import ForeignTokenizer
+from tuili.store.imported.dense_config import read_dense_shape
+from tuili.store.imported.dense_shape import FAMILIES, DenseShape
+from tuili.store.imported.foreign_tokenizer import ForeignTokenizer
 from tuili.store.lineage import check_recorded
 from tuili.store.shape import CONFIG_FIELDS, ModelShape, read_settings, read_shape
 from tuili.store.size import count_parameters

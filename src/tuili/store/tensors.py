@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tuili.errors import ModelFolderError
-from tuili.store.dense_shape import EMBEDDING, HEAD, DenseShape, dense_tensor_shapes, dense_tensors_found
 from tuili.store.folder import INDEX_FILE, read_object
+from tuili.store.imported.dense_shape import EMBEDDING, HEAD, DenseShape, dense_tensor_shapes, dense_tensors_found
 from tuili.store.safetensors import TensorPlace, read_header
 from tuili.store.shape import ModelShape
 

@@ -19,8 +19,8 @@ import tokenizers
 
 from tuili.errors import InputError, PromptError
 from tuili.steps import END_THINK, THINK
-from tuili.store.chat_template import ChatTemplate, Rendered, token_text
-from tuili.store.control_tokens import Chat, ControlTokens
+from tuili.store.imported.chat_template import ChatTemplate, Rendered, token_text
+from tuili.store.imported.control_tokens import Chat, ControlTokens
 from tuili.store.tokenizer import Tokenizer, bytes_of_entry, damage_refused, read_backend, text_or_none
 
 GENERATION_FILE = "generation_config.json"

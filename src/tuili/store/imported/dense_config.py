@@ -14,10 +14,10 @@ from typing import Any, TypeVar, cast
 from pydantic import TypeAdapter, ValidationError
 
 from tuili.errors import ModelFolderError
-from tuili.store.dense_shape import FAMILIES, DenseShape, Family
-from tuili.store.exits_file import read_exits_settings
 from tuili.store.folder import CONFIG_FILE, read_object
-from tuili.store.rotary import ROPE_KINDS, RopeScaling
+from tuili.store.imported.dense_shape import FAMILIES, DenseShape, Family
+from tuili.store.imported.exits_file import read_exits_settings
+from tuili.store.imported.rotary import ROPE_KINDS, RopeScaling
 
 GENERATION_FILE = "generation_config.json"
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}

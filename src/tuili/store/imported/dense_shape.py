@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from tuili.store.rotary import Array, RopeScaling, scaled_frequencies
+from tuili.store.imported.rotary import Array, RopeScaling, scaled_frequencies
 from tuili.store.shape import MAX_LAYERS, MAX_SIZE, Conversation, check_attention
 
 Family = Literal["llama", "qwen2", "qwen3"]

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuili.errors import InputError, PromptError, one_line
-from tuili.store.control_tokens import Chat, ControlTokens, Marker
+from tuili.store.imported.control_tokens import Chat, ControlTokens, Marker
 
 if TYPE_CHECKING:
-    from tuili.store.template_sandbox import CompiledTemplate
+    from tuili.store.imported.template_sandbox import CompiledTemplate
 
 NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 
@@ -32,7 +32,9 @@ class ChatTemplate:
     """
 
     def __init__(self, sources: Mapping[str, str], named_tokens: Mapping[str, str]) -> None:
-        from tuili.store.template_sandbox import compile_template  # imports Jinja, which other models do not need
+        from tuili.store.imported.template_sandbox import (
+            compile_template,  # imports Jinja, which other models do not need
+        )
 
         self._named_tokens, self.source = dict(named_tokens), "\n".join(sources.values())
         self._compiled: dict[str, CompiledTemplate] = {}
