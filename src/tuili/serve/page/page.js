@@ -99,14 +99,24 @@ async function begin() {
     const data = await models();
     byId("model").replaceChildren(...data.map(({ id }) => make("option", "", { value: id, textContent: id })));
     byId("model-field").classList.toggle("single", data.length < 2);
-    const exits = Object.fromEntries(data.map((model) => [model.id, model.exits]));
-    const choose = () => useExits(exits[byId("model").value]);
+    const choose = () => showModel(data.find(({ id }) => id === byId("model").value));
     byId("model").onchange = choose;
     choose();
     setUpMetrics();
   } catch (error) {
     showError(error, null, begin);
   }
+}
+
+/** Show what depends on the chosen model: its exits, and questions of the kind that it answers. */
+function showModel({ exits, writes }) {
+  useExits(exits);
+  say(byId("lead"), writes === "prose" ? "leadOfProse" : "lead");
+  byId("examples").replaceChildren(
+    ...examples[writes].map((question) =>
+      make("li", "", {}, make("button", "example", { type: "button", textContent: question, onclick: () => submit(question) })),
+    ),
+  );
 }
 
 function setUpAsking() {
@@ -137,11 +147,6 @@ function setUpAsking() {
     showState();
     field.focus();
   });
-  byId("examples").append(
-    ...examples.map((question) =>
-      make("li", "", {}, make("button", "example", { type: "button", textContent: question, onclick: () => submit(question) })),
-    ),
-  );
   byId("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
     useKey(byId("key").value);

@@ -3,6 +3,7 @@
 export const words = {
   en: {
     lead: "Ask, and see every step checked.",
+    leadOfProse: "Ask, and see what the answer cost.",
     under: "You say how much thought an answer may cost. The receipt says what it did cost, and how sure it is.",
     examples: "Try one of these",
     skip: "To the question",
@@ -99,6 +100,7 @@ export const words = {
   },
   zh: {
     lead: "提出问题，每一步都有验证。",
+    leadOfProse: "提出问题，并看到回答的花费。",
     under: "由您决定一个答案可以花费多少思考；回执会说明实际花费了多少，以及有多大把握。",
     examples: "试试这些题目",
     skip: "跳到提问框",
