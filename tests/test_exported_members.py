@@ -82,8 +82,8 @@ FACES = {
         import_gsm8k numbered_records prefetch read_records record_schema sample_texts train_tokenizer write_records
     """,
     "serve": """
-        AlarmFiles HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
-        default_state_folder engine_factory make_app new_key otlp_traces read_keys serve
+        AlarmFiles Effort HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces
+        default_state_folder effort_limits engine_factory make_app new_key otlp_traces read_keys serve
     """,
     "eval": """
         ACCENT_COLOUR AttemptHistory AttemptSnapshot CalibrationGrid Cell CertifiedSetting Compared

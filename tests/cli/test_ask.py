@@ -2,6 +2,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -9,7 +10,7 @@ from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import Oracle
 from tuili.cli.app import main
 from tuili.cli.ask import EXIT_NO_ANSWER, MAX_INPUT_BYTES
-from tuili.cli.options import result_console
+from tuili.cli.options import EffortOption, result_console
 from tuili.cli.show import show_answer
 from tuili.engine import (
     Answer,
@@ -23,6 +24,7 @@ from tuili.engine import (
     TrialVerdict,
     explain,
 )
+from tuili.serve import Effort
 from tuili.steps import Context, check, trace_numbers
 from tuili.tasks import Problem, Split, generate
 
@@ -100,6 +102,19 @@ def test_a_step_that_the_checker_put_right_says_so(capsys: pytest.CaptureFixture
         assert "  ✓ 1154 - 72 = 1082   put right by the checker\n1082\n2 attempts · " in out
     assert "--max-attempts = 2: --max-steps = 3 is the same limit" in refusal(
         capsys, question[1], "--max-steps=3", "--max-attempts=2"
+    )
+
+
+def test_an_effort_names_a_budget(capsys: pytest.CaptureFixture[str]) -> None:
+    assert get_args(EffortOption)[0] == Effort | None
+    question = ["ask", "What is 413 - 72 + 813 - 72?", "--reasoning-effort"]
+    for options in (["high"], ["low", "--max-attempts", "4", "--max-tokens", "400"]):
+        assert main([*question, *options]) == 0
+        assert "put right by the checker" in capsys.readouterr().out
+    assert main([*question, "none"]) == 0  # a model of steps reasons nevertheless
+    assert "best effort: step 3 is wrong" in capsys.readouterr().out
+    assert "--max-attempts = 2: --max-steps = 3 is the same limit" in refusal(
+        capsys, *question[1:], "high", "--max-steps=3", "--max-attempts=2"
     )
 
 

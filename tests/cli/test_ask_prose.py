@@ -63,6 +63,19 @@ def test_instructions_are_a_message_of_their_own(
     )
 
 
+def test_without_effort_thinking_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: str
+):
+    sequences = recites(monkeypatch, "42", THOUGHT, "word " * 200)
+    assert printed(capsys, "12 + 30?", "--reasoning-effort", "none", "--model", model).splitlines()[0] == "42"
+    printed(capsys, "12 + 30?", "--reasoning-effort", "low", "--model", model)
+    shown = printed(capsys, "Talk.", "--reasoning-effort", "none", "--system", "Be brief.", "--model", model, "--json")
+    thoughtless = "assistant\n<think>\n\n</think>\n\n"
+    ends = [foreign("thinking").decode(sequence.prompt).endswith(thoughtless) for sequence in sequences]
+    assert ends == [True, False, True]
+    assert json.loads(shown)["receipt"]["tokens"]["generated"] == 100
+
+
 def test_silence_is_no_answer(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], model: str):
     recites(monkeypatch, "")
     assert main(["ask", "Capital of France?", "--model", model]) == EXIT_NO_ANSWER

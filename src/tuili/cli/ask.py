@@ -12,6 +12,7 @@ from tuili.cli.app import EXIT_FAILURE
 from tuili.cli.options import (
     CacheOption,
     DepthOption,
+    EffortOption,
     JsonFlag,
     ModelOption,
     NumbersOption,
@@ -43,6 +44,7 @@ def run(
     model: ModelOption = "nano",
     system: Annotated[str | None, typer.Option(help="Instructions that stand before the question.")] = None,
     depth: DepthOption = "auto",
+    reasoning_effort: EffortOption = None,
     max_steps: Annotated[
         int | None, typer.Option(help="Most attempts: a further one puts right what was wrong. 1 by default.")
     ] = None,
@@ -51,7 +53,9 @@ def run(
         float | None, typer.Option(help="Largest share of wrong answers; abstain rather than exceed it.")
     ] = None,
     deadline_ms: Annotated[float | None, typer.Option(help="Most milliseconds.")] = None,
-    max_tokens: Annotated[int, typer.Option(help="Most tokens to write, in all attempts.")] = 400,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Most tokens to write, in all attempts. 400 by default.")
+    ] = None,
     max_layer_steps: Annotated[int | None, typer.Option(help="Most layers times tokens, in all attempts.")] = None,
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest token, more draws at random.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of what is drawn at random.")] = 0,
@@ -82,11 +86,16 @@ def run(
         "max_tokens": max_tokens,
         "max_layer_steps": max_layer_steps,
     }
+    if reasoning_effort is not None:
+        from tuili.serve import effort_limits
+
+        limits = effort_limits(reasoning_effort, limits)
     given = {name: value for name, value in limits.items() if value is not None}
     budget = parse_settings(Budget, given, _option)
     sampling = parse_settings(Sampling, {"temperature": temperature, "seed": seed}, _option)
     engine = load_engine(model, runner=runner, numbers=numbers, cache=cache, threads=threads, slots=1)
-    request = replace(_request(question, system, engine), budget=budget, sampling=sampling, depth=layers)
+    thinks = reasoning_effort != "none" or not engine.prose
+    request = replace(_request(question, system, engine), budget=budget, sampling=sampling, depth=layers, thinks=thinks)
     (answer,) = engine.answer([request])
     if as_json:
         print(json.dumps(answer.as_json(), ensure_ascii=False, indent=2))

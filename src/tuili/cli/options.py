@@ -30,6 +30,13 @@ DepthOption = Annotated[
         "--depth", help="Layers per token: auto, an exit such as 3 or 12, or exact: all of them, by verified drafts."
     ),
 ]
+EffortOption = Annotated[
+    Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None,
+    typer.Option(
+        "--reasoning-effort",
+        help="A budget by its name; none also leaves out the thinking of an imported model whose template can do so.",
+    ),
+]
 RunnerOption = Annotated[
     Literal["auto", "native", "torch"],
     typer.Option(

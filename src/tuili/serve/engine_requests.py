@@ -1,6 +1,6 @@
 """From the body of a request to what the engine is asked: budget, sampling, seeds, and the question of a conversation.
 
-`reasoning_effort` names a budget, and the field `budget` changes single limits of it.
+`reasoning_effort` names a budget, and the field `budget` changes single limits of it: see `efforts`.
 """
 
 from __future__ import annotations
@@ -10,24 +10,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tuili.engine import Budget, Ignored, Request, Sampling, parse_settings
+from tuili.serve.efforts import Effort, effort_limits
 from tuili.serve.errors import HttpError
 from tuili.serve.forms.written_forms import WrittenForm
-from tuili.serve.schemas.fields import Effort, StopTexts
+from tuili.serve.schemas.fields import StopTexts
 from tuili.serve.schemas.messages import CarriedOut, Message, ReasoningInput
 from tuili.serve.schemas.requests import ChatRequest, CompletionRequest, GenerationRequest
 from tuili.steps import INSTRUCTING_ROLES, MisplacedMessage, turns_of
 from tuili.store import Conversation
 
-EFFORT_BUDGETS: Mapping[str, Mapping[str, int]] = {
-    "none": {"max_steps": 1, "max_tokens": 100},
-    "minimal": {"max_steps": 1, "max_tokens": 100},
-    "low": {"max_steps": 1, "max_tokens": 200},
-    "medium": {"max_steps": 2, "max_tokens": 400},
-    "high": {"max_steps": 4, "max_tokens": 800},
-    "xhigh": {"max_steps": 8, "max_tokens": 1600},
-}
-"""Reasoning attempts, and tokens of all attempts together. With `none` a model of steps reasons as well, for it answers
-by steps alone; an imported model whose template can do so leaves its thinking out."""
 DEFAULT_EFFORT: Effort = "medium"
 FORM_TOKENS = 2000
 """Tokens of an answer in a form that a model writes itself, where no limit is given: a part of one is of no use."""
@@ -72,13 +63,10 @@ def budget_for(
         form: that of what is to be written.
     Raises `InputError` that names the field and says what would be right.
     """
-    values: dict[str, Any] = dict(EFFORT_BUDGETS[effort or DEFAULT_EFFORT])
-    if max_tokens is not None or (form is not None and effort is None):
-        values["max_tokens"] = FORM_TOKENS if max_tokens is None else max_tokens
-    given = {name: value for name, value in limits.items() if value is not None}
-    if "max_attempts" in given:  # another name of max_steps, which replaces that of the effort
-        del values["max_steps"]
-    return parse_settings(Budget, values | given, _budget_field)
+    if max_tokens is None and form is not None and effort is None:
+        max_tokens = FORM_TOKENS
+    given = {"max_tokens": max_tokens, **limits}
+    return parse_settings(Budget, effort_limits(effort or DEFAULT_EFFORT, given), _budget_field)
 
 
 def _budget_field(name: str) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 from tuili.engine import Answer, Outcome
 from tuili.serve.answers import finish_reason, reasoning_text, receipt, refusal, said, usage
+from tuili.serve.efforts import Effort
 from tuili.serve.engine_requests import DEFAULT_EFFORT
 from tuili.serve.forms.calls import Call, Calling, ChosenCalls
 from tuili.serve.ids import new_id
-from tuili.serve.schemas.fields import Effort
 from tuili.serve.schemas.formats import TextFormat
 from tuili.serve.schemas.items import (
     FunctionCallItem,

@@ -59,7 +59,6 @@ Metadata = Annotated[
 DepthField = Annotated[int, WHOLE_NUMBER] | Literal["auto", "exact"]
 Probability = Annotated[float, Field(gt=0, le=1)]
 JsonSchema = Annotated[dict[str, Any], BeforeValidator(_require_json)]
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
 ZeroOnly = Annotated[float, Field(ge=0, le=0)]
 OneOnly = Annotated[int, Field(ge=1, le=1), WHOLE_NUMBER]

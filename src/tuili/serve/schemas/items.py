@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from tuili.serve.schemas.fields import Count, Effort, EmptyList, UnixSeconds, documented_as
+from tuili.serve.efforts import Effort
+from tuili.serve.schemas.fields import Count, EmptyList, UnixSeconds, documented_as
 from tuili.serve.schemas.receipts import ReceiptReply
 
 

@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from tuili.engine import MAX_ATTEMPTS, MAX_DEADLINE_MS, MAX_LAYER_STEPS, MAX_LOGPROBS, MAX_TOKENS
+from tuili.serve.efforts import Effort
 from tuili.serve.schemas.fields import (
     MAX_CHOICES,
     MAX_MESSAGES,
     WHOLE_NUMBER,
     DepthField,
-    Effort,
     FalseOnly,
     LogitBias,
     Name,
