@@ -135,14 +135,14 @@ def test_sequences_that_exit_and_end_at_different_times_equal_the_definition(
     """The prompts have many units and different lengths."""
     model, tokenizer = tiny
     prompts = [f"What is {' + '.join(str(n) for n in range(7, 8 + 3 * length))}?" for length in range(8)]
-    decoder = decode(*tiny, exit_threshold=0.4, max_new_tokens=60, batch_size=8)
-    endless = [by_hand(ids_of(decoder, prompt), 0.4, 60) for prompt in prompts]
+    decoder = decode(*tiny, exit_threshold=0.4, max_new_tokens=32, batch_size=8)
+    endless = [by_hand(ids_of(decoder, prompt), 0.4, 32) for prompt in prompts]
     texts = [tokens for tokens, _ in endless]
     firsts = {token: {text.index(token) for text in texts if token in text} for token in itertools.chain(*texts)}
     end_id = max(firsts, key=lambda token: len(firsts[token]))
     tokenizer = replace(tokenizer, end_id=end_id)
     expected = [up_to(end_id, written) for written in endless]
-    decoder = decode(model, tokenizer, exit_threshold=0.4, max_new_tokens=60, batch_size=8)
+    decoder = decode(model, tokenizer, exit_threshold=0.4, max_new_tokens=32, batch_size=8)
     assert len({len(tokens) for tokens, _ in expected}) > 3, "sequences must leave the batch one after the other"
     for generation, (tokens, depths) in zip(decoder.generate(prompts), expected, strict=True):
         assert (generation.tokens, generation.depths) == (tokens, depths)

@@ -14,7 +14,7 @@ from tuili.data.packing import Document
 from tuili.model import TuiliForCausalLM, load_model
 from tuili.tasks import generate, trained_domains
 
-PROBLEMS_A_DOMAIN = 2
+PROBLEMS_A_DOMAIN = 1
 EQUAL = {"fp32": 1.0, "bf16": 0.999, "int8": 0.995, "int4": 0.96}
 """The least share of the likeliest tokens of responses, at all exits, that equal torch's in fp32."""
 
