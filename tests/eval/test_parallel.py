@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 import torch
 
 from benchmarks.harness.tiny import save_tiny
+from tests.processes import quick_context, start_quickly
 from tests.waiting import GUARD_SECONDS, eventually
 from tuili.errors import InputError, TuiliError
 from tuili.eval.parallel import JobProgress, WorkerPlan, plan_workers, run_jobs
@@ -50,6 +50,11 @@ def refuse_later(place: Path, loaded: LoadedModel, progress: JobProgress) -> Non
 
 def gone(process: int) -> bool:
     return not Path(f"/proc/{process}").exists() or "State:\tZ" in Path(f"/proc/{process}/status").read_text()
+
+
+@pytest.fixture(autouse=True)
+def quick_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    start_quickly(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +100,13 @@ def test_nobody_waits_for_the_others_when_one_fails(loaded: LoadedModel, tmp_pat
 
 
 def stall_in_a_worker(folder: Path, place: Path) -> None:
-    """For one job one of the two workers is started."""
+    """For one job one of the two workers is started, as outside of tests."""
     run_jobs(load_model(str(folder)), {"long": partial(stall, place)}, lambda *_: None, TWO_WORKERS)
 
 
 def test_they_end_when_the_process_that_began_them_is_killed(loaded: LoadedModel, tmp_path: Path) -> None:
     place = tmp_path / "process"
-    first = get_context("spawn").Process(target=stall_in_a_worker, args=(loaded.path, place))
+    first = quick_context("spawn").Process(target=stall_in_a_worker, args=(loaded.path, place))
     first.start()
     try:
         eventually(lambda: place.exists() and place.read_text(), "it does not begin")

@@ -36,9 +36,11 @@ OF_MODELS = [
 @pytest.mark.usefixtures("few_samples")
 def test_every_shipped_recipe_trains(name: str, tmp_path: Path) -> None:
     small = {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16}
+    shown = load_recipe(name, [], Recipe)
     fast = {"steps": 1, "rows": 1, "replicas": 1, "precision": "fp32", "compile": "off"}
-    overrides = [f"train={fast}", f"model.overrides={small}"]
-    if starts := load_recipe(name, overrides, Recipe).model.start is not None:
+    fast["balance_rounds"] = min(1, shown.train.balance_rounds)
+    overrides = [f"train={fast}", f"model.overrides={small}", "data.vocabulary=600"]
+    if starts := shown.model.start is not None:
         shipped = train(load_recipe(name, [*overrides, "model.start=null"], Recipe), tmp_path / "shipped").model
         overrides.append(f"model.start={shipped}")
     result = train(load_recipe(name, overrides, Recipe), tmp_path / "run")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from threading import Event
 
@@ -19,6 +20,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
+from tests.processes import start_quickly
 from tests.train.conftest import SMALL
 from tests.waiting import GUARD_SECONDS, eventually
 from tuili import machine
@@ -33,7 +35,7 @@ from tuili.train.log import read_log
 from tuili.train.recipe import Recipe
 from tuili.train.run import train
 
-pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
+pytestmark = pytest.mark.usefixtures("as_in_faulty_runs", "quick_processes")
 
 ROOT = Path(__file__).parents[3]
 STEPS = 32
@@ -53,6 +55,14 @@ OVERRIDES = [
     "log.interval=1",
 ]
 CHECKPOINT = f"checkpoints/step-{STEPS:08d}"
+
+
+@pytest.fixture(scope="module")
+def quick_processes() -> Iterator[None]:
+    """For runs in this process; those of the command start theirs as users' do."""
+    with pytest.MonkeyPatch.context() as patch:
+        start_quickly(patch)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +236,11 @@ def share_and_fail() -> None:
         add_and_fail(group, 2)
 
 
-def test_sums_reach_all_and_an_error_reaches_the_first(capfd: pytest.CaptureFixture[str]) -> None:
+def test_sums_reach_all_and_an_error_reaches_the_first(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies of this process: what they print is captured, too."""
+    monkeypatch.setattr("tuili.train.dist.replicas.get_context", lambda method: get_context("fork"))
     with pytest.raises(TuiliError, match=r"^replica 2: OSError\('the tape is torn'\)$"):
         share_and_fail()
     assert 'raise OSError("the tape is torn")' in capfd.readouterr().err
