@@ -8,7 +8,6 @@ from transformers import DynamicCache
 from tests.model.conftest import SEPARATORS, close, logits, tiny_model, tokens
 from tuili.model import TuiliForCausalLM, TuiliModel
 from tuili.model.attention import attend, attend_joint, attend_sparse, blend_weights
-from tuili.model.kernels import compiled
 
 TOLERANCE = 1e-5
 
@@ -102,8 +101,8 @@ def test_gathered_equals_masked(length: int) -> None:
 
 
 @pytest.mark.parametrize("top_units", [3, 100], ids=["chosen", "all"])
-def test_compiled_equals_eager_with_gradients(top_units: int) -> None:
-    """The training form against the slow one, output and gradient of every input. The second row ends in filler."""
+def test_the_joint_form_equals_the_slow_one_with_gradients(top_units: int) -> None:
+    """Output and gradient of every input. The second row ends in filler. `test_kernels` has the compiled form."""
     model = tiny_model(top_units=top_units)
     real = torch.ones(2, 40, dtype=torch.bool)
     real[1, 12:] = False
@@ -113,7 +112,7 @@ def test_compiled_equals_eager_with_gradients(top_units: int) -> None:
     for joint in (False, True):
         query, gate, *kv = (leaf.clone().requires_grad_() for leaf in leaves)
         if joint:
-            output = attend_joint(query, type(shared)(*kv), gate, frame.view, compiled(blend_weights))
+            output = attend_joint(query, type(shared)(*kv), gate, frame.view, blend_weights)
         else:
             output = attend(query, type(shared)(*kv), gate, frame.view)
         output.square().sum().backward()

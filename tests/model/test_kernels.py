@@ -1,39 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from tests.model.conftest import tiny_model
-from tuili.model.kernels import Fusable, compiled, gated_silu, norm_and_rotate, output_dtype, rms_norm, set_kernels
+from tuili.model.kernels import Fusable, compiled, norm_and_rotate, output_dtype, rms_norm, set_kernels
 
 
 def angles() -> tuple[Tensor, Tensor]:
     angle = torch.arange(12.0).view(1, 6, 2).repeat(1, 1, 2)
     return angle.cos(), angle.sin()
-
-
-CASES: dict[str, tuple[Callable[..., Tensor], list[Tensor], list[object]]] = {
-    "rms_norm": (rms_norm, [torch.randn(3, 5, 8), torch.rand(8)], [1e-6, torch.float32]),
-    "norm_and_rotate": (norm_and_rotate, [torch.randn(1, 6, 3, 4), torch.rand(4), *angles()], [1e-6]),
-    "gated_silu": (gated_silu, [torch.randn(7, 10)], []),
-}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_compiled_equals_plain_with_gradients(name: str) -> None:
-    function, tensors, settings = CASES[name]
-    results = []
-    for form in (function, compiled(function)):
-        inputs = [tensor.clone().requires_grad_() for tensor in tensors]
-        output = form(*inputs, *settings)
-        output.square().sum().backward()
-        results.append([output, *(tensor.grad for tensor in inputs)])
-    for plain, fast in zip(*results, strict=True):
-        torch.testing.assert_close(fast, plain, rtol=1e-5, atol=1e-5)
 
 
 def test_the_norm_equals_torchs() -> None:
@@ -70,13 +47,16 @@ def test_only_a_training_model_is_fused() -> None:
 
 
 def test_a_fused_model_gives_the_same_loss_and_gradients() -> None:
+    """So every compiled kernel equals the plain one. The second row ends in filler."""
     model = tiny_model().train()
     ids = torch.arange(5, 45)[None].repeat(2, 1)
+    real = torch.ones(2, 40, dtype=torch.bool)
+    real[1, 12:] = False
     gradients = []
     for fused in (False, True):
         set_kernels(model, fused=fused)
         model.zero_grad()
-        model(ids, labels=ids, use_cache=False).loss.backward()
+        model(ids, attention_mask=real, labels=ids.where(real, -100), use_cache=False).loss.backward()
         gradients.append({name: p.grad for name, p in model.named_parameters() if p.grad is not None})
     assert gradients[0].keys() == gradients[1].keys()
     for name, plain in gradients[0].items():
