@@ -24,7 +24,7 @@ from tuili.store import (
     resolve_model,
 )
 
-READ = {"READ_RECORDS": 200, "SCORED_RECORDS": 20}
+READ = {"READ_RECORDS": 100, "SCORED_RECORDS": 15}
 """What is taken from each domain to tell unfamiliar prompts."""
 SMALL = ("--steps", "1,2", "--tokens", "60,100", "--delta", "0.1")
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from rich.console import Console
 
+from tests.processes import start_quickly
 from tests.train.faulty import FEW_SAMPLES
 from tuili.config import load_recipe
 from tuili.data import sources
@@ -35,12 +36,16 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def as_in_faulty_runs() -> Iterator[None]:
-    """Few samples, and as many threads as the commands of `faulty` get: others may add up in another order."""
+    """Few samples, and as many threads as the commands of `faulty` get: others may add up in another order.
+
+    Replicas are copies of a process; those of the commands are started as users' are.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", FEW_SAMPLES)
         patch.setenv("OMP_NUM_THREADS", "1")
+        start_quickly(patch)
         yield
     torch.set_num_threads(before)
 

@@ -20,7 +20,6 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from tests.processes import start_quickly
 from tests.train.conftest import SMALL
 from tests.waiting import GUARD_SECONDS, eventually
 from tuili import machine
@@ -35,7 +34,7 @@ from tuili.train.log import read_log
 from tuili.train.recipe import Recipe
 from tuili.train.run import train
 
-pytestmark = pytest.mark.usefixtures("as_in_faulty_runs", "quick_processes")
+pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
 
 ROOT = Path(__file__).parents[3]
 STEPS = 32
@@ -55,14 +54,6 @@ OVERRIDES = [
     "log.interval=1",
 ]
 CHECKPOINT = f"checkpoints/step-{STEPS:08d}"
-
-
-@pytest.fixture(scope="module")
-def quick_processes() -> Iterator[None]:
-    """For runs in this process; those of the command start theirs as users' do."""
-    with pytest.MonkeyPatch.context() as patch:
-        start_quickly(patch)
-        yield
 
 
 @pytest.fixture(scope="module")
