@@ -26,7 +26,7 @@ FACES = {
         read_calibration valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
-        CHECKER_VERSION END END_THINK INSTRUCTING_ROLES THINK WEEKDAYS
+        CHARACTERS CHECKER_VERSION END END_THINK INSTRUCTING_ROLES THINK WEEKDAYS
         ChainSources Claim Context Inference Instance MisplacedMessage NumberSource NumberTracer Origin Prose Reading
         Response Status Step StepFault StepSources Trace Turns Universal Unreadable Value Verdict
         answers_a_claim check check_chain evaluate parse parse_statement programs proves read_as read_claim read_turns
@@ -43,13 +43,14 @@ FACES = {
         ASSISTANT AnyTokenizer BEGIN CONFIG_FIELDS Chat Conversation Curve DenseShape EXITS_FILE EXIT_TENSORS_FILE
         ExitsFile ExitsSettings FAMILIARITY_FILE FAMILIES FamiliarityFile ForeignTokenizer ImportedModel LineageEntry
         ModelSettings ModelShape NgramFilter Ngrams PAD Parameters RopeScaling SCALAR_FEATURES SHIPPED_MODELS
-        SPECIAL_TOKENS StoredModel StoredTensors TENSOR_FAULTS Tokenizer USER VERIFIER_FILE VerifierCalibration
-        VerifierConfig VerifierFile check_files check_model_folder check_recorded check_size count_parameters
-        dense_tensor_shapes exit_tensor_shapes exits_hash familiarity_hash load_tokenizer model_hash model_type
-        ngrams_of not_a_verifier novelty open_model open_own_model open_tensors read_dense_shape read_exits_file
-        read_exits_settings read_familiarity_file read_lineage read_settings read_shape read_tensors
-        read_verifier_file refuse_faults replaced_folder resolve_model rotary_frequencies shipped_names tensor_shapes
-        verifier_hash write_exits_file write_familiarity_file write_lineage write_verifier_file
+        SPECIAL_TOKENS StoredModel StoredTensors TENSOR_FAULTS THINKING_FILE ThinkingSettings Tokenizer USER
+        VERIFIER_FILE VerifierCalibration VerifierConfig VerifierFile check_files check_model_folder check_recorded
+        check_size count_parameters dense_tensor_shapes exit_tensor_shapes exits_hash familiarity_hash load_tokenizer
+        model_hash model_type ngrams_of not_a_verifier novelty open_model open_own_model open_tensors read_dense_shape
+        read_exits_file read_exits_settings read_familiarity_file read_lineage read_settings read_shape read_tensors
+        read_thinking_file read_verifier_file refuse_faults replaced_folder resolve_model rotary_frequencies
+        shipped_names tensor_shapes thinking_ids verifier_hash write_exits_file write_familiarity_file write_lineage
+        write_thinking_file write_verifier_file
     """,
     "model": """
         Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel

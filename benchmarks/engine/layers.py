@@ -119,7 +119,7 @@ class Granting:
     def group_took(self, index: int, together: int, seconds: float) -> None:
         """See `StepPolicy`."""
 
-    def exit_took(self, together: int, seconds: float) -> None:
+    def exit_took(self, together: int, seconds: float, whole: bool) -> None:
         """See `StepPolicy`."""
 
     def drafts_took(self, tokens: int, seconds: float) -> None:

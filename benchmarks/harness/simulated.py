@@ -87,8 +87,8 @@ class _SimulatedPolicy:
     def group_took(self, index: int, together: int, seconds: float) -> None:
         self._policy.group_took(index, together, self._runner.take(1.2 + 0.05 * together))
 
-    def exit_took(self, together: int, seconds: float) -> None:
-        self._policy.exit_took(together, self._runner.take(0.4 + 0.05 * together))
+    def exit_took(self, together: int, seconds: float, whole: bool) -> None:
+        self._policy.exit_took(together, self._runner.take(0.4 + 0.05 * together), whole)
 
     def drafts_took(self, tokens: int, seconds: float) -> None:
         self._policy.drafts_took(tokens, self._runner.take(3.0 + 0.3 * tokens))

@@ -29,6 +29,8 @@ def describe_imported(path: Path) -> dict[str, Any]:
         read_dense_shape,
         read_exits_settings,
         read_lineage,
+        read_thinking_file,
+        thinking_ids,
     )
 
     shape = read_dense_shape(path)
@@ -37,6 +39,7 @@ def describe_imported(path: Path) -> dict[str, Any]:
     tokenizer = ForeignTokenizer.load(path, shape.eos_token_ids)
     exits = read_exits_settings(path, shape.num_hidden_layers)
     lineage, digest = read_lineage(path), model_hash(path)
+    thinking, ids = read_thinking_file(path), thinking_ids(path, tokenizer)
     return {
         "family": shape.family,
         "hash": digest,
@@ -46,6 +49,7 @@ def describe_imported(path: Path) -> dict[str, Any]:
         "parameters": asdict(count_parameters(shape)),
         "exit_layers": list(shape.exit_layers),
         "exits": None if exits is None else {"threshold": exits.threshold, "figures": dict(exits.figures)},
+        "thinking": None if thinking is None or ids is None else {"language": thinking.language, "tokens": len(ids)},
         "chat_template": tokenizer.template is not None,
         "end_tokens": [tokenizer.backend.id_to_token(end) for end in tokenizer.end_ids],
         "shape": asdict(shape),
@@ -66,6 +70,9 @@ def show_imported(console: Console, name: str, facts: dict[str, Any], grid: Tabl
     heads = f"{shape['num_attention_heads']} heads, {shape['num_key_value_heads']} of keys and values"
     grid.add_row("layers", f"{shape['num_hidden_layers']}, each with {heads}, of size {shape['head_dim']}")
     grid.add_row("exits", _exits(facts))
+    if thinking := facts["thinking"]:
+        share = f"{thinking['tokens']:,} of {shape['vocab_size']:,} tokens"
+        grid.add_row("thinking", f"in the language of {thinking['language']}: a smaller head, of {share}")
     grid.add_row("hidden size", f"{shape['hidden_size']}, {shape['intermediate_size']} in feed-forward networks")
     tied = ", the head is the embedding" if shape["tie_word_embeddings"] else ""
     grid.add_row("vocabulary", f"{shape['vocab_size']:,}{tied}")

@@ -7,12 +7,13 @@ from tuili.native.panels import FORMATS, Matrix, NumberFormat, pack
 from tuili.native.rounding import mixing_of
 from tuili.native.sizes import Sizes
 from tuili.native.slots import CacheFormat, SavedSlot
-from tuili.native.step import Batch, NativeModel, Pack
+from tuili.native.step import Among, Batch, NativeModel, Pack
 from tuili.native.training import Training, training
 from tuili.native.verifier import NativeVerifier
 
 __all__ = [
     "FORMATS",
+    "Among",
     "Batch",
     "CacheFormat",
     "Library",

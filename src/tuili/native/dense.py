@@ -2,7 +2,7 @@
 
 Their tensors have the names of Hugging Face folders; those of exits stand by the depth of the exit.
 
-Dimensions: D head size, X tokens that drafts are chosen among.
+Dimensions: D head size, X tokens that are chosen among.
 """
 
 from __future__ import annotations
@@ -20,34 +20,29 @@ from tuili.native.step import Pack
 from tuili.native.weights import Weights, angles, model_record
 
 
-def pack_dense(
-    frequency: Floats, factor: float, exits: Mapping[str, Floats], drafts: NDArray[np.int32] | None = None
-) -> Pack:
+def pack_dense(frequency: Floats, factor: float, exits: Mapping[str, Floats], *some: NDArray[np.int32] | None) -> Pack:
     """How to pack a decoder.
 
     Args:
         frequency, factor: of rotary embedding [D / 2]; cosines and sines are taken times the factor.
         exits: the tensors of all exits but the last.
-        drafts: the tokens [X] that drafts are chosen among; None for all.
+        some: the tokens [X] that drafts are chosen among, and those of thinking; None for all.
     """
-    return partial(_pack, frequency, factor, exits, drafts)
+    return partial(_pack, frequency, factor, exits, some)
 
 
 def _pack(
     frequency: Floats,
     factor: float,
     exits: Mapping[str, Floats],
-    drafts: NDArray[np.int32] | None,
+    some: tuple[NDArray[np.int32] | None, ...],
     sizes: Sizes,
     weights: Weights,
 ) -> ModelRecord:
     weights.foreign = True
     plain = weights.keep(np.full(sizes.hidden_size, sizes.hidden_size**0.5, np.float32))
     places = [_exit(weights, exits, depth, plain) for depth in sizes.exit_layers[:-1]]
-    chosen = {}
-    if drafts is not None:
-        chosen = {"draft": weights.head(drafts), "draft_ids": weights.keep(drafts)}
-    return model_record(
+    record = model_record(
         sizes,
         weights,
         [_layer(sizes, weights, index) for index in range(sizes.layers)],
@@ -55,8 +50,11 @@ def _pack(
         exits=weights.records(places) if places else None,
         taps=weights.keep(np.ones(sizes.hidden_size, np.float32)),
         angles=weights.keep(angles(sizes.max_position_embeddings, frequency, factor)),
-        **chosen,
     )
+    for place, tokens in enumerate(some, start=1):
+        if tokens is not None:
+            record.heads[place] = weights.head(tokens)
+    return record
 
 
 def _layer(sizes: Sizes, weights: Weights, index: int) -> LayerRecord:

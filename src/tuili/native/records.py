@@ -52,6 +52,12 @@ class ExitRecord(ctypes.Structure):
     )
 
 
+class HeadRecord(ctypes.Structure):
+    """`struct Head`."""
+
+    _fields_ = (("matrix", MatrixRecord), ("ids", _pointer))
+
+
 class ModelRecord(ctypes.Structure):
     """`struct Model`."""
 
@@ -62,8 +68,8 @@ class ModelRecord(ctypes.Structure):
         *_of(_pointer, "taps", "shared_norm", "shared_head_norm"),
         ("shared", MatrixRecord),
         ("final_norm", _pointer),
-        *_of(MatrixRecord, "head", "draft"),
-        *_of(_pointer, "draft_ids", "angles", "expert_tokens", "tokens", "active_share", "threads"),
+        ("heads", HeadRecord * 3),
+        *_of(_pointer, "angles", "expert_tokens", "tokens", "active_share", "threads"),
     )
 
 

@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from tuili.native.weights import Weights
 
 Pack = Callable[[Sizes, Weights], ModelRecord]
 """Makes the record of a model, without its cache, its counters and its threads."""
+Among = Literal["all", "drafts", "thinking"]
+HEADS: tuple[Among, ...] = get_args(Among)
+"""What a token is chosen among: the tokens of each of these heads, in the order of `enum Among`."""
 HELD_MULTIPLICATIONS = 90_000_000
 """A call of fewer than this, about a millisecond, keeps the interpreter's lock: to get it back can take longer."""
 
@@ -115,8 +118,7 @@ class NativeModel:
 
         self._trunk = both("trunk", integer, slots, integer)
         self._group = both("group", None, slots, integer, integer)
-        self._exit = both("exit", None, integer)
-        self._draft = both("draft", None, slots, integer)
+        self._exit = both("exit", None, integer, integer)
         self._confidence = both("confidence", None, slots, integer, integer)
         self._leave = both("leave", None, slots, integer, integer, integer)
         most = max(end - begin for begin, end in pairwise((0, *sizes.exit_layers)))
@@ -147,19 +149,17 @@ class NativeModel:
         """Take the first `count` rows of `batch.going` through a group of layers."""
         self._group[count > self._short_rows](batch.address, slots.address, index, count)
 
-    def exit(self, batch: Batch, count: int) -> None:
-        """Work out the logits, the likeliest token and its probability for the first `count` rows of `batch.going`."""
-        self._exit[count > self._short_rows](batch.address, count)
+    def exit(self, batch: Batch, count: int, among: Among = "all") -> None:
+        """Work out the logits, the likeliest token and its probability for the first `count` rows of `batch.going`.
+        Logits of tokens that it is not chosen among are minus infinity."""
+        self._exit[count > self._short_rows](batch.address, count, HEADS.index(among))
 
-    @property
-    def drafts(self) -> bool:
-        """Whether drafts are chosen among some tokens alone."""
-        return bool(self._record.draft.outputs)
-
-    def draft(self, slots: Slots, batch: Batch, count: int) -> None:
-        """Work out the likeliest of these tokens, and its probability among them, for the first `count` rows of
-        `batch.going`."""
-        self._draft[count > self._short_rows](batch.address, slots.address, count)
+    def ids_of(self, some: Among) -> NDArray[np.int32] | None:
+        """The tokens of a head; None where they are all. They live as long as the model."""
+        head = self._record.heads[HEADS.index(some)]
+        if not head.ids:
+            return None
+        return np.ctypeslib.as_array(ctypes.cast(head.ids, ctypes.POINTER(ctypes.c_int32)), (head.matrix.outputs,))
 
     def confidence(self, slots: Slots, batch: Batch, index: int, count: int) -> None:
         """Work out how likely the likeliest token at an exit is that of the full depth, into `batch.top_prob`, for the

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tuili.native.memory import Arena
 from tuili.native.panels import Matrix, MatrixRecord, NumberFormat, pack
-from tuili.native.records import LayerRecord, ModelRecord
+from tuili.native.records import HeadRecord, LayerRecord, ModelRecord
 from tuili.native.rounding import Floats, bf16_of
 from tuili.native.sizes import Sizes
 
@@ -58,12 +58,13 @@ class Weights:
         """The matrices of some linear layers as one, packed."""
         return self.packed(np.concatenate([self.numbers(name) for name in names]), self.format)
 
-    def head(self, tokens: NDArray[np.int32] | None = None) -> MatrixRecord:
+    def head(self, tokens: NDArray[np.int32] | None = None) -> HeadRecord:
         """That of the logits, of all tokens or of some, packed; it may be tied to the embedding. With int4 that of a
         foreign model is int8: it loses the most."""
         name = "lm_head.weight" if "lm_head.weight" in self.tensors else "model.embed_tokens.weight"
         head_VM = self.numbers(name) if tokens is None else self.numbers(name)[tokens]
-        return self.packed(head_VM, "int8" if self.foreign and self.format == "int4" else self.format)
+        matrix = self.packed(head_VM, "int8" if self.foreign and self.format == "int4" else self.format)
+        return HeadRecord(matrix, None if tokens is None else self.keep(tokens))
 
     def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
         """A packed matrix."""
@@ -98,7 +99,7 @@ def model_record(
         embedding=weights.keep(embedding_VM),
         embedding_is_bf16=embedding_VM.dtype == np.uint16,
         final_norm=weights.keep(weights.norm("model.norm.weight")),
-        head=weights.head(),
+        heads=(HeadRecord * 3)(*[weights.head()] * 3),
         **more,
     )
 

@@ -3,6 +3,7 @@ from .checker import CHECKER_VERSION, check, check_chain
 from .context import Context
 from .language import terms, units
 from .language.grammar import WEEKDAYS
+from .language.lexer import CHARACTERS
 from .language.parser import parse, parse_statement
 from .language.printer import render, render_term
 from .language.response import END, END_THINK, THINK, Response, render_response, split_response
@@ -18,6 +19,7 @@ from .values.values import Value
 from .verdict import Status, StepFault, Unreadable, Verdict
 
 __all__ = [
+    "CHARACTERS",
     "CHECKER_VERSION",
     "END",
     "END_THINK",

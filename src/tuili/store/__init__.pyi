@@ -22,6 +22,13 @@ from .imported.exits_file import (
 )
 from .imported.foreign_tokenizer import AnyTokenizer, ForeignTokenizer
 from .imported.rotary import RopeScaling
+from .imported.thinking_file import (
+    THINKING_FILE,
+    ThinkingSettings,
+    read_thinking_file,
+    thinking_ids,
+    write_thinking_file,
+)
 from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
 from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty
 from .safetensors import read_tensors
@@ -56,6 +63,7 @@ __all__ = [
     "SHIPPED_MODELS",
     "SPECIAL_TOKENS",
     "TENSOR_FAULTS",
+    "THINKING_FILE",
     "USER",
     "VERIFIER_FILE",
     "AnyTokenizer",
@@ -77,6 +85,7 @@ __all__ = [
     "RopeScaling",
     "StoredModel",
     "StoredTensors",
+    "ThinkingSettings",
     "Tokenizer",
     "VerifierCalibration",
     "VerifierConfig",
@@ -107,6 +116,7 @@ __all__ = [
     "read_settings",
     "read_shape",
     "read_tensors",
+    "read_thinking_file",
     "read_verifier_file",
     "refuse_faults",
     "replaced_folder",
@@ -114,9 +124,11 @@ __all__ = [
     "rotary_frequencies",
     "shipped_names",
     "tensor_shapes",
+    "thinking_ids",
     "verifier_hash",
     "write_exits_file",
     "write_familiarity_file",
     "write_lineage",
+    "write_thinking_file",
     "write_verifier_file",
 ]

@@ -20,7 +20,7 @@ from tuili.store.tokenizer import Tokenizer
 
 _Stamp = tuple[tuple[str, int, int, int], ...]
 """The path, the number in the file system, the bytes and the time of the last change of each file."""
-_READ_FILES = ("*.json", "*.safetensors", "tuili/exits.*")
+_READ_FILES = ("*.json", "*.safetensors", "tuili/exits.*", "tuili/thinking.json")
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ class Noting:
     def group_took(self, index: int, together: int, seconds: float) -> None:
         self._policy.group_took(index, together, seconds)
 
-    def exit_took(self, together: int, seconds: float) -> None:
-        self._policy.exit_took(together, seconds)
+    def exit_took(self, together: int, seconds: float, whole: bool) -> None:
+        self._policy.exit_took(together, seconds, whole)
 
     def drafts_took(self, tokens: int, seconds: float) -> None:
         self._policy.drafts_took(tokens, seconds)

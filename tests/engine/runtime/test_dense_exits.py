@@ -156,7 +156,7 @@ def test_drafts_may_be_chosen_among_some_tokens_alone(tmp_path: Path, runner: st
     texts.step.exit(batch, 3)
     logits = texts.step.logits(batch, rows)
     assert not np.isin(batch.best[rows], some).all()
-    texts.step.draft(batch, 3)
+    texts.step.exit(batch, 3, "drafts")
     chances = np.exp(logits[:, some] - logits[:, some].max(1, keepdims=True))
     assert np.array_equal(batch.best[rows], some[logits[:, some].argmax(1)])
     assert np.allclose(batch.top_prob[rows], 1 / chances.sum(1), atol=1e-4)

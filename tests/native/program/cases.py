@@ -23,7 +23,7 @@ from tuili.native.memory import aligned
 from tuili.native.records import ResponseRecord, VerifierRecord
 from tuili.native.rounding import bf16_of
 from tuili.native.slots import Slots
-from tuili.native.step import Batch
+from tuili.native.step import HEADS, Among, Batch
 from tuili.native.verifier import ROTARY_BASE_TOKENS, NativeVerifier
 from tuili.native.weights import rotary_angles
 from tuili.store import (
@@ -148,18 +148,12 @@ class Recorder:
         self._golden.call("group", batch.address, slots.address, index, count)
         self._model.group(slots, batch, index, count)
 
-    def exit(self, batch: Batch, count: int) -> None:
+    def exit(self, batch: Batch, count: int, among: Among = "all") -> None:
         self._golden.set(batch.going)
-        self._golden.call("exit", batch.address, count)
-        self._model.exit(batch, count)
+        self._golden.call("exit", batch.address, count, HEADS.index(among))
+        self._model.exit(batch, count, among)
         for row in batch.going[:count]:
             self._golden.expect(f"{self._name}/logits", batch.logits[row], batch.logits[row], self._error)
-        self._expect_chances(batch, count)
-
-    def draft(self, slots: Slots, batch: Batch, count: int) -> None:
-        self._golden.set(batch.going)
-        self._golden.call("draft", batch.address, slots.address, count)
-        self._model.draft(slots, batch, count)
         self._expect_chances(batch, count)
 
     def confidence(self, slots: Slots, batch: Batch, index: int, count: int) -> None:
@@ -215,7 +209,8 @@ def decoders(golden: Golden) -> None:
         }
 
     tensors, learnt = drawn(dense_tensor_shapes(shape)), drawn(exit_tensor_shapes(exits, shape.hidden_size))
-    pack = pack_dense(*rotary_frequencies(shape), learnt, np.arange(3, 150, 4, dtype=np.int32))
+    some = np.arange(3, 150, 4, dtype=np.int32), np.arange(1, 150, 2, dtype=np.int32)
+    pack = pack_dense(*rotary_frequencies(shape), learnt, *some)
     for numbers, cache in (("fp32", "fp32"), ("int8", "int8"), ("int4", "bf16")):
         native = NativeModel(library(), Sizes.of(shape), tensors, numbers, cache, MOST_THREADS, pack)
         error = NEAR if numbers == "fp32" else ROUNDED_NEAR
@@ -231,12 +226,13 @@ def decoders(golden: Golden) -> None:
             model.confidence(texts.slots, texts.batch, 0, 2)
             texts.batch.going[:2] = [step % 2, 1 - step % 2]
             model.leave(texts.slots, texts.batch, 0, 1)
-            model.draft(texts.slots, texts.batch, 1)
+            model.exit(texts.batch, 1, "drafts")
             texts.batch.going[0] = 1 - step % 2
             model.group(texts.slots, texts.batch, 0, 1)
             model.leave(texts.slots, texts.batch, 1, 1, fill=step > 1)
             texts.batch.going[:2] = [0, 1]
             model.exit(texts.batch, 2)
+            model.exit(texts.batch, 2, "thinking")
 
 
 def verifier(golden: Golden) -> None:

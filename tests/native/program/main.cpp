@@ -21,8 +21,7 @@ void tuili_threads_end(tuili::Threads* threads);
 void tuili_product(const tuili::ProductCall* call);
 int32_t tuili_trunk(const tuili::Batch* batch, const tuili::Slots* slots, int32_t rows);
 void tuili_group(const tuili::Batch* batch, const tuili::Slots* slots, int32_t group, int32_t going);
-void tuili_exit(const tuili::Batch* batch, int32_t going);
-void tuili_draft(const tuili::Batch* batch, const tuili::Slots* slots, int32_t going);
+void tuili_exit(const tuili::Batch* batch, int32_t going, int32_t among);
 void tuili_confidence(const tuili::Batch* batch, const tuili::Slots* slots, int32_t index, int32_t going);
 void tuili_leave(const tuili::Batch* batch, const tuili::Slots* slots, int32_t index, int32_t going, int32_t fill);
 void tuili_verify(const tuili::Model* model, const tuili::Verifier* verifier, const tuili::Response* response);
@@ -101,8 +100,7 @@ class Run {
            if (read != number(0)) complain(action, "a row is refused");
          }},
         {"group", [&] { tuili_group(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
-        {"exit", [&] { tuili_exit(at<Batch>(action, 0), number(0)); }},
-        {"draft", [&] { tuili_draft(at<Batch>(action, 0), at<Slots>(action, 1), number(0)); }},
+        {"exit", [&] { tuili_exit(at<Batch>(action, 0), number(0), number(1)); }},
         {"confidence", [&] { tuili_confidence(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
         {"leave", [&] { tuili_leave(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1), number(2)); }},
         {"verify", [&] { tuili_verify(at<Model>(action, 0), at<Verifier>(action, 1), at<Response>(action, 2)); }},

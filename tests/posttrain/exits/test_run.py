@@ -13,7 +13,16 @@ from transformers import AutoModelForCausalLM
 from benchmarks.harness.tiny import save_tiny
 from tuili.errors import InputError
 from tuili.posttrain import ExitsRecipe, ExitsTrainingConfig, train_exits
-from tuili.store import model_hash, open_model, read_exits_file, read_lineage
+from tuili.store import (
+    THINKING_FILE,
+    ThinkingSettings,
+    model_hash,
+    open_model,
+    read_exits_file,
+    read_lineage,
+    read_thinking_file,
+    write_thinking_file,
+)
 
 
 def config(**changes: Any) -> ExitsTrainingConfig:
@@ -52,8 +61,11 @@ def test_frozen_exits_stand_beside_the_same_weights(folder: Path, data: Path, tm
 
 
 def test_joint_training_makes_another_model(folder: Path, data: Path, tmp_path: Path) -> None:
+    write_thinking_file(folder, ThinkingSettings("steps"))
     result = train(folder, data, tmp_path / "run", way="joint")
+    (folder / THINKING_FILE).unlink()
     assert model_hash(result.model) != model_hash(folder)
+    assert read_thinking_file(result.model) == ThinkingSettings("steps")
     open_model(result.model)
     exits = read_exits_file(result.model, 4, 64, 400)
     assert exits is not None

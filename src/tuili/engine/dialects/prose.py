@@ -16,7 +16,7 @@ from tuili.engine.dialects.dialect import Claims, ReadRequest
 from tuili.engine.prompt import check_text, fitting
 from tuili.engine.request import Request
 from tuili.engine.sequence import Sequence, StopReason
-from tuili.engine.text.prose import ProseReader
+from tuili.engine.text.prose import ProseReader, begins_inside, opens_thinking
 from tuili.engine.written import CheckedStep, parse_prose
 from tuili.errors import PromptError
 from tuili.steps import THINK, Context, Turns
@@ -24,9 +24,6 @@ from tuili.store import Chat, ForeignTokenizer
 
 if TYPE_CHECKING:
     from tuili.engine.controller import RequestState
-
-TAIL_TOKENS = 16
-"""Tokens at the end of a prompt in which a template may have opened the thinking."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +67,14 @@ class ProseDialect:
         if not steps:
             return []
         lines, known = "".join(f"{step.text}\n" for step in steps), self.tokenizer.backend.token_to_id(THINK)
-        if self._opens_thinking(prompt):
+        if opens_thinking(self.tokenizer, prompt):
             return self.tokenizer.encode_text(lines)
         opening = self.tokenizer.encode_text(THINK) if known is None else [known]
         return [*opening, *self.tokenizer.encode_text(f"\n{lines}")]
 
     def reader(self, sequence: Sequence) -> ProseReader:
         """A reader of prose."""
-        return ProseReader(self._inside(sequence))
+        return ProseReader(begins_inside(self.tokenizer, sequence))
 
     def check(
         self, sequence: Sequence, prefix: tuple[CheckedStep, ...], state: RequestState, refines_untraced: bool
@@ -90,7 +87,7 @@ class ProseDialect:
             state.judged,
             prefix,
             sequence.sampling.stop,
-            self._inside(sequence),
+            begins_inside(self.tokenizer, sequence),
         )
         reason = shortcoming(response, str(sequence.stop))
         if not reason and sequence.stop not in (StopReason.END, StopReason.STOP):
@@ -101,13 +98,6 @@ class ProseDialect:
         texts = (text for message in chat if isinstance(text := message.get("content"), str))
         check_text(self.tokenizer, "".join(texts), context)
         return self.tokenizer.encode_chat(chat, tools or None, thinking)
-
-    def _inside(self, sequence: Sequence) -> bool:
-        return bool(sequence.prefix_steps) or self._opens_thinking(sequence.prompt)
-
-    def _opens_thinking(self, prompt: Tokens[int]) -> bool:
-        """Whether the last thing in a prompt is the tag that opens the thinking."""
-        return self.tokenizer.decode(prompt[-TAIL_TOKENS:]).rstrip().endswith(THINK)
 
     def _given(self, ids: Tokens[int]) -> list[int]:
         """Ids as they are. Raises `PromptError` for some that the vocabulary does not have and for none at all."""

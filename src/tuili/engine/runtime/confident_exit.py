@@ -57,13 +57,11 @@ class ConfidentExits:
             if policy.timed:
                 step.wait()
             policy.group_took(index, len(going), clock() - begun)
-        batch.going[: len(rows)] = rows
         begun = clock()
-        step.exit(batch, len(rows))
-        self._biases.choose(step, batch, rows, sequences)
+        whole = self._biases.exit(step, batch, rows, sequences)
         if policy.timed:
             step.wait()
-        policy.exit_took(len(rows), clock() - begun)
+        policy.exit_took(len(rows), clock() - begun, whole)
         return [
             StepOutput(sequence, [int(batch.best[row])], [depth], [float(batch.top_prob[row])], depth, (), cut)
             for sequence, row, depth, cut in zip(sequences, rows, depths, limited, strict=True)

@@ -24,6 +24,7 @@ from tuili.engine.runtime.prefix_cache import PrefixCache
 from tuili.engine.runtime.runner import ModelRunner
 from tuili.engine.runtime.source import ModelSource, device_of, opened, shape_of
 from tuili.engine.runtime.step import ModelStep
+from tuili.engine.runtime.thinking import ThinkingRows
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
@@ -71,7 +72,9 @@ def load_runner(
 
         step = torch_step(source, choice, threads, slots, verifies)
         LOG.info("model %s runs by %s%s", source.path.name, step.runtime, choice.why and f": {choice.why}")
-    return StepRunner(step, source.tokenizer.end_ids, prefix_cache=PrefixCache(prefix_cache_bytes), clock=clock)
+    tokenizer, prefixes = source.tokenizer, PrefixCache(prefix_cache_bytes)
+    thinking = None if step.thinking_ids is None else ThinkingRows(tokenizer, step.thinking_ids)
+    return StepRunner(step, tokenizer.end_ids, prefix_cache=prefixes, thinking=thinking, clock=clock)
 
 
 def load_scheduler(

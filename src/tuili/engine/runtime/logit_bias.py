@@ -1,5 +1,5 @@
 """Biases on logits, and grammars: what a request adds to the logits of some tokens, and which tokens it allows,
-wherever a token is chosen for it. How a grammar is followed is left to `tuili.grammars`.
+wherever a token is chosen for it. How a grammar is followed is left to `tuili.grammars`, thinking to `thinking`.
 
 The exits' probabilities, drafts and samples are those of the biased logits. Reported log-probabilities are not.
 
@@ -8,6 +8,7 @@ Dimensions: N rows, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Sequence as Tokens
 from itertools import repeat
 from typing import Any
@@ -17,14 +18,24 @@ from numpy.typing import NDArray
 
 from tuili.engine.runtime.sampler import Logits
 from tuili.engine.runtime.step import ModelStep, StepBatch
+from tuili.engine.runtime.thinking import ThinkingRows
 from tuili.engine.sequence import Sequence
 from tuili.grammars import GrammarState
+from tuili.native import Among
+
+NOTHING: Iterable[Tokens[int]] = repeat(())
+"""Stands behind the tokens of any number of sequences."""
 
 
 class LogitBiases:
-    """The biases and grammars of the sequences that have slots. While it is empty, nothing is to be changed."""
+    """The biases and grammars of the sequences that have slots. While it is empty, nothing is to be changed.
 
-    def __init__(self) -> None:
+    Args:
+        thinking: the sequences whose thinking has tokens of its own; None where it has none.
+    """
+
+    def __init__(self, thinking: ThinkingRows | None = None) -> None:
+        self._thinking = thinking
         self._held: dict[Sequence, tuple[NDArray[np.intp], NDArray[np.float32]]] = {}
         self._grammars: dict[Sequence, GrammarState] = {}
 
@@ -43,6 +54,33 @@ class LogitBiases:
         """Forget the bias and the grammar of a sequence that has ended."""
         self._held.pop(sequence, None)
         self._grammars.pop(sequence, None)
+        if self._thinking is not None:
+            self._thinking.drop(sequence)
+
+    def exit(
+        self,
+        step: ModelStep[Any],
+        batch: StepBatch,
+        rows: list[int],
+        sequences: list[Sequence],
+        drafted: Iterable[Tokens[int]] = NOTHING,
+    ) -> bool:
+        """Run the model's head for rows of sequences, and `choose`. Returns whether all of it was run for all rows."""
+        inside = [self._in_thinking(each, tokens) for each, tokens in zip(sequences, drafted, strict=False)]
+        parts: tuple[tuple[Among, bool], ...] = (("all", False), ("thinking", True))
+        for among, wanted in parts:
+            if part := [row for row, each in zip(rows, inside, strict=True) if each is wanted]:
+                batch.going[: len(part)] = part
+                step.exit(batch, len(part), among)
+        self.choose(step, batch, rows, sequences, drafted)
+        return not any(inside)
+
+    def _in_thinking(self, sequence: Sequence, drafted: Tokens[int]) -> bool:
+        """Whether a token is chosen among those of thinking: not where a grammar allows none of them."""
+        thinking, grammar = self._thinking, self._grammars.get(sequence)
+        if thinking is None or not thinking.inside(sequence, drafted):
+            return False
+        return grammar is None or bool(grammar.allowed([*sequence.tokens, *drafted])[thinking.ids].any())
 
     def add(self, logits_V: Logits, sequence: Sequence, drafted: Tokens[int] = ()) -> Logits:
         """The biased logits of a sequence, minus infinity for tokens that its grammar does not allow: a copy, or the
@@ -68,17 +106,16 @@ class LogitBiases:
         batch: StepBatch,
         rows: list[int],
         sequences: list[Sequence],
-        drafted: Tokens[Tokens[int]] | None = None,
+        drafted: Iterable[Tokens[int]] = NOTHING,
     ) -> None:
         """Behind an exit, work out `best` and `top_prob` of the rows of sequences with a bias or a grammar once more.
 
         Args:
-            drafted: for each row, the tokens that stand behind those of its sequence; None where there are none.
+            drafted: for each row, the tokens that stand behind those of its sequence.
         """
-        behind = repeat(()) if drafted is None else drafted
         changed = [
             (row, sequence, tokens)
-            for row, sequence, tokens in zip(rows, sequences, behind, strict=False)
+            for row, sequence, tokens in zip(rows, sequences, drafted, strict=False)
             if sequence in self._held or sequence in self._grammars
         ]
         if not changed:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import Any
 
@@ -21,6 +21,7 @@ from tuili.engine.runtime.runner import Observation, PrefillOutput, StepOutput, 
 from tuili.engine.runtime.sampler import Sampler, token_logprobs
 from tuili.engine.runtime.speculative import SpeculativeDecoder
 from tuili.engine.runtime.step import ModelStep
+from tuili.engine.runtime.thinking import ThinkingRows
 from tuili.engine.runtime.token_rows import TableWriter, TokenRow
 from tuili.engine.sequence import Sequence
 
@@ -47,6 +48,7 @@ class StepRunner:
     Args:
         end_ids: the tokens that end a response, the usual one first.
         prefix_cache: keeps prompts for others that begin alike.
+        thinking: where thinking has tokens of its own.
         clock: the time in seconds, for measuring groups of layers.
     """
 
@@ -56,16 +58,21 @@ class StepRunner:
         end_ids: tuple[int, ...],
         *,
         prefix_cache: PrefixCache,
+        thinking: ThinkingRows | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         shape = step.shape
         self.slots, self.end_ids, self.verifies = step.slots, end_ids, step.verifies
         self.context, self.exits = shape.max_position_embeddings, shape.exit_layers
         self.exit_threshold, self.runtime = float(shape.exit_threshold), step.runtime
+        if thinking is not None:
+            self.runtime = replace(
+                self.runtime, numbers=f"{self.runtime.numbers}, thinking in {len(thinking.ids)} tokens"
+            )
         self._step, self._shape, self._clock, self._prefixes = step, shape, clock, prefix_cache
         self._batch = step.batch(max(step.slots, READ_ROWS))
         self._writer = TableWriter(self._batch, shape)
-        self._sampler, self._biases = Sampler(), LogitBiases()
+        self._sampler, self._biases = Sampler(), LogitBiases(thinking)
         self._exits = (ConfidentExits if shape.per_layer_kv else ExitChooser)(step, self._biases, clock)
         self._drafts = SpeculativeDecoder(step, end_ids, self._biases)
         self._lookups = LookupDrafts() if shape.per_layer_kv and not step.drafts else None

@@ -34,8 +34,9 @@ class StepPolicy(Protocol):
         """Note the time of one group of layers, the one behind exit `index`, over so many sequences."""
         ...
 
-    def exit_took(self, together: int, seconds: float) -> None:
-        """Note the time of the model's head over so many sequences, where it is run at the end of a step."""
+    def exit_took(self, together: int, seconds: float, whole: bool) -> None:
+        """Note the time of the model's head over so many sequences, where it is run at the end of a step; of a part of
+        it, for some of them, if it is not `whole`."""
         ...
 
     def drafts_took(self, tokens: int, seconds: float) -> None:

@@ -57,6 +57,7 @@ def _largest(log_V: Probabilities, most: int) -> list[int]:
     if most == 0:
         return []
     least = np.partition(log_V, -most)[-most] if most < len(log_V) else -np.inf
+    least = max(least, np.finfo(np.float64).min)  # what is not chosen among has no probability
     candidates = np.flatnonzero(log_V >= least)
     order = np.argsort(-log_V[candidates], kind="stable")[:most]
     return [int(place) for place in candidates[order]]

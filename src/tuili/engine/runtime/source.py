@@ -15,9 +15,11 @@ from tuili.store import (
     DenseShape,
     ImportedModel,
     StoredModel,
+    Tokenizer,
     open_model,
     read_dense_shape,
     read_exits_file,
+    thinking_ids,
 )
 
 
@@ -73,3 +75,8 @@ def exits_of(model: OpenModel) -> tuple[Mapping[str, NDArray[np.float32]], NDArr
         return {}, None
     exits = read_exits_file(model.path, shape.num_hidden_layers, shape.hidden_size, shape.vocab_size)
     return ({}, None) if exits is None else (exits.tensors, exits.draft_tokens_D)
+
+
+def thinking_of(model: OpenModel) -> NDArray[np.int32] | None:
+    """The tokens that an imported model chooses among while it thinks; None for all."""
+    return None if isinstance(model.tokenizer, Tokenizer) else thinking_ids(model.path, model.tokenizer)

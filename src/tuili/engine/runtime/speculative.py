@@ -91,11 +91,10 @@ class SpeculativeDecoder:
             accepted_R = batch.top_prob.copy()
             self._step.leave(batch, 0, len(rows), fill=False)  # to verify a draft runs the deeper layers
         if self._biases:
-            self._step.exit(batch, len(rows))
             drafted = [self._drafts[each].ids if each in self._drafts else () for each in sequences]
-            self._biases.choose(self._step, batch, rows, sequences, drafted)
+            self._biases.exit(self._step, batch, rows, sequences, drafted)
         else:
-            self._step.draft(batch, len(rows))
+            self._step.exit(batch, len(rows), "drafts")
         for row, state, sequence, most in zip(rows, states, sequences, max_tokens, strict=True):
             token = int(batch.best[row])
             draft = self._drafts.setdefault(sequence, DraftTokens(int(batch.table[row, SLOT])))
@@ -142,10 +141,9 @@ class SpeculativeDecoder:
         batch.going[:count] = range(count)
         for index in range(step.shape.num_groups):
             step.group(batch, index, count)
-        step.exit(batch, count)
         owners = [sequence for sequence, draft in zip(sequences, drafts, strict=True) for _ in draft.ids]
         drafted = [draft.ids[:place] for draft in drafts for place in range(len(draft.ids))]
-        self._biases.choose(step, batch, list(range(count)), owners, drafted)
+        self._biases.exit(step, batch, list(range(count)), owners, drafted)
         results, first = [], 0
         for sequence, draft in zip(sequences, drafts, strict=True):
             results.append(self._accept(batch, first, sequence, draft.ids))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.engine.runtime.runner import Observation, Runtime
+from tuili.native import Among
 from tuili.store import DenseShape, ModelShape
 
 Shape: TypeAlias = ModelShape | DenseShape
@@ -66,6 +67,11 @@ class ModelStep(Protocol[Batch]):
         ...
 
     @property
+    def thinking_ids(self) -> NDArray[np.int32] | None:
+        """The tokens that an imported model chooses among while it thinks, rising; None for all."""
+        ...
+
+    @property
     def slots(self) -> int:
         """Slots of the cache."""
         ...
@@ -90,8 +96,13 @@ class ModelStep(Protocol[Batch]):
         every layer has keys and values of its own, those of the rows are stored."""
         ...
 
-    def exit(self, batch: Batch, count: int) -> None:
-        """Work out the next token of the first `count` rows of `batch.going`: `best`, `top_prob`, and the logits."""
+    def exit(self, batch: Batch, count: int, among: Among = "all") -> None:
+        """Work out the next token of the first `count` rows of `batch.going`: `best`, `top_prob`, and the logits.
+
+        Args:
+            among: what it is chosen among: all tokens, those of drafts, or those of thinking. The logits of others are
+                then minus infinity. Where the model names none of these, all are.
+        """
         ...
 
     def confidence(self, batch: Batch, index: int, count: int) -> None:
@@ -106,11 +117,6 @@ class ModelStep(Protocol[Batch]):
             fill: store keys and values of the states as they were in deeper layers; needless where the rows will run
                 them.
         """
-        ...
-
-    def draft(self, batch: Batch, count: int) -> None:
-        """What `exit` does, but among the tokens alone that drafts are chosen from, and without leaving logits. Where
-        the model names no such tokens, it is `exit`."""
         ...
 
     def logits(self, batch: Batch, rows: Sequence[int]) -> NDArray[np.float32]:

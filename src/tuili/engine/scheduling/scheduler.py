@@ -60,8 +60,8 @@ class Scheduler:
         """Tokens of the prompt of `_prefilling` that have been read."""
         self._prefill_next = True
         """Whether the next step begins with prompts."""
-        self._seconds_in_groups = 0.0
-        """Seconds that groups of layers and drafts took in this step."""
+        self._seconds_in_groups = self._seconds_spared = 0.0
+        """Seconds that groups of layers and drafts took in this step, and that parts of the head took less than it."""
         self._last_step_ended: float | None = None
         """When the last step ended, if it left sequences to go on with."""
 
@@ -254,7 +254,7 @@ class Scheduler:
     def _decode(self) -> list[Sequence]:
         """One token more for every sequence, or a draft of one."""
         together, begun = len(self._decoding), self.clock()
-        self._seconds_in_groups = 0.0
+        self._seconds_in_groups = self._seconds_spared = 0.0
         outputs = self.runner.decode(self)
         longest = self._longest_step() if self._deadlines else 0.0
         for output in outputs:
@@ -263,7 +263,7 @@ class Scheduler:
         for sequence in changed:
             if sequence.stop is not None:
                 self._end(sequence, sequence.stop)
-        seconds = self.clock() - begun
+        seconds = self.clock() - begun + self._seconds_spared
         self.costs.observe(self.costs.trunk, together, seconds - self._seconds_in_groups)
         self.costs.step.observe(together, seconds)
         return changed
@@ -300,9 +300,13 @@ class Scheduler:
         self._seconds_in_groups += seconds
         self.costs.observe(self.costs.group, together, seconds / self._group_sizes[index])
 
-    def exit_took(self, together: int, seconds: float) -> None:
-        """Note the time of the head over so many sequences, at the end of a step."""
-        self.costs.observe(self.costs.exit, together, seconds)
+    def exit_took(self, together: int, seconds: float, whole: bool) -> None:
+        """Note the time of the head over so many sequences, at the end of a step. A step with a part of the head counts
+        as if all of it had been run: the next step may need that."""
+        if whole:
+            self.costs.observe(self.costs.exit, together, seconds)
+        else:
+            self._seconds_spared += max(0.0, self.costs.exit.expected(together) - seconds)
 
     def drafts_took(self, tokens: int, seconds: float) -> None:
         """Note the time of verifying so many draft tokens."""

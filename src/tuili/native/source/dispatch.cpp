@@ -50,7 +50,7 @@ const Table* chosen = nullptr;
 using namespace tuili;
 
 // Grows with every change of a structure or a function that Python sees.
-TUILI_EXPORT int32_t tuili_abi() { return 2; }
+TUILI_EXPORT int32_t tuili_abi() { return 3; }
 
 // The name of the index-th instruction set that was built and runs on this processor, the best first; null behind the last.
 TUILI_EXPORT const char* tuili_instruction_set(int32_t index) {
@@ -89,10 +89,7 @@ TUILI_EXPORT int32_t tuili_trunk(const Batch* batch, const Slots* slots, int32_t
 TUILI_EXPORT void tuili_group(const Batch* batch, const Slots* slots, int32_t group, int32_t going) {
   chosen->group(*batch, *slots, group, going);
 }
-TUILI_EXPORT void tuili_exit(const Batch* batch, int32_t going) { chosen->exit(*batch, going); }
-TUILI_EXPORT void tuili_draft(const Batch* batch, const Slots* slots, int32_t going) {
-  chosen->draft(*batch, *slots, going);
-}
+TUILI_EXPORT void tuili_exit(const Batch* batch, int32_t going, int32_t among) { chosen->exit(*batch, going, among); }
 TUILI_EXPORT void tuili_confidence(const Batch* batch, const Slots* slots, int32_t index, int32_t going) {
   chosen->confidence(*batch, *slots, index, going);
 }

@@ -48,6 +48,13 @@ struct Exit {
   const float *inner_bias, *outer_bias;
 };
 
+// Rows of the head, for tokens that a next one is chosen among.
+struct Head {
+  Matrix matrix;
+  const int32_t* id_D;  // of the tokens; null where they are all
+};
+enum Among : int32_t { ALL, DRAFTS, THINKING, HEADS };
+
 // What the steps saw; they add to it. The layers of experts are those behind the trunk alone.
 struct Counters {
   int64_t* expert_tokens_LE;
@@ -67,9 +74,7 @@ struct Model {
   const float* shared_head_norm_KD;
   Matrix shared;             // [keys; values]; without outputs where no keys and values are shared
   const float* final_norm_M;
-  Matrix head;
-  Matrix draft;              // the rows of the head for the tokens that drafts are chosen among; without outputs: all
-  const int32_t* draft_id_D;
+  Head heads[HEADS];         // by `Among`; that of all tokens stands where there is no other
   const float* angles_SD;    // [positions][cosines of D / 2, sines of D / 2]
   Counters counters;
   Threads* threads;
@@ -132,8 +137,8 @@ struct Response {
   int64_t workspace_bytes;
 };
 
-static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 288 && sizeof(Model) == 320 && sizeof(Slot) == 40, "mirrored");
-static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72 && sizeof(Exit) == 184, "too");
+static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 288 && sizeof(Model) == 376 && sizeof(Slot) == 40, "mirrored");
+static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72 && sizeof(Exit) == 184 && sizeof(Head) == 48, "too");
 static_assert(sizeof(VerifierLayer) == 192 && sizeof(Verifier) == 224 && sizeof(Response) == 64, "too");
 
 }  // namespace tuili

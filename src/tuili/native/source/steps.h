@@ -82,27 +82,28 @@ inline void leave(const Batch& batch, const Slots& slots, int index, int going, 
   });
 }
 
-// The logits of the first rows of `going`, in the rows' own places, and the likeliest token of each.
-inline void exit(const Batch& batch, int going) {
+// The logits of the first rows of `going`, in the rows' own places, and the likeliest token of each. Logits of tokens that
+// it is not chosen among are -inf.
+inline void exit(const Batch& batch, int going, int among) {
   const Model& model = *batch.model;
-  const int M = model.sizes.hidden, V = model.sizes.vocabulary;
+  const Head& head = model.heads[among];
+  const int M = model.sizes.hidden, V = model.sizes.vocabulary, D = head.matrix.outputs;
   Workspace memory(batch.workspace, batch.workspace_bytes);
   float* normed_NM = memory.take<float>(int64_t(going) * M);
   for (int i = 0; i < going; i++)
     norm(batch.hidden_RM + int64_t(batch.going[i]) * M, model.final_norm_M, M, model.sizes.eps, normed_NM + int64_t(i) * M);
-  const Inputs inputs = prepare(model.head, normed_NM, M, going, memory);
-  product(model.head, inputs, nullptr, going, batch.logits_RV, V, *model.threads, batch.going);
-  for (int i = 0; i < going; i++) find_top(batch, batch.going[i], batch.logits_RV + int64_t(batch.going[i]) * V, V);
-}
-
-// The likeliest of the tokens that drafts are chosen among, for the first rows of `going`. No logits are left.
-inline void draft(const Batch& batch, const Slots& slots, int going) {
-  over_rows(batch, slots, going, [&](const Call& call, const float* hidden_NM) {
-    const Model& model = call.model;
-    const int D = model.draft.outputs;
-    const float* logit_ND = projected(call, model.draft, normed(call, hidden_NM, model.final_norm_M), model.sizes.hidden);
-    for (int i = 0; i < going; i++) find_top(batch, batch.going[i], logit_ND + int64_t(i) * D, D, model.draft_id_D);
-  });
+  const Inputs inputs = prepare(head.matrix, normed_NM, M, going, memory);
+  float* logit_ND = head.id_D ? memory.take<float>(int64_t(going) * D) : nullptr;
+  if (head.id_D) product(head.matrix, inputs, nullptr, going, logit_ND, D, *model.threads);
+  else product(head.matrix, inputs, nullptr, going, batch.logits_RV, V, *model.threads, batch.going);
+  for (int i = 0; i < going; i++) {
+    float* logit_V = batch.logits_RV + int64_t(batch.going[i]) * V;
+    const float* logit_D = head.id_D ? logit_ND + int64_t(i) * D : logit_V;
+    find_top(batch, batch.going[i], logit_D, D, head.id_D);
+    if (!head.id_D) continue;
+    std::fill(logit_V, logit_V + V, -INFINITY);
+    for (int d = 0; d < D; d++) logit_V[head.id_D[d]] = logit_D[d];
+  }
 }
 
 // The most workspace that a step over so many rows takes: all that its largest layers cut, as if nothing were given back.
@@ -116,7 +117,8 @@ inline int64_t step_bytes(const Model& model, int rows) {
   int64_t of_exit = 0;
   for (int g = 0; g < s.groups && model.exits; g++)
     of_exit = std::max<int64_t>(of_exit, model.exits[g].down.outputs + model.exits[g].inner.outputs + 2 * PANEL);
-  of_exit = std::max<int64_t>(of_exit, model.draft.outputs);
+  for (const Head& head : model.heads)
+    if (head.id_D) of_exit = std::max<int64_t>(of_exit, head.matrix.outputs);
   const int64_t numbers = N * (of_row + of_exit) + Y * of_pair + inputs + of_thread * model.threads->count() +
                           2 * s.experts;
   return 4 * numbers + Workspace::ALIGNMENT * (64 + 16 * model.threads->count());

@@ -27,8 +27,7 @@ struct Table {
   int64_t (*prepared_bytes)(Format format, int rows, int inputs);
   int (*trunk)(const Batch& batch, const Slots& slots, int rows);
   void (*group)(const Batch& batch, const Slots& slots, int group, int going);
-  void (*exit)(const Batch& batch, int going);
-  void (*draft)(const Batch& batch, const Slots& slots, int going);
+  void (*exit)(const Batch& batch, int going, int among);
   void (*confidence)(const Batch& batch, const Slots& slots, int index, int going);
   void (*leave)(const Batch& batch, const Slots& slots, int index, int going, int fill);
   void (*verify)(const Model& model, const Verifier& verifier, const Response& response);

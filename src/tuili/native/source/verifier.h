@@ -46,7 +46,7 @@ struct Reader {  // of one response
     for (int first = 0; first < Q; first += LOGIT_ROWS) {
       const int rows = std::min(LOGIT_ROWS, Q - first);
       const uintptr_t mark = memory.mark();
-      const float* logit_RV = projected(model.head, state_TM + int64_t(first) * M, M, rows, memory, *model.threads);
+      const float* logit_RV = projected(model.heads[ALL].matrix, state_TM + int64_t(first) * M, M, rows, memory, *model.threads);
       for (int r = 0; r < rows; r++)
         result_Q[first + r] = likelihood(logit_RV + int64_t(r) * V, V, response.id_T[first + r + 1]);
       memory.release(mark);

@@ -31,6 +31,7 @@ from tuili.posttrain.exits.states import States, StateStore, TaskCallback, batch
 from tuili.posttrain.exits.texts import Part, Text, read_texts
 from tuili.posttrain.exits.threshold import Tried, choose_threshold, try_threshold
 from tuili.store import (
+    THINKING_FILE,
     ExitsFile,
     ExitsSettings,
     ImportedModel,
@@ -253,5 +254,6 @@ def _write_model(run: ExitsRun, exits: ExitsFile, changes: Mapping[str, Tensor],
 
 
 def _others_parts(source: Path) -> Callable[[str, list[str]], set[str]]:
-    """What a copy leaves out where weights change: what Tuili has made for the weights as they were."""
-    return lambda folder, names: set(names) if Path(folder) == source / "tuili" else set()
+    """What a copy leaves out where weights change: what Tuili has made for the weights as they were, but not what says
+    how the model thinks."""
+    return lambda folder, names: {*names} - {THINKING_FILE.name} if Path(folder) == source / "tuili" else set()

@@ -29,6 +29,9 @@ _TOKEN = re.compile(
     |(?P<op><->|->|=>|<=|>=|!=|==|\*\*|//|[-+*/^!%=<>(){{}}\[\],:])""",
     re.VERBOSE,
 )
+_ASCII = "".join(each for each in map(chr, range(128)) if _TOKEN.fullmatch(each) or _TOKEN.fullmatch(f"1{each}10"))
+CHARACTERS = re.escape(_ASCII) + CJK
+"""All that a line consists of, as a part of a character class."""
 _FOREIGN = re.compile(rf"[^\x00-\x7f{CJK}]")
 _NUMERAL = re.compile("[零〇一二三四五六七八九十百千万亿两半]+")
 _LEADING_ZERO = re.compile(r"(?:^|/)0[0-9]")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tuili.engine.runtime.choice import Choice
 from tuili.engine.runtime.native.step import NativeStep
 from tuili.engine.runtime.native.verifier import StoredVerifier
-from tuili.engine.runtime.source import OpenModel, exits_of, shape_of
+from tuili.engine.runtime.source import OpenModel, exits_of, shape_of, thinking_of
 from tuili.engine.runtime.step import Shape
 from tuili.errors import InputError
 from tuili.machine import usable_cores
@@ -73,7 +73,7 @@ def native_model(source: OpenModel, choice: Choice, threads: int | None = None) 
         count = helpful_threads(shape) if threads is None else threads
         how: Pack = pack_own
         if isinstance(shape, DenseShape):
-            how = pack_dense(*rotary_frequencies(shape), *exits_of(source))
+            how = pack_dense(*rotary_frequencies(shape), *exits_of(source), thinking_of(source))
         try:
             return NativeModel(library, Sizes.of(shape), weights, numbers, cache, count, how)
         except InputError as error:

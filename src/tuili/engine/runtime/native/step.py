@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tuili.engine.runtime.native.verifier import StoredVerifier
 from tuili.engine.runtime.runner import Observation, Runtime
 from tuili.engine.runtime.step import Shape
-from tuili.native import Batch, NativeModel, SavedSlot
+from tuili.native import Among, Batch, NativeModel, SavedSlot
 
 
 class NativeStep:
@@ -30,7 +30,7 @@ class NativeStep:
         self.shape, self.slots, self.verifies = shape, slots, verifier is not None
         numbers, cache = model.number_format, model.cache_format
         self.runtime = Runtime("native", numbers if numbers == cache else f"{numbers}, cache {cache}")
-        self.drafts = model.drafts
+        self.drafts, self.thinking_ids = model.ids_of("drafts") is not None, model.ids_of("thinking")
         self._model, self._slots, self._verifier = model, model.slots(slots), verifier
         counters = model.counters
         self._counted = counters.expert_tokens.copy(), counters.tokens.copy(), counters.active_share.copy()
@@ -47,9 +47,9 @@ class NativeStep:
         """See `ModelStep`."""
         self._model.group(self._slots, batch, index, count)
 
-    def exit(self, batch: Batch, count: int) -> None:
+    def exit(self, batch: Batch, count: int, among: Among = "all") -> None:
         """See `ModelStep`."""
-        self._model.exit(batch, count)
+        self._model.exit(batch, count, among)
 
     def confidence(self, batch: Batch, index: int, count: int) -> None:
         """See `ModelStep`."""
@@ -58,13 +58,6 @@ class NativeStep:
     def leave(self, batch: Batch, index: int, count: int, fill: bool = True) -> None:
         """See `ModelStep`."""
         self._model.leave(self._slots, batch, index, count, fill)
-
-    def draft(self, batch: Batch, count: int) -> None:
-        """See `ModelStep`."""
-        if self.drafts:
-            self._model.draft(self._slots, batch, count)
-        else:
-            self._model.exit(batch, count)
 
     def logits(self, batch: Batch, rows: Sequence[int]) -> NDArray[np.float32]:
         """See `ModelStep`."""

@@ -4,7 +4,7 @@ The slow twin of what `tuili.native` packs, and the layers for accelerators. Wei
 the Hugging Face folder. Texts stand in a `KVCache`; which rows run is left to `step`.
 
 Dimensions: R rows, M hidden size, Q heads that are rotated, H query heads, K key/value heads, D head size, P positions,
-V vocabulary.
+V vocabulary, X tokens that are chosen among.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.lean_model import Norm, attend, rotated, unchanged, write
 from tuili.engine.runtime.torch.runtime import runtime_of
 from tuili.engine.runtime.torch.tally import Tally
+from tuili.native import Among
 from tuili.store import DenseShape, rotary_frequencies
 
 
@@ -31,7 +32,7 @@ class DenseModel:
     Args:
         tensors: the weights, all of one dtype on one device.
         exits: those of the exits, by their names in their file.
-        drafts: the tokens that drafts are chosen among; None for all.
+        drafts, thinking: the tokens that drafts, and tokens of thinking, are chosen among; None for all.
         int8: round the weights and the inputs of products to 8 bits.
     """
 
@@ -41,6 +42,7 @@ class DenseModel:
         tensors: Mapping[str, Tensor],
         exits: Mapping[str, Tensor],
         drafts: Tensor | None = None,
+        thinking: Tensor | None = None,
         int8: bool = False,
     ) -> None:
         self.shape = shape
@@ -49,8 +51,9 @@ class DenseModel:
         convert = partial(quantize, foreign=True) if int8 else unchanged
         head_VM = tensors.get("lm_head.weight", self.embedding_VM)
         self._head = convert(head_VM)
-        self.draft_id_D = None if drafts is None else drafts.to(head_VM.device, torch.long)
-        self._draft_head = self._head if self.draft_id_D is None else convert(head_VM[self.draft_id_D])
+        some: dict[Among, Tensor | None] = {"drafts": drafts, "thinking": thinking}
+        self.ids = {each: id_X.to(head_VM.device, torch.long) for each, id_X in some.items() if id_X is not None}
+        self._heads = {each: convert(head_VM[id_X]) for each, id_X in self.ids.items()}
         self._layers = [
             _Layer(shape, {name.removeprefix(start): each for name, each in tensors.items() if name.startswith(start)})
             for start in (f"model.layers.{index}." for index in range(shape.num_hidden_layers))
@@ -106,13 +109,13 @@ class DenseModel:
         for number in range(self.shape.exit_layers[index], self.shape.num_hidden_layers):
             self._layers[number].store(hidden_RM, cache.kv[number], plan)
 
-    def exit(self, hidden_RM: Tensor) -> Tensor:
-        """The logits [R, V] of the next token."""
-        return self.head(self.normed(hidden_RM))
-
-    def draft(self, hidden_RM: Tensor) -> Tensor:
-        """The logits [R, D] of the tokens that drafts are chosen among."""
-        return linear(self.normed(hidden_RM), self._draft_head)
+    def exit(self, hidden_RM: Tensor, among: Among = "all") -> Tensor:
+        """The logits [R, V] of the next token; minus infinity for those that it is not chosen among."""
+        if among not in self.ids:
+            return self.head(self.normed(hidden_RM))
+        logit_RX = linear(self.normed(hidden_RM), self._heads[among])
+        nothing_RV = logit_RX.new_full((len(hidden_RM), self.shape.vocab_size), -torch.inf)
+        return nothing_RV.index_copy_(1, self.ids[among], logit_RX)
 
     def normed(self, hidden_RM: Tensor) -> Tensor:
         """The normed states, which the head reads."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tuili.engine.runtime.choice import Numbers
-from tuili.engine.runtime.source import ModelInTorch, exits_of
+from tuili.engine.runtime.source import ModelInTorch, exits_of, thinking_of
 from tuili.engine.runtime.torch.dense_model import DenseModel
 from tuili.errors import InputError
 from tuili.model import LoadedModel, TuiliForCausalLM, load_model
@@ -63,8 +63,9 @@ def dense_in_torch(source: ImportedModel | ModelInTorch, shape: DenseShape, numb
         _check_dtype(source.model, numbers)
         tensors = {name: tensor.detach() for name, tensor in source.model.state_dict().items()}
     exits = {name: torch.from_numpy(array) for name, array in stored_exits.items()}
-    drafts = None if draft_ids is None else torch.from_numpy(draft_ids)
-    return DenseModel(shape, tensors, exits, drafts, int8=numbers == "int8")
+    some = draft_ids, thinking_of(source)
+    drafts, thinking = (None if id_X is None else torch.from_numpy(id_X) for id_X in some)
+    return DenseModel(shape, tensors, exits, drafts, thinking, int8=numbers == "int8")
 
 
 def _check_dtype(model: Any, numbers: Numbers) -> None:

@@ -24,7 +24,7 @@ from tuili.engine.runtime.torch.kv_cache import KVCache, SavedSlot
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.tally import Tally
 from tuili.model import LoadedVerifier, response_features
-from tuili.native import Sizes
+from tuili.native import Among, Sizes
 
 COUNTED_STEPS = 16
 """One of so many steps is counted for `observe`."""
@@ -61,7 +61,9 @@ class TorchStep:
         self.slots, self.verifies = slots, verifier is not None
         self.shape: Shape = model.shape
         self.runtime, sizes = model.runtime, Sizes.of(model.shape)
-        self.drafts = isinstance(model, DenseModel) and model.draft_id_D is not None
+        ids: dict[Among, Tensor] = model.ids if isinstance(model, DenseModel) else {}
+        self.drafts = "drafts" in ids
+        self.thinking_ids = ids["thinking"].int().numpy(force=True) if "thinking" in ids else None
         self._model, self._verifier = model, verifier
         self._device, self._dtype = model.embedding_VM.device, model.embedding_VM.dtype
         self._cache = KVCache(sizes, slots, self._dtype, self._device, model.angles())
@@ -105,11 +107,12 @@ class TorchStep:
         return self._plan
 
     @torch.inference_mode()
-    def exit(self, batch: TorchBatch, count: int) -> None:
+    def exit(self, batch: TorchBatch, count: int, among: Among = "all") -> None:
         """See `ModelStep`."""
-        going = batch.going[:count]
+        going, model = batch.going[:count], self._model
         rows_N = self._rows(going)
-        logits_NV = self._model.exit(batch.hidden[rows_N])
+        hidden_NM = batch.hidden[rows_N]
+        logits_NV = model.exit(hidden_NM, among) if isinstance(model, DenseModel) else model.exit(hidden_NM)
         batch.logits[rows_N] = logits_NV
         batch.best[going] = logits_NV.argmax(-1).numpy(force=True)
         batch.top_prob[going] = logits_NV.float().softmax(-1).amax(-1).numpy(force=True)
@@ -130,17 +133,6 @@ class TorchStep:
         if fill:
             self._model.fill(index, hidden_NM, self._cache, self._plan_of(batch.table[batch.going[:count]]))
         batch.hidden[rows_N] = self._model.adapted(index, hidden_NM)
-
-    @torch.inference_mode()
-    def draft(self, batch: TorchBatch, count: int) -> None:
-        """See `ModelStep`."""
-        if not isinstance(self._model, DenseModel) or self._model.draft_id_D is None:
-            return self.exit(batch, count)
-        going = batch.going[:count]
-        logits_ND = self._model.draft(batch.hidden[self._rows(going)])
-        batch.best[going] = self._model.draft_id_D[logits_ND.argmax(-1)].numpy(force=True)
-        batch.top_prob[going] = logits_ND.float().softmax(-1).amax(-1).numpy(force=True)
-        return None
 
     def _rows(self, going: NDArray[np.int32]) -> Tensor:
         return torch.from_numpy(going.astype(np.int64)).to(self._device)
