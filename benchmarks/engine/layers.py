@@ -95,6 +95,9 @@ class RecitingRunner:
         """See `ModelRunner`."""
         return 0
 
+    def measure(self) -> None:
+        """See `ModelRunner`."""
+
     def release(self, sequence: Sequence) -> None:
         """See `ModelRunner`."""
         self._decoding.remove(sequence)

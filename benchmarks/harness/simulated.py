@@ -51,6 +51,9 @@ class SimulatedRunner:
         """See `ModelRunner`."""
         return self._runner.draft_length(sequence)
 
+    def measure(self) -> None:
+        """See `ModelRunner`."""
+
     def release(self, sequence: Sequence) -> None:
         """See `ModelRunner`."""
         self._decoding -= sequence.first_token_at is not None

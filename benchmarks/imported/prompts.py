@@ -49,6 +49,12 @@ def questions(count: int, seed: int = 0, data: Path = DATA) -> list[str]:
     return random.Random(seed).sample(asked, count)
 
 
+def worked_questions(tokenizer: ForeignTokenizer, count: int, seed: int = 0, data: Path = DATA) -> list[list[int]]:
+    """So many conversations that ask a question of GSM8K. Raises `InputError` where the file is missing."""
+    asked = random.Random(seed).sample(_lines(data / WORKED), count)
+    return [tokenizer.encode_chat([_said("user", problem["question"])]) for problem in asked]
+
+
 def equally_long(texts: Sequence[list[int]], count: int, batch: int) -> Iterator[list[list[int]]]:
     """Batches of texts of one length each, `count` texts in all: what no padding changes.
 

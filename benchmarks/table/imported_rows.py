@@ -6,7 +6,7 @@ from benchmarks.imported.source import REAL
 from benchmarks.table.rows import Record, Row, bench, joined, middle, results, text
 
 MODEL = "SmolLM2-135M-Instruct"
-FULL, EXACT, AUTO = "8 bits, full depth", "8 bits, verified drafts", "8 bits, depth chosen"
+FULL, AUTO = "8 bits, full depth", "8 bits, depth chosen"
 Q8, Q4, F16 = "llama.cpp in 8 bits (q8_0)", "llama.cpp in 4 bits (q4_0)", "llama.cpp in f16"
 OPENVINO = {numbers: f"OpenVINO GenAI in {bits}" for numbers, bits in (("int8", "8 bits"), ("int4", "4 bits"))}
 WORK = {
@@ -54,7 +54,6 @@ SPEED = (
     speed("writing_16x96", "int8_full", FULL, "llama_cpp_q8_0", Q8),
     speed("reading_1x512", "int8_full", FULL, "llama_cpp", "llama.cpp in its fastest format", "1"),
     speed("reading_1x512", "int8_full", FULL, "openvino", "OpenVINO GenAI in its fastest format"),
-    speed("writing_1x96", "int8_exact", EXACT, "full", "the same at full depth", "1.5"),
     speed("writing_1x96", "int8_auto", AUTO, "full", "the same at full depth"),
     speed("writing_16x96", "int8_auto", AUTO, "full", "the same at full depth"),
     speed("writing_1x96", "int8_auto", AUTO, "llama_cpp_q8_0", Q8),
@@ -91,7 +90,25 @@ QUALITY = (
         for form, key in (("a Hugging Face folder", "hf"), ("GGUF", "gguf"))
     ),
     equal("prompts that llama.cpp, with the GGUF file that Tuili exports, continues as Tuili in fp32", "gguf"),
-    equal("prompts that verified drafts in 8 bits continue as full depth does", "drafts_int8"),
+    *(
+        row
+        for bits, key in (("8 bits", "int8_1"), ("bf16", "bf16_1"))
+        for row in (
+            equal(f"prompts that verified drafts in {bits} continue as full depth does", f"drafts_{key}"),
+            quality(
+                f"writing with verified drafts in {bits} over full depth, 1 prompt at a time, parts of 16 prompts",
+                f"drafts_{key}_over_full",
+                "{:.2f}",
+                "1.5",
+            ),
+        )
+    ),
+    quality(
+        "writing with verified drafts in 8 bits over full depth, 16 prompts at a time",
+        "drafts_int8_16_over_full",
+        "{:.2f}",
+        "1",
+    ),
     quality(
         "share of the layers that run where tokens leave early, in 8 bits, texts that no exit was trained on",
         "exits_int8_layers",

@@ -56,6 +56,9 @@ class ScriptedRunner:
     def draft_length(self, sequence: Sequence) -> int:
         return 0
 
+    def measure(self) -> None:
+        pass
+
     def release(self, sequence: Sequence) -> None:
         if sequence in self._decoding:
             self._decoding.remove(sequence)

@@ -1,4 +1,4 @@
-"""How exact an imported model is, part by part: `numbers`, `forms` and `depths` tell what each part compares.
+"""How exact an imported model is, part by part: `numbers`, `forms`, `drafts` and `depths` tell what each part compares.
 
 `--only` chooses parts. Results before an interruption are kept: call the benchmark again.
 """
@@ -13,7 +13,7 @@ import torch
 from benchmarks.engine.peers.contenders import PEERS, versions
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.imported.quality import depths, forms, numbers
+from benchmarks.imported.quality import depths, drafts, forms, numbers
 from benchmarks.imported.quality.measuring import NEW, Counts, Figures, Measuring
 from benchmarks.imported.source import FOLDER, REAL, has_exits, identity, imported_model
 from benchmarks.imported.speed import prepare_files
@@ -24,7 +24,7 @@ PARTS: Mapping[str, Callable[[Measuring], Figures]] = {
     "perplexity": numbers.perplexity,
     "back": forms.back,
     "gguf": forms.gguf,
-    "drafts": depths.drafts,
+    "drafts": drafts.drafts,
     "exits": depths.exits,
     "budgets": depths.budgets,
 }
@@ -43,7 +43,7 @@ def measure(
     peers: str = str(PEERS),
     folder: str = str(FOLDER),
 ) -> Measured:
-    """The figures of each part. model: see `imported_model`. What needs exits is left out where there are none."""
+    """The figures of each part. model: see `imported_model`. Exits are left out where there are none."""
     imported = imported_model(model, Path(folder))
     counts = Counts(texts, windows, prompts, gguf_prompts, draft_prompts, exit_texts, requests)
     files = prepare_files(imported, Path(folder), peers)

@@ -1,4 +1,4 @@
-"""The parts about depth and budgets: verified drafts, what leaving early costs, and requests that are cut short."""
+"""The parts about depth and budgets: what leaving early costs, and requests that are cut short."""
 
 from __future__ import annotations
 
@@ -9,29 +9,17 @@ from typing import Any
 from benchmarks.engine.fuzz import BUDGETS, REQUESTS_PER_ENGINE, fuzz
 from benchmarks.harness.computing import Computing
 from benchmarks.harness.record import Figure
-from benchmarks.imported.prompts import DATA, WORKED, chats
-from benchmarks.imported.quality.measuring import BATCH, Figures, Measuring, equal
+from benchmarks.imported.prompts import DATA, WORKED
+from benchmarks.imported.quality.measuring import BATCH, Figures, Measuring
 from benchmarks.imported.source import has_exits
 from tuili.engine import Numbers
 from tuili.posttrain import read_texts
 
-DRAFTED: Numbers = "int8"
-"""The format in which verified drafts are compared."""
 LEAVING: tuple[Numbers, ...] = ("bf16", "int8")
 """The formats in which tokens leave early."""
 SPLIT_SEED = 1
 """Orders the texts. Which of them are for tests is decided by their questions alone."""
 Pairs = Sequence[tuple[Sequence[int], Sequence[int]]]
-
-
-def drafts(measuring: Measuring) -> Figures:
-    """How many prompts verified drafts continue as full depth does; nothing for a model without exits."""
-    if not has_exits(measuring.model):
-        return {}
-    prompts = chats(measuring.model.tokenizer, measuring.counts.draft_prompts)
-    batches = [prompts[first : first + BATCH] for first in range(0, len(prompts), BATCH)]
-    full, exact = (measuring.written_by_ours("drafts", batches, DRAFTED, depth) for depth in (None, "exact"))
-    return equal(f"drafts_{DRAFTED}", exact, full)
 
 
 def exits(measuring: Measuring) -> Figures:

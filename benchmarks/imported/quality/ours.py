@@ -28,7 +28,8 @@ class Ours:
     def __init__(self, model: ImportedModel) -> None:
         self._model = endless(str(model.path))
         self.full = model.shape.exit_layers[-1]
-        self._runner = cache(self._loaded)
+        self.runner = cache(self._loaded)
+        """The runner of a number format, with so many threads, or as many as help."""
 
     def logits(self, ids: Many[int]) -> NDArray[np.float32]:
         """The logits [T, V] behind each token in fp32, by the library itself: an engine tells the likeliest."""
@@ -63,14 +64,16 @@ class Ours:
 
     def read_forced(self, texts: Many[tuple[Many[int], Many[int]]], numbers: Numbers, depth: Depth) -> list[Forced]:
         """What is written at each place of the responses of prompts: see `forced`."""
-        return read_forced(self._runner(numbers), self._model, texts, depth)
+        return read_forced(self.runner(numbers), self._model, texts, depth)
 
     def _run(self, texts: Many[Sequence], numbers: Numbers) -> None:
-        scheduler = Scheduler.of(self._runner(numbers), self._model.tokenizer, waiting=len(texts))
+        scheduler = Scheduler.of(self.runner(numbers), self._model.tokenizer, waiting=len(texts))
         for text in texts:
             scheduler.submit(text)
         while scheduler.busy:
             scheduler.step()
 
-    def _loaded(self, numbers: Numbers) -> ModelRunner:
-        return load_runner(self._model, runner="native", numbers=numbers, slots=SLOTS, prefix_cache_bytes=0)
+    def _loaded(self, numbers: Numbers, threads: int | None = None) -> ModelRunner:
+        return load_runner(
+            self._model, runner="native", numbers=numbers, threads=threads, slots=SLOTS, prefix_cache_bytes=0
+        )

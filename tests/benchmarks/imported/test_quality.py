@@ -14,13 +14,14 @@ import pytest
 from benchmarks.engine.fuzz import BUDGETS
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.record import Figure
-from benchmarks.imported.prompts import chats
-from benchmarks.imported.quality import depths, forms, measuring, numbers, texts
+from benchmarks.imported.prompts import chats, worked_questions
+from benchmarks.imported.quality import depths, drafts, forms, measuring, numbers, texts
 from benchmarks.imported.quality.measuring import Counts, Measuring
 from benchmarks.imported.quality.ours import Ours
 from benchmarks.imported.quality.reference import Reference
 from benchmarks.imported.quality.round_trip import NAMES
 from benchmarks.imported.quality.texts import prose, windows
+from tuili.engine import Depth, Scheduler
 from tuili.errors import InputError
 from tuili.store import ImportedModel
 
@@ -55,10 +56,13 @@ def compared(
         (numbers, "TEXT", 30),
         (forms, "NEW", 5),
         (depths, "BATCH", 3),
+        (drafts, "CELL", 2),
+        (drafts, "NEW", 5),
         (depths, "DATA", data),
     ):
         monkeypatch.setattr(module, name, value)
-    for module in (measuring, numbers, depths):
+    monkeypatch.setattr(drafts, "worked_questions", lambda *asked: worked_questions(*asked, data=data))
+    for module in (measuring, numbers, drafts):
         monkeypatch.setattr(module, "chats", lambda tokenizer, count: chats(tokenizer, count, data=data))
     monkeypatch.setattr(numbers, "windows", lambda *asked: windows(*asked, pages=tmp_path))
     cells = Cells("q", {}, tmp_path)
@@ -132,7 +136,32 @@ def test_results_of_other_prompts_are_not_taken(compared: Measuring):
 
 
 def test_what_needs_exits_is_left_out_without_them(compared: Measuring):
-    assert depths.drafts(compared) == {} == depths.exits(compared)
+    assert depths.exits(compared) == {}
+
+
+def test_drafts_are_compared_alone_and_together_and_known_cells_are_kept(
+    compared: Measuring, monkeypatch: pytest.MonkeyPatch
+):
+    figures = drafts.drafts(compared)
+    told = {"equal": 6, "prompts": 6}
+    names = [f"drafts_{numbers}_{together}" for numbers in drafts.FORMATS for together in drafts.TOGETHER]
+    for name in names:
+        assert {key: figures[f"{name}_{key}"].median for key in told} == told
+        assert len(figures[f"{name}_over_full"].runs) == 3
+    assert drafts.prompts_of(compared)[0] != drafts.prompts_of(compared)[1]
+    monkeypatch.setattr(drafts, "write", None)
+    assert drafts.drafts(compared) == figures
+
+
+def test_a_draft_that_changes_a_text_is_counted(compared: Measuring, monkeypatch: pytest.MonkeyPatch):
+    write = drafts.write
+
+    def wrong(scheduler: Scheduler, prompts: list[list[int]], depth: Depth) -> tuple[list[list[int]], float]:
+        written, seconds = write(scheduler, prompts, depth)
+        return ([[*tokens[:-1], -1] for tokens in written], seconds) if depth == "exact" else (written, seconds)
+
+    monkeypatch.setattr(drafts, "write", wrong)
+    assert drafts.drafts(compared)["drafts_int8_1_equal"].median == 0
 
 
 def test_no_budget_is_overrun(compared: Measuring):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.engine.runtime.dense import EXITS, LAYERS, asked, dense_folder, dense_scheduler, prompts, run
 from tuili.engine import Sampling
-from tuili.engine.runtime.lookup import MAX_TOKENS, LookupDrafts
+from tuili.engine.runtime.lookup import MAX_TOKENS, PRIORS, Guess, LookupDrafts
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits
 
@@ -19,19 +19,49 @@ def sequence(prompt: list[int], tokens: list[int]) -> Sequence:
     return made
 
 
+def proposed(lookups: LookupDrafts, prompt: list[int], tokens: list[int], most: int = 9) -> list[int]:
+    return [guess.token for guess in lookups.propose(sequence(prompt, tokens), most)]
+
+
 def test_what_followed_in_the_text_is_proposed() -> None:
-    lookups = LookupDrafts()
-    assert lookups.propose(sequence([1, 2, 3, 4, 5], [6, 2, 3]), 9) == [4, 5, 6]
-    assert lookups.propose(sequence([1, 2, 3, 4, 5], [6, 2, 3]), 2) == [4, 5]
-    assert lookups.propose(sequence([1, 2, 3, 4, 5], [6, 2, 9]), 9) == []
-    assert lookups.propose(sequence([1, 2, 3, 4, 5], [6, 2, 3]), -1) == []
-    assert lookups.propose(sequence([7], []), 9) == []
+    assert proposed(LookupDrafts(), [1, 2, 3, 4, 5], [6, 2, 3]) == [4, 5, 6]
+    assert proposed(LookupDrafts(), [1, 2, 3, 4, 5], [6, 2, 3], 2) == [4, 5]
+    assert proposed(LookupDrafts(), [1, 2, 3, 4, 5], [6, 2, 9]) == []
+    assert proposed(LookupDrafts(), [1, 2, 3, 4, 5], [6, 2, 3], -1) == []
+    assert proposed(LookupDrafts(), [7], []) == []
+    assert len(proposed(LookupDrafts(), [1, 2] * 20, [], 99)) == MAX_TOKENS
 
 
-def test_longer_matches_and_later_ones_come_first() -> None:
-    lookups = LookupDrafts()
-    assert lookups.propose(sequence([8, 1, 2, 50, 9, 1, 2, 60, 8, 1, 2], []), 1) == [50]
-    assert lookups.propose(sequence([8, 1, 2, 50, 8, 1, 2, 60, 8, 1, 2], []), 1) == [60]
+def test_of_equally_sure_matches_longer_and_later_ones_come_first() -> None:
+    assert proposed(LookupDrafts(), [8, 1, 2, 50, 9, 1, 2, 60, 8, 1, 2], [], 1) == [50]
+    assert proposed(LookupDrafts(), [8, 1, 2, 50, 8, 1, 2, 60, 8, 1, 2], [], 1) == [60]
+
+
+def test_what_followed_often_is_surer_than_a_longer_match() -> None:
+    often = [5, 2, 60, 6, 2, 60, 7, 2, 60]
+    assert proposed(LookupDrafts(), [1, 2, 50, 5, 2, 60, 3, 1, 2], [], 1) == [50]
+    assert proposed(LookupDrafts(), [1, 2, 50, *often, 3, 1, 2], [], 1) == [60]
+
+
+def test_chances_fall_along_a_draft_and_follow_what_was_right() -> None:
+    text, lookups = [*range(20, 30), *range(20, 24)], LookupDrafts()
+    before = [guess.chance for guess in lookups.propose(sequence(text, []), 9)]
+    assert before == sorted(before, reverse=True)
+    assert before[0] == PRIORS[0]
+
+    def learnt(came: int) -> Guess:
+        lookups = LookupDrafts()
+        for _ in range(5):
+            asked = sequence(text, [])
+            lookups.propose(asked, 1)
+            asked.tokens.append(came)
+            lookups.drop(asked)
+        return lookups.propose(sequence([*range(50, 59), *range(50, 54)], []), 1)[0]
+
+    right, wrong = learnt(24), learnt(3)
+    assert right.token == wrong.token == 54
+    assert right.chance > before[0] == wrong.chance
+    assert wrong.kind != right.kind, "another match is surer than the one that was wrong"
 
 
 def test_responses_are_remembered_for_others_and_prompts_are_not() -> None:
@@ -40,10 +70,10 @@ def test_responses_are_remembered_for_others_and_prompts_are_not() -> None:
     lookups.propose(first, 3)
     first.tokens.append(6)
     lookups.drop(first)
-    assert lookups.propose(sequence([40, 4, 5], []), 3) == [6]
-    assert lookups.propose(sequence([40, 1, 2], []), 3) == []
+    assert proposed(lookups, [40, 4, 5], []) == [6]
+    assert proposed(lookups, [40, 1, 2], []) == []
     # What followed in the text itself goes before what followed elsewhere.
-    assert lookups.propose(sequence([4, 5, 70, 4, 5], []), 1) == [70]
+    assert proposed(lookups, [4, 5, 70, 4, 5], [], 1) == [70]
 
 
 def test_the_oldest_entries_are_forgotten() -> None:
@@ -52,8 +82,8 @@ def test_the_oldest_entries_are_forgotten() -> None:
         ended = sequence([1], [token, token + 1, token + 2])
         lookups.propose(ended, 1)
         lookups.drop(ended)
-    assert lookups.propose(sequence([9, 40, 41], []), 1) == [42]
-    assert lookups.propose(sequence([9, 10, 11], []), 1) == []
+    assert proposed(lookups, [9, 40, 41], [], 1) == [42]
+    assert proposed(lookups, [9, 10, 11], [], 1) == []
 
 
 @pytest.mark.parametrize("runner", ["native", "torch"])

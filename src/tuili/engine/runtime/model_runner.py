@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from math import inf
 from typing import Any
 
 from tuili.engine.runtime.confident_exit import ConfidentExits
+from tuili.engine.runtime.draft_plan import TYPICAL_COSTS, TYPICAL_PLAN, DraftPlan
 from tuili.engine.runtime.early_exit import ExitChooser
 from tuili.engine.runtime.logit_bias import LogitBiases
-from tuili.engine.runtime.lookup import LookupDrafts
+from tuili.engine.runtime.lookup import Guess, LookupDrafts
 from tuili.engine.runtime.prefix_cache import PrefixCache
 from tuili.engine.runtime.reading import Reading, reading_of, through_groups, to_full_depth
 from tuili.engine.runtime.runner import Observation, PrefillOutput, StepOutput, StepPolicy
@@ -23,10 +25,12 @@ from tuili.engine.runtime.speculative import SpeculativeDecoder
 from tuili.engine.runtime.step import ModelStep
 from tuili.engine.runtime.thinking import ThinkingRows
 from tuili.engine.runtime.token_rows import TableWriter, TokenRow
-from tuili.engine.sequence import Sequence
+from tuili.engine.sequence import Sequence, SequenceLimits
 
 READ_ROWS = 256
 """Prompt tokens that run through the model at once, at most."""
+MEASUREMENTS = 3
+"""Of what a step over some rows takes, of which the shortest counts."""
 INITIAL_TOKENS, INITIAL_UNITS = 128, 32
 """Room in a slot at first. It is doubled as a text needs more."""
 
@@ -49,7 +53,8 @@ class StepRunner:
         end_ids: the tokens that end a response, the usual one first.
         prefix_cache: keeps prompts for others that begin alike.
         thinking: where thinking has tokens of its own.
-        clock: the time in seconds, for measuring groups of layers.
+        clock: the time in seconds, for measuring.
+        plan: decides on looked-up drafts until costs are measured.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class StepRunner:
         prefix_cache: PrefixCache,
         thinking: ThinkingRows | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        plan: DraftPlan = TYPICAL_PLAN,
     ) -> None:
         shape = step.shape
         self.slots, self.end_ids, self.verifies = step.slots, end_ids, step.verifies
@@ -77,6 +83,7 @@ class StepRunner:
         self._drafts = SpeculativeDecoder(step, end_ids, self._biases)
         self._lookups = LookupDrafts() if shape.per_layer_kv and not step.drafts else None
         """None where drafts come from the first exit."""
+        self._plan = plan
         self._free = list(range(step.slots))
         """A heap, so that the lowest slots are taken."""
         self._decoding: dict[Sequence, _Held] = {}
@@ -142,8 +149,7 @@ class StepRunner:
 
     def decode(self, policy: StepPolicy) -> list[StepOutput]:
         """See `ModelRunner`."""
-        drafts = len(self.exits) > 1 or self._lookups is not None
-        looked_up = {each: self._look_up(each) for each in self._decoding if drafts and each.depth == "exact"}
+        looked_up = self._look_up([each for each in self._decoding if each.depth == "exact"])
         tokens, row_of = list[tuple[_Held, int]](), dict[Sequence, int]()
         for sequence, held in self._decoding.items():
             row_of[sequence] = len(tokens)
@@ -154,18 +160,38 @@ class StepRunner:
             self._step.wait()
         others = [sequence for sequence in self._decoding if sequence not in looked_up]
         outputs = self._exit([row_of[each] for each in others], others, policy) if others else []
-        return (
-            outputs + self._draft({each: row_of[each] for each in looked_up}, looked_up, policy)
-            if looked_up
-            else outputs
-        )
+        return outputs + self._draft(row_of, looked_up, policy) if looked_up else outputs
 
-    def _look_up(self, sequence: Sequence) -> list[int]:
-        """A draft of the next tokens, where drafts are looked up."""
+    def _look_up(self, sequences: list[Sequence]) -> dict[Sequence, list[int]]:
+        """The sequences that are drafted now, with the drafts of those where these are looked up."""
+        rows, lookups = len(self._decoding), self._lookups
+        if lookups is None:
+            return {each: [] for each in sequences if len(self.exits) > 1}
+        if rows > self._plan.sequences:
+            return {}
+        found = list[list[Guess]]()
+        for each in sequences:
+            left = min(READ_ROWS // rows, each.tokens_left(self.context, self.exits[-1]))
+            found.append(lookups.propose(each, left - 1))
+        lengths = self._plan.lengths([[guess.chance for guess in guesses] for guesses in found], rows)
+        taken = zip(sequences, found, lengths, strict=True)
+        drafts = {each: [guess.token for guess in guesses[:length]] for each, guesses, length in taken}
+        return drafts if any(lengths) else {}
+
+    def measure(self) -> None:
+        """See `ModelRunner`."""
         if self._lookups is None:
-            return []
-        room = READ_ROWS // len(self._decoding), sequence.tokens_left(self.context, self.exits[-1])
-        return self._lookups.propose(sequence, min(room) - 1)
+            return
+        costs = dict.fromkeys(TYPICAL_COSTS, inf)
+        for rows in [*costs] * MEASUREMENTS:
+            held, begun = _Held(Sequence([0], SequenceLimits()), self._free[0], TokenRow(self._shape)), self._clock()
+            self._run_trunk([(held, self.end_ids[0])] * rows)
+            through_groups(self._step, self._batch, rows)
+            self._batch.going[:rows] = range(rows)
+            self._step.exit(self._batch, rows)
+            self._step.wait()
+            costs[rows] = min(costs[rows], self._clock() - begun)
+        self._plan = DraftPlan(costs)
 
     def _exit(self, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
         """Sample the next token of each sequence, at the exit where it leaves."""
@@ -192,12 +218,11 @@ class StepRunner:
         """Draft the next token of each sequence, or hold what was looked up, and verify all drafts when that is due."""
         full_depth, outputs = self.exits[-1], list[StepOutput]()
         if self._lookups is not None:
-            for sequence, row in row_of.items():
-                self._drafts.hold(self._batch, row, sequence, looked_up[sequence])
+            for sequence, drafted in looked_up.items():
+                self._drafts.hold(self._batch, row_of[sequence], sequence, drafted)
         else:
-            sequences, rows = list(row_of), list(row_of.values())
-            max_tokens = [sequence.tokens_left(self.context, full_depth) for sequence in sequences]
-            if not self._drafts.draft(self._batch, rows, sequences, max_tokens):
+            left = [each.tokens_left(self.context, full_depth) for each in looked_up]
+            if not self._drafts.draft(self._batch, [row_of[each] for each in looked_up], list(looked_up), left):
                 return outputs
         for together in list(self._drafts.passes(READ_ROWS)):
             begun = self._clock()

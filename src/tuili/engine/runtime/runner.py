@@ -166,6 +166,10 @@ class ModelRunner(Protocol):
         """Take the slot of a sequence back."""
         ...
 
+    def measure(self) -> None:
+        """Measure what is decided by: how many drafts pay. Nothing has been started yet."""
+        ...
+
     def observe(self) -> Observation | None:
         """What experts and attention heads have done since the last call; None where nothing ran."""
         ...

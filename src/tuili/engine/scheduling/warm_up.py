@@ -19,16 +19,10 @@ def warm_up(scheduler: Scheduler) -> None:
     runner = scheduler.runner
     shallow, deep, all_slots = runner.exits[0], runner.exits[-1], runner.slots
     short, long = SHORT_PROMPT_TOKENS, min(scheduler.chunk, runner.context - DECODED_TOKENS)
-    rounds: tuple[tuple[int, int, Depth], ...] = (
-        (1, short, deep),
-        (1, short, shallow),
-        (1, long, deep),
-        (all_slots, short, deep),
-        (1, short, "exact"),
-        (all_slots, short, "exact"),
-    )
-    if shallow == deep:  # nothing is drafted, either
-        rounds = ((1, short, deep), (1, short, deep), (1, long, deep), (all_slots, short, deep))
+    rounds: list[tuple[int, int, Depth]] = [(1, short, deep), (1, short, shallow), (1, long, deep)]
+    rounds.append((all_slots, short, deep))
+    if shallow < deep:
+        rounds += [(1, short, "exact"), (all_slots, short, "exact")]
     limits = SequenceLimits(DECODED_TOKENS)
     for number, (count, length, depth) in enumerate(rounds):
         _run(scheduler, [Sequence([runner.end_ids[0]] * length, limits, depth=depth) for _ in range(count)])
@@ -39,6 +33,7 @@ def warm_up(scheduler: Scheduler) -> None:
         _run(scheduler, [Sequence(ids, limits, score_from=1)])
         if runner.verifies:
             _run(scheduler, [Sequence(ids, limits, verify_from=1)])
+    runner.measure()
     scheduler.reset_measurements()  # the first measurement of a size is no delay, however far it is from others
     runner.observe()  # what was done here is nobody's
 
