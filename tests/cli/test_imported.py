@@ -12,7 +12,16 @@ from tests.exchange.gguf_files import save_gguf
 from tests.store.dense_folders import KINDS, save_dense
 from tuili.cli.app import VERBS, main
 from tuili.cli.imported import VERBS as VERBS_OF_IMPORTED
-from tuili.store import ExitsFile, ExitsSettings, exit_tensor_shapes, model_hash, write_exits_file
+from tuili.store import (
+    THINKING_FILE,
+    ExitsFile,
+    ExitsSettings,
+    ThinkingSettings,
+    exit_tensor_shapes,
+    model_hash,
+    write_exits_file,
+    write_thinking_file,
+)
 
 
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -65,7 +74,19 @@ def test_a_folder_of_others_is_told_with_its_exits_and_without_a_source(
         "not recorded: the folder was not made by tuili import",
     ):
         assert shown in out
-    assert json.loads(told(capsys, str(model), "--json"))["exit_layers"] == [1, 3, 4]
+    facts = json.loads(told(capsys, str(model), "--json"))
+    assert (facts["exit_layers"], facts["thinking"]) == ([1, 3, 4], None)
+
+
+def test_the_tokens_of_thinking_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = save_dense(tmp_path / "model")
+    write_thinking_file(model, ThinkingSettings("steps", (3, 300)))
+    tokens = json.loads(told(capsys, str(model), "--json"))["thinking"]["tokens"]
+    assert f"in the language of steps: a smaller head, of {tokens} of 400 tokens" in told(capsys, str(model))
+    assert 200 < tokens < 250
+    (model / THINKING_FILE).write_text("{}")
+    assert main(["info", str(model)]) == 2
+    assert "thinking.json is damaged: language: Field required" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS.keys() - {*VERBS_OF_IMPORTED, "data", "import", "quickstart"}))
