@@ -22,6 +22,7 @@ from tuili.engine.scheduling.warm_up import warm_up
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.errors import InputError, Overloaded
 from tuili.model import TuiliForCausalLM
+from tuili.native import Among
 from tuili.store import Tokenizer
 
 Tiny = tuple[Kind, TuiliForCausalLM, Tokenizer]
@@ -214,7 +215,7 @@ def test_accepted_drafts_are_kept_within_the_layer_steps(tiny: Tiny, monkeypatch
         assert len(accepted.tokens) == budget // 4, "a trunk whose drafts are always right loses nothing"
 
 
-def always_50(batch: StepBatch, count: int) -> None:
+def always_50(batch: StepBatch, count: int, among: Among = "all") -> None:
     """An exit at which all rows write the same token."""
     batch.best[batch.going[:count]] = 50
 
