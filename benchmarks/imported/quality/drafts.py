@@ -1,7 +1,7 @@
 """The part about verified drafts: whether they write what full depth writes, and the processor time of both.
 
 Prompts are asked one at a time and 16 at a time, at both depths in turns; half of them are ASDiv-A's questions, half
-GSM8K's. The time is that of writing: prompts are read in the same way at both depths. A cell is some prompts; cells
+GSM8K's. The time is that of writing: a prompt is read once and kept for the other depth. A cell is some prompts; cells
 that are measured in one go share what drafts are looked up in, as requests of a server do.
 """
 
@@ -16,29 +16,29 @@ from benchmarks.imported.prompts import chats, worked_questions
 from benchmarks.imported.quality.measuring import Figures, Measuring
 from tuili.engine import Depth, Numbers, Scheduler, Sequence, SequenceLimits
 
-FORMATS: tuple[Numbers, ...] = ("int8", "bf16")
-TOGETHER = (1, 16)
-"""Prompts at a time."""
+CASES: tuple[tuple[Numbers, int], ...] = (("int8", 1), ("bf16", 1), ("int8", 16))
+"""Formats, and prompts at a time."""
 CELL = 16
 """Prompts of a cell."""
-NEW = 48
+NEW = 32
 """Tokens that follow each prompt."""
+KEPT_BYTES = 2**26
+"""Memory for prompts that have been read."""
 
 
 def drafts(measuring: Measuring) -> Figures:
     """How many prompts verified drafts continue as full depth does, and how many times as fast, by the cells."""
     prompts, figures = prompts_of(measuring), Figures()
-    for numbers in FORMATS:
-        for together in TOGETHER:
-            name, cells = f"drafts_{numbers}_{together}", []
-            for first in range(0, len(prompts), CELL):
-                measure = partial(in_turns, measuring, prompts[first : first + CELL], numbers, together)
-                cells.append(measuring.cells.get(f"drafts/{numbers}/{together}/{len(prompts)}/{first}", measure))
-            figures[f"{name}_equal"] = Figure("prompts", [sum(cell["equal"] for cell in cells)])
-            figures[f"{name}_prompts"] = Figure("prompts", [len(prompts)])
-            figures[f"{name}_over_full"] = Figure("x", [cell["full"] / cell["exact"] for cell in cells])
-            whole = sum(cell["full"] for cell in cells) / sum(cell["exact"] for cell in cells)
-            figures[f"{name}_over_full_in_all"] = Figure("x", [whole])
+    for numbers, together in CASES:
+        name, cells = f"drafts_{numbers}_{together}", []
+        for first in range(0, len(prompts), CELL):
+            measure = partial(in_turns, measuring, prompts[first : first + CELL], numbers, together)
+            cells.append(measuring.cells.get(f"drafts/{numbers}/{together}/{len(prompts)}/{first}", measure))
+        figures[f"{name}_equal"] = Figure("prompts", [sum(cell["equal"] for cell in cells)])
+        figures[f"{name}_prompts"] = Figure("prompts", [len(prompts)])
+        figures[f"{name}_over_full"] = Figure("x", [cell["full"] / cell["exact"] for cell in cells])
+        whole = sum(cell["full"] for cell in cells) / sum(cell["exact"] for cell in cells)
+        figures[f"{name}_over_full_in_all"] = Figure("x", [whole])
     return figures
 
 
@@ -51,7 +51,7 @@ def prompts_of(measuring: Measuring) -> list[list[int]]:
 
 def in_turns(measuring: Measuring, prompts: Many[list[int]], numbers: Numbers, together: int) -> dict[str, float]:
     """Continue prompts, so many at a time: how many are equal, and the processor seconds of each depth."""
-    scheduler = Scheduler.of(measuring.ours.runner(numbers, 1), measuring.model.tokenizer)
+    scheduler = Scheduler.of(measuring.ours.runner(numbers, 1, KEPT_BYTES), measuring.model.tokenizer)
     depths: list[tuple[str, Depth]] = [("full", measuring.ours.full), ("exact", "exact")]
     cell = {"equal": 0.0, "full": 0.0, "exact": 0.0}
     for turn, first in enumerate(range(0, len(prompts), together)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence as Many
 from dataclasses import replace
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class Ours:
         self._model = endless(str(model.path))
         self.full = model.shape.exit_layers[-1]
         self.runner = cache(self._loaded)
-        """The runner of a number format, with so many threads, or as many as help."""
+        """The runner of a number format, with so many threads, or as many as help, and so much memory for prompts."""
 
     def logits(self, ids: Many[int]) -> NDArray[np.float32]:
         """The logits [T, V] behind each token in fp32, by the library itself: an engine tells the likeliest."""
@@ -73,7 +74,6 @@ class Ours:
         while scheduler.busy:
             scheduler.step()
 
-    def _loaded(self, numbers: Numbers, threads: int | None = None) -> ModelRunner:
-        return load_runner(
-            self._model, runner="native", numbers=numbers, threads=threads, slots=SLOTS, prefix_cache_bytes=0
-        )
+    def _loaded(self, numbers: Numbers, threads: int | None = None, kept_bytes: int = 0) -> ModelRunner:
+        how: Any = {"numbers": numbers, "threads": threads, "prefix_cache_bytes": kept_bytes}
+        return load_runner(self._model, runner="native", slots=SLOTS, **how)

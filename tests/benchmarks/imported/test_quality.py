@@ -144,8 +144,7 @@ def test_drafts_are_compared_alone_and_together_and_known_cells_are_kept(
 ):
     figures = drafts.drafts(compared)
     told = {"equal": 6, "prompts": 6}
-    names = [f"drafts_{numbers}_{together}" for numbers in drafts.FORMATS for together in drafts.TOGETHER]
-    for name in names:
+    for name in (f"drafts_{bits}_{together}" for bits, together in drafts.CASES):
         assert {key: figures[f"{name}_{key}"].median for key in told} == told
         assert len(figures[f"{name}_over_full"].runs) == 3
     assert drafts.prompts_of(compared)[0] != drafts.prompts_of(compared)[1]
