@@ -16,13 +16,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "tuili"
 LONGEST_FILE = 400
-LONGEST_ENGINE = 4435
+LONGEST_ENGINE = 4450
 """Lines of code of the whole engine but its runner for torch, without blank ones, comments and docstrings."""
-LONGEST_NATIVE = 2000
-"""Lines of C++ of the native library but for what trains, without blank ones and comments."""
+LONGEST_NATIVE = 2050
+"""Lines of C++ of the native library but for what trains, without blank ones and comments. What packs is in it."""
 LONGEST_TRAINING = 1200
 """The same of what trains, in a folder of its own."""
-LONGEST_NATIVE_STEP = 530
+LONGEST_NATIVE_STEP = 550
 """Lines of code of its step in Python: what is called, and the tables and weights that this is given."""
 NATIVE_STEP = ("dense", "own", "records", "sizes", "slots", "step", "verifier", "weights")
 

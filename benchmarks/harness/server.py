@@ -95,5 +95,9 @@ def tuili_server(*options: str, model: str = "nano", threads: int = 1, port: int
     """`tuili serve`, with options of its command line."""
     port = port or free_port()
     command = [sys.executable, "-m", "tuili", "serve", model, "--port", str(port), *options]
-    state = tempfile.mkdtemp(prefix="tuili-state-")  # what is asked for a benchmark revokes no promise elsewhere
-    return Server(command, port, environment={"OMP_NUM_THREADS": str(threads), "XDG_STATE_HOME": state})
+    environment = {
+        "OMP_NUM_THREADS": str(threads),
+        "XDG_STATE_HOME": tempfile.mkdtemp(prefix="tuili-state-"),  # what is asked here revokes no promise elsewhere
+        "PYTHONDONTWRITEBYTECODE": "",  # an installed package has its bytecode; without it a start compiles the sources
+    }
+    return Server(command, port, environment=environment)

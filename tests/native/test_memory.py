@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+import mmap
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tuili.native.memory import CHUNK, Arena, aligned
+from tuili.native.memory import CHUNK, MAPPED, Arena, aligned, returned
 
 
-@pytest.mark.parametrize("take", [aligned, Arena().take], ids=["aligned", "arena"])
+@pytest.mark.parametrize("take", [aligned, returned, Arena().take], ids=["aligned", "returned", "arena"])
 def test_pieces_are_zero_aligned_and_apart(take):
     pieces = [take(count, kind) for count in (1, 17, 64, 1000) for kind in (np.uint8, np.float32, np.int32)]
     for number, piece in enumerate(pieces):
@@ -35,3 +37,20 @@ def test_neighbours_stand_side_by_side():
     arena = Arena()
     first, second = arena.take(100, np.float32), arena.take(8, np.float32)
     assert second.ctypes.data - first.ctypes.data == 448
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+
+def test_the_system_has_large_pieces_back_below_others_that_stay():
+    pieces = [returned(8 * MAPPED, np.uint8) for _ in range(9)]
+    before = resident()
+    for piece in pieces:
+        piece[:] = 1
+    full = resident()
+    assert full - before >= 8 * 8 * MAPPED
+    del piece, pieces[:8]
+    assert full - resident() >= 7 * 8 * MAPPED
+    assert pieces[0].all()

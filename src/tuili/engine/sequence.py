@@ -112,6 +112,10 @@ class Sequence:
             return exits[-1]
         return exits[0] if self.depth == "auto" else self.depth
 
+    def most_tokens(self, context: int) -> int:
+        """Tokens of the prompt and its response together, at most."""
+        return min(context, len(self.prompt) + (self.limits.tokens if self.read_from is None else 0))
+
     def tokens_left(self, context: int, full_depth: int) -> int:
         """Tokens of full depth that the limits and the model's context leave room for."""
         written = len(self.tokens)

@@ -17,7 +17,7 @@ from tuili.native.records import ExitRecord, LayerRecord, ModelRecord
 from tuili.native.rounding import Floats
 from tuili.native.sizes import Sizes
 from tuili.native.step import Pack
-from tuili.native.weights import Weights, angles, model_record
+from tuili.native.weights import HEAD, Weights, angles, model_record
 
 
 def pack_dense(frequency: Floats, factor: float, exits: Mapping[str, Floats], *some: NDArray[np.int32] | None) -> Pack:
@@ -46,7 +46,7 @@ def _pack(
         sizes,
         weights,
         [_layer(sizes, weights, index) for index in range(sizes.layers)],
-        narrow=weights.format != "fp32",
+        tied=HEAD not in weights.tensors,
         exits=weights.records(places) if places else None,
         taps=weights.keep(np.ones(sizes.hidden_size, np.float32)),
         angles=weights.keep(angles(sizes.max_position_embeddings, frequency, factor)),

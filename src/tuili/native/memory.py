@@ -1,4 +1,5 @@
-"""Memory for the native library: aligned for its vectors, and for weights in large pages behind one another.
+"""Memory for the native library: aligned for its vectors, for weights in large pages behind one another, and for texts
+so that it goes back to the system with them.
 
 Large pages and neighbouring matrices let a product read at the speed of memory: about a tenth is lost without them.
 """
@@ -16,6 +17,8 @@ ALIGNMENT = 64
 LARGE_PAGE = 2 << 20
 CHUNK = 16 << 20
 """An arena grows by at least so many bytes. What is never written takes no memory, but for a large page's rest."""
+MAPPED = 1 << 20
+"""Bytes from which on a piece is worth pages of its own."""
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -32,6 +35,15 @@ def aligned(count: int, kind: type[Scalar]) -> npt.NDArray[Scalar]:
     memory = np.zeros(size + ALIGNMENT, np.uint8)
     begin = -memory.ctypes.data % ALIGNMENT
     return memory[begin : begin + size].view(kind)
+
+
+def returned(count: int, kind: type[Scalar]) -> npt.NDArray[Scalar]:
+    """Such memory on its own, which the system has back as soon as nobody refers to it, where it is large. The heap
+    would keep what is freed below something in use."""
+    size = np.dtype(kind).itemsize * count
+    if size < MAPPED:
+        return aligned(count, kind)
+    return np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), np.uint8).view(kind)
 
 
 class Arena:

@@ -7,7 +7,7 @@ N: outputs of a matrix, P: those of a panel, K: inputs.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -81,11 +81,22 @@ class Matrix:
         return sum(array.nbytes for array in (self.panels, self.scale_N, self.sum_N) if array is not None)
 
 
-def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned, *, foreign: bool = False) -> Matrix:
+Packer = Callable[[MatrixRecord, Floats], bool]
+"""Packs weights in fp32, bf16 or int8 into zeros as `pack` does without it, and says whether all are finite."""
+
+
+def pack(
+    weight_NK: Floats,
+    number_format: NumberFormat,
+    take: Take = aligned,
+    *,
+    foreign: bool = False,
+    packer: Packer | None = None,
+) -> Matrix:
     """Pack weights into memory of `take`. Where int4 is asked and the inputs are no multiple of 32, the matrix is int8.
 
     foreign: the model was not trained for whole numbers. Single inputs are then much larger than the others, and round
-    badly beside them: int8 mixes its inputs, where their number allows it, and int4 is affine.
+    badly beside them: int8 mixes its inputs, where their number allows it, and int4 is affine. packer: packs faster.
 
     Raises `InputError` where a weight is not finite, or too large for the format.
     """
@@ -99,11 +110,18 @@ def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned, *
     step_inputs, step_bytes = STEP[kind]
     of_output = -(-inputs // step_inputs) * step_bytes
     panels = take(_padded(outputs, PANEL_UNIT) * of_output, np.uint8)
+    if packer is not None and kind in ("fp32", "bf16", "int8"):
+        room = _padded(outputs, PANEL) if kind == "int8" else 0
+        scale_N, sum_N = (take(room, np.float32), take(room, np.int32)) if room else (None, None)
+        matrix = Matrix(kind, outputs, inputs, panels, scale_N, sum_N, mixing)
+        if not packer(matrix.record, np.ascontiguousarray(weight_NK, np.float32)):
+            raise _not_finite(outputs, inputs)
+        return matrix
     scales, sums = list[Floats](), list[npt.NDArray[np.int32]]()
     for begin in range(0, outputs, PANEL):  # so much at once stays in the cache
         weight_PK = np.ascontiguousarray(weight_NK[begin : begin + PANEL], np.float32)
         if not np.isfinite(weight_PK).all():
-            raise InputError(f"a matrix of {outputs} x {inputs} has weights that are not finite: it cannot be packed")
+            raise _not_finite(outputs, inputs)
         constant_PGC = None
         match kind:
             case "fp32":
@@ -123,6 +141,10 @@ def pack(weight_NK: Floats, number_format: NumberFormat, take: Take = aligned, *
         panel = panels[begin * of_output :][: width * of_output].reshape(-1, width * step_bytes)
         _fill(panel, width, words_of(number_PK), constant_PGC)
     return Matrix(kind, outputs, inputs, panels, _joined(scales, take), _joined(sums, take), mixing)
+
+
+def _not_finite(outputs: int, inputs: int) -> InputError:
+    return InputError(f"a matrix of {outputs} x {inputs} has weights that are not finite: it cannot be packed")
 
 
 def _fill(

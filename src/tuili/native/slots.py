@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.native.memory import aligned
+from tuili.native.memory import MAPPED, returned
 from tuili.native.records import SlotRecord, SlotsRecord
 
 CacheFormat = Literal["fp32", "bf16", "int8"]
@@ -55,25 +55,33 @@ class Slots:
         self.address = ctypes.addressof(self._record)
 
     def reserve(self, slot: int, tokens: int, units: int) -> None:
-        """Make room for so many tokens and units in all, at least twice what there was if there is too little."""
+        """Make room for so many tokens and units in all. What is there is copied where there is too little."""
         record = self._records[slot]
         if tokens <= record.tokens and units <= record.units:
             return
         sizes = [
-            had if wanted <= had else -(-max(wanted, 2 * had) // BLOCK) * BLOCK
+            had if wanted <= had else -(-wanted // BLOCK) * BLOCK
             for wanted, had in ((tokens, record.tokens), (units, record.units))
         ]
         old, new = self._arrays[slot], self._room(*sizes)
         for source, target in zip(old, new, strict=True):
             target[..., : source.shape[-1]] = source
-        self._arrays[slot] = new
-        places = [array.ctypes.data if array.size else None for array in new]
-        self._records[slot] = SlotRecord(*places, *sizes)
+        self._hold(slot, new, *sizes)
+
+    def clear(self, slot: int) -> None:
+        """Nothing in a slot is needed any more. Where its room is large, it is given back."""
+        if sum(array.nbytes for array in self._arrays[slot]) >= MAPPED:
+            self._hold(slot, self._room(0, 0), 0, 0)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the room in all slots."""
+        return sum(array.nbytes for arrays in self._arrays for array in arrays)
 
     def save(self, slot: int, tokens: int, units: int) -> SavedSlot:
         """A copy of the first tokens and units."""
         pieces = zip(self._arrays[slot], self._lengths(tokens, units), strict=True)
-        return SavedSlot(tuple(array[..., :length].copy() for array, length in pieces))
+        return SavedSlot(tuple(_copied(array[..., :length]) for array, length in pieces))
 
     def load(self, slot: int, saved: SavedSlot, tokens: int, units: int) -> None:
         """Fill a slot with the first tokens and units of a copy."""
@@ -82,13 +90,18 @@ class Slots:
         for target, source, length in pieces:
             target[..., :length] = source[..., :length]
 
+    def _hold(self, slot: int, arrays: Sequence[NDArray[Any]], tokens: int, units: int) -> None:
+        self._arrays[slot] = arrays
+        places = [array.ctypes.data if array.size else None for array in arrays]
+        self._records[slot] = SlotRecord(*places, tokens, units)
+
     def _room(self, tokens: int, units: int) -> Sequence[NDArray[Any]]:
         """Keys and values of tokens, their scales, keys and values of unit means, the first token of each unit."""
         kv, scale, unit_kv, unit_start = self._lengths(tokens, units)
         return (
-            aligned(self._planes * kv, self._cell).reshape(self._planes, kv),
+            returned(self._planes * kv, self._cell).reshape(self._planes, kv),
             np.zeros((self._planes, scale), np.float32),
-            aligned(self._planes * unit_kv, np.float32).reshape(self._planes, unit_kv),
+            returned(self._planes * unit_kv, np.float32).reshape(self._planes, unit_kv),
             np.zeros(unit_start, np.int32),
         )
 
@@ -96,3 +109,9 @@ class Slots:
         """The last dimensions of these arrays; blocks are whole."""
         tokens, units = (-(-count // BLOCK) * BLOCK for count in (tokens, units if self._has_units else 0))
         return tokens * self._width, tokens if self._scaled else 0, units * self._width, units
+
+
+def _copied(array: NDArray[Any]) -> NDArray[Any]:
+    copy = returned(array.size, array.dtype.type).reshape(array.shape)
+    copy[...] = array
+    return copy

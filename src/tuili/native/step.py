@@ -13,6 +13,7 @@ import ctypes
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
@@ -22,8 +23,9 @@ from numpy.typing import NDArray
 from tuili.native.library import Library, function
 from tuili.native.memory import aligned
 from tuili.native.own import pack_own
-from tuili.native.panels import NumberFormat
+from tuili.native.panels import PANEL, MatrixRecord, NumberFormat
 from tuili.native.records import BatchRecord, ModelRecord
+from tuili.native.rounding import Floats
 from tuili.native.sizes import Sizes
 from tuili.native.slots import BLOCK, CACHE_FORMATS, CacheFormat, Slots
 from tuili.native.weights import Weights
@@ -100,7 +102,7 @@ class NativeModel:
         pool = function(library.short, "tuili_threads", ctypes.c_void_p, ctypes.c_int32)(threads)
         ending = weakref.finalize(self, function(library.short, "tuili_threads_end", None, ctypes.c_void_p), pool)
         ending.atexit = False  # a thread that is in a call then still needs the pool
-        packing = Weights(weights, number_format)
+        packing = Weights(weights, number_format, partial(packed_by, library, threads, pool))
         self._record, self._kept = pack(sizes, packing), packing.kept
         self._record.sizes.cache = CACHE_FORMATS.index(cache_format)
         counters = self.counters
@@ -170,3 +172,10 @@ class NativeModel:
         """Let the first `count` rows of `batch.going` leave at an exit: their states become those that its adapter
         makes, and deeper layers get keys and values of these where `fill` says so."""
         self._leave[count > self._short_rows](batch.address, slots.address, index, count, fill)
+
+
+def packed_by(library: Library, threads: int, pool: int, matrix: MatrixRecord, weight_NK: Floats) -> bool:
+    """See `Packer`."""
+    call = function(library.long, "tuili_pack", ctypes.c_int32, *[ctypes.c_void_p] * 4)
+    workspace = aligned(8 * (matrix.inputs + PANEL) * threads, np.uint8)
+    return bool(call(ctypes.addressof(matrix), weight_NK.ctypes.data, workspace.ctypes.data, pool))

@@ -13,21 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.native.memory import Arena
-from tuili.native.panels import Matrix, MatrixRecord, NumberFormat, pack
+from tuili.native.panels import Matrix, MatrixRecord, NumberFormat, Packer, pack
 from tuili.native.records import HeadRecord, LayerRecord, ModelRecord
 from tuili.native.rounding import Floats, bf16_of
 from tuili.native.sizes import Sizes
+
+EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
 
 class Weights:
     """Tensors by their names in the model's folder, float32 or bf16 as uint16; each look may read one from its file.
 
-    foreign: whether the model was not trained for whole numbers, as in `pack`.
+    foreign: whether the model was not trained for whole numbers, as in `pack`. packer: see there.
     Results are pointers and records into copies, which live as long as the list `kept`.
     """
 
-    def __init__(self, tensors: Mapping[str, NDArray[Any]], number_format: NumberFormat) -> None:
-        self.tensors, self.format, self.kept = tensors, number_format, list[object]()
+    def __init__(
+        self, tensors: Mapping[str, NDArray[Any]], number_format: NumberFormat, packer: Packer | None = None
+    ) -> None:
+        self.tensors, self.format, self.kept, self._packer = tensors, number_format, list[object](), packer
         self._arena, self.matrix_bytes, self.foreign = Arena(), 0, False
 
     def numbers(self, name: str) -> Floats:
@@ -56,19 +60,20 @@ class Weights:
 
     def matrix(self, *names: str) -> MatrixRecord:
         """The matrices of some linear layers as one, packed."""
-        return self.packed(np.concatenate([self.numbers(name) for name in names]), self.format)
+        parts = [self.numbers(name) for name in names]
+        return self.packed(np.concatenate(parts) if len(parts) > 1 else parts[0], self.format)
 
     def head(self, tokens: NDArray[np.int32] | None = None) -> HeadRecord:
         """That of the logits, of all tokens or of some, packed; it may be tied to the embedding. With int4 that of a
         foreign model is int8: it loses the most."""
-        name = "lm_head.weight" if "lm_head.weight" in self.tensors else "model.embed_tokens.weight"
+        name = HEAD if HEAD in self.tensors else EMBEDDING
         head_VM = self.numbers(name) if tokens is None else self.numbers(name)[tokens]
         matrix = self.packed(head_VM, "int8" if self.foreign and self.format == "int4" else self.format)
         return HeadRecord(matrix, None if tokens is None else self.keep(tokens))
 
     def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
         """A packed matrix."""
-        matrix: Matrix = pack(weight_NK, number_format, self._arena.take, foreign=self.foreign)
+        matrix: Matrix = pack(weight_NK, number_format, self._arena.take, foreign=self.foreign, packer=self._packer)
         self.kept.append(matrix)
         self.matrix_bytes += matrix.nbytes
         return matrix.record
@@ -85,19 +90,19 @@ class Weights:
 
 
 def model_record(
-    sizes: Sizes, weights: Weights, layers: Sequence[LayerRecord], narrow: bool = False, **more: Any
+    sizes: Sizes, weights: Weights, layers: Sequence[LayerRecord], tied: bool = False, **more: Any
 ) -> ModelRecord:
-    """The record of a model with these layers. narrow: round its embedding to bf16. more: what only some have."""
-    name = "model.embed_tokens.weight"
-    embedding_VM = weights.tensors[name]
-    if narrow and embedding_VM.dtype != np.uint16:
-        embedding_VM = bf16_of(embedding_VM)
+    """The record of a model with these layers. tied: its embedding is read from its packed head, and kept nowhere else.
+    more: what only some have."""
+    if not tied:
+        embedding_VM = weights.tensors[EMBEDDING]
+        if weights.foreign and weights.format != "fp32" and embedding_VM.dtype != np.uint16:
+            embedding_VM = bf16_of(embedding_VM)
+        more |= {"embedding": weights.keep(embedding_VM), "embedding_is_bf16": embedding_VM.dtype == np.uint16}
     return ModelRecord(
         sizes=sizes.record,
         layers=weights.records(layers),
         depths=weights.keep(np.array(sizes.exit_layers, np.int32)),
-        embedding=weights.keep(embedding_VM),
-        embedding_is_bf16=embedding_VM.dtype == np.uint16,
         final_norm=weights.keep(weights.norm("model.norm.weight")),
         heads=(HeadRecord * 3)(*[weights.head()] * 3),
         **more,

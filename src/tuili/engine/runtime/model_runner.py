@@ -33,6 +33,9 @@ MEASUREMENTS = 3
 """Of what a step over some rows takes, of which the shortest counts."""
 INITIAL_TOKENS, INITIAL_UNITS = 128, 32
 """Room in a slot at first. It is doubled as a text needs more."""
+TOKENS_AHEAD, SHARE_AHEAD = 64, 0.25
+"""Where every layer has keys and values of its own, a token takes many bytes. Room is then made for so many tokens more
+than are needed now, or for this share of them, but for no more than the text can have."""
 
 
 @dataclass(slots=True, eq=False)
@@ -105,6 +108,9 @@ class StepRunner:
     def _make_room(self, held: _Held, tokens: int, units: int) -> None:
         """Make room in a slot for so many tokens and units in all."""
         if tokens > held.tokens or units > held.units:
+            if tokens > held.tokens and self._shape.per_layer_kv:
+                ahead = max(TOKENS_AHEAD, int(tokens * SHARE_AHEAD))
+                held.tokens = max(tokens, min(tokens + ahead, held.sequence.most_tokens(self.context)))
             while tokens > held.tokens:
                 held.tokens = min(self.context, max(INITIAL_TOKENS, 2 * held.tokens))
             while units > held.units:
@@ -191,6 +197,7 @@ class StepRunner:
             self._step.exit(self._batch, rows)
             self._step.wait()
             costs[rows] = min(costs[rows], self._clock() - begun)
+        self._step.clear(self._free[0])
         self._plan = DraftPlan(costs)
 
     def _exit(self, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
@@ -254,10 +261,12 @@ class StepRunner:
         self._sampler.forget(sequence)
         self._biases.drop(sequence)
         if self._prefilling is not None and sequence is self._prefilling.sequence:
-            heappush(self._free, self._prefilling.slot)
+            slot = self._prefilling.slot
             self._prefilling = self._reading = None
         else:
-            heappush(self._free, self._decoding.pop(sequence).slot)
+            slot = self._decoding.pop(sequence).slot
+        self._step.clear(slot)
+        heappush(self._free, slot)
 
     def observe(self) -> Observation | None:
         """See `ModelRunner`."""

@@ -133,6 +133,10 @@ class ModelStep(Protocol[Batch]):
         """Make room in a slot for so many tokens and units in all. What it holds stays."""
         ...
 
+    def clear(self, slot: int) -> None:
+        """Nothing that a slot holds is needed any more. Its room may be given back."""
+        ...
+
     def save(self, slot: int, tokens: int, units: int) -> Any:
         """A copy of the first tokens and units of a slot. Its `nbytes` are its bytes of memory."""
         ...

@@ -23,6 +23,8 @@ def warm_up(scheduler: Scheduler) -> None:
     rounds.append((all_slots, short, deep))
     if shallow < deep:
         rounds += [(1, short, "exact"), (all_slots, short, "exact")]
+    else:  # nothing is drafted by an exit, and every token costs so much that a start is felt
+        rounds = [(1, short, deep), (1, long, deep), (all_slots, short // 4, deep)]
     limits = SequenceLimits(DECODED_TOKENS)
     for number, (count, length, depth) in enumerate(rounds):
         _run(scheduler, [Sequence([runner.end_ids[0]] * length, limits, depth=depth) for _ in range(count)])

@@ -50,7 +50,7 @@ const Table* chosen = nullptr;
 using namespace tuili;
 
 // Grows with every change of a structure or a function that Python sees.
-TUILI_EXPORT int32_t tuili_abi() { return 3; }
+TUILI_EXPORT int32_t tuili_abi() { return 4; }
 
 // The name of the index-th instruction set that was built and runs on this processor, the best first; null behind the last.
 TUILI_EXPORT const char* tuili_instruction_set(int32_t index) {
@@ -81,6 +81,10 @@ TUILI_EXPORT void tuili_threads_end(Threads* threads) {
 TUILI_EXPORT void tuili_product(const ProductCall* call) { chosen->product(*call); }
 TUILI_EXPORT int64_t tuili_prepared_bytes(int32_t format, int32_t rows, int32_t inputs) {
   return chosen->prepared_bytes(Format(format), rows, inputs);
+}
+
+TUILI_EXPORT int32_t tuili_pack(const Matrix* matrix, const float* weight_NK, void* workspace, Threads* threads) {
+  return chosen->pack(*matrix, weight_NK, workspace, *threads);
 }
 
 TUILI_EXPORT int32_t tuili_trunk(const Batch* batch, const Slots* slots, int32_t rows) {

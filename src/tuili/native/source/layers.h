@@ -3,7 +3,7 @@
 #include <new>
 
 #include "attention.h"
-#include "product.h"
+#include "pack.h"
 
 namespace tuili::TUILI_SET {
 
@@ -52,7 +52,9 @@ inline void add_embedding(const Model& model, int id, int tap, float* hidden_M) 
 inline void embed(const Call& call, float* hidden_NM) {
   const int64_t M = call.model.sizes.hidden;
   std::fill(hidden_NM, hidden_NM + call.tokens.count * M, 0.f);
-  for (int n = 0; n < call.tokens.count; n++)
+  for (int n = 0; n < call.tokens.count && !call.model.embedding_VM; n++)
+    unpack_output(call.model.heads[ALL].matrix, std::max(call.tokens[n].recent[0], 0), hidden_NM + n * M);
+  for (int n = 0; n < call.tokens.count && call.model.embedding_VM; n++)
     for (int tap = 0; tap < call.model.sizes.convolution; tap++)
       if (const int id = call.tokens[n].recent[tap]; id >= 0) add_embedding(call.model, id, tap, hidden_NM + n * M);
 }

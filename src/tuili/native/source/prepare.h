@@ -49,6 +49,10 @@ inline void mix(const float* x_K, int inputs, float* mixed_K) {
   }
 }
 
+inline void mix(int block, const float* x_K, int inputs, float* mixed_K) {  // which may be x_K
+  (block == 64 ? mix<64> : block == 32 ? mix<32> : mix<16>)(x_K, inputs, mixed_K);
+}
+
 // A row as int8 by its largest size; `offset` is added to each number, except behind the row's end.
 inline float prepare_int8(const float* x_K, int inputs, int offset, int8_t* out_K) {
   Floats most = zero();
@@ -109,7 +113,7 @@ inline Inputs prepare(const Matrix& matrix, const float* x_RK, int64_t stride, i
   for (int r = 0; r < rows; r++) {
     const float* x_K = x_RK + r * stride;
     if (matrix.mixing) {
-      (matrix.mixing == 64 ? mix<64> : matrix.mixing == 32 ? mix<32> : mix<16>)(x_K, inputs, mixed_K);
+      mix(matrix.mixing, x_K, inputs, mixed_K);
       x_K = mixed_K;
     }
     int8_t* out_K = out_RK + r * width;

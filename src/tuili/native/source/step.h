@@ -67,7 +67,7 @@ struct Model {
   const Layer* layers;
   const int32_t* depth_G;    // [groups + 1]: the layers of the trunk, and those down to the end of each group
   const Exit* exits;         // [groups]; null where no layer behind the trunk has keys of its own
-  const void* embedding_VM;  // float or bf16
+  const void* embedding_VM;  // float or bf16; null: it is the head, and there is no convolution
   int64_t embedding_is_bf16;
   const float* taps_WM;      // of the short convolution, the token itself last, times the root of M
   const float* shared_norm_M;

@@ -25,6 +25,7 @@ struct Table {
   const char* name;
   void (*product)(const ProductCall&);
   int64_t (*prepared_bytes)(Format format, int rows, int inputs);
+  int (*pack)(const Matrix& matrix, const float* weight_NK, void* workspace, Threads& threads);
   int (*trunk)(const Batch& batch, const Slots& slots, int rows);
   void (*group)(const Batch& batch, const Slots& slots, int group, int going);
   void (*exit)(const Batch& batch, int going, int among);

@@ -16,7 +16,7 @@ inline void product_call(const ProductCall& call) {
 #define TUILI_NAME_OF(set) #set
 #define TUILI_NAME(set) TUILI_NAME_OF(set)
 extern const Table TABLE;
-const Table TABLE = {TUILI_NAME(TUILI_SET), product_call, prepared_bytes, trunk, group, exit, confidence, leave,
+const Table TABLE = {TUILI_NAME(TUILI_SET), product_call, prepared_bytes, pack, trunk, group, exit, confidence, leave,
                      verify, step_bytes, verify_bytes, training::TABLE};
 
 }  // namespace tuili::TUILI_SET

@@ -70,6 +70,10 @@ class NativeStep:
         """See `ModelStep`."""
         self._slots.reserve(slot, tokens, units)
 
+    def clear(self, slot: int) -> None:
+        """See `ModelStep`."""
+        self._slots.clear(slot)
+
     def save(self, slot: int, tokens: int, units: int) -> SavedSlot:
         """See `ModelStep`."""
         return self._slots.save(slot, tokens, units)

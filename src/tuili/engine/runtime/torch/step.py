@@ -153,6 +153,9 @@ class TorchStep:
         self._planned = None
         self._cache.reserve(tokens, units)
 
+    def clear(self, slot: int) -> None:
+        """See `ModelStep`. All slots keep their room."""
+
     @torch.inference_mode()
     def save(self, slot: int, tokens: int, units: int) -> SavedSlot:
         """See `ModelStep`."""
