@@ -13,12 +13,12 @@ from tuili.model import load_model
 
 def test_every_block_is_compared_and_timed(monkeypatch, tmp_path):
     monkeypatch.setattr(exact, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
-    monkeypatch.setattr(exact, "prompts", lambda *given: [block[:2] for block in prompts(*given)])
+    monkeypatch.setattr(exact, "prompts", lambda *given: [block[:1] for block in prompts(*given)])
     config, figures = measure(per_cell=2, single=1)
     assert config["model"] == "nano"
-    assert (figures["batch_16_prompts"].median, figures["batch_16_fp32_identical"].median) == (4, 4)
-    assert (figures["batch_1_prompts"].median, figures["batch_1_fp32_identical"].median) == (2, 2)
-    assert figures["batch_16_torch_as_fp32"].median == 4
+    assert (figures["batch_16_prompts"].median, figures["batch_16_fp32_identical"].median) == (2, 2)
+    assert (figures["batch_1_prompts"].median, figures["batch_1_fp32_identical"].median) == (1, 1)
+    assert figures["batch_16_torch_as_fp32"].median == 2
     both = zip(
         figures["batch_16_fp32_exact_tokens_per_second"].runs,
         figures["batch_16_fp32_full_tokens_per_second"].runs,
