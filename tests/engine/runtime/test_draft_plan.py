@@ -46,6 +46,7 @@ def test_beside_many_sequences_nothing_can_pay() -> None:
     assert 1 < plan.sequences < 16
     assert plan.lengths([[1.0] * MAX_TOKENS] * 16, 16) == [0] * 16
     assert any(plan.lengths([[1.0] * MAX_TOKENS] * plan.sequences, plan.sequences))
+    assert DraftPlan({1: 1.0, 16: 2.8, 17: 2.94}).sequences < 16, "what a busy machine measures"
     assert DraftPlan(BY_ROW).sequences == 0
     assert DraftPlan(FREE).sequences == MOST_ROWS // (1 + MAX_TOKENS)
 
