@@ -18,7 +18,7 @@ PACKAGE = ROOT / "src" / "tuili"
 LONGEST_FILE = 400
 LONGEST_ENGINE = 4455
 """Lines of code of the whole engine but its runner for torch, without blank ones, comments and docstrings."""
-LONGEST_NATIVE = 2050
+LONGEST_NATIVE = 2080
 """Lines of C++ of the native library but for what trains, without blank ones and comments. What packs is in it."""
 LONGEST_TRAINING = 1200
 """The same of what trains, in a folder of its own."""

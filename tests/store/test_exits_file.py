@@ -145,8 +145,9 @@ Tensors = dict[str, np.ndarray[Any, Any]]
         (lambda tensors: tensors.update({"3.down.weight": np.ones((3, 8), np.float16)}), "it must be float32"),
         (lambda tensors: tensors["3.confidence.2.bias"].fill(np.nan), "not finite"),
         (lambda tensors: tensors.update(draft_token_ids=np.array([3, 2], np.int32)), "must rise"),
-        (lambda tensors: tensors.update(draft_token_ids=np.array([50], np.int32)), "must rise, below the 50"),
-        (lambda tensors: tensors.update(draft_token_ids=np.array([1], np.int64)), "list of int32"),
+        (lambda tensors: tensors.update(draft_token_ids=np.array([2, 50], np.int32)), "must rise, below the 50"),
+        (lambda tensors: tensors.update(draft_token_ids=np.array([1, 2], np.int64)), "list of int32"),
+        (lambda tensors: tensors.update(draft_token_ids=np.array([1], np.int32)), "two or more"),
     ],
 )
 def test_tensors_that_cannot_be_are_refused(folder: Path, change: Callable[[Tensors], Any], told: str) -> None:

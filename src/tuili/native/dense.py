@@ -86,9 +86,7 @@ def _layer(sizes: Sizes, weights: Weights, index: int) -> LayerRecord:
 
 def _exit(weights: Weights, exits: Mapping[str, Floats], depth: int, plain: int) -> ExitRecord:
     """The parts of an exit, which stay in fp32: they are small, and decide."""
-    parts = ("down", "up", "confidence.0", "confidence.2")
-    return ExitRecord(
-        plain,
-        *(weights.packed(exits[f"{depth}.{part}.weight"], "fp32") for part in parts),
-        *(weights.keep(exits[f"{depth}.{part}.bias"]) for part in parts[2:]),
-    )
+    adapter = (weights.packed(exits[f"{depth}.{part}.weight"], "fp32") for part in ("down", "up"))
+    names = (f"{depth}.confidence.{layer}.{part}" for layer in (0, 2) for part in ("weight", "bias"))
+    confidence = [np.ascontiguousarray(exits[name], np.float32) for name in names]
+    return ExitRecord(plain, *adapter, *map(weights.keep, confidence), channels=len(confidence[0]))

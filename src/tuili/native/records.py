@@ -47,8 +47,9 @@ class ExitRecord(ctypes.Structure):
 
     _fields_ = (
         ("plain", _pointer),
-        *_of(MatrixRecord, "down", "up", "inner", "outer"),
-        *_of(_pointer, "inner_bias", "outer_bias"),
+        *_of(MatrixRecord, "down", "up"),
+        *_of(_pointer, "inner", "inner_bias", "outer", "outer_bias"),
+        ("channels", ctypes.c_int64),
     )
 
 

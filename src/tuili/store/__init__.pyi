@@ -10,6 +10,7 @@ from .imported.control_tokens import Chat
 from .imported.dense_config import read_dense_shape
 from .imported.dense_shape import FAMILIES, DenseShape, dense_tensor_shapes, rotary_frequencies
 from .imported.exits_file import (
+    CONFIDENCE_INPUTS,
     EXIT_TENSORS_FILE,
     EXITS_FILE,
     ExitsFile,
@@ -53,6 +54,7 @@ from .verifier_file import (
 __all__ = [
     "ASSISTANT",
     "BEGIN",
+    "CONFIDENCE_INPUTS",
     "CONFIG_FIELDS",
     "EXITS_FILE",
     "EXIT_TENSORS_FILE",

@@ -195,7 +195,7 @@ def steps(golden: Golden) -> None:
 
 def decoders(golden: Golden) -> None:
     """The same of a dense decoder, whose tokens leave with and without keys and values for deeper layers, or draft."""
-    exits = ExitsSettings((1, 2, 4), 0.5, rank=5, channels=70)
+    exits = ExitsSettings((1, 2, 4), 0.5, rank=5, channels=7)
     shape = DenseShape(
         "qwen3", 150, 64, 400, 4, 4, 2, 32, 256, 1e4, 1e-6,
         query_bias=True, output_bias=True, mlp_bias=True, head_norms=True, exit_layers=exits.layers,

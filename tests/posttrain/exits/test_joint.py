@@ -20,7 +20,7 @@ CONFIG = JointConfig(steps=6, texts=2, rank=4, first_layer=1, learning_rate=0.01
 def fresh() -> tuple[Backbone, Exits, Head]:
     backbone = Backbone(dense_model("llama", tie_word_embeddings=True).requires_grad_(False))
     torch.manual_seed(3)
-    exits = Exits((1, 3), 64, 8, 16, backbone.eps)
+    exits = Exits((1, 3), 64, 8, 16, backbone.eps, torch.arange(400))
     return backbone, exits, Head(backbone.model.model.norm.weight, backbone.head_VM, backbone.eps)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tuili.errors import InputError, RecordError
-from tuili.posttrain.exits.texts import read_texts
+from tuili.posttrain.exits.texts import Text, commonest_tokens, read_texts
 from tuili.store import ForeignTokenizer, open_model
 
 
@@ -52,3 +52,9 @@ def test_too_few_texts_are_refused(tokenizer: ForeignTokenizer, tmp_path: Path) 
         read_texts([file], tokenizer, seed=1)
     with pytest.raises(InputError, match="cannot be read"):
         read_texts([tmp_path / "none.jsonl"], tokenizer, seed=1)
+
+
+def test_the_commonest_tokens_of_responses_rise() -> None:
+    texts = [Text((9, 9, 9, 9, 5, 7), 4), Text((9, 7, 3, 8, 5), 2)]
+    assert commonest_tokens(texts, 3).tolist() == [3, 5, 7]  # 7 stands in one prompt
+    assert commonest_tokens(texts, 9).tolist() == [3, 5, 7, 8]

@@ -1,8 +1,9 @@
 // How deep tokens go: the layers that they run; and, where each layer has keys and values of its own, how an exit tells
 // whether a token may leave, and what it gives to the layers that it does not run.
 //
-// Dimensions beside those of step.h: X numbers of a row.
+// Dimensions beside those of step.h: X numbers of a row, C channels.
 #pragma once
+#include "exits.h"
 #include "experts.h"
 
 namespace tuili::TUILI_SET {
@@ -26,15 +27,29 @@ inline void adapt(const Call& call, const Exit& exit, float* hidden_NM) {
   call.memory.release(mark);
 }
 
-// The logits of states' confidences, in the workspace.
-inline const float* confidence_logits(const Call& call, const Exit& exit, const float* hidden_NM) {
-  const int N = call.tokens.count, M = call.model.sizes.hidden, X = exit.inner.outputs;
+// The probability, as an exit has learnt it, that the token of the largest of these logits is that of the full depth.
+inline float confidence_of(const Exit& exit, const float* logit_X, int X) {
+  const Top top = top_of(logit_X, X);
+  const float* behind = logit_X + top.place + 1;
+  const float second = std::max(top_of(logit_X, top.place).value, top_of(behind, X - top.place - 1).value);
+  const float log_prob = std::log(probability_of(top, logit_X, X)), lead = top.value - second;
+  float logit = *exit.outer_bias;
+  for (int c = 0; c < exit.channels; c++) {
+    const float inner = exit.inner_C2[2 * c] * log_prob + exit.inner_C2[2 * c + 1] * lead + exit.inner_bias_C[c];
+    logit += exit.outer_C[c] * inner / (1.f + std::exp(-inner));
+  }
+  return 1.f / (1.f + std::exp(-logit));
+}
+
+// The confidence of each of some states at an exit: confidence_N.
+inline void confidences(const Call& call, const Exit& exit, const float* hidden_NM, float* confidence_N) {
+  const int N = call.tokens.count, M = call.model.sizes.hidden;
+  const Matrix& drafts = call.model.heads[DRAFTS].matrix;
   float* adapted_NM = call.memory.take<float>(int64_t(N) * M);
   std::copy(hidden_NM, hidden_NM + int64_t(N) * M, adapted_NM);
   adapt(call, exit, adapted_NM);
-  float* inner_NX = projected(call, exit.inner, normed(call, adapted_NM, exit.plain_M), M, exit.inner_bias);
-  each_vector(N * X, [&](int i, int n) { store_up_to(inner_NX + i, silu(load_up_to(inner_NX + i, n)), n); });
-  return projected(call, exit.outer, inner_NX, X, exit.outer_bias);
+  const float* logit_NX = projected(call, drafts, normed(call, adapted_NM, call.model.final_norm_M), M);
+  for (int i = 0; i < N; i++) confidence_N[i] = confidence_of(exit, logit_NX + int64_t(i) * drafts.outputs, drafts.outputs);
 }
 
 // The outputs of a matrix from the panel on that holds output number `first`.

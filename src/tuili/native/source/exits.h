@@ -20,13 +20,18 @@ inline Top top_of(const float* x, int size) {
   return top;
 }
 
+// The probability of the largest of some logits.
+inline float probability_of(const Top& top, const float* logits_V, int V) {
+  Floats total = zero();
+  each_vector(V, [&](int v, int n) { total = total + exp(load_padded(logits_V + v, n) - all(top.value)); });
+  return 1.f / sum(total);
+}
+
 // Notes the likeliest of some tokens for a row. ids: of these tokens; null where they are all.
 inline void find_top(const Batch& batch, int row, const float* logits_V, int V, const int32_t* ids = nullptr) {
   const Top top = top_of(logits_V, V);
   batch.best_R[row] = ids ? ids[top.place] : top.place;
-  Floats total = zero();
-  each_vector(V, [&](int v, int n) { total = total + exp(load_padded(logits_V + v, n) - all(top.value)); });
-  batch.top_prob_R[row] = 1.f / sum(total);
+  batch.top_prob_R[row] = probability_of(top, logits_V, V);
 }
 
 }  // namespace tuili::TUILI_SET

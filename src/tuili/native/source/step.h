@@ -41,11 +41,13 @@ struct Layer {
 };
 
 // An exit of a model in which every layer has keys and values of its own: the adapter of the state, of low rank, and the
-// network that says how likely the state gives the token of the full depth.
+// network that says how likely the likeliest token is that of the full depth. C: channels of that network, which reads the
+// token's log-probability and by how much its logit leads.
 struct Exit {
   const float* plain_M;  // the gain of norms that have none
-  Matrix down, up, inner, outer;
-  const float *inner_bias, *outer_bias;
+  Matrix down, up;
+  const float *inner_C2, *inner_bias_C, *outer_C, *outer_bias;
+  int64_t channels;
 };
 
 // Rows of the head, for tokens that a next one is chosen among.
@@ -138,7 +140,7 @@ struct Response {
 };
 
 static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 288 && sizeof(Model) == 376 && sizeof(Slot) == 40, "mirrored");
-static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72 && sizeof(Exit) == 184 && sizeof(Head) == 48, "too");
+static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72 && sizeof(Exit) == 128 && sizeof(Head) == 48, "too");
 static_assert(sizeof(VerifierLayer) == 192 && sizeof(Verifier) == 224 && sizeof(Response) == 64, "too");
 
 }  // namespace tuili

@@ -66,8 +66,9 @@ inline void group(const Batch& batch, const Slots& slots, int group, int going) 
 // The probability, as exit number `index` has learnt it, that a row's likeliest token there is that of the full depth.
 inline void confidence(const Batch& batch, const Slots& slots, int index, int going) {
   over_rows(batch, slots, going, [&](const Call& call, const float* hidden_NM) {
-    const float* logit_N = confidence_logits(call, call.model.exits[index], hidden_NM);
-    for (int i = 0; i < going; i++) batch.top_prob_R[batch.going[i]] = 1.f / (1.f + std::exp(-logit_N[i]));
+    float* confidence_N = call.memory.take<float>(going);
+    confidences(call, call.model.exits[index], hidden_NM, confidence_N);
+    for (int i = 0; i < going; i++) batch.top_prob_R[batch.going[i]] = confidence_N[i];
   });
 }
 
@@ -116,9 +117,9 @@ inline int64_t step_bytes(const Model& model, int rows) {
   const int64_t inputs = N * (3 * s.hidden + HD + F + 4 * PANEL) + Y * (s.expert_size + PANEL);
   int64_t of_exit = 0;
   for (int g = 0; g < s.groups && model.exits; g++)
-    of_exit = std::max<int64_t>(of_exit, model.exits[g].down.outputs + model.exits[g].inner.outputs + 2 * PANEL);
+    of_exit = std::max<int64_t>(of_exit, model.exits[g].down.outputs + 2 * PANEL);
   for (const Head& head : model.heads)
-    if (head.id_D) of_exit = std::max<int64_t>(of_exit, head.matrix.outputs);
+    if (head.id_D || model.exits) of_exit = std::max<int64_t>(of_exit, head.matrix.outputs);
   const int64_t numbers = N * (of_row + of_exit) + Y * of_pair + inputs + of_thread * model.threads->count() +
                           2 * s.experts;
   return 4 * numbers + Workspace::ALIGNMENT * (64 + 16 * model.threads->count());

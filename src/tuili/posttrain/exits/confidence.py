@@ -4,7 +4,7 @@ It learns from texts that the adapter has not learnt from: on those the adapter 
 The label of a token is one less the probability that full depth gives to its own likeliest token more than to the
 exit's. It is 1 where both say the same, and near 1 where full depth itself hardly knows which to say.
 
-Dimensions: N tokens, M hidden size, C channels, S tokens that are scored.
+Dimensions: N tokens, M hidden size, X draft tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from tuili.config import Config
 from tuili.posttrain.exits.adapters import Head, random_rows, rate_factor
-from tuili.posttrain.exits.network import ExitNetwork, plain_norm
+from tuili.posttrain.exits.network import ExitNetwork, confidence_inputs
 from tuili.posttrain.exits.states import States
 
 _ROWS = 1024
@@ -28,11 +28,11 @@ class ConfidenceConfig(Config):
 
     share: PositiveFloat = Field(0.3, lt=1)
     """The share of the tokens that confidence heads are trained on; the adapters learn from the others."""
-    steps: NonNegativeInt = 200
+    steps: NonNegativeInt = 400
     rows: PositiveInt = 1024
     """Tokens of a step."""
     learning_rate: PositiveFloat = 2e-3
-    weight_decay: NonNegativeFloat = 1.0
+    weight_decay: NonNegativeFloat = 0.01
 
 
 def kept_probability(token_N: Tensor, states: States) -> Tensor:
@@ -43,35 +43,34 @@ def kept_probability(token_N: Tensor, states: States) -> Tensor:
 
 
 @torch.inference_mode()
-def chosen_tokens(adapted_NM: Tensor, head: Head, token_S: Tensor) -> Tensor:
-    """The likeliest of the tokens `token_S` by adapted states, [N]."""
-    rows_SM = head.weight_VM[token_S].bfloat16()
-    parts = (head.read(part_NM).bfloat16() @ rows_SM.T for part_NM in adapted_NM.split(_ROWS))
-    return token_S[torch.cat([logits_NS.argmax(-1) for logits_NS in parts])]
+def draft_logits(adapted_NM: Tensor, head: Head, draft_X: Tensor) -> tuple[Tensor, Tensor]:
+    """What a confidence head reads of adapted states, [N, 2], and the likeliest of the draft tokens, [N]."""
+    rows_XM = head.weight_VM[draft_X].bfloat16()
+    parts = [(head.read(part_NM).bfloat16() @ rows_XM.T).float() for part_NM in adapted_NM.split(_ROWS)]
+    input_N2 = torch.cat([confidence_inputs(logit_NX) for logit_NX in parts])
+    return input_N2, draft_X[torch.cat([logit_NX.argmax(-1) for logit_NX in parts])]
 
 
 def train_confidence(
-    network: ExitNetwork, depth: int, states: States, head: Head, config: ConfidenceConfig, seed: int
+    network: ExitNetwork, depth: int, states: States, head: Head, draft_X: Tensor, config: ConfidenceConfig, seed: int
 ) -> None:
     """Train the confidence head of an exit whose adapter is trained.
 
-    States have some numbers that are large and hardly change. So the head learns from standardised ones, and takes mean
-    and deviation into its first layer at the end.
+    It learns from standardised numbers, and takes mean and deviation into its first layer at the end.
     """
     part = states.select(states.response_N)
     with torch.inference_mode():
-        adapted_NM = network.adapted(part.hidden[depth])
-        label_N = kept_probability(chosen_tokens(adapted_NM, head, torch.unique(states.top_NK[:, :4])), part)
-        input_NM = plain_norm(adapted_NM, network.eps)
-        mean_M, deviation_M = input_NM.mean(0), input_NM.std(0).clamp(min=1e-6)
-    standard_NM, label_N = ((input_NM - mean_M) / deviation_M).clone(), label_N.clone()
+        input_N2, token_N = draft_logits(network.adapted(part.hidden[depth]), head, draft_X)
+        label_N = kept_probability(token_N, part)
+        mean_2, deviation_2 = input_N2.mean(0), input_N2.std(0).clamp(min=1e-6)
+    standard_N2, label_N = ((input_N2 - mean_2) / deviation_2).clone(), label_N.clone()
     optimizer = torch.optim.AdamW(
         network.confidence.parameters(), config.learning_rate, weight_decay=config.weight_decay
     )
     for step, row_B in enumerate(random_rows(len(part), config.rows, config.steps, seed)):
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * rate_factor(step, config.steps)
-        logit_B = network.confidence(standard_NM[row_B])[:, 0]
+        logit_B = network.confidence(standard_N2[row_B])[:, 0]
         loss = functional.binary_cross_entropy_with_logits(logit_B, label_N[row_B])
         optimizer.zero_grad()
         loss.backward()
@@ -79,5 +78,5 @@ def train_confidence(
     first = network.confidence[0]
     assert isinstance(first, torch.nn.Linear)
     with torch.no_grad():
-        first.weight.div_(deviation_M)
-        first.bias.sub_(first.weight @ mean_M)
+        first.weight.div_(deviation_2)
+        first.bias.sub_(first.weight @ mean_2)

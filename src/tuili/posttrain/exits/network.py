@@ -1,9 +1,10 @@
 """The network of an exit: a low-rank adapter, and the head that tells how sure the exit is.
 
-The adapter turns a state in the middle of a model into one that the model's final norm and head can read. How they are
-trained is left to `adapters` and `confidence`, how they are kept to `tuili.store`.
+The adapter turns a state in the middle of a model into one that the model's final norm and head can read. The
+confidence head reads two numbers of the logits that come of it: the state itself tells nothing beyond these. How both
+are trained is left to `adapters` and `confidence`, how they are kept to `tuili.store`.
 
-Dimensions: M hidden size, R rank, C channels.
+Dimensions: M hidden size, R rank, C channels, X draft tokens.
 """
 
 from __future__ import annotations
@@ -15,11 +16,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tuili.store import CONFIDENCE_INPUTS
+
 
 def plain_norm(hidden_M: Tensor, eps: float) -> Tensor:
     """RMS norm without a gain, computed in float32."""
     wide_M = hidden_M.float()
     return wide_M * torch.rsqrt(wide_M.square().mean(-1, keepdim=True) + eps)
+
+
+def confidence_inputs(logit_NX: Tensor) -> Tensor:
+    """What tells how sure an exit is, [N, 2]: the log-probability of its likeliest token, and by how much it leads."""
+    first_N, second_N = logit_NX.float().topk(2, dim=-1).values.unbind(-1)
+    return torch.stack([first_N - logit_NX.float().logsumexp(-1), first_N - second_N], dim=-1)
 
 
 class ExitNetwork(nn.Module):
@@ -30,24 +39,30 @@ class ExitNetwork(nn.Module):
         self.eps = eps
         self.down = nn.Linear(hidden_size, rank, bias=False)
         self.up = nn.Linear(rank, hidden_size, bias=False)
-        self.confidence = nn.Sequential(nn.Linear(hidden_size, channels), nn.SiLU(), nn.Linear(channels, 1))
+        self.confidence = nn.Sequential(nn.Linear(CONFIDENCE_INPUTS, channels), nn.SiLU(), nn.Linear(channels, 1))
 
     def adapted(self, hidden_NM: Tensor) -> Tensor:
         """The states that the final norm reads, in float32."""
         adapted: Tensor = hidden_NM.float() + self.up(self.down(plain_norm(hidden_NM, self.eps)))
         return adapted
 
-    def confidence_logit(self, adapted_NM: Tensor) -> Tensor:
-        """How sure the exit is of what it says, as the logit of a probability, [N]."""
-        logit: Tensor = self.confidence(plain_norm(adapted_NM, self.eps))[..., 0]
+    def confidence_logit(self, logit_NX: Tensor) -> Tensor:
+        """How sure the exit is of what it says, as the logit of a probability, [N]. logit_NX: of the draft tokens."""
+        logit: Tensor = self.confidence(confidence_inputs(logit_NX))[..., 0]
         return logit
 
 
 class Exits(nn.ModuleDict):
-    """The exits of a model by their depth, without that of full depth."""
+    """The exits of a model by their depth, without that of full depth.
 
-    def __init__(self, depths: Sequence[int], hidden_size: int, rank: int, channels: int, eps: float) -> None:
+    draft_X: the tokens whose logits tell how sure an exit is.
+    """
+
+    def __init__(
+        self, depths: Sequence[int], hidden_size: int, rank: int, channels: int, eps: float, draft_X: Tensor
+    ) -> None:
         super().__init__({str(depth): ExitNetwork(hidden_size, rank, channels, eps) for depth in depths})
+        self.draft_X = draft_X
 
     @property
     def depths(self) -> tuple[int, ...]:

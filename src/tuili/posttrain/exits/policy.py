@@ -4,7 +4,7 @@ A token that leaves at an exit leaves keys and values in the deeper layers, whic
 before the adapter: later tokens see these. So all tokens can be computed at once, layer by layer. The engine decodes
 one token at a time.
 
-Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one, V vocabulary.
+Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one, V vocabulary, X draft tokens.
 """
 
 from __future__ import annotations
@@ -89,8 +89,13 @@ def leave_early(
     A token where `leaving_BT` is set leaves at the first exit that is as sure as `threshold`; others run all layers.
     """
 
+    rows_XM = backbone.head_VM[exits.draft_X]
+
+    def logits(stop: Stop) -> Tensor:
+        return backbone.final_norm(stop.adapted_BTM).to(rows_XM.dtype) @ rows_XM.T
+
     def is_sure(stop: Stop) -> Tensor:
-        return (exits.at(stop.depth).confidence_logit(stop.adapted_BTM).sigmoid() >= threshold) & leaving_BT
+        return (exits.at(stop.depth).confidence_logit(logits(stop)).sigmoid() >= threshold) & leaving_BT
 
     depth_BT = torch.zeros(ids_BT.shape, dtype=torch.long)
     for stop in walk(backbone, exits, ids_BT, is_sure):

@@ -14,7 +14,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -28,7 +30,7 @@ from tuili.posttrain.exits.network import Exits
 from tuili.posttrain.exits.policy import Reading, joined, read_each
 from tuili.posttrain.exits.recipe import ExitsTrainingConfig
 from tuili.posttrain.exits.states import States, StateStore, TaskCallback, batches_of
-from tuili.posttrain.exits.texts import Part, Text, read_texts
+from tuili.posttrain.exits.texts import Part, Text, commonest_tokens, read_texts
 from tuili.posttrain.exits.threshold import Tried, choose_threshold, try_threshold
 from tuili.store import (
     THINKING_FILE,
@@ -110,11 +112,17 @@ class ExitsRun:
         """The model, as it was before this run."""
         return Backbone.load(self.stored.path, _DTYPES[self.config.numbers])
 
+    @cached_property
+    def drafts(self) -> NDArray[np.int32]:
+        """The tokens that drafts are chosen among, [X]."""
+        return commonest_tokens(self.texts["train"], self.config.drafts)
+
     def new_exits(self) -> Exits:
         """Exits that have learnt nothing."""
         torch.manual_seed(self.config.seed)
-        sizes = self.config.rank, self.config.channels
-        return Exits(self.depths, self.stored.shape.hidden_size, *sizes, self.stored.shape.rms_norm_eps)
+        shape, config = self.stored.shape, self.config
+        draft_X = torch.from_numpy(self.drafts.astype(np.int64))
+        return Exits(self.depths, shape.hidden_size, config.rank, config.channels, shape.rms_norm_eps, draft_X)
 
     @cached_property
     def head(self) -> Head:
@@ -142,7 +150,7 @@ class ExitsRun:
             network, full_NM = exits.at(depth), own.hidden[self.full_depth]
             start_by_regression(network, own.hidden[depth], full_NM, own.top_NK, self.head)
             distill(network, depth, own, self.head, self.config.adapter, seed, told)
-            train_confidence(network, depth, held_out, self.head, self.config.confidence, seed)
+            train_confidence(network, depth, held_out, self.head, exits.draft_X, self.config.confidence, seed)
         with whole_file(file) as part:
             save_file(exits.state_dict(), part)
         return exits
@@ -156,7 +164,7 @@ class ExitsRun:
         held_out = self.states("states-joint", texts[::-1], tokens)
         for number, depth in enumerate(self.depths):
             seed = config.seed * 1000 + number
-            train_confidence(exits.at(depth), depth, held_out, head, config.confidence, seed)
+            train_confidence(exits.at(depth), depth, held_out, head, exits.draft_X, config.confidence, seed)
         return exits, changes
 
     def read(self, exits: Exits, part: Part, threshold: float, name: str) -> Reading:
@@ -210,7 +218,8 @@ def _train(run: ExitsRun) -> ExitsResult:
     settings = ExitsSettings(
         (*run.depths, run.full_depth), threshold, config.rank, config.channels, config.way, figures
     )
-    folder = _write_model(run, ExitsFile(settings, exits.arrays()), changes, (perf_counter() - began) / 3600)
+    file, hours = ExitsFile(settings, exits.arrays(), run.drafts), (perf_counter() - began) / 3600
+    folder = _write_model(run, file, changes, hours)
     report = {"figures": figures, "tried": [asdict(one) for one in tried]}
     write_durably(run.path / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
     return ExitsResult(folder, figures, tried)

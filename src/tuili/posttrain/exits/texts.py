@@ -9,10 +9,14 @@ import hashlib
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tuili.errors import InputError, RecordError
 from tuili.store import ForeignTokenizer
@@ -53,6 +57,13 @@ def read_texts(files: Sequence[Path], tokenizer: ForeignTokenizer, seed: int) ->
             raise InputError(f"{', '.join(map(str, files))}: no text is left for {part}: give more of them")
         random.Random(seed).shuffle(texts)
     return parts
+
+
+def commonest_tokens(texts: Sequence[Text], count: int) -> NDArray[np.int32]:
+    """The commonest tokens of responses, at most so many, rising, [X]; of those as common as others the lower ids."""
+    found = Counter(token for text in texts for token in text.ids[text.start :])
+    commonest = sorted(found, key=lambda token: (-found[token], token))[:count]
+    return np.array(sorted(commonest), np.int32)
 
 
 def _items(files: Sequence[Path]) -> Iterator[tuple[str, str]]:

@@ -30,6 +30,8 @@ from tuili.store.safetensors import check_safetensors, read_tensors
 EXITS_FILE = Path("tuili") / "exits.json"
 EXIT_TENSORS_FILE = Path("tuili") / "exits.safetensors"
 DRAFT_TOKENS = "draft_token_ids"
+CONFIDENCE_INPUTS = 2
+"""What a confidence head reads: the log-probability of the likeliest token at its exit, and the lead of its logit."""
 _REMEDY = "train exits anew (tuili exits)"
 
 Way = Literal["frozen", "joint"]
@@ -61,7 +63,7 @@ class ExitsSettings:
 class ExitsFile:
     """The exits of a model. Tensors are float32, by their names in the file; draft_tokens_D is of int32.
 
-    draft_tokens_D: the tokens, rising, that drafts are chosen among; None where these are all.
+    draft_tokens_D: the tokens, rising, that drafts are chosen among and by which confidences are told; None for all.
     """
 
     settings: ExitsSettings
@@ -88,7 +90,7 @@ def exit_tensor_shapes(settings: ExitsSettings, hidden_size: int) -> dict[str, t
         shapes |= {
             f"{layer}.down.weight": (rank, hidden_size),
             f"{layer}.up.weight": (hidden_size, rank),
-            f"{layer}.confidence.0.weight": (channels, hidden_size),
+            f"{layer}.confidence.0.weight": (channels, CONFIDENCE_INPUTS),
             f"{layer}.confidence.0.bias": (channels,),
             f"{layer}.confidence.2.weight": (1, channels),
             f"{layer}.confidence.2.bias": (1,),
@@ -187,8 +189,8 @@ def _checked_drafts(draft_tokens_D: NDArray[Any] | None, vocab_size: int) -> NDA
     """The tokens of drafts. Raises `ValueError` for what is no list of tokens, rising, of the model."""
     if draft_tokens_D is None:
         return None
-    if draft_tokens_D.dtype != np.int32 or draft_tokens_D.ndim != 1 or not len(draft_tokens_D):
-        raise ValueError(f"{DRAFT_TOKENS} must be a list of int32")
+    if draft_tokens_D.dtype != np.int32 or draft_tokens_D.ndim != 1 or len(draft_tokens_D) < 2:
+        raise ValueError(f"{DRAFT_TOKENS} must be a list of int32, two or more")
     if draft_tokens_D[0] < 0 or draft_tokens_D[-1] >= vocab_size or np.any(np.diff(draft_tokens_D) <= 0):
         raise ValueError(f"{DRAFT_TOKENS} must rise, below the {vocab_size} entries of the model")
     return draft_tokens_D

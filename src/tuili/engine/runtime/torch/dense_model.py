@@ -97,12 +97,12 @@ class DenseModel:
 
     def confidence(self, index: int, hidden_RM: Tensor) -> Tensor:
         """The probability [R] that the likeliest token of the adapted state is that of the full depth."""
-        depth, state_RM = self.shape.exit_layers[index], self.adapted(index, hidden_RM.float())
-        inner, outer = (
-            (self._exits[f"{depth}.confidence.{number}.weight"], self._exits[f"{depth}.confidence.{number}.bias"])
-            for number in (0, 2)
-        )
-        return F.linear(F.silu(F.linear(self._plain(state_RM), *inner)), *outer)[:, 0].sigmoid()
+        logit_RX = linear(self.normed(self.adapted(index, hidden_RM)), self._heads.get("drafts", self._head)).float()
+        first_R, second_R = logit_RX.topk(2, dim=-1).values.unbind(-1)
+        input_R2 = torch.stack([first_R - logit_RX.logsumexp(-1), first_R - second_R], dim=-1)
+        name = f"{self.shape.exit_layers[index]}.confidence"
+        inner, outer = ((self._exits[f"{name}.{n}.weight"], self._exits[f"{name}.{n}.bias"]) for n in (0, 2))
+        return F.linear(F.silu(F.linear(input_R2, *inner)), *outer)[:, 0].sigmoid()
 
     def fill(self, index: int, hidden_RM: Tensor, cache: KVCache, plan: AttentionPlan) -> None:
         """Store keys and values, projected from these states, in the layers behind an exit."""
