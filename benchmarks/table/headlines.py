@@ -15,7 +15,6 @@ from benchmarks.table.rows import (
     layers_over_full_depth,
     mean_accuracy,
     middle,
-    ratio,
     results,
     text,
 )
@@ -27,17 +26,6 @@ NONE = text("–")
 def headline(what: str, name: str, tuili: Value, other: Value = NONE, compared: Value = NONE) -> Row:
     """A row from a benchmark's record: Tuili's value, the other side's, and both compared."""
     return Row(what, results(name), (tuili, other, compared))
-
-
-def writing(what: str, size: str, shape: str, tuili: tuple[str, str], other: tuple[str, str], compared: Value) -> Row:
-    """A row of the engine beside another: for each side how it wrote, and its key in the record."""
-    ours, others = (joined(f"{how}: {{}}", middle(speed(size, key, shape), "{:,.0f}")) for how, key in (tuili, other))
-    return headline(what, "engine", ours, others, compared)
-
-
-def speed(size: str, key: str, shape: str) -> str:
-    """The figure of one way to write with models of this size on one thread."""
-    return f"{size}_1_{key}_{shape}_tokens_per_cpu_second"
 
 
 HEADLINES = (
@@ -93,17 +81,15 @@ HEADLINES = (
         joined("full depth, fp32: {}", middle("batch_16_fp32_full_tokens_per_second", "{:,.0f}")),
         figure("batch_16_fp32_exact_tokens_per_second_over_full", "{:.2f}"),
     ),
-    writing(
-        "Writing in 8 bits, 1 prompt at a time, the size of nano: tokens a second of processor time",
-        "nano",
-        "1x32",
-        ("depth chosen", "ours_int8_exits"),
-        ("llama.cpp, a Llama in 8 bits (q8_0)", "llama_cpp_q8_0"),
+    headline(
+        "SmolLM2-135M-Instruct in 8 bits, every layer, 1 prompt at a time: tokens a second of processor time",
+        "imported_speed",
+        middle("1_ours_int8_full_writing_1x96_tokens_per_cpu_second", "{:,.0f}"),
         joined(
-            "{}; at full depth {}",
-            ratio(speed("nano", "ours_int8_exits", "1x32"), speed("nano", "llama_cpp_q8_0", "1x32")),
-            ratio(speed("nano", "ours_int8_full", "1x32"), speed("nano", "llama_cpp_q8_0", "1x32")),
+            "llama.cpp, the same weights in 8 bits (q8_0): {}",
+            middle("1_llama_cpp_q8_0_writing_1x96_tokens_per_cpu_second", "{:,.0f}"),
         ),
+        figure("1_ours_int8_full_writing_1x96_tokens_per_cpu_second_over_llama_cpp_q8_0", "{:.2f}"),
     ),
     headline(
         "`tuili serve nano` in 8 bits, 8 clients: answers a second",

@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from benchmarks.harness.record import RESULTS
@@ -77,18 +76,6 @@ def figure(key: str, form: str) -> Value:
     def value(record: Record) -> str:
         summary = record["figures"][key]
         return with_range(summary["median"], summary["min"], summary["max"], summary["n"], form)
-
-    return value
-
-
-def ratio(over: str, under: str, form: str = "{:.2f}") -> Value:
-    """The median quotient of two figures that were measured in turns, run by run, with its range."""
-
-    def value(record: Record) -> str:
-        figures = record["figures"]
-        pairs = zip(figures[over]["runs"], figures[under]["runs"], strict=True)
-        ratios = [one / other for one, other in pairs]
-        return with_range(median(ratios), min(ratios), max(ratios), len(ratios), form)
 
     return value
 

@@ -13,7 +13,7 @@ from benchmarks.run import modules
 from benchmarks.table.headlines import HEADLINES
 from benchmarks.table.pages import BENCHMARKS, README, TABLES, filled, table
 from benchmarks.table.results import GROUPS
-from benchmarks.table.rows import NANO_REPORT, Row, bench, figure, ratio
+from benchmarks.table.rows import NANO_REPORT, Row, bench, figure
 
 ROWS = [*HEADLINES, *(row for rows in GROUPS.values() for row in rows)]
 
@@ -55,11 +55,6 @@ def test_a_figure_shows_its_range_only_where_there_is_one() -> None:
     once["figures"]["speed"]["median"] = 1.5
     assert figure("speed", "{:.1f}")(once) == "1.5"
     assert figure("speed", "{:.1f}")(twice) == "2.0 (1.5 to 2.5, n = 3)"
-
-
-def test_a_ratio_pairs_the_runs_of_both_sides() -> None:
-    record = {"figures": {"ours": {"runs": [2.0, 9.0, 4.0]}, "other": {"runs": [1.0, 3.0, 4.0]}}}
-    assert ratio("ours", "other")(record) == "2.00 (1.00 to 3.00, n = 3)"
 
 
 def test_a_row_without_its_record_or_figure_is_left_out(tmp_path: Path) -> None:
