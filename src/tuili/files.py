@@ -20,7 +20,7 @@ SCRATCH_PREFIX = ".tuili-"
 
 def check_file_place(path: Path) -> None:
     """Raise `InputError` where no file can be written. This is tried in a scratch folder; nothing is left behind."""
-    with _refusing(path):
+    with refusing_faults(path):
         if path.is_dir():
             raise InputError(f"{path} cannot be written: Is a directory; give the name of a file")
         if is_special(path):  # to open a pipe would wait for its reader
@@ -52,7 +52,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     check_file_place(path)
     special, place = is_special(path), Path(os.path.realpath(path))
-    with _refusing(path):
+    with refusing_faults(path):
         if not special:
             place.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=None if special else place.parent, prefix=SCRATCH_PREFIX) as scratch:
@@ -86,7 +86,8 @@ def is_special(path: Path) -> bool:
 
 
 @contextmanager
-def _refusing(path: Path) -> Iterator[None]:
+def refusing_faults(path: Path) -> Iterator[None]:
+    """Turn what keeps the system from writing `path` in the block into an `InputError`."""
     try:
         yield
     except OSError as error:

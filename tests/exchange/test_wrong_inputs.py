@@ -219,3 +219,11 @@ def test_the_source_is_sound_without_damage(sound_source: Path, tmp_path: Path) 
 
     for source in (GGUF, MODEL):
         assert main(["import", str(sound_source / source), "--out", str(tmp_path / source)]) == 0
+
+
+def test_a_place_that_takes_nothing_is_one_line(sound_source: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for verb, out in (("import", "/proc/model"), ("export", "/proc/model.gguf")):
+        to = ["--to", "gguf"] if verb == "export" else []
+        line = refusal(capsys, verb, str(sound_source / MODEL), *to, "--out", out)
+        assert f"{out} cannot be written" in line
+        assert "choose another place" in line

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from benchmarks.harness.tiny import save_tiny, tiny_model
 from tuili.data import train_tokenizer
-from tuili.errors import ModelFolderError
+from tuili.errors import InputError, ModelFolderError
 from tuili.model import folder as folder_module
 from tuili.model.folder import load_model, save_model
 from tuili.model.size import count_parameters
@@ -102,7 +102,7 @@ def test_a_crash_while_saving_leaves_the_old_folder_whole(saved: Path, monkeypat
     model, tokenizer = tiny_model()
     with torch.no_grad():
         model.model.norm.weight += 1
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk full"):
         save_model(saved, model, tokenizer, [LineageEntry("train")])
     assert model_hash(saved) == before
     assert [path.name for path in saved.parent.iterdir()] == ["model"]

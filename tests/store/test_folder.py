@@ -8,7 +8,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from tuili.errors import ModelFolderError
+from tuili.errors import InputError, ModelFolderError
 from tuili.store import SHIPPED_MODELS, check_files, check_size, replaced_folder, resolve_model, shipped_names
 from tuili.store import folder as folder_module
 
@@ -97,7 +97,7 @@ def test_a_folder_takes_the_place_of_another(old: Path) -> None:
 
 
 def test_a_failure_before_the_end_leaves_the_old_folder(old: Path) -> None:
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk full"):
         put(old, "new", fails=True)
     assert (old / "config.json").read_text() == "old"
     assert names(old.parent) == ["model"]
@@ -131,7 +131,7 @@ def test_the_old_folder_stays_until_the_new_one_is_on_the_disk(old: Path, monkey
 def test_what_a_kill_left_between_the_moves_is_put_back_or_removed(old: Path) -> None:
     aside = old.with_name(".model.old")
     old.rename(aside)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk full"):
         put(old, "new", fails=True)
     assert (old / "config.json").read_text() == "old"
     shutil.copytree(old, aside)
@@ -143,7 +143,7 @@ def test_what_a_kill_left_between_the_moves_is_put_back_or_removed(old: Path) ->
 def test_what_a_kill_left_while_writing_is_removed(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "rmtree", lambda *_, **__: None)  # who is killed removes nothing
-        with pytest.raises(OSError, match="disk full"):
+        with pytest.raises(InputError, match="disk full"):
             put(old, "new", fails=True)
     assert names(old.parent) == [".model.scratch", "model"]
     (old.parent / ".model.gitkeep").touch()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tuili.errors import ModelFolderError, one_line
-from tuili.files import flush, flush_all
+from tuili.files import flush, flush_all, refusing_faults
 from tuili.store.safetensors import check_safetensors
 
 SHIPPED_MODELS = Path(__file__).parents[1] / "models"
@@ -95,8 +95,14 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
     A model folder that is there already is replaced as a whole. A folder that holds anything else is refused by
     `ModelFolderError`. An error or a signal leaves the old folder or the new one, never a mixture. A kill between the
     two moves leaves the old folder beside its place, as `.NAME.old`; the next call puts it back first. What a kill
-    leaves in `.NAME.scratch`, the next call removes.
+    leaves in `.NAME.scratch`, the next call removes. Raises `InputError` where the system lets nothing be written.
     """
+    with refusing_faults(folder), _replaced(folder) as fresh:
+        yield fresh
+
+
+@contextmanager
+def _replaced(folder: Path) -> Iterator[Path]:
     if folder.exists() and not (folder / CONFIG_FILE).is_file() and (folder.is_file() or any(folder.iterdir())):
         raise ModelFolderError(f"{folder} exists and is not a model folder: choose another name or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
