@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.engine.runtime.dense import EXITS, LAYERS, asked, dense_folder, dense_scheduler, prompts, run
@@ -108,8 +109,9 @@ def steps_of(scheduler: Scheduler, text: list[int]) -> tuple[list[int], int]:
     return list(got.tokens), len(counted)
 
 
-def test_what_was_written_before_is_written_in_fewer_steps(tmp_path: Path) -> None:
-    folder = dense_folder(tmp_path, "qwen3")
+@pytest.mark.parametrize("exits", [(), EXITS])
+def test_what_was_written_before_is_written_in_fewer_steps(exits: tuple[int, ...], tmp_path: Path) -> None:
+    folder = dense_folder(tmp_path, "qwen3", exits, np.arange(3, 400, 7, dtype=np.int32))
     scheduler, (text,) = dense_scheduler("native", folder), prompts(1)
     first, slow = steps_of(scheduler, text)
     second, fast = steps_of(scheduler, text)

@@ -84,7 +84,7 @@ class StepRunner:
         self._sampler, self._biases = Sampler(), LogitBiases(thinking)
         self._exits = (ConfidentExits if shape.per_layer_kv else ExitChooser)(step, self._biases, clock)
         self._drafts = SpeculativeDecoder(step, end_ids, self._biases)
-        self._lookups = LookupDrafts() if shape.per_layer_kv and not step.drafts else None
+        self._lookups = LookupDrafts() if shape.per_layer_kv else None
         """None where drafts come from the first exit."""
         self._plan = plan
         self._free = list(range(step.slots))

@@ -62,11 +62,6 @@ class ModelStep(Protocol[Batch]):
         ...
 
     @property
-    def drafts(self) -> bool:
-        """Whether the first exit of an imported model drafts, among some tokens alone."""
-        ...
-
-    @property
     def thinking_ids(self) -> NDArray[np.int32] | None:
         """The tokens that an imported model chooses among while it thinks, rising; None for all."""
         ...

@@ -30,7 +30,7 @@ class NativeStep:
         self.shape, self.slots, self.verifies = shape, slots, verifier is not None
         numbers, cache = model.number_format, model.cache_format
         self.runtime = Runtime("native", numbers if numbers == cache else f"{numbers}, cache {cache}")
-        self.drafts, self.thinking_ids = model.ids_of("drafts") is not None, model.ids_of("thinking")
+        self.thinking_ids = model.ids_of("thinking")
         self._model, self._slots, self._verifier = model, model.slots(slots), verifier
         counters = model.counters
         self._counted = counters.expert_tokens.copy(), counters.tokens.copy(), counters.active_share.copy()

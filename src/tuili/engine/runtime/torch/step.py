@@ -62,7 +62,6 @@ class TorchStep:
         self.shape: Shape = model.shape
         self.runtime, sizes = model.runtime, Sizes.of(model.shape)
         ids: dict[Among, Tensor] = model.ids if isinstance(model, DenseModel) else {}
-        self.drafts = "drafts" in ids
         self.thinking_ids = ids["thinking"].int().numpy(force=True) if "thinking" in ids else None
         self._model, self._verifier = model, verifier
         self._device, self._dtype = model.embedding_VM.device, model.embedding_VM.dtype
