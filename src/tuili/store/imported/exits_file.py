@@ -63,7 +63,7 @@ class ExitsSettings:
 class ExitsFile:
     """The exits of a model. Tensors are float32, by their names in the file; draft_tokens_D is of int32.
 
-    draft_tokens_D: the tokens, rising, that drafts are chosen among and by which confidences are told; None for all.
+    draft_tokens_D: the tokens, rising, by which confidences are told; None for all.
     """
 
     settings: ExitsSettings
