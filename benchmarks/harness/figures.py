@@ -77,3 +77,24 @@ def goodput_lines(loads: Sequence[float], policies: Mapping[str, Sequence[Mappin
         axes.set_ylabel("whole answers in time, a second")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
         return figure_uri(figure)
+
+
+def accuracy_lines(curves: Mapping[str, Sequence[tuple[float, float]]], levels: Mapping[str, float]) -> str:
+    """Accuracy over the share of the layers that run: a line for each way, and a level for what needs none.
+
+    `curves` maps a name to points (share, accuracy), `levels` a name to an accuracy.
+    """
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure = Figure(figsize=(5.2, 3.4))
+        axes = figure.subplots()
+        for (name, points), colour in zip(curves.items(), (ACCENT_COLOUR, *LEVEL_COLOURS), strict=False):
+            axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=4, label=name)
+        for name, level in levels.items():
+            axes.axhline(level, color=MUTED_COLOUR, linestyle=":", label=name)
+        axes.xaxis.set_major_formatter("{x:.0%}")
+        axes.yaxis.set_major_formatter("{x:.0%}")
+        axes.set_xlabel("layers that run, of all")
+        axes.set_ylabel("next tokens predicted")
+        axes.legend(loc="lower right", fontsize=7)
+        figure.tight_layout()
+        return figure_uri(figure)

@@ -19,7 +19,7 @@ from tuili.errors import InputError
 from tuili.store import ForeignTokenizer
 
 DATA = ROOT.parent / "shared" / "data"
-ASKED, WORKED = "mwp/asdiv-a.jsonl", "gsm8k/train.jsonl"
+ASKED, WORKED, PROBLEMS = "mwp/asdiv-a.jsonl", "gsm8k/train.jsonl", "mwp/mawps-train.jsonl"
 Message = dict[str, str]
 _MARK = re.compile(r"<<[^>]*>>")
 

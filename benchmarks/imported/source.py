@@ -32,11 +32,6 @@ def imported_model(model: str, folder: Path = FOLDER) -> ImportedModel:
     return opened
 
 
-def has_exits(model: ImportedModel) -> bool:
-    """Whether tokens can leave before the last layer."""
-    return len(model.shape.exit_layers) > 1
-
-
 def identity(model: ImportedModel) -> dict[str, str | None]:
     """The weights and the exits of a model, by their hashes: what its results belong to."""
     return {"model": model_hash(model.path), "exits": exits_hash(model.path)}

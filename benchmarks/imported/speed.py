@@ -1,33 +1,33 @@
 """Tokens per second of Tuili and of other engines with the very same imported model, weights and prompts.
 
-The model runs at full depth in bf16, int8 and int4; where its folder has exits also at chosen depth (`auto`). Verified
-drafts need many prompts: `imported_quality` measures them. Beside ours stand llama.cpp in f16, q8_0 and q4_0 and
-OpenVINO GenAI in bf16, int8 and int4, whose files are made of the same folder. Prompts are real, since exits depend on
-them; nobody stops at an end. The work and the turns are those of the benchmark `engine`; `writing` leaves out the time
-that reading the prompt takes. Results before an interruption are kept: call the benchmark again.
+The model runs at full depth in bf16, int8 and int4. Verified drafts are measured by `imported_quality`, depths that are
+chosen by `imported_depth`. Beside ours stand llama.cpp in f16, q8_0 and q4_0 and OpenVINO GenAI in bf16, int8 and int4,
+whose files are made of the same folder. Prompts are real; nobody stops at an end. The work and the turns are those of
+the benchmark `engine`; `writing` leaves out the time that reading the prompt takes. Results before an interruption are
+kept: call the benchmark again.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.engine.peers.contenders import NATIVE, PACKAGE, PEERS, Contender, export_llama, peers_of, versions
 from benchmarks.engine.peers.plan import NEW, READING, Shape, reached
-from benchmarks.engine.peers.ratios import SPEEDS, against_peers, told_speed
+from benchmarks.engine.peers.ratios import SPEEDS, against_peers
 from benchmarks.engine.peers.turns import Race, Runs, compete, speeds, takes_part
 from benchmarks.harness.cells import Cells
-from benchmarks.harness.command import Measured, ratio, run
+from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.imported.prompts import chats, write_texts
-from benchmarks.imported.source import FOLDER, REAL, has_exits, identity, imported_model
+from benchmarks.imported.source import FOLDER, REAL, identity, imported_model
 from tuili.errors import InputError
 from tuili.store import ImportedModel, model_hash
 
 FORMATS = ("bf16", "int8", "int4")
-DEPTHS = {"full": "full depth", "auto": "depth chosen"}
+PEER_NAMES = ("llama_cpp", "openvino")
 PROMPT = 96
 """Tokens of a short prompt: a word problem in a chat template takes about as many."""
 TEXTS = 200
@@ -80,20 +80,21 @@ def measure(
     do not. The record tells.
     """
     imported = imported_model(model, Path(folder))
-    shape = imported.shape
     files = prepare_files(imported, Path(folder), peers)
     chosen = [one for one in contenders(imported, files, peers) if takes_part(one.name, only, without)]
     cells = Cells("imported_speed", {"new": NEW, "prompt": PROMPT} | identity(imported))
     figures: dict[str, Figure] = {}
     for count in threads:
-        race = Race(str(count), count, chosen, PLAN[count], shape.vocab_size, str(files / "texts.jsonl"))
+        race = Race(str(count), count, chosen, PLAN[count], imported.shape.vocab_size, str(files / "texts.jsonl"))
         measured, runs = compete(cells, race, rounds, files)
         written = writing_alone(runs)
         measured |= speeds(race.place, WRITINGS, written)
-        figures |= measured | compared(race.place, count, measured, (*runs, *written))
+        measured_of = [*runs, *written]
+        figures |= measured | against_peers(
+            race.place, count, measured, measured_of, singly=PEER_NAMES, together=PEER_NAMES
+        )
     return {
         "model": model if model == REAL else "given",
-        "exits": shape.exit_layers if has_exits(imported) else "none: what needs them is left out",
         "new": NEW,
         "rounds": rounds,
         "only": only,
@@ -127,21 +128,19 @@ def prepare_files(model: ImportedModel, folder: Path, peers: str) -> Path:
 
 
 def contenders(model: ImportedModel, files: Path, peers: str) -> list[Contender]:
-    """Ours in each format, at each depth that the model has, and the peers."""
+    """Ours in each format, and the peers."""
     return [
         *(
             Contender(
-                f"ours_{numbers}_{depth}",
+                f"ours_{numbers}_full",
                 sys.executable,
                 f"{PACKAGE}.workers.tuili_engine",
                 [str(model.path)],
-                {"runner": "native", "numbers": numbers} | ({} if depth == "full" else {"depth": depth}),
-                f"{NATIVE[numbers]}; {how}",
-                fast=depth == "full",  # others read long prompts as full depth does
+                {"runner": "native", "numbers": numbers},
+                f"{NATIVE[numbers]}; full depth",
+                fast=True,
             )
             for numbers in FORMATS
-            for depth, how in DEPTHS.items()
-            if depth == "full" or has_exits(model)
         ),
         *peers_of(files, peers),
     ]
@@ -156,24 +155,6 @@ def writing_alone(runs: Runs) -> dict[tuple[str, str], list[dict[str, float]]]:
             both = zip(runs[name, whole], runs[name, str(one.reading)], strict=True)
             alone[name, str(one)] = [{took: done[took] - read[took] for took in SPEEDS.values()} for done, read in both]
     return alone
-
-
-def compared(
-    place: str, threads: int, figures: Mapping[str, Figure], keys: Iterable[tuple[str, str]]
-) -> dict[str, Figure]:
-    """Our speeds over the peers', and those of our other depths over full depth."""
-    keys = list(keys)
-    ratios = against_peers(
-        place, threads, figures, keys, singly=("llama_cpp", "openvino"), together=("llama_cpp", "openvino")
-    )
-    for name, shape in keys:
-        ours, _, depth = name.rpartition("_")
-        written = depth != "full" and not shape.startswith("reading")
-        if ours.startswith("ours") and written and (f"{ours}_full", shape) in keys:
-            end = f"{shape}_{told_speed(threads)}"
-            over = ratio(figures[f"{place}_{name}_{end}"], figures[f"{place}_{ours}_full_{end}"])
-            ratios[f"{place}_{name}_{end}_over_full"] = over
-    return ratios
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from benchmarks.imported.source import REAL
 from benchmarks.table.rows import Record, Row, bench, joined, middle, results, text
 
 MODEL = "SmolLM2-135M-Instruct"
-FULL, AUTO = "8 bits, full depth", "8 bits, depth chosen"
+FULL = "8 bits, full depth"
 Q8, Q4, F16 = "llama.cpp in 8 bits (q8_0)", "llama.cpp in 4 bits (q4_0)", "llama.cpp in f16"
 OPENVINO = {numbers: f"OpenVINO GenAI in {bits}" for numbers, bits in (("int8", "8 bits"), ("int4", "4 bits"))}
 WORK = {
@@ -54,9 +54,6 @@ SPEED = (
     speed("writing_16x96", "int8_full", FULL, "llama_cpp_q8_0", Q8),
     speed("reading_1x512", "int8_full", FULL, "llama_cpp", "llama.cpp in its fastest format", "1"),
     speed("reading_1x512", "int8_full", FULL, "openvino", "OpenVINO GenAI in its fastest format"),
-    speed("writing_1x96", "int8_auto", AUTO, "full", "the same at full depth"),
-    speed("writing_16x96", "int8_auto", AUTO, "full", "the same at full depth"),
-    speed("writing_1x96", "int8_auto", AUTO, "llama_cpp_q8_0", Q8),
 )
 
 QUALITY = (
@@ -109,18 +106,6 @@ QUALITY = (
         "{:.2f}",
         "1",
     ),
-    quality(
-        "share of the layers that run where tokens leave early, in 8 bits, texts that no exit was trained on",
-        "exits_int8_layers",
-        "{:.2f}",
-        "at most 0.65",
-    ),
-    quality(
-        "points of next-token accuracy of leaving early over full depth, in 8 bits, texts that no exit was trained on",
-        "exits_int8_points",
-        "{:+.2f}",
-        "-0.5",
-    ),
     Row(
         f"{MODEL}: requests with random budgets that overran one",
         results("imported_quality"),
@@ -138,4 +123,55 @@ SERVED = tuple(
     )
 )
 
-IMPORTED = (*SPEED, *QUALITY, *SERVED)
+WAYS = {"joint": "exits trained with the layers (`--way joint`)", "frozen": "exits beside the layers (`--way frozen`)"}
+
+
+def depth(what: str, key: str, form: str, goal: str = "none") -> Row:
+    """A row for one figure of `imported_depth`."""
+    return bench(f"{MODEL}: {what}", "imported_depth", key, form, goal)
+
+
+DEPTH = (
+    depth(
+        "next-token accuracy of the model as it came, in 8 bits, answers of GSM8K and MAWPS",
+        "before_accuracy",
+        "{:.3f}",
+    ),
+    *(
+        depth(f"{how}: {what}", f"{way}_{key}", form, goal)
+        for way, how in WAYS.items()
+        for what, key, form, goal in (
+            ("hours of training on two cores", "hours", "{:.1f}", "at most 2"),
+            ("its accuracy at full depth", "full_accuracy", "{:.3f}", "none"),
+            (
+                "share of the layers that run at the threshold chosen for half a point",
+                "auto_layers",
+                "{:.2f}",
+                "at most 0.65",
+            ),
+            ("points over its full depth there", "auto_points_over_full", "{:+.2f}", "-0.5"),
+            ("points over the model as it came there", "auto_points_over_before", "{:+.2f}", "-0.5"),
+            ("points over its full depth where 0.65 of the layers run", "at_goal_points_over_full", "{:+.2f}", "-0.5"),
+            (
+                "points over the model as it came where 0.65 of the layers run",
+                "at_goal_points_over_before",
+                "{:+.2f}",
+                "-0.5",
+            ),
+            (
+                "writing at the chosen threshold over full depth, 1 prompt at a time",
+                "auto_1_over_full",
+                "{:.2f}",
+                "none",
+            ),
+            (
+                "writing at the chosen threshold over full depth, 16 prompts at a time",
+                "auto_16_over_full",
+                "{:.2f}",
+                "none",
+            ),
+        )
+    ),
+)
+
+IMPORTED = (*SPEED, *QUALITY, *DEPTH, *SERVED)

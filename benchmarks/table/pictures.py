@@ -1,4 +1,4 @@
-"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of two benchmarks.
+"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of three benchmarks.
 
 Benchmarks that draw their own picture are `guarantee` and `verifier`. The plots themselves are in `harness/figures` and
 `tuili.eval`.
@@ -10,7 +10,7 @@ import json
 import re
 from base64 import b64decode
 
-from benchmarks.harness.figures import cost_curves, goodput_lines
+from benchmarks.harness.figures import accuracy_lines, cost_curves, goodput_lines
 from benchmarks.harness.record import ROOT
 from benchmarks.table.rows import NANO_REPORT, Record, results
 from tuili.eval import depth_lines, heat_map
@@ -27,6 +27,8 @@ WAYS = {
     "calm_saturation": "CALM, saturation",
 }
 """What the picture calls the ways of the benchmark `budgets`."""
+EXITS = {"joint": "exits trained with the layers", "frozen": "exits beside the layers"}
+"""What the picture calls the ways of the benchmark `imported_depth`."""
 
 
 def drawn() -> dict[str, str]:
@@ -36,6 +38,7 @@ def drawn() -> dict[str, str]:
         (NANO_REPORT, of_model),
         (results("overload"), lambda record: {"overload": goodput_by_load(record)}),
         (results("budgets"), lambda record: {"budgets": budget_curves(record)}),
+        (results("imported_depth"), lambda record: {"exits": accuracy_by_depth(record)}),
     ):
         if record.is_file():
             pictures |= draw(json.loads(record.read_bytes()))
@@ -83,3 +86,15 @@ def goodput_by_load(record: Record) -> str:
     names = {"ours": "admitting what can be answered in time", "fcfs": "first come, first served"}
     lines = {name: [figures[f"{key}_{load:g}x_goodput"] for load in loads] for key, name in names.items()}
     return on_white(goodput_lines(loads, lines))
+
+
+def accuracy_by_depth(record: Record) -> str:
+    """Next-token accuracy over the share of the layers that run, by the way in which exits were trained."""
+    figures = {key: figure["median"] for key, figure in record["figures"].items()}
+
+    def curve(way: str) -> list[tuple[float, float]]:
+        names = [match[1] for key in figures if (match := re.fullmatch(rf"{way}_([0-9.]+|full)_layers", key))]
+        return sorted((figures[f"{way}_{name}_layers"], figures[f"{way}_{name}_accuracy"]) for name in names)
+
+    curves = {EXITS[way]: curve(way) for way in EXITS if f"{way}_full_layers" in figures}
+    return on_white(accuracy_lines(curves, {"the model as it came, all layers": figures["before_accuracy"]}))

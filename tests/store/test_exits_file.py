@@ -62,8 +62,8 @@ def test_they_are_read_as_they_were_written(folder: Path) -> None:
         assert getattr(settings, name) == getattr(stored.settings, name) == getattr(SETTINGS, name)
     assert stored.tensors.keys() == written.tensors.keys()
     assert all(np.array_equal(stored.tensors[name], array) for name, array in written.tensors.items())
-    assert stored.draft_tokens_D is not None
-    assert stored.draft_tokens_D.tolist() == [1, 7, 49]
+    assert stored.common_tokens_X is not None
+    assert stored.common_tokens_X.tolist() == [1, 7, 49]
     assert exits_hash(folder) is not None
 
 
@@ -76,11 +76,11 @@ def test_what_was_read_is_written_again_to_the_byte(folder: Path) -> None:
     assert [(folder / name).read_bytes() for name in (EXITS_FILE, EXIT_TENSORS_FILE)] == before
 
 
-def test_drafts_among_all_tokens_are_none(folder: Path) -> None:
-    write_exits_file(folder, replace(some_exits(), draft_tokens_D=None))
+def test_all_tokens_as_common_ones_are_none(folder: Path) -> None:
+    write_exits_file(folder, replace(some_exits(), common_tokens_X=None))
     stored = read(folder)
     assert stored is not None
-    assert stored.draft_tokens_D is None
+    assert stored.common_tokens_X is None
 
 
 def test_exits_of_another_model_are_refused(folder: Path) -> None:
@@ -144,10 +144,10 @@ Tensors = dict[str, np.ndarray[Any, Any]]
         (lambda tensors: tensors.update({"3.down.weight": np.ones((8, 3), np.float32)}), "it must be float32"),
         (lambda tensors: tensors.update({"3.down.weight": np.ones((3, 8), np.float16)}), "it must be float32"),
         (lambda tensors: tensors["3.confidence.2.bias"].fill(np.nan), "not finite"),
-        (lambda tensors: tensors.update(draft_token_ids=np.array([3, 2], np.int32)), "must rise"),
-        (lambda tensors: tensors.update(draft_token_ids=np.array([2, 50], np.int32)), "must rise, below the 50"),
-        (lambda tensors: tensors.update(draft_token_ids=np.array([1, 2], np.int64)), "list of int32"),
-        (lambda tensors: tensors.update(draft_token_ids=np.array([1], np.int32)), "two or more"),
+        (lambda tensors: tensors.update(common_token_ids=np.array([3, 2], np.int32)), "must rise"),
+        (lambda tensors: tensors.update(common_token_ids=np.array([2, 50], np.int32)), "must rise, below the 50"),
+        (lambda tensors: tensors.update(common_token_ids=np.array([1, 2], np.int64)), "list of int32"),
+        (lambda tensors: tensors.update(common_token_ids=np.array([1], np.int32)), "two or more"),
     ],
 )
 def test_tensors_that_cannot_be_are_refused(folder: Path, change: Callable[[Tensors], Any], told: str) -> None:
@@ -155,10 +155,10 @@ def test_tensors_that_cannot_be_are_refused(folder: Path, change: Callable[[Tens
     path = folder / EXIT_TENSORS_FILE
     tensors = load_file(path)
     change(tensors)
-    drafts_D = tensors.pop("draft_token_ids")
+    common_X = tensors.pop("common_token_ids")
     # What is written here anew has right hashes, so that the tensors themselves are looked at.
     write_exits_file(folder, ExitsFile(SETTINGS, {}, None))
-    save_file({**tensors, "draft_token_ids": drafts_D}, path)
+    save_file({**tensors, "common_token_ids": common_X}, path)
     known = json.loads((folder / EXITS_FILE).read_text()) | {"tensors": sha256(path.read_bytes()).hexdigest()}
     (folder / EXITS_FILE).write_text(json.dumps(known))
     with pytest.raises(ModelFolderError, match=told) as caught:

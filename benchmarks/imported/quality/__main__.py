@@ -1,4 +1,4 @@
-"""How exact an imported model is, part by part: `numbers`, `forms`, `drafts` and `depths` tell what each part compares.
+"""How exact an imported model is, part by part: `numbers`, `forms`, `drafts` and `budgets` tell what each compares.
 
 `--only` chooses parts. Results before an interruption are kept: call the benchmark again.
 """
@@ -13,9 +13,9 @@ import torch
 from benchmarks.engine.peers.contenders import PEERS, versions
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.imported.quality import depths, drafts, forms, numbers
+from benchmarks.imported.quality import budgets, drafts, forms, numbers
 from benchmarks.imported.quality.measuring import NEW, Counts, Figures, Measuring
-from benchmarks.imported.source import FOLDER, REAL, has_exits, identity, imported_model
+from benchmarks.imported.source import FOLDER, REAL, identity, imported_model
 from benchmarks.imported.speed import prepare_files
 
 PARTS: Mapping[str, Callable[[Measuring], Figures]] = {
@@ -25,8 +25,7 @@ PARTS: Mapping[str, Callable[[Measuring], Figures]] = {
     "back": forms.back,
     "gguf": forms.gguf,
     "drafts": drafts.drafts,
-    "exits": depths.exits,
-    "budgets": depths.budgets,
+    "budgets": budgets.budgets,
 }
 
 
@@ -38,14 +37,13 @@ def measure(
     prompts: int = 100,
     gguf_prompts: int = 200,
     draft_prompts: int = 500,
-    exit_texts: int = 120,
     requests: int = 10_000,
     peers: str = str(PEERS),
     folder: str = str(FOLDER),
 ) -> Measured:
-    """The figures of each part. model: see `imported_model`. Exits are left out where there are none."""
+    """The figures of each part. model: see `imported_model`."""
     imported = imported_model(model, Path(folder))
-    counts = Counts(texts, windows, prompts, gguf_prompts, draft_prompts, exit_texts, requests)
+    counts = Counts(texts, windows, prompts, gguf_prompts, draft_prompts, requests)
     files = prepare_files(imported, Path(folder), peers)
     cells = Cells("imported_quality", {"new": NEW} | identity(imported))
     figures: Figures = {}
@@ -55,7 +53,6 @@ def measure(
             figures |= PARTS[part](measuring)
     return {
         "model": model if model == REAL else "given",
-        "exits": imported.shape.exit_layers if has_exits(imported) else "none: what needs them is left out",
         "parts": only,
         "new": NEW,
         "text": numbers.TEXT,

@@ -63,9 +63,12 @@ def in_turns(measuring: Measuring, prompts: Many[list[int]], numbers: Numbers, t
     return cell
 
 
-def write(scheduler: Scheduler, prompts: Many[list[int]], depth: Depth) -> tuple[list[list[int]], float]:
-    """What follows prompts, and the processor seconds from when all have been read."""
-    texts = [Sequence(list(prompt), SequenceLimits(NEW), depth=depth) for prompt in prompts]
+def write(
+    scheduler: Scheduler, prompts: Many[list[int]], depth: Depth, threshold: float = 1.0
+) -> tuple[list[list[int]], float]:
+    """What follows prompts, and the processor seconds from when all have been read. threshold: for depth `auto`."""
+    limits = SequenceLimits(NEW)
+    texts = [Sequence(list(prompt), limits, depth=depth, exit_threshold=threshold) for prompt in prompts]
     for text in texts:
         scheduler.submit(text)
     while any(text.first_token_at is None for text in texts):

@@ -56,15 +56,23 @@ class ForcingRunner(SimulatedRunner):
 
 
 def read_forced(
-    runner: ModelRunner, model: ImportedModel, texts: Many[tuple[Many[int], Many[int]]], depth: Depth
+    runner: ModelRunner,
+    model: ImportedModel,
+    texts: Many[tuple[Many[int], Many[int]]],
+    depth: Depth,
+    threshold: float | None = None,
 ) -> list[Forced]:
-    """What is written at each place of the responses of prompts, given in pairs of ids, at one depth but `exact`."""
+    """What is written at each place of the responses of prompts, given in pairs of ids, at one depth but `exact`.
+
+    threshold: of confidence, at which tokens leave at depth `auto`; the model's own if None.
+    """
     clock = Clock()
     forcing = ForcingRunner(runner, clock)
     scheduler = Scheduler.of(forcing, model.tokenizer, waiting=len(texts), clock=clock)
     found = [Forced(list(response)) for _, response in texts]
+    leaving = runner.exit_threshold if threshold is None else threshold
     sequences = [
-        Sequence(list(prompt), SequenceLimits(len(response)), depth=depth, exit_threshold=runner.exit_threshold)
+        Sequence(list(prompt), SequenceLimits(len(response)), depth=depth, exit_threshold=leaving)
         for prompt, response in texts
     ]
     forcing.forced = dict(zip(sequences, found, strict=True))

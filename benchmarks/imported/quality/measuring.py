@@ -38,14 +38,13 @@ Ask = Callable[[dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Counts:
-    """How much is compared: texts, windows of the unseen text, prompts of each part, texts of exits, requests."""
+    """How much is compared: texts, windows of the unseen text, prompts of each part, requests."""
 
     texts: int
     windows: int
     prompts: int
     gguf_prompts: int
     draft_prompts: int
-    exit_texts: int
     requests: int
 
 

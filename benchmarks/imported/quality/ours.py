@@ -63,9 +63,11 @@ class Ours:
         self._run(texts, numbers)
         return [text.tokens for text in texts]
 
-    def read_forced(self, texts: Many[tuple[Many[int], Many[int]]], numbers: Numbers, depth: Depth) -> list[Forced]:
+    def read_forced(
+        self, texts: Many[tuple[Many[int], Many[int]]], numbers: Numbers, depth: Depth, threshold: float | None = None
+    ) -> list[Forced]:
         """What is written at each place of the responses of prompts: see `forced`."""
-        return read_forced(self.runner(numbers), self._model, texts, depth)
+        return read_forced(self.runner(numbers), self._model, texts, depth, threshold)
 
     def _run(self, texts: Many[Sequence], numbers: Numbers) -> None:
         scheduler = Scheduler.of(self.runner(numbers), self._model.tokenizer, waiting=len(texts))

@@ -2,7 +2,7 @@
 
 Their tensors have the names of Hugging Face folders; those of exits stand by the depth of the exit.
 
-Dimensions: D head size, X tokens that are chosen among.
+Dimensions: D head size, X some tokens.
 """
 
 from __future__ import annotations
@@ -16,26 +16,32 @@ from numpy.typing import NDArray
 from tuili.native.records import ExitRecord, LayerRecord, ModelRecord
 from tuili.native.rounding import Floats
 from tuili.native.sizes import Sizes
-from tuili.native.step import Pack
+from tuili.native.step import HEADS, Pack
 from tuili.native.weights import HEAD, Weights, angles, model_record
 
+Ids = NDArray[np.int32] | None
 
-def pack_dense(frequency: Floats, factor: float, exits: Mapping[str, Floats], *some: NDArray[np.int32] | None) -> Pack:
+
+def pack_dense(
+    frequency: Floats, factor: float, exits: Mapping[str, Floats], thinking: Ids = None, common: Ids = None
+) -> Pack:
     """How to pack a decoder.
 
     Args:
         frequency, factor: of rotary embedding [D / 2]; cosines and sines are taken times the factor.
         exits: the tensors of all exits but the last.
-        some: the tokens [X] that drafts are chosen among, and those of thinking; None for all.
+        thinking, common: the tokens [X] that are chosen among in thinking, and those whose logits tell how sure exits
+            are; None for all.
     """
-    return partial(_pack, frequency, factor, exits, some)
+    return partial(_pack, frequency, factor, exits, thinking, common)
 
 
 def _pack(
     frequency: Floats,
     factor: float,
     exits: Mapping[str, Floats],
-    some: tuple[NDArray[np.int32] | None, ...],
+    thinking: Ids,
+    common: Ids,
     sizes: Sizes,
     weights: Weights,
 ) -> ModelRecord:
@@ -51,9 +57,9 @@ def _pack(
         taps=weights.keep(np.ones(sizes.hidden_size, np.float32)),
         angles=weights.keep(angles(sizes.max_position_embeddings, frequency, factor)),
     )
-    for place, tokens in enumerate(some, start=1):
-        if tokens is not None:
-            record.heads[place] = weights.head(tokens)
+    if thinking is not None:
+        record.heads[HEADS.index("thinking")] = weights.head(thinking)
+    record.common = record.heads[0].matrix if common is None else weights.head(common).matrix
     return record
 
 

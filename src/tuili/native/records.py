@@ -69,7 +69,8 @@ class ModelRecord(ctypes.Structure):
         *_of(_pointer, "taps", "shared_norm", "shared_head_norm"),
         ("shared", MatrixRecord),
         ("final_norm", _pointer),
-        ("heads", HeadRecord * 3),
+        ("heads", HeadRecord * 2),
+        ("common", MatrixRecord),
         *_of(_pointer, "angles", "expert_tokens", "tokens", "active_share", "threads"),
     )
 

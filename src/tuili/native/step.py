@@ -32,7 +32,7 @@ from tuili.native.weights import Weights
 
 Pack = Callable[[Sizes, Weights], ModelRecord]
 """Makes the record of a model, without its cache, its counters and its threads."""
-Among = Literal["all", "drafts", "thinking"]
+Among = Literal["all", "thinking"]
 HEADS: tuple[Among, ...] = get_args(Among)
 """What a token is chosen among: the tokens of each of these heads, in the order of `enum Among`."""
 HELD_MULTIPLICATIONS = 90_000_000
@@ -122,7 +122,7 @@ class NativeModel:
         self._group = both("group", None, slots, integer, integer)
         self._exit = both("exit", None, integer, integer)
         self._confidence = both("confidence", None, slots, integer, integer)
-        self._leave = both("leave", None, slots, integer, integer, integer)
+        self._leave = both("leave", None, slots, integer, integer)
         most = max(end - begin for begin, end in pairwise((0, *sizes.exit_layers)))
         self._short_rows = HELD_MULTIPLICATIONS * layers // (most * packing.matrix_bytes)
 
@@ -168,10 +168,10 @@ class NativeModel:
         first `count` rows of `batch.going`."""
         self._confidence[count > self._short_rows](batch.address, slots.address, index, count)
 
-    def leave(self, slots: Slots, batch: Batch, index: int, count: int, fill: bool = True) -> None:
-        """Let the first `count` rows of `batch.going` leave at an exit: their states become those that its adapter
-        makes, and deeper layers get keys and values of these where `fill` says so."""
-        self._leave[count > self._short_rows](batch.address, slots.address, index, count, fill)
+    def leave(self, slots: Slots, batch: Batch, index: int, count: int) -> None:
+        """Let the first `count` rows of `batch.going` leave at an exit: deeper layers get keys and values of their
+        states, and these become those that its adapter makes."""
+        self._leave[count > self._short_rows](batch.address, slots.address, index, count)
 
 
 def packed_by(library: Library, threads: int, pool: int, matrix: MatrixRecord, weight_NK: Floats) -> bool:

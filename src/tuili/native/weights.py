@@ -104,7 +104,7 @@ def model_record(
         layers=weights.records(layers),
         depths=weights.keep(np.array(sizes.exit_layers, np.int32)),
         final_norm=weights.keep(weights.norm("model.norm.weight")),
-        heads=(HeadRecord * 3)(*[weights.head()] * 3),
+        heads=(HeadRecord * 2)(*[weights.head()] * 2),
         **more,
     )
 

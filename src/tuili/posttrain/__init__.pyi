@@ -1,5 +1,6 @@
 from .exits.recipe import ExitsRecipe, ExitsTrainingConfig
-from .exits.run import ExitsResult, ExitsRun, train_exits
+from .exits.result import ExitsResult
+from .exits.run import ExitsRun, train_exits
 from .exits.texts import read_texts
 from .verifier.chains import GENERATED, UNKNOWN_LABEL
 from .verifier.examples import Examples

@@ -15,7 +15,7 @@ from benchmarks.engine.fuzz import BUDGETS
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.record import Figure
 from benchmarks.imported.prompts import chats, worked_questions
-from benchmarks.imported.quality import depths, drafts, forms, measuring, numbers, texts
+from benchmarks.imported.quality import budgets, drafts, forms, measuring, numbers, texts
 from benchmarks.imported.quality.measuring import Counts, Measuring
 from benchmarks.imported.quality.ours import Ours
 from benchmarks.imported.quality.reference import Reference
@@ -55,10 +55,8 @@ def compared(
         (numbers, "WINDOW", 40),
         (numbers, "TEXT", 30),
         (forms, "NEW", 5),
-        (depths, "BATCH", 3),
         (drafts, "CELL", 2),
         (drafts, "NEW", 5),
-        (depths, "DATA", data),
     ):
         monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(drafts, "worked_questions", lambda *asked: worked_questions(*asked, data=data))
@@ -66,7 +64,7 @@ def compared(
         monkeypatch.setattr(module, "chats", lambda tokenizer, count: chats(tokenizer, count, data=data))
     monkeypatch.setattr(numbers, "windows", lambda *asked: windows(*asked, pages=tmp_path))
     cells = Cells("q", {}, tmp_path)
-    with Measuring(imported, cells, Counts(4, 2, 6, 6, 6, 4, 60), tmp_path, str(python), 1) as comparing:
+    with Measuring(imported, cells, Counts(4, 2, 6, 6, 6, 60), tmp_path, str(python), 1) as comparing:
         yield comparing
 
 
@@ -135,10 +133,6 @@ def test_results_of_other_prompts_are_not_taken(compared: Measuring):
     assert compared.written_by_ours("other", other, "fp32") == compared.ours.write(other[0], measuring.NEW, "fp32", 4)
 
 
-def test_what_needs_exits_is_left_out_without_them(compared: Measuring):
-    assert depths.exits(compared) == {}
-
-
 def test_drafts_are_compared_alone_and_together_and_known_cells_are_kept(
     compared: Measuring, monkeypatch: pytest.MonkeyPatch
 ):
@@ -164,7 +158,7 @@ def test_a_draft_that_changes_a_text_is_counted(compared: Measuring, monkeypatch
 
 
 def test_no_budget_is_overrun(compared: Measuring):
-    figures = medians(depths.budgets(compared))
+    figures = medians(budgets.budgets(compared))
     assert figures["budgets_offered"] == 60 > figures["budgets_admitted"] > 0
     assert {name: count for name, count in figures.items() if "overran" in name} == {
         f"budgets_overran_{name}": 0 for name in BUDGETS

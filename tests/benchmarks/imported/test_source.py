@@ -8,14 +8,13 @@ import pytest
 
 from benchmarks.harness.tiny import save_tiny
 from benchmarks.imported import source
-from benchmarks.imported.source import has_exits, imported_model, tuili
+from benchmarks.imported.source import imported_model, tuili
 from tuili.errors import InputError
 from tuili.store import ImportedModel
 
 
 def test_a_folder_is_taken_as_it_is(imported: ImportedModel):
     assert imported_model(str(imported.path)).path == imported.path
-    assert not has_exits(imported)
 
 
 def test_a_name_is_imported_once(imported: ImportedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

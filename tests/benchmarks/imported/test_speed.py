@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks.engine.peers.contenders import peers_of
+from benchmarks.engine.peers.ratios import against_peers
 from benchmarks.engine.peers.turns import speeds
 from benchmarks.harness.record import Figure
 from benchmarks.imported import speed
 from benchmarks.imported.speed import (
     GOALS,
     ONE,
+    PEER_NAMES,
     PLAN,
     WRITINGS,
-    compared,
     contenders,
     prepare_files,
     writing_alone,
@@ -29,17 +30,10 @@ def names(model: ImportedModel) -> list[str]:
     return [one.name for one in contenders(model, Path("files"), "peers")]
 
 
-def with_exits(model: ImportedModel) -> ImportedModel:
-    return replace(model, shape=replace(model.shape, exit_layers=(2, 4)))
-
-
-def test_depths_take_part_where_the_model_has_exits(imported: ImportedModel):
+def test_ours_runs_in_each_format_beside_the_peers(imported: ImportedModel):
     peers = [one.name for one in peers_of(Path("files"), "peers")]
     assert names(imported) == ["ours_bf16_full", "ours_int8_full", "ours_int4_full", *peers]
-    assert {"ours_bf16_auto", "ours_int8_auto"} <= {*names(with_exits(imported))}
-    for one in contenders(with_exits(imported), Path("files"), "peers"):
-        assert one.numbers
-        assert one.variant.get("depth", "full") == one.name.rpartition("_")[2] or not one.name.startswith("ours")
+    assert all(one.numbers for one in contenders(imported, Path("files"), "peers"))
 
 
 def results(seconds: float) -> list[dict[str, float]]:
@@ -57,16 +51,13 @@ def test_writing_is_told_without_the_reading_of_its_prompt():
 
 def test_goals_are_of_ratios_that_are_measured(imported: ImportedModel):
     shapes = [*PLAN[1], *WRITINGS]
-    keys = [(name, str(shape)) for shape in shapes for name in names(with_exits(imported))]
+    keys = [(name, str(shape)) for shape in shapes for name in names(imported)]
     figures = {
-        f"1_{name}_{shape}_{unit}": Figure("tokens/s", [2.0 if name.endswith("auto") else 1.0])
+        f"1_{name}_{shape}_{unit}": Figure("tokens/s", [1.0])
         for name, shape in keys
         for unit in ("tokens_per_second", "tokens_per_cpu_second")
     }
-    ratios = compared("1", 1, figures, keys)
-    assert GOALS.keys() <= ratios.keys()
-    assert ratios["1_ours_int8_auto_writing_1x96_tokens_per_cpu_second_over_full"].median == 2
-    assert not any("full_over_full" in key for key in ratios)
+    assert GOALS.keys() <= against_peers("1", 1, figures, keys, singly=PEER_NAMES, together=PEER_NAMES).keys()
 
 
 def test_only_llamas_are_given_to_peers(imported: ImportedModel, tmp_path: Path):

@@ -26,10 +26,10 @@ THRESHOLD = 0.6
 
 
 def dense_folder(
-    folder: Path, kind: str, exits: tuple[int, ...] = (), drafts: np.ndarray | None = None, **overrides: Any
+    folder: Path, kind: str, exits: tuple[int, ...] = (), common: np.ndarray | None = None, **overrides: Any
 ) -> Path:
-    """The folder of one of `KINDS` in six layers, with random exits where some are asked for; drafts are chosen among
-    some tokens, or among all."""
+    """The folder of one of `KINDS` in six layers, with random exits where some are asked for. common: the tokens that
+    tell how sure exits are, or all."""
     save_dense(folder, **{**KINDS[kind], "num_hidden_layers": LAYERS, **overrides})
     if exits:
         settings = ExitsSettings(exits, THRESHOLD, rank=5, channels=7)
@@ -38,7 +38,7 @@ def dense_folder(
             name: draw.normal(0, 0.5 if "confidence" in name else 0.1, shape).astype(np.float32)
             for name, shape in exit_tensor_shapes(settings, overrides.get("hidden_size", 64)).items()
         }
-        write_exits_file(folder, ExitsFile(settings, tensors, drafts))
+        write_exits_file(folder, ExitsFile(settings, tensors, common))
     return folder
 
 

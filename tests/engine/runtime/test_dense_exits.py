@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from tuili.engine import Sampling
 from tuili.engine.runtime.step import StepBatch
 from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence
-from tuili.store import ExitsFile, read_exits_file
+from tuili.store import ExitsFile, read_exits_file, write_exits_file
 
 RUNNERS = ("native", "torch")
 TEXT = [5, 9, 100, 33, 47, 12, 250, 7, 8, 300, 11]
@@ -23,10 +24,11 @@ TEXT = [5, 9, 100, 33, 47, 12, 250, 7, 8, 300, 11]
 
 @pytest.fixture(scope="module", params=["llama, tied", "llama, all biases", "qwen3"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where heads have 24 numbers, the keys of a layer begin amid a panel of its packed matrix. One has few drafts."""
+    """Where heads have 24 numbers, the keys of a layer begin amid a panel of its packed matrix. The
+    confidences of one are told by some tokens."""
     size = 24 if "biases" in request.param else 16
-    drafts = np.arange(3, 400, 7, dtype=np.int32) if request.param == "qwen3" else None
-    return dense_folder(tmp_path_factory.mktemp("dense"), request.param, EXITS, drafts, head_dim=size)
+    common = np.arange(3, 400, 7, dtype=np.int32) if request.param == "qwen3" else None
+    return dense_folder(tmp_path_factory.mktemp("dense"), request.param, EXITS, common, head_dim=size)
 
 
 def exits_of(folder: Path) -> ExitsFile:
@@ -61,8 +63,8 @@ def test_adapter_and_confidence_are_those_of_the_file(folder: Path, runner: str,
     network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     with torch.inference_mode():
         expected = network.lm_head(network.model.norm(torch.from_numpy(adapted).float())).numpy()
-    drafts = exits_of(folder).draft_tokens_D
-    likely = np.sort((expected if drafts is None else expected[:, drafts]).astype(np.float64))
+    common = exits_of(folder).common_tokens_X
+    likely = np.sort((expected if common is None else expected[:, common]).astype(np.float64))
     log_prob = likely[:, -1] - np.log(np.exp(likely).sum(-1))
     read = np.stack([log_prob, likely[:, -1] - likely[:, -2]], axis=-1)
     inner = read @ tensors[f"{depth}.confidence.0.weight"].T + tensors[f"{depth}.confidence.0.bias"]
@@ -72,7 +74,7 @@ def test_adapter_and_confidence_are_those_of_the_file(folder: Path, runner: str,
     step.confidence(batch, index, 3)
     assert np.allclose(batch.top_prob[rows], 1 / (1 + np.exp(-logit[:, 0])), atol=1e-5)
     assert np.allclose(states(batch, rows), before)
-    step.leave(batch, index, 3, fill=False)
+    step.leave(batch, index, 3)
     assert np.allclose(states(batch, rows), adapted, atol=1e-4)
     assert not np.allclose(adapted, before, atol=0.01)
     step.exit(batch, 3)
@@ -132,6 +134,20 @@ def test_tokens_leave_where_they_are_sure_alike_by_both_runners(folder: Path) ->
         assert not one.depth_limited
 
 
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_at_a_threshold_of_1_no_token_leaves_however_sure_an_exit_is(tmp_path: Path, runner: str) -> None:
+    folder = dense_folder(tmp_path, "llama, tied", EXITS)
+    stored = exits_of(folder)
+    sure = {name: np.full_like(array, 1e3) for name, array in stored.tensors.items() if "confidence.2.bias" in name}
+    write_exits_file(folder, replace(stored, tensors={**stored.tensors, **sure}))
+    never, once = (
+        run(dense_scheduler(runner, folder), asked(prompts(2), 6, exit_threshold=threshold))
+        for threshold in (1.0, 0.999999)
+    )
+    assert {depth for each in never for depth in each.depths} == {EXITS[-1]}
+    assert {depth for each in once for depth in each.depths} == {EXITS[0]}
+
+
 @pytest.mark.parametrize(("numbers", "cache"), [("fp32", "fp32"), ("int8", "bf16"), ("int4", "int8")])
 def test_what_is_decoded_beside_a_text_changes_nothing(folder: Path, numbers: str, cache: str) -> None:
     how = {"numbers": numbers, "cache": cache}
@@ -148,25 +164,6 @@ def test_verified_drafts_write_what_the_full_depth_writes(folder: Path, runner: 
     mixed = asked(prompts(6), 24, depth="exact") + asked(prompts(6), 24, exit_threshold=0.6)
     run(dense_scheduler(runner, folder), mixed)
     assert [each.tokens for each in mixed[:6]] == [each.tokens for each in deep]
-
-
-@pytest.mark.parametrize("runner", RUNNERS)
-def test_drafts_may_be_chosen_among_some_tokens_alone(tmp_path: Path, runner: str) -> None:
-    some = np.arange(0, 400, 7, dtype=np.int32)
-    model = opened(dense_folder(tmp_path, "llama, tied", EXITS, some))
-    texts = Texts(dense_step(runner, model))
-    texts.trunk([(0, token) for token in TEXT])
-    batch, rows = texts.batch, [1, 3, 10]
-    batch.going[:3] = rows
-    texts.step.exit(batch, 3)
-    logits = texts.step.logits(batch, rows)
-    assert not np.isin(batch.best[rows], some).all()
-    texts.step.exit(batch, 3, "drafts")
-    chances = np.exp(logits[:, some] - logits[:, some].max(1, keepdims=True))
-    assert np.array_equal(batch.best[rows], some[logits[:, some].argmax(1)])
-    assert np.allclose(batch.top_prob[rows], 1 / chances.sum(1), atol=1e-4)
-    deep, exact = (run(dense_scheduler(runner, tmp_path), asked(prompts(4), depth=depth)) for depth in (6, "exact"))
-    assert [each.tokens for each in exact] == [each.tokens for each in deep]
 
 
 @pytest.mark.parametrize("depth", EXITS)

@@ -43,9 +43,9 @@ def with_tags() -> Tokenizer:
     return tokenizer
 
 
-def made(folder: Path, exits: tuple[int, ...] = (), drafts: np.ndarray | None = None) -> Path:
+def made(folder: Path, exits: tuple[int, ...] = ()) -> Path:
     """A folder, and beside it the same without the file of its thinking."""
-    dense_folder(folder, "llama, tied", exits, drafts)
+    dense_folder(folder, "llama, tied", exits)
     with_tags().save(str(folder / "tokenizer.json"))
     shutil.copytree(folder, plain_of(folder))
     write_thinking_file(folder, ThinkingSettings("steps", TAUGHT))
@@ -164,14 +164,6 @@ def test_verified_drafts_write_what_the_full_depth_writes(folder: Path, runner: 
     alone = run(dense_scheduler(runner, folder), asked(texts, TOKENS, depth=6))
     run(dense_scheduler(runner, folder), mixed)
     assert [each.tokens for each in mixed[: len(texts)]] == [each.tokens for each in alone]
-
-
-def test_drafts_among_other_tokens_are_verified_all_the_same(tmp_path: Path) -> None:
-    folder = made(tmp_path / "model", EXITS, np.arange(0, 400, 3, dtype=np.int32))
-    deep, exact = (
-        run(dense_scheduler("native", folder), asked(texts_of(), TOKENS, depth=depth)) for depth in (6, "exact")
-    )
-    assert [each.tokens for each in exact] == [each.tokens for each in deep]
 
 
 @pytest.mark.parametrize("runner", RUNNERS)

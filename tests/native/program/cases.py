@@ -162,10 +162,10 @@ class Recorder:
         self._model.confidence(slots, batch, index, count)
         self._expect_chances(batch, count)
 
-    def leave(self, slots: Slots, batch: Batch, index: int, count: int, fill: bool = True) -> None:
+    def leave(self, slots: Slots, batch: Batch, index: int, count: int) -> None:
         self._golden.set(batch.going)
-        self._golden.call("leave", batch.address, slots.address, index, count, int(fill))
-        self._model.leave(slots, batch, index, count, fill)
+        self._golden.call("leave", batch.address, slots.address, index, count)
+        self._model.leave(slots, batch, index, count)
 
     def _expect_chances(self, batch: Batch, count: int) -> None:
         for row in batch.going[:count]:
@@ -194,7 +194,7 @@ def steps(golden: Golden) -> None:
 
 
 def decoders(golden: Golden) -> None:
-    """The same of a dense decoder, whose tokens leave with and without keys and values for deeper layers, or draft."""
+    """The same of a dense decoder, whose tokens leave, and think."""
     exits = ExitsSettings((1, 2, 4), 0.5, rank=5, channels=7)
     shape = DenseShape(
         "qwen3", 150, 64, 400, 4, 4, 2, 32, 256, 1e4, 1e-6,
@@ -209,7 +209,7 @@ def decoders(golden: Golden) -> None:
         }
 
     tensors, learnt = drawn(dense_tensor_shapes(shape)), drawn(exit_tensor_shapes(exits, shape.hidden_size))
-    some = np.arange(3, 150, 4, dtype=np.int32), np.arange(1, 150, 2, dtype=np.int32)
+    some = np.arange(1, 150, 2, dtype=np.int32), np.arange(3, 150, 4, dtype=np.int32)
     pack = pack_dense(*rotary_frequencies(shape), learnt, *some)
     for numbers, cache in (("fp32", "fp32"), ("int8", "int8"), ("int4", "bf16")):
         native = NativeModel(library(), Sizes.of(shape), tensors, numbers, cache, MOST_THREADS, pack)
@@ -226,10 +226,9 @@ def decoders(golden: Golden) -> None:
             model.confidence(texts.slots, texts.batch, 0, 2)
             texts.batch.going[:2] = [step % 2, 1 - step % 2]
             model.leave(texts.slots, texts.batch, 0, 1)
-            model.exit(texts.batch, 1, "drafts")
             texts.batch.going[0] = 1 - step % 2
             model.group(texts.slots, texts.batch, 0, 1)
-            model.leave(texts.slots, texts.batch, 1, 1, fill=step > 1)
+            model.leave(texts.slots, texts.batch, 1, 1)
             texts.batch.going[:2] = [0, 1]
             model.exit(texts.batch, 2)
             model.exit(texts.batch, 2, "thinking")

@@ -23,7 +23,7 @@ int32_t tuili_trunk(const tuili::Batch* batch, const tuili::Slots* slots, int32_
 void tuili_group(const tuili::Batch* batch, const tuili::Slots* slots, int32_t group, int32_t going);
 void tuili_exit(const tuili::Batch* batch, int32_t going, int32_t among);
 void tuili_confidence(const tuili::Batch* batch, const tuili::Slots* slots, int32_t index, int32_t going);
-void tuili_leave(const tuili::Batch* batch, const tuili::Slots* slots, int32_t index, int32_t going, int32_t fill);
+void tuili_leave(const tuili::Batch* batch, const tuili::Slots* slots, int32_t index, int32_t going);
 void tuili_verify(const tuili::Model* model, const tuili::Verifier* verifier, const tuili::Response* response);
 void tuili_experts_forward(const tuili::ExpertsCall* call);
 void tuili_experts_backward(const tuili::ExpertsCall* call);

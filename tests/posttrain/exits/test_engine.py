@@ -19,11 +19,11 @@ from tuili.store import read_exits_file
 @pytest.mark.parametrize("runner", ["native", "torch"])
 @pytest.mark.parametrize("kind", ["llama, tied", "qwen3"])
 def test_depths_and_tokens_are_those_that_were_measured(runner: str, kind: str, tmp_path: Path) -> None:
-    drafts = np.arange(1, 400, 3, dtype=np.int32)
-    folder = dense_folder(tmp_path, kind, EXITS, drafts)
+    common = np.arange(1, 400, 3, dtype=np.int32)
+    folder = dense_folder(tmp_path, kind, EXITS, common)
     stored = read_exits_file(folder, LAYERS, 64, 400)
     assert stored is not None
-    exits = Exits(EXITS[:-1], 64, stored.settings.rank, stored.settings.channels, 1e-6, torch.from_numpy(drafts))
+    exits = Exits(EXITS[:-1], 64, stored.settings.rank, stored.settings.channels, 1e-6, torch.from_numpy(common))
     exits.load_arrays(stored.tensors)
     backbone, depths = Backbone.load(folder, torch.float32), set[int]()
     for written in run(dense_scheduler(runner, folder), asked(prompts(6), 24, exit_threshold=THRESHOLD)):

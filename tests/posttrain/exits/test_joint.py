@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from tests.store.dense_folders import dense_model
+from tuili.errors import InputError
 from tuili.posttrain.exits.adapters import Head
 from tuili.posttrain.exits.backbone import Backbone, TextBatch
-from tuili.posttrain.exits.joint import JointConfig, add_low_rank, joint_loss, train_jointly
+from tuili.posttrain.exits.joint import JointConfig, add_low_rank, hold_out, joint_loss, steps_of, train_jointly
 from tuili.posttrain.exits.network import Exits
 from tuili.posttrain.exits.texts import Text
 
@@ -57,6 +58,19 @@ def test_an_interrupted_training_ends_with_the_same_numbers(texts: list[Text], t
     resumed = train_jointly(again, again_exits, head, texts, CONFIG, 1, tmp_path / "part", lambda *_: None)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert all(torch.equal(one, other) for one, other in zip(exits.parameters(), again_exits.parameters(), strict=True))
+
+
+def test_texts_that_confidences_learn_from_are_in_no_step() -> None:
+    texts = [Text((number, 7, 8, 9), 1) for number in range(50)]
+    learnt, kept = hold_out(texts, 18, 3)
+    assert len(kept) == 5
+    assert sorted(text.ids for text in (*learnt, *kept)) == [text.ids for text in texts]
+    steps = [*steps_of(learnt, CONFIG.model_copy(update={"steps": 60, "texts": 2}), 3)]
+    assert len(steps) == 60
+    assert {text for part in steps for text in part} == {*learnt}
+    assert [len(part) for part in hold_out(texts, 10_000, 3)] == [25, 25]
+    with pytest.raises(InputError, match="one text to learn from is too few"):
+        hold_out(texts[:1], 18, 3)
 
 
 @pytest.mark.parametrize("leaving", [False, True])

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 from benchmarks.harness.tiny import save_tiny
 from tuili.errors import InputError
 from tuili.posttrain import ExitsRecipe, ExitsTrainingConfig, train_exits
+from tuili.posttrain.exits.time_spent import FILE
 from tuili.store import (
     THINKING_FILE,
     ThinkingSettings,
@@ -89,8 +90,10 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(folder: Path, data: Path,
         train(folder, data, tmp_path / "part", tell=interrupt)
     with pytest.raises(InputError, match="add --resume"):
         train(folder, data, tmp_path / "part")
+    (tmp_path / "part" / FILE).write_text("7200")
     resumed = train(folder, data, tmp_path / "part", resume=True)
     assert resumed.figures == whole.figures
+    assert 2 < read_lineage(resumed.model)[-1].hours < 4
     name = Path("tuili") / "exits.safetensors"
     assert (resumed.model / name).read_bytes() == (whole.model / name).read_bytes()
 

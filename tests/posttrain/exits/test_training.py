@@ -6,7 +6,7 @@ import torch
 
 from tuili.posttrain.exits.adapters import AdapterConfig, Head, distill, random_rows, start_by_regression
 from tuili.posttrain.exits.backbone import Backbone, TextBatch
-from tuili.posttrain.exits.confidence import ConfidenceConfig, draft_logits, kept_probability, train_confidence
+from tuili.posttrain.exits.confidence import ConfidenceConfig, exit_output, kept_probability, train_confidence
 from tuili.posttrain.exits.network import ExitNetwork, Exits, plain_norm
 from tuili.posttrain.exits.states import States, read_states
 from tuili.posttrain.exits.texts import Text
@@ -66,18 +66,18 @@ def test_what_is_kept_is_the_probability_that_is_not_lost() -> None:
 def test_confidence_tells_good_tokens_from_bad_ones(head: Head) -> None:
     """The exit is right where its likeliest token leads by more than elsewhere."""
     torch.manual_seed(5)
-    hidden_NM, draft_X = torch.randn(3000, 64), torch.arange(0, 400, 2)
+    hidden_NM, common_X = torch.randn(3000, 64), torch.arange(0, 400, 2)
     network = ExitNetwork(64, 4, 16, head.eps)
     torch.nn.init.zeros_(network.up.weight)
-    input_N2, said_N = (each.clone() for each in draft_logits(hidden_NM, head, draft_X))
-    assert set(said_N.tolist()) <= set(draft_X.tolist())
+    input_N2, said_N = (each.clone() for each in exit_output(hidden_NM, head, common_X))
+    assert set(said_N.tolist()) <= set(common_X.tolist())
     right_N = input_N2[:, 1] > input_N2[:, 1].median()
     top_NK = torch.stack([torch.where(right_N, said_N, (said_N + 1) % 400), (said_N + 2) % 400], dim=-1)
     log_prob_NK = torch.tensor([0.9, 0.05]).log().expand(3000, 2)
     states = States({3: hidden_NM}, torch.ones(3000, dtype=torch.bool), said_N, top_NK, log_prob_NK)
     learnt, _ = states.split(0.7)
-    train_confidence(network, 3, learnt, head, draft_X, ConfidenceConfig(steps=200, rows=256, learning_rate=0.02), 1)
-    logit_NX = head.read(hidden_NM) @ head.weight_VM[draft_X].T
+    train_confidence(network, 3, learnt, head, common_X, ConfidenceConfig(steps=200, rows=256, learning_rate=0.02), 1)
+    logit_NX = head.read(hidden_NM) @ head.weight_VM[common_X].T
     sure_N = network.confidence_logit(logit_NX[2100:]).sigmoid() > 0.5
     assert (sure_N == right_N[2100:]).float().mean() > 0.9
 

@@ -39,7 +39,7 @@ class ConfidentExits:
             for place, stays in zip(going, may_stay, strict=True):
                 sequence, wants = sequences[place], least[place] <= depth
                 if wants and sequence.depth == "auto":
-                    wants = bool(batch.top_prob[rows[place]] >= sequence.exit_threshold)
+                    wants = bool(batch.top_prob[rows[place]] >= sequence.exit_threshold < 1)
                 if stays and not wants:
                     staying.append(place)
                 else:

@@ -68,13 +68,13 @@ def device_of(model: OpenModel) -> str:
 
 
 def exits_of(model: OpenModel) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.int32] | None]:
-    """The tensors of the exits of an imported model, by their names in its file of exits, and the tokens that drafts
-    are chosen among; none of both where there are no exits."""
+    """The tensors of the exits of an imported model, by their names in its file of exits, and the tokens whose
+    logits tell how sure they are; none of both where there are no exits."""
     shape = shape_of(model)
     if not isinstance(shape, DenseShape):
         return {}, None
     exits = read_exits_file(model.path, shape.num_hidden_layers, shape.hidden_size, shape.vocab_size)
-    return ({}, None) if exits is None else (exits.tensors, exits.draft_tokens_D)
+    return ({}, None) if exits is None else (exits.tensors, exits.common_tokens_X)
 
 
 def thinking_of(model: OpenModel) -> NDArray[np.int32] | None:

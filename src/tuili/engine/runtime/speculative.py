@@ -24,8 +24,7 @@ NO_TOKEN = -1
 MAX_DRAFT_TOKENS = 12
 """Tokens that are drafted before they are verified, at most."""
 MIN_DRAFT_PROB = 0.7
-"""A draft token below this probability, or this confidence where its exit tells one, is wrong so often that tokens
-drafted behind it are mostly rejected."""
+"""A draft token below this probability is wrong so often that tokens drafted behind it are mostly rejected."""
 
 
 @dataclass
@@ -83,25 +82,16 @@ class SpeculativeDecoder:
         Returns whether to verify now. All sequences are verified together: when one may not be drafted further, or
         when further tokens would probably be rejected for all of them.
         """
-        batch.going[: len(rows)] = rows
         states = [self._step.states(batch, row, row + 1) for row in rows]
-        accepted_R = batch.top_prob
-        if self._step.shape.per_layer_kv:
-            self._step.confidence(batch, 0, len(rows))
-            accepted_R = batch.top_prob.copy()
-            self._step.leave(batch, 0, len(rows), fill=False)  # to verify a draft runs the deeper layers
-        if self._biases:
-            drafted = [self._drafts[each].ids if each in self._drafts else () for each in sequences]
-            self._biases.exit(self._step, batch, rows, sequences, drafted)
-        else:
-            self._step.exit(batch, len(rows), "drafts")
+        drafted = [self._drafts[each].ids if each in self._drafts else () for each in sequences]
+        self._biases.exit(self._step, batch, rows, sequences, drafted)
         for row, state, sequence, most in zip(rows, states, sequences, max_tokens, strict=True):
             token = int(batch.best[row])
             draft = self._drafts.setdefault(sequence, DraftTokens(int(batch.table[row, SLOT])))
             draft.ids.append(token)
             draft.table.append(batch.table[row].copy())
             draft.hidden.append(state)
-            draft.doubtful |= bool(accepted_R[row] < MIN_DRAFT_PROB) or token in self._end_ids
+            draft.doubtful |= bool(batch.top_prob[row] < MIN_DRAFT_PROB) or token in self._end_ids
             draft.full = len(draft.ids) >= min(MAX_DRAFT_TOKENS, most)
         drafts = [self._drafts[sequence] for sequence in sequences]
         return any(draft.full for draft in drafts) or all(draft.doubtful for draft in drafts)

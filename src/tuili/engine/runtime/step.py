@@ -95,8 +95,8 @@ class ModelStep(Protocol[Batch]):
         """Work out the next token of the first `count` rows of `batch.going`: `best`, `top_prob`, and the logits.
 
         Args:
-            among: what it is chosen among: all tokens, those of drafts, or those of thinking. The logits of others are
-                then minus infinity. Where the model names none of these, all are.
+            among: what it is chosen among: all tokens, or those of thinking. The logits of others are then minus
+                infinity. Where the model names none of these, all are.
         """
         ...
 
@@ -105,7 +105,7 @@ class ModelStep(Protocol[Batch]):
         `count` rows of `batch.going`. Only where every layer has keys and values of its own, as `leave`."""
         ...
 
-    def leave(self, batch: Batch, index: int, count: int, fill: bool = True) -> None:
+    def leave(self, batch: Batch, index: int, count: int) -> None:
         """Let the first `count` rows of `batch.going` leave at an exit: their states become those that `exit` is for.
 
         Args:

@@ -44,12 +44,12 @@ inline float confidence_of(const Exit& exit, const float* logit_X, int X) {
 // The confidence of each of some states at an exit: confidence_N.
 inline void confidences(const Call& call, const Exit& exit, const float* hidden_NM, float* confidence_N) {
   const int N = call.tokens.count, M = call.model.sizes.hidden;
-  const Matrix& drafts = call.model.heads[DRAFTS].matrix;
+  const Matrix& common = call.model.common;
   float* adapted_NM = call.memory.take<float>(int64_t(N) * M);
   std::copy(hidden_NM, hidden_NM + int64_t(N) * M, adapted_NM);
   adapt(call, exit, adapted_NM);
-  const float* logit_NX = projected(call, drafts, normed(call, adapted_NM, call.model.final_norm_M), M);
-  for (int i = 0; i < N; i++) confidence_N[i] = confidence_of(exit, logit_NX + int64_t(i) * drafts.outputs, drafts.outputs);
+  const float* logit_NX = projected(call, common, normed(call, adapted_NM, call.model.final_norm_M), M);
+  for (int i = 0; i < N; i++) confidence_N[i] = confidence_of(exit, logit_NX + int64_t(i) * common.outputs, common.outputs);
 }
 
 // The outputs of a matrix from the panel on that holds output number `first`.

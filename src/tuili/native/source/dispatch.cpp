@@ -97,8 +97,8 @@ TUILI_EXPORT void tuili_exit(const Batch* batch, int32_t going, int32_t among) {
 TUILI_EXPORT void tuili_confidence(const Batch* batch, const Slots* slots, int32_t index, int32_t going) {
   chosen->confidence(*batch, *slots, index, going);
 }
-TUILI_EXPORT void tuili_leave(const Batch* batch, const Slots* slots, int32_t index, int32_t going, int32_t fill) {
-  chosen->leave(*batch, *slots, index, going, fill);
+TUILI_EXPORT void tuili_leave(const Batch* batch, const Slots* slots, int32_t index, int32_t going) {
+  chosen->leave(*batch, *slots, index, going);
 }
 TUILI_EXPORT int64_t tuili_step_bytes(const Model* model, int32_t rows) { return chosen->step_bytes(*model, rows); }
 TUILI_EXPORT void tuili_verify(const Model* model, const Verifier* verifier, const Response* response) {

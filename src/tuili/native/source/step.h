@@ -55,7 +55,7 @@ struct Head {
   Matrix matrix;
   const int32_t* id_D;  // of the tokens; null where they are all
 };
-enum Among : int32_t { ALL, DRAFTS, THINKING, HEADS };
+enum Among : int32_t { ALL, THINKING, HEADS };
 
 // What the steps saw; they add to it. The layers of experts are those behind the trunk alone.
 struct Counters {
@@ -77,6 +77,7 @@ struct Model {
   Matrix shared;             // [keys; values]; without outputs where no keys and values are shared
   const float* final_norm_M;
   Head heads[HEADS];         // by `Among`; that of all tokens stands where there is no other
+  Matrix common;             // rows of the head, for the tokens whose logits tell how sure an exit is
   const float* angles_SD;    // [positions][cosines of D / 2, sines of D / 2]
   Counters counters;
   Threads* threads;
@@ -139,7 +140,7 @@ struct Response {
   int64_t workspace_bytes;
 };
 
-static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 288 && sizeof(Model) == 376 && sizeof(Slot) == 40, "mirrored");
+static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 288 && sizeof(Model) == 368 && sizeof(Slot) == 40, "mirrored");
 static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72 && sizeof(Exit) == 128 && sizeof(Head) == 48, "too");
 static_assert(sizeof(VerifierLayer) == 192 && sizeof(Verifier) == 224 && sizeof(Response) == 64, "too");
 

@@ -72,12 +72,12 @@ inline void confidence(const Batch& batch, const Slots& slots, int index, int go
   });
 }
 
-// Lets rows leave at exit number `index`: deeper layers get keys and values of their states unless they will be run anyway,
+// Lets rows leave at exit number `index`: deeper layers get keys and values of their states,
 // and then the states become those that its adapter makes. Keys and values of adapted states would be those of states at
 // full depth, which no layer in between knows.
-inline void leave(const Batch& batch, const Slots& slots, int index, int going, int fill) {
+inline void leave(const Batch& batch, const Slots& slots, int index, int going) {
   over_rows(batch, slots, going, [&](const Call& call, float* hidden_NM) {
-    for (int layer = call.model.depth_G[index]; fill && layer < call.model.sizes.layers; layer++)
+    for (int layer = call.model.depth_G[index]; layer < call.model.sizes.layers; layer++)
       fill_keys_and_values(call, call.model.layers[layer], hidden_NM);
     adapt(call, call.model.exits[index], hidden_NM);
   });

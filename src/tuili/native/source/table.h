@@ -30,7 +30,7 @@ struct Table {
   void (*group)(const Batch& batch, const Slots& slots, int group, int going);
   void (*exit)(const Batch& batch, int going, int among);
   void (*confidence)(const Batch& batch, const Slots& slots, int index, int going);
-  void (*leave)(const Batch& batch, const Slots& slots, int index, int going, int fill);
+  void (*leave)(const Batch& batch, const Slots& slots, int index, int going);
   void (*verify)(const Model& model, const Verifier& verifier, const Response& response);
   int64_t (*step_bytes)(const Model& model, int rows);
   int64_t (*verify_bytes)(const Model& model, const Verifier& verifier, int tokens);

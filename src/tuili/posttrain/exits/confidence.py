@@ -4,7 +4,7 @@ It learns from texts that the adapter has not learnt from: on those the adapter 
 The label of a token is one less the probability that full depth gives to its own likeliest token more than to the
 exit's. It is 1 where both say the same, and near 1 where full depth itself hardly knows which to say.
 
-Dimensions: N tokens, M hidden size, X draft tokens.
+Dimensions: N tokens, M hidden size, X common tokens.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ def kept_probability(token_N: Tensor, states: States) -> Tensor:
 
 
 @torch.inference_mode()
-def draft_logits(adapted_NM: Tensor, head: Head, draft_X: Tensor) -> tuple[Tensor, Tensor]:
-    """What a confidence head reads of adapted states, [N, 2], and the likeliest of the draft tokens, [N]."""
-    rows_XM = head.weight_VM[draft_X].bfloat16()
+def exit_output(adapted_NM: Tensor, head: Head, common_X: Tensor) -> tuple[Tensor, Tensor]:
+    """What a confidence head reads of adapted states, [N, 2], and the likeliest of the common tokens, [N]."""
+    rows_XM = head.weight_VM[common_X].bfloat16()
     parts = [(head.read(part_NM).bfloat16() @ rows_XM.T).float() for part_NM in adapted_NM.split(_ROWS)]
     input_N2 = torch.cat([confidence_inputs(logit_NX) for logit_NX in parts])
-    return input_N2, draft_X[torch.cat([logit_NX.argmax(-1) for logit_NX in parts])]
+    return input_N2, common_X[torch.cat([logit_NX.argmax(-1) for logit_NX in parts])]
 
 
 def train_confidence(
-    network: ExitNetwork, depth: int, states: States, head: Head, draft_X: Tensor, config: ConfidenceConfig, seed: int
+    network: ExitNetwork, depth: int, states: States, head: Head, common_X: Tensor, config: ConfidenceConfig, seed: int
 ) -> None:
     """Train the confidence head of an exit whose adapter is trained.
 
@@ -60,7 +60,7 @@ def train_confidence(
     """
     part = states.select(states.response_N)
     with torch.inference_mode():
-        input_N2, token_N = draft_logits(network.adapted(part.hidden[depth]), head, draft_X)
+        input_N2, token_N = exit_output(network.adapted(part.hidden[depth]), head, common_X)
         label_N = kept_probability(token_N, part)
         mean_2, deviation_2 = input_N2.mean(0), input_N2.std(0).clamp(min=1e-6)
     standard_N2, label_N = ((input_N2 - mean_2) / deviation_2).clone(), label_N.clone()

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tuili.config import Config
+from tuili.errors import InputError
 from tuili.files import whole_file
 from tuili.posttrain.exits.adapters import Head, rate_factor
 from tuili.posttrain.exits.backbone import Backbone, TextBatch
@@ -144,9 +145,10 @@ def train_jointly(
     checkpoint = _Checkpoint(file, [*learning, *own], optimizer)
     vocabulary_S = torch.unique(torch.tensor([token for text in texts for token in text.ids[text.start :]]))
     done = checkpoint.load()
-    for step, batch in enumerate(_batches(texts, config, seed)):
+    for step, part in enumerate(steps_of(texts, config, seed)):
         if step < done:
             continue
+        batch = TextBatch.of(part)
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * rate_factor(step, config.steps)
         generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
@@ -161,17 +163,29 @@ def train_jointly(
     return {name: term.delta() for name, term in terms.items()}
 
 
-def _batches(texts: Sequence[Text], config: JointConfig, seed: int) -> Iterator[TextBatch]:
-    """A batch for each step; when the texts are used up, they come again in another order."""
-    step, round_number = 0, 0
+def hold_out(texts: Sequence[Text], tokens: int, seed: int) -> tuple[list[Text], list[Text]]:
+    """The texts to learn from, in another order, and others that are kept from training: of so many tokens, and at most
+    half of all. Raises `InputError` for a single text."""
+    if len(texts) < 2:
+        raise InputError("one text to learn from is too few: confidences are learnt from others")
+    order, held = random.Random(f"{seed}/0").sample(texts, len(texts)), list[Text]()
+    while tokens > 0 and len(order) > len(held) + 1:
+        held.append(order.pop())
+        tokens -= len(held[-1].ids)
+    return order, held
+
+
+def steps_of(texts: Sequence[Text], config: JointConfig, seed: int) -> Iterator[Sequence[Text]]:
+    """The texts of each step, in their order; when they are used up, they come again in another."""
+    step, round_number, order = 0, 0, texts
     while True:
-        order = random.Random(f"{seed}/{round_number}").sample(texts, len(texts))
         for part in batches_of(order, config.texts):
             if step == config.steps:
                 return
-            yield TextBatch.of(part)
+            yield part
             step += 1
         round_number += 1
+        order = random.Random(f"{seed}/{round_number}").sample(texts, len(texts))
 
 
 def joint_loss(

@@ -4,7 +4,7 @@ The adapter turns a state in the middle of a model into one that the model's fin
 confidence head reads two numbers of the logits that come of it: the state itself tells nothing beyond these. How both
 are trained is left to `adapters` and `confidence`, how they are kept to `tuili.store`.
 
-Dimensions: M hidden size, R rank, C channels, X draft tokens.
+Dimensions: M hidden size, R rank, C channels, X common tokens.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ExitNetwork(nn.Module):
         return adapted
 
     def confidence_logit(self, logit_NX: Tensor) -> Tensor:
-        """How sure the exit is of what it says, as the logit of a probability, [N]. logit_NX: of the draft tokens."""
+        """How sure the exit is of what it says, as the logit of a probability, [N]. logit_NX: of the common tokens."""
         logit: Tensor = self.confidence(confidence_inputs(logit_NX))[..., 0]
         return logit
 
@@ -55,14 +55,14 @@ class ExitNetwork(nn.Module):
 class Exits(nn.ModuleDict):
     """The exits of a model by their depth, without that of full depth.
 
-    draft_X: the tokens whose logits tell how sure an exit is.
+    common_X: the tokens whose logits tell how sure an exit is.
     """
 
     def __init__(
-        self, depths: Sequence[int], hidden_size: int, rank: int, channels: int, eps: float, draft_X: Tensor
+        self, depths: Sequence[int], hidden_size: int, rank: int, channels: int, eps: float, common_X: Tensor
     ) -> None:
         super().__init__({str(depth): ExitNetwork(hidden_size, rank, channels, eps) for depth in depths})
-        self.draft_X = draft_X
+        self.common_X = common_X
 
     @property
     def depths(self) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ A token that leaves at an exit leaves keys and values in the deeper layers, whic
 before the adapter: later tokens see these. So all tokens can be computed at once, layer by layer. The engine decodes
 one token at a time.
 
-Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one, V vocabulary, X draft tokens.
+Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one, V vocabulary, X common tokens.
 """
 
 from __future__ import annotations
@@ -86,10 +86,11 @@ def leave_early(
 ) -> tuple[Tensor, Tensor]:
     """The states that the head reads, before the final norm, [B, T, M], and the layers run for each token, [B, T].
 
-    A token where `leaving_BT` is set leaves at the first exit that is as sure as `threshold`; others run all layers.
+    A token where `leaving_BT` is set leaves at the first exit that is as sure as `threshold`; others run all layers,
+    and so do all tokens where it is 1.
     """
 
-    rows_XM = backbone.head_VM[exits.draft_X]
+    rows_XM = backbone.head_VM[exits.common_X]
 
     def logits(stop: Stop) -> Tensor:
         return backbone.final_norm(stop.adapted_BTM).to(rows_XM.dtype) @ rows_XM.T
@@ -98,7 +99,7 @@ def leave_early(
         return (exits.at(stop.depth).confidence_logit(logits(stop)).sigmoid() >= threshold) & leaving_BT
 
     depth_BT = torch.zeros(ids_BT.shape, dtype=torch.long)
-    for stop in walk(backbone, exits, ids_BT, is_sure):
+    for stop in walk(backbone, exits, ids_BT, is_sure if threshold < 1 else None):
         depth_BT[stop.going_BT] = stop.depth
     return stop.adapted_BTM, depth_BT
 
@@ -111,7 +112,7 @@ def likeliest(backbone: Backbone, hidden_NM: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def read(backbone: Backbone, exits: Exits, batches: Iterable[TextBatch], threshold: float) -> Reading:
-    """Read texts with tokens leaving at this confidence. Above 1 all tokens run all layers."""
+    """Read texts with tokens leaving at this confidence. At 1 all tokens run all layers."""
     return joined([*read_each(backbone, exits, batches, threshold)])
 
 

@@ -39,8 +39,8 @@ class ExitsTrainingConfig(Config):
     """The rank of an adapter."""
     channels: PositiveInt = Field(64, le=4096)
     """Channels of a confidence head."""
-    drafts: int = Field(2048, ge=2)
-    """How many of the commonest tokens of responses drafts are chosen among and confidences are told by."""
+    common_tokens: int = Field(2048, ge=2)
+    """How many of the commonest tokens of responses tell by their logits how sure an exit is."""
     tokens: PositiveInt = 300_000
     """Tokens of training texts that the frozen way reads."""
     validation_tokens: PositiveInt = 15_000

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property, partial
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -25,41 +23,22 @@ from tuili.files import whole_file, write_durably, writing
 from tuili.posttrain.exits.adapters import Head, distill, start_by_regression
 from tuili.posttrain.exits.backbone import Backbone, TextBatch
 from tuili.posttrain.exits.confidence import train_confidence
-from tuili.posttrain.exits.joint import train_jointly
+from tuili.posttrain.exits.joint import hold_out, steps_of, train_jointly
 from tuili.posttrain.exits.network import Exits
 from tuili.posttrain.exits.policy import Reading, joined, read_each
 from tuili.posttrain.exits.recipe import ExitsTrainingConfig
+from tuili.posttrain.exits.result import PLACE_REMEDY, ExitsResult, figures_of, write_model
 from tuili.posttrain.exits.states import States, StateStore, TaskCallback, batches_of
 from tuili.posttrain.exits.texts import Part, Text, commonest_tokens, read_texts
-from tuili.posttrain.exits.threshold import Tried, choose_threshold, try_threshold
-from tuili.store import (
-    THINKING_FILE,
-    ExitsFile,
-    ExitsSettings,
-    ImportedModel,
-    LineageEntry,
-    model_hash,
-    open_model,
-    read_lineage,
-    write_exits_file,
-    write_lineage,
-)
+from tuili.posttrain.exits.threshold import choose_threshold, try_threshold
+from tuili.posttrain.exits.time_spent import TimeSpent
+from tuili.store import ExitsFile, ExitsSettings, ImportedModel, model_hash, open_model
 from tuili.train import RunFolder
 
-PLACE_REMEDY = "choose another place"
 REPORT_FILE = "exits.json"
 _DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
-_NO_LEAVING = 2.0
-"""A confidence that no exit has."""
-
-
-@dataclass(frozen=True)
-class ExitsResult:
-    """The model folder with the exits, its figures on the test texts, and the thresholds tried on validation texts."""
-
-    model: Path
-    figures: Mapping[str, float]
-    tried: Sequence[Tried]
+_NO_LEAVING = 1.0
+"""The threshold at which no token leaves."""
 
 
 class ExitsRun:
@@ -76,7 +55,7 @@ class ExitsRun:
         stored = open_model(model)
         if not isinstance(stored, ImportedModel):
             raise InputError(f"{stored.path} is of Tuili's own kind, which has exits already: give an imported model")
-        self.config, self.path, self.stored, self._tell = config, path, stored, tell
+        self.config, self.path, self.stored, self._told = config, path, stored, tell
         self.full_depth = stored.shape.num_hidden_layers
         at = config.at or [round(fifths * self.full_depth / 5) for fifths in (2, 3, 4)]
         self.depths = tuple(dict.fromkeys(depth for depth in at if 0 < depth != self.full_depth))
@@ -95,6 +74,7 @@ class ExitsRun:
         with writing(path, PLACE_REMEDY):
             path.mkdir(parents=True, exist_ok=True)
             folder.record(fixed)
+        self.spent = TimeSpent(path)
 
     @property
     def plan(self) -> str:
@@ -113,16 +93,16 @@ class ExitsRun:
         return Backbone.load(self.stored.path, _DTYPES[self.config.numbers])
 
     @cached_property
-    def drafts(self) -> NDArray[np.int32]:
-        """The tokens that drafts are chosen among, [X]."""
-        return commonest_tokens(self.texts["train"], self.config.drafts)
+    def common_tokens(self) -> NDArray[np.int32]:
+        """The tokens whose logits tell how sure an exit is, [X]."""
+        return commonest_tokens(self.texts["train"], self.config.common_tokens)
 
     def new_exits(self) -> Exits:
         """Exits that have learnt nothing."""
         torch.manual_seed(self.config.seed)
         shape, config = self.stored.shape, self.config
-        draft_X = torch.from_numpy(self.drafts.astype(np.int64))
-        return Exits(self.depths, shape.hidden_size, config.rank, config.channels, shape.rms_norm_eps, draft_X)
+        common_X = torch.from_numpy(self.common_tokens.astype(np.int64))
+        return Exits(self.depths, shape.hidden_size, config.rank, config.channels, shape.rms_norm_eps, common_X)
 
     @cached_property
     def head(self) -> Head:
@@ -150,7 +130,7 @@ class ExitsRun:
             network, full_NM = exits.at(depth), own.hidden[self.full_depth]
             start_by_regression(network, own.hidden[depth], full_NM, own.top_NK, self.head)
             distill(network, depth, own, self.head, self.config.adapter, seed, told)
-            train_confidence(network, depth, held_out, self.head, exits.draft_X, self.config.confidence, seed)
+            train_confidence(network, depth, held_out, self.head, exits.common_X, self.config.confidence, seed)
         with whole_file(file) as part:
             save_file(exits.state_dict(), part)
         return exits
@@ -158,14 +138,25 @@ class ExitsRun:
     def joint_exits(self) -> tuple[Exits, Mapping[str, Tensor]]:
         """The exits and what is added to the model's weights; the backbone changes with it."""
         exits, config, head = self.frozen_exits(), self.config, self.head
-        file, texts = self.path / "joint.safetensors", self.texts["train"]
-        changes = train_jointly(self.backbone, exits, head, texts, config.joint, config.seed, file, self._tell)
-        tokens = round(config.tokens * config.confidence.share)
-        held_out = self.states("states-joint", texts[::-1], tokens)
+        tokens, file = round(config.tokens * config.confidence.share), self.path / "joint.safetensors"
+        learnt, kept = hold_out(self.texts["train"], tokens, config.seed)
+        changes = train_jointly(self.backbone, exits, head, learnt, config.joint, config.seed, file, self._tell)
+        held_out = self.states("states-joint", kept, tokens)
         for number, depth in enumerate(self.depths):
             seed = config.seed * 1000 + number
-            train_confidence(exits.at(depth), depth, held_out, head, exits.draft_X, config.confidence, seed)
+            train_confidence(exits.at(depth), depth, held_out, head, exits.common_X, config.confidence, seed)
         return exits, changes
+
+    @property
+    def tokens_read(self) -> int:
+        """Tokens that training reads."""
+        config, texts = self.config, self.texts["train"]
+        read = min(config.tokens, sum(len(text.ids) for text in texts))
+        if config.way == "frozen":
+            return read
+        learnt, kept = hold_out(texts, round(config.tokens * config.confidence.share), config.seed)
+        parts = [*steps_of(learnt, config.joint, config.seed), kept]
+        return read + sum(len(text.ids) for part in parts for text in part)
 
     def read(self, exits: Exits, part: Part, threshold: float, name: str) -> Reading:
         """Read validation or test texts, tokens leaving at this confidence."""
@@ -178,6 +169,10 @@ class ExitsRun:
             if done >= tokens:
                 break
         return joined(readings)
+
+    def _tell(self, name: str, done: int, whole: int) -> None:
+        self.spent.keep()
+        self._told(name, done, whole)
 
     def _batches(self, part: Part) -> Iterable[TextBatch]:
         return (TextBatch.of(texts) for texts in batches_of(self.texts[part], self.config.texts))
@@ -200,7 +195,7 @@ def train_exits(
 
 
 def _train(run: ExitsRun) -> ExitsResult:
-    began, config = perf_counter(), run.config
+    config = run.config
     changes: Mapping[str, Tensor] = {}
     before = run.read(run.new_exits(), "test", _NO_LEAVING, "test texts, the model as it was")
     if config.way == "joint":
@@ -213,56 +208,12 @@ def _train(run: ExitsRun) -> ExitsResult:
         lambda value: run.read(exits, "validation", value, f"validation texts at {value:.3f}"),
         whole, max(0.0, config.threshold.loss - config.threshold.margin), config.threshold.tries,
     )  # fmt: skip
-    reading = run.read(exits, "test", threshold if threshold < 1 else _NO_LEAVING, "test texts")
-    figures = _figures(run, try_threshold(threshold, reading, full), reading, full, before)
-    settings = ExitsSettings(
-        (*run.depths, run.full_depth), threshold, config.rank, config.channels, config.way, figures
-    )
-    file, hours = ExitsFile(settings, exits.arrays(), run.drafts), (perf_counter() - began) / 3600
-    folder = _write_model(run, file, changes, hours)
+    reading = run.read(exits, "test", threshold, "test texts")
+    depths = *run.depths, run.full_depth
+    figures = figures_of(try_threshold(threshold, reading, full), reading, full, before, depths)
+    settings = ExitsSettings(depths, threshold, config.rank, config.channels, config.way, figures)
+    file, folder = ExitsFile(settings, exits.arrays(), run.common_tokens), run.path / "model"
+    write_model(run.stored.path, folder, file, changes, config, run.tokens_read, run.spent.seconds / 3600)
     report = {"figures": figures, "tried": [asdict(one) for one in tried]}
     write_durably(run.path / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
     return ExitsResult(folder, figures, tried)
-
-
-def _figures(run: ExitsRun, got: Tried, reading: Reading, full: Reading, before: Reading) -> dict[str, float]:
-    """What exits do on the test texts."""
-    left = {f"left_at_{depth}": (reading.depth_N == depth).double().mean().item() for depth in run.depths}
-    return {
-        "tokens": len(reading.next_N),
-        "accuracy": reading.accuracy,
-        "full_accuracy": full.accuracy,
-        "accuracy_before": before.accuracy,
-        "loss": got.loss,
-        "agreement": got.agreement,
-        "mean_layers": got.mean_depth,
-        "share_of_layers": got.mean_depth / run.full_depth,
-    } | left
-
-
-def _write_model(run: ExitsRun, exits: ExitsFile, changes: Mapping[str, Tensor], hours: float) -> Path:
-    """The model folder of the run: a copy of the model, with the exits and, after joint training, new weights."""
-    folder, source = run.path / "model", run.stored.path
-    with writing(folder, PLACE_REMEDY):
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(source, folder, ignore=_others_parts(source) if changes else None)
-        for file in sorted(folder.glob("*.safetensors")) if changes else ():
-            tensors = load_file(file)
-            for name in tensors.keys() & changes.keys():
-                tensors[name] = (tensors[name].float() + changes[name]).to(tensors[name].dtype)
-            save_file(tensors, file, {"format": "pt"})
-    lineage, parent = read_lineage(source), model_hash(source)
-    write_lineage(folder, ())  # what is known of the model before says nothing of other weights
-    write_exits_file(folder, exits)
-    recipe = {"exits": run.config.model_dump(mode="json")}
-    seeds, figures = {"exits": run.config.seed}, dict(exits.settings.figures)
-    tokens = int(figures["tokens"])
-    entry = LineageEntry("exits", recipe, figures, seeds, tokens, hours, parent=parent, hash=model_hash(folder))
-    write_lineage(folder, (*lineage, entry))
-    return folder
-
-
-def _others_parts(source: Path) -> Callable[[str, list[str]], set[str]]:
-    """What a copy leaves out where weights change: what Tuili has made for the weights as they were, but not what says
-    how the model thinks."""
-    return lambda folder, names: {*names} - {THINKING_FILE.name} if Path(folder) == source / "tuili" else set()

@@ -2,7 +2,7 @@
 
 They are trained by `tuili.posttrain` and run by `tuili.engine`. `exits.json` is small and says all that a model's
 shape needs; `exits.safetensors` has the tensors. M: the hidden size of the model, R: the rank of an adapter, C: the
-channels of a confidence head.
+channels of a confidence head, X: common tokens.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tuili.store.safetensors import check_safetensors, read_tensors
 
 EXITS_FILE = Path("tuili") / "exits.json"
 EXIT_TENSORS_FILE = Path("tuili") / "exits.safetensors"
-DRAFT_TOKENS = "draft_token_ids"
+COMMON_TOKENS = "common_token_ids"
 CONFIDENCE_INPUTS = 2
 """What a confidence head reads: the log-probability of the likeliest token at its exit, and the lead of its logit."""
 _REMEDY = "train exits anew (tuili exits)"
@@ -61,14 +61,14 @@ class ExitsSettings:
 
 @dataclass(frozen=True)
 class ExitsFile:
-    """The exits of a model. Tensors are float32, by their names in the file; draft_tokens_D is of int32.
+    """The exits of a model. Tensors are float32, by their names in the file; common_tokens_X is of int32.
 
-    draft_tokens_D: the tokens, rising, by which confidences are told; None for all.
+    common_tokens_X: the tokens, rising, whose logits tell how sure exits are; None for all.
     """
 
     settings: ExitsSettings
     tensors: Mapping[str, NDArray[Any]]
-    draft_tokens_D: NDArray[np.int32] | None = None
+    common_tokens_X: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ def exit_tensor_shapes(settings: ExitsSettings, hidden_size: int) -> dict[str, t
 def write_exits_file(folder: Path, exits: ExitsFile) -> None:
     """Write exits into the folder of their model. `exits.json` is written last: without it there are no exits."""
     tensors = {name: np.ascontiguousarray(array, np.float32) for name, array in exits.tensors.items()}
-    if exits.draft_tokens_D is not None:
-        tensors[DRAFT_TOKENS] = np.ascontiguousarray(exits.draft_tokens_D, np.int32)
+    if exits.common_tokens_X is not None:
+        tensors[COMMON_TOKENS] = np.ascontiguousarray(exits.common_tokens_X, np.int32)
     mode = (folder / CONFIG_FILE).stat().st_mode
     (folder / EXITS_FILE).unlink(missing_ok=True)
     with whole_file(folder / EXIT_TENSORS_FILE) as part:
@@ -147,11 +147,11 @@ def read_exits_file(folder: Path, num_layers: int, hidden_size: int, vocab_size:
         raise ModelFolderError(f"{folder / EXITS_FILE} was trained on another model: {_REMEDY}")
     try:
         tensors = read_tensors(path)
-        drafts_D = _checked_drafts(tensors.pop(DRAFT_TOKENS, None), vocab_size)
+        common_X = _checked_common(tensors.pop(COMMON_TOKENS, None), vocab_size)
         _check_tensors(tensors, exit_tensor_shapes(settings, hidden_size))
     except (SafetensorError, ValueError) as error:
         raise ModelFolderError(f"{path} has no sound exits: {one_line(error)}; {_REMEDY}") from error
-    return ExitsFile(settings, tensors, drafts_D)
+    return ExitsFile(settings, tensors, common_X)
 
 
 def exits_hash(folder: Path) -> str | None:
@@ -185,15 +185,15 @@ def _check_tensors(tensors: Mapping[str, NDArray[Any]], shapes: Mapping[str, tup
             raise ValueError(f"{name} has a number that is not finite")
 
 
-def _checked_drafts(draft_tokens_D: NDArray[Any] | None, vocab_size: int) -> NDArray[np.int32] | None:
-    """The tokens of drafts. Raises `ValueError` for what is no list of tokens, rising, of the model."""
-    if draft_tokens_D is None:
+def _checked_common(common_tokens_X: NDArray[Any] | None, vocab_size: int) -> NDArray[np.int32] | None:
+    """The common tokens. Raises `ValueError` for what is no list of tokens, rising, of the model."""
+    if common_tokens_X is None:
         return None
-    if draft_tokens_D.dtype != np.int32 or draft_tokens_D.ndim != 1 or len(draft_tokens_D) < 2:
-        raise ValueError(f"{DRAFT_TOKENS} must be a list of int32, two or more")
-    if draft_tokens_D[0] < 0 or draft_tokens_D[-1] >= vocab_size or np.any(np.diff(draft_tokens_D) <= 0):
-        raise ValueError(f"{DRAFT_TOKENS} must rise, below the {vocab_size} entries of the model")
-    return draft_tokens_D
+    if common_tokens_X.dtype != np.int32 or common_tokens_X.ndim != 1 or len(common_tokens_X) < 2:
+        raise ValueError(f"{COMMON_TOKENS} must be a list of int32, two or more")
+    if common_tokens_X[0] < 0 or common_tokens_X[-1] >= vocab_size or np.any(np.diff(common_tokens_X) <= 0):
+        raise ValueError(f"{COMMON_TOKENS} must rise, below the {vocab_size} entries of the model")
+    return common_tokens_X
 
 
 def _hash(path: Path) -> str:

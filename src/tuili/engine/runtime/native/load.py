@@ -73,7 +73,8 @@ def native_model(source: OpenModel, choice: Choice, threads: int | None = None) 
         count = helpful_threads(shape) if threads is None else threads
         how: Pack = pack_own
         if isinstance(shape, DenseShape):
-            how = pack_dense(*rotary_frequencies(shape), *exits_of(source), thinking_of(source))
+            exits, common = exits_of(source)
+            how = pack_dense(*rotary_frequencies(shape), exits, thinking_of(source), common)
         try:
             return NativeModel(library, Sizes.of(shape), weights, numbers, cache, count, how)
         except InputError as error:

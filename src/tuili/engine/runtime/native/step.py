@@ -55,9 +55,9 @@ class NativeStep:
         """See `ModelStep`."""
         self._model.confidence(self._slots, batch, index, count)
 
-    def leave(self, batch: Batch, index: int, count: int, fill: bool = True) -> None:
+    def leave(self, batch: Batch, index: int, count: int) -> None:
         """See `ModelStep`."""
-        self._model.leave(self._slots, batch, index, count, fill)
+        self._model.leave(self._slots, batch, index, count)
 
     def logits(self, batch: Batch, rows: Sequence[int]) -> NDArray[np.float32]:
         """See `ModelStep`."""

@@ -4,7 +4,7 @@ The slow twin of what `tuili.native` packs, and the layers for accelerators. Wei
 the Hugging Face folder. Texts stand in a `KVCache`; which rows run is left to `step`.
 
 Dimensions: R rows, M hidden size, Q heads that are rotated, H query heads, K key/value heads, D head size, P positions,
-V vocabulary, X tokens that are chosen among.
+V vocabulary, X some tokens.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class DenseModel:
     Args:
         tensors: the weights, all of one dtype on one device.
         exits: those of the exits, by their names in their file.
-        drafts, thinking: the tokens that drafts, and tokens of thinking, are chosen among; None for all.
+        thinking, common: the tokens that are chosen among in thinking, and those whose logits tell how sure exits are;
+            None for all.
         int8: round the weights and the inputs of products to 8 bits.
     """
 
@@ -41,8 +42,8 @@ class DenseModel:
         shape: DenseShape,
         tensors: Mapping[str, Tensor],
         exits: Mapping[str, Tensor],
-        drafts: Tensor | None = None,
         thinking: Tensor | None = None,
+        common: Tensor | None = None,
         int8: bool = False,
     ) -> None:
         self.shape = shape
@@ -51,9 +52,10 @@ class DenseModel:
         convert = partial(quantize, foreign=True) if int8 else unchanged
         head_VM = tensors.get("lm_head.weight", self.embedding_VM)
         self._head = convert(head_VM)
-        some: dict[Among, Tensor | None] = {"drafts": drafts, "thinking": thinking}
-        self.ids = {each: id_X.to(head_VM.device, torch.long) for each, id_X in some.items() if id_X is not None}
-        self._heads = {each: convert(head_VM[id_X]) for each, id_X in self.ids.items()}
+        self.thinking = None if thinking is None else thinking.to(head_VM.device, torch.long)
+        self._thinking_head, self._common_head = (
+            self._head if id_X is None else convert(head_VM[id_X.long()]) for id_X in (self.thinking, common)
+        )
         self._layers = [
             _Layer(shape, {name.removeprefix(start): each for name, each in tensors.items() if name.startswith(start)})
             for start in (f"model.layers.{index}." for index in range(shape.num_hidden_layers))
@@ -97,7 +99,7 @@ class DenseModel:
 
     def confidence(self, index: int, hidden_RM: Tensor) -> Tensor:
         """The probability [R] that the likeliest token of the adapted state is that of the full depth."""
-        logit_RX = linear(self.normed(self.adapted(index, hidden_RM)), self._heads.get("drafts", self._head)).float()
+        logit_RX = linear(self.normed(self.adapted(index, hidden_RM)), self._common_head).float()
         first_R, second_R = logit_RX.topk(2, dim=-1).values.unbind(-1)
         input_R2 = torch.stack([first_R - logit_RX.logsumexp(-1), first_R - second_R], dim=-1)
         name = f"{self.shape.exit_layers[index]}.confidence"
@@ -111,11 +113,11 @@ class DenseModel:
 
     def exit(self, hidden_RM: Tensor, among: Among = "all") -> Tensor:
         """The logits [R, V] of the next token; minus infinity for those that it is not chosen among."""
-        if among not in self.ids:
+        if among == "all" or self.thinking is None:
             return self.head(self.normed(hidden_RM))
-        logit_RX = linear(self.normed(hidden_RM), self._heads[among])
+        logit_RX = linear(self.normed(hidden_RM), self._thinking_head)
         nothing_RV = logit_RX.new_full((len(hidden_RM), self.shape.vocab_size), -torch.inf)
-        return nothing_RV.index_copy_(1, self.ids[among], logit_RX)
+        return nothing_RV.index_copy_(1, self.thinking, logit_RX)
 
     def normed(self, hidden_RM: Tensor) -> Tensor:
         """The normed states, which the head reads."""

@@ -53,7 +53,7 @@ def dense_in_torch(source: ImportedModel | ModelInTorch, shape: DenseShape, numb
 
     Raises `InputError` as `model_in_torch` does.
     """
-    stored_exits, draft_ids = exits_of(source)
+    stored_exits, common_X = exits_of(source)
     if isinstance(source, ImportedModel):
         dtype = DTYPES.get(numbers, torch.float32)
         with open_tensors(source.path, shape) as stored:
@@ -63,9 +63,9 @@ def dense_in_torch(source: ImportedModel | ModelInTorch, shape: DenseShape, numb
         _check_dtype(source.model, numbers)
         tensors = {name: tensor.detach() for name, tensor in source.model.state_dict().items()}
     exits = {name: torch.from_numpy(array) for name, array in stored_exits.items()}
-    some = draft_ids, thinking_of(source)
-    drafts, thinking = (None if id_X is None else torch.from_numpy(id_X) for id_X in some)
-    return DenseModel(shape, tensors, exits, drafts, thinking, int8=numbers == "int8")
+    some = thinking_of(source), common_X
+    thinking, common = (None if id_X is None else torch.from_numpy(id_X) for id_X in some)
+    return DenseModel(shape, tensors, exits, thinking, common, int8=numbers == "int8")
 
 
 def _check_dtype(model: Any, numbers: Numbers) -> None:

@@ -61,8 +61,8 @@ class TorchStep:
         self.slots, self.verifies = slots, verifier is not None
         self.shape: Shape = model.shape
         self.runtime, sizes = model.runtime, Sizes.of(model.shape)
-        ids: dict[Among, Tensor] = model.ids if isinstance(model, DenseModel) else {}
-        self.thinking_ids = ids["thinking"].int().numpy(force=True) if "thinking" in ids else None
+        thinking = model.thinking if isinstance(model, DenseModel) else None
+        self.thinking_ids = None if thinking is None else thinking.int().numpy(force=True)
         self._model, self._verifier = model, verifier
         self._device, self._dtype = model.embedding_VM.device, model.embedding_VM.dtype
         self._cache = KVCache(sizes, slots, self._dtype, self._device, model.angles())
@@ -124,13 +124,12 @@ class TorchStep:
         batch.top_prob[going] = self._model.confidence(index, batch.hidden[self._rows(going)]).numpy(force=True)
 
     @torch.inference_mode()
-    def leave(self, batch: TorchBatch, index: int, count: int, fill: bool = True) -> None:
+    def leave(self, batch: TorchBatch, index: int, count: int) -> None:
         """See `ModelStep`."""
         assert isinstance(self._model, DenseModel)
         rows_N = self._rows(batch.going[:count])
         hidden_NM = batch.hidden[rows_N]
-        if fill:
-            self._model.fill(index, hidden_NM, self._cache, self._plan_of(batch.table[batch.going[:count]]))
+        self._model.fill(index, hidden_NM, self._cache, self._plan_of(batch.table[batch.going[:count]]))
         batch.hidden[rows_N] = self._model.adapted(index, hidden_NM)
 
     def _rows(self, going: NDArray[np.int32]) -> Tensor:

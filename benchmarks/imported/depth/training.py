@@ -1,0 +1,59 @@
+"""Exits that are trained for the benchmark in both ways of `tuili exits`, and texts that they are not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.imported.prompts import DATA, PROBLEMS, WORKED
+from benchmarks.imported.source import tuili
+from tuili.config import load_recipe
+from tuili.posttrain import ExitsRecipe, read_texts
+from tuili.store import ImportedModel, open_model, read_lineage
+
+RECIPES: Mapping[str, Sequence[str]] = {
+    "frozen": ("exits.at=[12,15,18,21,24]", "exits.tokens=100000"),
+    "joint": (
+        "exits.at=[10,18,24]",
+        "exits.rank=256",
+        "exits.tokens=60000",
+        "exits.validation_tokens=8000",
+        "exits.test_tokens=15000",
+        "exits.texts=8",
+        "exits.adapter.steps=100",
+        "exits.confidence.share=0.5",
+        "exits.joint.steps=2600",
+        "exits.joint.rank=64",
+        "exits.joint.learning_rate=1.0e-3",
+        "exits.joint.exit_weight=0.8",
+        "exits.joint.leaving=0.25",
+    ),
+}
+"""Changes to the shipped recipe by way, for a model of 30 layers and less than two hours of two cores."""
+SPLIT_SEED = 1
+"""Orders the texts. Which of them are for tests is decided by their questions alone."""
+
+
+def trained(before: ImportedModel, way: str, folder: Path) -> ImportedModel:
+    """The model with exits that were trained in this way, in `folder`/exits_WAY, unless they are there."""
+    run_folder, changes = folder / f"exits_{way}", [f"exits.way={way}", *RECIPES[way]]
+    path, wanted = run_folder / "model", load_recipe("exits", changes, ExitsRecipe).model_dump(mode="json")
+    if not path.is_dir() or read_lineage(path)[-1].recipe != wanted:
+        print(f"bench: imported_depth: training, way {way}", flush=True)
+        data = [word for file in files() for word in ("--data", str(file))]
+        resume = ["--resume"] if run_folder.is_dir() else []
+        tuili("exits", str(before.path), *changes, *data, "--out", str(run_folder), *resume)
+    opened = open_model(path)
+    assert isinstance(opened, ImportedModel)
+    return opened
+
+
+def files() -> list[Path]:
+    """What exits are trained on, but for a fifth of the questions."""
+    return [DATA / WORKED, DATA / PROBLEMS]
+
+
+def unseen(model: ImportedModel, count: int) -> list[tuple[Sequence[int], Sequence[int]]]:
+    """So many questions of the test part, each with its answer, as ids."""
+    texts = read_texts(files(), model.tokenizer, SPLIT_SEED)["test"]
+    return [(text.ids[: text.start], text.ids[text.start :]) for text in texts[:count]]
