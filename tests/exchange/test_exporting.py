@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import gguf
 import numpy as np
 import pytest
 import torch
@@ -20,6 +21,7 @@ from tests.store.dense_folders import save_dense
 from tuili.errors import InputError
 from tuili.exchange import PROMPTS, export_model, import_model
 from tuili.exchange.parity import ParityError, check_parity, parity_prompts
+from tuili.store import read_lineage
 
 WEIGHTS = "model.safetensors"
 
@@ -58,6 +60,21 @@ def test_a_file_is_written_when_all_answers_are_alike(
     again = import_model(str(export.path), tmp_path / "again")
     same = (again.path / WEIGHTS).read_bytes() == (source / WEIGHTS).read_bytes()
     assert same == (type_name is None)
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_folder_may_be_named_by_dots(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    shutil.copytree(source, tmp_path / "model")
+    (tmp_path / "model" / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "model" / {".": "", "..": "inner"}[name])
+    export = export_model(name, "gguf", tmp_path / "out" / "m.gguf", prompts=5)
+    metadata = gguf.GGUFReader(export.path).fields
+    assert metadata["general.name"].contents() == "model"
+    (entry,) = read_lineage(import_model(name, tmp_path / "again").path)
+    assert entry.recipe["source"] == "model"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["m.gguf"]
 
 
 @pytest.mark.parametrize("type_name", [None, "bf16", "f16"])

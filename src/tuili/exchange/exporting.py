@@ -106,5 +106,5 @@ def _export_gguf(model: ImportedModel, out: Path, type_name: str, report: Report
     check_file_place(out)
     with whole_file(out) as part, tempfile.TemporaryDirectory(dir=part.parent, prefix=SCRATCH_PREFIX) as scratch:
         write_gguf(part, model, type_name, kinds, report)
-        read_back = import_model(str(part), Path(scratch, model.path.name or "model")).path
+        read_back = import_model(str(part), Path(scratch, "model")).path
         return check_parity(model, read_back, lambda name, array: rounded(name, array, kinds[name]), report, prompts)

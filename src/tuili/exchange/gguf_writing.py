@@ -72,7 +72,7 @@ def write_gguf(path: Path, model: ImportedModel, type_name: str, kinds: Mapping[
 
     with closing(GGUFWriter(path, model.shape.family)) as writer, folder_weights(model.path, model.shape) as weights:
         writer.add_type("model")
-        writer.add_name(model.path.name)
+        writer.add_name(model.path.resolve().name)
         writer.add_quantization_version(2)
         writer.add_file_type(LlamaFileType[_FILE_TYPES.get(type_name, f"MOSTLY_{type_name.upper()}")])
         add_config(writer, model.path, model.shape)

@@ -89,7 +89,7 @@ def _import_folder(source: str, out: Path, dtype: Dtype, report: Report) -> Impo
     if isinstance(model, StoredModel):
         raise InputError(f"{source} is a model of Tuili's own kind already: it needs no import")
     check_other_folder(model.path, out)
-    origin = {"source": model.path.name} if model.path == Path(source) else _of_hub(source, model.path)
+    origin = {"source": model.path.resolve().name} if model.path == Path(source) else _of_hub(source, model.path)
     origin |= {"format": "safetensors", "sha256": model_hash(model.path), "dtype": dtype}
     with _made(model.path, out, origin) as fresh:
         with folder_weights(model.path, model.shape) as weights:
