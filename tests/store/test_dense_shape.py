@@ -195,6 +195,13 @@ def test_what_ends_a_text_may_stand_in_the_tokenizer_alone(folder: Path) -> None
     assert "names no token that ends a text" in refusal(folder)
 
 
+def test_what_either_file_names_ends_a_text(folder: Path) -> None:
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [7, 0]}))
+    change(folder, eos_token_id=[0, 5])
+    assert read_dense_shape(folder).eos_token_ids == (7, 0, 5)
+    assert open_model(folder).tokenizer.end_ids == (7, 0, 5, 2)  # the last is the tokenizer's
+
+
 def test_a_copy_of_a_tied_head_must_be_one(tmp_path: Path) -> None:
     folder = save_dense(tmp_path / "model", tie_word_embeddings=True)
     weights = folder / "model.safetensors"

@@ -1,7 +1,8 @@
 """Reading config.json of a Llama, Qwen2 or Qwen3 model: a `DenseShape`, or a refusal that names what is not supported.
 
 Both ways of writing rotary positions are read: `rope_theta` and `rope_scaling`, and the `rope_parameters` of
-transformers 5. What ends a text may stand in generation_config.json instead. Exits are read by `exits_file`.
+transformers 5. The tokens that end a text are those of config.json and of generation_config.json. Exits are read by
+`exits_file`.
 """
 
 from __future__ import annotations
@@ -83,10 +84,10 @@ def read_dense_shape(folder: Path) -> DenseShape:
     if config.model_type not in FAMILIES:
         raise ModelFolderError(f"{file}: model_type is {config.model_type!r}: use one of {', '.join(FAMILIES)}")
     _refuse_unsupported(file, config)
-    eos = config.eos_token_id
+    generation = _Generation()
     if (folder / GENERATION_FILE).is_file():
         generation = _valid(folder / GENERATION_FILE, read_object(folder / GENERATION_FILE), _GENERATION)
-        eos = eos if generation.eos_token_id is None else generation.eos_token_id
+    ends = (*_ids(generation.eos_token_id), *_ids(config.eos_token_id))
     exits = read_exits_settings(folder, config.num_hidden_layers)
     family = cast(Family, config.model_type)
     theta, scaling = _positions(file, config)
@@ -110,13 +111,19 @@ def read_dense_shape(folder: Path) -> DenseShape:
             mlp_bias=family == "llama" and config.mlp_bias,
             head_norms=family == "qwen3",
             bos_token_id=config.bos_token_id,
-            eos_token_ids=(eos,) if isinstance(eos, int) else tuple(eos or ()),
+            eos_token_ids=tuple(dict.fromkeys(ends)),
             pad_token_id=config.pad_token_id,
             exit_layers=exits.layers if exits else (),
             exit_threshold=exits.threshold if exits else 1.0,
         )
     except ValueError as error:
         raise ModelFolderError(f"{file} is not a usable configuration: {error}") from error
+
+
+def _ids(value: int | list[int] | None) -> list[int]:
+    if value is None:
+        return []
+    return [value] if isinstance(value, int) else value
 
 
 def _refuse(file: Path, document: dict[str, Any]) -> None:
