@@ -40,7 +40,7 @@ FACES = {
         Specification Value decide parse_program read_examples retell run same_value
     """,
     "store": """
-        ASSISTANT AnyTokenizer BEGIN CONFIDENCE_INPUTS CONFIG_FIELDS Chat Conversation Curve DenseShape
+        ARCHITECTURES ASSISTANT AnyTokenizer BEGIN CONFIDENCE_INPUTS CONFIG_FIELDS Chat Conversation Curve DenseShape
         EXITS_FILE EXIT_TENSORS_FILE ExitsFile ExitsSettings FAMILIARITY_FILE FAMILIES FamiliarityFile
         ForeignTokenizer ImportedModel LineageEntry ModelSettings ModelShape NgramFilter Ngrams PAD Parameters
         RopeScaling SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS StoredModel StoredTensors TENSOR_FAULTS

@@ -14,13 +14,12 @@ import numpy as np
 
 from tuili.errors import InputError
 from tuili.exchange.gguf_header import GgufHeader, Value
-from tuili.store import FAMILIES, DenseShape, RopeScaling, rotary_frequencies
+from tuili.store import ARCHITECTURES, FAMILIES, DenseShape, RopeScaling, rotary_frequencies
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
 Array = np.ndarray[Any, Any]
-CLASSES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 EOS_IDS = "tuili.eos_token_ids"
 """All ids that end a text; GGUF itself names one."""
 LLAMA3_FIELDS = ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
@@ -83,7 +82,7 @@ def read_config(path: Path, header: GgufHeader, rope_factors: Array | None) -> d
     for key, name in _UNSUPPORTED.items():
         if f"{family}.{key}" in meta and meta.get(f"{family}.{key}", float):
             raise InputError(f"{path}: the model uses {name} ({family}.{key}), which is not supported")
-    config: dict[str, Any] = {"architectures": [CLASSES[family]], "model_type": family}
+    config: dict[str, Any] = {"architectures": [ARCHITECTURES[family]], "model_type": family}
     config |= {name: meta.get(f"{family}.{key}", int) for name, key in _SIZES.items()}
     heads = config["num_attention_heads"]
     config["num_key_value_heads"] = meta.get(f"{family}.attention.head_count_kv", int, heads)

@@ -7,7 +7,7 @@ from .familiarity_file import (
 )
 from .folder import SHIPPED_MODELS, check_files, check_size, model_type, replaced_folder, resolve_model, shipped_names
 from .imported.control_tokens import Chat
-from .imported.dense_config import read_dense_shape
+from .imported.dense_config import ARCHITECTURES, read_dense_shape
 from .imported.dense_shape import FAMILIES, DenseShape, dense_tensor_shapes, rotary_frequencies
 from .imported.exits_file import (
     CONFIDENCE_INPUTS,
@@ -52,6 +52,7 @@ from .verifier_file import (
 )
 
 __all__ = [
+    "ARCHITECTURES",
     "ASSISTANT",
     "BEGIN",
     "CONFIDENCE_INPUTS",
