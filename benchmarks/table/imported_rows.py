@@ -25,6 +25,13 @@ def speed(shape: str, tuili: str, how: str, other: str, other_how: str, goal: st
     return bench(f"{MODEL}. {WORK[shape]}: Tuili in {how}, over {other_how}", "imported_speed", key, "{:.2f}", goal)
 
 
+def on_two_threads(shape: str, tuili: str, how: str, other: str, other_how: str) -> Row:
+    """The same on two threads, in tokens per second."""
+    key = f"2_ours_{tuili}_{shape}_tokens_per_second_over_{other}"
+    what = f"{MODEL}. {WORK[shape]}, on two threads: Tuili in {how}, over {other_how}"
+    return bench(what, "imported_speed", key, "{:.2f}", "none")
+
+
 def quality(what: str, key: str, form: str, goal: str = "none") -> Row:
     """A row for one figure of `imported_quality`."""
     return bench(f"{MODEL}: {what}", "imported_quality", key, form, goal)
@@ -54,6 +61,9 @@ SPEED = (
     speed("writing_16x96", "int8_full", FULL, "llama_cpp_q8_0", Q8),
     speed("reading_1x512", "int8_full", FULL, "llama_cpp", "llama.cpp in its fastest format", "1"),
     speed("reading_1x512", "int8_full", FULL, "openvino", "OpenVINO GenAI in its fastest format"),
+    on_two_threads("writing_1x96", "int8_full", FULL, "llama_cpp_q8_0", Q8),
+    on_two_threads("writing_1x96", "int4_full", "4 bits, full depth", "llama_cpp_q4_0", Q4),
+    on_two_threads("writing_16x96", "int8_full", FULL, "openvino_int8", OPENVINO["int8"]),
 )
 
 QUALITY = (
@@ -107,7 +117,7 @@ QUALITY = (
         "1",
     ),
     Row(
-        f"{MODEL}: requests with random budgets that overran one",
+        f"{MODEL}: requests with random budgets that overran one, in simulated time",
         results("imported_quality"),
         (overran, text("0")),
     ),

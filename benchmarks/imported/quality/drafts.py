@@ -2,7 +2,7 @@
 
 Prompts are asked one at a time and 16 at a time, at both depths in turns; half of them are ASDiv-A's questions, half
 GSM8K's. The time is that of writing: a prompt is read once and kept for the other depth. A cell is some prompts; cells
-that are measured in one go share what drafts are looked up in, as requests of a server do.
+of a case that are measured in one go share what drafts are looked up in, as requests of a server do.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def prompts_of(measuring: Measuring) -> list[list[int]]:
 
 def in_turns(measuring: Measuring, prompts: Many[list[int]], numbers: Numbers, together: int) -> dict[str, float]:
     """Continue prompts, so many at a time: how many are equal, and the processor seconds of each depth."""
-    scheduler = Scheduler.of(measuring.ours.runner(numbers, 1, KEPT_BYTES), measuring.model.tokenizer)
+    scheduler = Scheduler.of(
+        measuring.ours.runner(numbers, 1, KEPT_BYTES, f"drafts of {together}"), measuring.model.tokenizer
+    )
     depths: list[tuple[str, Depth]] = [("full", measuring.ours.full), ("exact", "exact")]
     cell = {"equal": 0.0, "full": 0.0, "exact": 0.0}
     for turn, first in enumerate(range(0, len(prompts), together)):

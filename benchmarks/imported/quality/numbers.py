@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import takewhile
 from math import exp
 
 import numpy as np
@@ -25,17 +26,21 @@ Read = Callable[[Sequence[int]], float]
 
 def logits(measuring: Measuring) -> Figures:
     """The largest distance of a logit in each text: of ours from transformers' in fp32, and of both from fp64, which
-    tells whose rounding it is. Half of the texts are prompts, half are prose.
+    tells whose rounding it is. Half of the texts are prompts, half are prose; what all prompts begin with counts once.
     """
 
-    def apart(ids: Sequence[int]) -> dict[str, float]:
-        ours, theirs, exact = (who.logits(ids) for who in (measuring.ours, measuring.reference, measuring.exact))
+    def apart(ids: Sequence[int], known: int) -> dict[str, float]:
+        readers = measuring.ours, measuring.reference, measuring.exact
+        ours, theirs, exact = (who.logits(ids)[known:] for who in readers)
         pairs = {"logits": (ours, theirs), "logits_fp64": (ours, exact), "logits_of_transformers": (theirs, exact)}
         return {name: float(np.abs(one - other).max()) for name, (one, other) in pairs.items()}
 
     tokenizer, half = measuring.model.tokenizer, measuring.counts.texts // 2
-    texts = [*chats(tokenizer, half), *windows(tokenizer, measuring.counts.texts - half, TEXT)]
-    cells = [measuring.cells.get(f"logits/{number}", partial(apart, ids)) for number, ids in enumerate(texts)]
+    prompts = chats(tokenizer, half)
+    shared = sum(1 for _ in takewhile(lambda ids: len({*ids}) == 1, zip(*prompts, strict=False)))
+    texts = [(ids, shared if number else 0) for number, ids in enumerate(prompts)]
+    texts += [(ids, 0) for ids in windows(tokenizer, measuring.counts.texts - half, TEXT)]
+    cells = [measuring.cells.get(f"logits/{number}", partial(apart, *text)) for number, text in enumerate(texts)]
     figures: Figures = {}
     for name in cells[0]:
         runs = [cell[name] for cell in cells]

@@ -30,7 +30,8 @@ class Ours:
         self._model = endless(str(model.path))
         self.full = model.shape.exit_layers[-1]
         self.runner = cache(self._loaded)
-        """The runner of a number format, with so many threads, or as many as help, and so much memory for prompts."""
+        """The runner of a number format, with so many threads, or as many as help, and so much memory for prompts.
+        Runners of other names have seen other texts."""
 
     def logits(self, ids: Many[int]) -> NDArray[np.float32]:
         """The logits [T, V] behind each token in fp32, by the library itself: an engine tells the likeliest."""
@@ -76,6 +77,8 @@ class Ours:
         while scheduler.busy:
             scheduler.step()
 
-    def _loaded(self, numbers: Numbers, threads: int | None = None, kept_bytes: int = 0) -> ModelRunner:
+    def _loaded(self, numbers: Numbers, threads: int | None = None, kept_bytes: int = 0, name: str = "") -> ModelRunner:
         how: Any = {"numbers": numbers, "threads": threads, "prefix_cache_bytes": kept_bytes}
-        return load_runner(self._model, runner="native", slots=SLOTS, **how)
+        runner = load_runner(self._model, runner="native", slots=SLOTS, **how)
+        runner.measure()  # as an engine's warm-up does: by this it plans drafts
+        return runner
