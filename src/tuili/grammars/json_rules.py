@@ -1,16 +1,18 @@
 """JSON schemas as parts of rules. A schema that is too large, or has a keyword that llguidance cannot keep, is refused
-with the place of what is wrong.
+with the place of what is wrong. Where the schemas inside a schema stand is left to `schema_parts`.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tuili.errors import InputError
+from tuili.grammars.schema_parts import DEFINITIONS, parts, schemas
 
 if TYPE_CHECKING:  # the library is loaded when the first grammar comes
     from llguidance import LLParserLimits
@@ -25,10 +27,6 @@ PLAIN_FORMATS = {"password", "path", "file-path", "directory-path", "binary", "b
 """Values of `format` that tell readers what a text is for, and say nothing of its characters."""
 COMBINING = {"allOf", "anyOf", "oneOf", "$ref"}
 """Keywords whose parts may add properties to an object."""
-VALUES = {"const", "enum", "default", "examples"}
-"""Keywords whose value is no schema."""
-SHARED = ("$defs", "definitions")
-"""Keywords with schemas that others refer to."""
 MAX_TRIALS = 200
 """Parts of a schema that are tried alone, to find the place of a fault."""
 
@@ -46,9 +44,13 @@ def json_rule(schema: Mapping[str, Any], place: str = "schema") -> str:
 
     Raises `SchemaFault`.
     """
-    plain = _plain({name: part for name, part in schema.items() if name != "x-guidance"}, place, 0)
-    if _adds_up(plain):
-        plain = _closed(plain)
+    plain = _copied({name: part for name, part in schema.items() if name != "x-guidance"}, place, 0)
+    found = schemas(plain, place)
+    for where, part in found:
+        _relieve(part, where)
+    if not any(_adds_up(part) for _, part in found):
+        for _, part in found:
+            _close(part)
     text = json.dumps(plain, ensure_ascii=False)
     if len(text) > MAX_SCHEMA_CHARACTERS:
         raise SchemaFault(place, f"the schema has {len(text):,} characters: use at most {MAX_SCHEMA_CHARACTERS:,}")
@@ -57,52 +59,42 @@ def json_rule(schema: Mapping[str, Any], place: str = "schema") -> str:
     return "%json " + _with_options(plain)
 
 
-def _plain(schema: Any, place: str, depth: int) -> Any:
-    """The schema without formats that say nothing. Raises `SchemaFault` for what would take too much work."""
+def _copied(value: Any, place: str, depth: int) -> Any:
+    """A copy without parts that are one object. Raises `SchemaFault` for what is too deep, or no JSON."""
     if depth > MAX_SCHEMA_DEPTH:
         raise SchemaFault(place, f"use at most {MAX_SCHEMA_DEPTH} objects and arrays inside each other")
-    if isinstance(schema, list):
-        return [_plain(part, f"{place}.{number}", depth + 1) for number, part in enumerate(schema)]
-    if not isinstance(schema, Mapping):
-        return schema
-    factor = schema.get("multipleOf")
-    if isinstance(factor, int | float) and Fraction(repr(factor)).numerator > MAX_FACTOR:
+    if isinstance(value, Mapping):
+        return {name: _copied(part, f"{place}.{name}", depth + 1) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copied(part, f"{place}.{number}", depth + 1) for number, part in enumerate(value)]
+    if isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
+        raise SchemaFault(place, "use a finite number that a double can hold")
+    return value
+
+
+def _relieve(schema: dict[str, Any], place: str) -> None:
+    """Take out a format that says nothing. Raises `SchemaFault` for what would take too much work."""
+    factor, form = schema.get("multipleOf"), schema.get("format")
+    if isinstance(factor, int | float) and Fraction(str(float(factor))).numerator > MAX_FACTOR:
         raise SchemaFault(f"{place}.multipleOf", f"use at most {MAX_FACTOR:,}")
-    return {
-        name: part if name in VALUES else _plain(part, f"{place}.{name}", depth + 1)
-        for name, part in schema.items()
-        if not (name == "format" and isinstance(part, str) and part in PLAIN_FORMATS)
-    }
+    if isinstance(form, str) and form in PLAIN_FORMATS:
+        del schema["format"]
 
 
-def _adds_up(schema: Any) -> bool:
-    """Whether no object of a schema has properties from several of its parts."""
-    if isinstance(schema, list):
-        return all(map(_adds_up, schema))
-    if not isinstance(schema, dict):
-        return True
-    several = "properties" in schema and not COMBINING.isdisjoint(schema)
-    parts = schema.get("allOf")
-    return not (several or (isinstance(parts, list) and len(parts) > 1)) and all(
-        _adds_up(part) for name, part in schema.items() if name not in VALUES
-    )
+def _adds_up(schema: dict[str, Any]) -> bool:
+    """Whether an object of a schema has properties from several of its parts."""
+    together = schema.get("allOf")
+    several = isinstance(together, list) and len(together) > 1
+    return several or ("properties" in schema and not COMBINING.isdisjoint(schema))
 
 
-def _closed(schema: Any) -> Any:
-    """The schema without further properties where it names some and does not speak of others: models would make
-    them up.
-    """
-    if isinstance(schema, list):
-        return list(map(_closed, schema))
-    if not isinstance(schema, dict):
-        return schema
-    closed = {name: part if name in VALUES else _closed(part) for name, part in schema.items()}
+def _close(schema: dict[str, Any]) -> None:
+    """Forbid further properties where a schema names some and does not speak of others: models would make them up."""
     named, needed = schema.get("properties"), schema.get("required", ())
     if isinstance(named, dict) and named and "patternProperties" not in schema:
         if isinstance(needed, list) and not {name for name in needed if isinstance(name, str)} <= named.keys():
-            return closed
-        closed.setdefault("additionalProperties", False)
-    return closed
+            return
+        schema.setdefault("additionalProperties", False)
 
 
 @cache
@@ -134,13 +126,13 @@ def _fault(text: str) -> str:
 
 def _located(schema: Any, root: Any, place: str, trials: Iterator[int]) -> tuple[str, str]:
     """The innermost part with the fault that this part has, and what it is."""
-    shared = {name: root[name] for name in SHARED if isinstance(root, dict) and name in root}
+    shared = {name: root[name] for name in DEFINITIONS if isinstance(root, dict) and name in root}
 
     def fault_of(part: Any) -> str:
         return _fault(json.dumps({**shared, **part} if isinstance(part, dict) else part, ensure_ascii=False))
 
     why = fault_of(schema)
-    for name, part in _parts(schema):
+    for name, part in sorted(parts(schema), key=_order):
         if next(trials, None) is not None and fault_of(part) == why:
             return _located(part, root, f"{place}.{name}", trials)
     keywords = why.partition("Unimplemented keys: ")[2]
@@ -152,16 +144,6 @@ def _located(schema: Any, root: Any, place: str, trials: Iterator[int]) -> tuple
     return place, told.removeprefix("error: ")
 
 
-def _parts(schema: Any) -> Iterator[tuple[str, Any]]:
-    """The schemas directly inside a schema, with their places in it: first those that others may refer to."""
-    for name, value in sorted(schema.items(), key=_order) if isinstance(schema, dict) else ():
-        if name in ("properties", "patternProperties", *SHARED) and isinstance(value, dict):
-            yield from ((f"{name}.{key}", part) for key, part in value.items())
-        elif isinstance(value, list) and name not in VALUES:
-            yield from ((f"{name}.{number}", part) for number, part in enumerate(value) if isinstance(part, dict))
-        elif isinstance(value, dict) and name not in VALUES:
-            yield name, value
-
-
 def _order(entry: tuple[str, Any]) -> bool:
-    return entry[0] not in SHARED
+    """Sorts parts that others may refer to before the others."""
+    return not entry[0].startswith(tuple(f"{name}." for name in DEFINITIONS))
