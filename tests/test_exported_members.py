@@ -40,17 +40,17 @@ FACES = {
         Specification Value decide parse_program read_examples retell run same_value
     """,
     "store": """
-        ARCHITECTURES ASSISTANT AnyTokenizer BEGIN CONFIDENCE_INPUTS CONFIG_FIELDS Chat Conversation Curve DenseShape
-        EXITS_FILE EXIT_TENSORS_FILE ExitsFile ExitsSettings FAMILIARITY_FILE FAMILIES FamiliarityFile
-        ForeignTokenizer ImportedModel LineageEntry ModelSettings ModelShape NgramFilter Ngrams PAD Parameters
-        RopeScaling SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS StoredModel StoredTensors TENSOR_FAULTS
-        THINKING_FILE ThinkingSettings Tokenizer USER VERIFIER_FILE VerifierCalibration VerifierConfig
-        VerifierFile check_files check_model_folder check_recorded check_size count_parameters
+        ARCHITECTURES ASSISTANT AnyTokenizer BEGIN CONFIDENCE_INPUTS CONFIG_FIELDS Chat Conversation Curve
+        DEFAULT_TEMPLATE DenseShape EXITS_FILE EXIT_TENSORS_FILE ExitsFile ExitsSettings FAMILIARITY_FILE
+        FAMILIES FamiliarityFile ForeignTokenizer ImportedModel LineageEntry ModelSettings ModelShape
+        NgramFilter Ngrams PAD Parameters RopeScaling SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS StoredModel
+        StoredTensors TENSOR_FAULTS THINKING_FILE ThinkingSettings Tokenizer USER VERIFIER_FILE VerifierCalibration
+        VerifierConfig VerifierFile check_files check_model_folder check_recorded check_size count_parameters
         dense_tensor_shapes exit_tensor_shapes exits_hash familiarity_hash load_tokenizer model_hash model_type
         ngrams_of not_a_verifier novelty open_model open_own_model open_tensors read_dense_shape read_exits_file
         read_exits_settings read_familiarity_file read_lineage read_settings read_shape read_tensors
         read_thinking_file read_verifier_file refuse_faults replaced_folder resolve_model rotary_frequencies
-        shipped_names tensor_shapes thinking_ids verifier_hash write_exits_file write_familiarity_file
+        shipped_names template_file tensor_shapes thinking_ids verifier_hash write_exits_file write_familiarity_file
         write_lineage write_thinking_file write_verifier_file
     """,
     "model": """

@@ -43,9 +43,11 @@ def test_auto_tokenizer_knows_the_special_tokens(theirs: PreTrainedTokenizerFast
 def test_a_tokenizer_that_was_read_is_saved_as_transformers_would_save_it(folder: Path, tmp_path: Path) -> None:
     """Beside its own files it keeps what else its folder says of it, such as another chat template."""
     (folder / "chat_template.jinja").write_text("{{ messages }}")
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates" / "tool_use.jinja").write_text("{{ tools }}")
     transformers_tokenizer(Tokenizer.load(folder)).save_pretrained(tmp_path / "ours")
     PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True).save_pretrained(tmp_path / "theirs")
-    for name in FILES:
+    for name in (*FILES, "additional_chat_templates/tool_use.jinja"):
         assert (tmp_path / "ours" / name).read_bytes() == (tmp_path / "theirs" / name).read_bytes()
     assert (tmp_path / "ours" / "chat_template.jinja").read_text() == "{{ messages }}"
 

@@ -23,7 +23,7 @@ def test_a_name_below_an_existing_folder_never_asks_the_hub(tmp_path: Path, monk
         resolve_model("runs/typo")
 
 
-def test_a_hub_name_fetches_nothing_but_safetensors_and_json(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_name_fetches_safetensors_json_and_templates(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, object] = {}
 
     def fetch(name: str, allow_patterns: list[str]) -> str:
@@ -32,7 +32,8 @@ def test_a_hub_name_fetches_nothing_but_safetensors_and_json(saved: Path, monkey
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fetch)
     assert resolve_model("someone/model") == saved
-    assert asked == {"name": "someone/model", "patterns": ["*.safetensors", "*.json", "chat_template.jinja"]}
+    templates = ["chat_template.jinja", "additional_chat_templates/*.jinja"]
+    assert asked == {"name": "someone/model", "patterns": ["*.safetensors", "*.json", *templates]}
 
 
 def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,7 @@ def write_model(
     config["dtype"] = DTYPE[widest]
     (fresh / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     for name, text in files.items():
+        (fresh / name).parent.mkdir(exist_ok=True)
         (fresh / name).write_text(text, encoding="utf-8", newline="")
     write_weights(fresh, weights, report)
 

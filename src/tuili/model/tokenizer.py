@@ -34,6 +34,7 @@ def transformers_tokenizer(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     if tokenizer.files:
         with TemporaryDirectory() as folder:
             for name, content in tokenizer.files.items():
+                Path(folder, name).parent.mkdir(exist_ok=True)
                 Path(folder, name).write_bytes(content)
             saved: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
         return saved

@@ -36,6 +36,7 @@ from .safetensors import read_tensors
 from .shape import CONFIG_FIELDS, Conversation, ModelSettings, ModelShape, read_settings, read_shape
 from .size import Parameters, count_parameters
 from .stored_model import ImportedModel, StoredModel, check_model_folder, load_tokenizer, open_model, open_own_model
+from .template_files import DEFAULT_TEMPLATE, template_file
 from .tensors import TENSOR_FAULTS, StoredTensors, open_tensors, refuse_faults, tensor_shapes
 from .tokenizer import ASSISTANT, BEGIN, PAD, SPECIAL_TOKENS, USER, Tokenizer
 from .verifier_file import (
@@ -57,6 +58,7 @@ __all__ = [
     "BEGIN",
     "CONFIDENCE_INPUTS",
     "CONFIG_FIELDS",
+    "DEFAULT_TEMPLATE",
     "EXITS_FILE",
     "EXIT_TENSORS_FILE",
     "FAMILIARITY_FILE",
@@ -126,6 +128,7 @@ __all__ = [
     "resolve_model",
     "rotary_frequencies",
     "shipped_names",
+    "template_file",
     "tensor_shapes",
     "thinking_ids",
     "verifier_hash",

@@ -19,6 +19,7 @@ from typing import Any
 from tuili.errors import ModelFolderError, one_line
 from tuili.files import flush, flush_all, refusing_faults
 from tuili.store.safetensors import check_safetensors
+from tuili.store.template_files import TEMPLATE_FILE, TEMPLATE_FOLDER
 
 SHIPPED_MODELS = Path(__file__).parents[1] / "models"
 """The folder that holds one folder for each model inside the package."""
@@ -26,6 +27,8 @@ MODEL_TYPE = "tuili"
 CONFIG_FILE = "config.json"
 INDEX_FILE = "model.safetensors.index.json"
 PICKLE_SUFFIXES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"})
+FETCHED_FILES = ("*.safetensors", "*.json", TEMPLATE_FILE, f"{TEMPLATE_FOLDER}/*.jinja")
+"""What the hub is asked for."""
 MAX_PARAMETERS_PER_BYTE = 8
 """A parameter takes at least one bit."""
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{,95}/[A-Za-z0-9][\w.-]{,95}")
@@ -40,7 +43,7 @@ def resolve_model(name: str | Path) -> Path:
     """The folder that a name means: a shipped model (`nano`), a folder, or a repository of the Hugging Face hub.
 
     A shipped name wins over a folder of the same name (write `./nano` for the folder). Only safetensors and JSON files
-    and the chat template are fetched from the hub. Raises `ModelFolderError` when the name is none of the three.
+    and chat templates are fetched from the hub. Raises `ModelFolderError` when the name is none of the three.
     """
     text, path = str(name), Path(name)
     if text in shipped_names():
@@ -202,7 +205,7 @@ def _download(name: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json", "chat_template.jinja"]))
+        return Path(snapshot_download(name, allow_patterns=list(FETCHED_FILES)))
     except Exception as error:  # whatever its HTTP client raises: names, networks, permissions and disks fail here
         raise ModelFolderError(
             f"model {name!r} is no folder here and could not be fetched from the hub: {one_line(error)}"

@@ -17,6 +17,7 @@ import tokenizers
 
 from tuili.errors import InputError, one_line
 from tuili.steps import END, END_THINK, THINK
+from tuili.store.template_files import TEMPLATE_FILE, TEMPLATE_FOLDER, read_named_templates
 
 PAD, BEGIN, USER, ASSISTANT = "<|pad|>", "<|begin|>", "<|user|>", "<|assistant|>"
 SPECIAL_TOKENS = (PAD, BEGIN, USER, ASSISTANT, END, THINK, END_THINK)
@@ -24,11 +25,12 @@ SPECIAL_TOKENS = (PAD, BEGIN, USER, ASSISTANT, END, THINK, END_THINK)
 TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
-    "chat_template.jinja",
+    TEMPLATE_FILE,
     "special_tokens_map.json",
     "added_tokens.json",
 )
-"""The files of a tokenizer in Hugging Face layout; all but the first may be missing."""
+"""The files of a tokenizer in Hugging Face layout, beside chat templates that have names; all but the first may be
+missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +38,7 @@ class Tokenizer:
     """Byte-level BPE with Tuili's special tokens.
 
     backend: the tokenizer of the library. end_id: the id of the token that ends a response. files: the content, by
-    name, of the `TOKENIZER_FILES` that it was read from; none for a tokenizer that was trained in this process.
+    name, of the files that it was read from; none for a tokenizer that was trained in this process.
     """
 
     backend: tokenizers.Tokenizer
@@ -175,7 +177,8 @@ def text_or_none(data: bytes) -> str | None:
 
 
 def read_backend(folder: Path, others: Sequence[str] = ()) -> tuple[tokenizers.Tokenizer, dict[str, bytes]]:
-    """The tokenizer of the library, and the content, by name, of the `TOKENIZER_FILES` and others that a folder has.
+    """The tokenizer of the library, and the content, by name, of the files that a folder has of it: `TOKENIZER_FILES`,
+    named chat templates, and others.
 
     Raises `InputError` where one cannot be read, is not UTF-8, or where tokenizer.json is missing or no tokenizer.
     """
@@ -185,6 +188,8 @@ def read_backend(folder: Path, others: Sequence[str] = ()) -> tuple[tokenizers.T
             with damage_refused(folder / name):
                 files[name] = (folder / name).read_bytes()
                 files[name].decode()
+    with damage_refused(folder / TEMPLATE_FOLDER):
+        files |= read_named_templates(folder)
     with damage_refused(file):
         json.loads(files[file.name])  # its errors name line and column in plain words
         return tokenizers.Tokenizer.from_str(files[file.name].decode()), files

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuili.errors import InputError, PromptError, one_line
 from tuili.store.imported.control_tokens import Chat, ControlTokens, Marker
+from tuili.store.template_files import DEFAULT_TEMPLATE, template_texts
 
 if TYPE_CHECKING:
     from tuili.store.imported.template_sandbox import CompiledTemplate
@@ -26,7 +27,7 @@ class Rendered(NamedTuple):
 
 
 class ChatTemplate:
-    """A template of a model's folder. sources: the texts of the templates, by name.
+    """The templates of a model's folder. sources: their texts, by name. source: all of them.
 
     named_tokens: what they may call by name, such as `bos_token`. Raises `InputError` for a text that is no template.
     """
@@ -36,7 +37,8 @@ class ChatTemplate:
             compile_template,  # imports Jinja, which other models do not need
         )
 
-        self._named_tokens, self.source = dict(named_tokens), "\n".join(sources.values())
+        self._named_tokens, self.sources = dict(named_tokens), dict(sources)
+        self.source = "\n".join(sources.values())
         self._compiled: dict[str, CompiledTemplate] = {}
         for name, source in sources.items():
             try:
@@ -46,18 +48,19 @@ class ChatTemplate:
 
     @classmethod
     def read(cls, files: Mapping[str, bytes]) -> ChatTemplate | None:
-        """The template among the files of a tokenizer; None where there is none."""
+        """The templates among the files of a tokenizer; None where there is none.
+
+        Those that are files take the place of all that tokenizer_config.json has, as in transformers.
+        """
         config = _object(files, "tokenizer_config.json")
         tokens = {**_object(files, "special_tokens_map.json"), **config}
         named = {name: text for name in NAMED_TOKENS if (text := token_text(tokens.get(name))) is not None}
-        stored, sources = config.get("chat_template"), dict[str, str]()
-        if isinstance(stored, list):
+        stored, sources = config.get("chat_template"), template_texts(files)
+        if not sources and isinstance(stored, list):
             sources = {str(one["name"]): str(one["template"]) for one in stored}
-        elif stored is not None:
-            sources = {"default": str(stored)}
-        if "chat_template.jinja" in files:
-            sources["default"] = files["chat_template.jinja"].decode()
-        return cls(sources, named) if sources else None
+        elif not sources and stored is not None:
+            sources = {DEFAULT_TEMPLATE: str(stored)}
+        return cls(dict(sorted(sources.items())), named) if sources else None
 
     def render(self, messages: Chat, tools: Chat | None, control: ControlTokens, thinking: bool = True) -> Rendered:
         """The text of a conversation, up to where the assistant is to write.
@@ -75,7 +78,7 @@ class ChatTemplate:
             "add_generation_prompt": True,
             **({} if thinking else {"enable_thinking": False}),
         }
-        name = "tool_use" if tools and "tool_use" in self._compiled else "default"
+        name = "tool_use" if tools and "tool_use" in self._compiled else DEFAULT_TEMPLATE
         template = self._compiled.get(name) or next(iter(self._compiled.values()))
         try:
             return Rendered(template.render(given), marker)

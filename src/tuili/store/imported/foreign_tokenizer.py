@@ -36,7 +36,7 @@ class ForeignTokenizer:
 
     backend: the tokenizer of the library. end_ids: the ids that end a response, the usual one first. template: the chat
     template; None for a model that was trained to go on with texts alone. files: the content, by name, of the
-    `TOKENIZER_FILES` that it was read from.
+    files that it was read from.
     """
 
     backend: tokenizers.Tokenizer
