@@ -52,6 +52,10 @@ class Metadata:
     def __contains__(self, key: str) -> bool:
         return key in self._values
 
+    def names(self, prefix: str) -> list[str]:
+        """What stands behind a prefix in the keys that begin with it."""
+        return sorted(key.removeprefix(prefix) for key in self._values if key.startswith(prefix))
+
     def get(self, key: str, kind: type[Any], default: Any = None) -> Any:
         """A value, or the default where there is none; without a default it must be there."""
         value = self._values.get(key, default)

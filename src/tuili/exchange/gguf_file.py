@@ -11,9 +11,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from tuili.errors import InputError
-from tuili.exchange.gguf_config import read_config
+from tuili.exchange.gguf_config import Metadata, read_config
 from tuili.exchange.gguf_header import GgufHeader, TensorPlace, read_header
 from tuili.exchange.gguf_names import ROPE_FACTORS, from_gguf_rows, gguf_name
+from tuili.exchange.gguf_templates import read_templates
 from tuili.exchange.gguf_vocabulary import read_vocabulary
 from tuili.exchange.numbers import Array, Kind
 from tuili.exchange.weight_files import Weight
@@ -32,13 +33,14 @@ MAX_ROPE_FACTORS = 4096
 class GgufFile:
     """A sound GGUF file of a model that Tuili can run. Raises `InputError`, in one line, for any other.
 
-    config: what config.json is to say. files: the tokenizer files, by name. kinds: how many tensors have each format.
+    config: what config.json is to say. files: those of the tokenizer and of chat templates, by name. kinds: how many
+    tensors have each format.
     """
 
     def __init__(self, path: Path) -> None:
         self.path, self.header = path, read_header(path)
         self.config: dict[str, Any] = read_config(path, self.header, self._rope_factors())
-        self.files = read_vocabulary(path, self.header)
+        self.files = read_vocabulary(path, self.header) | read_templates(Metadata(path, self.header.metadata))
         self.kinds = dict(Counter(place.kind for place in self.header.tensors.values()).most_common())
 
     @contextmanager

@@ -1,4 +1,7 @@
-"""A vocabulary of byte-level BPE in GGUF's metadata, and as the tokenizer files of a Hugging Face folder, both ways."""
+"""A vocabulary of byte-level BPE in GGUF's metadata, and as the tokenizer files of a Hugging Face folder, both ways.
+
+Chat templates are left to `gguf_templates`.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _VERY_LONG = 10**30
 
 
 def read_vocabulary(path: Path, header: GgufHeader) -> dict[str, str]:
-    """The tokenizer files, by name, of the model in a GGUF file.
+    """The files of the tokenizer itself, by name, of the model in a GGUF file.
 
     Raises `InputError` for a file without a vocabulary, for one of another kind, and for one that is damaged.
     """
@@ -62,13 +65,10 @@ def read_vocabulary(path: Path, header: GgufHeader) -> dict[str, str]:
         "model_max_length": _VERY_LONG,
         "tokenizer_class": "PreTrainedTokenizerFast",
     }
-    files = {
+    return {
         "tokenizer.json": json.dumps(state, ensure_ascii=False),
         "tokenizer_config.json": json.dumps(config, indent=2),
     }
-    if "tokenizer.chat_template" in meta:
-        files["chat_template.jinja"] = meta.get("tokenizer.chat_template", str)
-    return files
 
 
 def _texts(meta: Metadata, key: str) -> list[str]:
@@ -186,8 +186,6 @@ def add_vocabulary(writer: GGUFWriter, model: ImportedModel) -> None:
     writer.add_add_bos_token(around.ids[0] == bos and bool(around.special_tokens_mask[0]))
     writer.add_add_eos_token(around.ids[-1] == ends[0] and bool(around.special_tokens_mask[-1]))
     writer.add_add_space_prefix(False)
-    if model.tokenizer.template is not None:
-        writer.add_chat_template(model.tokenizer.template.source)
 
 
 def _number(model: ImportedModel, name: str, number: int | None) -> int | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from tuili.exchange.gguf_config import add_config, rope_factors
 from tuili.exchange.gguf_names import ROPE_FACTORS, gguf_name, to_gguf_rows
+from tuili.exchange.gguf_templates import add_templates
 from tuili.exchange.gguf_vocabulary import add_vocabulary
 from tuili.exchange.importing import folder_weights
 from tuili.exchange.numbers import NUMPY, Array, from_float32, to_float32
@@ -77,6 +78,7 @@ def write_gguf(path: Path, model: ImportedModel, type_name: str, kinds: Mapping[
         writer.add_file_type(LlamaFileType[_FILE_TYPES.get(type_name, f"MOSTLY_{type_name.upper()}")])
         add_config(writer, model.path, model.shape)
         add_vocabulary(writer, model)
+        add_templates(writer, model)
         factors = _factors(model)
         if factors is not None:
             _add_place(writer, ROPE_FACTORS, factors.shape, "F32")

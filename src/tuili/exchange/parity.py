@@ -59,6 +59,8 @@ def check_parity(original: ImportedModel, exported: Path, rounding: Rounding, re
         asked = _chat_ids(read_back, prompt) != _chat_ids(original, prompt)
         if asked or read_back.tokenizer.encode_beginning(prompt) != read:
             raise ParityError(f"the exported tokenizer reads {prompt[:60]!r} as other tokens: nothing was written")
+    if _templates(read_back) != _templates(original):
+        raise ParityError("the exported chat templates are others than the original's: nothing was written")
     theirs = _answers(original, ids, rounding, lambda done: report("answers of the original", done, count))
     ours = _answers(read_back, ids, lambda name, array: array, lambda done: report("answers read back", done, count))
     for number, (wanted, found) in enumerate(zip(theirs, ours, strict=True)):
@@ -72,6 +74,11 @@ def check_parity(original: ImportedModel, exported: Path, rounding: Rounding, re
 
 def _chat_ids(model: ImportedModel, prompt: str) -> list[int]:
     return model.tokenizer.encode_chat([{"role": "user", "content": prompt}])
+
+
+def _templates(model: ImportedModel) -> dict[str, str]:
+    """By name, which includes those that these prompts do not need."""
+    return {} if model.tokenizer.template is None else model.tokenizer.template.sources
 
 
 def _answers(
