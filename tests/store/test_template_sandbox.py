@@ -5,7 +5,7 @@ from __future__ import annotations
 import jinja2
 import pytest
 
-from tuili.store.imported import template_sandbox
+from tuili.store.imported import template_meter
 from tuili.store.imported.template_sandbox import compile_template
 
 
@@ -73,7 +73,7 @@ def test_what_templates_use_is_there(source: str, text: str):
     ],
 )
 def test_what_would_take_for_ever_ends(source: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(template_sandbox, "MAX_SECONDS", 0.3)
+    monkeypatch.setattr(template_meter, "MAX_SECONDS", 0.3)
     with pytest.raises(jinja2.TemplateError):
         rendered(source)
 

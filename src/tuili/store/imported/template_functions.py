@@ -1,0 +1,125 @@
+"""What chat templates may call: filters, functions, and methods by the type of their value.
+
+What is offered makes at most a few times what it is given, or has a check in `template_checks`. What is neither is not
+offered: a method that pads, for instance, makes gigabytes of a short text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import wraps
+from typing import Any
+
+from jinja2.exceptions import SecurityError, TemplateError
+from jinja2.filters import FILTERS
+from jinja2.runtime import LoopContext
+from jinja2.utils import Namespace
+
+from tuili.store.imported.template_checks import checked_filter
+from tuili.store.imported.template_meter import METER, CountedRounds
+
+TODAY = datetime(2024, 7, 26)
+"""The date that templates are told. A prompt that changed every day would be another one for caches and promises."""
+LONGEST_OF_A_DATE = 256
+"""Times its format's length: where the C library gives up."""
+FILTERS_OFFERED = frozenset(
+    {"abs", "batch", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float", "groupby"}
+    | {"indent", "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject"}
+    | {"rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "sort", "string", "sum", "title"}
+    | {"trim", "unique", "upper", "wordcount"}
+)
+_OF_TEXTS = frozenset(
+    {"capitalize", "casefold", "count", "endswith", "find", "index", "isalnum", "isalpha", "isascii", "isdecimal"}
+    | {"isdigit", "islower", "isnumeric", "isspace", "istitle", "isupper", "join", "lower", "lstrip", "partition"}
+    | {"removeprefix", "removesuffix", "replace", "rfind", "rindex", "rpartition", "rsplit", "rstrip", "split"}
+    | {"splitlines", "startswith", "strip", "swapcase", "title", "upper"}
+)
+_OF_LISTS = frozenset({"count", "index", "grouper", "list"})
+"""The last two are of what the filter `groupby` makes."""
+_OF_DICTS = frozenset({"get", "items", "keys", "values"})
+
+
+def is_offered(value: Any, attribute: str) -> bool:
+    """Whether templates may have an attribute of a value, its methods included."""
+    if isinstance(value, str):
+        return attribute in _OF_TEXTS
+    if isinstance(value, dict):
+        return attribute in _OF_DICTS
+    if isinstance(value, list | tuple):
+        return attribute in _OF_LISTS
+    return isinstance(value, Namespace | LoopContext)
+
+
+def _checked_filter(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter after its check, whose result is counted."""
+    place = int(hasattr(function, "jinja_pass_arg"))  # of the value: behind the context that Jinja gives
+
+    @wraps(function)
+    def run(*arguments: Any, **named: Any) -> Any:
+        METER.get().tick()
+        before, value, after = arguments[:place], arguments[place], arguments[place + 1 :]
+        value = checked_filter(name, value, after, named)
+        return METER.get().count(function(*before, value, *after, **named))
+
+    return run
+
+
+class _Namespace(Namespace):
+    """A namespace of Jinja without names that begin with an underscore. Its text tells nothing of what it holds."""
+
+    def __init__(*arguments: Any, **named: Any) -> None:  # any name may be given, `self` too
+        self, *rest = arguments
+        attributes = _dict(*rest, **named)
+        for name in attributes:
+            _check_name(name)
+        Namespace.__init__(self, attributes)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        _check_name(name)
+        Namespace.__setitem__(self, name, value)
+
+    def __repr__(self) -> str:
+        return "<Namespace>"
+
+
+def _check_name(name: str) -> None:
+    if name.startswith("_"):
+        raise SecurityError(f"it sets {name!r}: names in a namespace do not begin with an underscore")
+
+
+def _dict(*given: Any, **named: Any) -> dict[Any, Any]:
+    """A dict whose items are counted one by one: each may take long where keys collide."""
+    return dict(*(one if isinstance(one, dict) else CountedRounds(one) for one in given), **named)
+
+
+def _raise_exception(message: object) -> None:
+    raise TemplateError(str(message))
+
+
+def _strftime_now(format: str) -> str:
+    METER.get().make(LONGEST_OF_A_DATE * len(format))
+    return TODAY.strftime(format)
+
+
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+OFFERED_FILTERS: Mapping[str, Callable[..., Any]] = {
+    name: _checked_filter(name, function)
+    for name, function in {**{one: FILTERS[one] for one in FILTERS_OFFERED}, "tojson": _to_json}.items()
+}
+OFFERED_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "raise_exception": _raise_exception,
+    "strftime_now": _strftime_now,
+    "namespace": _Namespace,
+    "dict": _dict,
+}
