@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -168,3 +169,13 @@ def test_a_folder_with_other_things_in_it_is_not_replaced(tmp_path: Path) -> Non
     with pytest.raises(ModelFolderError, match="is not a model folder"):
         put(tmp_path, "new")
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", [".", "..", "../work"])
+def test_the_working_folder_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    reason = f"{re.escape(name)} is the working folder or holds it"
+    with pytest.raises(ModelFolderError, match=reason), replaced_folder(Path(name)):
+        pass
+    assert [*tmp_path.rglob("*")] == [tmp_path / "work"]

@@ -106,6 +106,10 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _replaced(folder: Path) -> Iterator[Path]:
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise ModelFolderError(
+            f"{folder} is the working folder or holds it, and a model's folder is replaced as a whole: name another"
+        )
     if folder.exists() and not (folder / CONFIG_FILE).is_file() and (folder.is_file() or any(folder.iterdir())):
         raise ModelFolderError(f"{folder} exists and is not a model folder: choose another name or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
