@@ -58,7 +58,6 @@ def memory() -> Iterator[None]:
         ("{{ ('x' * 10000).join('a' * 5000) }}", TEXTS),
         ("{{ ('x' * 10000).join(range(5000) | map('string')) }}", TEXTS),
         ("{{ ('x' * 10000).join({'a': 1}.keys() | map('replace', 'a', 'a' * 5000) | first) }}", TEXTS),
-        ("{{ ('a' * 10000).replace('', 'b' * 5000) }}", TEXTS),
         ("{{ ('a' * 10000) | replace(new='b' * 5000, old='a') }}", TEXTS),
         ("{{ ['a' * 100000] * 1000 }}", TEXTS),
         ("{{ [{'a' * 100000: 1}] * 1000 }}", TEXTS),
@@ -100,7 +99,6 @@ def test_what_takes_much_memory_is_refused_before_it_is_made(source: str, reason
         ("{{ ('a' * 50000).rpartition('ab' ~ 'a' * 9999) }}", STEPS),
         ("{{ ('a' * 50000).rindex('ab' ~ 'a' * 9999) }}", STEPS),
         ("{{ ([[1]] * 20000) | sum(start=[]) | length }}", STEPS),
-        ("{{ range(20000) | map('batch', 1) | map('list') | sum(start=[]) | length }}", "'int' object is not"),
         ("{% set x = 'a' * 1000000 %}{% for _ in range(300) %}{% set y = x[1:] %}{% endfor %}", STEPS),
         ("{% set ns = namespace(x=[]) %}{% for _ in range(300) %}{% set ns.x = [ns.x] %}{% endfor %}", "200 levels"),
         ("{% set ns = namespace(x={}) %}{% for _ in range(20) %}{% set ns.x = {1: ns.x.values(), 2: ns.x.items()} %}"
@@ -117,7 +115,7 @@ def test_what_takes_much_memory_is_refused_before_it_is_made(source: str, reason
     ],
 )  # fmt: skip
 def test_what_takes_long_or_grows_is_refused(source: str, reason: str):
-    with pytest.raises((SecurityError, TypeError), match=reason):
+    with pytest.raises(SecurityError, match=reason):
         rendered(source)
 
 
