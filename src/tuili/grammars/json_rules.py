@@ -1,5 +1,6 @@
 """JSON schemas as parts of rules. A schema that is too large, or has a keyword that llguidance cannot keep, is refused
-with the place of what is wrong. Where the schemas inside a schema stand is left to `schema_parts`.
+with the place of what is wrong. Where the schemas inside a schema stand is left to `schema_parts`, which objects have
+no further properties to `closing`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tuili.errors import InputError
-from tuili.grammars.schema_parts import DEFINITIONS, parts, schemas
+from tuili.grammars.closing import close
+from tuili.grammars.schema_parts import DEFINITIONS, Part, parts, schemas
 
 if TYPE_CHECKING:  # the library is loaded when the first grammar comes
     from llguidance import LLParserLimits
@@ -25,8 +27,6 @@ OPTIONS = {"whitespace_flexible": False, "item_separator": ", ", "key_separator"
 """Blanks stand behind commas and colons alone: otherwise a model could write blanks until its budget ends."""
 PLAIN_FORMATS = {"password", "path", "file-path", "directory-path", "binary", "byte", "json-string"}
 """Values of `format` that tell readers what a text is for, and say nothing of its characters."""
-COMBINING = {"allOf", "anyOf", "oneOf", "$ref"}
-"""Keywords whose parts may add properties to an object."""
 MAX_TRIALS = 200
 """Parts of a schema that are tried alone, to find the place of a fault."""
 
@@ -46,11 +46,9 @@ def json_rule(schema: Mapping[str, Any], place: str = "schema") -> str:
     """
     plain = _copied({name: part for name, part in schema.items() if name != "x-guidance"}, place, 0)
     found = schemas(plain, place)
-    for where, part in found:
-        _relieve(part, where)
-    if not any(_adds_up(part) for _, part in found):
-        for _, part in found:
-            _close(part)
+    for part in found:
+        _relieve(part)
+    close(found)
     text = json.dumps(plain, ensure_ascii=False)
     if len(text) > MAX_SCHEMA_CHARACTERS:
         raise SchemaFault(place, f"the schema has {len(text):,} characters: use at most {MAX_SCHEMA_CHARACTERS:,}")
@@ -72,29 +70,13 @@ def _copied(value: Any, place: str, depth: int) -> Any:
     return value
 
 
-def _relieve(schema: dict[str, Any], place: str) -> None:
+def _relieve(part: Part) -> None:
     """Take out a format that says nothing. Raises `SchemaFault` for what would take too much work."""
-    factor, form = schema.get("multipleOf"), schema.get("format")
+    factor, form = part.schema.get("multipleOf"), part.schema.get("format")
     if isinstance(factor, int | float) and Fraction(str(float(factor))).numerator > MAX_FACTOR:
-        raise SchemaFault(f"{place}.multipleOf", f"use at most {MAX_FACTOR:,}")
-    if isinstance(form, str) and form in PLAIN_FORMATS:
-        del schema["format"]
-
-
-def _adds_up(schema: dict[str, Any]) -> bool:
-    """Whether an object of a schema has properties from several of its parts."""
-    together = schema.get("allOf")
-    several = isinstance(together, list) and len(together) > 1
-    return several or ("properties" in schema and not COMBINING.isdisjoint(schema))
-
-
-def _close(schema: dict[str, Any]) -> None:
-    """Forbid further properties where a schema names some and does not speak of others: models would make them up."""
-    named, needed = schema.get("properties"), schema.get("required", ())
-    if isinstance(named, dict) and named and "patternProperties" not in schema:
-        if isinstance(needed, list) and not {name for name in needed if isinstance(name, str)} <= named.keys():
-            return
-        schema.setdefault("additionalProperties", False)
+        raise SchemaFault(f"{part.place}.multipleOf", f"use at most {MAX_FACTOR:,}")
+    if isinstance(form, str) and form in PLAIN_FORMATS and not part.is_data:
+        del part.schema["format"]
 
 
 @cache

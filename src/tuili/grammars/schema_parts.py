@@ -5,6 +5,7 @@ have a keyword's name, and a constant may look like a schema. What is done with 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,6 +23,18 @@ DATA = {"const", "enum", "default", "examples"}
 """Keywords whose value is no schema, whatever it looks like."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """A schema inside a schema. target: the schema that `$ref` in it refers to; None where that is not known. is_data:
+    whether it also stands where values or names do.
+    """
+
+    place: str
+    schema: dict[str, Any]
+    target: Any
+    is_data: bool
+
+
 def parts(schema: Any) -> Iterator[tuple[str, Any]]:
     """The schemas directly inside a schema, with their places in it. What ought to be a schema need not be one."""
     for keyword, value in schema.items() if isinstance(schema, dict) else ():
@@ -33,34 +46,36 @@ def parts(schema: Any) -> Iterator[tuple[str, Any]]:
             yield keyword, value
 
 
-def schemas(root: Any, place: str) -> list[tuple[str, dict[str, Any]]]:
-    """A schema, all schemas inside it, and those that it refers to under keywords of its own; with their places.
+def schemas(root: dict[str, Any], place: str) -> list[Part]:
+    """A schema, all schemas inside it, and those that it refers to under keywords of its own; itself first.
 
     No object of the schema may be in it twice.
     """
-    found, no_schemas = dict[int, tuple[str, dict[str, Any]]](), set[int]()
+    found, data = dict[int, tuple[str, dict[str, Any], Any]](), set[int]()
     waiting = [(place, root, root, place)]
     while waiting:
         where, schema, resource, resource_place = waiting.pop()
         if not isinstance(schema, dict) or id(schema) in found:
             continue
-        found[id(schema)] = where, schema
         if "$id" in schema:
             resource, resource_place = schema, where
+        reference = schema.get("$ref")
+        target = _target(reference, resource)
+        found[id(schema)] = where, schema, target
+        if isinstance(reference, str) and target is not None:
+            waiting.insert(0, (".".join((resource_place, *_pointer(reference))), target, resource, resource_place))
         waiting += [(f"{where}.{name}", part, resource, resource_place) for name, part in parts(schema)]
-        names = _pointer(schema.get("$ref"))
-        if names:
-            there = ".".join((resource_place, *names))
-            waiting.insert(0, (there, target(schema, resource), resource, resource_place))
-        no_schemas.update(id(value) for keyword, value in schema.items() if keyword in NAMED)
-        no_schemas.update(id(one) for keyword in DATA & schema.keys() for one in _objects(schema[keyword]))
-    return [entry for number, entry in found.items() if number not in no_schemas]
+        data.update(id(value) for keyword, value in schema.items() if keyword in NAMED)
+        data.update(id(one) for keyword in DATA & schema.keys() for one in _objects(schema[keyword]))
+    return [Part(*entry, number in data) for number, entry in found.items()]
 
 
-def target(schema: dict[str, Any], resource: Any) -> Any:
-    """What a schema refers to by its place in a resource; None for nothing."""
+def _target(reference: Any, resource: Any) -> Any:
+    """What a reference by a place in a resource refers to; None for nothing, and for one of another kind."""
+    if not isinstance(reference, str) or (reference != "#" and not reference.startswith("#/")):
+        return None
     found = resource
-    for name in _pointer(schema.get("$ref")):
+    for name in _pointer(reference):
         if isinstance(found, list):
             found = found[int(name)] if name.isdecimal() and int(name) < len(found) else None
         else:
@@ -68,11 +83,10 @@ def target(schema: dict[str, Any], resource: Any) -> Any:
     return found
 
 
-def _pointer(reference: Any) -> list[str]:
-    """The names on the way that a reference tells; empty for one of another kind."""
-    if not isinstance(reference, str) or not reference.startswith("#/"):
-        return []
-    return [name.replace("~1", "/").replace("~0", "~") for name in unquote(reference[2:]).split("/")]
+def _pointer(reference: str) -> list[str]:
+    """The names on the way from a resource to the place in it that a reference tells."""
+    names = unquote(reference).split("/")[1:]
+    return [name.replace("~1", "/").replace("~0", "~") for name in names]
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
