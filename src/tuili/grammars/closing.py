@@ -1,7 +1,7 @@
 """Forbids further properties where a schema names some and does not speak of others: models would make them up.
 
-An object that several schemas describe together is closed only by one that names all properties that they speak of: else
-some that another names could not be written. Where the schemas stand is left to `schema_parts`.
+An object that several schemas describe together is closed only by one that names all properties that they speak of:
+otherwise, some of these could not be written. Where the schemas stand is left to `schema_parts`.
 """
 
 from __future__ import annotations
