@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from hashlib import sha256
+from math import inf
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
@@ -118,6 +119,13 @@ class Granting:
     def may_go_deeper(self, sequence: Sequence, exit_index: int, together: int) -> bool:
         """See `StepPolicy`."""
         return exit_index < len(EXITS) - 1
+
+    def most_rows(self, sequences: int) -> float:
+        """See `StepPolicy`."""
+        return inf
+
+    def trunk_reads(self, rows: int) -> None:
+        """See `StepPolicy`."""
 
     def group_took(self, index: int, together: int, seconds: float) -> None:
         """See `StepPolicy`."""

@@ -47,6 +47,11 @@ class SimulatedRunner:
         self.take(3.0 + 0.4 * self._decoding)
         return self._runner.decode(_SimulatedPolicy(self, policy))
 
+    def read(self, rows: int) -> None:
+        """Take the time of rows that a step reads beside one for each sequence: those of looked-up drafts."""
+        if rows > self._decoding:
+            self.take(0.4 * (rows - self._decoding))
+
     def draft_length(self, sequence: Sequence) -> int:
         """See `ModelRunner`."""
         return self._runner.draft_length(sequence)
@@ -86,6 +91,13 @@ class _SimulatedPolicy:
 
     def may_go_deeper(self, sequence: Sequence, exit_index: int, together: int) -> bool:
         return self._policy.may_go_deeper(sequence, exit_index, together)
+
+    def most_rows(self, sequences: int) -> float:
+        return self._policy.most_rows(sequences)
+
+    def trunk_reads(self, rows: int) -> None:
+        self._policy.trunk_reads(rows)
+        self._runner.read(rows)
 
     def group_took(self, index: int, together: int, seconds: float) -> None:
         self._policy.group_took(index, together, self._runner.take(1.2 + 0.05 * together))

@@ -27,6 +27,12 @@ class Noting:
         self.asked.append(exit_index)
         return self._policy.may_go_deeper(sequence, exit_index, together)
 
+    def most_rows(self, sequences: int) -> float:
+        return self._policy.most_rows(sequences)
+
+    def trunk_reads(self, rows: int) -> None:
+        self._policy.trunk_reads(rows)
+
     def group_took(self, index: int, together: int, seconds: float) -> None:
         self._policy.group_took(index, together, seconds)
 

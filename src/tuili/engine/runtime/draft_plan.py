@@ -41,15 +41,16 @@ class DraftPlan:
         speeds = [read / self._costs[read] for read in range(rows, rows * (1 + MAX_TOKENS) + 1)]
         return max(speeds) / speeds[0]
 
-    def lengths(self, chances: Sequence[Sequence[float]], rows: int) -> list[int]:
+    def lengths(self, chances: Sequence[Sequence[float]], rows: int, most: float = MOST_ROWS) -> list[int]:
         """How many tokens of each draft are read beside so many rows, for the most tokens at the least cost.
 
         Args:
             chances: for each token of a draft how likely it and all before it are right.
+            most: rows that may be read in all.
         """
         surest = sorted((-chance, owner) for owner, draft in enumerate(chances) for chance in draft)
         best, taken, tokens = LEAST_GAIN * rows / self._costs[rows], 0, float(rows)
-        for count, (chance, _) in enumerate(surest[: MOST_ROWS - rows], start=1):
+        for count, (chance, _) in enumerate(surest[: int(min(MOST_ROWS, most)) - rows], start=1):
             tokens -= chance
             if tokens > best * self._costs[rows + count]:
                 best, taken = tokens / self._costs[rows + count], count

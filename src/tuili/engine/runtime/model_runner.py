@@ -155,12 +155,13 @@ class StepRunner:
 
     def decode(self, policy: StepPolicy) -> list[StepOutput]:
         """See `ModelRunner`."""
-        looked_up = self._look_up([each for each in self._decoding if each.depth == "exact"])
+        looked_up = self._look_up([each for each in self._decoding if each.depth == "exact"], policy)
         tokens, row_of = list[tuple[_Held, int]](), dict[Sequence, int]()
         for sequence, held in self._decoding.items():
             row_of[sequence] = len(tokens)
             read = self._drafts.last_token(sequence), *looked_up.get(sequence, ())
             tokens += [(held, token) for token in read]
+        policy.trunk_reads(len(tokens))
         self._run_trunk(tokens)
         if policy.timed:
             self._step.wait()
@@ -168,18 +169,18 @@ class StepRunner:
         outputs = self._exit([row_of[each] for each in others], others, policy) if others else []
         return outputs + self._draft(row_of, looked_up, policy) if looked_up else outputs
 
-    def _look_up(self, sequences: list[Sequence]) -> dict[Sequence, list[int]]:
+    def _look_up(self, sequences: list[Sequence], policy: StepPolicy) -> dict[Sequence, list[int]]:
         """The sequences that are drafted now, with the drafts of those where these are looked up."""
         rows, lookups = len(self._decoding), self._lookups
         if lookups is None:
             return {each: [] for each in sequences if len(self.exits) > 1}
-        if rows > self._plan.sequences:
+        if not sequences or rows > self._plan.sequences or (most := policy.most_rows(rows)) <= rows:
             return {}
         found = list[list[Guess]]()
         for each in sequences:
             left = min(READ_ROWS // rows, each.tokens_left(self.context, self.exits[-1]))
             found.append(lookups.propose(each, left - 1))
-        lengths = self._plan.lengths([[guess.chance for guess in guesses] for guesses in found], rows)
+        lengths = self._plan.lengths([[guess.chance for guess in guesses] for guesses in found], rows, most)
         taken = zip(sequences, found, lengths, strict=True)
         drafts = {each: [guess.token for guess in guesses[:length]] for each, guesses, length in taken}
         return drafts if any(lengths) else {}

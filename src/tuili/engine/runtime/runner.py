@@ -30,6 +30,16 @@ class StepPolicy(Protocol):
         sequences would run it."""
         ...
 
+    def most_rows(self, sequences: int) -> float:
+        """How many rows a step over so many sequences may read with looked-up drafts, so that deadlines are kept. As
+        many as there are sequences, or fewer, leave no room for drafts."""
+        ...
+
+    def trunk_reads(self, rows: int) -> None:
+        """Note how many rows the trunk is about to read in a step: one for each sequence and for each looked-up draft
+        token."""
+        ...
+
     def group_took(self, index: int, together: int, seconds: float) -> None:
         """Note the time of one group of layers, the one behind exit `index`, over so many sequences."""
         ...

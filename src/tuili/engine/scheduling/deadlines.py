@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
 
 from tuili.engine.scheduling.costs import DEADLINE_SAFETY_FACTOR, Costs
@@ -57,6 +58,13 @@ class Deadlines:
     def seconds_left(self, sequence: Sequence, now: float) -> float:
         """Seconds in which a sequence must have been decoded; infinite without a deadline."""
         return self._decoded_by.get(sequence, inf) - now
+
+    def pace(self, sequences: Iterable[Sequence], now: float, further: int = 0) -> float:
+        """Seconds for each token that one of these sequences is expected to need, and for so many further ones, where
+        they are fewest; infinite without deadlines."""
+        expected = self._costs.expected_tokens_left
+        timed = (each for each in sequences if each in self)
+        return min((self.seconds_left(each, now) / (expected(each) + further) for each in timed), default=inf)
 
     def remove(self, sequence: Sequence) -> None:
         """Forget a sequence, if it is there."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from itertools import pairwise
+from math import inf
 
 from tuili.engine.runtime.runner import ModelRunner, StepOutput
 from tuili.engine.scheduling.admission import PendingWork, QueueKey, WaitingQueue
@@ -56,8 +57,8 @@ class Scheduler:
         """The layers of each group over their mean, which `costs.group` is for."""
         self._decoding: list[Sequence] = []
         self._prefilling: Sequence | None = None
-        self._prefilled = 0
-        """Tokens of the prompt of `_prefilling` that have been read."""
+        self._prefilled = self._rows = 0
+        """Tokens of the prompt of `_prefilling` that have been read, and rows that the trunk read in this step."""
         self._prefill_next = True
         """Whether the next step begins with prompts."""
         self._seconds_in_groups = self._seconds_spared = 0.0
@@ -152,8 +153,7 @@ class Scheduler:
             changed = self._prefill() if self._prefill_next or not self._decoding else []
             self._prefill_next = not _any_ended(changed)
             if self._decoding and self._prefill_next:
-                decoded = self._decode()
-                changed = list(dict.fromkeys(changed + decoded)) if changed else decoded
+                changed = list(dict.fromkeys(changed + self._decode()))
         self._last_step_ended = self.clock() if self._decoding else None
         return changed
 
@@ -214,23 +214,20 @@ class Scheduler:
 
     def _prefill_budget(self) -> int:
         """Prompt tokens that this step may read, so that running sequences can keep their deadlines."""
-        sequences = [sequence for sequence in self._decoding if sequence in self._deadlines]
-        if not sequences:
+        deadlines, costs, now = self._deadlines, self.costs, self.clock()
+        if (pace := deadlines.pace(self._decoding, now)) == inf:
             return self.chunk
-        now, costs, step = self.clock(), self.costs, self._longest_step()
-        left = [self._deadlines.seconds_left(sequence, now) for sequence in sequences]
-        spare = min(left) - step
-        pairs = zip(left, map(costs.expected_tokens_left, sequences), strict=True)
-        in_pace = min(seconds / tokens for seconds, tokens in pairs) - step
+        step = self._longest_step()
+        spare = min(deadlines.seconds_left(sequence, now) for sequence in self._decoding) - step
         cost = costs.prefill if self._prefilling is None else costs.reading(self._prefilling)
         return min(
             self.chunk,
             cost.largest_within(spare / DEADLINE_SAFETY_FACTOR),
-            max(cost.largest_within(in_pace / DEADLINE_SAFETY_FACTOR), MIN_PREFILL_TOKENS),
+            max(cost.largest_within((pace - step) / DEADLINE_SAFETY_FACTOR), MIN_PREFILL_TOKENS),
         )
 
     def _longest_step(self) -> float:
-        """Seconds to allow for a step: of the trunk for a sequence that is decoded alone, of all layers for several."""
+        """Seconds to allow for a step that looks up no drafts: of the trunk for one text, of all layers for several."""
         together = max(1, len(self._decoding))
         groups = len(self.runner.exits) - 1 if together > 1 else 0
         drafts = [self.runner.draft_length(each) + 1 for each in self._decoding if each.depth == "exact"]
@@ -264,8 +261,9 @@ class Scheduler:
             if sequence.stop is not None:
                 self._end(sequence, sequence.stop)
         seconds = self.clock() - begun + self._seconds_spared
-        self.costs.observe(self.costs.trunk, together, seconds - self._seconds_in_groups)
-        self.costs.step.observe(together, seconds)
+        if self._rows <= together:  # a step that reads drafts says little about one that reads none
+            self.costs.observe(self.costs.trunk, together, seconds - self._seconds_in_groups)
+            self.costs.step.observe(together, seconds)
         return changed
 
     # What the runner asks and tells during a step: `StepPolicy`
@@ -294,6 +292,19 @@ class Scheduler:
             + (costs.expected_tokens_left(sequence) - 1) * a_token
         )
         return needed <= self._deadlines.seconds_left(sequence, self.clock())
+
+    def most_rows(self, sequences: int) -> float:
+        """How many rows a step may read with looked-up drafts: each may take as long as one of a step without, and the
+        other sequences as long as that step, since they run deeper layers alone. The time of one more must be left."""
+        if not (self._deadlines or self._queue.has_deadlines):
+            return inf
+        step, pace = self._longest_step(), self._deadlines.pace(self._decoding, self.clock(), further=1)
+        known = step > 0.0 and self._prefilling is None and not self._queue.has_deadlines
+        return sequences * (pace / step - 1) if known else sequences
+
+    def trunk_reads(self, rows: int) -> None:
+        """Note how many rows the trunk is about to read."""
+        self._rows = rows
 
     def group_took(self, index: int, together: int, seconds: float) -> None:
         """Note the time of one group of layers over so many sequences."""
