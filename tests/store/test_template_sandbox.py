@@ -98,3 +98,9 @@ def test_what_would_take_for_ever_ends(source: str, monkeypatch: pytest.MonkeyPa
 def test_what_no_template_may_do_is_an_error(source: str):
     with pytest.raises((jinja2.TemplateError, ArithmeticError, RecursionError, TypeError)):
         rendered(source, messages=[{}])
+
+
+def test_what_a_template_says_of_an_error_is_cut():
+    with pytest.raises(jinja2.TemplateError) as caught:
+        rendered("{{ raise_exception('no' * 9999) }}")
+    assert str(caught.value) == "no" * 250

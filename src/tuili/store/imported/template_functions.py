@@ -24,6 +24,8 @@ TODAY = datetime(2024, 7, 26)
 """The date that templates are told. A prompt that changed every day would be another one for caches and promises."""
 LONGEST_OF_A_DATE = 256
 """Times its format's length: where the C library gives up."""
+LONGEST_MESSAGE = 500
+"""Characters of an error that a template raises: it becomes one line of an answer."""
 FILTERS_OFFERED = frozenset(
     {"abs", "batch", "capitalize", "count", "d", "default", "dictsort", "e", "escape", "first", "float", "groupby"}
     | {"indent", "int", "items", "join", "last", "length", "list", "lower", "map", "max", "min", "reject"}
@@ -95,7 +97,7 @@ def _dict(*given: Any, **named: Any) -> dict[Any, Any]:
 
 
 def _raise_exception(message: object) -> None:
-    raise TemplateError(str(message))
+    raise TemplateError(str(message)[:LONGEST_MESSAGE])
 
 
 def _strftime_now(format: str) -> str:
