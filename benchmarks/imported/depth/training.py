@@ -11,14 +11,14 @@ from tuili.config import load_recipe
 from tuili.posttrain import ExitsRecipe, read_texts
 from tuili.store import ImportedModel, open_model, read_lineage
 
+SMALLER = ("exits.validation_tokens=8000", "exits.test_tokens=15000")
 RECIPES: Mapping[str, Sequence[str]] = {
-    "frozen": ("exits.at=[12,15,18,21,24]", "exits.tokens=100000"),
+    "frozen": ("exits.at=[12,18,24]", "exits.rank=256", "exits.tokens=100000", *SMALLER),
     "joint": (
         "exits.at=[10,18,24]",
         "exits.rank=256",
         "exits.tokens=60000",
-        "exits.validation_tokens=8000",
-        "exits.test_tokens=15000",
+        *SMALLER,
         "exits.texts=8",
         "exits.adapter.steps=100",
         "exits.confidence.share=0.5",
