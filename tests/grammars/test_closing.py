@@ -35,23 +35,29 @@ def closed(schema: Schema) -> Schema:
 def objects(parts: st.SearchStrategy[Schema]) -> st.SearchStrategy[Schema]:
     names = st.sampled_from("ab")
     return st.fixed_dictionaries(
-        {"type": st.just("object")},
-        optional={
-            "properties": st.dictionaries(names, parts, max_size=2),
-            "required": st.lists(names, max_size=1),
-            "additionalProperties": st.booleans() | parts,
-            "allOf": st.lists(parts, max_size=2),
-            "anyOf": st.lists(parts, min_size=1, max_size=2),
-            "oneOf": st.lists(parts, min_size=1, max_size=1),
-            "$ref": st.sampled_from(["#/$defs/A", "#/x/A"]),
-        },
+        {"properties": st.dictionaries(names, parts, max_size=2)},
+        optional={"required": st.lists(names, max_size=1), "additionalProperties": st.sampled_from([True, {}])},
     )
 
 
+def combined(parts: st.SearchStrategy[Schema]) -> st.SearchStrategy[Schema]:
+    """Objects that several schemas describe."""
+    whole, several = objects(parts), st.lists(parts | objects(parts), min_size=1, max_size=2)
+    more = [
+        {"allOf": several},
+        {"anyOf": several},
+        {"oneOf": parts.map(lambda one: [one])},
+        {"anyOf": several, "allOf": several},
+    ]
+    more += [{"$ref": st.sampled_from(["#/$defs/A", "#/x/A"])}, {"additionalProperties": parts}]
+    others = st.one_of(*map(st.fixed_dictionaries, more))
+    return others | st.builds(lambda one, other: {**one, **other}, whole, others)
+
+
 def trees() -> st.SearchStrategy[Schema]:
-    """Schemas of objects inside each other, of which several may describe one."""
-    leaves: st.SearchStrategy[Schema] = st.just({"type": "null"}) | st.just({}) | objects(st.just({"type": "null"}))
-    return st.recursive(leaves.map(copy.deepcopy), objects, max_leaves=5)
+    """Schemas of objects inside each other."""
+    nothing: st.SearchStrategy[Schema] = st.builds(lambda kind: {"type": kind}, st.just("null"))
+    return combined(nothing | objects(nothing | objects(nothing)))
 
 
 def without_references(schema: Any) -> Any:
@@ -132,6 +138,8 @@ def of(part: Any) -> Schema:
         ),
         ({"properties": {"a": PART}, "patternProperties": {"^b": OTHER}}, None),
         ({"patternProperties": {"^a": PART}, "allOf": [{"additionalProperties": OTHER}]}, None),
+        ({**PART, "$ref": "#/x/A", "x": {"A": OTHER}}, None),
+        ({"properties": {"a": PART}, "allOf": [{"additionalProperties": OTHER}]}, None),
         ({"properties": {"a": {"$ref": "#"}}}, {"properties": {"a": {"$ref": "#"}}, "additionalProperties": False}),
         ({"anyOf": [PART, {"$ref": "#A"}], "$anchor": "A"}, None),
     ],
