@@ -134,6 +134,20 @@ SERVED = tuple(
 )
 
 WAYS = {"joint": "exits trained with the layers (`--way joint`)", "frozen": "exits beside the layers (`--way frozen`)"}
+BEFORE = "the model as it came"
+OF_A_WAY = (
+    ("hours of training on two cores", "hours", "{:.1f}", "at most 2"),
+    ("accuracy at full depth", "full_accuracy", "{:.3f}", "none"),
+    ("share of the layers that run at the threshold chosen for half a point", "auto_layers", "{:.2f}", "at most 0.65"),
+    ("points over its full depth there", "auto_points_over_full", "{:+.2f}", "-0.5"),
+    ("writing there over full depth, 1 prompt at a time", "auto_1_over_full", "{:.2f}", "none"),
+    ("points over its full depth where 0.65 of the layers run", "at_goal_points_over_full", "{:+.2f}", "-0.5"),
+    (f"points over {BEFORE} where 0.65 of the layers run", "at_goal_points_over_before", "{:+.2f}", "-0.5"),
+    (f"share of the layers with which it predicts as well as {BEFORE}", "as_before_layers", "{:.2f}", "at most 0.65"),
+    ("writing there over full depth, 1 prompt at a time", "as_before_1_over_full", "{:.2f}", "none"),
+    ("writing there over full depth, 16 prompts at a time", "as_before_16_over_full", "{:.2f}", "none"),
+)
+"""What is told of each way of training: the words, the figure, its form and the goal."""
 
 
 def depth(what: str, key: str, form: str, goal: str = "none") -> Row:
@@ -142,45 +156,11 @@ def depth(what: str, key: str, form: str, goal: str = "none") -> Row:
 
 
 DEPTH = (
-    depth(
-        "next-token accuracy of the model as it came, in 8 bits, answers of GSM8K and MAWPS",
-        "before_accuracy",
-        "{:.3f}",
-    ),
+    depth(f"next-token accuracy of {BEFORE}, in 8 bits, answers of GSM8K and MAWPS", "before_accuracy", "{:.3f}"),
     *(
         depth(f"{how}: {what}", f"{way}_{key}", form, goal)
         for way, how in WAYS.items()
-        for what, key, form, goal in (
-            ("hours of training on two cores", "hours", "{:.1f}", "at most 2"),
-            ("its accuracy at full depth", "full_accuracy", "{:.3f}", "none"),
-            (
-                "share of the layers that run at the threshold chosen for half a point",
-                "auto_layers",
-                "{:.2f}",
-                "at most 0.65",
-            ),
-            ("points over its full depth there", "auto_points_over_full", "{:+.2f}", "-0.5"),
-            ("points over the model as it came there", "auto_points_over_before", "{:+.2f}", "-0.5"),
-            ("points over its full depth where 0.65 of the layers run", "at_goal_points_over_full", "{:+.2f}", "-0.5"),
-            (
-                "points over the model as it came where 0.65 of the layers run",
-                "at_goal_points_over_before",
-                "{:+.2f}",
-                "-0.5",
-            ),
-            (
-                "writing at the chosen threshold over full depth, 1 prompt at a time",
-                "auto_1_over_full",
-                "{:.2f}",
-                "none",
-            ),
-            (
-                "writing at the chosen threshold over full depth, 16 prompts at a time",
-                "auto_16_over_full",
-                "{:.2f}",
-                "none",
-            ),
-        )
+        for what, key, form, goal in OF_A_WAY
     ),
 )
 

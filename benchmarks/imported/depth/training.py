@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -37,8 +38,8 @@ SPLIT_SEED = 1
 def trained(before: ImportedModel, way: str, folder: Path) -> ImportedModel:
     """The model with exits that were trained in this way, in `folder`/exits_WAY, unless they are there."""
     run_folder, changes = folder / f"exits_{way}", [f"exits.way={way}", *RECIPES[way]]
-    path, wanted = run_folder / "model", load_recipe("exits", changes, ExitsRecipe).model_dump(mode="json")
-    if not path.is_dir() or read_lineage(path)[-1].recipe != wanted:
+    path, wanted = run_folder / "model", load_recipe("exits", changes, ExitsRecipe)
+    if not path.is_dir() or ExitsRecipe.model_validate_json(json.dumps(read_lineage(path)[-1].recipe)) != wanted:
         print(f"bench: imported_depth: training, way {way}", flush=True)
         data = [word for file in files() for word in ("--data", str(file))]
         resume = ["--resume"] if run_folder.is_dir() else []

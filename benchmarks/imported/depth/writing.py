@@ -17,9 +17,15 @@ CELL = 16
 
 
 def over_full(
-    cells: Cells, name: str, ours: Ours, model: ImportedModel, prompts: Sequence[list[int]], numbers: Numbers
+    cells: Cells,
+    name: str,
+    ours: Ours,
+    model: ImportedModel,
+    prompts: Sequence[list[int]],
+    numbers: Numbers,
+    threshold: float,
 ) -> dict[str, Figure]:
-    """The quotients of all cells, for prompts one and 16 at a time, both depths in turns."""
+    """The quotients of all cells at a threshold, for prompts one and 16 at a time, both depths in turns."""
 
     def in_turns(part: Sequence[list[int]], together: int) -> dict[str, float]:
         scheduler = Scheduler.of(ours.runner(numbers, 1, KEPT_BYTES), model.tokenizer)
@@ -27,7 +33,7 @@ def over_full(
         for turn, first in enumerate(range(0, len(part), together)):
             for depth in ("full", "auto") if turn % 2 else ("auto", "full"):
                 texts, full = part[first : first + together], depth == "full"
-                _, took = write(scheduler, texts, ours.full if full else "auto", model.shape.exit_threshold)
+                _, took = write(scheduler, texts, ours.full if full else "auto", threshold)
                 seconds[depth] += took
         return seconds
 
@@ -37,5 +43,5 @@ def over_full(
             cells.get(f"{name}/writing/{together}/{first}", partial(in_turns, prompts[first : first + CELL], together))
             for first in range(0, len(prompts), CELL)
         ]
-        figures[f"{name}_auto_{together}_over_full"] = Figure("x", [cell["full"] / cell["auto"] for cell in found])
+        figures[f"{name}_{together}_over_full"] = Figure("x", [cell["full"] / cell["auto"] for cell in found])
     return figures

@@ -45,9 +45,11 @@ def test_both_ways_are_trained_once_and_measured(
     _, figures = depth.measure(str(imported.path), **how)
     for way in training.RECIPES:
         names = [key for key in figures if key.startswith(way)]
-        assert {f"{way}_{each}_layers" for each in ("full", "auto", "at_goal", "0.2", "0.9")} <= {*names}
+        assert {f"{way}_{each}_layers" for each in ("full", "auto", "at_goal", "as_before", "0.2", "0.9")} <= {*names}
         assert figures[f"{way}_full_layers"].median == 1
-        assert len(figures[f"{way}_auto_1_over_full"].runs) == len(figures[f"{way}_auto_2_over_full"].runs) == 2
+        for name in (f"{way}_{each}_{together}" for each in ("auto", "as_before") for together in (1, 2)):
+            assert len(figures[f"{name}_over_full"].runs) == 2
+        assert figures[f"{way}_as_before_points_over_before"].median >= -0.5
     assert figures["frozen_full_accuracy"].median == figures["before_accuracy"].median
     monkeypatch.setattr(training, "tuili", None)
     monkeypatch.setattr(Ours, "read_forced", None)

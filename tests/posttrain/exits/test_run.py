@@ -79,6 +79,17 @@ def test_joint_training_makes_another_model(folder: Path, data: Path, tmp_path: 
     assert not torch.allclose(ours, before)
 
 
+def test_points_may_be_counted_from_the_model_as_it_came(folder: Path, data: Path, tmp_path: Path) -> None:
+    read: list[str] = []
+    how = {"way": "joint", "threshold": {"tries": 2, "than": "before", "loss": 100.0}}
+    result = train(folder, data, tmp_path / "run", tell=lambda what, *_: read.append(what), **how)
+    assert {"test texts, the model as it was", "validation texts, the model as it was"} <= {*read}
+    assert "validation texts at full depth" not in read
+    exits = read_exits_file(result.model, 4, 64, 400)
+    assert exits is not None
+    assert exits.settings.threshold < 1
+
+
 def test_an_interrupted_run_ends_as_if_it_had_not_been(folder: Path, data: Path, tmp_path: Path) -> None:
     whole = train(folder, data, tmp_path / "whole")
 

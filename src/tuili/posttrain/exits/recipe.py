@@ -20,7 +20,9 @@ class ThresholdConfig(Config):
     """How the confidence is chosen at which a token leaves."""
 
     loss: NonNegativeFloat = Field(0.5, le=100)
-    """Points of next-token accuracy below full depth that are tolerated."""
+    """Points of next-token accuracy that are tolerated below what `than` names."""
+    than: Literal["full", "before"] = "full"
+    """Full depth of the model with its exits; or of the model as it came, which joint training changes."""
     margin: NonNegativeFloat = 0.1
     """Points of these that are not used up on the validation texts."""
     tries: Annotated[int, Field(ge=2, le=40)] = 6

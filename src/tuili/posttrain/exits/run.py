@@ -198,15 +198,19 @@ def _train(run: ExitsRun) -> ExitsResult:
     config = run.config
     changes: Mapping[str, Tensor] = {}
     before = run.read(run.new_exits(), "test", _NO_LEAVING, "test texts, the model as it was")
+    aim = None
+    if config.threshold.than == "before":
+        aim = run.read(run.new_exits(), "validation", _NO_LEAVING, "validation texts, the model as it was")
     if config.way == "joint":
         exits, changes = run.joint_exits()
         full = run.read(exits, "test", _NO_LEAVING, "test texts at full depth")
     else:
         exits, full = run.frozen_exits(), before
-    whole = run.read(exits, "validation", _NO_LEAVING, "validation texts at full depth")
+    if aim is None:
+        aim = run.read(exits, "validation", _NO_LEAVING, "validation texts at full depth")
     threshold, tried = choose_threshold(
         lambda value: run.read(exits, "validation", value, f"validation texts at {value:.3f}"),
-        whole, max(0.0, config.threshold.loss - config.threshold.margin), config.threshold.tries,
+        aim, max(0.0, config.threshold.loss - config.threshold.margin), config.threshold.tries,
     )  # fmt: skip
     reading = run.read(exits, "test", threshold, "test texts")
     depths = *run.depths, run.full_depth

@@ -15,7 +15,7 @@ _LOWEST, _HIGHEST = 0.5, 0.999
 
 @dataclass(frozen=True)
 class Tried:
-    """What a threshold has brought. loss: points of next-token accuracy below full depth."""
+    """What a threshold has brought. loss: points of next-token accuracy below another reading, mostly of full depth."""
 
     threshold: float
     mean_depth: float
@@ -23,23 +23,23 @@ class Tried:
     agreement: float
 
 
-def try_threshold(threshold: float, reading: Reading, full: Reading) -> Tried:
-    """What tokens leaving at a threshold has brought against full depth on the same texts."""
-    loss = 100 * (full.accuracy - reading.accuracy)
-    return Tried(threshold, reading.mean_depth, loss, reading.agreement(full))
+def try_threshold(threshold: float, reading: Reading, aim: Reading) -> Tried:
+    """What tokens leaving at a threshold has brought against another reading of the same texts."""
+    loss = 100 * (aim.accuracy - reading.accuracy)
+    return Tried(threshold, reading.mean_depth, loss, reading.agreement(aim))
 
 
 def choose_threshold(
-    read_at: Callable[[float], Reading], full: Reading, tolerated: float, tries: int
+    read_at: Callable[[float], Reading], aim: Reading, tolerated: float, tries: int
 ) -> tuple[float, list[Tried]]:
-    """The lowest threshold, by bisection, whose loss is at most `tolerated` points; and all that were tried, rising.
+    """The lowest threshold, by bisection, that loses at most `tolerated` points on `aim`; and all that were tried.
 
     Where even the highest costs more, no token leaves: the threshold is 1.
     """
     low, high, chosen, tried = _LOWEST, _HIGHEST, 1.0, list[Tried]()
     threshold = (low + high) / 2
     for _ in range(tries):
-        one = try_threshold(threshold, read_at(threshold), full)
+        one = try_threshold(threshold, read_at(threshold), aim)
         tried.append(one)
         if one.loss <= tolerated:
             chosen = high = threshold
