@@ -102,7 +102,7 @@ class Run {
         {"group", [&] { tuili_group(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
         {"exit", [&] { tuili_exit(at<Batch>(action, 0), number(0), number(1)); }},
         {"confidence", [&] { tuili_confidence(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
-        {"leave", [&] { tuili_leave(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1), number(2)); }},
+        {"leave", [&] { tuili_leave(at<Batch>(action, 0), at<Slots>(action, 1), number(0), number(1)); }},
         {"verify", [&] { tuili_verify(at<Model>(action, 0), at<Verifier>(action, 1), at<Response>(action, 2)); }},
         {"experts_forward", [&] { tuili_experts_forward(at<ExpertsCall>(action, 0)); }},
         {"experts_backward", [&] { tuili_experts_backward(at<ExpertsCall>(action, 0)); }},
