@@ -1,7 +1,7 @@
 """What leaving early costs an imported model: next-token accuracy in texts that no exit was trained on, by the layers
 that run, for both ways of `tuili exits`.
 
-Each way is trained first, which takes up to two hours and goes on after an interruption. Then the engine reads the
+Each way is trained first, which takes some two hours and goes on after an interruption. Then the engine reads the
 answers of the test texts place by place, at full depth and at thresholds of confidence. `auto` is the threshold that
 training has chosen on validation texts; `as_before` is the lowest one that is at most half a point worse than the model
 as it came. At last the model writes, at full depth and at these thresholds in turns.
