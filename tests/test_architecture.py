@@ -22,7 +22,7 @@ LONGEST_NATIVE = 2080
 """Lines of C++ of the native library but for what trains, without blank ones and comments. What packs is in it."""
 LONGEST_TRAINING = 1200
 """The same of what trains, in a folder of its own."""
-LONGEST_NATIVE_STEP = 550
+LONGEST_NATIVE_STEP = 560
 """Lines of code of its step in Python: what is called, and the tables and weights that this is given."""
 NATIVE_STEP = ("dense", "own", "records", "sizes", "slots", "step", "verifier", "weights")
 

@@ -47,7 +47,7 @@ FACES = {
         StoredTensors TENSOR_FAULTS THINKING_FILE ThinkingSettings Tokenizer USER VERIFIER_FILE VerifierCalibration
         VerifierConfig VerifierFile check_files check_model_folder check_recorded check_size count_parameters
         dense_tensor_shapes exit_tensor_shapes exits_hash familiarity_hash load_tokenizer model_hash model_type
-        ngrams_of not_a_verifier novelty open_model open_own_model open_tensors read_dense_shape read_exits_file
+        ngrams_of novelty open_model open_own_model open_tensors read_dense_shape read_exits_file
         read_exits_settings read_familiarity_file read_lineage read_settings read_shape read_tensors
         read_thinking_file read_verifier_file refuse_faults replaced_folder resolve_model rotary_frequencies
         shipped_names template_file tensor_shapes thinking_ids verifier_hash write_exits_file write_familiarity_file

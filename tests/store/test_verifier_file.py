@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from tuili.store import (
     write_verifier_file,
 )
 from tuili.store.safetensors import read_metadata
+from tuili.store.verifier_file import verifier_tensor_shapes
 
 LINE = ((-1.0, 0.25), (1.0, 0.75))
 
@@ -32,8 +35,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def a_verifier() -> VerifierFile:
-    tensors = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.ones(4, np.float32)}
-    return VerifierFile(VerifierConfig(16), VerifierCalibration(LINE, LINE), {"steps": 3.0}, tensors)
+    config, draw = VerifierConfig(16, channels=8, heads=2), np.random.default_rng(0)
+    tensors = {
+        name: draw.normal(size=shape).astype(np.float16).astype(np.float32)
+        for name, shape in verifier_tensor_shapes(config).items()
+    }
+    return VerifierFile(config, VerifierCalibration(LINE, LINE), {"steps": 3.0}, tensors)
 
 
 def test_it_is_read_as_it_was_written(folder: Path) -> None:
@@ -67,6 +74,44 @@ def test_one_of_another_model_is_refused(folder: Path) -> None:
     config.write_text(config.read_text() + "\n")
     (folder / "tuili" / "lineage.json").unlink()
     with pytest.raises(ModelFolderError, match="was trained on another model"):
+        read_verifier_file(folder)
+
+
+def without_one(verifier: VerifierFile) -> VerifierFile:
+    return replace(verifier, tensors={name: each for name, each in verifier.tensors.items() if name != "norm.weight"})
+
+
+def with_another(verifier: VerifierFile) -> VerifierFile:
+    return replace(verifier, tensors={**verifier.tensors, "more": np.ones(3, np.float32)})
+
+
+def too_narrow(verifier: VerifierFile) -> VerifierFile:
+    return replace(verifier, tensors={**verifier.tensors, "states.weight": np.ones((8, 16), np.float32)})
+
+
+def not_finite(verifier: VerifierFile) -> VerifierFile:
+    return replace(verifier, tensors={**verifier.tensors, "output.bias": np.array([np.nan], np.float32)})
+
+
+def for_wider_states(verifier: VerifierFile) -> VerifierFile:
+    return replace(verifier, config=replace(verifier.config, state_size=24))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (without_one, "norm.weight is missing"),
+        (with_another, "more belongs to no verifier"),
+        (too_narrow, r"states.weight is \[8, 16\], it must be \[8, 32\]"),
+        (not_finite, "output.bias has a number that is not finite"),
+        (for_wider_states, "it reads states of 24 numbers, and the model has 16"),
+    ],
+)
+def test_tensors_that_are_not_those_of_its_sizes_are_refused(
+    folder: Path, change: Callable[[VerifierFile], VerifierFile], message: str
+) -> None:
+    write_verifier_file(folder, change(a_verifier()))
+    with pytest.raises(ModelFolderError, match=f"is no verifier: {message}; train one with recipes/verifier.yaml"):
         read_verifier_file(folder)
 
 

@@ -26,7 +26,6 @@ from tuili.store import (
     VerifierCalibration,
     VerifierConfig,
     VerifierFile,
-    not_a_verifier,
     read_verifier_file,
     write_verifier_file,
 )
@@ -41,16 +40,18 @@ STATE_SCALE = 0.1
 
 
 def response_features(
-    state_ATM: Tensor, logit_ATV: Tensor, trunk_logit_ATV: Tensor, id_AT: Tensor, embedding_VM: Tensor
+    state_ATM: Tensor, logit_ATV: Tensor, trunk_logit_ATV: Tensor | None, id_AT: Tensor, embedding_VM: Tensor
 ) -> Tensor:
     """The features [A, T, F] of the tokens `id_AT` of responses.
 
     Args:
         state_ATM: the normed states at full depth after each token was read, which the head reads.
-        logit_ATV, trunk_logit_ATV: what the full depth and the trunk expected in the place of each token.
+        logit_ATV, trunk_logit_ATV: what the full depth and the trunk expected in the place of each token. Without a
+            trunk the full depth stands for it.
         embedding_VM: the embeddings of the language model.
     """
-    log_ATV, trunk_ATV = logit_ATV.float().log_softmax(-1), trunk_logit_ATV.float().log_softmax(-1)
+    log_ATV = logit_ATV.float().log_softmax(-1)
+    trunk_ATV = log_ATV if trunk_logit_ATV is None else trunk_logit_ATV.float().log_softmax(-1)
     place_AT1 = id_AT[..., None]
     full_AT1, trunk_AT1 = log_ATV.gather(-1, place_AT1), trunk_ATV.gather(-1, place_AT1)
     top_AT1, trunk_top_AT1 = log_ATV.amax(-1, keepdim=True), trunk_ATV.amax(-1, keepdim=True)
@@ -209,10 +210,6 @@ def read_verifier(folder: Path) -> LoadedVerifier | None:
         return None
     with torch.device("meta"):
         network = Verifier(stored.config)
-    try:
-        network.load_state_dict(
-            {name: torch.from_numpy(array).clone() for name, array in stored.tensors.items()}, assign=True
-        )
-    except RuntimeError as error:
-        raise not_a_verifier(folder, error) from error
+    tensors = {name: torch.from_numpy(array).clone() for name, array in stored.tensors.items()}
+    network.load_state_dict(tensors, assign=True)
     return LoadedVerifier(network.eval(), stored.calibration, stored.figures)

@@ -37,7 +37,10 @@ class NativeVerifier:
     ) -> None:
         self._model, self._head_size = model, channels // heads
         weights = Weights(tensors, "fp32")
-        states = weights.packed(weights.numbers("states.weight") * np.float32(STATE_SCALE), "fp32")
+        scale_2M = np.full(2 * model.sizes.hidden_size, STATE_SCALE, np.float32)
+        if model.sizes.per_layer_kv:  # embeddings of others are read as they are
+            scale_2M[model.sizes.hidden_size :] *= model.sizes.hidden_size**0.5
+        states = weights.packed(weights.numbers("states.weight") * scale_2M, "fp32")
         self._blocks = (VerifierLayerRecord * layers)(*(_block(weights, f"blocks.{index}") for index in range(layers)))
         self._record = VerifierRecord(
             channels, heads, layers, 0, states,
@@ -52,20 +55,25 @@ class NativeVerifier:
         self._verify = function(library.long, "tuili_verify", None, *pointers)
         self._bytes = function(library.short, "tuili_verify_bytes", ctypes.c_int64, *pointers[1:], ctypes.c_int32)
 
-    def logits(self, trunk_TM: Floats, full_TM: Floats, ids: Sequence[int]) -> Floats:
+    def logits(self, trunk_TM: Floats | None, full_TM: Floats, ids: Sequence[int]) -> Floats:
         """The logits [Q] that nothing is wrong up to and with each of the response's tokens `ids`.
 
         `trunk_TM`, `full_TM`: the states behind the trunk and at full depth, of the token before and of each of `ids`.
+        Without the former, what the full depth expected stands for what the trunk did.
         """
         tokens = len(ids) + 1
-        assert len(trunk_TM) == len(full_TM) == tokens > 1
-        trunk_TM, full_TM = (np.ascontiguousarray(states, np.float32) for states in (trunk_TM, full_TM))
+        assert len(full_TM) == tokens > 1
+        full_TM = np.ascontiguousarray(full_TM, np.float32)
+        if trunk_TM is not None:
+            assert len(trunk_TM) == tokens
+            trunk_TM = np.ascontiguousarray(trunk_TM, np.float32)
         id_T, logit_Q = np.array([0, *ids], np.int32), np.empty(tokens - 1, np.float32)
         angles_TD = rotary_angles(tokens, self._head_size, ROTARY_BASE_TOKENS)
         verifier = ctypes.addressof(self._record)
         workspace = aligned(int(self._bytes(self._model.address, verifier, tokens)), np.uint8)
         response = ResponseRecord(
-            *(array.ctypes.data for array in (full_TM, trunk_TM, id_T, angles_TD, logit_Q)),
+            full_TM.ctypes.data, None if trunk_TM is None else trunk_TM.ctypes.data,
+            *(array.ctypes.data for array in (id_T, angles_TD, logit_Q)),
             tokens, 0, workspace.ctypes.data, workspace.nbytes,
         )  # fmt: skip
         self._verify(self._model.address, verifier, ctypes.addressof(response))

@@ -20,13 +20,17 @@ from safetensors.numpy import save_file
 
 from tuili.errors import InputError, ModelFolderError, one_line
 from tuili.files import whole_file
-from tuili.store.folder import CONFIG_FILE
+from tuili.store.folder import CONFIG_FILE, read_object
 from tuili.store.lineage import LINEAGE_FILE, check_recorded, model_hash, read_lineage
 from tuili.store.safetensors import check_safetensors, read_metadata, read_tensors
 
 VERIFIER_FILE = Path("tuili") / "verifier.safetensors"
 SCALAR_FEATURES = 6
 """The number of features of a token beside its state and its embedding."""
+SPANS = 4
+"""The number of spans over which the least of each of these is taken, too."""
+WIDENING = 3
+"""How much wider than its channels a feed-forward network is."""
 
 Curve = tuple[tuple[float, float], ...]
 """Pairs of a logit and its probability, rising; linear between them, level outside."""
@@ -97,6 +101,35 @@ class _Metadata:
 
 _METADATA = TypeAdapter(_Metadata)
 _KEY = "verifier"
+_REMEDY = "train one with recipes/verifier.yaml"
+
+
+def verifier_tensor_shapes(config: VerifierConfig) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of a verifier of these sizes, by its name in the file."""
+    channels, wide = config.channels, WIDENING * config.channels
+    shapes: dict[str, tuple[int, ...]] = {
+        "states.weight": (channels, 2 * config.state_size),
+        "states.bias": (channels,),
+        "scalars.0.weight": (channels, SCALAR_FEATURES * (1 + SPANS)),
+        "scalars.0.bias": (channels,),
+        "scalars.2.weight": (channels, channels),
+        "scalars.2.bias": (channels,),
+        "norm.weight": (channels,),
+        "output.weight": (1, channels),
+        "output.bias": (1,),
+    }
+    for block in range(config.layers):
+        shapes |= {
+            f"blocks.{block}.attention_norm.weight": (channels,),
+            f"blocks.{block}.mlp_norm.weight": (channels,),
+            f"blocks.{block}.query_key_value.weight": (3 * channels, channels),
+            f"blocks.{block}.read.weight": (channels, channels),
+            f"blocks.{block}.up.weight": (wide, channels),
+            f"blocks.{block}.up.bias": (wide,),
+            f"blocks.{block}.down.weight": (channels, wide),
+            f"blocks.{block}.down.bias": (channels,),
+        }
+    return shapes
 
 
 def write_verifier_file(folder: Path, verifier: VerifierFile) -> None:
@@ -120,25 +153,33 @@ def read_verifier_file(folder: Path) -> VerifierFile | None:
     try:
         metadata = _METADATA.validate_json(read_metadata(path)[_KEY], strict=True, extra="forbid")
         tensors = {name: array.astype(np.float32) for name, array in read_tensors(path).items()}
+        _check(metadata.config, tensors, read_object(folder / CONFIG_FILE).get("hidden_size"))
     except (SafetensorError, KeyError, ValueError) as error:  # pydantic's are among the last
-        raise not_a_verifier(folder, error) from error
+        raise ModelFolderError(f"{path} is no verifier: {one_line(error)}; {_REMEDY}") from error
     if metadata.model != model_hash(folder):
         check_recorded(folder)
-        raise ModelFolderError(f"{path} was trained on another model: train one with recipes/verifier.yaml")
+        raise ModelFolderError(f"{path} was trained on another model: {_REMEDY}")
     recorded = next((entry.verifier for entry in reversed(read_lineage(folder)) if entry.verifier), None)
     if recorded is not None and (found := verifier_hash(folder)) != recorded:
         raise ModelFolderError(
             f"{path} is damaged or was changed: {LINEAGE_FILE} records the hash {recorded}, its own is {found}; "
-            "bring it back, or train one with recipes/verifier.yaml"
+            f"bring it back, or {_REMEDY}"
         )
     return VerifierFile(metadata.config, metadata.calibration, metadata.figures, tensors)
 
 
-def not_a_verifier(folder: Path, error: Exception) -> ModelFolderError:
-    """The refusal of a verifier's file, with what an error says of it."""
-    return ModelFolderError(
-        f"{folder / VERIFIER_FILE} is no verifier: {one_line(error)}; train one with recipes/verifier.yaml"
-    )
+def _check(config: VerifierConfig, tensors: Mapping[str, np.ndarray[Any, Any]], hidden_size: object) -> None:
+    """Raise `ValueError` where the tensors are not those of a verifier of these sizes, for states of this size."""
+    if config.state_size != hidden_size:
+        raise ValueError(f"it reads states of {config.state_size} numbers, and the model has {hidden_size}")
+    shapes = verifier_tensor_shapes(config)
+    if different := sorted(shapes.keys() ^ tensors.keys()):
+        raise ValueError(f"{different[0]} {'is missing' if different[0] in shapes else 'belongs to no verifier'}")
+    for name, array in tensors.items():
+        if array.shape != shapes[name]:
+            raise ValueError(f"{name} is {list(array.shape)}, it must be {list(shapes[name])}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} has a number that is not finite")
 
 
 def verifier_hash(folder: Path) -> str | None:

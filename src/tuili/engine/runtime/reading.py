@@ -96,7 +96,8 @@ class VerifierPass:
 
     def before(self, batch: StepBatch, first: int, end: int) -> None:
         """See `Reading`."""
-        self._trunk.append(self._step.states(batch, first, end))
+        if not self._step.shape.per_layer_kv:
+            self._trunk.append(self._step.states(batch, first, end))
 
     def after(self, batch: StepBatch, first: int, end: int) -> None:
         """See `Reading`."""

@@ -156,7 +156,8 @@ class ModelStep(Protocol[Batch]):
 
         Args:
             trunk, full: the states behind the trunk and at full depth, in pieces: those of the token before the
-                response, and then those of each of its tokens.
+                response, and then those of each of its tokens. None of the trunk where every layer has keys and values
+                of its own: exits of such a model may change, and its verifier reads the full depth alone.
         """
         ...
 

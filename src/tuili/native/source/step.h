@@ -129,7 +129,8 @@ struct Verifier {
   const VerifierLayer* blocks;
 };
 
-// A response to be judged: the states of its tokens and of the one before them, at full depth and behind the trunk.
+// A response to be judged: the states of its tokens and of the one before them, at full depth and behind the trunk, which may be
+// null.
 struct Response {
   const float *full_TM, *trunk_TM;
   const int32_t* id_T;     // the first is not read

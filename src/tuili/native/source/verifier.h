@@ -55,10 +55,11 @@ struct Reader {  // of one response
 
   const float* normed_channels(const float* x_QC, const float* gain_C) { return normed(x_QC, Q, gain_C, C, CHANNEL_EPS, memory); }
 
-  // The scalars of each token, and the least of each over the spans that end there.
+  // The scalars of each token, and the least of each over the spans that end there. Without a trunk the full depth stands for it.
   float* scalars(const float* full_TM, const float* trunk_TM) {
-    Likelihood *full_Q = memory.take<Likelihood>(Q), *trunk_Q = memory.take<Likelihood>(Q);
-    expect(full_TM, full_Q), expect(trunk_TM, trunk_Q);
+    Likelihood *full_Q = memory.take<Likelihood>(Q), *trunk_Q = trunk_TM ? memory.take<Likelihood>(Q) : full_Q;
+    expect(full_TM, full_Q);
+    if (trunk_TM) expect(trunk_TM, trunk_Q);
     constexpr int WIDTH = SCALARS * (1 + SPANS);
     float* scalar_QX = memory.take<float>(int64_t(Q) * WIDTH);
     for (int q = 0; q < Q; q++) {
@@ -88,7 +89,9 @@ struct Reader {  // of one response
       float* state_2M = state_Q2M + int64_t(q) * 2 * M;
       std::copy(full_TM + int64_t(q + 1) * M, full_TM + int64_t(q + 2) * M, state_2M);
       std::fill(state_2M + M, state_2M + 2 * M, 0.f);
-      add_embedding(model, response.id_T[q + 1], model.sizes.convolution - 1, state_2M + M);
+      const int id = response.id_T[q + 1];
+      if (model.embedding_VM) add_embedding(model, id, model.sizes.convolution - 1, state_2M + M);
+      else unpack_output(model.heads[ALL].matrix, id, state_2M + M);
     }
     return state_Q2M;
   }
@@ -126,7 +129,8 @@ struct Reader {  // of one response
 
   void read() {
     const float* full_TM = normed(response.full_TM, Q + 1, model.final_norm_M, M, model.sizes.eps, memory);
-    const float* trunk_TM = normed(response.trunk_TM, Q, model.final_norm_M, M, model.sizes.eps, memory);
+    const float* trunk_TM =
+        response.trunk_TM ? normed(response.trunk_TM, Q, model.final_norm_M, M, model.sizes.eps, memory) : nullptr;
     float* inner_QC = product_of(verifier.scalars_in, scalars(full_TM, trunk_TM), verifier.scalars_in_bias_C);
     gelu(inner_QC, int64_t(Q) * C);
     float* hidden_QC = product_of(verifier.scalars_out, inner_QC, verifier.scalars_out_bias_C);

@@ -50,7 +50,7 @@ def native_fault() -> str:
 def native_step(source: OpenModel, choice: Choice, threads: int | None, slots: int, verifies: bool) -> NativeStep:
     """A step by the native library, which must have no fault. threads: None for as many as help."""
     model = native_model(source, choice, threads)
-    stored = read_verifier_file(source.path) if verifies and not model.sizes.per_layer_kv else None
+    stored = read_verifier_file(source.path) if verifies else None
     verifier = None if stored is None else StoredVerifier(model, stored)
     step = NativeStep(model, shape_of(source), slots, verifier)
     if (

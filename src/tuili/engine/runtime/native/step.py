@@ -94,7 +94,7 @@ class NativeStep:
     ) -> tuple[list[float], list[float]]:
         """See `ModelStep`."""
         assert self._verifier is not None
-        return self._verifier.judge(np.concatenate(trunk), np.concatenate(full), ids)
+        return self._verifier.judge(np.concatenate(trunk) if trunk else None, np.concatenate(full), ids)
 
     def observe(self) -> Observation | None:
         """See `ModelStep`. The library counts every step."""

@@ -19,7 +19,7 @@ class StoredVerifier:
         self._network = NativeVerifier(model, config.channels, config.heads, config.layers, stored.tensors)
 
     def judge(
-        self, trunk_TM: NDArray[np.float32], full_TM: NDArray[np.float32], ids: Sequence[int]
+        self, trunk_TM: NDArray[np.float32] | None, full_TM: NDArray[np.float32], ids: Sequence[int]
     ) -> tuple[list[float], list[float]]:
         """The logit and the probability for each token of a whole response; T counts the token before it as well.
 

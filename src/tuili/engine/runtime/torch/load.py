@@ -23,7 +23,6 @@ def torch_step(source: OpenModel, choice: Choice, threads: int | None, slots: in
     if threads is not None:
         torch.set_num_threads(threads)
     model: LeanModel | DenseModel
-    verifier = None
     shape = shape_of(source)
     if isinstance(shape, DenseShape):
         assert not isinstance(source, StoredModel)
@@ -33,7 +32,6 @@ def torch_step(source: OpenModel, choice: Choice, threads: int | None, slots: in
         loaded = model_in_torch(source, choice.numbers)
         loaded.model.train(False)
         model = LeanModel(loaded.model, int8=choice.numbers == "int8")
-        verifier = read_verifier(loaded.path) if verifies else None
     dtype = model.embedding_VM.dtype
     if dtype is not DTYPES.get(choice.cache, dtype):
         reason = choice.why or "the torch runner was asked for"
@@ -41,4 +39,7 @@ def torch_step(source: OpenModel, choice: Choice, threads: int | None, slots: in
             f"cache {choice.cache} is asked for, and torch keeps keys and values as weights, in {dtype} ({reason}): "
             "leave it at auto"
         )
+    verifier = read_verifier(source.path) if verifies else None
+    if verifier is not None:
+        verifier.network.to(model.embedding_VM.device)
     return TorchStep(model, slots, verifier)

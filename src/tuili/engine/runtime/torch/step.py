@@ -182,9 +182,10 @@ class TorchStep:
         model, verifier = self._model, self._verifier
         assert verifier is not None
         id_1N = torch.tensor([ids], device=self._device)
-        trunk_NM, states_NM = torch.cat(list(trunk)), model.normed(torch.cat(list(full)))
-        full_NV, trunk_NV = model.head(states_NM[:-1]), model.exit(trunk_NM[:-1])
-        feature_1NF = response_features(states_NM[None, 1:], full_NV[None], trunk_NV[None], id_1N, model.embedding_VM)
+        states_NM = model.normed(torch.cat(list(full)))
+        full_1NV = model.head(states_NM[:-1])[None]
+        trunk_1NV = model.exit(torch.cat(list(trunk))[:-1])[None] if trunk else None
+        feature_1NF = response_features(states_NM[None, 1:], full_1NV, trunk_1NV, id_1N, model.embedding_VM)
         logit_N, prob_N = verifier.judge(feature_1NF[0])
         return logit_N.tolist(), prob_N.tolist()
 
