@@ -33,7 +33,7 @@ def test_no_budget_is_overrun_and_nothing_stays_in_memory() -> None:
 
 def test_a_budget_that_is_not_kept_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.engine.scheduling.costs.MAX_JITTER", 0.0)
-    for module in ("costs", "scheduler", "deadlines"):
+    for module in ("costs", "scheduler", "pacing", "deadlines"):
         monkeypatch.setattr(f"tuili.engine.scheduling.{module}.DEADLINE_SAFETY_FACTOR", 1e-9)
     monkeypatch.setattr(Scheduler, "may_go_deeper", lambda self, _, exit_index, __: exit_index < 3)
     totals = fuzz(600, seed=1)

@@ -2,8 +2,8 @@
 
 One `step` reads some prompt tokens and decodes one token of every running sequence. No sequence takes more tokens,
 layer-steps or time than its limits: the scheduler asks what a token may still cost before the token is begun, and looks
-at the time again before each group of layers. `runtime` runs the model, `costs` says what work takes, `admission` keeps
-the waiting sequences.
+at the time again before each group of layers. `runtime` runs the model, `costs` says what work takes, `pacing` how much
+fits into a step, `admission` keeps the waiting sequences.
 """
 
 from __future__ import annotations
@@ -18,12 +18,10 @@ from tuili.engine.scheduling.admission import PendingWork, QueueKey, WaitingQueu
 from tuili.engine.scheduling.costs import DEADLINE_SAFETY_FACTOR, Costs, ResponseLengths
 from tuili.engine.scheduling.deadlines import Deadlines
 from tuili.engine.scheduling.limits import TextEnds, check_sequence
+from tuili.engine.scheduling.pacing import Pacing
 from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
 from tuili.store import AnyTokenizer
-
-MIN_PREFILL_TOKENS = 64
-"""Prompt tokens that a step may read although it slows decoding down, so that waiting sequences get their turn."""
 
 
 class Scheduler:
@@ -56,6 +54,7 @@ class Scheduler:
         self._group_sizes = [size * len(sizes) / sum(sizes) for size in sizes]
         """The layers of each group over their mean, which `costs.group` is for."""
         self._decoding: list[Sequence] = []
+        self._pacing = Pacing(runner, costs, self._deadlines, self._decoding)
         self._prefilling: Sequence | None = None
         self._prefilled = self._rows = 0
         """Tokens of the prompt of `_prefilling` that have been read, and rows that the trunk read in this step."""
@@ -161,7 +160,7 @@ class Scheduler:
         """End all sequences whose deadlines will have passed before they get another token."""
         late = list[Sequence]()
         if self._deadlines:
-            now, longest = self.clock(), self._longest_step()
+            now, longest = self.clock(), self._pacing.longest_step()
             self._deadlines.refresh()
             late += (each for each in self._deadlines.sequences if self._deadlines.seconds_left(each, now) <= longest)
         if self._queue.has_deadlines:
@@ -203,7 +202,7 @@ class Scheduler:
             if output.first is not None:
                 self._prefilling = None
                 self._decoding.append(sequence)
-                self._append(output.first, self._longest_step())
+                self._append(output.first, self._pacing.longest_step())
                 if sequence.stop is not None:
                     self._end(sequence, sequence.stop)
                 changed.append(sequence)
@@ -214,26 +213,8 @@ class Scheduler:
 
     def _prefill_budget(self) -> int:
         """Prompt tokens that this step may read, so that running sequences can keep their deadlines."""
-        deadlines, costs, now = self._deadlines, self.costs, self.clock()
-        if (pace := deadlines.pace(self._decoding, now)) == inf:
-            return self.chunk
-        step = self._longest_step()
-        spare = min(deadlines.seconds_left(sequence, now) for sequence in self._decoding) - step
-        cost = costs.prefill if self._prefilling is None else costs.reading(self._prefilling)
-        return min(
-            self.chunk,
-            cost.largest_within(spare / DEADLINE_SAFETY_FACTOR),
-            max(cost.largest_within((pace - step) / DEADLINE_SAFETY_FACTOR), MIN_PREFILL_TOKENS),
-        )
-
-    def _longest_step(self) -> float:
-        """Seconds to allow for a step that looks up no drafts: of the trunk for one text, of all layers for several."""
-        together = max(1, len(self._decoding))
-        groups = len(self.runner.exits) - 1 if together > 1 else 0
-        drafts = [self.runner.draft_length(each) + 1 for each in self._decoding if each.depth == "exact"]
-        drafting = self.costs.drafts.expected(sum(drafts)) if drafts else 0.0
-        layers = self.costs.trunk.expected(together) + groups * self.costs.group.expected(together)
-        return DEADLINE_SAFETY_FACTOR * (layers + drafting)
+        reading = self.costs.prefill if self._prefilling is None else self.costs.reading(self._prefilling)
+        return self._pacing.prefill_budget(self.chunk, reading, self.clock())
 
     def _start_next(self) -> Sequence | None:
         """Give a free slot to the next waiting sequence, if there are both."""
@@ -253,7 +234,7 @@ class Scheduler:
         together, begun = len(self._decoding), self.clock()
         self._seconds_in_groups = self._seconds_spared = 0.0
         outputs = self.runner.decode(self)
-        longest = self._longest_step() if self._deadlines else 0.0
+        longest = self._pacing.longest_step() if self._deadlines else 0.0
         for output in outputs:
             self._append(output, longest)
         changed = [output.sequence for output in outputs]
@@ -294,13 +275,11 @@ class Scheduler:
         return needed <= self._deadlines.seconds_left(sequence, self.clock())
 
     def most_rows(self, sequences: int) -> float:
-        """How many rows a step may read with looked-up drafts: each may take as long as one of a step without, and the
-        other sequences as long as that step, since they run deeper layers alone. The time of one more must be left."""
+        """See `StepPolicy`. No drafts are looked up while a sequence with a deadline waits, or a prompt is read."""
         if not (self._deadlines or self._queue.has_deadlines):
             return inf
-        step, pace = self._longest_step(), self._deadlines.pace(self._decoding, self.clock(), further=1)
-        known = step > 0.0 and self._prefilling is None and not self._queue.has_deadlines
-        return sequences * (pace / step - 1) if known else sequences
+        held_up = self._prefilling is not None or self._queue.has_deadlines
+        return sequences if held_up else self._pacing.most_rows(sequences, self.clock())
 
     def trunk_reads(self, rows: int) -> None:
         """Note how many rows the trunk is about to read."""
