@@ -79,9 +79,10 @@ FACES = {
         train_verifier verifier_figures
     """,
     "data": """
-        Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE Record Source StreamState
-        TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
-        import_gsm8k numbered_records prefetch read_records record_schema sample_texts train_tokenizer write_records
+        Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE QuestionForm ReadQuestion Record
+        Source StreamState TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes
+        encode_record masked_question numbered_records prefetch read_questions read_records record_schema sample_texts
+        train_tokenizer write_records
     """,
     "serve": """
         AlarmFiles Effort HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.record import ROOT
-from tuili.data import Record, import_gsm8k
+from tuili.data import Record, read_questions
 from tuili.store import Tokenizer, read_settings, resolve_model
 from tuili.tasks import Split, generate, trained_domains
 
@@ -37,7 +37,7 @@ def task_records(
 
 def gsm8k_records(path: Path = GSM8K) -> Iterator[Record]:
     """The items of GSM8K, as they are imported; none where the file is missing."""
-    return (item.record for item in import_gsm8k(path)) if path.is_file() else iter(())
+    return (one.record for one in read_questions(path, "gsm8k")) if path.is_file() else iter(())
 
 
 def long_rows(tokenizer: Tokenizer, records: Iterator[Record], rows: int, length: int) -> Tensor:

@@ -246,9 +246,13 @@ DATA = {
     "tokenizer over a file": (["tokenizer", "file", "--domains", "arithmetic"], ["file"]),
     "tokenizer below a file": (["tokenizer", "file/tok", "--domains", "arithmetic"], ["file/tok"]),
     "tokenizer of a missing file": (["tokenizer", "tok", "--file", "none.jsonl"], ["none.jsonl", "No such file"]),
-    "gsm8k of a missing file": (["gsm8k", "none.jsonl", "--out", "x.jsonl"], ["none.jsonl", "No such file"]),
-    "gsm8k of another format": (["gsm8k", "record.jsonl", "--out", "x.jsonl"], ["record.jsonl:1", "GSM8K"]),
-    "gsm8k without a place": (["gsm8k", "record.jsonl"], ["--out"]),
+    "import of a missing file": (["import", "none.jsonl", "--out", "x.jsonl"], ["none.jsonl", "No such file"]),
+    "import in another form": (
+        ["import", "record.jsonl", "--out", "x.jsonl", "--form", "gsm8k"],
+        ["record.jsonl:1", "####"],
+    ),
+    "import in an unknown form": (["import", "record.jsonl", "--out", "x.jsonl", "--form", "csv"], ["csv", "mwp"]),
+    "import without a place": (["import", "record.jsonl"], ["--out"]),
     "unknown verb": (["chekc"], ["chekc"]),
 }
 

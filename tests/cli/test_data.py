@@ -105,13 +105,13 @@ def test_gsm8k_becomes_records_and_what_cannot_be_used_is_counted(
     ]
     file, out = tmp_path / "train.jsonl", tmp_path / "records.jsonl"
     file.write_text("".join(json.dumps({"question": "Q?", "answer": text}) + "\n" for text in solutions))
-    assert main(["data", "gsm8k", str(file), "--out", str(out)]) == 0
+    assert main(["data", "import", str(file), "--out", str(out)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "1 of 4: every calculation is valid and one gives the answer",
         "1 of 4: no calculation gives the answer",
         "1 of 4: a result is rounded",
         "1 of 4: no calculation is written out",
-        f"{out}: 1 problems",
+        f"{out}: 1 questions",
     ]
     (record,) = read_records(out)
     assert (record.domain, record.steps, record.output) == ("word_problems", ("48 / 2 = 24",), "24")

@@ -36,7 +36,7 @@ WITH_ONE_ARGUMENT = {
     "bench verb": ["bench"],
     "data verb": ["data"],
     "data check": ["data", "check"],
-    "data gsm8k": ["data", "gsm8k", "--out", "x.jsonl"],
+    "data import": ["data", "import", "--out", "x.jsonl"],
     "eval --data": ["eval", "nano", "--data"],
     "calibrate --data": ["calibrate", "nano", "--data"],
     "ask --model": ["ask", "1 + 1", "--model"],

@@ -11,6 +11,7 @@ import typer
 
 from tuili.cli.options import (
     DomainsOption,
+    FormOption,
     LanguageOption,
     LevelsOption,
     WordingOption,
@@ -122,26 +123,24 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL fil
         raise TuiliError(f"{file}: {report.verdict}")
 
 
-@app.command()
-def gsm8k(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of GSM8K in JSONL, such as train.jsonl.")],
+@app.command(name="import")
+def import_questions(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of questions in JSONL.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The JSONL file of records to write.")],
+    form: FormOption = "auto",
 ) -> None:
-    """Turn GSM8K's calculations into checked steps, and write the problems that they solve.
+    """Turn questions of GSM8K, or with equations in prefix notation, into records with checked steps.
 
-    Every calculation must be valid, and one of them must give the answer.
-
-    Tells how many problems check, and how many do not for which reason.
+    Those are written that may be trained on with their steps: all are valid, and one gives the answer. Tells how many
+    questions are so, and how many are not for which reason.
     """
-    from tuili.data import ImportOutcome, count_outcomes, import_gsm8k, write_records
+    from tuili.data import ImportOutcome, count_outcomes, read_questions, write_records
 
-    items = list(import_gsm8k(file))
-    if not items:
-        raise RecordError(f"{file} holds no problem: give a GSM8K file in JSONL")
-    written = write_records(out, (item.record for item in items if item.outcome is ImportOutcome.CHECKED))
-    for outcome, number in count_outcomes(items).most_common():
-        print(f"{number} of {len(items)}: {outcome}")
-    print(f"{out}: {written} problems")
+    questions = list(read_questions(file, form))
+    written = write_records(out, (one.record for one in questions if one.outcome is ImportOutcome.CHECKED))
+    for outcome, number in count_outcomes(questions).most_common():
+        print(f"{number} of {len(questions)}: {outcome}")
+    print(f"{out}: {written} questions")
 
 
 @app.command()

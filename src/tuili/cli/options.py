@@ -76,6 +76,10 @@ LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5,
 DataOption = Annotated[
     Path | None, typer.Option("--data", metavar="FILE", help="Problems of your own (JSONL) instead.")
 ]
+FormOption = Annotated[
+    Literal["auto", "records", "gsm8k", "mwp"],
+    typer.Option("--form", help="Form of the questions in a file; auto is told by the keys of its first line."),
+]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 MAX_DIGITS = 9

@@ -1,5 +1,7 @@
-from .gsm8k import ImportOutcome, count_outcomes, import_gsm8k
 from .packing import IGNORE_INDEX, Block
+from .readers.masking import masked_question
+from .readers.questions import QuestionForm, read_questions
+from .readers.read_question import ImportOutcome, ReadQuestion, count_outcomes
 from .records import Record, check_records, numbered_records, read_records, record_schema, write_records
 from .sources import (
     TOKENIZER_SAMPLE_RECORDS,
@@ -22,6 +24,8 @@ __all__ = [
     "BlockStream",
     "FileSource",
     "ImportOutcome",
+    "QuestionForm",
+    "ReadQuestion",
     "Record",
     "Source",
     "StreamState",
@@ -30,9 +34,10 @@ __all__ = [
     "check_sample",
     "count_outcomes",
     "encode_record",
-    "import_gsm8k",
+    "masked_question",
     "numbered_records",
     "prefetch",
+    "read_questions",
     "read_records",
     "record_schema",
     "sample_texts",

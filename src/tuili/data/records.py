@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from tuili.data.lines import numbered_lines, read_json
 from tuili.data.specifications import ProgramSpecification
 from tuili.errors import InputError, RecordError
 from tuili.files import whole_file
@@ -227,8 +228,8 @@ def read_records(path: str | Path) -> Iterator[Record]:
 def numbered_records(path: str | Path) -> Iterator[tuple[int, Record]]:
     """The records of a file with the numbers of their lines. Raises as `read_records` does."""
     count = 0
-    for number, line in _lines(Path(path)):
-        yield number, _parse(Path(path), number, line)
+    for number, line in numbered_lines(Path(path)):
+        yield number, parse_record(Path(path), number, line)
         count += 1
     if not count:
         raise RecordError(f'{path} holds no record: write one JSON object a line, {{"input": "…", "output": "…"}}')
@@ -284,9 +285,9 @@ class RecordReport:
 def check_records(path: str | Path) -> RecordReport:
     """Read a whole file, with its bad lines, and check every step. Raises `RecordError` if it cannot be opened."""
     report, places = RecordReport(), dict[str, int]()
-    for number, line in _lines(Path(path)):
+    for number, line in numbered_lines(Path(path)):
         try:
-            record = _parse(Path(path), number, line)
+            record = parse_record(Path(path), number, line)
         except RecordError as error:
             report.errors.append(str(error))
             continue
@@ -320,35 +321,14 @@ def write_records(path: str | Path, records: Iterable[Record]) -> int:
     return count
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line
-    except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}; give a JSONL file") from error
-
-
-def _parse(path: Path, number: int, line: bytes) -> Record:
+def parse_record(path: Path, number: int, line: bytes) -> Record:
+    """The record of a line of a file. Raises `RecordError` for a line that is none."""
     where = f"{path}:{number}"
     try:
-        fields = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_unique)
-        record = Record.model_validate(fields)
-    except UnicodeDecodeError as error:
-        raise RecordError(f"{where}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
+        record = Record.model_validate(read_json(where, line, '{"input": "…", "output": "…"}'))
     except ValidationError as error:
         raise RecordError(f"{where}: {_explain(error)}") from error
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f'{where}: not a JSON object ({error}): write {{"input": "…", "output": "…"}}') from error
     return record.model_copy(update={"source": record.source or path.name, "id": record.id or f"{path.name}:{number}"})
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
-        raise ValueError("a key stands there twice")
-    return fields
 
 
 def _explain(error: ValidationError) -> str:

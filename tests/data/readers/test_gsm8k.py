@@ -1,19 +1,16 @@
-"""Importing GSM8K: items written here in its format and, where it is at hand, the whole training set."""
+"""Reading GSM8K: items written here in its format and, where it is at hand, the whole training set."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tuili.data.gsm8k import Gsm8kItem, ImportOutcome, count_outcomes, import_gsm8k
-from tuili.data.records import read_records, write_records
+from tuili.data import ImportOutcome, count_outcomes, read_questions, read_records, write_records
 from tuili.errors import RecordError
-from tuili.steps import Status
 
-TRAINING_SET = Path(__file__).parents[3] / "shared" / "data" / "gsm8k" / "train.jsonl"
+TRAINING_SET = Path(__file__).parents[4] / "shared" / "data" / "gsm8k" / "train.jsonl"
 
 GOOD = "Half of 48 is 48/2 = <<48/2=24>>24 apples.\nWith the first ones 48+24 = $<<48+24=72>>72.\n#### 72"
 SOLUTIONS = {
@@ -44,70 +41,67 @@ def sample(tmp_path: Path) -> Path:
 
 
 def test_calculations_become_steps_in_canonical_printing(sample: Path) -> None:
-    items = list(import_gsm8k(sample))
-    assert items[0].question == "Question 0?"
-    assert items[0].steps == ("48 / 2 = 24", "48 + 24 = 72")
-    assert items[0].answer == "72"
-    assert [verdict.status for verdict in items[0].verdicts] == [Status.VALID, Status.VALID]
-    assert items[1].steps == ("0.20 * 40 = 8", "(40 + 8) * 2 = 96", "1000 + 96 = 1096")
-    assert items[1].answer == "1096"
-    assert items[2].steps == ("5 + -3 = 2", "560 div 10 = 56")
+    records = [one.record for one in read_questions(sample)]
+    assert (records[0].input, records[0].output) == ("Question 0?", "72")
+    assert records[0].steps == ("48 / 2 = 24", "48 + 24 = 72")
+    assert records[1].steps == ("0.20 * 40 = 8", "(40 + 8) * 2 = 96", "1000 + 96 = 1096")
+    assert records[1].output == "1096"
+    assert records[2].steps == ("5 + -3 = 2", "560 div 10 = 56")
 
 
-def test_every_item_is_yielded_with_its_outcome(sample: Path) -> None:
-    assert [item.outcome for item in import_gsm8k(sample)] == list(SOLUTIONS.values())
-    assert count_outcomes(import_gsm8k(sample)) == Counter(SOLUTIONS.values())
+def test_every_item_is_yielded_with_its_outcome_and_steps_only_where_they_check(sample: Path) -> None:
+    questions = list(read_questions(sample))
+    assert [one.outcome for one in questions] == list(SOLUTIONS.values())
+    assert [one.line for one in questions] == list(range(1, len(SOLUTIONS) + 1))
+    assert [bool(one.record.steps) for one in questions] == [
+        outcome is ImportOutcome.CHECKED for outcome in SOLUTIONS.values()
+    ]
+    assert all(one.record.input and one.record.output for one in questions)
 
 
 def test_checked_items_are_records_that_can_be_read_back(sample: Path, tmp_path: Path) -> None:
-    records = [item.record for item in import_gsm8k(sample) if item.outcome is ImportOutcome.CHECKED]
+    records = [one.record for one in read_questions(sample, "gsm8k") if one.outcome is ImportOutcome.CHECKED]
     assert [record.id for record in records] == ["gsm8k/1", "gsm8k/2", "gsm8k/3", "gsm8k/5"]
-    assert (records[0].input, records[0].output, records[0].level) == ("Question 0?", "72", 2)
+    assert [record.level for record in records] == [2, 3, 2, 1]
+    assert {(record.domain, record.source) for record in records} == {("word_problems", "gsm8k")}
     assert records[0].response == "<think>\n48 / 2 = 24\n48 + 24 = 72\n</think>72"
     assert write_records(tmp_path / "records.jsonl", records) == 4
     assert list(read_records(tmp_path / "records.jsonl")) == records
 
 
-def test_many_steps_make_the_highest_level() -> None:
-    steps = ("1 + 1 = 2",) * 9
-    assert Gsm8kItem(1, "Q?", steps, "2", ()).record.level == 5
+def test_many_steps_make_the_highest_level(tmp_path: Path) -> None:
+    path = written(tmp_path / "long.jsonl", {"question": "Q?", "answer": "<<1+1=2>>" * 9 + "\n#### 2"})
+    assert [len(one.record.steps) for one in read_questions(path)] == [9]
+    assert [one.record.level for one in read_questions(path)] == [5]
 
 
 @pytest.mark.parametrize(
     ("line", "what"),
     [
-        ("not json", "not an item"),
-        ("[]", "not an item"),
-        ('{"question": "Q?"}', "not an item"),
-        ('{"question": "Q?", "answer": "no end"}', "not an item"),
-        ('{"question": "Q?", "answer": 5}', "not an item"),
+        ("not json", "not a JSON object"),
+        ("[]", "not a JSON object"),
+        ('{"question": "Q?"}', "answer is no text"),
+        ('{"question": "Q?", "answer": "no end"}', "no last line ####"),
+        ('{"question": "Q?", "answer": 5}', "answer is no text"),
         ('{"question": "Q?", "answer": "#### many"}', "must be a number"),
         (json.dumps({"question": "Q?", "answer": "#### " + "9" * 5000}), "must be a number of at most 40 digits$"),
-        ('{"question": " ", "answer": "#### 4"}', "the question is empty"),
-        ('{"question": null, "answer": "#### 4"}', "not an item"),
-        ('{"question": {"a": 1}, "answer": "#### 4"}', "not an item"),
-        ('{"question": "\\ud800", "answer": "#### 4"}', "not an item"),
-        ('{"question": "Q?", "answer": "<<\\ud800>>\\n#### 4"}', "not an item"),
+        ('{"question": " ", "answer": "#### 4"}', "question is empty"),
+        ('{"question": null, "answer": "#### 4"}', "question is no text"),
+        ('{"question": {"a": 1}, "answer": "#### 4"}', "question is no text"),
+        ('{"question": "\\ud800", "answer": "#### 4"}', "question has half of a character"),
+        ('{"question": "Q?", "answer": "<<\\ud800>>\\n#### 4"}', "answer has half of a character"),
+        ('{"question": "Q?", "question": "R?", "answer": "#### 4"}', "a key stands there twice"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, line: str, what: str) -> None:
     path = written(tmp_path / "bad.jsonl", {"question": "Q?", "answer": GOOD}, line)
     with pytest.raises(RecordError, match=what) as caught:
-        list(import_gsm8k(path))
+        list(read_questions(path))
     assert str(caught.value).startswith(f"{path}:2: ")
-
-
-def test_a_mark_of_the_byte_order_is_skipped(tmp_path: Path) -> None:
-    path = written(tmp_path / "marked.jsonl", "\ufeff" + json.dumps({"question": "Q?", "answer": GOOD}))
-    assert [item.question for item in import_gsm8k(path)] == ["Q?"]
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match=r"nothing\.jsonl cannot be read"):
-        list(import_gsm8k(tmp_path / "nothing.jsonl"))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(not TRAINING_SET.exists(), reason=f"GSM8K is not at {TRAINING_SET}")
 def test_the_whole_training_set() -> None:
-    counts = count_outcomes(import_gsm8k(TRAINING_SET))
+    counts = count_outcomes(read_questions(TRAINING_SET))
     assert counts == {ImportOutcome.CHECKED: 7014, ImportOutcome.NO_RESULT: 364, ImportOutcome.NO_CALCULATION: 95}

@@ -1,0 +1,54 @@
+"""Reads the form in which MAWPS and ASDiv-A are often kept: `question`, `answer`, and `equation` in prefix notation.
+
+Each operation of the equation becomes a step; `prefix` works them out.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tuili.data.readers.prefix import Calculation, calculate, spell, spelled_numbers
+from tuili.data.readers.read_question import (
+    ImportOutcome,
+    Place,
+    ReadQuestion,
+    fault_of,
+    number_of,
+    text_of,
+    word_problem,
+)
+from tuili.errors import InputError, RecordError
+from tuili.steps import check_chain
+
+EXAMPLE = '{"question": "…", "answer": "95", "equation": "- + 41 57 3"}'
+ROUNDING = Fraction(1, 1000)
+"""An answer that differs from what its equation gives by a smaller share is that result, rounded."""
+
+
+def read_mwp(place: Place, fields: dict[str, object]) -> ReadQuestion:
+    """A line of the form. Raises `RecordError` for one that is not in the form."""
+    question, equation = (text_of(place, fields, key, EXAMPLE) for key in ("question", "equation"))
+    answer = fields.get("answer")
+    if isinstance(answer, int | float) and not isinstance(answer, bool):
+        fields = fields | {"answer": str(answer)}
+    written = text_of(place, fields, "answer", EXAMPLE).replace(",", "")
+    right = number_of(written)
+    if right is None:
+        raise RecordError(f"{place}: answer is {written[:50]!r}: it must be a number of at most 40 digits")
+    try:
+        calculation = calculate(equation, spelled_numbers(question))
+    except InputError as error:
+        raise RecordError(f"{place}: equation {error}") from error
+    steps = calculation.steps if calculation else ()
+    return word_problem(place, "mwp", place.path.stem, question, spell(right), steps, _outcome(calculation, right))
+
+
+def _outcome(calculation: Calculation | None, right: Fraction) -> ImportOutcome:
+    if calculation is None:
+        return ImportOutcome.UNDECIDED
+    if fault := fault_of(calculation.steps, check_chain(calculation.steps)):
+        return fault
+    if calculation.value == right:
+        return ImportOutcome.CHECKED
+    near = abs(calculation.value - right) <= ROUNDING * abs(right)
+    return ImportOutcome.ROUNDED if near else ImportOutcome.NO_RESULT

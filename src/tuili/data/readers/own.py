@@ -1,0 +1,36 @@
+"""Reads records, our own form: a record whose steps all check keeps them, any other one has question and answer alone.
+
+What a record is, is left to `records`.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from tuili.data.readers.read_question import ImportOutcome, ReadQuestion, fault_of
+from tuili.data.records import Record
+from tuili.steps import Context, check_chain, read_turns, split_response
+
+EXAMPLE = '{"input": "…", "output": "…"}'
+_NUMBER = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40}|/0{0,39}[1-9][0-9]{0,39})?")
+
+
+def read_own(line: int, record: Record) -> ReadQuestion:
+    """A record with a bare answer, and with its steps where all of them are valid.
+
+    An answer that begins with a number must stand in a step. Others, such as `yes`, follow from steps in ways that only
+    their domain knows.
+    """
+    response = split_response(record.response)
+    steps = tuple(response.steps)
+    verdicts = check_chain(steps, Context.from_prompt(*read_turns(*record.turns))) if steps else []
+    outcome = fault_of(steps, verdicts)
+    if outcome is None:
+        given = _NUMBER.match(response.answer.lstrip("-"))
+        stands = given is None or Fraction(given[0]) in {
+            Fraction(one) for step in steps for one in _NUMBER.findall(step)
+        }
+        outcome = ImportOutcome.CHECKED if stands else ImportOutcome.NO_RESULT
+    kept = steps if outcome is ImportOutcome.CHECKED else ()
+    return ReadQuestion(line, record.model_copy(update={"output": response.answer, "steps": kept}), outcome)

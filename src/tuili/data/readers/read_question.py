@@ -1,0 +1,124 @@
+"""What every reader gives: a question as a record, and whether its steps may be used.
+
+How a form is read is left to `gsm8k`, `mwp` and `own`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+
+from tuili.data.records import Record
+from tuili.errors import RecordError
+from tuili.steps import Status, Verdict
+from tuili.tasks import LEVELS
+
+DOMAIN = "word_problems"
+"""The domain of questions in the forms of others, which are told in words."""
+NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of a file, by the number of the line."""
+
+    path: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+class ImportOutcome(StrEnum):
+    """Whether the steps of a question may be used, or the first reason against it. The values are texts for users."""
+
+    CHECKED = "every calculation is valid and one gives the answer"
+    NO_RESULT = "no calculation gives the answer"
+    NO_CALCULATION = "no calculation is written out"
+    ROUNDED = "a result is rounded"
+    WRONG = "a result is wrong"
+    UNDECIDED = "a calculation cannot be decided"
+
+
+@dataclass(frozen=True)
+class ReadQuestion:
+    """A question of a file. `line`: the number of its line.
+
+    `record` always has question and answer. It has steps only where the outcome is `CHECKED`.
+    """
+
+    line: int
+    record: Record
+    outcome: ImportOutcome
+
+
+def count_outcomes(questions: Iterable[ReadQuestion]) -> Counter[ImportOutcome]:
+    """The number of questions for each outcome."""
+    return Counter(question.outcome for question in questions)
+
+
+def fault_of(steps: Sequence[str], verdicts: Sequence[Verdict]) -> ImportOutcome | None:
+    """The first reason why steps may not be used, whatever they give; None where all are valid."""
+    if not steps:
+        return ImportOutcome.NO_CALCULATION
+    for step, verdict in zip(steps, verdicts, strict=True):
+        if verdict.status is Status.INVALID:
+            return ImportOutcome.ROUNDED if _is_rounded(step, verdict) else ImportOutcome.WRONG
+        if verdict.status is not Status.VALID:
+            return ImportOutcome.UNDECIDED
+    return None
+
+
+def word_problem(
+    place: Place, source: str, name: str, question: str, answer: str, steps: Sequence[str], outcome: ImportOutcome
+) -> ReadQuestion:
+    """A question in words, from a form of others. `name`: what its `id` has before the number of the line.
+
+    Its level is the number of its steps, between the lowest and the highest level.
+    """
+    record = Record(
+        input=question,
+        output=answer,
+        domain=DOMAIN,
+        level=max(LEVELS[0], min(len(steps), LEVELS[-1])),
+        steps=tuple(steps) if outcome is ImportOutcome.CHECKED else (),
+        source=source,
+        id=f"{name}/{place.line}",
+    )
+    return ReadQuestion(place.line, record, outcome)
+
+
+def text_of(place: Place, fields: dict[str, object], key: str, example: str) -> str:
+    """The text of a key, without space around it. Raises `RecordError` where there is none."""
+    text = fields.get(key)
+    if not isinstance(text, str):
+        raise RecordError(f"{place}: {key} is no text: write {example}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RecordError(f"{place}: {key} has half of a character at {error.start}: save the file as UTF-8") from error
+    if not text.strip():
+        raise RecordError(f"{place}: {key} is empty: it must hold text")
+    return text.strip()
+
+
+def number_of(text: str) -> Fraction | None:
+    """The value of a plain number; None for any other text."""
+    return Fraction(text) if NUMBER.fullmatch(text) else None
+
+
+def _is_rounded(step: str, verdict: Verdict) -> bool:
+    """Whether a wrong result is the right one, rounded up, down or to the nearest number with as many digits."""
+    written = step.rpartition("= ")[2]
+    if verdict.expected is None or not NUMBER.fullmatch(written):
+        return False
+    try:
+        right = Fraction(verdict.expected)
+    except (ValueError, ZeroDivisionError):
+        return False
+    return abs(Fraction(written) - right) < Fraction(1, 10 ** len(written.partition(".")[2]))
