@@ -79,9 +79,9 @@ FACES = {
         train_verifier verifier_figures
     """,
     "data": """
-        Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE QuestionForm ReadQuestion Record
-        Source StreamState TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes
-        encode_record masked_question numbered_records prefetch read_questions read_records record_schema sample_texts
+        Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MultiplyReport QuestionForm
+        ReadQuestion Record Refusal Source StreamState TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes
+        encode_record masked_question multiply multiply_all numbered_records prefetch read_questions read_records record_schema sample_texts
         train_tokenizer write_records
     """,
     "serve": """

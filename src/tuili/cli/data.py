@@ -19,6 +19,7 @@ from tuili.cli.options import (
     parse_domains,
     parse_folder,
     parse_levels,
+    progress_bar,
 )
 from tuili.errors import RecordError, TuiliError
 
@@ -141,6 +142,41 @@ def import_questions(
     for outcome, number in count_outcomes(questions).most_common():
         print(f"{number} of {len(questions)}: {outcome}")
     print(f"{out}: {written} questions")
+
+
+@app.command()
+def multiply(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of questions in JSONL.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The JSONL file of records to write.")],
+    times: Annotated[int, typer.Option(min=1, help="Records to make of each.")] = 10,
+    seed: Annotated[int, typer.Option(help="Another seed makes other records.")] = 0,
+    form: FormOption = "auto",
+    held_back: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Questions of which none is made, whatever its numbers. May stand again."),
+    ] = None,
+) -> None:
+    """Make more records of each: with other numbers, names and things, and every step worked out anew.
+
+    Only records whose steps all check are multiplied, and only numbers of which is certain where steps use them are
+    changed. Tells how many records yield how many, and how many yield none for which reason.
+    """
+    from tuili.data import MultiplyReport, masked_question, multiply_all, read_questions, write_records
+    from tuili.files import check_file_place
+
+    check_file_place(out)
+    records = [question.record for question in read_questions(file, form)]
+    known = {masked_question(one.record.input) for path in held_back or () for one in read_questions(path)}
+    report = MultiplyReport()
+    with progress_bar() as progress:
+        made = multiply_all(
+            records, times, seed, report, known, lambda read: progress("records multiplied", read, len(records))
+        )
+        written = write_records(out, made)
+    print(f"{report.multiplied} of {report.read} multiplied, {report.short} of these fewer than {times} times")
+    for refusal, number in report.refused.most_common():
+        print(f"{number} of {report.read} not: {refusal}")
+    print(f"{out}: {written} records")
 
 
 @app.command()

@@ -1,3 +1,5 @@
+from .multiplying.multiply import multiply, multiply_all
+from .multiplying.outcome import MultiplyReport, Refusal
 from .packing import IGNORE_INDEX, Block
 from .readers.masking import masked_question
 from .readers.questions import QuestionForm, read_questions
@@ -24,9 +26,11 @@ __all__ = [
     "BlockStream",
     "FileSource",
     "ImportOutcome",
+    "MultiplyReport",
     "QuestionForm",
     "ReadQuestion",
     "Record",
+    "Refusal",
     "Source",
     "StreamState",
     "TaskSource",
@@ -35,6 +39,8 @@ __all__ = [
     "count_outcomes",
     "encode_record",
     "masked_question",
+    "multiply",
+    "multiply_all",
     "numbered_records",
     "prefetch",
     "read_questions",

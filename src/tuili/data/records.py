@@ -39,6 +39,8 @@ from tuili.tasks import LEVELS, Conversation, Problem, Split, domain_names, is_u
 
 GENERATED_SOURCE = "tuili"
 """The `source` of records that are generated problems."""
+MULTIPLIED_SOURCE = "multiplied"
+"""The `source` of records that are made of others, with other numbers."""
 _GENERATED_ID = re.compile(r"([^/]+)/[1-5]/([0-2]?[0-9]{1,9})/[0-9]+(?:/([^/]+)/([^/]+))?(?:/|$)")
 """The id of a generated problem, `domain/level/seed/index` with or without language and form."""
 NonBlankText = Annotated[str, StringConstraints(pattern=r"\S")]
@@ -134,8 +136,11 @@ class Record(BaseModel):
 
     @property
     def is_held_out(self) -> bool:
-        """Whether the record is a generated problem of the validation or the test split, or in an unseen form."""
-        is_generated = self.source == GENERATED_SOURCE and self.domain in domain_names()
+        """Whether the record is a generated problem of the validation or the test split, or in an unseen form.
+
+        What is made of such a problem is held out, too.
+        """
+        is_generated = self.source in (GENERATED_SOURCE, MULTIPLIED_SOURCE) and self.domain in domain_names()
         return is_generated and (self.split is not Split.TRAIN or bool(self.unseen_form))
 
     @property

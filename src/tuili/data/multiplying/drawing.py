@@ -1,0 +1,151 @@
+"""Draws other values for the numbers of a question, such that its story stays as plausible as it was.
+
+Whole results stay whole, positive ones positive, sizes stay in their range, order stays, and no two different numbers
+become equal. Values are drawn at random; where a condition fails, one number that it depends on is tried in its other
+values.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+from tuili.data.multiplying.chain import Exact, decimal_places, exact
+from tuili.data.multiplying.ranges import candidates
+from tuili.data.multiplying.tracing import Origin, Plan
+
+_MOST_TRIES = 24
+_MOST_SCANNED = 48
+_WIDEST = 6
+"""By what factor a result may differ from the original's."""
+
+
+class Drawing:
+    """Draws values by a plan. `values` gives those of the variables, `results` those of the steps."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._choices = {
+            number: values
+            for number, variable in enumerate(plan.variables)
+            if not variable.pinned and (values := candidates(variable.mentions))
+        }
+        self._original = [exact(variable.value) for variable in plan.variables]
+        self._staying = [(value, value) for value in plan.fixed.difference(self._original) if value > 1]
+        self._written = [[exact(number.value) for number in step.numbers] for step in plan.steps]
+        self._operations = [list(step.work_out(row)) for step, row in zip(plan.steps, self._written, strict=True)]
+
+    @property
+    def possible(self) -> bool:
+        """Whether a number that a step uses has another value."""
+        return any(self._plan.variables[number].used for number in self._choices)
+
+    def draw(self, rng: random.Random) -> tuple[list[Exact], list[list[Exact]]] | None:
+        """Values of the variables, and of the numbers and the result of each step; None where none were found."""
+        for _ in range(_MOST_TRIES):
+            values = list(self._original)
+            for number, choices in self._choices.items():
+                values[number] = rng.choice(choices)
+            worked = self._mend(values, rng)
+            if worked is not None and self._is_apart(values, worked) and self._keeps_order(values):
+                return values, worked
+        return None
+
+    def _mend(self, values: list[Exact], rng: random.Random) -> list[list[Exact]] | None:
+        """Work all steps out, changing values in place where a step is implausible."""
+        for _ in range(len(self._plan.steps) + 1):
+            failed, worked = self._work_out(values)
+            if failed is None:
+                return worked
+            movable = [number for number in self._plan.upstream[failed] if number in self._choices]
+            rng.shuffle(movable)
+            if not any(self._scan(values, number, failed, rng) for number in movable[:2]):
+                return None
+        return None
+
+    def _scan(self, values: list[Exact], number: int, failed: int, rng: random.Random) -> bool:
+        """Whether another value of a variable leads past the step that failed; it is then in `values`."""
+        before, choices = values[number], self._choices[number]
+        for value in rng.sample(choices, min(len(choices), _MOST_SCANNED)):
+            values[number] = value
+            now, _ = self._work_out(values, until=failed)
+            if now is None:
+                return True
+        values[number] = before
+        return False
+
+    def _work_out(self, values: Sequence[Exact], until: int | None = None) -> tuple[int | None, list[list[Exact]]]:
+        """The first step that is implausible, if any, and the numbers of each step with its result behind them."""
+        worked = list[list[Exact]]()
+        for number, origins in enumerate(self._plan.origins):
+            row = [
+                _value(origin, written, values, worked)
+                for origin, written in zip(origins, self._written[number], strict=True)
+            ]
+            if not self._is_plausible(number, row):
+                return number, worked
+            worked.append(row)
+            if number == until:
+                break
+        return None, worked
+
+    def _is_plausible(self, number: int, row: list[Exact]) -> bool:
+        """Whether the operations of a step are as before; its result is added to the row."""
+        step = self._plan.steps[number]
+        for value, written in zip(row, self._written[number], strict=True):
+            if not _is_like(value, written):
+                return False
+        result = None
+        try:
+            for result, before in zip(step.work_out(row), self._operations[number], strict=True):
+                if not _is_like(result, before):
+                    return False
+        except ZeroDivisionError:
+            return False
+        if result is None or decimal_places(result) is None:
+            return False
+        row.append(result)
+        return True
+
+    def _is_apart(self, values: Sequence[Exact], worked: Sequence[Sequence[Exact]]) -> bool:
+        """Whether different numbers of the original, in the question or as results, are different still."""
+        before = [*self._original, *(step.result.value for step in self._plan.steps)]
+        after = [*values, *(row[-1] for row in worked)]
+        meant: Mapping[Exact, Exact] = {value: value for value in self._plan.fixed | self._plan.implied}
+        seen = dict(meant)
+        for old, new in zip(before, after, strict=True):
+            if seen.setdefault(new, old) != old:
+                return False
+        return tuple(values) != tuple(self._original)
+
+    def _keeps_order(self, values: Sequence[Exact]) -> bool:
+        """Whether the numbers of the question, with those that stay, are in their former order."""
+        ordered = [new for _, new in sorted([*zip(self._original, values, strict=True), *self._staying])]
+        return ordered == sorted(ordered)
+
+
+def _value(origin: Origin, written: Exact, values: Sequence[Exact], worked: Sequence[Sequence[Exact]]) -> Exact:
+    if origin.step is not None:
+        return worked[origin.step][-1]
+    if origin.variable is not None:
+        value = values[origin.variable]
+        return value if origin.is_plain else exact(value * origin.factor + origin.offset)
+    return written
+
+
+def _is_like(new: Exact, old: Exact) -> bool:
+    """Whether a value is as plausible as the one that it takes the place of."""
+    if new == old:
+        return True
+    if old == 0 or new == 0 or (new < 0) != (old < 0):
+        return False
+    if isinstance(old, int):
+        if not isinstance(new, int) or (old not in (1, -1) and -2 < new < 2):
+            return False
+    else:
+        needed, places = decimal_places(old), decimal_places(new)
+        if needed is not None and (places is None or places > max(needed, 2)):
+            return False
+        if (-1 < old < 1) != (-1 < new < 1):
+            return False
+    return old * old <= _WIDEST**2 * new * new and new * new <= _WIDEST**2 * old * old

@@ -1,0 +1,71 @@
+"""What the words of a text imply beside its numbers: 12 by `dozen`, 60 by `minutes`, the parts of `2/3`.
+
+The words and their values are those of `implied.toml`.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+from tuili.data.multiplying import number_words
+
+_FILE = Path(__file__).with_name("implied.toml")
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)?|[%$]")
+_FRACTION = re.compile(r"(?:([0-9]+)(?: and)? )?([0-9]+) ?/ ?([0-9]+)")
+_PARTS = ("half", "halves"), ("third",), ("fourth", "quarter"), ("fifth",), ("sixth",), ("seventh",), ("eighth",)
+_DENOMINATORS = {
+    word: place
+    for place, words in enumerate((*_PARTS, ("ninth",), ("tenth",)), start=2)
+    for one in words
+    for word in (one, f"{one}s")
+}
+_WORDED = re.compile(rf"\b({number_words.PATTERN})[- ]({'|'.join(_DENOMINATORS)})\b")
+_AND_A_HALF = re.compile(rf"\b([0-9]+|{number_words.PATTERN}) and (?:a|one)[- ](half|third|quarter)\b")
+UNIVERSAL = frozenset((Fraction(0), Fraction(1)))
+"""What a step may have without a word for it."""
+
+
+def implied_values(text: str) -> frozenset[Fraction]:
+    """The values that the words of a text imply."""
+    small = text.lower()
+    words = {part for word in _WORD.findall(small) for part in (word, *word.split("-"))}
+    exact, stems = _table()
+    found = set(UNIVERSAL)
+    for word in words:
+        found.update(exact.get(word, ()))
+        for stem, values in stems.items():
+            if word.startswith(stem):
+                found.update(values)
+    for whole, above, below in _FRACTION.findall(small):
+        if int(below):
+            _add_fraction(found, int(above), int(below), int(whole or 0))
+    for above, below in _WORDED.findall(small):
+        _add_fraction(found, number_words.read_number(above), _DENOMINATORS[below], 0)
+    for whole, below in _AND_A_HALF.findall(small):
+        _add_fraction(
+            found, 1, _DENOMINATORS[below], int(whole) if whole.isdigit() else number_words.read_number(whole)
+        )
+    return frozenset(found)
+
+
+def _add_fraction(found: set[Fraction], above: int, below: int, whole: int) -> None:
+    """A fraction, its parts, what it leaves of one, and one with it."""
+    value = Fraction(above, below)
+    found.update((Fraction(above), Fraction(below), value, 1 - value, 1 + value, whole + value, Fraction(whole)))
+    found.update((Fraction(below - above), Fraction(below + above), 100 * value))
+
+
+@cache
+def _table() -> tuple[Mapping[str, tuple[Fraction, ...]], Mapping[str, tuple[Fraction, ...]]]:
+    exact, stems = dict[str, tuple[Fraction, ...]](), dict[str, tuple[Fraction, ...]]()
+    for row in tomllib.loads(_FILE.read_text(encoding="utf-8"))["implied"]:
+        values = tuple(map(Fraction, row["values"]))
+        for word in row["words"]:
+            table, key = (stems, word[:-1]) if word.endswith("*") else (exact, word)
+            table[key] = (*table.get(key, ()), *values)
+    return exact, stems

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tuili.cli.app import main
+from tuili.data import masked_question, read_records
+
+QUESTIONS = (
+    {"question": "Tom has 14 cards. He buys 23 more. How many cards has he?", "answer": "37", "equation": "+ 14 23"},
+    {"question": "Ann has 24 beads in 3 equal bags. How many in each?", "answer": "8", "equation": "/ 24 3"},
+    {"question": "How long is a week of work?", "answer": "40", "equation": "* 5 8"},
+)
+
+
+def written(path: Path, *lines: object) -> Path:
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_questions_are_multiplied_and_those_that_are_not_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = written(tmp_path / "mine.jsonl", *QUESTIONS), tmp_path / "more.jsonl"
+    assert main(["data", "multiply", str(file), "--times", "4", "--out", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "2 of 3 multiplied, 0 of these fewer than 4 times",
+        "1 of 3 not: a number of a step stands neither in the question nor in an earlier step",
+        f"{out}: 8 records",
+    ]
+    records = list(read_records(out))
+    assert [record.id for record in records] == [f"mine/{line}/x{number}" for line in (1, 2) for number in (1, 2, 3, 4)]
+    assert main(["data", "check", str(out)]) == 0
+
+
+def test_nothing_is_made_of_what_is_held_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = written(tmp_path / "mine.jsonl", *QUESTIONS), tmp_path / "more.jsonl"
+    held = written(
+        tmp_path / "held.jsonl", {"question": "Ann has 9 beads in 2 equal bags. How many in each?", "answer": "#### 5"}
+    )
+    assert main(["data", "multiply", str(file), "--times", "9", "--out", str(out), "--held-back", str(held)]) == 0
+    masked = {masked_question(record.input) for record in read_records(out)}
+    assert masked_question("Ann has 9 beads in 2 equal bags. How many in each?") not in masked
+    assert any("beads" not in text and "cards" not in text for text in masked)
+
+
+def test_bad_lines_stop_the_run_before_anything_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = written(tmp_path / "mine.jsonl", *QUESTIONS, {"question": "?"}), tmp_path / "more.jsonl"
+    assert main(["data", "multiply", str(file), "--out", str(out)]) == 2
+    assert f"{file}:4: " in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["data", "multiply", str(file), "--out", str(tmp_path)]) == 2
+    assert "Is a directory" in capsys.readouterr().err

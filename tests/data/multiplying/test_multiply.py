@@ -1,0 +1,194 @@
+"""What is made of a record: right steps, and a question that differs in its numbers, names and things alone."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuili.data import MultiplyReport, Record, Refusal, masked_question, multiply, multiply_all, read_questions
+from tuili.data.multiplying.number_words import PATTERN
+from tuili.steps import Status, check_chain, split_response
+from tuili.tasks import Split, generate
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+LISTS = Path(__file__).parents[3] / "src" / "tuili" / "data" / "multiplying"
+
+
+def record(question: str, *steps: str, answer: str = "", **more: str) -> Record:
+    given = answer or steps[-1].rpartition(" = ")[2]
+    return Record(input=question, output=given, steps=steps, **{"id": "made/1", "source": "made"} | more)
+
+
+RECORDS = (
+    record(
+        "Tom has 3 bags of 14 apples. He gives 8 apples to Mary. How many apples does Tom have?",
+        "3 * 14 = 42", "42 - 8 = 34",
+    ),
+    record("Anna's rope of 28.3 feet is cut into 5 pieces. How long is each?", "28.3 / 5 = 5.66"),
+    record("A coat costs $1,250. In a sale it is 20% off. What is the price?", "1250 * 0.2 = 250", "1250 - 250 = 1000"),
+    record("Twelve cows each give nine liters. How many liters in all?", "12 * 9 = 108"),
+    record("Sam buys 3 dozen eggs at $0.25 each. What does he pay?", "3 * 12 = 36", "36 * 0.25 = 9"),
+    record("An 8 inch pie is shared by 4 friends of James'. How wide is a share?", "8 / 4 = 2"),
+    record("John had $57.5, earned $14 more and paid $4 a day for half a week.", "57.5 + 14 = 71.5"),
+)  # fmt: skip
+
+
+def words(text: str) -> list[str]:
+    return re.findall(rf"(?i:\b{PATTERN}\b)|[\d.,]*\d|[A-Za-z]+|[^\w\s]", text)
+
+
+def exchangeable() -> set[frozenset[str]]:
+    """Words that may take each other's place, by the lists of names and of things."""
+    names = tomllib.loads((LISTS / "names.toml").read_text())
+    things = tomllib.loads((LISTS / "things.toml").read_text())["group"]
+    found = {
+        frozenset(names[kind].split() + names.get(f"words_{kind}", "").split()) for kind in ("he", "she", "unsure")
+    }
+    for group in things:
+        for number in (0, 1):
+            parts = [thing.split(" / ")[number].split() for thing in group["things"]]
+            found |= {frozenset(place) for place in zip(*parts, strict=True)}
+    return found
+
+
+def is_number(word: str) -> bool:
+    return re.fullmatch(rf"[\d.,]*\d|(?i:{PATTERN})", word) is not None
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.sampled_from(RECORDS), st.integers(0, 10**6))
+def test_what_is_made_checks_and_differs_in_the_traced_places_alone(original: Record, seed: int) -> None:
+    groups = exchangeable()
+    for made in multiply(original, 3, seed):
+        assert all(verdict.status is Status.VALID for verdict in check_chain(made.steps))
+        assert made.output == made.steps[-1].rpartition(" = ")[2]
+        assert len(made.steps) == len(original.steps)
+        before, after = words(original.input), words(made.input)
+        assert len(before) == len(after) or "James" in original.input
+        for old, new in zip(before, after, strict=False):
+            if old == new or {old.lower(), new.lower()} == {"a", "an"}:
+                continue
+            same_kind = any({old, new} <= group or {old.lower(), new.lower()} <= group for group in groups)
+            assert (is_number(old) and is_number(new)) or same_kind or "James" in original.input, (old, new)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(RECORDS), st.integers(0, 10**6))
+def test_numbers_keep_their_kind(original: Record, seed: int) -> None:
+    """Whole results stay whole, none is 0 or below, none is far from what it was."""
+    for made in multiply(original, 2, seed):
+        for old, new in zip(original.steps, made.steps, strict=True):
+            before, after = (float(step.rpartition(" = ")[2]) for step in (old, new))
+            assert before % 1 or after % 1 == 0
+            assert before / 6 <= after <= before * 6
+
+
+def test_every_record_that_is_wanted_is_made_and_tells_where_it_comes_from() -> None:
+    made = multiply(RECORDS[0], 10, seed=1)
+    assert [one.id for one in made] == [f"made/1/x{number}" for number in range(1, 11)]
+    assert {one.source for one in made} == {"multiplied"}
+    assert len({one.input for one in made} | {RECORDS[0].input}) == 11
+    assert {(one.domain, one.level) for one in made} == {(RECORDS[0].domain, RECORDS[0].level)}
+
+
+def test_a_seed_decides_what_is_made() -> None:
+    first, again, other = (multiply(RECORDS[0], 5, seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_a_name_is_replaced_everywhere_with_its_possessive() -> None:
+    original = record("Emma has 12 cards. Emma's brother takes 5 of them. How many has Emma?", "12 - 5 = 7")
+    changed = [one.input for one in multiply(original, 20, 0) if "Emma" not in one.input]
+    assert changed
+    for text in changed:
+        name = text.split()[0]
+        assert re.findall(rf"\b{name}\b", text) == [name] * 3
+        assert f"{name}'s brother" in text
+
+
+def test_numbers_of_one_value_stay_equal() -> None:
+    original = record("Each of 24 boys has 24 marbles. How many marbles do the 24 boys have?", "24 * 24 = 576")
+    for made in multiply(original, 5, 0):
+        assert len(set(re.findall(r"\d+", made.input))) == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "steps", "staying"),
+    [
+        ("He runs 9 miles on each of 7 days. How far?", ("9 * 7 = 63",), "7"),
+        ("A box of a dozen eggs and 12 boxes of 40 eggs. How many eggs?", ("12 * 40 = 480", "480 + 12 = 492"), "12"),
+        ("Of 60 pens 25% leak. How many leak in a year of 12 months?", ("60 * 0.25 = 15",), "12"),
+        ("On page 30 there are 8 words, on page 31 there are 17. How many?", ("8 + 17 = 25",), "30"),
+        ("In 2015 he had 40 pens, he lost 15 of them. How many are left?", ("40 - 15 = 25",), "2015"),
+        ("Three men, Al, Bo and Cy, have 12 cups each. How many cups?", ("12 * 3 = 36",), "Three"),
+    ],
+)  # fmt: skip
+def test_numbers_that_could_be_something_else_stay(question: str, steps: tuple[str, ...], staying: str) -> None:
+    made = multiply(record(question, *steps), 6, 0)
+    assert made
+    assert all(staying in words(one.input) for one in made)
+
+
+@pytest.mark.parametrize(
+    ("original", "refusal"),
+    [
+        (Record(input="What is 2 + 3?", output="5"), Refusal.NO_STEPS),
+        (record("What is 2 + 3?", "2 + 3 = 6"), Refusal.NO_STEPS),
+        (record("What is 20 kg and 30 kg?", "20 kg + 30 kg = 50 kg", answer="50"), Refusal.OTHER_STEPS),
+        (record("He has 20 cups and 30 pens.", "20 + 30 = 50", answer="7"), Refusal.NO_ANSWER),
+        (record("He has 20 cups and 30 pens.", "20 + 17 = 37"), Refusal.NOWHERE),
+        (record("He has 20 cups for 7.5 guests each day of 8.", "20 / 8 = 2.5", "3 * 7.5 = 22.5"), Refusal.NOWHERE),
+        (record("A hall of 96 seats has 12 rows of 8. How many in 5 rows?", "5 * 8 = 40"), Refusal.REDUNDANT),
+        (record("He works 7 days of 24 hours. How many hours?", "7 * 24 = 168"), Refusal.NOTHING_TO_CHANGE),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_multiplied_has_a_reason(original: Record, refusal: Refusal) -> None:
+    report = MultiplyReport()
+    assert list(multiply_all([original], 4, 0, report)) == []
+    assert report.refused == {refusal: 1}
+    assert (report.read, report.multiplied, report.written) == (1, 0, 0)
+
+
+def test_no_question_is_made_that_is_held_back() -> None:
+    original = record("He has 20 cups and 30 pens. How many things?", "20 + 30 = 50")
+    report = MultiplyReport()
+    assert not list(multiply_all([original], 4, 0, report, {masked_question(original.input)}))
+    assert report.refused == {Refusal.HELD_BACK: 1}
+
+
+def test_a_whole_response_stays_one() -> None:
+    original = record("He has 20 cups and 31 pens. How many things?", "20 + 31 = 51")
+    whole = Record(input=original.input, output=original.response, id="made/2")
+    (made, *_) = multiply(whole, 3, 0)
+    response = split_response(made.output)
+    assert not made.steps
+    assert response.answer == response.steps[-1].rpartition(" = ")[2] != "51"
+
+
+def test_the_split_is_inherited() -> None:
+    """What is made of a problem of the test split is refused as training data, as the problem itself is."""
+    seeds = (Split.TEST.seed(0), Split.TRAIN.seed(0))
+    found = dict.fromkeys(seeds, 0)
+    for seed, index in product(seeds, range(40)):
+        original = Record.of(generate("word_problems", seed, index, 1))
+        for made in multiply(original, 2, 0):
+            assert made.is_held_out == original.is_held_out == (seed == seeds[0])
+            assert made.split is original.split
+            found[seed] += 1
+    assert all(found.values())
+
+
+@pytest.mark.skipif(not DATA.exists(), reason=f"no real problems at {DATA}")
+def test_most_of_mawps_can_be_multiplied() -> None:
+    records = [one.record for one in read_questions(DATA / "mwp" / "mawps-train.jsonl")][:150]
+    report = MultiplyReport()
+    made = list(multiply_all(records, 2, 0, report))
+    assert report.multiplied >= 120
+    assert all(verdict.status is Status.VALID for one in made for verdict in check_chain(one.steps))
