@@ -157,7 +157,7 @@ def test_what_cannot_be_multiplied_has_a_reason(original: Record, refusal: Refus
 
 
 def test_no_question_is_made_that_is_held_back() -> None:
-    original = record("He has 20 cups and 30 pens. How many things?", "20 + 30 = 50")
+    original = record("He has 20 sons and 30 mules. How many in all?", "20 + 30 = 50")
     report = MultiplyReport()
     assert not list(multiply_all([original], 4, 0, report, {masked_question(original.input)}))
     assert report.refused == {Refusal.HELD_BACK: 1}
