@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from tuili.data.stream import MAX_PENDING_DOCUMENTS, BlockStream, StreamState, p
 from tuili.data.tokenizer import train_tokenizer
 from tuili.errors import InputError
 from tuili.steps import Turns, read_turns
-from tuili.store import Tokenizer
+from tuili.store import PAD, Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS, Language, Split
 from tuili.tasks.conversations.texts import texts_of
 
@@ -50,7 +51,8 @@ def stream(
     state: StreamState | None = None,
 ) -> BlockStream:
     sources = [Numbered(name, size) for name, size in sizes.items()]
-    return BlockStream(sources, tokenizer, lambda _: weights, rows=4, length=length, state=state)
+    encode, pad_id = partial(encode_record, tokenizer), tokenizer.token_id(PAD)
+    return BlockStream(sources, encode, lambda _: weights, rows=4, length=length, pad_id=pad_id, state=state)
 
 
 def prompts(block: Block, tokenizer: Tokenizer) -> list[str]:
@@ -103,13 +105,14 @@ def test_a_stream_resumed_from_json_gives_the_same_blocks(tokenizer: Tokenizer, 
         return {"a": 1.0} if block < 2 else {"a": 0.3, "b": 0.5}
 
     sources = [Numbered("a", 20), Numbered("b", 9)]
-    whole = BlockStream(sources, tokenizer, weights, rows=2, length=96)
+    encode, pad_id = partial(encode_record, tokenizer), tokenizer.token_id(PAD)
+    whole = BlockStream(sources, encode, weights, rows=2, length=96, pad_id=pad_id)
     expected = [next(whole) for _ in range(8)]
-    first = BlockStream(sources, tokenizer, weights, rows=2, length=96)
+    first = BlockStream(sources, encode, weights, rows=2, length=96, pad_id=pad_id)
     for _ in range(stop):
         next(first)
     state = StreamState(**json.loads(json.dumps(asdict(first.state))))
-    second = BlockStream(sources, tokenizer, weights, rows=2, length=96, state=state)
+    second = BlockStream(sources, encode, weights, rows=2, length=96, pad_id=pad_id, state=state)
     for block in expected[stop:]:
         again = next(second)
         assert all(torch.equal(vars(block)[name], vars(again)[name]) for name in vars(block))

@@ -1,5 +1,5 @@
-"""`tuili train`: a recipe to a model folder. A model's training is left to `tuili.train`, a verifier's to
-`tuili.posttrain`.
+"""`tuili train`: a recipe to a model folder. A model's training is left to `tuili.train`, a verifier's and
+the teaching of an imported model to `tuili.posttrain`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ def run(
 
     The model is written to OUT/model. Ctrl-C saves a checkpoint first; --resume goes on from it and ends with
     exactly the weights of a run that was never interrupted. docs/training.md explains more. A recipe with the section
-    `verifier` trains a verifier for a model, see docs/verifier.md.
+    `verifier` trains a verifier for a model (docs/verifier.md), one with the section `teach` teaches an imported model
+    to reason in steps (docs/real-models.md).
     """
     folder = Path("runs", Path(recipe).stem) if out is None else parse_folder("--out", out)
     from tuili.config import has_section, load_recipe
 
     trains_verifier = has_section(recipe, "verifier")  # raises for a recipe that is not there, before torch is imported
+    teaches = has_section(recipe, "teach")
     from tuili.files import check_file_place
     from tuili.train import RUN_FILE, Recipe, train
 
@@ -41,6 +43,9 @@ def run(
         raise InputError(f"{folder} holds no run that could go on: leave --resume out to begin one there")
     if trains_verifier:
         _train_verifier(recipe, overrides or [], folder, resume)
+        return
+    if teaches:
+        _teach(recipe, overrides or [], folder, resume)
         return
     settings = load_recipe(recipe, overrides or [], Recipe)
     check_file_place(folder / RUN_FILE)
@@ -50,6 +55,19 @@ def run(
         raise typer.Exit(EXIT_INTERRUPTED)
     minutes = outcome.seconds / 60
     print(f"{outcome.model}: {outcome.step} steps, {outcome.tokens:,} tokens, {minutes:.1f} minutes")
+
+
+def _teach(recipe: str, overrides: list[str], folder: Path, resume: bool) -> None:
+    from tuili.config import load_recipe
+    from tuili.posttrain import TeachingRecipe, teach
+
+    result = teach(load_recipe(recipe, overrides, TeachingRecipe).teach, folder, resume=resume)
+    if result.model is None:
+        print(f"interrupted: step {result.step} is saved, add --resume to the same command to go on")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    print(f"{result.model}: {result.step} steps, {result.tokens:,} tokens, {result.seconds / 60:.1f} minutes")
+    if result.adapter is not None:
+        print(f"{result.adapter}: what has changed, as an adapter in PEFT's format")
 
 
 def _train_verifier(recipe: str, overrides: list[str], folder: Path, resume: bool) -> None:

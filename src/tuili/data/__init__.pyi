@@ -1,6 +1,6 @@
 from .multiplying.multiply import multiply, multiply_all
 from .multiplying.outcome import MultiplyReport, Refusal
-from .packing import IGNORE_INDEX, Block
+from .packing import IGNORE_INDEX, Block, Document
 from .readers.masking import masked_question
 from .readers.questions import QuestionForm, read_questions
 from .readers.read_question import ImportOutcome, ReadQuestion, count_outcomes
@@ -24,6 +24,7 @@ __all__ = [
     "VOCABULARY_SIZE",
     "Block",
     "BlockStream",
+    "Document",
     "FileSource",
     "ImportOutcome",
     "MultiplyReport",

@@ -23,8 +23,10 @@ class Document:
 
     tokens: tuple[int, ...]
     prompt_length: int
-    expert: int
+    expert: int = -1
     """The index of the domain's expert; -1 where the domain has none."""
+    unlearnt: tuple[int, ...] = ()
+    """Places in the response that are not learnt either, such as what a calculator writes."""
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -101,6 +103,8 @@ def pack(rows: Sequence[Sequence[Document]], length: int, pad_id: int) -> Block:
             documents[row, start:end] = number
             learnt = slice(start + document.prompt_length, end)
             targets[row, learnt.start - 1 : learnt.stop - 1] = tokens[row, learnt]
+            for place in document.unlearnt:
+                targets[row, start + place - 1] = IGNORE_INDEX
             domains[row, start:end] = document.expert
             start = end
     return Block(*map(torch.from_numpy, columns))

@@ -14,10 +14,9 @@ from threading import Event, Thread
 from typing import NamedTuple
 
 from tuili.data.packing import Block, Document, fill_row, pack
-from tuili.data.sources import Source, encode_record
+from tuili.data.records import Record
+from tuili.data.sources import Source
 from tuili.errors import InputError
-from tuili.store import PAD, Tokenizer
-from tuili.tasks import BUILT_IN_DOMAINS
 
 MAX_PENDING_DOCUMENTS = 64
 """Documents that wait to be packed. That many are enough to fill almost every row exactly."""
@@ -53,26 +52,26 @@ class _Waiting(NamedTuple):
 class BlockStream:
     """An endless iterator of blocks, in which each source's share of response tokens follows its weight.
 
-    A block has `rows` rows of `length` tokens. `experts` are the domains of the model's experts. Raises `InputError`
-    when all weights are 0, and when a source gives only documents longer than a row.
+    A block has `rows` rows of `length` tokens; `encode` makes a document of a record. Raises `InputError` when all
+    weights are 0, and when a source gives only documents longer than a row.
     """
 
     def __init__(
         self,
         sources: Sequence[Source],
-        tokenizer: Tokenizer,
+        encode: Callable[[Record], Document],
         weights: SourceWeights,
         *,
         rows: int,
         length: int,
-        experts: Sequence[str] = BUILT_IN_DOMAINS,
+        pad_id: int,
         state: StreamState | None = None,
     ) -> None:
         state = state or StreamState()
         self._sources = {source.name: source for source in sources}
         assert len(self._sources) == len(sources), "two sources share a name"
-        self._tokenizer, self._weights, self._experts = tokenizer, weights, experts
-        self._rows, self._length = rows, length
+        self._encode, self._weights = encode, weights
+        self._rows, self._length, self._pad_id = rows, length, pad_id
         self._blocks = state.blocks
         self._credit = {name: state.credit.get(name, 0.0) for name in self._sources}
         self._drawn = {name: state.drawn.get(name, 0) for name in self._sources}
@@ -96,7 +95,7 @@ class BlockStream:
         shares = {name: weights.get(name, 0.0) / total for name in self._sources}
         rows = [self._next_row(shares) for _ in range(self._rows)]
         self._blocks += 1
-        return pack(rows, self._length, self._tokenizer.token_id(PAD))
+        return pack(rows, self._length, self._pad_id)
 
     def _next_row(self, shares: Mapping[str, float]) -> list[Document]:
         while len(self._pending) < MAX_PENDING_DOCUMENTS:
@@ -126,7 +125,7 @@ class BlockStream:
         self._pending.append(drawn)
 
     def _read(self, name: str, number: int) -> _Waiting:
-        return _Waiting(name, number, encode_record(self._tokenizer, self._sources[name].record(number), self._experts))
+        return _Waiting(name, number, self._encode(self._sources[name].record(number)))
 
 
 @contextmanager

@@ -2,6 +2,8 @@ from .exits.recipe import ExitsRecipe, ExitsTrainingConfig
 from .exits.result import ExitsResult
 from .exits.run import ExitsRun, train_exits
 from .exits.texts import read_texts
+from .teaching.recipe import TeachingConfig, TeachingRecipe
+from .teaching.run import TeachingResult, teach
 from .verifier.chains import GENERATED, UNKNOWN_LABEL
 from .verifier.examples import Examples
 from .verifier.fit import predict_logits
@@ -17,6 +19,9 @@ __all__ = [
     "ExitsResult",
     "ExitsRun",
     "ExitsTrainingConfig",
+    "TeachingConfig",
+    "TeachingRecipe",
+    "TeachingResult",
     "VerifierRecipe",
     "VerifierRun",
     "VerifierTrainingResult",
@@ -25,6 +30,7 @@ __all__ = [
     "min_token_probability",
     "predict_logits",
     "read_texts",
+    "teach",
     "train_exits",
     "train_verifier",
     "verifier_figures",

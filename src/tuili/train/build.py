@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tuili.data import Block, BlockStream, Source, StreamState, prefetch
+from tuili.data import Block, BlockStream, Source, StreamState, encode_record, prefetch
 from tuili.errors import ConfigError, ModelFolderError
 from tuili.model import TuiliForCausalLM, check_folder, load_model, set_kernels
 from tuili.store import BEGIN, PAD, Tokenizer, resolve_model
@@ -76,9 +76,10 @@ def training_stream(recipe: Recipe, tokenizer: Tokenizer) -> BlockStream:
 def domain_blocks(recipe: Recipe, sources: Sequence[Source], tokenizer: Tokenizer) -> list[BlockStream]:
     """The blocks of each domain of a run on its own, from its first problem on; files have none."""
     train, names = recipe.train, recipe.data.domain_names
-    open_blocks = partial(BlockStream, rows=train.rows, length=train.length, experts=_expert_names(recipe.model))
+    encode = partial(encode_record, tokenizer, experts=_expert_names(recipe.model))
+    sizes = {"rows": train.rows, "length": train.length, "pad_id": tokenizer.token_id(PAD)}
     own = [source for source in sources if source.name in names]
-    return [open_blocks([source], tokenizer, partial(_only, source)) for source in own]
+    return [BlockStream([source], encode, partial(_only, source), **sizes) for source in own]
 
 
 def _only(source: Source, block: int) -> Mapping[str, float]:

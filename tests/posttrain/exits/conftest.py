@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.store.dense_folders import dense_model, save_dense
+from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.adapters import Head
-from tuili.posttrain.exits.backbone import Backbone
 from tuili.posttrain.exits.network import Exits
 from tuili.posttrain.exits.texts import Text
 

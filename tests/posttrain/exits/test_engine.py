@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from tests.engine.runtime.dense import EXITS, LAYERS, THRESHOLD, asked, dense_folder, dense_scheduler, prompts, run
-from tuili.posttrain.exits.backbone import Backbone, TextBatch
+from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.network import Exits
 from tuili.posttrain.exits.policy import read
+from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Text
 from tuili.store import read_exits_file
 

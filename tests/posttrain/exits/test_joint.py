@@ -9,11 +9,13 @@ import torch
 
 from tests.store.dense_folders import dense_model
 from tuili.errors import InputError
+from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.adapters import Head
-from tuili.posttrain.exits.backbone import Backbone, TextBatch
-from tuili.posttrain.exits.joint import JointConfig, add_low_rank, hold_out, joint_loss, steps_of, train_jointly
+from tuili.posttrain.exits.joint import JointConfig, hold_out, joint_loss, steps_of, train_jointly
 from tuili.posttrain.exits.network import Exits
+from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Text
+from tuili.posttrain.low_rank import add_terms
 
 CONFIG = JointConfig(steps=6, texts=2, rank=4, first_layer=1, learning_rate=0.01, checkpoint=2)
 
@@ -76,7 +78,7 @@ def test_texts_that_confidences_learn_from_are_in_no_step() -> None:
 @pytest.mark.parametrize("leaving", [False, True])
 def test_the_loss_falls(texts: list[Text], leaving: bool) -> None:
     backbone, exits, head = fresh()
-    terms = add_low_rank(backbone, CONFIG, 1)
+    terms = add_terms(backbone, CONFIG.first_layer, CONFIG.rank, torch.Generator().manual_seed(1))
     learning = [*exits.parameters(), *(p for term in terms.values() for p in (term.a_RI, term.b_OR))]
     optimizer = torch.optim.AdamW(learning, 0.01)
     batch = TextBatch.of(texts)

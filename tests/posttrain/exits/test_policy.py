@@ -8,9 +8,10 @@ from torch import Tensor
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
 from tests.store.dense_folders import dense_model
-from tuili.posttrain.exits.backbone import Backbone, TextBatch
+from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.network import Exits
 from tuili.posttrain.exits.policy import leave_early, read
+from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Text
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tuili.errors import InputError
-from tuili.posttrain.exits.backbone import Backbone, TextBatch
+from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.states import States, StateStore, batches_of, joined, read_states
+from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Text
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.adapters import AdapterConfig, Head, distill, random_rows, start_by_regression
-from tuili.posttrain.exits.backbone import Backbone, TextBatch
 from tuili.posttrain.exits.confidence import ConfidenceConfig, exit_output, kept_probability, train_confidence
 from tuili.posttrain.exits.network import ExitNetwork, Exits, plain_norm
 from tuili.posttrain.exits.states import States, read_states
+from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Text
 from tuili.store import ExitsSettings, exit_tensor_shapes
 

@@ -10,7 +10,6 @@ Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one,
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,16 +24,17 @@ from torch.nn import functional
 from tuili.config import Config
 from tuili.errors import InputError
 from tuili.files import whole_file
+from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.adapters import Head, rate_factor
-from tuili.posttrain.exits.backbone import Backbone, TextBatch
 from tuili.posttrain.exits.network import Exits
 from tuili.posttrain.exits.policy import Stop, walk
 from tuili.posttrain.exits.states import TaskCallback, batches_of
+from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Text
+from tuili.posttrain.low_rank import add_terms
 
 _EXTRA_TOKENS = 500
 """Tokens that are scored in a step beside those that are likely in it."""
-_PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 class JointConfig(Config):
@@ -59,40 +59,6 @@ class JointConfig(Config):
     """The share of the tokens of responses that leave at each exit, drawn at random, in every second step."""
     checkpoint: PositiveInt = 20
     """Steps between two checkpoints."""
-
-
-class LowRankLinear(nn.Module):
-    """A linear layer that stays as it is, with a term of low rank that learns."""
-
-    def __init__(self, linear: nn.Linear, rank: int, generator: torch.Generator) -> None:
-        super().__init__()
-        self.linear = linear
-        outputs, inputs = linear.weight.shape
-        self.a_RI = nn.Parameter(torch.randn(rank, inputs, generator=generator) / math.sqrt(inputs))
-        self.b_OR = nn.Parameter(torch.zeros(outputs, rank))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The layer's output with the term's."""
-        out: Tensor = self.linear(x)
-        return out + functional.linear(functional.linear(x, self.a_RI.to(x.dtype)), self.b_OR.to(x.dtype))
-
-    def delta(self) -> Tensor:
-        """What is added to the weights, float32."""
-        return (self.b_OR @ self.a_RI).detach()
-
-
-def add_low_rank(backbone: Backbone, config: JointConfig, seed: int) -> dict[str, LowRankLinear]:
-    """Put terms beside the projections of the layers; returned by the name of the projection's weights."""
-    generator, terms = torch.Generator().manual_seed(seed), dict[str, LowRankLinear]()
-    for number, layer in enumerate(backbone.layers[config.first_layer :], start=config.first_layer):
-        for block_name in ("self_attn", "mlp"):
-            block = getattr(layer, block_name)
-            for name in _PROJECTIONS:
-                if isinstance(linear := getattr(block, name, None), nn.Linear):
-                    term = LowRankLinear(linear, config.rank, generator)
-                    setattr(block, name, term)
-                    terms[f"model.layers.{number}.{block_name}.{name}.weight"] = term
-    return terms
 
 
 @dataclass(frozen=True)
@@ -136,7 +102,7 @@ def train_jointly(
 
     An interrupted training goes on from its checkpoint in `file`.
     """
-    terms = add_low_rank(backbone, config, seed)
+    terms = add_terms(backbone, config.first_layer, config.rank, torch.Generator().manual_seed(seed))
     learning = [parameter for term in terms.values() for parameter in (term.a_RI, term.b_OR)]
     own = [network.get_parameter(f"{name}.weight") for network in exits.values() for name in ("down", "up")]
     optimizer = torch.optim.AdamW(

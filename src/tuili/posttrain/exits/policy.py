@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tuili.posttrain.exits.backbone import Backbone, TextBatch
+from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.network import Exits
+from tuili.posttrain.exits.text_batch import TextBatch
 
 _HEAD_ROWS = 512
 """Rows of logits that are in memory at a time."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tuili.files import writing
+from tuili.posttrain.changed_model import copy_changed
 from tuili.posttrain.exits.policy import Reading
 from tuili.posttrain.exits.recipe import ExitsTrainingConfig
 from tuili.posttrain.exits.threshold import Tried
@@ -71,12 +70,7 @@ def write_model(
         config, tokens, hours: how it was trained, how many tokens were read for that, and how long it took.
     """
     with writing(folder, PLACE_REMEDY), replaced_folder(folder) as fresh:
-        shutil.copytree(source, fresh, ignore=_others_parts(source) if changes else None)
-        for file in sorted(fresh.glob("*.safetensors")) if changes else ():
-            tensors = load_file(file)
-            for name in tensors.keys() & changes.keys():
-                tensors[name] = (tensors[name].float() + changes[name]).to(tensors[name].dtype)
-            save_file(tensors, file, {"format": "pt"})
+        copy_changed(source, fresh, changes, keeps=(THINKING_FILE,))
         lineage, parent = read_lineage(source), model_hash(source)
         write_lineage(fresh, ())  # what is known of the model before says nothing of other weights
         write_exits_file(fresh, exits)
@@ -85,9 +79,3 @@ def write_model(
         write_lineage(
             fresh, (*lineage, LineageEntry("exits", recipe, figures, seeds, tokens, hours, parent=parent, hash=own))
         )
-
-
-def _others_parts(source: Path) -> Callable[[str, list[str]], set[str]]:
-    """What a copy leaves out where weights change: what Tuili has made for the weights as they were, but not what says
-    how the model thinks."""
-    return lambda folder, names: {*names} - {THINKING_FILE.name} if Path(folder) == source / "tuili" else set()

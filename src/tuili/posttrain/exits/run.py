@@ -20,8 +20,8 @@ from torch import Tensor
 
 from tuili.errors import InputError
 from tuili.files import whole_file, write_durably, writing
+from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.adapters import Head, distill, start_by_regression
-from tuili.posttrain.exits.backbone import Backbone, TextBatch
 from tuili.posttrain.exits.confidence import train_confidence
 from tuili.posttrain.exits.joint import hold_out, steps_of, train_jointly
 from tuili.posttrain.exits.network import Exits
@@ -29,6 +29,7 @@ from tuili.posttrain.exits.policy import Reading, joined, read_each
 from tuili.posttrain.exits.recipe import ExitsTrainingConfig
 from tuili.posttrain.exits.result import PLACE_REMEDY, ExitsResult, figures_of, write_model
 from tuili.posttrain.exits.states import States, StateStore, TaskCallback, batches_of
+from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Part, Text, commonest_tokens, read_texts
 from tuili.posttrain.exits.threshold import choose_threshold, try_threshold
 from tuili.posttrain.exits.time_spent import TimeSpent

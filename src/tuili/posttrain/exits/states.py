@@ -21,7 +21,8 @@ from torch import Tensor
 
 from tuili.errors import InputError
 from tuili.files import write_durably
-from tuili.posttrain.exits.backbone import Backbone, TextBatch
+from tuili.posttrain.backbone import Backbone
+from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Text
 
 TaskCallback = Callable[[str, int, int], None]

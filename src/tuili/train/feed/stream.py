@@ -6,6 +6,7 @@ Nothing here imports the model, so that a process that only prepares blocks star
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from os.path import realpath
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,8 +22,9 @@ from tuili.data import (
     Source,
     StreamState,
     TaskSource,
+    encode_record,
 )
-from tuili.store import Tokenizer
+from tuili.store import PAD, Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS, LEVELS, Language, domain_names, phase, read_domains
 from tuili.train.feed.curriculum import Curriculum, CurriculumConfig
 
@@ -142,6 +144,6 @@ def open_stream(
     def weights(block: int) -> Mapping[str, float]:
         return curriculum.weights(block // config.accumulation / config.steps)
 
-    return BlockStream(
-        sources, tokenizer, weights, rows=config.rows, length=config.length, experts=config.experts, state=state
-    )
+    encode = partial(encode_record, tokenizer, experts=config.experts)
+    pad_id = tokenizer.token_id(PAD)
+    return BlockStream(sources, encode, weights, rows=config.rows, length=config.length, pad_id=pad_id, state=state)

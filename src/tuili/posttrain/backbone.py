@@ -1,6 +1,6 @@
 """A dense decoder of transformers, run layer by layer: what stands between its layers is read, or replaced.
 
-Which texts it reads is left to `texts`, what is done with its states to the neighbours.
+What is done with its states is left to the packages beside it.
 
 Dimensions: B texts, T tokens, M hidden size, N tokens without those of a text's padding, V vocabulary.
 """
@@ -8,49 +8,12 @@ Dimensions: B texts, T tokens, M hidden size, N tokens without those of a text's
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
-
-from tuili.posttrain.exits.texts import Text
-
-
-@dataclass(frozen=True)
-class TextBatch:
-    """Texts of about one length, padded behind their ends, where a causal model does not see it.
-
-    position_N: the places in B×T of the tokens that predict another one. response_N: whether that belongs to a
-    response. next_N: the token that comes there in the text.
-    """
-
-    ids_BT: Tensor
-    position_N: Tensor
-    response_N: Tensor
-    next_N: Tensor
-
-    @classmethod
-    def of(cls, texts: Sequence[Text]) -> TextBatch:
-        """The batch of some texts."""
-        longest = max(len(text.ids) for text in texts)
-        ids_BT = torch.zeros((len(texts), longest), dtype=torch.long)
-        response_BT, inside_BT = torch.zeros_like(ids_BT, dtype=torch.bool), torch.zeros_like(ids_BT, dtype=torch.bool)
-        for row, text in enumerate(texts):
-            ids_BT[row, : len(text.ids)] = torch.tensor(text.ids)
-            inside_BT[row, : len(text.ids) - 1] = True
-            response_BT[row, text.start - 1 : len(text.ids) - 1] = True
-        position_N = inside_BT.flatten().nonzero()[:, 0]
-        return cls(ids_BT, position_N, response_BT.flatten()[position_N], ids_BT.flatten()[position_N + 1])
-
-    @property
-    def leaving_BT(self) -> Tensor:
-        """Where a token may leave early: the last token of a prompt, and the response behind it."""
-        leaving = torch.zeros(self.ids_BT.numel(), dtype=torch.bool)
-        leaving[self.position_N[self.response_N]] = True
-        return leaving.view(self.ids_BT.shape)
 
 
 class Backbone:

@@ -1,0 +1,103 @@
+"""The schema of a recipe that teaches an imported model. Its one key `teach` distinguishes it from other recipes.
+
+How files and overrides become one recipe is left to `tuili.config`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+
+from tuili.config import Config
+from tuili.tasks import domain_names, read_domains
+from tuili.train import CheckpointConfig, LogConfig, ScheduleConfig
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class TeachingDataConfig(Config):
+    """What the model learns from."""
+
+    files: dict[Path, PositiveFloat] = Field({})
+    """Files of questions with answers, each with its weight against 1 for all domains together."""
+    domains: tuple[str, ...] = ()
+    """Tuili's own domains beside them."""
+    levels: tuple[NonNegativeFloat, ...] = Field((0.4, 0.3, 0.2, 0.1), min_length=1, max_length=5)
+    """Weights of levels 1, 2, … among the problems of the domains."""
+    lower_case: _Share = 0.1
+    """Share of the questions that are read in small letters."""
+    validation: tuple[Path, ...] = ()
+    """Files whose loss is measured while the model learns; nothing is learnt from them."""
+
+    @field_validator("domains")
+    @classmethod
+    def _known(cls, chosen: tuple[str, ...]) -> tuple[str, ...]:
+        chosen = read_domains(chosen)
+        if unknown := set(chosen) - set(domain_names()):
+            raise ValueError(f"unknown domain {min(unknown)!r}: use some of {', '.join(domain_names())}")
+        return chosen
+
+    @model_validator(mode="after")
+    def _something(self) -> TeachingDataConfig:
+        if not self.files and not self.domains:
+            raise ValueError("there is nothing to learn from: name files, as in teach.data.files={gsm8k.jsonl: 1}")
+        if not any(self.levels):
+            raise ValueError("levels: one weight must be above 0")
+        return self
+
+
+class TeachingConfig(Config):
+    """How an imported model is taught."""
+
+    model: str = "smollm2"
+    """A folder that `tuili import` has made, or a hub name."""
+    data: TeachingDataConfig
+    way: Literal["lora", "full"] = "lora"
+    """`lora`: the matrices of the layers that learn get a term of low rank, which ships as a small adapter. `full`: all
+    weights of these layers learn."""
+    first_layer: NonNegativeInt | None = None
+    """Layers below stay as they are; none stands for half of the layers. With `full` and 0 the embedding
+    learns, too."""
+    rank: PositiveInt = Field(32, le=1024)
+    """The rank of the terms."""
+    results: Literal["masked", "learnt"] = "masked"
+    """Whether the values behind `=` are learnt, which a calculator can write."""
+    calculator: Literal["off", "repair", "forced"] = "forced"
+    """How the taught model is run unless a request says otherwise."""
+    extra_tokens: PositiveInt = 2000
+    """Tokens drawn in every step that are told apart from the right ones, beside those of the responses."""
+    seed: Annotated[int, Field(ge=0, lt=1000)] = 1
+    steps: PositiveInt = 1000
+    rows: PositiveInt = 4
+    """Rows of a step."""
+    length: int = Field(512, ge=64)
+    """Tokens of a row: questions with their responses stand in it one behind the other."""
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 0.0
+    clip: PositiveFloat = 1.0
+    """Largest norm of the gradient."""
+    schedule: ScheduleConfig = ScheduleConfig(warmup=50, floor=0.02)
+    compile: bool = False
+    """Compile the layers, which takes a minute and a C++ compiler."""
+    validation_interval: PositiveInt = 200
+    """Steps between two measurements of the validation files."""
+    validation_rows: PositiveInt = 16
+    """Rows that are measured then."""
+    checkpoint: CheckpointConfig = CheckpointConfig(interval=50)
+    log: LogConfig = LogConfig()
+
+
+class TeachingRecipe(Config):
+    """A recipe that teaches an imported model."""
+
+    teach: TeachingConfig
