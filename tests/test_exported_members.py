@@ -68,21 +68,21 @@ FACES = {
         trained_domains unseen_problems with_noise
     """,
     "train": """
-        DataConfig ExecutionPlan ModelConfig Objective RUN_FILE Recipe RunFolder TrainingResult
-        build_model build_sources can_compile keep_freed_memory read_log recorded_sources train training_stream
-        warmup_cosine
+        Checkpoint CheckpointConfig CheckpointManager DataConfig ExecutionPlan LogConfig ModelConfig Objective RUN_FILE
+        Recipe RunFolder ScheduleConfig TrainingLog TrainingResult build_model build_sources can_compile interruptible
+        keep_freed_memory peak_memory rate_scale read_log recorded_sources train training_stream warmup_cosine
     """,
     "posttrain": """
-        Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig GENERATED UNKNOWN_LABEL VerifierRecipe VerifierRun
-        VerifierTrainingResult
-        best_thresholds calibrate_verifier min_token_probability predict_logits read_texts train_exits
-        train_verifier verifier_figures
+        Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig GENERATED TeachingConfig TeachingRecipe
+        TeachingResult UNKNOWN_LABEL VerifierRecipe VerifierRun VerifierTrainingResult best_thresholds
+        calibrate_verifier min_token_probability predict_logits read_texts teach train_exits train_verifier
+        verifier_figures
     """,
     "data": """
-        Block BlockStream FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MultiplyReport QuestionForm
-        ReadQuestion Record Refusal Source StreamState TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes
-        encode_record masked_question multiply multiply_all numbered_records prefetch read_questions read_records record_schema sample_texts
-        train_tokenizer write_records
+        Block BlockStream Document FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MultiplyReport QuestionForm
+        ReadQuestion Record Refusal Source StreamState TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records
+        check_sample count_outcomes encode_record masked_question multiply multiply_all numbered_records prefetch
+        read_questions read_records record_schema sample_texts train_tokenizer write_records
     """,
     "serve": """
         AlarmFiles Effort HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces

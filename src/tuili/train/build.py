@@ -77,9 +77,9 @@ def domain_blocks(recipe: Recipe, sources: Sequence[Source], tokenizer: Tokenize
     """The blocks of each domain of a run on its own, from its first problem on; files have none."""
     train, names = recipe.train, recipe.data.domain_names
     encode = partial(encode_record, tokenizer, experts=_expert_names(recipe.model))
-    sizes = {"rows": train.rows, "length": train.length, "pad_id": tokenizer.token_id(PAD)}
+    open_blocks = partial(BlockStream, rows=train.rows, length=train.length, pad_id=tokenizer.token_id(PAD))
     own = [source for source in sources if source.name in names]
-    return [BlockStream([source], encode, partial(_only, source), **sizes) for source in own]
+    return [open_blocks([source], encode, partial(_only, source)) for source in own]
 
 
 def _only(source: Source, block: int) -> Mapping[str, float]:

@@ -46,12 +46,12 @@ class ExampleEncoder:
         return self._tokenizer.encode_chat([{"role": "user", "content": question}])
 
     def _results(self, response: str, ids: list[int]) -> Iterator[int]:
-        """The places of tokens that lie wholly within results of calculations."""
+        """The places of tokens that results of calculations are in. One may begin with the space before it."""
         spans = [(found.start(1), found.end(1)) for found in _CALCULATION.finditer(response)]
         spans = [(len(response[:begin].encode()), len(response[:end].encode())) for begin, end in spans]
         begin = 0
         for place, token in enumerate(ids):
             end = begin + len(self._tokenizer.token_bytes(token))
-            if any(first <= begin and end <= last for first, last in spans):
+            if any(begin < last and first < end for first, last in spans):
                 yield place
             begin = end

@@ -78,9 +78,9 @@ class TeachingConfig(Config):
     """Tokens drawn in every step that are told apart from the right ones, beside those of the responses."""
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
     steps: PositiveInt = 1000
-    rows: PositiveInt = 4
+    rows: PositiveInt = 8
     """Rows of a step."""
-    length: int = Field(512, ge=64)
+    length: int = Field(256, ge=64)
     """Tokens of a row: questions with their responses stand in it one behind the other."""
     learning_rate: PositiveFloat = 1e-3
     weight_decay: NonNegativeFloat = 0.0
