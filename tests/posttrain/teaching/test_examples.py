@@ -21,6 +21,13 @@ def test_a_document_is_the_prompt_of_the_template_and_the_response(tokenizer: Fo
     assert document.unlearnt == ()
 
 
+def test_prose_is_the_whole_response(tokenizer: ForeignTokenizer) -> None:
+    record = Record(input="How many?", output="12 + 3 = 15 in all. #### 15")
+    document = ExampleEncoder(tokenizer, masks_results=True, prose=True)(record)
+    assert tokenizer.decode(document.tokens[document.prompt_length : -1]) == record.output
+    assert document.unlearnt == ()
+
+
 def masked(tokenizer: ForeignTokenizer, steps: tuple[str, ...], answer: str = "7") -> list[str]:
     """What is masked, line by line."""
     document = ExampleEncoder(tokenizer, masks_results=True)(Record(input="How?", output=answer, steps=steps))

@@ -30,7 +30,7 @@ def config(folder: Path, data: Path, **changes: Any) -> TeachingConfig:
         "learning_rate": 0.01, "extra_tokens": 50, "schedule": {"warmup": 2}, "checkpoint": {"interval": 5},
         "log": {"interval": 4},
     }  # fmt: skip
-    tree["data"]["validation"] = changes.pop("validation", [])
+    tree["data"] |= {key: changes.pop(key) for key in ("validation", "domains") if key in changes}
     return TeachingRecipe.model_validate_json(json.dumps({"teach": tree | changes})).teach
 
 
@@ -123,6 +123,20 @@ def test_what_cannot_be_taught_is_refused(folder: Path, data: Path, tmp_path: Pa
     assert first.model is not None
     with pytest.raises(InputError, match="where this run writes its own model"):
         run(first.model, data, tmp_path / "run4", resume=True)
+
+
+def test_the_words_of_a_file_are_learnt_without_steps(folder: Path, data: Path, tmp_path: Path) -> None:
+    words = tmp_path / "words.jsonl"
+    words.write_text('{"question": "How many?", "answer": "They are <<2*3=6>>6 in all.\\n#### 6"}\n')
+    (read,) = read_questions(words)
+    assert read.prose == "They are 6 in all.\n#### 6"
+    result = run(folder, words, tmp_path / "run", response="prose", steps=1)
+    assert result.model is not None
+    assert not (result.model / THINKING_FILE).exists()
+    with pytest.raises(InputError, match="no question is answered in words"):
+        run(folder, data, tmp_path / "other", response="prose")
+    with pytest.raises(ValueError, match="prose is learnt from files alone"):
+        config(folder, words, response="prose", domains=["arithmetic"])
 
 
 def test_a_share_of_the_questions_is_in_small_letters(data: Path) -> None:

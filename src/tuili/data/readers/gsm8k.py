@@ -6,6 +6,7 @@ The format: Cobbe et al., "Training Verifiers to Solve Math Word Problems", 2021
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from tuili.data.readers.read_question import (
     NUMBER,
@@ -43,7 +44,8 @@ def read_gsm8k(place: Place, fields: dict[str, object]) -> ReadQuestion:
             f"{place}: the answer after #### is {answer[:50]!r}: it must be a number of at most 40 digits"
         )
     steps = tuple(map(_step, filter(str.strip, _CALCULATION.findall(solution))))
-    return word_problem(place, "gsm8k", "gsm8k", question, answer, steps, _outcome(steps, answer))
+    read = word_problem(place, "gsm8k", "gsm8k", question, answer, steps, _outcome(steps, answer))
+    return replace(read, prose=_CALCULATION.sub("", solution))
 
 
 def _outcome(steps: tuple[str, ...], answer: str) -> ImportOutcome:

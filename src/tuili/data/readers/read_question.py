@@ -49,12 +49,14 @@ class ImportOutcome(StrEnum):
 class ReadQuestion:
     """A question of a file. `line`: the number of its line.
 
-    `record` always has question and answer. It has steps only where the outcome is `CHECKED`.
+    `record` always has question and answer. It has steps only where the outcome is `CHECKED`. `prose`: the answer as
+    the file tells it in words, where it does.
     """
 
     line: int
     record: Record
     outcome: ImportOutcome
+    prose: str = ""
 
 
 def count_outcomes(questions: Iterable[ReadQuestion]) -> Counter[ImportOutcome]:

@@ -25,20 +25,26 @@ Tell = Callable[[str], None]
 class QuestionSource:
     """The questions of a file whose steps check, in a new order in each epoch. Raises `InputError` for a file without.
 
-    tell: is given a line with how many are left out, and why.
+    prose: take the words of the answers instead, as outputs. tell: is given a line with how many are left out, and why.
     """
 
-    def __init__(self, path: Path, seed: int, tell: Tell) -> None:
+    def __init__(self, path: Path, seed: int, tell: Tell, prose: bool = False) -> None:
         self.name = str(path)
         read = list(read_questions(path))
-        self.records = tuple(one.record for one in read if one.outcome is ImportOutcome.CHECKED)
+        if prose:
+            wanted, why = "is answered in words", "they are not answered in words"
+            told = (one.record.model_copy(update={"output": one.prose, "steps": ()}) for one in read if one.prose)
+            self.records = tuple(told)
+        else:
+            wanted, why = "has steps that check and give the answer", "their steps do not give their answers"
+            self.records = tuple(one.record for one in read if one.outcome is ImportOutcome.CHECKED)
         if not self.records:
-            raise InputError(f"{path}: no question has steps that check and give the answer: nothing can be learnt")
+            raise InputError(f"{path}: no question {wanted}: nothing can be learnt")
         for number, record in enumerate(self.records, start=1):
             if record.is_held_out:
                 raise RecordError(f"{path}: record {number} ({record.id}) is one that is never trained on")
         if left_out := len(read) - len(self.records):
-            tell(f"{path}: {left_out} of {len(read)} questions are left out: their steps do not give their answers")
+            tell(f"{path}: {left_out} of {len(read)} questions are left out: {why}")
         self._seed, self._order = seed, (-1, [0])
 
     def record(self, number: int) -> Record:
@@ -64,10 +70,12 @@ class SmallLetters:
         return record.model_copy(update={"input": record.input.lower()}) if drawn < self._share else record
 
 
-def build_sources(config: TeachingDataConfig, seed: int, tell: Tell) -> tuple[list[Source], Mapping[str, float]]:
+def build_sources(
+    config: TeachingDataConfig, seed: int, prose: bool, tell: Tell
+) -> tuple[list[Source], Mapping[str, float]]:
     """The sources that a recipe names, and their weights by name."""
     levels = {level: weight for level, weight in enumerate(config.levels, start=1) if weight}
-    files = {path: QuestionSource(path, seed, tell) for path in config.files}
+    files = {path: QuestionSource(path, seed, tell, prose) for path in config.files}
     weights = {files[path].name: weight for path, weight in config.files.items()}
     domains = [TaskSource(name, levels, seed) for name in config.domains]
     weights |= {source.name: 1 / len(domains) for source in domains}

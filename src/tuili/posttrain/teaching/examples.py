@@ -22,17 +22,18 @@ class ExampleEncoder:
 
     Args:
         masks_results: whether what a calculator can write is not learnt.
+        prose: whether the output of a record is the whole response, in words.
     """
 
-    def __init__(self, tokenizer: ForeignTokenizer, masks_results: bool) -> None:
-        self._tokenizer, self._masks_results = tokenizer, masks_results
+    def __init__(self, tokenizer: ForeignTokenizer, masks_results: bool, prose: bool = False) -> None:
+        self._tokenizer, self._masks_results, self._prose = tokenizer, masks_results and not prose, prose
         pairs = zip(self._prompt("How?"), self._prompt("Who?"), strict=False)
         self.prefix = tuple(one for one, other in takewhile(lambda pair: pair[0] == pair[1], pairs))
         """The tokens that all questions begin with."""
 
     def __call__(self, record: Record) -> Document:
         """The document of a record, without the prefix."""
-        prompt, response = self._prompt(record.input), record.response
+        prompt, response = self._prompt(record.input), record.output if self._prose else record.response
         behind = len(self.prefix)
         if tuple(prompt[:behind]) != self.prefix:  # a template that looks at the question
             raise ValueError(f"{record.id}: the chat template begins otherwise than with other questions")

@@ -70,6 +70,8 @@ class TeachingConfig(Config):
     learns, too."""
     rank: PositiveInt = Field(32, le=1024)
     """The rank of the terms."""
+    response: Literal["steps", "prose"] = "steps"
+    """What is learnt: steps that the checker can read, or the words of the files, where they have some."""
     results: Literal["masked", "learnt"] = "masked"
     """Whether the values behind `=` are learnt, which a calculator can write."""
     calculator: Literal["off", "repair", "forced"] = "forced"
@@ -95,6 +97,12 @@ class TeachingConfig(Config):
     """Rows that are measured then."""
     checkpoint: CheckpointConfig = CheckpointConfig(interval=50)
     log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _words_are_of_files(self) -> TeachingConfig:
+        if self.response == "prose" and self.data.domains:
+            raise ValueError("prose is learnt from files alone: add data.domains=[], or choose steps")
+        return self
 
 
 class TeachingRecipe(Config):

@@ -31,14 +31,16 @@ def write_result(
     written: the tokens that responses consist of. figures, tokens, hours: how it was taught.
     """
     model, adapter = out / "model", out / "adapter" if network.terms else None
-    settings = ThinkingSettings("steps", tuple(written))
+    thinking = ThinkingSettings("steps", tuple(written)) if config.response == "steps" else None
     with writing(out, "choose another place"):
         if adapter is not None:
             write_adapter(adapter, network.terms, config.model)
-            write_thinking_file(adapter, settings)
+            if thinking is not None:
+                write_thinking_file(adapter, thinking)
         with replaced_folder(model) as fresh:
             copy_changed(source.path, fresh, network.changes())
-            write_thinking_file(fresh, settings)
+            if thinking is not None:
+                write_thinking_file(fresh, thinking)
             lineage, parent = read_lineage(source.path), model_hash(source.path)
             recipe, seeds = {"teach": config.model_dump(mode="json")}, {"teach": config.seed}
             entry = LineageEntry("teach", recipe, figures, seeds, tokens, hours, parent=parent, hash=model_hash(fresh))

@@ -98,11 +98,12 @@ class _Teaching:
         self, config: TeachingConfig, stored: ImportedModel, out: Path, tell: Callable[[str], None], console: Console
     ) -> None:
         self._config, self._stored, self._out, self._tell, self._console = config, stored, out, tell, console
-        self._encode = ExampleEncoder(stored.tokenizer, config.results == "masked")
+        self._prose = config.response == "prose"
+        self._encode = ExampleEncoder(stored.tokenizer, config.results == "masked", self._prose)
         self._length = config.length - len(self._encode.prefix)
         if self._length < config.length // 2:
             raise InputError(f"teach.length = {config.length}: the template alone takes {len(self._encode.prefix)}")
-        self._sources, self._weights = build_sources(config.data, config.seed, tell)
+        self._sources, self._weights = build_sources(config.data, config.seed, self._prose, tell)
         self._vocabulary = sorted(self._written())
         depth = stored.shape.num_hidden_layers
         first = depth // 2 if config.first_layer is None else config.first_layer
@@ -188,7 +189,7 @@ class _Teaching:
     def _validation_blocks(self) -> Iterator[Block]:
         config = self._config
         if config.data.validation:
-            sources = [QuestionSource(path, config.seed, self._tell) for path in config.data.validation]
+            sources = [QuestionSource(path, config.seed, self._tell, self._prose) for path in config.data.validation]
             weights = {source.name: 1.0 for source in sources}
             stream = open_stream(
                 sources, weights, self._encode, config.rows, self._length, self._encode.prefix[0], StreamState()
