@@ -36,7 +36,7 @@ def copy_changed(source: Path, folder: Path, changes: Mapping[str, Tensor], keep
                 raise ModelFolderError(
                     f"{source}: {name} has the shape {[*weight.shape]}, not {[*changes[name].shape]}"
                 )
-            tensors[name] = (weight.float() + changes[name]).to(weight.dtype)
+            tensors[name] = (weight.double() + changes[name].double()).to(weight.dtype)
             missing.discard(name)
         save_file(tensors, file, {"format": "pt"})
     if missing:

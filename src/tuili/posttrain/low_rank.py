@@ -42,8 +42,11 @@ class LowRankTerm(nn.Module):
         return (self.b_OR @ self.a_RI).detach()
 
     def rounded_delta(self) -> Tensor:
-        """What is added where both factors are kept in bfloat16."""
-        return (self.b_OR.bfloat16().float() @ self.a_RI.bfloat16().float()).detach()
+        """What is added where both factors are kept in bfloat16, float64.
+
+        So many digits make the sums of products exact but for rare cases: every machine gets the same weights.
+        """
+        return (self.b_OR.bfloat16().double() @ self.a_RI.bfloat16().double()).detach()
 
 
 def add_terms(backbone: Backbone, first_layer: int, rank: int, generator: torch.Generator) -> dict[str, LowRankTerm]:
