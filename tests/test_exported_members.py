@@ -15,14 +15,14 @@ FACES = {
     "engine": """
         AlarmReading Alarms Answer AnswerToken Answered Attempt Budget CALIBRATION_FILE CacheNumbers
         Calibration CheckedStep Choice Closed Confidence Curve Decoder Depth Engine Entry Event FEATURES
-        FITTED_FEATURES Familiar Familiarity Generation Ignored MAX_ATTEMPTS MAX_DEADLINE_MS MAX_LAYER_STEPS
+        FITTED_FEATURES Familiar Familiarity Generation Ignored JudgedChain MAX_ATTEMPTS MAX_DEADLINE_MS MAX_LAYER_STEPS
         MAX_LOGIT_BIAS MAX_LOGPROBS
         MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS ModelRunner NotPromised Numbers Observation Outcome
         Point PrefillOutput PreparedRequest Promise Promises Proof ProofVerdict Receipt Request RequestState RunOptions
         RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence SequenceLimits Service
         StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten Trial TrialVerdict best_of calibration_bins
-        calibration_error default_choice explain features fit has_wrong_step helpful_threads is_promised
-        load_decoder load_engine load_promises load_runner load_scheduler parse_settings prompt_ids
+        calibration_error default_choice dialect_of explain features fit has_wrong_step helpful_threads is_promised
+        load_decoder load_engine load_promises load_runner load_scheduler parse_prose parse_settings
         read_calibration valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
@@ -64,8 +64,8 @@ FACES = {
         BUILT_IN_DOMAINS ChatMessage Clause Clauses Content Conversation Domain Draft Ingredient LEVELS Language
         MUTATION_KINDS Problem SEEDS_PER_SPLIT Split Wording
         converse current_domain domain domain_names generate in_every_form is_unseen_form mutants mutate own_experts
-        phase read_domain read_domains result_start same_answer same_form same_last_number score takes_follow_up
-        trained_domains unseen_problems with_noise
+        phase read_domain read_domains result_start same_amount same_answer same_form same_last_number score
+        takes_follow_up trained_domains unseen_problems with_noise
     """,
     "train": """
         Checkpoint CheckpointConfig CheckpointManager DataConfig ExecutionPlan LogConfig ModelConfig Objective RUN_FILE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 import torch
@@ -15,11 +16,12 @@ from tuili.eval import EVAL_FILE, answer_problems
 from tuili.eval.accuracy import accuracy
 from tuili.model.folder import LoadedModel, load_model
 from tuili.model.tokenizer import transformers_tokenizer
-from tuili.model.verifier import read_verifier
+from tuili.model.verifier import features_of, read_verifier
 from tuili.posttrain import VerifierRecipe, predict_logits
-from tuili.posttrain.verifier.chains import CORRECT, mutant_chains, render_chain
+from tuili.posttrain.verifier.chains import CORRECT, mutant_chains
 from tuili.posttrain.verifier.examples import build_examples
 from tuili.posttrain.verifier.metrics import first_error_shares
+from tuili.posttrain.verifier.own import render_chain
 from tuili.steps import read_as
 from tuili.store import PAD, SHIPPED_MODELS, VERIFIER_FILE, model_hash, read_lineage, read_settings
 from tuili.tasks import unseen_problems
@@ -108,7 +110,8 @@ def test_its_verifier_is_that_of_the_recipe_and_as_good_as_was_wanted() -> None:
     assert verifier is not None
     assert (NANO / VERIFIER_FILE).stat().st_size < 4e6
     (entry,) = (entry for entry in read_lineage(NANO) if entry.step == "verifier")
-    assert (entry.recipe, entry.figures) == (plan.model_dump(mode="json"), verifier.figures)
+    assert VerifierRecipe.model_validate_json(json.dumps(entry.recipe)) == plan
+    assert entry.figures == verifier.figures
     assert verifier.figures["f1_held_out"] >= 0.90
     assert verifier.figures["answer_ece"] <= 0.03
     assert verifier.figures["step_ece"] <= 0.03
@@ -119,8 +122,14 @@ def test_its_verifier_believes_right_chains_and_doubts_wrong_ones(nano: LoadedMo
     assert verifier is not None
     problems = unseen_problems(DOMAINS, [1, 2], per_cell=1, seed=9)
     right = [render_chain(nano, problem, problem.steps, problem.answer, CORRECT) for problem in problems]
-    wrong = [chain for problem in problems for chain in mutant_chains(nano, problem, HELD_OUT, seed=9, count=1)]
-    made = build_examples(nano.model, [chain for chain in (*right, *wrong) if chain], lambda done, total: None)
+    wrong = [
+        chain
+        for problem in problems
+        for chain in mutant_chains(partial(render_chain, nano), problem, HELD_OUT, seed=9, count=1)
+    ]
+    made = build_examples(
+        partial(features_of, nano.model), [chain for chain in (*right, *wrong) if chain], lambda done, total: None
+    )
     chance_E = verifier.probabilities(predict_logits(verifier.network, made)[made.end_E], made.last_E)
     kept, named = first_error_shares(made, chance_E, verifier.calibration.thresholds, HELD_OUT)
     assert kept >= 0.8

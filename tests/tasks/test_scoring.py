@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tuili.steps import Context
 from tuili.tasks import Problem, Split, domain_names, generate, score
-from tuili.tasks.scoring import same_answer
+from tuili.tasks.scoring import same_amount, same_answer
 
 
 def problem(answer: str) -> Problem:
@@ -157,3 +157,23 @@ def test_no_question_holds_its_answer_in_another_form(name, level):
         copies = {copy.replace(" / ", "/") for copy in AMOUNT.findall(problem.prompt)}
         copies |= {copy.partition(" ")[0] for copy in copies}
         assert {copy for copy in copies if score(problem, copy)} <= {problem.answer}
+
+
+@pytest.mark.parametrize(
+    ("expected", "given", "same"),
+    [
+        ("72", "72.0", True),
+        ("1/2", "0.5", True),
+        ("1000", "1,000", True),
+        ("72", " 72\n", True),
+        ("-3", "3", False),
+        ("72", "72 apples", False),
+        ("72", "0172", False),
+        ("yes", "Yes", True),
+        ("5 m", "5.0 m", True),
+        ("72", "", False),
+        ("72", "9" * 10**6, False),
+    ],
+)
+def test_amounts_are_the_same_whatever_their_form(expected: str, given: str, same: bool):
+    assert same_amount(expected, given) is same

@@ -204,15 +204,15 @@ def load_for(name: str, runner: RunnerName, numbers: Numbers) -> LoadedModel:
 
 
 def check_data(path: Path) -> None:
-    """Raise `RecordError` for the first line of a data file that is no record, before a model is loaded."""
+    """Raise `RecordError` for the first line of a data file that is no question, before a model is loaded."""
     from collections import deque
 
-    from tuili.data import read_records
+    from tuili.data import read_questions
     from tuili.files import is_special
 
     if os.path.lexists(path) and is_special(path) and not path.is_dir():  # the first is false for too long a name
         raise InputError(f"{path} is a pipe or a device, and is read more than once: give a file")
-    deque(read_records(path), maxlen=0)
+    deque(read_questions(path), maxlen=0)
 
 
 def result_console() -> Console:

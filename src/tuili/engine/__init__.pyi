@@ -2,6 +2,7 @@ from .answer import Answer, AnswerToken, Outcome, Promise, Receipt, explain
 from .attempt import Attempt, best_of
 from .controller import RequestState, verifier_missed_some
 from .decode import Decoder, Generation
+from .dialects.choice import dialect_of
 from .engine import Engine, PreparedRequest, Ticket
 from .events import Answered, Event, StepJudged, TokenWritten
 from .promises.alarms import AlarmReading, Alarms
@@ -26,7 +27,6 @@ from .promises.confidence import (
 )
 from .promises.familiarity import Familiar, Familiarity
 from .promises.promises import Promises, has_wrong_step, is_promised, load_promises, valid_calibration
-from .prompt import prompt_ids
 from .proof import Proof, ProofVerdict
 from .request import (
     MAX_ATTEMPTS,
@@ -53,8 +53,9 @@ from .scheduling.stats import SchedulerStats
 from .scheduling.warm_up import warm_up
 from .sequence import Sequence, SequenceLimits, StopReason
 from .service import Closed, Service
+from .text.judging import JudgedChain
 from .trial import Trial, TrialVerdict
-from .written import CheckedStep
+from .written import CheckedStep, parse_prose
 
 __all__ = [
     "CALIBRATION_FILE",
@@ -91,6 +92,7 @@ __all__ = [
     "Familiarity",
     "Generation",
     "Ignored",
+    "JudgedChain",
     "ModelRunner",
     "NotPromised",
     "Numbers",
@@ -128,6 +130,7 @@ __all__ = [
     "calibration_bins",
     "calibration_error",
     "default_choice",
+    "dialect_of",
     "explain",
     "features",
     "fit",
@@ -139,8 +142,8 @@ __all__ = [
     "load_promises",
     "load_runner",
     "load_scheduler",
+    "parse_prose",
     "parse_settings",
-    "prompt_ids",
     "read_calibration",
     "valid_calibration",
     "verifier_missed_some",

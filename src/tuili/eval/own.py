@@ -1,4 +1,4 @@
-"""Problems of one's own, from a file of records: for measuring and calibrating a model on what it will be asked."""
+"""Problems of one's own, from a file of questions: for measuring and calibrating a model on what it will be asked."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuili.data import numbered_records
-from tuili.engine import prompt_ids
+from tuili.data import read_questions
+from tuili.engine import dialect_of
 from tuili.errors import PromptError, RecordError
 from tuili.steps import Context, read_turns, split_response
-from tuili.store import Tokenizer
+from tuili.store import AnyTokenizer
 from tuili.tasks import Problem
 
 
@@ -26,18 +26,20 @@ class OwnProblem(Problem):
         return self.name
 
 
-def own_problems(file: Path, tokenizer: Tokenizer, context: int) -> list[Problem]:
-    """The problems of a file, each with the facts that the checker reads in its prompt.
+def own_problems(file: Path, tokenizer: AnyTokenizer, context: int) -> list[Problem]:
+    """The problems of a file, in any form that `read_questions` knows, each with the facts that the checker reads in
+    its prompt, and with its steps where all of them check.
 
-    Raises `RecordError`, with file and line, for a line that is no record, for a prompt that does not fit `context`
+    Raises `RecordError`, with file and line, for a line that is no question, for a prompt that does not fit `context`
     tokens, and for a program that is not right by its specification.
     """
-    problems: list[Problem] = []
-    for number, record in numbered_records(file):
+    problems, dialect = list[Problem](), dialect_of(tokenizer)
+    for read in read_questions(file):
+        number, record = read.line, read.record
         prompt, earlier = record.turns
         question, before = read_turns(prompt, earlier)
         try:
-            prompt_ids(tokenizer, question, context, before)
+            dialect.encode(record.turns, context)
         except PromptError as error:
             raise RecordError(f"{file}:{number}: {error}") from error
         if fault := record.program_fault:

@@ -6,7 +6,7 @@ from .mutation.mutations import MUTATION_KINDS, mutants, mutate
 from .mutation.rewriting import result_start, same_form
 from .problem import LEVELS, SEEDS_PER_SPLIT, Draft, Problem, Split
 from .registry import BUILT_IN_DOMAINS, Domain, domain, domain_names, generate, in_every_form, phase, trained_domains
-from .scoring import same_answer, same_last_number, score
+from .scoring import same_amount, same_answer, same_last_number, score
 from .unseen import unseen_problems
 from .wordings.choice import is_unseen_form
 from .wordings.noise import with_noise
@@ -42,6 +42,7 @@ __all__ = [
     "read_domain",
     "read_domains",
     "result_start",
+    "same_amount",
     "same_answer",
     "same_form",
     "same_last_number",

@@ -58,6 +58,16 @@ def same_answer(expected: str, given: str, specification: programs.Specification
     return given.isascii() and expected.lower() == given.lower()
 
 
+def same_amount(expected: str, given: str) -> bool:
+    """Whether two answers are the same number, in whatever form: `0.5` and `1/2`, `1,000` and `1000`; where one of them
+    is no number, whether they are the same by `same_answer`.
+    """
+    right, written = (_ANY_NUMBER.fullmatch(text.strip()) for text in (expected, given))
+    if right and written:
+        return _value(right[0]) == _value(written[0])
+    return same_answer(expected, given.strip())
+
+
 def same_last_number(expected: str, given: str) -> bool:
     """Whether the last number in `given` is the last in `expected`, by value; False where either has none.
 

@@ -9,11 +9,11 @@ import pytest
 from benchmarks.checker.verifier import measure
 from tests.posttrain.verifier.test_run import SMALL
 from tuili.model import read_verifier
-from tuili.posttrain.verifier import run
+from tuili.posttrain.verifier import own
 
 
 def test_the_recipes_own_head_is_measured_beside_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "trained_domains", lambda experts: ("arithmetic", "tracing"))
+    monkeypatch.setattr(own, "trained_domains", lambda experts: ("arithmetic", "tracing"))
     picture = tmp_path / "picture.svg"
     config, figures = measure(
         overrides=tuple(SMALL), seeds=(2,), others=1, folder=str(tmp_path / "run"), picture=str(picture)

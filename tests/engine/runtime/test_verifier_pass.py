@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,10 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.written import parse_tokens
 from tuili.errors import InputError
-from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
-from tuili.posttrain.verifier.chains import render_chain
+from tuili.model import LoadedModel, LoadedVerifier, Verifier, features_of, load_model, write_verifier
 from tuili.posttrain.verifier.examples import build_examples
 from tuili.posttrain.verifier.fit import predict_logits
+from tuili.posttrain.verifier.own import render_chain
 from tuili.steps import Context
 from tuili.store import VerifierCalibration, VerifierConfig
 from tuili.tasks import unseen_problems
@@ -54,7 +55,9 @@ def test_pieces_are_judged_as_the_whole_is_in_training(chunk: int, kind: Kind) -
         scheduler.check()
     for sequence, chain in zip(sequences, chains, strict=True):
         assert chain is not None
-        raw_Q = predict_logits(loaded_verifier.network, build_examples(model, [chain], lambda *_: None))
+        raw_Q = predict_logits(
+            loaded_verifier.network, build_examples(partial(features_of, model), [chain], lambda *_: None)
+        )
         torch.testing.assert_close(
             torch.tensor(sequence.validity_logits), raw_Q, atol=0.03, rtol=0.02
         )  # features kept in bf16

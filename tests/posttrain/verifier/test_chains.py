@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -14,11 +15,9 @@ from tuili.posttrain.verifier.chains import (
     UNKNOWN_LABEL,
     Chain,
     GenerationMode,
-    generated_chains,
-    label_response,
     mutant_chains,
-    render_chain,
 )
+from tuili.posttrain.verifier.own import generated_chains, label_response, render_chain
 from tuili.steps import Context, check_chain, render_response, split_response
 from tuili.tasks import Problem, generate, score
 from tuili.tasks.mutation.mutations import mutate
@@ -97,16 +96,16 @@ def test_the_first_wrong_end_is_the_mutants_first_error(nano: LoadedModel, kind:
 def test_mutants_are_of_the_kinds_asked_for_and_the_last_may_have_two_errors(nano: LoadedModel) -> None:
     problem = generate("word_problems", 3, 0, 3)
     kinds = ("off_by_one", "wrong_operator", "dropped_step")
-    chains = mutant_chains(nano, problem, kinds, seed=0, count=2, twice=True)
-    assert mutant_chains(nano, problem, kinds, seed=0, count=2, twice=True) == chains
-    once = mutant_chains(nano, problem, kinds, seed=0, count=2)
+    chains = mutant_chains(partial(render_chain, nano), problem, kinds, seed=0, count=2, twice=True)
+    assert mutant_chains(partial(render_chain, nano), problem, kinds, seed=0, count=2, twice=True) == chains
+    once = mutant_chains(partial(render_chain, nano), problem, kinds, seed=0, count=2)
     assert once[:-1] == chains[:-1]
     assert once[-1].source == chains[-1].source
     assert once[-1] != chains[-1]
     assert {chain.source for chain in chains} <= set(kinds)
     assert len(chains) >= 2
     assert all(chain.wrong is not None for chain in chains)
-    assert len(mutant_chains(nano, problem, kinds, seed=0, count=1)) == 1
+    assert len(mutant_chains(partial(render_chain, nano), problem, kinds, seed=0, count=1)) == 1
 
 
 def test_what_the_model_writes_is_labelled_by_its_own_steps(nano: LoadedModel) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks.harness.tiny import tiny_model
-from tuili.model import LoadedModel, response_features
-from tuili.posttrain.verifier.chains import CORRECT, Chain, mutant_chains, render_chain
+from tuili.model import LoadedModel, features_of, response_features
+from tuili.posttrain.verifier.chains import CORRECT, Chain, mutant_chains
 from tuili.posttrain.verifier.examples import Examples, build_examples, concatenate
+from tuili.posttrain.verifier.own import render_chain
 from tuili.tasks import generate
 
 
@@ -28,7 +30,7 @@ def chains(loaded: LoadedModel) -> list[Chain]:
     wrong = [
         chain
         for problem in problems
-        for chain in mutant_chains(loaded, problem, ("off_by_one", "wrong_operator"), 0, 2)
+        for chain in mutant_chains(partial(render_chain, loaded), problem, ("off_by_one", "wrong_operator"), 0, 2)
     ]
     both = [chain for chain in (*right, *wrong) if chain is not None]
     assert len({len(chain.ids) for chain in both}) > 5
@@ -37,7 +39,7 @@ def chains(loaded: LoadedModel) -> list[Chain]:
 
 @pytest.fixture(scope="module")
 def made(loaded: LoadedModel, chains: list[Chain]) -> Examples:
-    return build_examples(loaded.model, chains, lambda done, total: None)
+    return build_examples(partial(features_of, loaded.model), chains, lambda done, total: None)
 
 
 @torch.inference_mode()
@@ -78,7 +80,7 @@ def test_a_part_is_what_would_have_been_made_of_it_and_parts_join(
 ) -> None:
     chosen_C = torch.arange(len(chains)) % 3 == 1
     chosen = [chain for chain, is_chosen in zip(chains, chosen_C, strict=True) if is_chosen]
-    alone = build_examples(loaded.model, chosen, lambda *_: None)
+    alone = build_examples(partial(features_of, loaded.model), chosen, lambda *_: None)
     part = made.select(chosen_C)
     assert torch.allclose(part.feature_NF.float(), alone.feature_NF.float(), atol=0.1)
     for field in fields(Examples)[1:]:

@@ -14,7 +14,7 @@ from tuili.cli.app import main
 from tuili.config import load_recipe, shipped_recipes
 from tuili.errors import ConfigError, InputError
 from tuili.model import load_model, read_verifier
-from tuili.posttrain.verifier import run as run_module
+from tuili.posttrain.verifier import own as own_module
 from tuili.posttrain.verifier.fit import predict_logits
 from tuili.posttrain.verifier.recipe import VerifierRecipe, VerifierTrainingConfig
 from tuili.posttrain.verifier.run import REPORT_FILE, VerifierRun, train_verifier
@@ -38,7 +38,7 @@ def plan(*overrides: str) -> VerifierTrainingConfig:
 
 @pytest.fixture(autouse=True)
 def two_domains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_module, "trained_domains", lambda experts: ("arithmetic", "tracing"))
+    monkeypatch.setattr(own_module, "trained_domains", lambda experts: ("arithmetic", "tracing"))
 
 
 def test_the_shipped_recipe_shows_every_key_with_its_default() -> None:

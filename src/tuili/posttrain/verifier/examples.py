@@ -7,7 +7,7 @@ Dimensions: A rows, Q tokens of a response, N tokens of all chains, F features, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tuili.files import whole_file
-from tuili.model import TuiliForCausalLM, features_of
 from tuili.posttrain.verifier.chains import CORRECT, GENERATED, Chain, ProgressCallback
 from tuili.tasks import MUTATION_KINDS
 
 SOURCES = (CORRECT, GENERATED, *MUTATION_KINDS)
+ReadCallback = Callable[[Sequence[tuple[Sequence[int], int]]], Tensor]
+"""Gives the features of responses, as `Generator.features` does."""
 FORWARD_BATCH_CHAINS = 16
 """Chains that the model reads at once."""
 
@@ -94,12 +95,12 @@ def concatenate(parts: Sequence[Examples]) -> Examples:
     return Examples(**{name: torch.cat(tensors) for name, tensors in moved.items()})
 
 
-def build_examples(model: TuiliForCausalLM, chains: Sequence[Chain], tell: ProgressCallback) -> Examples:
-    """The chains with the model's features, in their order; there must be at least one."""
+def build_examples(read: ReadCallback, chains: Sequence[Chain], tell: ProgressCallback) -> Examples:
+    """The chains with the features that `read` gives, in their order; there must be at least one."""
     length_C = torch.tensor([len(chain.labels) for chain in chains])
     start_C = length_C.cumsum(0) - length_C
     feature_NF: Tensor | None = None
-    for batch, (places, feature_AQF) in enumerate(_batches(model, chains)):
+    for batch, (places, feature_AQF) in enumerate(_batches(read, chains)):
         if feature_NF is None:
             feature_NF = torch.empty(int(length_C.sum()), feature_AQF.shape[-1], dtype=torch.bfloat16)
         for place, feature_QF in zip(places, feature_AQF, strict=True):
@@ -120,9 +121,9 @@ def build_examples(model: TuiliForCausalLM, chains: Sequence[Chain], tell: Progr
     )
 
 
-def _batches(model: TuiliForCausalLM, chains: Sequence[Chain]) -> Iterator[tuple[list[int], Tensor]]:
+def _batches(read: ReadCallback, chains: Sequence[Chain]) -> Iterator[tuple[list[int], Tensor]]:
     """The places of chains of similar length, and the features [A, Q, F] of their responses, padded at the end."""
     order = sorted(range(len(chains)), key=lambda place: len(chains[place].ids))
     for first in range(0, len(order), FORWARD_BATCH_CHAINS):
         places = order[first : first + FORWARD_BATCH_CHAINS]
-        yield places, features_of(model, [(chains[place].ids, chains[place].prompt) for place in places])
+        yield places, read([(chains[place].ids, chains[place].prompt) for place in places])

@@ -5,6 +5,7 @@ How files and overrides become one recipe is left to `tuili.config`.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field_validator, model_validator
@@ -15,7 +16,9 @@ from tuili.tasks import LEVELS, MUTATION_KINDS, Language
 
 
 class ChainCounts(Config):
-    """How many problems of each domain and level there are, and mutants and generated responses of each problem."""
+    """How many problems of each domain and level there are, or questions of `data` in all, and how many mutants and
+    generated responses of each problem.
+    """
 
     problems: PositiveInt
     mutants: NonNegativeInt
@@ -41,6 +44,8 @@ class VerifierTrainingConfig(Config):
     """What a verifier learns from, and how."""
 
     model: str = "nano"
+    data: tuple[Path, ...] = ()
+    """Files with questions and answers, from which the verifier of an imported model learns."""
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
     levels: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
     languages: Annotated[tuple[Language, ...], Field(min_length=1)] = (Language.EN, Language.ZH)

@@ -19,51 +19,41 @@ from safetensors.torch import load_file, save_file
 
 from tuili.errors import InputError
 from tuili.files import whole_file, write_durably, writing
-from tuili.model import LoadedVerifier, Verifier, check_folder, load_model, probabilities, write_verifier
+from tuili.model import LoadedVerifier, Verifier, probabilities, write_verifier
 from tuili.posttrain.verifier.chains import (
     CORRECT,
+    DEFAULT_MODE,
+    PROBLEM_SETS_PER_SEED,
     UNKNOWN_LABEL,
     Chain,
     GenerationMode,
-    generated_chains,
     mutant_chains,
-    render_chain,
 )
 from tuili.posttrain.verifier.examples import Examples, build_examples, concatenate
 from tuili.posttrain.verifier.fit import fit_verifier, predict_logits
+from tuili.posttrain.verifier.generator import Generator
+from tuili.posttrain.verifier.imported import ImportedGenerator
 from tuili.posttrain.verifier.metrics import calibrate_verifier, verifier_figures
+from tuili.posttrain.verifier.own import OwnGenerator
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
 from tuili.store import (
+    FAMILIES,
     LineageEntry,
     VerifierConfig,
+    check_model_folder,
     model_hash,
+    model_type,
     read_lineage,
     resolve_model,
     verifier_hash,
     write_lineage,
 )
-from tuili.tasks import MUTATION_KINDS, Split, generate, trained_domains
+from tuili.tasks import MUTATION_KINDS, Split
 from tuili.train import RunFolder
 
 TaskCallback = Callable[[str, int, int], None]
 """Called with what is being done, how many parts of it are finished, and how many there are."""
 
-DEFAULT_MODE = GenerationMode()
-TRAINING_MODES = (
-    DEFAULT_MODE,
-    GenerationMode(exit=0),
-    GenerationMode(0.7),
-    GenerationMode(threshold=0.9),
-    GenerationMode(1.0),
-    GenerationMode(exit=-1),
-    GenerationMode(1.2),
-    GenerationMode(1.0, exit=-1),
-)
-"""The modes, in turn, in which the model writes what the verifier learns from before the first round."""
-ATTACK_MODES = (GenerationMode(1.0), GenerationMode(1.0, exit=-1), DEFAULT_MODE)
-"""The modes, in turn, in which the model looks for chains that fool the verifier."""
-PROBLEM_SETS_PER_SEED = 100
-"""Seeds of problems that one seed of a recipe has: one for the first chains, and one for each round."""
 REPORT_FILE = Path("tuili") / "verifier.json"
 PLACE_REMEDY = "choose another place"
 
@@ -87,9 +77,9 @@ class VerifierRun:
     def __init__(self, config: VerifierTrainingConfig, path: Path, resume: bool, tell: TaskCallback) -> None:
         folder = RunFolder(path)
         self.config, self.path, self._tell = config, path, tell
-        self.loaded = load_model(config.model)
-        folder.refuse_own_model(self.loaded.path, f"model = {config.model}")
-        fixed = {"plan": config.model_dump(mode="json"), "model": model_hash(self.loaded.path)}
+        self.generator = generator_of(config)
+        folder.refuse_own_model(self.generator.path, f"model = {config.model}")
+        fixed = {"plan": config.model_dump(mode="json"), "model": model_hash(self.generator.path)}
         recorded = folder.recorded(resume)
         if recorded not in (None, fixed):
             raise InputError(f"{path}: the run began with another recipe or model: choose another --out")
@@ -99,7 +89,7 @@ class VerifierRun:
 
     def first_examples(self) -> Examples:
         """What the verifier learns from before the first round."""
-        return self._kept("first", partial(self._training_chains, 0, self.config.first, TRAINING_MODES))
+        return self._kept("first", partial(self._training_chains, 0, self.config.first, self.generator.first_modes))
 
     def training_examples(self) -> Examples:
         """What the verifier has learnt from after the last round."""
@@ -121,7 +111,9 @@ class VerifierRun:
 
     def attack_examples(self, number: int) -> Examples:
         """What the generator tries in a round."""
-        return self._kept(f"pool-{number}", partial(self._training_chains, number, self.config.attack, ATTACK_MODES))
+        return self._kept(
+            f"pool-{number}", partial(self._training_chains, number, self.config.attack, self.generator.attack_modes)
+        )
 
     def fooling_examples(self, number: int, verifier: Verifier) -> Examples:
         """The chains of a round of which this verifier, trained before it, is wrong about a step or the answer."""
@@ -139,7 +131,7 @@ class VerifierRun:
 
     def trained_verifier(self, name: str, examples: Examples, seed: int) -> Verifier:
         """The verifier of that name, read from the folder or else trained on these examples."""
-        config = VerifierConfig(self.loaded.model.config.hidden_size, **self.config.size.model_dump())
+        config = VerifierConfig(self.generator.hidden_size, **self.config.size.model_dump())
         file = self.path / f"verifier-{name}.safetensors"
         if not file.exists():
             verifier = fit_verifier(examples, config, self.config.fit, seed, partial(self._tell, f"fit {name}"))
@@ -154,7 +146,9 @@ class VerifierRun:
         """The examples of that name, read from the folder or else made of these chains."""
         file = self.path / f"{name}.safetensors"
         if not file.exists():
-            build_examples(self.loaded.model, make_chains(name), partial(self._tell, f"{name}: features")).save(file)
+            build_examples(self.generator.features, make_chains(name), partial(self._tell, f"{name}: features")).save(
+                file
+            )
         return Examples.load(file)
 
     def _training_chains(
@@ -174,21 +168,23 @@ class VerifierRun:
         twice: bool = False,
     ) -> list[Chain]:
         """Right chains, mutants, and what the model writes, on the problems of set `number`; no chain comes twice."""
-        seed, languages = self.config.seed * PROBLEM_SETS_PER_SEED + number, self.config.languages
-        problems = [
-            generate(domain, split.seed(seed), index, level, language=languages[index % len(languages)])
-            for domain in trained_domains(self.loaded.model.config.domains)
-            for level in self.config.levels
-            for index in range(counts.problems)
-        ]
-        chains = [render_chain(self.loaded, problem, problem.steps, problem.answer, CORRECT) for problem in problems]
-        for done, problem in enumerate(problems, start=1):
-            chains += mutant_chains(self.loaded, problem, kinds, seed, counts.mutants, twice)
-            self._tell(f"{name}: mutants", done, len(problems))
+        seed, generator = self.config.seed * PROBLEM_SETS_PER_SEED + number, self.generator
+        problems, render = generator.problems(split, number, counts), generator.render
+        worked = [problem for problem in problems if problem.steps]
+        chains = [render(problem, problem.steps, problem.answer, CORRECT) for problem in worked]
+        for done, problem in enumerate(worked, start=1):
+            chains += mutant_chains(render, problem, kinds, seed, counts.mutants, twice)
+            self._tell(f"{name}: mutants", done, len(worked))
         repeated = [problem for problem in problems for _ in range(counts.written)]
         requests = list(zip(repeated, cycle(modes), strict=False))
-        chains += generated_chains(self.loaded, requests, seed, partial(self._tell, f"{name}: writing"))
+        chains += generator.write(requests, seed, partial(self._tell, f"{name}: writing"))
         return list({(chain.ids, chain.source): chain for chain in chains if chain is not None}.values())
+
+
+def generator_of(config: VerifierTrainingConfig) -> Generator:
+    """The model of a recipe, of Tuili's own kind or imported. Raises what the generators raise."""
+    imported = model_type(resolve_model(config.model)) in FAMILIES
+    return ImportedGenerator(config) if imported else OwnGenerator(config)
 
 
 def train_verifier(
@@ -199,7 +195,7 @@ def train_verifier(
     With `resume`, an interrupted run goes on. Raises what `VerifierRun` raises, and `InputError` where another process
     trains in the folder, and where the model has ended none of its responses.
     """
-    check_folder(resolve_model(config.model))  # before a folder is made
+    check_model_folder(config.model)  # before a folder is made
     with RunFolder(out).locked():
         return _train(VerifierRun(config, out, resume, tell))
 
@@ -222,7 +218,7 @@ def _train(run: VerifierRun) -> VerifierTrainingResult:
     figures = with_rounds | {"chains": len(examples), "tokens": len(examples.label_N)}
     folder = out / "model"
     with writing(folder, PLACE_REMEDY):
-        shutil.copytree(run.loaded.path, folder, dirs_exist_ok=True)
+        shutil.copytree(run.generator.path, folder, dirs_exist_ok=True)
     write_verifier(folder, LoadedVerifier(verifiers[-1], calibrations[-1], figures))
     report = {"plan": config.model_dump(mode="json"), "figures": figures, "without_rounds": without_rounds}
     write_durably(folder / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
@@ -230,6 +226,6 @@ def _train(run: VerifierRun) -> VerifierTrainingResult:
     seeds, recipe = {"verifier": config.seed}, {"verifier": report["plan"]}
     tokens, file = len(examples.label_N), verifier_hash(folder)
     entry = LineageEntry("verifier", recipe, figures, seeds, tokens, parent=digest, hash=digest, verifier=file)
-    earlier = [entry for entry in read_lineage(run.loaded.path) if entry.step != "verifier"]
+    earlier = [entry for entry in read_lineage(run.generator.path) if entry.step != "verifier"]
     write_lineage(folder, (*earlier, entry))
     return VerifierTrainingResult(folder, figures, without_rounds)

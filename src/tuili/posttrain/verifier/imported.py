@@ -1,0 +1,213 @@
+"""Imported models as generators of chains: questions of files, asked by the chat template, answers behind steps.
+
+They write in the engine, as requests are answered, with whatever their folder asks for. What the labels of a chain mean
+is said in `chains`, what a generator is in `generator`.
+
+Dimensions: A rows, T tokens, Q tokens of a response, M hidden size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections import abc
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM
+
+from tuili.data import masked_question
+from tuili.engine import (
+    Budget,
+    CheckedStep,
+    Engine,
+    JudgedChain,
+    Promises,
+    Request,
+    Sampling,
+    StopReason,
+    dialect_of,
+    load_scheduler,
+    parse_prose,
+)
+from tuili.errors import InputError
+from tuili.eval import own_problems
+from tuili.model import response_features
+from tuili.posttrain.verifier.chains import (
+    GENERATED,
+    GENERATED_TOKENS,
+    GENERATION_SLOTS,
+    UNKNOWN_LABEL,
+    Chain,
+    GenerationMode,
+    ProgressCallback,
+    right_line,
+)
+from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
+from tuili.steps import Context, Status, Turns, render_response
+from tuili.store import ForeignTokenizer, ImportedModel, open_model
+from tuili.tasks import Problem, Split, same_amount
+
+_MULTIPLE = re.compile(r"/x[0-9]+$")
+"""What stands behind the id of a record in those that were made of it."""
+
+
+class ImportedGenerator:
+    """See `Generator`.
+
+    A question is in a split by what it asks, its numbers left out; what was made of a record is in the record's own.
+    Raises `ModelFolderError` as `open_model` does, `RecordError` for a line of data that is no question, and
+    `InputError` without data, and where a split has no question.
+    """
+
+    first_modes = tuple(map(GenerationMode, (0.8, 1.0, 0.0, 0.6)))
+    attack_modes = tuple(map(GenerationMode, (1.0, 0.8)))
+
+    def __init__(self, config: VerifierTrainingConfig) -> None:
+        stored = open_model(config.model)
+        assert isinstance(stored, ImportedModel)
+        if not config.data:
+            raise InputError(f"verifier.data: name files with questions and answers: {stored.path} is imported")
+        self._config, self._stored = config, stored
+        self._problems = _in_splits(config.data, stored, config.seed)
+
+    @property
+    def path(self) -> Path:
+        """See `Generator`."""
+        return self._stored.path
+
+    @property
+    def hidden_size(self) -> int:
+        """See `Generator`."""
+        return self._stored.shape.hidden_size
+
+    def problems(self, split: Split, number: int, counts: ChainCounts) -> list[Problem]:
+        """See `Generator`. Where the questions of data are used up, they come again."""
+        known, config = self._problems[split], self._config
+        begin = config.first.problems + (number - 1) * config.attack.problems if number else 0
+        return [known[(begin + place) % len(known)] for place in range(min(counts.problems, len(known)))]
+
+    def render(self, problem: Problem, steps: abc.Sequence[str], answer: str, source: str) -> Chain | None:
+        """See `Generator`."""
+        tokenizer = self._stored.tokenizer
+        prompt = dialect_of(tokenizer).encode(Turns(problem.prompt), self._stored.shape.max_position_embeddings)
+        response = [*tokenizer.encode_text(render_response(steps, answer)), tokenizer.end_id]
+        return label_response(tokenizer, problem, prompt, response, source)
+
+    def write(
+        self, requests: abc.Sequence[tuple[Problem, GenerationMode]], seed: int, tell: ProgressCallback
+    ) -> list[Chain]:
+        """See `Generator`."""
+        tokenizer = self._stored.tokenizer
+        scheduler = load_scheduler(self._stored, slots=GENERATION_SLOTS, waiting=len(requests))
+        engine, budget = Engine(scheduler, tokenizer, Promises(None)), Budget(max_tokens=GENERATED_TOKENS)
+        tickets = []
+        for number, (problem, mode) in enumerate(requests):
+            sampling = Sampling(temperature=mode.temperature, seed=seed * len(requests) + number)
+            tickets.append(engine.admit(Request(problem.prompt, budget, sampling)))
+        ended = 0
+        while engine.busy:
+            ended += len(engine.step())
+            tell(ended, len(requests))
+        written = [ticket.state.attempts[0].sequence for ticket in tickets]
+        chains = (
+            label_response(tokenizer, problem, sequence.prompt, sequence.tokens, GENERATED)
+            for (problem, _), sequence in zip(requests, written, strict=True)
+            if sequence.stop is StopReason.END
+        )
+        return [chain for chain in chains if chain is not None]
+
+    @cached_property
+    def _network(self) -> Any:
+        network = AutoModelForCausalLM.from_pretrained(self.path, dtype=torch.float32, trust_remote_code=False)
+        return network.eval()
+
+    @torch.inference_mode()
+    def features(self, rows: abc.Sequence[tuple[abc.Sequence[int], int]]) -> Tensor:
+        """See `Generator`."""
+        network, longest = self._network, max(len(ids) for ids, _ in rows)
+        id_AT = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids, _ in rows])  # nothing sees what is behind it
+        state_ATM = network.model(id_AT, use_cache=False).last_hidden_state
+        embedding_VM, read = network.get_input_embeddings().weight, list[Tensor]()
+        for row, (ids, prompt) in enumerate(rows):  # one by one: logits of many tokens take much memory
+            state_1TM = state_ATM[row : row + 1, prompt - 1 : len(ids)]
+            logit_1QV = network.lm_head(state_1TM[:, :-1])
+            id_1Q = id_AT[row : row + 1, prompt : len(ids)]
+            read.append(response_features(state_1TM[:, 1:], logit_1QV, None, id_1Q, embedding_VM)[0])
+        return torch.nn.utils.rnn.pad_sequence(read, batch_first=True)
+
+
+def label_response(
+    tokenizer: ForeignTokenizer, problem: Problem, prompt: abc.Sequence[int], response: abc.Sequence[int], source: str
+) -> Chain | None:
+    """A response with its labels; None where it is no whole answer, ended by a token that ends one.
+
+    The end of a step is its last token with text of the line, as the engine has it.
+    """
+    if response[-1] not in tokenizer.end_ids:
+        return None
+    judged = JudgedChain(problem.context, problem.prompt, problem.earlier)
+    read = parse_prose(tokenizer, response, [1] * len(response), judged)
+    if not read.complete:
+        return None
+    labels, wrong, known, start = [UNKNOWN_LABEL] * len(response), None, True, 0
+    ends, context = list[int](), problem.context
+    for number, step in enumerate(read.steps):
+        assert step.last_token is not None
+        ends.append(step.last_token)
+        if wrong is not None:
+            continue
+        if step.verdict.status is Status.INVALID:
+            wrong, labels[step.last_token] = number, 0
+            right = _right_tokens(step, context)
+            if right is not None:
+                first = step.last_token + 1 - len(step.pieces)
+                labels[first : first + right] = [1 if known else UNKNOWN_LABEL] * right
+                labels[first + right : step.last_token] = [0] * (step.last_token - first - right)
+            continue
+        known = known and step.verdict.status is Status.VALID
+        labels[start : step.last_token + 1] = [1 if known else UNKNOWN_LABEL] * (step.last_token + 1 - start)
+        start, context = step.last_token + 1, context.after(step.text, step.verdict)
+    is_right = same_amount(problem.answer, read.answer)
+    if wrong is None and is_right and known:
+        labels[start:] = [1] * (len(response) - start)
+    labels[-1] = int(is_right)
+    if wrong is None and not is_right:
+        wrong = len(ends)
+    ends.append(len(response) - 1)
+    return Chain(problem.id, source, (*prompt, *response), len(prompt), tuple(labels), tuple(ends), wrong, known)
+
+
+def _right_tokens(step: CheckedStep, context: Context) -> int | None:
+    """How many tokens of a wrong line spell what the right one begins with; None as for `right_line`."""
+    right = right_line(step.text, step.verdict, context)
+    if right is None:
+        return None
+    written, count = "", 0
+    for text, _ in step.pieces[:-1]:
+        written += text
+        if not right.startswith(written):
+            break
+        count += 1
+    return count
+
+
+def _in_splits(files: abc.Sequence[Path], stored: ImportedModel, seed: int) -> abc.Mapping[Split, list[Problem]]:
+    """The questions of all files, in random order."""
+    splits: dict[Split, list[Problem]] = {split: [] for split in Split}
+    group_of: dict[str, str] = {}
+    for file in files:
+        for problem in own_problems(file, stored.tokenizer, stored.shape.max_position_embeddings):
+            if problem.earlier:
+                raise InputError(f"{file} has questions with earlier turns: a verifier learns from those without any")
+            group = group_of.setdefault(masked_question(problem.prompt), _MULTIPLE.sub("", problem.id))
+            splits[Split.of_fingerprint(hashlib.sha256(group.encode()).digest())].append(problem)
+    for split, problems in splits.items():
+        if not problems:
+            raise InputError(f"{', '.join(map(str, files))}: no question is left for {split}: give more of them")
+        random.Random(f"{seed}/{split}").shuffle(problems)
+    return splits
