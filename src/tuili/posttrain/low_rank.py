@@ -2,16 +2,16 @@
 
 How they learn is left to those who put them there.
 
-Dimensions: R rank, I and O inputs and outputs of a matrix.
+Dimensions: N tokens, R rank, I and O inputs and outputs of a matrix.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from tuili.posttrain.backbone import Backbone
 
@@ -19,11 +19,30 @@ PROJECTIONS = {"self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"), "mlp": ("g
 """The linear layers of a decoder's layer, by the block that they are in."""
 
 
-class LowRankTerm(nn.Module):
-    """A linear layer whose weights get a term of low rank that learns.
+class _TermFunction(torch.autograd.Function):
+    """x Wᵀ + (x Aᵀ) Bᵀ, of which A and B learn. The small products are added within the large ones: on a CPU that takes
+    two thirds of the time of both beside each other, and no weights need gradients of their size."""
 
-    The term is added to the weights, not to the output: small products of many tokens cost a CPU more.
-    """
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight_OI: Tensor, a_RI: Tensor, b_OR: Tensor) -> Tensor:
+        x_NI, a_RI, b_OR = x.flatten(0, -2), a_RI.to(x.dtype), b_OR.to(x.dtype)
+        low_NR = x_NI @ a_RI.T
+        out_NO = (x_NI @ weight_OI.T).addmm_(low_NR, b_OR.T)
+        ctx.save_for_backward(x_NI, weight_OI, a_RI, b_OR, low_NR)
+        return out_NO.view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, Tensor, Tensor]:
+        x_NI, weight_OI, a_RI, b_OR, low_NR = ctx.saved_tensors
+        (grad,) = gradients
+        grad_NO = grad.flatten(0, -2)
+        grad_NR = grad_NO @ b_OR
+        grad_x = (grad_NO @ weight_OI).addmm_(grad_NR, a_RI).view(*grad.shape[:-1], -1)
+        return grad_x, None, (grad_NR.T @ x_NI).float(), (grad_NO.T @ low_NR).float()
+
+
+class LowRankTerm(nn.Module):
+    """A linear layer whose weights, which stay as they are, get a term of low rank that learns."""
 
     def __init__(self, linear: nn.Linear, rank: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -34,8 +53,8 @@ class LowRankTerm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output with the term."""
-        weight_OI = self.linear.weight
-        return functional.linear(x, weight_OI + (self.b_OR @ self.a_RI).to(weight_OI.dtype), self.linear.bias)
+        out: Tensor = _TermFunction.apply(x, self.linear.weight, self.a_RI, self.b_OR)  # type: ignore[no-untyped-call]
+        return out if self.linear.bias is None else out + self.linear.bias
 
     def delta(self) -> Tensor:
         """What is added to the weights [O, I], float32."""

@@ -9,6 +9,7 @@ from torch.nn import functional
 from tests.store.dense_folders import dense_model
 from tuili.data.packing import Document, pack
 from tuili.posttrain.backbone import Backbone
+from tuili.posttrain.teaching.attention import HIDDEN, attend
 from tuili.posttrain.teaching.network import TaughtNetwork
 
 PREFIX = (5, 9, 2)
@@ -32,11 +33,11 @@ def loss_of(taught: TaughtNetwork, rows: list[list[Document]]) -> torch.Tensor:
 
 @pytest.mark.parametrize("family", ["llama", "qwen3"])
 def test_packed_documents_have_the_loss_that_they_have_alone(family: str) -> None:
-    taught = network(2, 4, family)
+    taught, alone_model = network(2, 4, family), dense_model(family, tie_word_embeddings=True)
     losses = []
     for document in DOCUMENTS:
         ids = torch.tensor([[*PREFIX, *document.tokens]])
-        logits = taught.backbone.model(ids).logits[0]
+        logits = alone_model(ids).logits[0]
         for place in range(document.prompt_length, len(document)):
             if place not in document.unlearnt:
                 at = len(PREFIX) + place
@@ -79,3 +80,19 @@ def test_what_is_drawn_at_random_is_told_apart_too() -> None:
         narrow, wide = (few.loss(block, extra, generator)[0].item() for extra in (1, 5000))
     full = TaughtNetwork(backbone, 3, 2, PREFIX, range(VOCABULARY), seed=1).loss(block, 1, generator)[0].item()
     assert narrow < wide == pytest.approx(full, abs=1e-4)
+
+
+def test_attention_is_that_of_torch_with_its_gradients() -> None:
+    torch.manual_seed(1)
+    query, key, value = (torch.randn(2, heads, 7, 8, requires_grad=True) for heads in (6, 3, 3))
+    sees_BTT = torch.rand(2, 7, 7) < 0.5
+    sees_BTT |= torch.eye(7, dtype=torch.bool)
+    bias_BTT = torch.where(sees_BTT, 0.0, HIDDEN)
+    ours, _ = attend(torch.nn.Module(), query, key, value, bias_BTT, 0.3)
+    theirs = functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=sees_BTT[:, None], scale=0.3, enable_gqa=True
+    ).transpose(1, 2)
+    torch.testing.assert_close(ours, theirs)
+    weight = torch.randn(ours.shape)
+    gradients = [torch.autograd.grad((out * weight).sum(), [query, key, value]) for out in (ours, theirs)]
+    torch.testing.assert_close(*gradients)

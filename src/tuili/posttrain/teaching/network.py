@@ -9,7 +9,7 @@ S scored tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from torch.nn import functional
 from tuili.data import IGNORE_INDEX, Block
 from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.low_rank import LowRankTerm, add_terms
+from tuili.posttrain.teaching import attention
 
 
 class TaughtNetwork:
@@ -32,9 +33,10 @@ class TaughtNetwork:
 
     def __init__(
         self, backbone: Backbone, first_layer: int, rank: int | None, prefix: Sequence[int], vocabulary: Sequence[int],
-        seed: int, compiles: bool = False,
+        seed: int,
     ) -> None:  # fmt: skip
         self.backbone, self._first, self._prefix_P = backbone, first_layer, torch.tensor(prefix, dtype=torch.long)
+        backbone.model.set_attn_implementation(attention.NAME)
         self._vocabulary_S = torch.tensor(sorted(set(vocabulary)), dtype=torch.long)
         self.terms: dict[str, LowRankTerm] = {}
         """By the name of the weights that they are added to."""
@@ -52,8 +54,6 @@ class TaughtNetwork:
                 f"{name}.{part}": getattr(term, part) for name, term in self.terms.items() for part in ("a_RI", "b_OR")
             }
         """What learns, in float32, by name."""
-        run: Callable[[Any], Any] = torch.compile if compiles else lambda layer: layer
-        self._runs = [run(layer) for layer in backbone.layers]
 
     def loss(self, block: Block, extra: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """The mean loss on the learnt tokens of a block, and the share of them that is likeliest.
@@ -104,25 +104,26 @@ class TaughtNetwork:
         rows, prefix = len(block.tokens_BT), len(self._prefix_P)
         ids_BT = torch.cat([self._prefix_P.expand(rows, -1), block.tokens_BT], dim=1)
         position_BT = torch.cat([torch.arange(prefix).expand(rows, -1), block.positions_BT + prefix], dim=1)
-        mask_B1TT = _mask(block.documents_BT, prefix)
+        bias_BTT = _bias(block.documents_BT, prefix, self.backbone.head_VM.dtype)
         model = self.backbone.model.model
         hidden_BTM = model.embed_tokens(ids_BT)
         turns = model.rotary_emb(hidden_BTM, position_ids=position_BT)
         with torch.no_grad() if not hidden_BTM.requires_grad else torch.enable_grad():
-            for layer in self._runs[: self._first]:
-                hidden_BTM = layer(hidden_BTM, attention_mask=mask_B1TT, position_embeddings=turns)
-        for layer in self._runs[self._first :]:
-            hidden_BTM = layer(hidden_BTM, attention_mask=mask_B1TT, position_embeddings=turns)
+            for layer in self.backbone.layers[: self._first]:
+                hidden_BTM = layer(hidden_BTM, attention_mask=bias_BTT, position_embeddings=turns)
+        for layer in self.backbone.layers[self._first :]:
+            hidden_BTM = layer(hidden_BTM, attention_mask=bias_BTT, position_embeddings=turns)
         return hidden_BTM  # type: ignore[no-any-return]  # a layer of transformers
 
 
-def _mask(documents_BT: Tensor, prefix: int) -> Tensor:
-    """What each token sees, [B, 1, T, T]: the prefix, and its own document up to itself."""
+def _bias(documents_BT: Tensor, prefix: int, dtype: torch.dtype) -> Tensor:
+    """What is added to scores, [B, T, T]: a token sees the prefix, and its own document up to itself."""
     shared = torch.full((len(documents_BT), prefix), -2)
     owner_BT = torch.cat([shared, documents_BT], dim=1)
     sees_BTT = (owner_BT[:, :, None] == owner_BT[:, None, :]) | (owner_BT[:, None, :] == -2)
     length = owner_BT.shape[1]
-    return (sees_BTT & torch.ones(length, length, dtype=torch.bool).tril())[:, None]
+    sees_BTT = sees_BTT & torch.ones(length, length, dtype=torch.bool).tril()
+    return torch.where(sees_BTT, 0.0, attention.HIDDEN).to(dtype)
 
 
 def _learning_weights(model: Any, first_layer: int) -> dict[str, nn.Parameter]:

@@ -89,8 +89,6 @@ class TeachingConfig(Config):
     clip: PositiveFloat = 1.0
     """Largest norm of the gradient."""
     schedule: ScheduleConfig = ScheduleConfig(warmup=50, floor=0.02)
-    compile: bool = False
-    """Compile the layers, which takes a minute and a C++ compiler."""
     validation_interval: PositiveInt = 200
     """Steps between two measurements of the validation files."""
     validation_rows: PositiveInt = 16

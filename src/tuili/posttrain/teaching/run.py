@@ -111,8 +111,7 @@ class _Teaching:
             raise InputError(f"teach.first_layer = {first}: the model has {depth} layers, from 0 on")
         backbone = Backbone.load(stored.path, torch.bfloat16)
         rank = config.rank if config.way == "lora" else None
-        arguments = self._encode.prefix, self._vocabulary, config.seed, config.compile
-        self._network = TaughtNetwork(backbone, first, rank, *arguments)
+        self._network = TaughtNetwork(backbone, first, rank, self._encode.prefix, self._vocabulary, config.seed)
         self._optimizer = torch.optim.AdamW(
             self._network.parameters.values(), config.learning_rate, (0.9, 0.95), weight_decay=config.weight_decay
         )
