@@ -65,7 +65,7 @@ FACES = {
         MUTATION_KINDS Problem SEEDS_PER_SPLIT Split Wording
         converse current_domain domain domain_names generate in_every_form is_unseen_form mutants mutate own_experts
         phase read_domain read_domains result_start same_amount same_answer same_form same_last_number score
-        takes_follow_up trained_domains unseen_problems with_noise
+        takes_follow_up trained_domains unseen_problems with_noise without_working
     """,
     "train": """
         Checkpoint CheckpointConfig CheckpointManager DataConfig ExecutionPlan LogConfig ModelConfig Objective RUN_FILE

@@ -1,3 +1,4 @@
+from .building.brief import without_working
 from .content import Clause, Clauses, Content, Language, Wording
 from .conversations.conversation import ChatMessage, Conversation, Ingredient
 from .conversations.converse import converse, takes_follow_up
@@ -51,4 +52,5 @@ __all__ = [
     "trained_domains",
     "unseen_problems",
     "with_noise",
+    "without_working",
 ]

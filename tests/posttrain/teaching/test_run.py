@@ -18,7 +18,8 @@ from benchmarks.harness.tiny import save_tiny
 from tuili.data import Record, read_questions, write_records
 from tuili.errors import InputError
 from tuili.posttrain import TeachingConfig, TeachingRecipe, TeachingResult, teach
-from tuili.posttrain.teaching.data import SmallLetters
+from tuili.posttrain.teaching.data import SmallLetters, build_sources
+from tuili.posttrain.teaching.recipe import TeachingDataConfig
 from tuili.store import THINKING_FILE, model_hash, open_model, read_lineage, read_thinking_file
 from tuili.tasks import Split, generate
 from tuili.train import read_log
@@ -148,6 +149,15 @@ def test_a_share_of_the_questions_is_in_small_letters(data: Path) -> None:
 
     lowered = [SmallLetters(Source(), 0.3, 1).record(number).input == "add 0 and 3." for number in range(300)]
     assert 60 < sum(lowered) < 120
+
+
+def test_problems_of_domains_come_without_working_unless_it_is_wanted() -> None:
+    def lines(working: bool) -> int:
+        data = TeachingDataConfig(domains=("arithmetic",), working=working, lower_case=0.0)
+        (source,), _ = build_sources(data, 1, False, lambda line: None)
+        return sum(len(source.record(number).steps) for number in range(60))
+
+    assert lines(working=False) < lines(working=True)
 
 
 def test_a_taught_model_thinks_in_few_tokens(folder: Path, data: Path, tmp_path: Path) -> None:

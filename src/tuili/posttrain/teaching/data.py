@@ -18,6 +18,7 @@ from tuili.data import (
 )
 from tuili.errors import InputError, RecordError
 from tuili.posttrain.teaching.recipe import TeachingDataConfig
+from tuili.tasks import without_working
 
 Tell = Callable[[str], None]
 
@@ -57,6 +58,18 @@ class QuestionSource:
         return self.records[self._order[1][place]]
 
 
+class WithoutWorking:
+    """A source whose steps come without the lines that break calculations down."""
+
+    def __init__(self, source: Source) -> None:
+        self.name, self._source = source.name, source
+
+    def record(self, number: int) -> Record:
+        """Record number `number` of the source."""
+        record = self._source.record(number)
+        return record.model_copy(update={"steps": without_working(record.steps)})
+
+
 class SmallLetters:
     """A source of which a share of the questions is in small letters."""
 
@@ -77,7 +90,9 @@ def build_sources(
     levels = {level: weight for level, weight in enumerate(config.levels, start=1) if weight}
     files = {path: QuestionSource(path, seed, tell, prose) for path in config.files}
     weights = {files[path].name: weight for path, weight in config.files.items()}
-    domains = [TaskSource(name, levels, seed) for name in config.domains]
+    domains: list[Source] = [TaskSource(name, levels, seed) for name in config.domains]
+    if not config.working:
+        domains = [WithoutWorking(source) for source in domains]
     weights |= {source.name: 1 / len(domains) for source in domains}
     plain: list[Source] = [*files.values(), *domains]
     return [SmallLetters(source, config.lower_case, seed) for source in plain], weights

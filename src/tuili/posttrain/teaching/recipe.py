@@ -34,6 +34,8 @@ class TeachingDataConfig(Config):
     """Tuili's own domains beside them."""
     levels: tuple[NonNegativeFloat, ...] = Field((0.4, 0.3, 0.2, 0.1), min_length=1, max_length=5)
     """Weights of levels 1, 2, … among the problems of the domains."""
+    working: bool = False
+    """Whether problems of the domains keep the lines that break calculations down; a calculator needs none."""
     lower_case: _Share = 0.1
     """Share of the questions that are read in small letters."""
     validation: tuple[Path, ...] = ()
