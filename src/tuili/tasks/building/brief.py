@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from tuili.tasks.building.working import exact_division, grid_multiplication, long_division, long_multiplication
 
-_OPERATION = re.compile(r"(?<![0-9.])(\d{1,12})(?:(?: [^-+*/=<>0-9()]+)? ([*/]|mod) (?=(\d{1,12})(?![0-9.])))")
+_OPERATION = re.compile(r"(?<![0-9.])(\d{1,12})(?:(?: [^-+*/=<>0-9\s]\S*)? ([*/]|mod) (?=(\d{1,12})(?![0-9.])))")
 """A product, a quotient or a remainder of whole numbers, units between them left out."""
 _DIVISION = re.compile(r"(\d{1,12}) = (\d{1,12}) \* \d{1,12} \+ \d{1,12}")
 
