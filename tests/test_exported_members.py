@@ -63,8 +63,8 @@ FACES = {
     "tasks": """
         BUILT_IN_DOMAINS ChatMessage Clause Clauses Content Conversation Domain Draft Ingredient LEVELS Language
         MUTATION_KINDS Problem SEEDS_PER_SPLIT Split Wording
-        converse current_domain domain domain_names generate in_every_form is_unseen_form mutants mutate own_experts
-        phase read_domain read_domains result_start same_amount same_answer same_form same_last_number score
+        converse current_domain domain domain_names generate in_every_form is_unseen_form last_number mutants mutate
+        own_experts phase read_domain read_domains result_start same_amount same_answer same_form same_last_number score
         takes_follow_up trained_domains unseen_problems with_noise without_working
     """,
     "train": """
@@ -89,12 +89,12 @@ FACES = {
         default_state_folder effort_limits engine_factory make_app new_key otlp_traces read_keys serve
     """,
     "eval": """
-        ACCENT_COLOUR AttemptHistory AttemptSnapshot CalibrationGrid Cell CertifiedSetting Compared
-        DepthTrend EVAL_FILE EvalSettings Job LEVEL_COLOURS LabelledPrompt LossTable MUTED_COLOUR
+        ACCENT_COLOUR AttemptHistory AttemptSnapshot CalibrationGrid Cell CertifiedSetting Compared Comparison
+        DepthTrend EVAL_FILE EvalSettings FileSettings Job LEVEL_COLOURS LabelledPrompt LossTable MUTED_COLOUR
         PLOT_STYLE ScoredResponse
         answer_conversations answer_problems calibrate candidate_thresholds cells cells_by_domain
         certify collect_histories depth_lines depth_trends draw_risk_coverage empirical_setting
-        evaluate figure_uri figures_line fit_confidence fitting_part heat_map learn_familiarity mean_depth
+        evaluate evaluate_file figure_uri figures_line fit_confidence fitting_part heat_map learn_familiarity mean_depth
         own_problems paired_difference read_figures replay run_jobs sample starting_setting wilson_interval
         write_card write_html write_json
     """,

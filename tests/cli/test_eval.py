@@ -1,6 +1,4 @@
-import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +7,7 @@ import pytest
 from benchmarks.harness.tiny import save_tiny
 from tests.eval.scripted import Oracle
 from tuili.cli.app import main
-from tuili.engine import Generation, Runtime
-from tuili.eval import evaluation, read_figures, wilson_interval
-from tuili.steps import Turns
+from tuili.eval import evaluation, read_figures
 from tuili.store import read_lineage, write_lineage
 from tuili.tasks import unseen_problems
 
@@ -121,76 +117,9 @@ def test_torch_is_measured_in_the_numbers_that_are_asked_for(
     assert json.loads(path.read_text())["runtime"] == runtime
 
 
-def test_a_file_is_scored_strictly_and_by_the_last_number(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Right, right but for the words, wrong, and cut off before the answer."""
-    written = {"one?": "12", "two?": "It is 1,200.0 m", "three?": "13 12 or 14", "four?": None}
-    right = {"one?": "12", "two?": "1200 m", "three?": "12", "four?": "12"}
-
-    class Script:
-        exit_threshold, runtime = 0.9, Runtime()
-
-        def generate(self, asked: Sequence[Turns], progress: object) -> list[Generation]:
-            answers = [written[turns.prompt] for turns in asked]
-            texts = [f"<think>\n1 = 1\n{'' if answer is None else f'</think>{answer}'}" for answer in answers]
-            spent = {"prefill": 0.0, "decode": 0.0}
-            return [Generation(text, [9], [3], "end", spent) for text in texts]
-
-    monkeypatch.setattr(evaluation, "load_decoder", lambda *_, **__: Script())
-    data, path, page = tmp_path / "mine.jsonl", tmp_path / "report.json", tmp_path / "report.html"
-    records = [{"input": prompt, "output": answer, "id": prompt} for prompt, answer in right.items()]
-    records[-1] |= {"level": 2, "domain": "knights"}
-    data.write_text("".join(json.dumps(record) + "\n" for record in records))
-    assert main(["eval", str(model), "--data", str(data), "--json", str(path), "--html", str(page)]) == 0
-    report = json.loads(path.read_text())
-    assert (report["accuracy"], report["lenient"], report["unparseable"], report["problems"]) == (0.25, 0.5, 1, 4)
-    assert report["ci95"] == list(wilson_interval(1, 4))
-    assert report["lenient_ci95"] == list(wilson_interval(2, 4))
-    cells = {(cell["domain"], cell["level"]): cell for cell in report["cells"]}
-    own, knights = cells["own", 1], cells["knights", 2]
-    assert (own["n"], own["accuracy"], own["lenient"], own["unparseable"]) == (3, 1 / 3, 2 / 3, 0)
-    assert (knights["n"], knights["accuracy"], knights["lenient"], knights["unparseable"]) == (1, 0, 0, 1)
-    sha256 = hashlib.sha256(data.read_bytes()).hexdigest()
-    assert report["settings"]["data"] == {"file": "mine.jsonl", "sha256": sha256}
-    assert (report["settings"]["split"], report["settings"]["seed"]) == (None, None)
-    assert {sample["id"] for sample in report["samples"]} <= set(right)
-    assert "problems of mine.jsonl" in page.read_text()
-    shown = capsys.readouterr().out
-    for line in (
-        "25.0% right (95%: 4.6% – 69.9%)",
-        "50.0% right by the last number",
-        "1 of 4 responses without an answer",
-    ):
-        assert line in shown
-
-
-@pytest.mark.parametrize(
-    ("line", "named"),
-    [
-        ('{"input": "a"}', ["mine.jsonl:2", "'output' is missing"]),
-        (json.dumps({"input": "1 + " * 2000, "output": "b"}), ["mine.jsonl:2", "tokens", "511"]),
-    ],
-)
-@pytest.mark.parametrize("verb", ["eval", "calibrate"])
-def test_a_bad_line_of_a_file_is_named(
-    verb: str, line: str, named: list[str], model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data = tmp_path / "mine.jsonl"
-    data.write_text('{"input": "a", "output": "b"}\n' + line)
-    assert main([verb, str(model), "--data", str(data)]) == 2
-    (error,) = capsys.readouterr().err.splitlines()
-    assert all(name in error for name in named), error
-
-
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (["--data", "x", "--levels", "1"], "--data brings its own problems"),
-        (["--data", "x", "--full"], "leave them out with --data"),
-        (["--data", "x", "--card"], "leave them out with --data"),
-        (["--data", "x", "--conversations"], "leave them out with --data"),
-        (["--data", "x", "--language", "en"], "--data brings its own problems"),
         (["--language", "en,fr"], "--language 'fr': use one of en, zh"),
         (["--language", "en,en"], "--language 'en,en': give names separated by commas, each once"),
         (["--wording", "first"], "--wording 'first': use one of seen, unseen, all"),

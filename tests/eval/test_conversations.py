@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from tests.eval.scripted import Oracle
-from tuili.engine import Generation, prompt_ids
+from tuili.engine import Generation
+from tuili.engine.prompt import prompt_ids
 from tuili.eval.conversations import Compared, answer_conversations, conversation_section
 from tuili.steps import Turns
 from tuili.tasks import Ingredient, unseen_problems

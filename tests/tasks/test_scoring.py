@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tuili.steps import Context
 from tuili.tasks import Problem, Split, domain_names, generate, score
-from tuili.tasks.scoring import same_amount, same_answer
+from tuili.tasks.scoring import last_number, same_amount, same_answer
 
 
 def problem(answer: str) -> Problem:
@@ -37,7 +37,7 @@ def problem(answer: str) -> Problem:
         ("no cats are dogs", "No cats are dogs"),
     ],
 )
-def test_the_same_value_in_another_form_scores(expected, given_answer):
+def test_the_same_amount_in_another_form_scores(expected, given_answer):
     assert score(problem(expected), given_answer) == 1.0
     assert score(problem(expected), f"<think>\n1 + 1 = 2\n</think>{given_answer}<|end|>") == 1.0
 
@@ -177,3 +177,57 @@ def test_no_question_holds_its_answer_in_another_form(name, level):
 )
 def test_amounts_are_the_same_whatever_their_form(expected: str, given: str, same: bool):
     assert same_amount(expected, given) is same
+
+
+@pytest.mark.parametrize(
+    ("expected", "given_answer"),
+    [
+        ("1,200", "1200"),
+        ("-3", "-6/2"),
+        ("0.25", "0.24917"),
+        ("83.33", "250/3"),
+        ("7.142857142857143", "50/7"),
+        ("0.8333333333333334", "0.83333333333333333"),
+        ("-0.67", "-2/3"),
+        ("3.14", " 3.14159 "),
+    ],
+)
+def test_numbers_are_the_same_by_value(expected, given_answer):
+    assert same_amount(expected, given_answer)
+
+
+@pytest.mark.parametrize(
+    ("expected", "given_answer"),
+    [
+        ("5", "5.001"),
+        ("0.5", "0.45"),  # one place behind the point may be exact
+        ("0.25", "0.3"),
+        ("0.25", "0.256"),
+        ("3.14159", "3.14"),
+        ("3/8", "15/40"),  # one may be asked for in lowest terms
+        ("5", "five"),
+        ("5", "5 m"),
+        ("5", ""),
+        ("0.67", "-2/3"),
+        ("5", "1/0"),
+    ],
+)
+def test_numbers_of_another_value_are_not_the_same(expected, given_answer):
+    assert not same_amount(expected, given_answer)
+
+
+@given(st.fractions(-1000, 1000, max_denominator=10**4), st.integers(0, 9))
+def test_a_number_is_the_same_as_what_it_rounds_to_and_not_as_another(number, places):
+    rounded = Fraction(round(number * 10**places), 10**places)
+    text = f"{float(rounded):.{places}f}"
+    written = str(number)
+    assert same_amount(text, written) is (places >= 2 or number == rounded)
+    assert not same_amount(f"{float(rounded + Fraction(2, 10 ** min(places, 6))):.{places}f}", written)
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [("It is 12.", "12"), ("1,250.50 of 3,000", "3000"), ("x2 and 5/7", "5/7"), ("-4", "-4"), ("none", ""), ("", "")],
+)
+def test_the_last_number_of_a_text(text, last):
+    assert last_number(text) == last

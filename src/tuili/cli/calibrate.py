@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
 
 import typer
 
@@ -13,6 +13,7 @@ from tuili.cli.options import (
     CacheOption,
     DataOption,
     DomainsOption,
+    FormOption,
     LanguagesOption,
     LevelsOption,
     ModelArgument,
@@ -33,6 +34,7 @@ from tuili.cli.options import (
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
+    from tuili.data import QuestionForm
     from tuili.eval import LabelledPrompt
     from tuili.model import LoadedModel
 
@@ -57,6 +59,7 @@ def run(
     wording: WordingOption = "seen",
     language: LanguagesOption = None,
     data: DataOption = None,
+    form: FormOption = "auto",
     runner: RunnerOption = "auto",
     numbers: NumbersOption = "auto",
     cache: CacheOption = "auto",
@@ -79,7 +82,9 @@ def run(
         if (domains, levels, per_cell, wording, language) != ("all", "1,2,3", 60, "seen", None):
             options = "--domains, --levels, --per-cell, --wording and --language"
             raise InputError(f"--data brings its own problems: leave {options} out")
-        check_data(data)
+        check_data(data, form)
+    elif form != "auto":
+        raise InputError("--form is that of a file: give --data FILE, too")
     folder, shape = find_model(model)
     chosen_domains = parse_domains(domains, shape.domains)
     from tuili.cli.show import show_calibration
@@ -97,7 +102,7 @@ def run(
         instructed = shape.conversation == "multi"
         prompts, source = _generated_problems(chosen_domains, chosen_levels, per_cell, seed, *words, instructed)
     else:
-        prompts, source = _problems_of_file(data, loaded, seed)
+        prompts, source = _problems_of_file(data, loaded, seed, form)
     # A calibration holds with its own file of familiarity alone: where a new one fails, the former two stay.
     familiarity = loaded.path / FAMILIARITY_FILE
     with restored_on_failure(familiarity):
@@ -174,15 +179,17 @@ def _generated_problems(
     return [LabelledPrompt.of(problem) for problem in problems], source
 
 
-def _problems_of_file(path: Path, loaded: LoadedModel, seed: int) -> tuple[list[LabelledPrompt], str]:
-    """The records of a file, in random order, and the file's name."""
+def _problems_of_file(
+    path: Path, loaded: LoadedModel, seed: int, form: Literal["auto"] | QuestionForm
+) -> tuple[list[LabelledPrompt], str]:
+    """The questions of a file, in random order, and the file's name."""
     import random
 
-    from tuili.eval import LabelledPrompt, own_problems
+    from tuili.eval import Comparison, LabelledPrompt, own_problems
 
-    problems = own_problems(path, loaded.tokenizer, loaded.model.config.max_position_embeddings)
+    problems = own_problems(path, loaded.tokenizer, loaded.model.config.max_position_embeddings, form)
     if any(problem.earlier for problem in problems):
         raise InputError(f"{path} has questions with earlier turns: promises are about questions without any")
-    prompts = [LabelledPrompt.of(problem) for problem in problems]
+    prompts = [LabelledPrompt.of(problem, Comparison.VALUE) for problem in problems]
     random.Random(seed).shuffle(prompts)
     return prompts, path.name

@@ -1,10 +1,11 @@
-"""`tuili eval`: measure a model on unseen problems. The measuring is left to `tuili.eval`."""
+"""`tuili eval`: measure a model on unseen problems or on a file of questions. The measuring is left to `tuili.eval`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from os.path import realpath
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,7 @@ from tuili.cli.options import (
     DataOption,
     DepthOption,
     DomainsOption,
+    FormOption,
     LanguagesOption,
     LevelsOption,
     ModelArgument,
@@ -20,6 +22,7 @@ from tuili.cli.options import (
     RunnerOption,
     WordingOption,
     check_data,
+    check_model,
     check_wording,
     find_model,
     learnt_languages,
@@ -33,6 +36,9 @@ from tuili.cli.options import (
 )
 from tuili.errors import InputError
 
+if TYPE_CHECKING:
+    from tuili.eval import EvalSettings, FileSettings
+
 
 def run(
     model: ModelArgument,
@@ -43,6 +49,19 @@ def run(
     wording: WordingOption = "seen",
     language: LanguagesOption = None,
     data: DataOption = None,
+    form: FormOption = "auto",
+    seen: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Questions of training, with --data: tell accuracy without them, too."),
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Most attempts at a question of --data. 1 by default.")] = None,
+    max_attempts: Annotated[int | None, typer.Option(help="Another name of --max-steps.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Most tokens for a question of --data, in all attempts. 400 by default.")
+    ] = None,
+    all_attempts: Annotated[
+        bool, typer.Option("--all-attempts", help="Make every attempt at a question of --data: they vote.")
+    ] = False,
     depth: DepthOption = "auto",
     threshold: Annotated[
         float | None,
@@ -59,16 +78,18 @@ def run(
     html_file: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write the page here.")] = None,
     card: Annotated[bool, typer.Option("--card", help="Write report and model card into the folder.")] = False,
 ) -> None:
-    """Measure accuracy per domain and level on problems that no training ever sees, or on those of a file of yours.
+    """Measure accuracy per domain and level on problems that no training ever sees, or on the questions of a file.
 
-    The same seed gives the same problems on every machine. docs/evaluation.md explains each field of the
-    report.
+    The same seed gives the same problems on every machine. An imported model is measured on files alone.
+    docs/evaluation.md explains each field of the report.
     """
     layers = parse_depth(depth)
     languages = None if language is None else parse_list("--language", language)
     check_wording(wording, *(languages or ()))
     chosen_levels = parse_levels(levels)
     parse_domains(domains)  # what is wrong with them is told before the model is looked for
+    limits = {"max_steps": max_steps, "max_attempts": max_attempts, "max_tokens": max_tokens}
+    given = {name: value for name, value in limits.items() if value is not None}
     if data is not None:
         if full or card or conversations:
             raise InputError(
@@ -77,16 +98,37 @@ def run(
         if (domains, levels, per_cell, seed, wording, language) != ("all", "1,2", 200, 0, "seen", None):
             options = "--domains, --levels, --per-cell, --seed, --wording and --language"
             raise InputError(f"--data brings its own problems: leave {options} out")
-        check_data(data)
-    folder, shape = find_model(model)
-    chosen_domains = parse_domains(domains, shape.domains)
-    from tuili.cli.show import show_cells, show_conversations, show_scores
-    from tuili.eval import EVAL_FILE, EvalSettings, evaluate, write_card, write_html, write_json
-    from tuili.files import check_file_place, is_special
-    from tuili.train import RUN_FILE, read_log
+        check_data(data, form)
+        for file in seen or ():
+            check_data(file)
+        check_model(model)
+        from tuili.engine import Budget, parse_settings
+        from tuili.eval import FileSettings
 
-    settings = EvalSettings(
-        domains=chosen_domains,
+        budget = parse_settings(Budget, given, lambda name: f"--{name.replace('_', '-')}")
+        settings = FileSettings(
+            data=data,
+            form=form,
+            seen=tuple(seen or ()),
+            budget=budget,
+            all_attempts=all_attempts,
+            depth=layers,
+            threshold=threshold,
+            runner=runner,
+            numbers=numbers,
+            cache=cache,
+        )
+        _measure_file(model, settings, json_file, html_file)
+        return
+    if form != "auto" or seen or given or all_attempts:
+        options = "--form, --seen, --max-steps, --max-attempts, --max-tokens and --all-attempts"
+        raise InputError(f"{options} are for the questions of a file: give --data FILE, too")
+    _refuse_imported(model)
+    folder, shape = find_model(model)
+    from tuili.eval import EvalSettings
+
+    unseen = EvalSettings(
+        domains=parse_domains(domains, shape.domains),
         levels=chosen_levels,
         per_cell=per_cell,
         seed=seed,
@@ -96,31 +138,84 @@ def run(
         threshold=threshold,
         full=full,
         conversations=conversations,
-        data=data,
         runner=runner,
         numbers=numbers,
         cache=cache,
     )
-    loaded = load_for(model, runner, numbers)
+    _measure_unseen(model, unseen, json_file, html_file, card)
+
+
+def _measure_unseen(
+    model: str, settings: EvalSettings, json_file: Path | None, html_file: Path | None, card: bool
+) -> None:
+    """Measure a model on problems that no training sees, and show and write the report."""
+    from tuili.cli.show import show_cells, show_conversations
+    from tuili.eval import EVAL_FILE, evaluate, write_card
+    from tuili.train import RUN_FILE, read_log
+
+    loaded = load_for(model, settings.runner, settings.numbers)
     in_folder = (loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ()
-    places = [path for path in (json_file, html_file, *in_folder) if path]
-    for number, path in enumerate(places):
-        check_file_place(path)
-        if not is_special(path) and realpath(path) in map(realpath, places[:number]):
-            raise InputError(f"{path} would be written twice: give --json and --html places of their own")
+    _check_places([path for path in (json_file, html_file, *in_folder) if path])
     run_folder = loaded.path.parent
     log = read_log(run_folder) if (run_folder / RUN_FILE).is_file() else []
     with progress_bar() as progress:
         report = {"model": model, **evaluate(loaded, settings, progress)}
     console = result_console()
     show_cells(console, report)
-    if conversations:
+    if settings.conversations:
         show_conversations(console, report["conversations"])
-    if data is not None:
-        show_scores(console, report)
+    _write(report, json_file, html_file, loaded.model.config.exit_layers, log)
+    if card:
+        write_card(loaded.path, report)
+
+
+def _measure_file(model: str, settings: FileSettings, json_file: Path | None, html_file: Path | None) -> None:
+    """Measure a model on a file of questions, and show and write the report."""
+    from tuili.cli.show import show_cells, show_scores
+    from tuili.eval import evaluate_file
+
+    _check_places([path for path in (json_file, html_file) if path])
+    with progress_bar() as progress:
+        measured, exits = evaluate_file(model, settings, progress)
+    report = {"model": model, **measured}
+    console = result_console()
+    show_cells(console, report)
+    show_scores(console, report)
+    _write(report, json_file, html_file, exits)
+
+
+def _refuse_imported(model: str) -> None:
+    """Raise `InputError` for a model that knows nothing of the domains."""
+    from tuili.store import FAMILIES, model_type, resolve_model
+
+    if model_type(resolve_model(model)) in FAMILIES:
+        raise InputError(
+            f"{model} is an imported model, and is measured on a file: give --data FILE; tuili data generate FILE "
+            "--split test writes one of problems that no training sees"
+        )
+
+
+def _check_places(places: Sequence[Path]) -> None:
+    """Raise `InputError` where one of these files cannot be written, or would be written twice."""
+    from tuili.files import check_file_place, is_special
+
+    for number, path in enumerate(places):
+        check_file_place(path)
+        if not is_special(path) and realpath(path) in map(realpath, places[:number]):
+            raise InputError(f"{path} would be written twice: give --json and --html places of their own")
+
+
+def _write(
+    report: Mapping[str, Any],
+    json_file: Path | None,
+    html_file: Path | None,
+    exits: Sequence[int],
+    log: Sequence[Mapping[str, float]] = (),
+) -> None:
+    """Write a report where that is asked for."""
+    from tuili.eval import write_html, write_json
+
     if json_file:
         write_json(json_file, report)
     if html_file:
-        write_html(html_file, report, f"Evaluation of {model}", loaded.model.config.exit_layers, log)
-    if card:
-        write_card(loaded.path, report)
+        write_html(html_file, report, f"Evaluation of {report['model']}", exits, log)

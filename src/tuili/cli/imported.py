@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-VERBS = ("ask", "serve", "bench", "exits", "export", "info")
+VERBS = ("ask", "serve", "bench", "eval", "exits", "export", "info")
 """The verbs that take an imported model."""
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
 
+    from tuili.data import QuestionForm
     from tuili.engine import Numbers, RunnerName
     from tuili.model import LoadedModel
     from tuili.store import ModelSettings
@@ -74,7 +75,8 @@ LanguagesOption = Annotated[
 ]
 LevelsOption = Annotated[str, typer.Option("--levels", help="Levels from 1 to 5, separated by commas.")]
 DataOption = Annotated[
-    Path | None, typer.Option("--data", metavar="FILE", help="Problems of your own (JSONL) instead.")
+    Path | None,
+    typer.Option("--data", metavar="FILE", help="Questions of your own (JSONL) instead, in any form that is read."),
 ]
 FormOption = Annotated[
     Literal["auto", "records", "gsm8k", "mwp"],
@@ -203,7 +205,7 @@ def load_for(name: str, runner: RunnerName, numbers: Numbers) -> LoadedModel:
     return load_model(name, torch.bfloat16 if by_torch and numbers == "bf16" else torch.float32)
 
 
-def check_data(path: Path) -> None:
+def check_data(path: Path, form: Literal["auto"] | QuestionForm = "auto") -> None:
     """Raise `RecordError` for the first line of a data file that is no question, before a model is loaded."""
     from collections import deque
 
@@ -212,7 +214,7 @@ def check_data(path: Path) -> None:
 
     if os.path.lexists(path) and is_special(path) and not path.is_dir():  # the first is false for too long a name
         raise InputError(f"{path} is a pipe or a device, and is read more than once: give a file")
-    deque(read_questions(path), maxlen=0)
+    deque(read_questions(path, form), maxlen=0)
 
 
 def result_console() -> Console:

@@ -118,11 +118,30 @@ def show_cells(console: Console, report: Mapping[str, Any]) -> None:
 
 
 def show_scores(console: Console, report: Mapping[str, Any]) -> None:
-    """Print how much is right by both scores over all problems, and how many responses have no answer."""
-    for name, scored in (("accuracy", "right"), ("lenient", "right by the last number")):
-        low, high = report["ci95" if name == "accuracy" else "lenient_ci95"]
-        console.print(f"{report[name]:.1%} {scored} (95%: {low:.1%} – {high:.1%})", soft_wrap=True)
-    console.print(f"{report['unparseable']} of {report['problems']} responses without an answer", soft_wrap=True)
+    """Print how much is right over all questions of a file, by which comparison, and what of the steps holds."""
+    lines = [f"{_share(report)} right: {report['compared']}"]
+    if new := report.get("unmatched"):
+        files = ", ".join(file["file"] for file in report["settings"]["seen"])
+        what = f"{new['problems']} questions that {files} {'has' if ',' not in files else 'have'} not, numbers aside"
+        lines.append(
+            f"{_share(new)} right of the {what}" if new["problems"] else f"none of the questions is new: {what}"
+        )
+    if votes := report.get("by_attempts"):
+        lines.append(
+            "right by the vote after attempts: " + ", ".join(f"{n}: {share:.1%}" for n, share in votes.items())
+        )
+    lines.append(f"{_share(report, 'lenient')} right by the last number")
+    steps = ", ".join(f"{count} {status}" for status, count in sorted(report["steps"].items())) or "none"
+    lines.append(f"steps: {steps}")
+    lines.append(f"{report['unparseable']} of {report['problems']} responses without an answer")
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _share(report: Mapping[str, Any], name: str = "accuracy") -> str:
+    """A share with its 95% interval."""
+    low, high = report["ci95" if name == "accuracy" else "lenient_ci95"]
+    return f"{report[name]:.1%} (95%: {low:.1%} – {high:.1%})"
 
 
 def show_conversations(console: Console, section: Mapping[str, Any]) -> None:

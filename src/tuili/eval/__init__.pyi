@@ -15,9 +15,11 @@ from .calibration.familiarity import learn_familiarity
 from .calibration.guarantee import CertifiedSetting, LossTable, certify, empirical_setting
 from .calibration.labelled import LabelledPrompt
 from .calibration.risk import draw_risk_coverage
+from .comparing import Comparison
 from .conversations import Compared, answer_conversations
 from .depth import DepthTrend, depth_trends
 from .evaluation import EvalSettings, evaluate
+from .file_evaluation import FileSettings, evaluate_file
 from .own import own_problems
 from .parallel import Job, run_jobs
 from .reporting.card import write_card
@@ -46,8 +48,10 @@ __all__ = [
     "Cell",
     "CertifiedSetting",
     "Compared",
+    "Comparison",
     "DepthTrend",
     "EvalSettings",
+    "FileSettings",
     "Job",
     "LabelledPrompt",
     "LossTable",
@@ -65,6 +69,7 @@ __all__ = [
     "draw_risk_coverage",
     "empirical_setting",
     "evaluate",
+    "evaluate_file",
     "figure_uri",
     "figures_line",
     "fit_confidence",

@@ -11,8 +11,8 @@ from itertools import groupby
 from math import sqrt
 from statistics import fmean
 
-from tuili.eval.runner import ScoredResponse
-from tuili.steps import Status, check_chain, split_response
+from tuili.eval.response import Response
+from tuili.steps import Status
 
 Z95 = 1.959963984540054
 """The quantile of the standard normal distribution for a two-sided 95% interval."""
@@ -63,9 +63,9 @@ def paired_difference(one: Sequence[bool], other: Sequence[bool]) -> tuple[float
     return (gains - losses) / n, (max(-1.0, centre - margin), min(1.0, centre + margin))
 
 
-def cells(responses: Iterable[ScoredResponse]) -> list[Cell]:
+def cells(responses: Iterable[Response]) -> list[Cell]:
     """One cell for each domain and level, in the order in which they first appear within a level."""
-    grouped: dict[tuple[int, str], list[ScoredResponse]] = {}
+    grouped: dict[tuple[int, str], list[Response]] = {}
     for response in responses:
         grouped.setdefault((response.problem.level, response.problem.domain), []).append(response)
     return [_cell(domain, level, group) for (level, domain), group in grouped.items()]
@@ -80,25 +80,21 @@ def mean_by_level(cells: Sequence[Cell]) -> dict[str, float]:
     }
 
 
-def accuracy(responses: Sequence[ScoredResponse]) -> float:
+def accuracy(responses: Sequence[Response]) -> float:
     """The share of right answers among all responses."""
     return fmean(response.correct for response in responses)
 
 
-def mean_depth(responses: Iterable[ScoredResponse]) -> float:
+def mean_depth(responses: Iterable[Response]) -> float:
     """Layers per generated token, every token weighing the same; 0.0 when no token was generated."""
-    depths = [depth for response in responses for depth in response.generation.depths]
+    depths = [depth for response in responses for depth in response.depths]
     return fmean(depths) if depths else 0.0
 
 
-def _cell(domain: str, level: int, responses: list[ScoredResponse]) -> Cell:
+def _cell(domain: str, level: int, responses: list[Response]) -> Cell:
     right, n = sum(response.correct for response in responses), len(responses)
     nearly = sum(response.nearly_correct for response in responses)
-    verdicts = [
-        verdict
-        for response in responses
-        for verdict in check_chain(split_response(response.generation.text).steps, response.problem.context)
-    ]
+    statuses = [status for response in responses for status in response.statuses]
     return Cell(
         domain=domain,
         level=level,
@@ -106,9 +102,9 @@ def _cell(domain: str, level: int, responses: list[ScoredResponse]) -> Cell:
         accuracy=right / n,
         ci95=wilson_interval(right, n),
         mean_depth=mean_depth(responses),
-        mean_tokens=fmean(len(response.generation.tokens) for response in responses),
-        valid_steps=fmean(verdict.status is Status.VALID for verdict in verdicts) if verdicts else 0.0,
-        complete=fmean(response.generation.stop == "end" for response in responses),
+        mean_tokens=fmean(len(response.depths) for response in responses),
+        valid_steps=fmean(status is Status.VALID for status in statuses) if statuses else 0.0,
+        complete=fmean(response.ended for response in responses),
         lenient=nearly / n,
         lenient_ci95=wilson_interval(nearly, n),
         unparseable=sum(not response.answer for response in responses),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tuili.engine import Depth
 from tuili.eval.accuracy import Z95, accuracy, cells, mean_by_level, mean_depth
-from tuili.eval.runner import ScoredResponse
+from tuili.eval.response import Response
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,19 @@ class DepthTrend:
     rises: bool
 
 
-def depth_point(depth: Depth, responses: Sequence[ScoredResponse], seconds: float) -> DepthPoint:
+def depth_point(depth: Depth, responses: Sequence[Response], seconds: float) -> DepthPoint:
     """The figures of responses at one depth that were decoded in so many seconds."""
     return DepthPoint(
         depth=str(depth),
         accuracy=accuracy(responses),
         mean=mean_by_level(cells(responses)),
         mean_depth=mean_depth(responses),
-        tokens=sum(len(response.generation.tokens) for response in responses),
+        tokens=sum(len(response.depths) for response in responses),
         seconds=seconds,
     )
 
 
-def depth_trends(responses: Sequence[ScoredResponse]) -> list[DepthTrend]:
+def depth_trends(responses: Sequence[Response]) -> list[DepthTrend]:
     """Whether depth rises with the level, for each domain with responses at two levels or more."""
     trends = []
     for domain in dict.fromkeys(response.problem.domain for response in responses):

@@ -1,6 +1,7 @@
 """A whole evaluation of one model: which problems, how deep, how thorough, and the report that comes out.
 
-The measuring itself is left to `accuracy`, `depth` and `experts`, the form of the report to `reporting.report`.
+The measuring itself is left to `accuracy`, `depth` and `experts`, the form of the report to `reporting.report`, and
+files of questions to `file_evaluation`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -19,8 +19,8 @@ from tuili.errors import InputError
 from tuili.eval.conversations import Compared, answer_conversations, conversation_section
 from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.experts import ExpertReport, measure_experts
-from tuili.eval.own import file_hash, own_problems
-from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
+from tuili.eval.parallel import Job, plan_workers, run_jobs
+from tuili.eval.progress import JobProgress, Progress
 from tuili.eval.reporting import report
 from tuili.eval.runner import ScoredResponse, answer_problems
 from tuili.model import LoadedModel
@@ -38,13 +38,12 @@ class EvalSettings:
 
     `depths` adds the comparison of depths, `full` that and the expert tables, `conversations` the same problems in
     conversations. `threshold` is the probability at which
-    a token exits where `depth` is `auto`; None for the model's own. With `data`, a file of records, its problems are
-    measured instead, and those settings count for nothing. `runner`, `numbers` and `cache`
+    a token exits where `depth` is `auto`; None for the model's own. `runner`, `numbers` and `cache`
     are those of `tuili.engine.load_runner`; the expert tables are of torch's runner. Raises `InputError` for settings
     that contradict each other.
     """
 
-    domains: Sequence[str] = ()
+    domains: Sequence[str]
     levels: Sequence[int] = (1, 2)
     per_cell: int = 200
     seed: int = 0
@@ -55,7 +54,6 @@ class EvalSettings:
     depths: bool = False
     full: bool = False
     conversations: bool = False
-    data: Path | None = None
     runner: RunnerName = "auto"
     numbers: Numbers = "auto"
     cache: CacheNumbers = "auto"
@@ -65,11 +63,7 @@ class EvalSettings:
         return self.depths or self.full
 
     def __post_init__(self) -> None:
-        if self.data is not None and self.full:
-            raise InputError("full measures experts on generated problems: leave it out with a file of your own")
-        if self.data is not None and self.conversations:
-            raise InputError("conversations are made from generated problems: leave them out with a file of your own")
-        if self.data is None and not (self.domains and self.levels):
+        if not (self.domains and self.levels):
             raise InputError("nothing to evaluate: name at least one domain and one level")
         if not self.languages:
             raise InputError("nothing to evaluate: name at least one language")
@@ -89,7 +83,7 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
     an unknown domain, level, seed or depth.
     """
     decoder = _decoder(loaded, settings, settings.depth)
-    _problems(settings, loaded)  # what is wrong with them is refused before anything is measured
+    _problems(settings)  # what is wrong with them is refused before anything is measured
     depths = [*(loaded.model.config.exit_layers if settings.compares_depths else ()), settings.depth]
     jobs: dict[str, Job] = {f"depth {depth}": partial(_answer_at_depth, settings, depth) for depth in depths}
     if settings.full:
@@ -104,7 +98,8 @@ def evaluate(loaded: LoadedModel, settings: EvalSettings, progress: Progress = l
     automatic = settings.depth == "auto"
     document = {
         **report.accuracy_section(responses, seconds),
-        "settings": _described(settings) | {"threshold": decoder.exit_threshold if automatic else None},
+        "settings": asdict(settings)
+        | {"split": str(Split.TEST), "data": None, "threshold": decoder.exit_threshold if automatic else None},
         "model_hash": model_hash(loaded.path),
         "runtime": str(decoder.runtime),
         **report.provenance(**workers._asdict()),
@@ -139,18 +134,7 @@ def _decoder(loaded: LoadedModel, settings: EvalSettings, depth: Depth) -> Decod
     )
 
 
-def _described(settings: EvalSettings) -> dict[str, Any]:
-    """The settings as a report keeps them; a file by its name and its hash, without the settings that it replaces."""
-    described = asdict(settings) | {"split": str(Split.TEST)}
-    if settings.data is not None:
-        replaced = dict.fromkeys(("domains", "levels", "per_cell", "seed", "split", "wording", "languages"))
-        described |= replaced | {"data": {"file": settings.data.name, "sha256": file_hash(settings.data)}}
-    return described
-
-
-def _problems(settings: EvalSettings, loaded: LoadedModel) -> list[Problem]:
-    if settings.data is not None:
-        return own_problems(settings.data, loaded.tokenizer, loaded.model.config.max_position_embeddings)
+def _problems(settings: EvalSettings) -> list[Problem]:
     return _unseen(settings, settings.levels, settings.per_cell, Split.TEST)
 
 
@@ -160,7 +144,7 @@ def _unseen(settings: EvalSettings, levels: Sequence[int], per_cell: int, split:
 
 
 def _answer_at_depth(settings: EvalSettings, depth: Depth, loaded: LoadedModel, progress: JobProgress) -> DepthRun:
-    problems, started = _problems(settings, loaded), time.perf_counter()
+    problems, started = _problems(settings), time.perf_counter()
     responses = answer_problems(_decoder(loaded, settings, depth), problems, progress)
     return DepthRun(responses, time.perf_counter() - started)
 
@@ -169,7 +153,7 @@ def _answer_conversations(
     settings: EvalSettings, loaded: LoadedModel, progress: JobProgress
 ) -> tuple[list[Compared], int]:
     decoder = _decoder(loaded, settings, settings.depth)
-    return answer_conversations(decoder, _problems(settings, loaded), settings.wording, progress)
+    return answer_conversations(decoder, _problems(settings), settings.wording, progress)
 
 
 def _measure_experts(settings: EvalSettings, loaded: LoadedModel, progress: JobProgress) -> ExpertReport:
@@ -177,7 +161,7 @@ def _measure_experts(settings: EvalSettings, loaded: LoadedModel, progress: JobP
     return measure_experts(
         loaded.model,
         load_decoder(loaded, max(loaded.model.config.exit_layers), runner="torch"),  # the other can leave none out
-        [problem for problem in _problems(settings, loaded) if problem.level == level],
+        [problem for problem in _problems(settings) if problem.level == level],
         _unseen(settings, [level], ROUTING_PROBLEMS_PER_DOMAIN, Split.VALIDATION),
         progress=progress,
     )

@@ -1,22 +1,27 @@
-"""Problems of one's own, from a file of questions: for measuring and calibrating a model on what it will be asked."""
+"""Problems of one's own, from a file of questions: for measuring and calibrating a model on what it will be asked.
+
+How files are read is left to `tuili.data`, how answers to them are compared to `comparing`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from tuili.data import read_questions
+from tuili.data import QuestionForm, masked_question, read_questions
 from tuili.engine import dialect_of
 from tuili.errors import PromptError, RecordError
-from tuili.steps import Context, read_turns, split_response
+from tuili.steps import Context, read_turns
 from tuili.store import AnyTokenizer
 from tuili.tasks import Problem
 
 
 @dataclass(frozen=True)
 class OwnProblem(Problem):
-    """A record as a problem. It has no seed; `name` is the record's `id`."""
+    """A question of a file as a problem. It has no seed; `name` is the record's `id`."""
 
     name: str = ""
 
@@ -26,32 +31,40 @@ class OwnProblem(Problem):
         return self.name
 
 
-def own_problems(file: Path, tokenizer: AnyTokenizer, context: int) -> list[Problem]:
-    """The problems of a file, in any form that `read_questions` knows, each with the facts that the checker reads in
-    its prompt, and with its steps where all of them check.
+def own_problems(
+    file: Path, tokenizer: AnyTokenizer, context: int, form: Literal["auto"] | QuestionForm = "auto"
+) -> list[Problem]:
+    """The problems of a file, each with the facts that the checker reads in its prompt.
 
     Raises `RecordError`, with file and line, for a line that is no question, for a prompt that does not fit `context`
     tokens, and for a program that is not right by its specification.
     """
-    problems, dialect = list[Problem](), dialect_of(tokenizer)
-    for read in read_questions(file):
-        number, record = read.line, read.record
+    problems: list[Problem] = []
+    dialect = dialect_of(tokenizer)
+    for question in read_questions(file, form):
+        record, place = question.record, f"{file}:{question.line}"
         prompt, earlier = record.turns
-        question, before = read_turns(prompt, earlier)
         try:
             dialect.encode(record.turns, context)
         except PromptError as error:
-            raise RecordError(f"{file}:{number}: {error}") from error
+            raise RecordError(f"{place}: {error}") from error
         if fault := record.program_fault:
-            raise RecordError(f"{file}:{number}: the output is not right by its specification: {fault}")
-        response = split_response(record.response)
-        facts = Context.from_prompt(question, before)
-        place = (record.domain, record.level, 0, number)
-        texts = prompt, tuple(response.steps), response.answer
+            raise RecordError(f"{place}: the output is not right by its specification: {fault}")
+        facts = Context.from_prompt(*read_turns(prompt, earlier))
+        cell = (record.domain, record.level, 0, question.line)
+        texts = prompt, record.steps, record.output
         specification = record.program_specification
-        named = OwnProblem(*place, *texts, facts, earlier=earlier, specification=specification, name=record.id)
+        named = OwnProblem(*cell, *texts, facts, earlier=earlier, specification=specification, name=record.id)
         problems.append(named)
     return problems
+
+
+def masked_questions(files: Iterable[Path]) -> frozenset[str]:
+    """The questions of files without their numbers: what a model that was trained on them has seen.
+
+    Raises `RecordError` as `tuili.data.read_questions` does.
+    """
+    return frozenset(masked_question(one.record.input) for file in files for one in read_questions(file))
 
 
 def file_hash(file: Path) -> str:

@@ -15,15 +15,10 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 
 from tuili.errors import TuiliError
+from tuili.eval.progress import JobProgress, Progress
 from tuili.machine import usable_cores
 from tuili.model import LoadedModel, load_model
 from tuili.parent import end_with_parent
-
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a job, how many of its parts are finished, and how many there are."""
-
-JobProgress = Callable[[int, int], None]
-"""Called with how many parts of one job are finished, and how many there are."""
 
 Job = Callable[[LoadedModel, JobProgress], Any]
 """Measures a model and reports its progress. To run side by side, a job and its result must be picklable."""

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from tuili.engine import Decoder, Generation
-from tuili.steps import Turns, split_response
+from tuili.engine import Answer, Decoder, Generation, explain
+from tuili.steps import Status, Turns, check_chain, split_response
+from tuili.store import AnyTokenizer, Tokenizer
 from tuili.tasks import Problem, same_last_number, score
 
 
@@ -31,6 +32,27 @@ class ScoredResponse:
     def nearly_correct(self) -> bool:
         """Whether the whole answer is right, or at least its last number."""
         return self.correct or same_last_number(self.problem.answer, self.answer)
+
+    @property
+    def depths(self) -> list[int]:
+        """The layers of every token."""
+        return self.generation.depths
+
+    @property
+    def ended(self) -> bool:
+        """Whether the response ended by itself."""
+        return self.generation.stop == "end"
+
+    @property
+    def statuses(self) -> list[Status]:
+        """The checker's verdict on every step."""
+        steps = split_response(self.generation.text).steps
+        return [verdict.status for verdict in check_chain(steps, self.problem.context)]
+
+    def explained(self, tokenizer: AnyTokenizer) -> Answer:
+        """The response with its checked steps."""
+        assert isinstance(tokenizer, Tokenizer)
+        return explain(self.problem.prompt, self.generation, tokenizer, self.problem.context)
 
     @property
     def depth(self) -> float:

@@ -7,7 +7,7 @@ from .mutation.mutations import MUTATION_KINDS, mutants, mutate
 from .mutation.rewriting import result_start, same_form
 from .problem import LEVELS, SEEDS_PER_SPLIT, Draft, Problem, Split
 from .registry import BUILT_IN_DOMAINS, Domain, domain, domain_names, generate, in_every_form, phase, trained_domains
-from .scoring import same_amount, same_answer, same_last_number, score
+from .scoring import last_number, same_amount, same_answer, same_last_number, score
 from .unseen import unseen_problems
 from .wordings.choice import is_unseen_form
 from .wordings.noise import with_noise
@@ -36,6 +36,7 @@ __all__ = [
     "generate",
     "in_every_form",
     "is_unseen_form",
+    "last_number",
     "mutants",
     "mutate",
     "own_experts",

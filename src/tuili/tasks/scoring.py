@@ -20,6 +20,8 @@ _ANY_NUMBER = re.compile(
     r"(?<![\w.])-?(?:\d{1,3}(?:,\d{3}){1,12}(?![\d,])|\d{1,40})(?:\.\d{1,40}|/0{0,40}[1-9]\d{0,39})?(?!\d)", re.ASCII
 )
 """A number within a text; commas may separate thousands."""
+MAX_PLACES = 6
+"""Places behind the point that count in a number that may have been rounded."""
 _UNIT = r"[A-Za-z][A-Za-z0-9*/^()-]{0,40}"
 _AMOUNT = re.compile(rf"({_NUMBER})(%| {_UNIT})?", re.ASCII)
 
@@ -61,11 +63,16 @@ def same_answer(expected: str, given: str, specification: programs.Specification
 def same_amount(expected: str, given: str) -> bool:
     """Whether two answers are the same number, in whatever form: `0.5` and `1/2`, `1,000` and `1000`; where one of them
     is no number, whether they are the same by `same_answer`.
+
+    An expected decimal with two places or more may have been rounded: then a number is the same that is within half a
+    unit of its last place, of the sixth at most. Of two fractions the form counts: lowest terms may be asked for.
     """
     right, written = (_ANY_NUMBER.fullmatch(text.strip()) for text in (expected, given))
-    if right and written:
-        return _value(right[0]) == _value(written[0])
-    return same_answer(expected, given.strip())
+    if not (right and written) or ("/" in right[0] and "/" in written[0]):
+        return same_answer(expected, given.strip())
+    wanted, value = _value(right[0]), _value(written[0])
+    places = min(len(right[0].partition(".")[2]), MAX_PLACES)
+    return wanted == value or (places >= 2 and abs(wanted - value) <= Fraction(1, 2 * 10**places))
 
 
 def same_last_number(expected: str, given: str) -> bool:
@@ -73,8 +80,14 @@ def same_last_number(expected: str, given: str) -> bool:
 
     This is the lenient score of other test suites: it forgives the words, the unit and the form around the number.
     """
-    right, written = (_ANY_NUMBER.findall(text) for text in (expected, given))
-    return bool(right and written) and _value(right[-1]) == _value(written[-1])
+    right, written = last_number(expected), last_number(given)
+    return bool(right and written) and _value(right) == _value(written)
+
+
+def last_number(text: str) -> str:
+    """The last number in a text, without commas between thousands; empty where there is none."""
+    found = _ANY_NUMBER.findall(text)
+    return found[-1].replace(",", "") if found else ""
 
 
 def _settles(problem: Problem, response: str) -> bool:

@@ -56,7 +56,8 @@ from tuili.eval.calibration.guarantee import (
     p_value,
 )
 from tuili.eval.calibration.labelled import LabelledPrompt
-from tuili.eval.parallel import Job, JobProgress, Progress, plan_workers, run_jobs
+from tuili.eval.parallel import Job, plan_workers, run_jobs
+from tuili.eval.progress import JobProgress, Progress
 from tuili.model import LoadedModel
 from tuili.steps import CHECKER_VERSION, Context
 from tuili.store import familiarity_hash, model_hash, verifier_hash

@@ -12,27 +12,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tuili.engine import Answer, explain
 from tuili.eval.accuracy import accuracy, cells, mean_by_level, mean_depth, wilson_interval
 from tuili.eval.depth import DepthPoint, DepthTrend
-from tuili.eval.experts import ExpertReport
 from tuili.eval.reporting import figures
-from tuili.eval.runner import ScoredResponse
+from tuili.eval.response import Response
 from tuili.files import whole_file
 from tuili.machine import machine
 from tuili.provenance import code_hash, current_versions, timestamp
 from tuili.steps import Status
-from tuili.store import Tokenizer
+from tuili.store import AnyTokenizer
+
+if TYPE_CHECKING:  # torch is not needed for a report
+    from tuili.eval.experts import ExpertReport
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _DEPTH_COLOURS = ("#eef3f8", "#fdebd3", "#f9cf9c", "#f0a860")
 
 
-def accuracy_section(responses: Sequence[ScoredResponse], seconds: float) -> dict[str, Any]:
+def accuracy_section(responses: Sequence[Response], seconds: float) -> dict[str, Any]:
     """The part that every report has: `mean` by level, `cells`, and the totals over all responses."""
     table, n = cells(responses), len(responses)
     right, nearly = (sum(chosen) for chosen in zip(*((r.correct, r.nearly_correct) for r in responses), strict=True))
@@ -45,7 +46,7 @@ def accuracy_section(responses: Sequence[ScoredResponse], seconds: float) -> dic
         "unparseable": sum(cell.unparseable for cell in table),
         "mean_depth": mean_depth(responses),
         "problems": len(responses),
-        "tokens": sum(len(response.generation.tokens) for response in responses),
+        "tokens": sum(len(response.depths) for response in responses),
         "seconds": round(seconds, 3),
         "cells": [asdict(cell) for cell in table],
     }
@@ -93,24 +94,24 @@ def provenance(processes: int = 1, threads: int | None = None) -> dict[str, Any]
     }
 
 
-def samples(responses: Iterable[ScoredResponse], tokenizer: Tokenizer, wrong: int = 3) -> list[dict[str, Any]]:
+def samples(responses: Iterable[Response], tokenizer: AnyTokenizer, wrong: int = 3) -> list[dict[str, Any]]:
     """Answers worth showing: the hardest right one of each domain, then the hardest wrong one of up to `wrong` domains.
 
     Of one level, the domains with most wrong answers come first.
     """
     responses = list(responses)
     misses = Counter(response.problem.domain for response in responses if not response.correct)
-    chosen: dict[bool, dict[str, ScoredResponse]] = {True: {}, False: {}}
+    chosen: dict[bool, dict[str, Response]] = {True: {}, False: {}}
     for response in sorted(responses, key=lambda one: (-one.problem.level, -misses[one.problem.domain])):
         chosen[response.correct].setdefault(response.problem.domain, response)
     shown = (*chosen[True].values(), *list(chosen[False].values())[:wrong])
     return [sample(response, tokenizer) for response in shown]
 
 
-def sample(response: ScoredResponse, tokenizer: Tokenizer) -> dict[str, Any]:
+def sample(response: Response, tokenizer: AnyTokenizer) -> dict[str, Any]:
     """One response with its checked steps; `pieces` gives each token of a step with the number of layers it used."""
     problem = response.problem
-    answer: Answer = explain(problem.prompt, response.generation, tokenizer, problem.context)
+    answer = response.explained(tokenizer)
     document = answer.as_json()
     for step, shown in zip(answer.steps, document["steps"], strict=True):
         shown["pieces"] = [list(piece) for piece in step.pieces]

@@ -1,0 +1,142 @@
+"""A whole evaluation of one model on a file of questions, and the report that comes out.
+
+The model, Tuili's own or an imported one, is asked as a server asks it. Generated problems are left to `evaluation`,
+the form of the report to `reporting.report`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from tuili.data import QuestionForm, masked_question
+from tuili.engine import Budget, CacheNumbers, Depth, Numbers, Request, RunnerName, helpful_threads, load_engine
+from tuili.errors import InputError
+from tuili.eval.accuracy import accuracy, wilson_interval
+from tuili.eval.asking import AskedResponse, ask_problems
+from tuili.eval.comparing import Comparison
+from tuili.eval.depth import depth_point, depth_trends
+from tuili.eval.own import file_hash, masked_questions, own_problems
+from tuili.eval.progress import Progress
+from tuili.eval.reporting import report
+from tuili.store import model_hash, open_model
+from tuili.tasks import Problem
+
+SLOTS = 16
+"""Questions that are answered together."""
+_REPLACED = ("domains", "levels", "per_cell", "seed", "split", "wording", "languages")
+"""Settings of generated problems, which a file replaces."""
+
+
+@dataclass(frozen=True)
+class FileSettings:
+    """What to measure: the questions of a file, each within a budget.
+
+    seen: files of questions that the model was trained on; accuracy without these, numbers aside, is told as well.
+    all_attempts: make every attempt of the budget, so that they vote. threshold: the probability at which a token
+    exits where `depth` is `auto`; None for the model's own. runner, numbers, cache: as in `tuili.engine.load_runner`.
+    Raises `InputError` for settings that contradict each other.
+    """
+
+    data: Path
+    form: Literal["auto"] | QuestionForm = "auto"
+    seen: Sequence[Path] = ()
+    budget: Budget = field(default_factory=Budget)
+    all_attempts: bool = False
+    depth: Depth = "auto"
+    threshold: float | None = None
+    runner: RunnerName = "auto"
+    numbers: Numbers = "auto"
+    cache: CacheNumbers = "auto"
+
+    def __post_init__(self) -> None:
+        if self.depth != "auto" and self.threshold is not None:
+            raise InputError(f"depth is {self.depth}: a threshold counts only where depth is auto")
+        if self.all_attempts and self.budget.max_steps == 1:
+            raise InputError("all attempts are asked for, and the budget has one: give max_attempts = 2 or more")
+
+
+def evaluate_file(
+    model: str | Path, settings: FileSettings, progress: Progress = lambda *_: None
+) -> tuple[dict[str, Any], tuple[int, ...]]:
+    """Measure a model on a file; the fields of the report are documented in `docs/evaluation.md`.
+
+    Returns the report and the model's exit layers. `progress` is called with what is being done, how many questions are
+    answered, and how many there are. Raises `RecordError` for a file that is bad, `InputError` for an unknown depth.
+    """
+    source = open_model(model)
+    problems = own_problems(settings.data, source.tokenizer, source.shape.max_position_embeddings, settings.form)
+    seen = masked_questions(settings.seen)
+    comparison = Comparison.of_model(source.path, source.tokenizer)
+    engine = load_engine(
+        source,
+        exit_threshold=settings.threshold,
+        slots=SLOTS,
+        waiting=len(problems) + 1,
+        runner=settings.runner,
+        numbers=settings.numbers,
+        cache=settings.cache,
+    )
+    started = time.perf_counter()
+    told, asked = partial(progress, settings.data.name), partial(_request, settings)
+    responses = ask_problems(engine, problems, asked, comparison, settings.all_attempts, told)
+    seconds = time.perf_counter() - started
+    exits, runtime = engine.exits, engine.scheduler.runner.runtime
+    automatic = settings.depth == "auto"
+    trends = depth_trends(responses) if automatic and len(exits) > 1 else []
+    threshold = engine.scheduler.runner.exit_threshold if settings.threshold is None else settings.threshold
+    document = {
+        **report.accuracy_section(responses, seconds),
+        "compared": str(comparison),
+        "steps": dict(Counter(str(status) for one in responses for status in one.statuses)),
+        "attempts": sum(len(one.state.attempts) for one in responses),
+        "settings": _described(settings) | {"threshold": threshold if automatic else None},
+        "model_hash": model_hash(source.path),
+        "runtime": str(runtime),
+        **report.provenance(threads=helpful_threads(source.shape)),
+        "samples": report.samples(responses, source.tokenizer),
+        "depth": report.depth_section([depth_point(settings.depth, responses, seconds)], trends),
+    }
+    if settings.all_attempts:
+        document["by_attempts"] = by_attempts(responses, settings.budget.max_steps)
+    if settings.seen:
+        document["unmatched"] = unmatched(responses, seen)
+    return document, exits
+
+
+def by_attempts(responses: Sequence[AskedResponse], most: int) -> dict[str, float]:
+    """The accuracy of the vote after 1, 2, … attempts."""
+    count = len(responses)
+    return {str(made): sum(one.right_after(made) for one in responses) / count for made in range(1, most + 1)}
+
+
+def unmatched(responses: Sequence[AskedResponse], seen: frozenset[str]) -> dict[str, Any]:
+    """The accuracy over the questions that are none of those that were seen, numbers aside; None where all are."""
+    new = [one for one in responses if masked_question(one.problem.prompt) not in seen]
+    right = sum(one.correct for one in new)
+    return {
+        "problems": len(new),
+        "accuracy": accuracy(new) if new else None,
+        "ci95": wilson_interval(right, len(new)),
+    }
+
+
+def _request(settings: FileSettings, problem: Problem) -> Request:
+    return Request(problem.prompt, settings.budget, depth=settings.depth, earlier=problem.earlier)
+
+
+def _described(settings: FileSettings) -> dict[str, Any]:
+    """The settings as a report keeps them: files by their names and hashes, the budget by its limits."""
+    described: dict[str, Any] = asdict(settings)
+    budget: dict[str, Any] = described.pop("budget").model_dump()
+    files = {"data": _file(settings.data), "seen": [_file(path) for path in settings.seen]}
+    return dict.fromkeys(_REPLACED) | described | budget | files
+
+
+def _file(path: Path) -> dict[str, str]:
+    return {"file": path.name, "sha256": file_hash(path)}
