@@ -47,7 +47,7 @@ FACES = {
         StoredTensors TENSOR_FAULTS THINKING_FILE ThinkingSettings Tokenizer USER VERIFIER_FILE VerifierCalibration
         VerifierConfig VerifierFile check_files check_model_folder check_recorded check_size count_parameters
         dense_tensor_shapes exit_tensor_shapes exits_hash familiarity_hash load_tokenizer model_hash model_type
-        ngrams_of novelty open_model open_own_model open_tensors read_dense_shape read_exits_file
+        ngrams_of novelty open_model open_own_model open_tensors parts_hash read_dense_shape read_exits_file
         read_exits_settings read_familiarity_file read_lineage read_settings read_shape read_tensors
         read_thinking_file read_verifier_file refuse_faults replaced_folder resolve_model rotary_frequencies
         shipped_names template_file tensor_shapes thinking_ids verifier_hash write_exits_file write_familiarity_file
@@ -75,8 +75,8 @@ FACES = {
     "posttrain": """
         Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig GENERATED TeachingConfig TeachingRecipe
         TeachingResult UNKNOWN_LABEL VerifierRecipe VerifierRun VerifierTrainingResult best_thresholds
-        calibrate_verifier min_token_probability predict_logits read_texts teach train_exits train_verifier
-        verifier_figures
+        calibrate_verifier min_token_probability predict_logits read_texts taught_sources teach train_exits
+        train_verifier verifier_figures
     """,
     "data": """
         Block BlockStream Document FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MultiplyReport QuestionForm
@@ -91,7 +91,7 @@ FACES = {
     "eval": """
         ACCENT_COLOUR AttemptHistory AttemptSnapshot CalibrationGrid Cell CertifiedSetting Compared Comparison
         DepthTrend EVAL_FILE EvalSettings FileSettings Job LEVEL_COLOURS LabelledPrompt LossTable MUTED_COLOUR
-        PLOT_STYLE ScoredResponse
+        Measured PLOT_STYLE ScoredResponse
         answer_conversations answer_problems calibrate candidate_thresholds cells cells_by_domain
         certify collect_histories depth_lines depth_trends draw_risk_coverage empirical_setting
         evaluate evaluate_file figure_uri figures_line fit_confidence fitting_part heat_map learn_familiarity mean_depth

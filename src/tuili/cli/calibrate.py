@@ -23,6 +23,7 @@ from tuili.cli.options import (
     check_data,
     check_wording,
     find_model,
+    imported_folder,
     learnt_languages,
     load_for,
     parse_domains,
@@ -34,9 +35,9 @@ from tuili.cli.options import (
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
-    from tuili.data import QuestionForm
-    from tuili.eval import LabelledPrompt
-    from tuili.model import LoadedModel
+    from tuili.data import QuestionForm, Source
+    from tuili.eval import LabelledPrompt, Measured
+    from tuili.store import ImportedModel
 
 Number = TypeVar("Number", int, float)
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -85,8 +86,9 @@ def run(
         check_data(data, form)
     elif form != "auto":
         raise InputError("--form is that of a file: give --data FILE, too")
-    folder, shape = find_model(model)
-    chosen_domains = parse_domains(domains, shape.domains)
+    imported = imported_folder(model)
+    if imported is not None and data is None:
+        raise InputError(f"{imported} is imported: give --data FILE, questions with answers like those it will get")
     from tuili.cli.show import show_calibration
     from tuili.engine import CALIBRATION_FILE
     from tuili.eval import CalibrationGrid, calibrate, draw_risk_coverage
@@ -94,10 +96,12 @@ def run(
     from tuili.store import FAMILIARITY_FILE
 
     grid = CalibrationGrid(tolerances, attempts, limits, delta)
-    loaded = load_for(model, runner, numbers)
+    loaded = load_for(model, runner, numbers) if imported is None else _open_imported(imported)
     place = loaded.path / CALIBRATION_FILE
     check_file_place(place)
     if data is None:
+        folder, shape = find_model(model)
+        chosen_domains = parse_domains(domains, shape.domains)
         words = wording, tuple(languages or learnt_languages(folder))
         instructed = shape.conversation == "multi"
         prompts, source = _generated_problems(chosen_domains, chosen_levels, per_cell, seed, *words, instructed)
@@ -120,7 +124,15 @@ def run(
     console.print(f"{place}, {place.with_suffix('.svg').name} and {told}", soft_wrap=True)
 
 
-def _write_familiarity(loaded: LoadedModel, own: Sequence[LabelledPrompt], progress: Progress) -> None:
+def _open_imported(folder: Path) -> ImportedModel:
+    from tuili.store import ImportedModel, open_model
+
+    model = open_model(folder)
+    assert isinstance(model, ImportedModel)
+    return model
+
+
+def _write_familiarity(loaded: Measured, own: Sequence[LabelledPrompt], progress: Progress) -> None:
     """Write what the model has read into its folder: what it was trained on, and prompts of one's own.
 
     Of these, those alone that fit the confidence: the others must be as new as requests will be. Where there is too
@@ -128,9 +140,8 @@ def _write_familiarity(loaded: LoadedModel, own: Sequence[LabelledPrompt], progr
     """
     from tuili.eval import fitting_part, learn_familiarity
     from tuili.store import FAMILIARITY_FILE, write_familiarity_file
-    from tuili.train import recorded_sources
 
-    sources, mine = recorded_sources(loaded.path), [one.prompt for one in fitting_part(own)]
+    sources, mine = _learnt_from(loaded.path), [one.prompt for one in fitting_part(own)]
     names = [*dict.fromkeys(source.name for source in sources), *(["prompts of the calibration"] if mine else [])]
     told = partial(progress, "what training has read")
     read = learn_familiarity(loaded.tokenizer, sources, ", ".join(names), told, mine)
@@ -138,6 +149,14 @@ def _write_familiarity(loaded: LoadedModel, own: Sequence[LabelledPrompt], progr
         (loaded.path / FAMILIARITY_FILE).unlink(missing_ok=True)
     else:
         write_familiarity_file(loaded.path, read)
+
+
+def _learnt_from(folder: Path) -> list[Source]:
+    """What the lineage of a model says that it was trained on, or taught with."""
+    from tuili.posttrain import taught_sources
+    from tuili.train import recorded_sources
+
+    return [*recorded_sources(folder), *taught_sources(folder)]
 
 
 def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:
@@ -180,16 +199,19 @@ def _generated_problems(
 
 
 def _problems_of_file(
-    path: Path, loaded: LoadedModel, seed: int, form: Literal["auto"] | QuestionForm
+    path: Path, loaded: Measured, seed: int, form: Literal["auto"] | QuestionForm
 ) -> tuple[list[LabelledPrompt], str]:
     """The questions of a file, in random order, and the file's name."""
     import random
 
     from tuili.eval import Comparison, LabelledPrompt, own_problems
+    from tuili.store import ImportedModel
 
-    problems = own_problems(path, loaded.tokenizer, loaded.model.config.max_position_embeddings, form)
+    shape = loaded.shape if isinstance(loaded, ImportedModel) else loaded.model.config
+    problems = own_problems(path, loaded.tokenizer, shape.max_position_embeddings, form)
     if any(problem.earlier for problem in problems):
         raise InputError(f"{path} has questions with earlier turns: promises are about questions without any")
-    prompts = [LabelledPrompt.of(problem, Comparison.VALUE) for problem in problems]
+    comparison = Comparison.of_model(loaded.path, loaded.tokenizer)
+    prompts = [LabelledPrompt.of(problem, comparison) for problem in problems]
     random.Random(seed).shuffle(prompts)
     return prompts, path.name

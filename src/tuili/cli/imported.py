@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tuili.cli.promised import promises, show_promises, verifier_figures
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
     from rich.table import Table
 
-VERBS = ("ask", "serve", "bench", "eval", "exits", "export", "info")
+VERBS = ("ask", "serve", "calibrate", "bench", "eval", "exits", "export", "info")
 """The verbs that take an imported model."""
 
 
@@ -50,6 +52,8 @@ def describe_imported(path: Path) -> dict[str, Any]:
         "exit_layers": list(shape.exit_layers),
         "exits": None if exits is None else {"threshold": exits.threshold, "figures": dict(exits.figures)},
         "thinking": None if thinking is None or ids is None else {"language": thinking.language, "tokens": len(ids)},
+        "verifier": verifier_figures(path),
+        **promises(path, shape.exit_threshold),
         "chat_template": tokenizer.template is not None,
         "end_tokens": [tokenizer.backend.id_to_token(end) for end in tokenizer.end_ids],
         "shape": asdict(shape),
@@ -59,8 +63,9 @@ def describe_imported(path: Path) -> dict[str, Any]:
     }
 
 
-def show_imported(console: Console, name: str, facts: dict[str, Any], grid: Table) -> None:
-    """Print the facts. grid: an empty table of two columns."""
+def show_imported(console: Console, name: str, facts: dict[str, Any], grids: tuple[Table, Table]) -> None:
+    """Print the facts. grids: empty tables of two columns."""
+    grid, promised = grids
     recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[facts["as_recorded"]]
     shape, numbers = facts["shape"], facts["numbers"]
     grid.add_row("model", f"{name}, imported: {shape['family']}")
@@ -73,6 +78,7 @@ def show_imported(console: Console, name: str, facts: dict[str, Any], grid: Tabl
     if thinking := facts["thinking"]:
         share = f"{thinking['tokens']:,} of {shape['vocab_size']:,} tokens"
         grid.add_row("thinking", f"in the language of {thinking['language']}: a smaller head, of {share}")
+    grid.add_row("verifier", _verifier(facts["verifier"]))
     grid.add_row("hidden size", f"{shape['hidden_size']}, {shape['intermediate_size']} in feed-forward networks")
     tied = ", the head is the embedding" if shape["tie_word_embeddings"] else ""
     grid.add_row("vocabulary", f"{shape['vocab_size']:,}{tied}")
@@ -84,6 +90,7 @@ def show_imported(console: Console, name: str, facts: dict[str, Any], grid: Tabl
     grid.add_row("source", _source(facts))
     grid.add_row("taken by", ", ".join(f"tuili {verb}" for verb in facts["verbs"]))
     console.print(grid)
+    show_promises(console, facts, promised)
 
 
 def counted(kinds: Mapping[str, int]) -> str:
@@ -97,6 +104,13 @@ def _exits(facts: dict[str, Any]) -> str:
     layers = ", ".join(map(str, facts["exit_layers"][:-1]))
     figures = "".join(f", {name} {value:.4g}" for name, value in facts["exits"]["figures"].items())
     return f"after {layers}, at a confidence of {facts['exits']['threshold']:g}{figures}"
+
+
+def _verifier(figures: Mapping[str, float] | None) -> str:
+    if figures is None:
+        return "none"
+    known = (name for name in ("answer", "step") if f"{name}_auroc" in figures)
+    return ", ".join(f"{name}s: AUROC {figures[f'{name}_auroc']:.3f}" for name in known) or "of unknown worth"
 
 
 def _source(facts: dict[str, Any]) -> str:

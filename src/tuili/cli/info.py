@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuili.cli.options import JsonFlag, find_model, result_console
+from tuili.cli.options import JsonFlag, find_model, imported_folder, result_console
+from tuili.cli.promised import promises, show_promises, verifier_figures
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,17 +50,9 @@ def run(
     elif of_machine:
         _show_machine(result_console(), facts)
     elif imported is not None:
-        show_imported(result_console(), name, facts, _grid())
+        show_imported(result_console(), name, facts, (_grid(), _grid()))
     else:
         _show(result_console(), name, facts)
-
-
-def imported_folder(name: str) -> Path | None:
-    """The folder of that name where it holds an imported model; None where it holds another."""
-    from tuili.store import FAMILIES, check_model_folder, model_type
-
-    path = check_model_folder(name)
-    return path if model_type(path) in FAMILIES else None
 
 
 def describe_machine() -> dict[str, Any]:
@@ -107,30 +100,9 @@ def describe(path: Path, settings: ModelSettings) -> dict[str, Any]:
         "exit_layers": list(settings.exit_layers),
         "config": asdict(settings) | json.loads((path / "config.json").read_bytes()),
         "lineage": [asdict(entry) for entry in lineage],
-        "verifier": _verifier(path),
-        **_promises(path, settings.exit_threshold),
+        "verifier": verifier_figures(path),
+        **promises(path, settings.exit_threshold),
         "figures": {key: figures[key] for key in ("mean", "mean_depth", "date")} if figures else None,
-    }
-
-
-def _verifier(path: Path) -> dict[str, float] | None:
-    """The figures of the verifier in a model's folder."""
-    from tuili.store import read_verifier_file
-
-    verifier = read_verifier_file(path)
-    return None if verifier is None else dict(verifier.figures)
-
-
-def _promises(path: Path, threshold: float) -> dict[str, Any]:
-    """The promises that a model can be asked for, or why there are none."""
-    from tuili.engine import valid_calibration
-
-    calibration, reason = valid_calibration(path, threshold)
-    entries = () if calibration is None else calibration.entries
-    return {
-        "promises": [entry.model_dump() for entry in entries if entry.threshold is not None],
-        "promises_runtime": None if calibration is None else str(calibration.runtime),
-        "promises_nothing": reason or None,
     }
 
 
@@ -189,15 +161,7 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
             table.add_row("", f"hash {(entry['hash'] or '–')[:8]}, parent {(entry['parent'] or '–')[:8]}")
         console.print("\nlineage")
         console.print(table)
-    if facts["promises_nothing"]:
-        console.print(f"\nnothing is promised: {facts['promises_nothing']}")
-    if facts["promises"]:
-        table = _grid()
-        for entry in facts["promises"]:
-            limits = f"{entry['max_steps']} attempts, {entry['max_tokens']} tokens"
-            table.add_row(f"error ≤ {entry['error_tolerance']:g}", f"{limits}: {entry['coverage']:.0%} answered")
-        console.print(f"\ncan be promised by {facts['promises_runtime']}")
-        console.print(table)
+    show_promises(console, facts, _grid())
     if facts["figures"]:
         figures = facts["figures"]
         table = _grid()

@@ -192,6 +192,14 @@ def check_model(name: str) -> None:
     check_model_folder(name)
 
 
+def imported_folder(name: str) -> Path | None:
+    """The folder of that name where it holds an imported model; None for another. Raises as `check_model`."""
+    from tuili.store import FAMILIES, check_model_folder, model_type
+
+    path = check_model_folder(name)
+    return path if model_type(path) in FAMILIES else None
+
+
 def load_for(name: str, runner: RunnerName, numbers: Numbers) -> LoadedModel:
     """A model in memory, for a verb that looks into it. Where torch is to run it, it is loaded in these numbers; our
     own runner makes them of any.

@@ -21,7 +21,7 @@ from .depth import DepthTrend, depth_trends
 from .evaluation import EvalSettings, evaluate
 from .file_evaluation import FileSettings, evaluate_file
 from .own import own_problems
-from .parallel import Job, run_jobs
+from .parallel import Job, Measured, run_jobs
 from .reporting.card import write_card
 from .reporting.figures import (
     ACCENT_COLOUR,
@@ -55,6 +55,7 @@ __all__ = [
     "Job",
     "LabelledPrompt",
     "LossTable",
+    "Measured",
     "ScoredResponse",
     "answer_conversations",
     "answer_problems",

@@ -19,8 +19,12 @@ from tuili.eval.progress import JobProgress, Progress
 from tuili.machine import usable_cores
 from tuili.model import LoadedModel, load_model
 from tuili.parent import end_with_parent
+from tuili.store import ImportedModel
 
-Job = Callable[[LoadedModel, JobProgress], Any]
+Measured: TypeAlias = LoadedModel | ImportedModel
+"""A model of Tuili's own in memory, or an imported one in its folder."""
+
+Job = Callable[[Any, JobProgress], Any]
 """Measures a model and reports its progress. To run side by side, a job and its result must be picklable."""
 
 ProgressQueue: TypeAlias = "SimpleQueue[tuple[str, int, int]]"
@@ -42,14 +46,18 @@ class _WorkerState(NamedTuple):
 _worker: _WorkerState
 
 
-def plan_workers(loaded: LoadedModel, jobs: int) -> WorkerPlan:
-    """The workers for so many jobs: on a CPU they share the cores, one thread each; on a GPU there is one."""
+def plan_workers(loaded: Measured, jobs: int) -> WorkerPlan:
+    """The workers for so many jobs: on a CPU they share the cores, one thread each; on a GPU there is one. An imported
+    model keeps all cores busy itself.
+    """
+    if isinstance(loaded, ImportedModel):
+        return WorkerPlan(1, usable_cores())
     processes = min(jobs, usable_cores()) if loaded.model.device.type == "cpu" else 1
     return WorkerPlan(processes, torch.get_num_threads() if processes == 1 else 1)
 
 
 def run_jobs(
-    loaded: LoadedModel, jobs: Mapping[str, Job], progress: Progress, workers: WorkerPlan | None = None
+    loaded: Measured, jobs: Mapping[str, Job], progress: Progress, workers: WorkerPlan | None = None
 ) -> dict[str, Any]:
     """Run the jobs, which start in the order of the mapping, and return the result of each by its name.
 

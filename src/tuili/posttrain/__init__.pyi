@@ -3,6 +3,7 @@ from .exits.result import ExitsResult
 from .exits.run import ExitsRun, train_exits
 from .exits.texts import read_texts
 from .teaching.recipe import TeachingConfig, TeachingRecipe
+from .teaching.recorded import taught_sources
 from .teaching.run import TeachingResult, teach
 from .verifier.chains import GENERATED, UNKNOWN_LABEL
 from .verifier.examples import Examples
@@ -30,6 +31,7 @@ __all__ = [
     "min_token_probability",
     "predict_logits",
     "read_texts",
+    "taught_sources",
     "teach",
     "train_exits",
     "train_verifier",

@@ -22,6 +22,7 @@ from .imported.exits_file import (
     write_exits_file,
 )
 from .imported.foreign_tokenizer import AnyTokenizer, ForeignTokenizer
+from .imported.parts import parts_hash
 from .imported.rotary import RopeScaling
 from .imported.thinking_file import (
     THINKING_FILE,
@@ -111,6 +112,7 @@ __all__ = [
     "open_model",
     "open_own_model",
     "open_tensors",
+    "parts_hash",
     "read_dense_shape",
     "read_exits_file",
     "read_exits_settings",

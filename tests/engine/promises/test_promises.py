@@ -193,7 +193,8 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
     good = calibration(folder)
     for other, message in [
         (good.model_copy(update={"model": "0" * 64}), "made with other weights"),
-        (good.model_copy(update={"verifier": "0" * 64}), "made with other weights"),
+        (good.model_copy(update={"verifier": "0" * 64}), "made with another verifier"),
+        (good.model_copy(update={"parts": "0" * 64}), "made with another tokenizer, chat template, exits or thinking"),
         (good.model_copy(update={"exit_threshold": 0.5}), "exit threshold of 0.5, not"),
         (good.model_copy(update={"checker": CHECKER_VERSION + 1}), f"of the checker, not {CHECKER_VERSION}: calibrate"),
         (
@@ -221,7 +222,7 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
 
 def test_a_calibration_from_before_tracing_keeps_its_hash_and_the_reason_off(tmp_path: Path) -> None:
     folder = save_tiny(tmp_path / "model")
-    written = calibration(folder).model_dump_json(exclude={"refines_untraced", "familiarity"})
+    written = calibration(folder).model_dump_json(exclude={"refines_untraced", "familiarity", "parts"})
     (folder / CALIBRATION_FILE).write_text(written)
     found = read_calibration(folder)
     assert found is not None and not found.refines_untraced

@@ -93,7 +93,8 @@ class Calibration(_Stored):
     how the model was run. rejected: the share of first attempts with a wrong step stays below
     this, as long as requests come as the sample came. refines_untraced: whether a step with numbers from nowhere was a
     reason for a further attempt; files from before there was such a reason do not say so. features: those that the
-    confidence was fitted with. familiarity: the hash of the file that tells unfamiliar prompts, if any.
+    confidence was fitted with. familiarity: the hash of the file that tells unfamiliar prompts, if any. parts: that of
+    what else decides on the answers of an imported model.
     """
 
     version: Literal[2] = 2
@@ -112,6 +113,7 @@ class Calibration(_Stored):
     features: tuple[str, ...] = FITTED_FEATURES[0]
     familiarity: str | None = None
     refines_untraced: bool = False
+    parts: str | None = None
 
     @property
     def confidence(self) -> Confidence:
@@ -121,7 +123,7 @@ class Calibration(_Stored):
     @property
     def sha256(self) -> str:
         """The hash of all of it, by which the state of alarms names it."""
-        added = {"refines_untraced": self.refines_untraced, "familiarity": self.familiarity}
+        added = {"refines_untraced": self.refines_untraced, "familiarity": self.familiarity, "parts": self.parts}
         absent = {name for name, value in added.items() if not value}  # so that older files keep their hash
         return hashlib.sha256(self.model_dump_json(exclude=absent).encode()).hexdigest()
 

@@ -21,7 +21,14 @@ from tuili.engine.runtime.runner import Runtime
 from tuili.engine.sequence import StopReason
 from tuili.errors import ModelFolderError
 from tuili.steps import CHECKER_VERSION, Context, Status, read_as
-from tuili.store import FAMILIARITY_FILE, familiarity_hash, model_hash, read_familiarity_file, verifier_hash
+from tuili.store import (
+    FAMILIARITY_FILE,
+    familiarity_hash,
+    model_hash,
+    parts_hash,
+    read_familiarity_file,
+    verifier_hash,
+)
 
 ANEW = "calibrate anew (tuili calibrate)"
 NOT_REQUESTED = Promise(why="no error_tolerance was asked for")
@@ -91,7 +98,8 @@ class Promises:
             raise NotPromised(
                 "error_tolerance: promised only for depth auto, temperature 0, seed 0, no stop texts, no logit_bias, "
                 "no grammar, no own facts, no earlier messages, and token ids or log-probabilities of a prompt only "
-                "where it is a text that is read as it stands"
+                "where it is a text that is read as it stands; of an imported model for a question alone, without "
+                "instructions and functions"
             )
         longest, budget = self._calibration.sample.longest_prompt, request.budget
         if prompt_tokens > longest:
@@ -146,7 +154,7 @@ def is_promised(answer: Answer) -> bool:
 
 def _is_calibrated_kind(request: Request) -> bool:
     """Whether a request is answered in the way in which the sample was."""
-    own_facts = request.context != Context.from_prompt(request.question, request.earlier)
+    own_facts = request.context not in (Context(), Context.from_prompt(request.question, request.earlier))
     biased = any(bias for _, bias in request.sampling.logit_bias)
     plain = (
         request.sampling.model_copy(update={"logprobs": None, "prompt_logprobs": None, "logit_bias": ()}) == Sampling()
@@ -155,7 +163,10 @@ def _is_calibrated_kind(request: Request) -> bool:
     unread = request.prompt_ids is not None or (
         request.sampling.prompt_logprobs is not None and read_as(request.prompt).text != request.question
     )
-    return request.depth == "auto" and plain and one_turn and not (unread or biased or own_facts or request.grammar)
+    alone = request.messages in ((), ({"role": "user", "content": request.prompt},)) and not request.tools
+    answered = request.thinks and not (request.continues or request.grammar)
+    as_it_stands = alone and answered and not (unread or biased or own_facts)
+    return request.depth == "auto" and plain and one_turn and as_it_stands
 
 
 def has_wrong_step(attempt: Attempt) -> bool:
@@ -214,10 +225,14 @@ def valid_calibration(folder: Path, threshold: float, runtime: Runtime | None = 
         return None, str(error)
     if calibration is None:
         return None, "it has not been calibrated (tuili calibrate does that)"
-    if calibration.model != model_hash(folder) or calibration.verifier != verifier_hash(folder):
+    if calibration.model != model_hash(folder):
         return None, f"its calibration was made with other weights: {ANEW}"
+    if calibration.verifier != verifier_hash(folder):
+        return None, f"its calibration was made with another verifier: {ANEW}"
     if calibration.familiarity != familiarity_hash(folder):
         return None, f"its calibration was made with another {FAMILIARITY_FILE}: {ANEW}"
+    if calibration.parts != parts_hash(folder):
+        return None, f"its calibration was made with another tokenizer, chat template, exits or thinking: {ANEW}"
     if calibration.exit_threshold != threshold:
         return None, f"it was calibrated with an exit threshold of {calibration.exit_threshold:g}, not {threshold:g}"
     if calibration.checker != CHECKER_VERSION:

@@ -56,11 +56,10 @@ from tuili.eval.calibration.guarantee import (
     p_value,
 )
 from tuili.eval.calibration.labelled import LabelledPrompt
-from tuili.eval.parallel import Job, plan_workers, run_jobs
+from tuili.eval.parallel import Job, Measured, plan_workers, run_jobs
 from tuili.eval.progress import JobProgress, Progress
-from tuili.model import LoadedModel
 from tuili.steps import CHECKER_VERSION, Context
-from tuili.store import familiarity_hash, model_hash, verifier_hash
+from tuili.store import ImportedModel, familiarity_hash, model_hash, parts_hash, verifier_hash
 
 UNREACHABLE_CONFIDENCE = float("inf")
 """A confidence that no answer has, so that every attempt is made."""
@@ -130,7 +129,7 @@ class CalibrationGrid:
 
 
 def calibrate(
-    loaded: LoadedModel,
+    loaded: Measured,
     prompts: Sequence[LabelledPrompt],
     source: str,
     grid: CalibrationGrid,
@@ -155,7 +154,7 @@ def calibrate(
 
 
 def collect_histories(
-    loaded: LoadedModel,
+    loaded: Measured,
     prompts: Sequence[LabelledPrompt],
     max_steps: int,
     max_tokens: int,
@@ -180,11 +179,12 @@ def _collect(
     prompts: Sequence[LabelledPrompt],
     max_steps: int,
     max_tokens: int,
-    loaded: LoadedModel,
+    loaded: Measured,
     progress: JobProgress,
 ) -> list[AttemptHistory]:
     # The process has its share of the cores.
-    engine = make_engine(loaded, slots=32, waiting=len(prompts) + 1, threads=torch.get_num_threads())
+    threads = None if isinstance(loaded, ImportedModel) else torch.get_num_threads()
+    engine = make_engine(loaded, slots=32, waiting=len(prompts) + 1, threads=threads)
     budget = Budget(max_steps=max_steps, max_tokens=max_tokens)
     tickets = [engine.admit(Request(one.prompt, budget), min_confidence=UNREACHABLE_CONFIDENCE) for one in prompts]
     answered = 0
@@ -221,7 +221,7 @@ def _is_right(attempt: Attempt, expected: LabelledPrompt, context: Context) -> b
 
 def certify_grid(
     histories: Sequence[AttemptHistory],
-    loaded: LoadedModel,
+    loaded: Measured,
     source: str,
     digest: str,
     grid: CalibrationGrid,
@@ -249,7 +249,7 @@ def certify_grid(
         verifier=verifier_hash(loaded.path),
         checker=CHECKER_VERSION,
         runtime=runtime,
-        exit_threshold=loaded.model.config.exit_threshold,
+        exit_threshold=(loaded.shape if isinstance(loaded, ImportedModel) else loaded.model.config).exit_threshold,
         delta=grid.delta,
         coefficients=confidence.coefficients,
         constant=confidence.constant,
@@ -268,6 +268,7 @@ def certify_grid(
         features=FEATURES,
         familiarity=familiarity_hash(loaded.path),
         refines_untraced=REFINES_UNTRACED,
+        parts=parts_hash(loaded.path),
     )
 
 

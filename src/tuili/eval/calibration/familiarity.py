@@ -11,6 +11,7 @@ Dimensions: N pairs and triples, R references, V vocabulary.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from zlib import crc32
@@ -19,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.data import Source
-from tuili.steps import Turns, read_turns
-from tuili.store import FamiliarityFile, NgramFilter, Ngrams, Tokenizer, ngrams_of, novelty
+from tuili.engine import dialect_of
+from tuili.steps import Turns
+from tuili.store import AnyTokenizer, FamiliarityFile, NgramFilter, Ngrams, ngrams_of, novelty
 
 FOLDS = 8
 HIDDEN = 5
@@ -40,7 +42,7 @@ class _Prompt(NamedTuple):
 
 
 def learn_familiarity(
-    tokenizer: Tokenizer,
+    tokenizer: AnyTokenizer,
     sources: Sequence[Source],
     description: str,
     progress: Callable[[int, int], None] = lambda *_: None,
@@ -55,11 +57,12 @@ def learn_familiarity(
         progress: is called with (read, total) records.
         own: further prompts, which requests will be like. If there are enough of them, they alone are references.
     """
+    dialect = dialect_of(tokenizer)
     class_V, total = token_classes(tokenizer), len(sources) * (READ_RECORDS + SCORED_RECORDS)
     read, scored = list[_Prompt](), list[_Prompt]()
 
     def prompt_of(turns: Turns, form: str) -> _Prompt:
-        ids = tokenizer.encode_prompt(*read_turns(*turns))
+        ids = dialect.encode(turns, sys.maxsize)
         return _Prompt(ngrams_of(ids, class_V), crc32(form.encode()) % FOLDS)
 
     for place, source in enumerate(sources):
@@ -83,7 +86,7 @@ def learn_familiarity(
     )
 
 
-def token_classes(tokenizer: Tokenizer) -> NDArray[np.uint32]:
+def token_classes(tokenizer: AnyTokenizer) -> NDArray[np.uint32]:
     """The class of each token: 0 for numbers, another for each other token."""
     texts = (tokenizer.token_bytes(token).strip() for token in range(tokenizer.size))
     return np.array([0 if text.isdigit() else token + 1 for token, text in enumerate(texts)], np.uint32)

@@ -35,7 +35,7 @@ from tuili.engine import (
     parse_prose,
 )
 from tuili.errors import InputError
-from tuili.eval import own_problems
+from tuili.eval import Comparison, own_problems
 from tuili.model import response_features
 from tuili.posttrain.verifier.chains import (
     GENERATED,
@@ -50,7 +50,7 @@ from tuili.posttrain.verifier.chains import (
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
 from tuili.steps import Context, Status, Turns, render_response
 from tuili.store import ForeignTokenizer, ImportedModel, open_model
-from tuili.tasks import Problem, Split, same_amount
+from tuili.tasks import Problem, Split
 
 _MULTIPLE = re.compile(r"/x[0-9]+$")
 """What stands behind the id of a record in those that were made of it."""
@@ -73,6 +73,7 @@ class ImportedGenerator:
         if not config.data:
             raise InputError(f"verifier.data: name files with questions and answers: {stored.path} is imported")
         self._config, self._stored = config, stored
+        self._comparison = Comparison.of_model(stored.path, stored.tokenizer)
         self._problems = _in_splits(config.data, stored, config.seed)
 
     @property
@@ -96,7 +97,7 @@ class ImportedGenerator:
         tokenizer = self._stored.tokenizer
         prompt = dialect_of(tokenizer).encode(Turns(problem.prompt), self._stored.shape.max_position_embeddings)
         response = [*tokenizer.encode_text(render_response(steps, answer)), tokenizer.end_id]
-        return label_response(tokenizer, problem, prompt, response, source)
+        return label_response(tokenizer, problem, prompt, response, source, self._comparison)
 
     def write(
         self, requests: abc.Sequence[tuple[Problem, GenerationMode]], seed: int, tell: ProgressCallback
@@ -115,7 +116,7 @@ class ImportedGenerator:
             tell(ended, len(requests))
         written = [ticket.state.attempts[0].sequence for ticket in tickets]
         chains = (
-            label_response(tokenizer, problem, sequence.prompt, sequence.tokens, GENERATED)
+            label_response(tokenizer, problem, sequence.prompt, sequence.tokens, GENERATED, self._comparison)
             for (problem, _), sequence in zip(requests, written, strict=True)
             if sequence.stop is StopReason.END
         )
@@ -142,11 +143,17 @@ class ImportedGenerator:
 
 
 def label_response(
-    tokenizer: ForeignTokenizer, problem: Problem, prompt: abc.Sequence[int], response: abc.Sequence[int], source: str
+    tokenizer: ForeignTokenizer,
+    problem: Problem,
+    prompt: abc.Sequence[int],
+    response: abc.Sequence[int],
+    source: str,
+    comparison: Comparison = Comparison.VALUE,
 ) -> Chain | None:
     """A response with its labels; None where it is no whole answer, ended by a token that ends one.
 
-    The end of a step is its last token with text of the line, as the engine has it.
+    The end of a step is its last token with text of the line, as the engine has it. comparison: what makes the answer
+    right.
     """
     if response[-1] not in tokenizer.end_ids:
         return None
@@ -172,7 +179,7 @@ def label_response(
         known = known and step.verdict.status is Status.VALID
         labels[start : step.last_token + 1] = [1 if known else UNKNOWN_LABEL] * (step.last_token + 1 - start)
         start, context = step.last_token + 1, context.after(step.text, step.verdict)
-    is_right = same_amount(problem.answer, read.answer)
+    is_right = comparison.is_right(problem.answer, read.answer, problem.specification)
     if wrong is None and is_right and known:
         labels[start:] = [1] * (len(response) - start)
     labels[-1] = int(is_right)

@@ -1,0 +1,42 @@
+"""What an imported model was taught with, told again from its lineage: for whatever must know what it has read."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tuili.data import Source
+from tuili.errors import InputError
+from tuili.posttrain.teaching.data import build_sources
+from tuili.posttrain.teaching.recipe import TeachingDataConfig
+from tuili.store import read_lineage
+
+LOG = logging.getLogger(__name__)
+
+
+def taught_sources(folder: Path) -> list[Source]:
+    """The sources that the model of a folder was taught with, those of the last teaching first.
+
+    Files that have moved or changed since are left out, with a line in the log. Empty where no teaching is recorded
+    that can be read today.
+    """
+    sources: dict[str, Source] = {}
+    for entry in reversed(read_lineage(folder)):
+        recipe = entry.recipe.get("teach", {})
+        try:
+            data = TeachingDataConfig.model_validate(recipe.get("data"))
+        except ValidationError:
+            continue  # of another step, or of another version of Tuili
+        one_by_one = [{path: weight} for path, weight in data.files.items()]
+        for files in [*one_by_one, *([{}] if data.domains else [])]:
+            part = data.model_copy(update={"files": files, "domains": () if files else data.domains})
+            try:
+                found, _ = build_sources(part, entry.seeds.get("teach", 1), recipe.get("response") == "prose", LOG.info)
+            except InputError as error:
+                LOG.warning("what stands in a file that the model was taught with is unfamiliar: %s", error)
+                continue
+            for source in found:
+                sources.setdefault(source.name, source)
+    return list(sources.values())
