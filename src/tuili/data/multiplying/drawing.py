@@ -16,6 +16,8 @@ from tuili.data.multiplying.tracing import Origin, Plan
 
 _MOST_TRIES = 24
 _MOST_SCANNED = 48
+_MOST_HOURS = 14
+"""Of a day, where the original had no more."""
 _WIDEST = 6
 """By what factor a result may differ from the original's."""
 
@@ -32,6 +34,13 @@ class Drawing:
         }
         self._original = [exact(variable.value) for variable in plan.variables]
         self._staying = [(value, value) for value in plan.fixed.difference(self._original) if value > 1]
+        units = [{mention.unit.rstrip("s") for mention in variable.mentions} for variable in plan.variables]
+        self._paces = [
+            (hours, days)
+            for hours, unit in enumerate(units)
+            for days, other in enumerate(units)
+            if "hour" in unit and "day" in other and self._original[hours] <= _MOST_HOURS * self._original[days]
+        ]
         self._written = [[exact(number.value) for number in step.numbers] for step in plan.steps]
         self._operations = [list(step.work_out(row)) for step, row in zip(plan.steps, self._written, strict=True)]
 
@@ -47,7 +56,7 @@ class Drawing:
             for number, choices in self._choices.items():
                 values[number] = rng.choice(choices)
             worked = self._mend(values, rng)
-            if worked is not None and self._is_apart(values, worked) and self._keeps_order(values):
+            if worked is not None and self._is_apart(values, worked) and self._is_ordered(values):
                 return values, worked
         return None
 
@@ -118,8 +127,10 @@ class Drawing:
                 return False
         return tuple(values) != tuple(self._original)
 
-    def _keeps_order(self, values: Sequence[Exact]) -> bool:
-        """Whether the numbers of the question, with those that stay, are in their former order."""
+    def _is_ordered(self, values: Sequence[Exact]) -> bool:
+        """Whether the numbers of the question are in their former order, and days long enough."""
+        if any(values[hours] > _MOST_HOURS * values[days] for hours, days in self._paces):
+            return False
         ordered = [new for _, new in sorted([*zip(self._original, values, strict=True), *self._staying])]
         return ordered == sorted(ordered)
 

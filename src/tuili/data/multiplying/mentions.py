@@ -52,7 +52,7 @@ _OTHER_SCALE = re.compile(r" ?(?:dozen|hundred|thousand|million|billion|trillion
 _CERTAIN = re.compile(
     r"[- ]?(?:(?:[a-z]+ )?(?:legs?|wheels?|eyes?|ears?|arms?|fingers?|toes?|wings?|sides?|corners|hooves|tires?|paws?"
     r"|feet each|seasons|suits|quarters in|innings|tails?|heads?|horns?|noses?|hands?|knees?|sleeves|planets"
-    r"|continents|oceans|strings|keys|vowels|letters in the|players on each)\b|degrees?\b|°|-?card deck|[- ]star\b"
+    r"|continents|oceans|strings?|keys|vowels|letters in the|players on each)\b|degrees?\b|°|-?card deck|[- ]star\b"
     r"|[- ]packs?\b|d\b)",
     re.IGNORECASE,
 )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from fractions import Fraction
 
-from tuili.data.multiplying.chain import Calculation, Exact, read_calculation
+from tuili.data.multiplying.chain import Calculation, Exact, read_calculation, written_like
 from tuili.data.multiplying.drawing import Drawing
 from tuili.data.multiplying.edits import Edit, apply
 from tuili.data.multiplying.mentions import Mention, mentions
@@ -21,7 +21,7 @@ from tuili.data.multiplying.things import Things
 from tuili.data.multiplying.tracing import Plan, trace
 from tuili.data.readers.masking import masked_question
 from tuili.data.records import MULTIPLIED_SOURCE, Record
-from tuili.steps import THINK, Status, check_chain, render_response, split_response
+from tuili.steps import THINK, Status, check_chain, render_response, render_term, split_response, terms
 
 _TRIES_PER_RECORD = 3
 _ANSWER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
@@ -99,7 +99,7 @@ def _plan(record: Record) -> Plan | Refusal:
         if (calculation := read_calculation(step)) is None:
             return Refusal.OTHER_STEPS
         steps.append(calculation)
-    answer = response.answer.replace(",", "").removeprefix("$")
+    answer = _plain(response.answer)
     if not _ANSWER.fullmatch(answer):
         return Refusal.NO_ANSWER
     return trace(record.input, mentions(record.input), steps, Fraction(answer))
@@ -128,12 +128,18 @@ def _number(value: Exact, mention: Mention) -> str:
     return f"{written}.{places:0{mention.places}}" if mention.places else written
 
 
+def _plain(answer: str) -> str:
+    return answer.replace(",", "").removeprefix("$")
+
+
 def _record(record: Record, plan: Plan, worked: Sequence[Sequence[Exact]], text: str, number: int) -> Record | None:
     """The new record; None where the checker does not find each of its steps valid."""
     steps = [step.rewritten(row[:-1], row[-1]) for step, row in zip(plan.steps, worked, strict=True)]
     if any(verdict.status is not Status.VALID for verdict in check_chain(steps)):
         return None
-    answer = steps[plan.answer].rpartition(" = ")[2]
+    written = split_response(record.response).answer
+    before = terms.Number(Fraction(_plain(written)), len(written.partition(".")[2]))
+    answer = render_term(written_like(worked[plan.answer][-1], before))
     whole = record.output.startswith(THINK)
     return Record(
         input=text,

@@ -76,7 +76,18 @@ def _step(value: Fraction, places: int, money: bool) -> Fraction:
         unit = Fraction(1, 10**places)
         if money and places == 2:
             return next((one for one in (Fraction(1, 4), Fraction(1, 20)) if value % one == 0), unit)
-        return Fraction(1, 4) if places == 2 and value % Fraction(1, 4) == 0 else unit
+        return (
+            next(
+                (
+                    one
+                    for one in (Fraction(1, 4), Fraction(1, 8))
+                    if 10**places % one.denominator == 0 and value % one == 0
+                ),
+                unit,
+            )
+            if places > 1
+            else unit
+        )
     number = int(value)
     if number < 20:
         return Fraction(1)
@@ -91,7 +102,11 @@ def _limits(mention: Mention) -> tuple[Fraction, Fraction]:
     value, low, high = mention.value, Fraction(0), Fraction(10**9)
     if mention.percent:
         low, high = (Fraction(2), Fraction(95)) if value < 100 else (value * Fraction(3, 5), value * Fraction(8, 5))
-    elif _NARROW.match(mention.behind) or (_NARROW_BEFORE.search(mention.before) and mention.unit in _WEIGHED):
+    elif (
+        _NARROW.match(mention.behind)
+        or _is_age(mention)
+        or (_NARROW_BEFORE.search(mention.before) and mention.unit in _WEIGHED)
+    ):
         low, high = value * Fraction(3, 4), value * Fraction(4, 3) + 1
     if mention.in_words:
         high = min(high, Fraction(12 if value <= 12 else 20 if value <= 20 else LARGEST))
@@ -104,6 +119,12 @@ def _limits(mention: Mention) -> tuple[Fraction, Fraction]:
     return low, high
 
 
+def _is_age(mention: Mention) -> bool:
+    """Whether a number is the age at which something is done: `at 13.`"""
+    return 4 <= mention.value <= 99 and bool(_AT_AGE.search(mention.before)) and not re.match(r" ?\w", mention.behind)
+
+
+_AT_AGE = re.compile(r"\b(?:at(?: age)?|he is|she is|he was|she was|was|turned) $")
 _WEIGHED = frozenset(("years", "year", "pounds", "lbs", "kg", "kilograms", "feet", "inches", "centimeters", ""))
 
 

@@ -12,18 +12,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
 from math import ceil, floor
 
 from tuili.data.multiplying.chain import Calculation
 from tuili.data.multiplying.implied import UNIVERSAL, implied_values
 from tuili.data.multiplying.mentions import Mention
 from tuili.data.multiplying.outcome import Refusal
+from tuili.data.multiplying.relations import is_made_of, tied
 
 _LARGEST_COUNTED = 5
 """Up to here, a number may be how many the question names: two for `Tom and Ann`, whether it says so or not."""
-_SMALLEST_SUM = 10
-"""From here on, a sum among the numbers of a question is no chance."""
+_CERTAIN = frozenset(map(Fraction, (0, 1, 2, 24, 52, 60, 100, 365, 1000, 3600)))
+"""Constants that are what a word says, and not what steps have left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,12 @@ def trace(text: str, found: Sequence[Mention], steps: Sequence[Calculation], ans
     fixed = {mention.value * scale for mention in found if mention.fixed for scale in (1, mention.scale)}
     fixed |= {mention.value / 100 for mention in found if mention.fixed and mention.percent}
     implied = implied_values(text)
-    tracer = _Tracer(list(groups), [tuple(group) for group in groups.values()], fixed | implied, steps)
+    tracer = _Tracer(list(groups), [tuple(group) for group in groups.values()], fixed | implied, steps, giving[-1])
     if not tracer.run():
         return Refusal.NOWHERE
     own = frozenset(mention.value for mention in found if mention.fixed)
-    pinned = tracer.pinned | tracer.related(implied, own)
+    constants = (tracer.constants_used & implied) - own - _CERTAIN
+    pinned = tracer.pinned | tied(tracer.values, tracer.groups, own, steps, constants)
     unused = [number for number in range(len(groups)) if number not in tracer.uses]
     pinned |= {number for number in unused if tracer.values[number] <= _LARGEST_COUNTED}
     if tracer.is_redundant(unused, pinned, own):
@@ -112,6 +113,7 @@ class _Tracer:
         groups: list[tuple[Mention, ...]],
         constants: Iterable[Fraction],
         steps: Sequence[Calculation],
+        answer: int,
     ) -> None:
         self.values, self.groups, self.steps = values, groups, steps
         self.constants = frozenset(constants)
@@ -119,8 +121,13 @@ class _Tracer:
         self.upstream = list[frozenset[int]]()
         self.uses = Counter[int]()
         self.pinned = set[int]()
-        self.fixed_used = set[Fraction]()
+        self.constants_used = set[Fraction]()
         self._forms = _forms(values, groups)
+        self._unused = set[int]()
+        """Steps that give neither the answer nor a number of a step so far."""
+        self._left = Counter(number.value for step in steps for number in step.numbers)
+        """How often each number still comes in the steps."""
+        self._answer = answer
 
     def run(self) -> bool:
         """Trace all steps; False where a number comes from nowhere."""
@@ -133,28 +140,47 @@ class _Tracer:
                 row.append(origin)
             self.origins.append(row)
             self.upstream.append(frozenset().union(*map(self._behind, row)))
+            if len(self.upstream) - 1 != self._answer:
+                self._unused.add(len(self.upstream) - 1)
         self._pin_shared_values()
         return True
 
     def _origin(self, value: Fraction) -> Origin | None:
-        candidates = list(self._forms.get(value, ()))
-        candidates += [
-            Origin(step=number)
-            for number in range(len(self.origins))
-            if value in _roundings(self.steps[number].result.value)
+        """Where a number of a step comes from; None if from nowhere. Of several places, all are pinned."""
+        self._left[value] -= 1
+        stated = self._forms.get(value, [])
+        steps = [number for number, step in enumerate(self.steps[: len(self.origins)]) if step.result.value == value]
+        rounded = [
+            number
+            for number, step in enumerate(self.steps[: len(self.origins)])
+            if value in (floor(step.result.value), ceil(step.result.value)) and number not in steps
         ]
         constant = value in self.constants
+        if (needed := self._needed(value, stated, steps)) is not None and not rounded:
+            self._unused.discard(needed)
+            return Origin(step=needed)
+        candidates = [*stated, *(Origin(step=number) for number in (*steps, *rounded))]
         for candidate in candidates:
             if candidate.variable is not None:
                 self.uses[candidate.variable] += 1
+        self._unused.difference_update(steps)
         if constant:
-            self.fixed_used.add(value)
+            self.constants_used.add(value)
         if len(candidates) == 1 and not constant:
-            (origin,) = candidates
-            return None if origin.step is not None and self.steps[origin.step].result.value != value else origin
+            return None if rounded else candidates[0]
         for candidate in candidates:
             self.pinned |= self._behind(candidate)
         return Origin() if candidates or constant else None
+
+    def _needed(self, value: Fraction, stated: Sequence[Origin], steps: Sequence[int]) -> int | None:
+        """The one step with this result that would be of no use if the number were not from there; None if none is.
+
+        A number of the question must have been used before, else it is the number that would be of no use.
+        """
+        unused = [number for number in steps if number in self._unused]
+        if len(unused) != 1 or self._left[value]:
+            return None
+        return unused[0] if all(self.uses[origin.variable or 0] for origin in stated) else None
 
     def _behind(self, origin: Origin) -> frozenset[int]:
         """The variables that an origin depends on."""
@@ -166,60 +192,21 @@ class _Tracer:
         """Pin numbers that are results of steps, too, and small ones that steps have more often than the text."""
         for number, value in enumerate(self.values):
             for step, upstream in zip(self.steps, self.upstream, strict=True):
-                if step.result.value == value:
+                if step.result.value == value and not self.uses[number]:
                     self.pinned |= upstream | {number}
             if value < _LARGEST_COUNTED and self.uses[number] > len(self.groups[number]):
                 self.pinned.add(number)
 
-    def related(self, implied: frozenset[Fraction], fixed: frozenset[Fraction]) -> set[int]:
-        """The variables that a text ties together: percentages that make 100, a sum, what a constant may be made of."""
-        found = set[int]()
-        made = {value for value in self.fixed_used & implied if value > 2}
-        for first, second in combinations(range(len(self.values)), 2):
-            one, other = self.values[first], self.values[second]
-            if made and not made.isdisjoint((one + other, abs(one - other), one * other, one / other, other / one)):
-                found |= {first, second}
-        all_values = [*self.values, *(fixed - {*self.values})]
-        for size in (2, 3, 4):
-            for chosen in combinations(range(len(all_values)), size):
-                total = sum(all_values[number] for number in chosen)
-                if total >= _SMALLEST_SUM and total in all_values:
-                    found |= {
-                        number for number in (*chosen, all_values.index(Fraction(total))) if number < len(self.values)
-                    }
-        percents = [
-            (number, mention.value) for number, group in enumerate(self.groups) for mention in group if mention.percent
-        ]
-        for size in (2, 3, 4):
-            for shares in combinations(percents, size):
-                if sum(value for _, value in shares) == 100:
-                    found |= {number for number, _ in shares}
-        return found
-
     def is_redundant(self, unused: Iterable[int], pinned: set[int], fixed: frozenset[Fraction]) -> bool:
         """Whether a number that no step uses is made of others that would change."""
-        free = [number for number in range(len(self.values)) if number in self.uses and number not in pinned]
+        free = {self.values[number] for number in self.uses if number not in pinned}
         results = {step.result.value for step, behind in zip(self.steps, self.upstream, strict=True) if behind - pinned}
-        for value in {*(self.values[number] for number in unused), *(fixed - self.fixed_used)}:
-            if value in results and value > 1:
+        for value in {*(self.values[number] for number in unused), *(fixed - self.constants_used)}:
+            if value > 1 and value in results:
                 return True
-            if value <= 2:
-                continue
-            for number in free:
-                one = self.values[number]
-                for other in (*self.values, *fixed):
-                    if other in (one, value) or one == value:
-                        continue
-                    if value in (one + other, abs(one - other), one * other) or (
-                        other and value in (one / other, other / one)
-                    ):
-                        return True
+            if value > 2 and is_made_of(value, free, {*self.values, *fixed}):
+                return True
         return False
-
-
-def _roundings(value: Fraction) -> tuple[Fraction, ...]:
-    """A result, and what it may have been rounded to without a step for it."""
-    return (value,) if value.denominator == 1 else (value, Fraction(floor(value)), Fraction(ceil(value)))
 
 
 def _forms(values: Sequence[Fraction], groups: Sequence[tuple[Mention, ...]]) -> Mapping[Fraction, list[Origin]]:
