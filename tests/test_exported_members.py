@@ -21,16 +21,18 @@ FACES = {
         Point PrefillOutput PreparedRequest Promise Promises Proof ProofVerdict Receipt Request RequestState RunOptions
         RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence SequenceLimits Service
         StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten Trial TrialVerdict best_of calibration_bins
-        calibration_error default_choice dialect_of explain features fit has_wrong_step helpful_threads is_promised
+        calibration_error default_calculator default_choice dialect_of explain features fit has_wrong_step
+        helpful_threads is_promised
         load_decoder load_engine load_promises load_runner load_scheduler parse_prose parse_settings
         read_calibration valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
-        CHARACTERS CHECKER_VERSION END END_THINK INSTRUCTING_ROLES THINK WEEKDAYS
+        CHARACTERS CHECKER_VERSION CalculatorMode END END_THINK INSTRUCTING_ROLES THINK WEEKDAYS
         ChainSources Claim Context Inference Instance MisplacedMessage NumberSource NumberTracer Origin Prose Reading
         Response Status Step StepFault StepSources Trace Turns Universal Unreadable Value Verdict
-        answers_a_claim check check_chain evaluate parse parse_statement programs proves read_as read_claim read_turns
-        render render_response render_term render_value_like settles split_response terms trace_numbers turns_of units
+        answers_a_claim calculate check check_chain evaluate parse parse_statement programs proves read_as read_claim
+        read_turns render render_response render_term render_value_like settles split_response terms trace_numbers
+        turns_of units
     """,
     "grammars": """
         CompiledGrammar Grammar GrammarCompiler GrammarState SchemaFault json_rule quoted

@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from benchmarks.engine.fuzz_inputs import CompletingRunner, JitteryRunner, add_promises, load_tiny_model, random_request
+from benchmarks.engine.fuzz_inputs import CompletingRunner, add_promises, load_tiny_model, random_request
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.computing import AUTO, Computing, computing
 from benchmarks.harness.record import Figure
@@ -88,6 +88,8 @@ class Totals:
     promised: int = 0
     """Requests for a promise that were let in, whether they were answered in the end or not."""
     leaked: int = 0
+    calculated: int = 0
+    """Steps of answers into which the checker has written."""
 
 
 def fuzz(requests: int, seed: int, how: Computing = AUTO, imported: ImportedModel | None = None) -> Totals:
@@ -119,9 +121,7 @@ class _Run:
         plain_runner = load_runner(loaded, **how._asdict(), slots=slots, verifies=True, clock=self.clock)
         if (loaded.path / CALIBRATION_FILE).is_file():
             threshold = plain_runner.exit_threshold  # with which the promises were made
-        runner = JitteryRunner(plain_runner, self.clock, random)
-        if not isinstance(loaded, ImportedModel):
-            runner = CompletingRunner(plain_runner, self.clock, random, loaded.tokenizer)
+        runner = CompletingRunner(plain_runner, self.clock, random, loaded.tokenizer)
         scheduler = Scheduler.of(runner, loaded.tokenizer, waiting=waiting, clock=self.clock)
         warm_up(scheduler)
         runner.warm = True
@@ -223,8 +223,10 @@ class _Run:
             assert asked.events[-1] == Answered(answer), "the last event is the answer"
             written = [event.depth for event in asked.events if isinstance(event, TokenWritten)]
             if not asked.stopped:
-                assert len(written) == receipt.tokens["generated"]
+                told, generated = len(written), receipt.tokens["generated"]
+                assert told <= generated if receipt.calculator == "repair" else told == generated
                 assert sum(written) <= receipt.layer_steps
+        totals.calculated += receipt.written_by.get("checker", 0)
         totals.outcomes[receipt.outcome] += 1
         totals.stops[receipt.stop] += 1
         self.spent.update(
@@ -267,6 +269,7 @@ def measure(requests: int = 100_000, seed: int = 0, runner: str = "auto", number
         "attempts": count(totals.attempts, "rows"),
         "read": count(totals.read, "rows"),
         "promised": count(totals.promised),
+        "calculated": count(totals.calculated, "rows"),
         "tokens": count(totals.tokens, "tokens"),
         "requests_a_second": count(requests / seconds, "requests/s"),
     }

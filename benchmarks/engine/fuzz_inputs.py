@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -29,8 +30,8 @@ from tuili.engine import (
     StepPolicy,
 )
 from tuili.model import LoadedModel, LoadedVerifier, Verifier, load_model, write_verifier
-from tuili.steps import CHECKER_VERSION
-from tuili.store import Tokenizer, VerifierConfig, model_hash, verifier_hash
+from tuili.steps import CHECKER_VERSION, END_THINK, THINK, CalculatorMode
+from tuili.store import AnyTokenizer, Tokenizer, VerifierConfig, model_hash, verifier_hash
 from tuili.store import VerifierCalibration as Curves
 
 OPENINGS = ("What is 48 / 2 + 7?", "Each name stands for a number.\nP1: Leo = Zoe + 3\n", "Solve for t: ")
@@ -85,13 +86,21 @@ class JitteryRunner(SimulatedRunner):
 
 
 class CompletingRunner(JitteryRunner):
-    """Replaces tokens at random by those of a well-formed response, so that some responses are whole."""
+    """Replaces tokens at random by those of a well-formed response, so that some responses are whole, and some have
+    calculations."""
 
-    def __init__(self, runner: ModelRunner, clock: Clock, random: Random, tokenizer: Tokenizer) -> None:
+    def __init__(self, runner: ModelRunner, clock: Clock, random: Random, tokenizer: AnyTokenizer) -> None:
         super().__init__(runner, clock, random)
-        names = ("<think>", "</think>", "7", "=", "<|end|>")
-        self._opening, self._closing, *self._others, self._end = map(tokenizer.token_id, names)
-        self._random = random
+        self._random, self._ends = random, tokenizer.end_ids[:1]
+        opening, closing = (
+            [tokenizer.token_id(tag)] if isinstance(tokenizer, Tokenizer) else tokenizer.encode_text(tag)
+            for tag in (THINK, END_THINK)
+        )
+        self._opening, self._closing = (*opening, *tokenizer.encode_text("\n")), tuple(closing)
+        texts = ("7", "=", "\n7 * 7 = ", "\n2 + 41 =", "\n6 * 7 = 41\n", "\n")
+        self._planned = WeakKeyDictionary[Sequence, list[int]]()
+        """What a sequence writes next."""
+        self._others = [tuple(tokenizer.encode_text(text)) for text in texts]
 
     def prefill(self, sequence: Sequence, tokens: list[int], policy: StepPolicy) -> PrefillOutput:
         """See `ModelRunner`."""
@@ -104,13 +113,19 @@ class CompletingRunner(JitteryRunner):
 
     def _completed(self, output: StepOutput) -> StepOutput:
         """The output with some tokens replaced."""
-        tokens = list(output.sequence.tokens)
+        sequence, tokens = output.sequence, list(output.sequence.tokens)
         for token in output.tokens:
-            if self.warm and self._random.random() < 0.7:
-                choices = [*self._others, self._end] if self._closing in tokens else [self._closing, *self._others]
-                token = self._random.choice(choices) if tokens else self._opening
-            tokens.append(token)
-        return replace(output, tokens=tokens[len(output.sequence.tokens) :])
+            planned = self._planned.setdefault(sequence, [])
+            if self.warm and not planned and self._random.random() < 0.7:
+                planned += self._random.choice(self._choices(tokens)) if tokens else self._opening
+            tokens.append(planned.pop(0) if planned else token)
+        return replace(output, tokens=tokens[len(sequence.tokens) :])
+
+    def _choices(self, tokens: list[int]) -> list[tuple[int, ...]]:
+        """What may stand behind some tokens: the end, where the thinking has been closed."""
+        size = len(self._closing)
+        closed = any(tuple(tokens[place : place + size]) == self._closing for place in range(len(tokens)))
+        return [*self._others, *[self._ends if closed else self._closing] * 3]
 
 
 def random_request(random: Random, exits: tuple[int, ...]) -> Request:
@@ -123,7 +138,7 @@ def random_request(random: Random, exits: tuple[int, ...]) -> Request:
     depth: Depth = random.choice(("auto",) * 8 + fixed * 2 + ("exact", "exact", exits[-1] + 3))
     budget = Budget(
         max_steps=random.choice((1, 1, 1, 2, 4)),
-        max_tokens=random.choice((1, 2, 5, 12, 30)),
+        max_tokens=random.choice((1, 2, 5, 12, 30, 60)),
         max_layer_steps=sometimes(0.3, int(exits[-1] * random.choice((0.25, 1, 2.25, 7.5, 20)))),
         error_tolerance=sometimes(0.15, random.choice((0.01, 0.2, 0.2, 0.2))),
         deadline_ms=sometimes(0.4, random.choice((1.0, 20.0, 60.0, 200.0, 1_000.0)) * random.uniform(0.5, 1.5)),
@@ -140,4 +155,7 @@ def random_request(random: Random, exits: tuple[int, ...]) -> Request:
         depth, sampling = "auto", Sampling()
     tail = "".join(random.choices("0123456789+-*/ tx=\n", k=random.choice((0, 3, 10, 60))))
     prompt = random.choice((*OPENINGS * 15, "", "x" * 600)) + tail
-    return Request(prompt, budget, sampling, depth, priority=random.randint(-1, 2))
+    calculator: CalculatorMode = random.choice(("off", "off", "repair", "forced"))
+    if budget.error_tolerance is not None and random.random() < 0.8:
+        calculator = "off"
+    return Request(prompt, budget, sampling, depth, priority=random.randint(-1, 2), calculator=calculator)

@@ -50,6 +50,7 @@ class RecitingRunner:
     """Decodes one text for every sequence, and asks and tells as much as a runner with a model does."""
 
     exit_threshold, verifies, runtime, exits, context = 0.9, False, Runtime("reciting"), EXITS, 512
+    read_depth = EXITS[0]
 
     def __init__(self, tokenizer: Tokenizer, slots: int) -> None:
         ids, prompt = tokenizer.encode_example(PROMPT, RESPONSE)
@@ -74,6 +75,9 @@ class RecitingRunner:
             sha256(WORK)
             self.work_seconds += time.thread_time() - begun
         return self.outputs(self._decoding, policy)
+
+    def rewind(self, sequence: Sequence) -> None:
+        """See `ModelRunner`."""
 
     def outputs(self, sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
         """What a step gives for these sequences, which go as deep as the policy lets them."""

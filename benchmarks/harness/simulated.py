@@ -27,6 +27,7 @@ class SimulatedRunner:
         self._runner, self._clock, self._jitter = runner, clock, jitter
         self.slots, self.context, self.exits, self.end_ids = runner.slots, runner.context, runner.exits, runner.end_ids
         self.exit_threshold, self.verifies, self.runtime = runner.exit_threshold, runner.verifies, runner.runtime
+        self.read_depth = runner.read_depth
         self._decoding = 0
 
     def start(self, sequence: Sequence) -> int:
@@ -51,6 +52,10 @@ class SimulatedRunner:
         """Take the time of rows that a step reads beside one for each sequence: those of looked-up drafts."""
         if rows > self._decoding:
             self.take(0.4 * (rows - self._decoding))
+
+    def rewind(self, sequence: Sequence) -> None:
+        """See `ModelRunner`."""
+        self._runner.rewind(sequence)
 
     def draft_length(self, sequence: Sequence) -> int:
         """See `ModelRunner`."""

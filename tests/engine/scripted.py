@@ -24,6 +24,8 @@ class ScriptedRunner:
         self.slots, self.context, self.exits, self.end_ids = slots, context, exits, (end_id,)
         self.started: list[Sequence] = []
         """Every sequence that was given a slot, in order."""
+        self.rewound = 0
+        self.read_depth = exits[0]
         self._script = script
         self._decoding: list[Sequence] = []
         self._prefilled = 0
@@ -52,6 +54,9 @@ class ScriptedRunner:
             StepOutput(sequence, [self._script(sequence)], [depth], [1.0], depth)
             for sequence, depth in zip(sequences, depths, strict=True)
         ]
+
+    def rewind(self, sequence: Sequence) -> None:
+        self.rewound += 1
 
     def draft_length(self, sequence: Sequence) -> int:
         return 0

@@ -29,6 +29,7 @@ def test_no_budget_is_overrun_and_nothing_stays_in_memory() -> None:
     assert totals.refused.keys() == {"InputError", "PromptError", "PromptTooLong", "Overloaded", "NotPromised"}
     assert totals.read > 0
     assert totals.promised > 0
+    assert totals.calculated > 0
 
 
 def test_a_budget_that_is_not_kept_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +51,7 @@ def test_an_imported_model_overruns_no_budget(runner: str, tmp_path: Path) -> No
     assert totals.offered == totals.outcomes.total() + totals.refused.total()
     assert totals.outcomes.keys() >= {Outcome.ABSTAINED, Outcome.BEST_EFFORT, Outcome.CANCELLED}
     assert totals.stops.keys() >= {StopReason.LENGTH, StopReason.LAYERS, StopReason.DEADLINE, StopReason.STOP}
+    assert totals.calculated > 0
 
 
 def test_the_same_seed_draws_the_same_requests() -> None:

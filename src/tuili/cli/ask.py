@@ -11,6 +11,7 @@ import typer
 from tuili.cli.app import EXIT_FAILURE
 from tuili.cli.options import (
     CacheOption,
+    CalculatorOption,
     DepthOption,
     EffortOption,
     JsonFlag,
@@ -59,6 +60,7 @@ def run(
     max_layer_steps: Annotated[int | None, typer.Option(help="Most layers times tokens, in all attempts.")] = None,
     temperature: Annotated[float, typer.Option(help="0 takes the likeliest token, more draws at random.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of what is drawn at random.")] = 0,
+    calculator: CalculatorOption = None,
     runner: RunnerOption = "auto",
     numbers: NumbersOption = "auto",
     cache: CacheOption = "auto",
@@ -95,7 +97,14 @@ def run(
     sampling = parse_settings(Sampling, {"temperature": temperature, "seed": seed}, _option)
     engine = load_engine(model, runner=runner, numbers=numbers, cache=cache, threads=threads, slots=1)
     thinks = reasoning_effort != "none" or not engine.prose
-    request = replace(_request(question, system, engine), budget=budget, sampling=sampling, depth=layers, thinks=thinks)
+    request = replace(
+        _request(question, system, engine),
+        budget=budget,
+        sampling=sampling,
+        depth=layers,
+        thinks=thinks,
+        calculator=calculator,
+    )
     (answer,) = engine.answer([request])
     if as_json:
         print(json.dumps(answer.as_json(), ensure_ascii=False, indent=2))

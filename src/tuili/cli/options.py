@@ -38,6 +38,13 @@ EffortOption = Annotated[
         help="A budget by its name; none also leaves out the thinking of an imported model whose template can do so.",
     ),
 ]
+CalculatorOption = Annotated[
+    Literal["off", "repair", "forced"] | None,
+    typer.Option(
+        help="Whether the checker puts values into steps: repair replaces wrong ones, forced writes all it can "
+        "calculate. As the model was taught, else off.",
+    ),
+]
 RunnerOption = Annotated[
     Literal["auto", "native", "torch"],
     typer.Option(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 STYLES = {"valid": "green", "invalid": "red", "unsupported": "dim", "timeout": "dim"}
 
 PROOF_STYLES = {"proven": "green", "refuted": "green", "open": "yellow", "unread": "yellow"}
+CALCULATED = "*"
+"""Marks a step whose value the checker wrote."""
 TRIAL_STYLES = {"agrees": "green", "contradicts": "red", "open": "yellow"}
 
 
@@ -32,6 +34,8 @@ def show_answer(console: Console, answer: Answer) -> None:
         if remark := _remark(step):
             line.append(f"  {remark}", "yellow" if step.from_nowhere else "red")
         console.print(line, soft_wrap=True)
+    if any(step.written_by == "checker" and not step.corrected for step in answer.steps):
+        console.print(Text(f"  {CALCULATED} the checker wrote the value", "dim"), soft_wrap=True)
     prose = bool(answer.answer) and not answer.steps
     console.print(Text(answer.answer or "no answer", "" if prose else "bold"), soft_wrap=True)
     if answer.receipt.reason:
@@ -188,8 +192,10 @@ def _cells_table(report: Mapping[str, Any], intervals: bool) -> Table:
 
 
 def _origin(step: CheckedStep) -> str:
-    """How many layers a step's tokens used on average, or that the checker wrote the step."""
-    return f"{step.depth:4.1f} layers" if step.depth else " put right by the checker"
+    """How many layers a step's tokens used on average, and whether the checker wrote the value or the step."""
+    if step.corrected:
+        return " put right by the checker"
+    return f"{step.depth:4.1f} layers{f' {CALCULATED}' if step.written_by == 'checker' else ''}"
 
 
 def _remark(step: CheckedStep) -> str:

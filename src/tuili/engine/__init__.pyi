@@ -45,7 +45,7 @@ from .request import (
     parse_settings,
 )
 from .runtime.choice import CacheNumbers, Choice, Numbers, RunnerName, RunOptions
-from .runtime.load import default_choice, load_decoder, load_engine, load_runner, load_scheduler
+from .runtime.load import default_calculator, default_choice, load_decoder, load_engine, load_runner, load_scheduler
 from .runtime.native.load import helpful_threads
 from .runtime.runner import ModelRunner, Observation, PrefillOutput, Runtime, StepOutput, StepPolicy
 from .scheduling.scheduler import Scheduler
@@ -129,6 +129,7 @@ __all__ = [
     "best_of",
     "calibration_bins",
     "calibration_error",
+    "default_calculator",
     "default_choice",
     "dialect_of",
     "explain",

@@ -18,7 +18,7 @@ from tuili.engine.request import Ignored
 from tuili.engine.text.judging import JudgedChain
 from tuili.engine.trial import Trial, try_program
 from tuili.engine.written import CheckedStep, ParsedResponse, parse_tokens
-from tuili.steps import Context, Status, programs, read_as, read_claim
+from tuili.steps import CalculatorMode, Context, Status, programs, read_as, read_claim
 from tuili.store import Tokenizer
 
 if TYPE_CHECKING:
@@ -91,6 +91,10 @@ class Receipt:
     """How the model was run: the runner and its numbers, as calibrations name them."""
     read_as: str | None = None
     """The text that the model and the checker were given in place of the prompt; None where it is the prompt."""
+    calculator: CalculatorMode = "off"
+    """Whether the checker wrote values into the steps."""
+    written_by: Mapping[str, int] = field(default_factory=dict)
+    """The number of steps of the answer by who wrote their values."""
     untraced: int = 0
     """Steps of the answer that hold although some of their numbers come from nowhere."""
     unused: tuple[str, ...] = ()
@@ -173,6 +177,7 @@ def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: 
             layer_steps=sum(generation.depths),
             stop=generation.stop,
             checked=count_verdicts(response),
+            written_by=count_writers(response),
             untraced=count_untraced(response),
             unused=response.unused,
             outcome=Outcome.BEST_EFFORT if reason else Outcome.ANSWERED,
@@ -210,6 +215,11 @@ def first_fault(steps: Sequence[CheckedStep], refines_untraced: bool) -> int | N
 def count_verdicts(response: ParsedResponse) -> dict[str, int]:
     """The number of steps by verdict."""
     return dict(Counter(str(step.verdict.status) for step in response.steps))
+
+
+def count_writers(response: ParsedResponse) -> dict[str, int]:
+    """The number of steps by who wrote their values, the model or the checker."""
+    return dict(Counter(step.written_by for step in response.steps))
 
 
 def count_untraced(response: ParsedResponse) -> int:

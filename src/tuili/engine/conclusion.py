@@ -13,6 +13,7 @@ from tuili.engine.answer import (
     count_tokens,
     count_untraced,
     count_verdicts,
+    count_writers,
     to_milliseconds,
 )
 from tuili.engine.attempt import Attempt, best_of
@@ -37,6 +38,7 @@ def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) ->
         tokens=_tokens(state, best.response.reasoning_tokens, best.response.answer_tokens),
         stop=str(best.sequence.stop),
         checked=count_verdicts(best.response),
+        written_by=count_writers(best.response),
         untraced=count_untraced(best.response),
         unused=best.response.unused,
         confidence=confidence_of(state, settings),
@@ -119,6 +121,7 @@ def _receipt(state: RequestState, settings: ControlSettings, outcome: Outcome, r
         outcome=outcome,
         reason=reason,
         runtime=settings.runtime,
+        calculator=state.request.calculator or "off",
         read_as=state.request.read_as,
         familiar=state.familiar,
         proof=None if state.claims.claim is None else Proof(state.claims.claim),
@@ -126,7 +129,7 @@ def _receipt(state: RequestState, settings: ControlSettings, outcome: Outcome, r
 
 
 def _tokens(state: RequestState, reasoning: int, answer: int) -> dict[str, int]:
-    generated = sum(len(sequence.tokens) for sequence in state.sequences)
+    generated = sum(sequence.written for sequence in state.sequences)
     return count_tokens(state.prompt, generated, reasoning, answer)
 
 

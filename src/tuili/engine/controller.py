@@ -22,6 +22,7 @@ from tuili.engine.proof import UNREAD_CLAIM
 from tuili.engine.request import Depth, Request, Sampling
 from tuili.engine.sequence import Sequence, SequenceLimits, StopReason
 from tuili.engine.text.judging import JudgedChain
+from tuili.engine.text.value_writer import ValueWriter
 from tuili.engine.written import CheckedStep
 from tuili.grammars import GrammarCompiler
 from tuili.steps import Context, Status, check_chain
@@ -111,6 +112,7 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
         prompt = state.prompt + prefix_ids
         grammar = None if request.grammar is None else settings.grammars.compile(request.grammar, prompt)
         sequence = Sequence(prompt, limits, sampling, depth, exit_threshold, request.priority, lines, grammar=grammar)
+        sequence.calculator = _value_writer(state, settings, sequence)
         state.sequences.append(sequence)
         cancelled = yield sequence
         attempt = settings.dialect.check(sequence, prefix, state, settings.refines_untraced)
@@ -128,6 +130,15 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
         depth, exit_threshold = FULL_DEPTH_WITHIN_LIMITS
         sampling = _resampled(state) if resample else request.sampling
     return cancelled
+
+
+def _value_writer(state: RequestState, settings: ControlSettings, sequence: Sequence) -> ValueWriter | None:
+    """What writes the checker's values into a response; None where it writes none."""
+    mode, dialect = state.request.calculator or "off", settings.dialect
+    if mode == "off":
+        return None
+    _, judged = state.judged.judge(sequence.prefix_steps)
+    return ValueWriter(mode, dialect.tokenizer, dialect.reader(sequence), judged, decimals=dialect.prose)
 
 
 def _scored_sequence(state: RequestState) -> Sequence:
@@ -149,7 +160,7 @@ def _resampled(state: RequestState) -> Sampling:
 def _limits_left(state: RequestState) -> SequenceLimits:
     """What the sequences so far have left of the budget."""
     budget = state.request.budget
-    tokens = budget.max_tokens - sum(len(sequence.tokens) for sequence in state.sequences)
+    tokens = budget.max_tokens - sum(sequence.written for sequence in state.sequences)
     layer_steps = budget.max_layer_steps
     if layer_steps is not None:
         layer_steps -= sum(sequence.layer_steps for sequence in state.sequences)
@@ -249,5 +260,5 @@ def correct_step(step: CheckedStep, before: tuple[CheckedStep, ...], context: Co
         line = f"{left.rstrip()} {sign} {step.verdict.expected}"
         verdict = check_chain([*(other.text for other in before), line], context)[-1]
         if verdict.status is Status.VALID:
-            return CheckedStep(line, verdict, 0.0, ((line, 0),))
+            return CheckedStep(line, verdict, 0.0, ((line, 0),), written_by="checker")
     return None

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import get_args
 
 from tuili.engine.answer import Answer
 from tuili.engine.conclusion import conclude, failure
@@ -25,6 +26,7 @@ from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
 from tuili.errors import InputError
 from tuili.grammars import GrammarCompiler
+from tuili.steps import CalculatorMode
 from tuili.store import AnyTokenizer, Conversation, ForeignTokenizer
 
 LOG = logging.getLogger(__name__)
@@ -73,6 +75,7 @@ class Engine:
         promises: what is promised about answers.
         exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
         conversation: whether the model was trained on conversations. It is for callers, who ask accordingly.
+        calculator: whether the checker writes values into steps, for requests that do not say so themselves.
     """
 
     def __init__(
@@ -82,12 +85,14 @@ class Engine:
         promises: Promises,
         exit_threshold: float | None = None,
         conversation: Conversation = "single",
+        calculator: CalculatorMode = "off",
     ) -> None:
         runner = scheduler.runner
         threshold = runner.exit_threshold if exit_threshold is None else exit_threshold
         if not 0 <= threshold <= 1:
             raise InputError(f"threshold {threshold} is no probability: use 0 to 1")
         self.scheduler, self.promises, self.conversation = scheduler, promises, conversation
+        self.calculator = calculator
         self._dialect = dialect_of(tokenizer)
         self._settings = ControlSettings(
             self._dialect,
@@ -157,8 +162,8 @@ class Engine:
             min_confidence: the confidence that the answer needs, where no error tolerance determines it.
 
         Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context, `InputError`
-        for what the model cannot do or has no time for, `NotPromised` for an error tolerance that cannot be promised
-        or whose promise was revoked,
+        for what the model cannot do or has no time for, and for an unknown calculator, `NotPromised` for an error
+        tolerance that cannot be promised or whose promise was revoked,
         `Overloaded` when too many requests wait, or this one cannot be answered in time behind those admitted before.
         """
         prepared = self.prepare(request)
@@ -169,6 +174,7 @@ class Engine:
         received_at = self.scheduler.clock()
         if not request.writes and request.sampling.prompt_logprobs is None:
             raise InputError("writes: neither an answer nor log-probabilities of the prompt are asked for")
+        request = replace(request, calculator=_calculator(request, self.calculator))
         request, ids, question = self._dialect.read(request, self._settings.context)
         if request.grammar is not None:
             self._settings.grammars.compile(request.grammar, ids)  # and keep it
@@ -332,3 +338,11 @@ class Engine:
         assert live == len(self._tickets)
         assert all(ticket.answer is None and ticket.sequence is each for each, ticket in self._tickets.items())
         assert all(sequence.stop is not StopReason.CANCELLED for sequence in self._tickets)
+
+
+def _calculator(request: Request, default: CalculatorMode) -> CalculatorMode:
+    """Whether the checker writes values. Raises `InputError` for a word that says nothing about that."""
+    asked = default if request.calculator is None else request.calculator
+    if asked not in get_args(CalculatorMode):
+        raise InputError(f"calculator = {asked!r}: use {', '.join(get_args(CalculatorMode))}")
+    return asked

@@ -11,6 +11,7 @@ from tuili.engine.sequence import Sequence
 from tuili.engine.text.detokenizer import IncrementalDetokenizer
 from tuili.engine.text.judging import JudgedChain
 from tuili.engine.text.stop_texts import StopTextFilter
+from tuili.engine.written import Writer
 from tuili.steps import Status, StepSources, Verdict
 from tuili.store import AnyTokenizer
 
@@ -42,6 +43,8 @@ class StepJudged:
     text: str
     verdict: Verdict
     sources: StepSources = field(default_factory=StepSources)
+    written_by: Writer = "model"
+    """Who wrote its value."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ class EventBuilder:
         self._detokenizer, self._attempt = IncrementalDetokenizer(tokenizer), attempt
         self._stops = StopTextFilter(stops) if stops else None
         self._reader, self._judged, self._sound = reader, judged, True
+        self._writer: Writer = "model"
+        """Who has written the value in the line that is not whole yet."""
         self._seen_tokens, self._seen_steps = 0, len(prefix_steps)
         for line in prefix_steps:
             _, self._judged = self._judged.then(line)
@@ -83,7 +88,7 @@ class EventBuilder:
     def new_events(self, sequence: Sequence) -> list[TokenWritten | StepJudged]:
         """The events since the last call."""
         events = list[TokenWritten | StepJudged]()
-        tokens, depths, count = sequence.tokens, sequence.depths, len(sequence.tokens)
+        tokens, depths, count, calculated = sequence.tokens, sequence.depths, sequence.settled, sequence.calculated
         for place in range(self._seen_tokens, count):
             text = self._detokenizer.add(tokens[place])
             ends = sequence.stop is not None and place == count - 1
@@ -91,6 +96,8 @@ class EventBuilder:
                 text += self._detokenizer.flush()
             if self._stops is not None:
                 text = self._stops.add(text, ends)
+            if place in calculated:
+                self._writer = "checker"
             steps = list(map(self._judge, self._reader.add(text, ends)))
             answer = self._reader.answer if self._sound else ""
             events.append(TokenWritten(self._attempt, text, depths[place], self._reader.thought, answer))
@@ -102,4 +109,5 @@ class EventBuilder:
         judged, self._judged = self._judged.then(line)
         self._sound = self._sound and judged.verdict.status is not Status.INVALID
         self._seen_steps += 1
-        return StepJudged(self._attempt, self._seen_steps, line, *judged)
+        writer, self._writer = self._writer, "model"
+        return StepJudged(self._attempt, self._seen_steps, line, *judged, writer)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from tuili.errors import InputError
-from tuili.steps import Context
+from tuili.steps import CalculatorMode, Context
 
 if TYPE_CHECKING:
     from tuili.grammars import Grammar
@@ -156,6 +156,9 @@ class Request:
     """Whether an imported model is to go on with the text of the prompt, as if it had written it itself."""
     writes: bool = True
     """Whether an answer is wanted; otherwise only the log-probabilities of the prompt are."""
+    calculator: CalculatorMode | None = None
+    """Whether the checker writes values into the steps, in place of the model or of its wrong ones; None as the model
+    was taught. The engine fills it in."""
     grammar: Grammar | None = None
     """The form of the answer, behind the thinking. Nothing is promised about a request that has one."""
     client: str = ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tuili.engine.request import Depth, Sampling
 
 if TYPE_CHECKING:
+    from tuili.engine.text.value_writer import ValueWriter
     from tuili.grammars import CompiledGrammar
 
 
@@ -77,6 +78,8 @@ class Sequence:
     """Where in the prompt the tokens begin whose log-probabilities are to be told. Nothing is decoded then."""
     grammar: CompiledGrammar | None = None
     """The form of the response."""
+    calculator: ValueWriter | None = None
+    """What writes values into the steps of the response; None where the model writes all of it."""
 
     tokens: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
@@ -88,6 +91,13 @@ class Sequence:
     the last one is the logit that the answer is right."""
     validity_probs: list[float] = field(default_factory=list)
     """The same as calibrated probabilities."""
+    calculated: list[int] = field(default_factory=list)
+    """The places of those tokens that the checker has written. For each, the depth is that of reading the token before
+    it, and the probability 1."""
+    taken_back: int = 0
+    """Tokens that the model has written, and that the checker has taken back."""
+    unread: int = 0
+    """Tokens before the last one that the model has yet to read, since the checker has written behind them."""
     stop: StopReason | None = None
     depth_limited: bool = False
     """Whether a token left at an earlier exit than it needed, because time or layer-steps were short."""
@@ -106,6 +116,18 @@ class Sequence:
         """Where in the prompt the tokens begin that are read at full depth; None where a response is decoded."""
         return self.score_from if self.verify_from is None else self.verify_from
 
+    @property
+    def written(self) -> int:
+        """Tokens that were written, those included that were taken back."""
+        return len(self.tokens) + self.taken_back
+
+    @property
+    def settled(self) -> int:
+        """Tokens at the beginning of the response that nothing takes back any more, and whose depths are known."""
+        if self.calculator is None or self.stop is not None:
+            return len(self.tokens)
+        return len(self.tokens) - max(self.calculator.held, self.unread)
+
     def min_layers(self, exits: tuple[int, ...]) -> int:
         """The fewest layers that a token can take, given the depths of the model's exits."""
         if self.depth == "exact":
@@ -118,8 +140,7 @@ class Sequence:
 
     def tokens_left(self, context: int, full_depth: int) -> int:
         """Tokens of full depth that the limits and the model's context leave room for."""
-        written = len(self.tokens)
-        left = min(self.limits.tokens - written, context - len(self.prompt) - written)
+        left = min(self.limits.tokens - self.written, context - len(self.prompt) - len(self.tokens))
         if self.limits.layer_steps is not None:
             left = min(left, (self.limits.layer_steps - self.layer_steps) // full_depth)
         return left

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from tuili.engine.text.detokenizer import IncrementalDetokenizer
 from tuili.engine.text.judging import JudgedChain
@@ -18,6 +18,7 @@ from tuili.engine.text.prose import split_prose
 from tuili.steps import END_THINK, THINK, Context, Status, StepSources, Verdict, split_response
 from tuili.store import AnyTokenizer, Tokenizer
 
+Writer = Literal["model", "checker"]
 Pieces = tuple[tuple[str, int], ...]
 """The text of each token, and the layers that ran for it."""
 
@@ -39,6 +40,8 @@ class CheckedStep:
     """The verifier's probability that the step holds, where the checker cannot decide it."""
     sources: StepSources = field(default_factory=StepSources)
     """Where the step's numbers come from."""
+    written_by: Writer = "model"
+    """Who wrote the value of the step, or its conclusion."""
 
     @property
     def corrected(self) -> bool:
@@ -59,6 +62,7 @@ class CheckedStep:
             "reason": self.verdict.reason,
             "expected": self.verdict.expected,
             "confidence": self.confidence,
+            "written_by": self.written_by,
             "traced": self.sources.traced,
             "numbers": [number.as_json() for number in self.sources.numbers],
         }
@@ -89,6 +93,7 @@ def parse_tokens(
     stops: Sequence[str] = (),
     cut: bool = False,
     judged: JudgedChain | None = None,
+    calculated: Sequence[int] = (),
 ) -> ParsedResponse:
     """The response that tokens spell out, with each step checked in `context`.
 
@@ -97,6 +102,7 @@ def parse_tokens(
         stops: texts before the first of which the response ends.
         cut: whether a limit ended the response, so that its last line may be incomplete.
         judged: the beginning of what has been judged in `context`, which is taken over.
+        calculated: the places of tokens that the checker has written.
     """
     pieces = tuple(zip(_pieces(tokenizer, tokens), depths, strict=True))
     decoded = _before_stops(pieces, stops)
@@ -104,7 +110,8 @@ def parse_tokens(
     response = split_response(text)
     start = 0 if prefix_steps else len(THINK) * decoded.startswith(THINK)
     lines = response.steps[len(prefix_steps) :]
-    steps, chain = _checked(judged or JudgedChain(context), prefix_steps, lines, _Written(pieces, decoded), start)
+    written = _Written(pieces, decoded, calculated)
+    steps, chain = _checked(judged or JudgedChain(context), prefix_steps, lines, written, start)
     closing = tokenizer.token_id(END_THINK)
     reasoning = tokens.index(closing) + 1 if closing in tokens else len(tokens)
     complete = response.complete and bool(response.answer) and not cut
@@ -120,6 +127,7 @@ def parse_prose(
     prefix_steps: Sequence[CheckedStep] = (),
     stops: Sequence[str] = (),
     inside: bool = False,
+    calculated: Sequence[int] = (),
 ) -> ParsedResponse:
     """The response in prose that tokens spell out, with each line of its thinking checked.
 
@@ -128,9 +136,10 @@ def parse_prose(
         prefix_steps: steps that the prompt has already, which the tokens continue.
         stops: texts before the first of which the response ends.
         inside: whether the prompt has opened the thinking.
+        calculated: the places of tokens that the checker has written.
     """
     pieces = tuple(zip(_pieces(tokenizer, tokens), depths, strict=True))
-    written = _Written(pieces, _before_stops(pieces, stops))
+    written = _Written(pieces, _before_stops(pieces, stops), calculated)
     prose = split_prose(written.text, inside)
     lines = tuple(line for each in prose.thinking.splitlines() if (line := each.strip()))
     steps, chain = _checked(judged, prefix_steps, lines, written, 0)
@@ -143,9 +152,14 @@ def parse_prose(
 class _Written:
     """The pieces of a response and its text, which ends before the first stop text. ends: where each piece ends."""
 
-    def __init__(self, pieces: Pieces, text: str) -> None:
-        self.pieces, self.text = pieces, text
+    def __init__(self, pieces: Pieces, text: str, calculated: Sequence[int]) -> None:
+        self.pieces, self.text, self._calculated = pieces, text, calculated
         self.ends = list(accumulate(len(piece) for piece, _ in pieces))
+
+    def writer(self, start: int, end: int) -> Writer:
+        """Who wrote the value in the text in [start, end)."""
+        first, last = bisect_right(self.ends, start), bisect_left(self.ends, end)
+        return "checker" if any(first <= place <= last for place in self._calculated) else "model"
 
     def between(self, start: int, end: int) -> Pieces:
         """The pieces that have characters in [start, end), cut to these."""
@@ -169,10 +183,11 @@ def _checked(
     ]
     for line, (verdict, sources) in zip(lines, known[len(prefix_steps) :], strict=True):
         start = written.text.index(line, start)
-        part = written.between(start, start + len(line))
-        start += len(line)
-        depth = fmean(depth for _, depth in part)
-        steps.append(CheckedStep(line, verdict, depth, part, bisect_left(written.ends, start), sources=sources))
+        end = start + len(line)
+        part, writer = written.between(start, end), written.writer(start, end)
+        depth, last = fmean(depth for _, depth in part), bisect_left(written.ends, end)
+        steps.append(CheckedStep(line, verdict, depth, part, last, sources=sources, written_by=writer))
+        start = end
     return tuple(steps), chain
 
 

@@ -235,6 +235,7 @@ def judged_step(event: StepJudged) -> JudgedStep:
         "verdict": verdict.status,
         "reason": verdict.reason,
         "expected": verdict.expected,
+        "written_by": event.written_by,
         "traced": event.sources.traced,
         "numbers": [number_source(number) for number in event.sources.numbers],
     }

@@ -49,6 +49,7 @@ class Asked:
             ignored=self.ignored,
             messages=self.messages,
             thinks=self.thinks,
+            calculator=body.calculator,
             tools=() if self.form is None else self.form.tools,
             grammar=None if self.form is None else self.form.grammar,
         )

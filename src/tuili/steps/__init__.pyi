@@ -1,4 +1,5 @@
 from . import programs
+from .calculation import CalculatorMode, calculate
 from .checker import CHECKER_VERSION, check, check_chain
 from .context import Context
 from .language import terms, units
@@ -26,6 +27,7 @@ __all__ = [
     "INSTRUCTING_ROLES",
     "THINK",
     "WEEKDAYS",
+    "CalculatorMode",
     "ChainSources",
     "Claim",
     "Context",
@@ -49,6 +51,7 @@ __all__ = [
     "Value",
     "Verdict",
     "answers_a_claim",
+    "calculate",
     "check",
     "check_chain",
     "evaluate",

@@ -222,7 +222,7 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
 
 def test_a_calibration_from_before_tracing_keeps_its_hash_and_the_reason_off(tmp_path: Path) -> None:
     folder = save_tiny(tmp_path / "model")
-    written = calibration(folder).model_dump_json(exclude={"refines_untraced", "familiarity", "parts"})
+    written = calibration(folder).model_dump_json(exclude={"refines_untraced", "familiarity", "parts", "calculator"})
     (folder / CALIBRATION_FILE).write_text(written)
     found = read_calibration(folder)
     assert found is not None and not found.refines_untraced
@@ -363,3 +363,24 @@ def test_an_answer_is_withheld_whose_promise_is_revoked_meanwhile(calibrated: Lo
 
 def test_features_that_are_no_numbers_give_no_confidence() -> None:
     assert Confidence((1.0,) * len(FEATURES), 0.0).of_features((float("nan"),) * len(FEATURES)) < 1e-6
+
+
+def test_nothing_is_promised_with_another_calculator_than_in_calibration(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    for measured, other in (("off", "forced"), ("forced", "off"), ("forced", "repair")):
+        write(folder, calibration(folder, calculator=measured))
+        engine = load_engine(folder, runner="torch")
+        request = Request(PROMPT, Budget(error_tolerance=0.1))
+        assert engine.admit(replace(request, calculator=measured)).state.min_confidence is not None
+        message = f"promised only with calculator {measured}, as it was calibrated, not {other}"
+        with pytest.raises(NotPromised, match=message):
+            engine.admit(replace(request, calculator=other))
+
+
+def test_the_calculator_is_part_of_a_calibration_and_its_hash(tmp_path: Path) -> None:
+    folder = save_tiny(tmp_path / "model")
+    write(folder, calibration(folder, calculator="forced"))
+    found = read_calibration(folder)
+    assert found is not None
+    assert found.calculator == "forced"
+    assert found.sha256 != calibration(folder).sha256

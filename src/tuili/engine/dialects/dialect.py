@@ -51,6 +51,11 @@ class ResponseReader(Protocol):
         """What the last piece has added to the answer, where it is an answer already."""
         ...
 
+    @property
+    def open_step(self) -> str | None:
+        """The line of the thinking that is not whole yet; None outside of thinking."""
+        ...
+
     def add(self, text: str, ends: bool) -> list[str]:
         """The steps that have become whole with this text, which may be the end of the response."""
         ...

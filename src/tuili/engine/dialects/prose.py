@@ -88,6 +88,7 @@ class ProseDialect:
             prefix,
             sequence.sampling.stop,
             begins_inside(self.tokenizer, sequence),
+            sequence.calculated,
         )
         reason = shortcoming(response, str(sequence.stop))
         if not reason and sequence.stop not in (StopReason.END, StopReason.STOP):

@@ -83,7 +83,7 @@ class StepsDialect:
         cut = sequence.stop not in (StopReason.END, StopReason.STOP)
         stops, context = sequence.sampling.stop, state.request.context
         written = self.tokenizer, sequence.tokens, sequence.depths
-        response = parse_tokens(*written, context, prefix, stops, cut, state.judged)
+        response = parse_tokens(*written, context, prefix, stops, cut, state.judged, sequence.calculated)
         proof, unsettled = judge_proof(state.claims.claim, state.request.question, response, context)
         trial, refuted = try_program(state.claims.shown, response)
         reason = shortcoming(response, str(sequence.stop), refines_untraced) or unsettled or refuted

@@ -19,6 +19,7 @@ from tuili.engine.promises.confidence import FITTED_FEATURES, Confidence
 from tuili.engine.request import Budget
 from tuili.engine.runtime.runner import Runtime
 from tuili.errors import InputError, ModelFolderError
+from tuili.steps import CalculatorMode
 
 CALIBRATION_FILE = Path("tuili") / "calibration.json"
 VERSION = 2
@@ -94,7 +95,7 @@ class Calibration(_Stored):
     this, as long as requests come as the sample came. refines_untraced: whether a step with numbers from nowhere was a
     reason for a further attempt; files from before there was such a reason do not say so. features: those that the
     confidence was fitted with. familiarity: the hash of the file that tells unfamiliar prompts, if any. parts: that of
-    what else decides on the answers of an imported model.
+    what else decides on the answers of an imported model. calculator: whether the checker wrote values into the steps.
     """
 
     version: Literal[2] = 2
@@ -114,6 +115,7 @@ class Calibration(_Stored):
     familiarity: str | None = None
     refines_untraced: bool = False
     parts: str | None = None
+    calculator: CalculatorMode = "off"
 
     @property
     def confidence(self) -> Confidence:
@@ -125,6 +127,7 @@ class Calibration(_Stored):
         """The hash of all of it, by which the state of alarms names it."""
         added = {"refines_untraced": self.refines_untraced, "familiarity": self.familiarity, "parts": self.parts}
         absent = {name for name, value in added.items() if not value}  # so that older files keep their hash
+        absent |= {"calculator"} if self.calculator == "off" else set()
         return hashlib.sha256(self.model_dump_json(exclude=absent).encode()).hexdigest()
 
     @property

@@ -101,6 +101,10 @@ class Promises:
                 "where it is a text that is read as it stands; of an imported model for a question alone, without "
                 "instructions and functions"
             )
+        if (calculator := request.calculator or "off") != (calibrated := self._calibration.calculator):
+            raise NotPromised(
+                f"error_tolerance: promised only with calculator {calibrated}, as it was calibrated, not {calculator}"
+            )
         longest, budget = self._calibration.sample.longest_prompt, request.budget
         if prompt_tokens > longest:
             raise NotPromised(
@@ -134,7 +138,8 @@ class Promises:
     def observe_attempt(self, request: Request, first: Attempt) -> None:
         """Take in the first attempt at a request."""
         ended = first.sequence.stop is StopReason.END and not first.sequence.depth_limited
-        if self.alarms is not None and ended and _is_calibrated_kind(request):
+        same = self._calibration is not None and (request.calculator or "off") == self._calibration.calculator
+        if self.alarms is not None and ended and same and _is_calibrated_kind(request):
             self.alarms.observe_attempt(request.client, has_wrong_step(first))
 
     def observe_judged(self, answer: Answer, right: bool, client: str = "") -> None:

@@ -7,7 +7,7 @@ for Tuili's own models.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tuili.engine.runtime.logit_bias import LogitBiases
@@ -23,8 +23,17 @@ class ConfidentExits:
         self._step, self._biases, self._clock = step, biases, clock
         self._depths = step.shape.exit_layers
 
-    def run(self, batch: StepBatch, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
-        """See `ExitChooser`. Probabilities of the outputs are those of the model's head where the tokens left."""
+    def run(
+        self,
+        batch: StepBatch,
+        rows: list[int],
+        sequences: list[Sequence],
+        policy: StepPolicy,
+        only_read: Iterable[int] = (),
+    ) -> list[StepOutput]:
+        """See `ExitChooser`. Probabilities of the outputs are those of the model's head where the tokens left. Rows
+        that are only read go to the full depth."""
+        beside = list(only_read)
         step, clock = self._step, self._clock
         least = [sequence.min_layers(self._depths) for sequence in sequences]
         depths, limited = [self._depths[-1]] * len(rows), [False] * len(rows)
@@ -49,14 +58,16 @@ class ConfidentExits:
                 batch.going[: len(leaving)] = [rows[place] for place in leaving]
                 step.leave(batch, index, len(leaving))
             going = staying
-            if not going:
+            deeper = sorted([*beside, *(rows[place] for place in going)])
+            if not deeper:
                 break
-            batch.going[: len(going)] = [rows[place] for place in going]
+            batch.going[: len(deeper)] = deeper
             begun = clock()
-            step.group(batch, index, len(going))
+            step.group(batch, index, len(deeper))
             if policy.timed:
                 step.wait()
-            policy.group_took(index, len(going), clock() - begun)
+            if not beside:
+                policy.group_took(index, len(going), clock() - begun)
         begun = clock()
         whole = self._biases.exit(step, batch, rows, sequences)
         if policy.timed:

@@ -5,7 +5,7 @@ Sequences that have left run no further group of layers. `StepPolicy` knows the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tuili.engine.runtime.logit_bias import LogitBiases
@@ -21,9 +21,18 @@ class ExitChooser:
         self._step, self._biases, self._clock = step, biases, clock
         self._depths = step.shape.exit_layers
 
-    def run(self, batch: StepBatch, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
+    def run(
+        self,
+        batch: StepBatch,
+        rows: list[int],
+        sequences: list[Sequence],
+        policy: StepPolicy,
+        only_read: Iterable[int] = (),
+    ) -> list[StepOutput]:
         """Run the last token of each sequence, which stands in one of the rows, in rising order.
 
+        Args:
+            only_read: rows of other tokens, for which the trunk has done all.
         Returns for each sequence the likeliest token and its probability, with biases, where it left. A sequence is
         limited in depth where the policy made it leave before it was sure.
         """

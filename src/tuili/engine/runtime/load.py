@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Unpack
 
 from tuili.engine.decode import Decoder, check_depth
@@ -29,7 +30,8 @@ from tuili.engine.scheduling.scheduler import Scheduler
 from tuili.engine.scheduling.warm_up import warm_up
 from tuili.errors import InputError
 from tuili.native import load as load_library
-from tuili.store import ImportedModel, StoredModel
+from tuili.steps import CalculatorMode
+from tuili.store import ImportedModel, StoredModel, read_thinking_file
 
 PREFIX_CACHE_BYTES = 2**26
 LOG = logging.getLogger(__name__)
@@ -106,6 +108,7 @@ def load_engine(
     waiting: int = 1024,
     clock: Callable[[], float] = time.perf_counter,
     refines_untraced: bool | None = None,
+    calculator: CalculatorMode | None = None,
     **options: Unpack[RunOptions],
 ) -> Engine:
     """An engine that has been warmed up, with the verifier and the calibration of the model's folder.
@@ -116,6 +119,8 @@ def load_engine(
         waiting: attempts that may wait for a slot; further requests are refused.
         clock: the time in seconds.
         refines_untraced: see `load_promises`.
+        calculator: whether the checker writes values into steps, for requests that do not say so; as the model was
+            taught if None.
         options: see `load_runner`.
     """
     source = opened(model)
@@ -124,9 +129,16 @@ def load_engine(
     shape = shape_of(source)
     threshold = shape.exit_threshold if exit_threshold is None else exit_threshold
     promises = load_promises(source.path, threshold, scheduler.runner.runtime, refines_untraced)
+    taught = default_calculator(source.path) if calculator is None else calculator
     if isinstance(source, StoredModel | ImportedModel):
         source.check_unchanged()  # so that the promises are about what was loaded
-    return Engine(scheduler, source.tokenizer, promises, threshold, shape.conversation)
+    return Engine(scheduler, source.tokenizer, promises, threshold, shape.conversation, taught)
+
+
+def default_calculator(folder: Path) -> CalculatorMode:
+    """Whether the checker writes values into the steps of the model of a folder, where nobody says so."""
+    settings = read_thinking_file(folder)
+    return "off" if settings is None or settings.calculator is None else settings.calculator
 
 
 def load_decoder(

@@ -57,6 +57,11 @@ class LogitBiases:
         if self._thinking is not None:
             self._thinking.drop(sequence)
 
+    def rewind(self, sequence: Sequence) -> None:
+        """Note that the last tokens of a sequence have been taken back. Grammars find that out themselves."""
+        if self._thinking is not None:
+            self._thinking.drop(sequence)
+
     def exit(
         self,
         step: ModelStep[Any],

@@ -77,6 +77,11 @@ class LookupDrafts:
                     kind = (2 * place + source) * len(PRIORS) + found[1]
                     yield Guess(found[0], self._rates[kind][0], kind)
 
+    def rewind(self, sequence: Sequence) -> None:
+        """Note that the last tokens of a sequence have been taken back."""
+        if (text := self._texts.get(sequence)) is not None:
+            text.seen, text.guessed = min(text.seen, len(sequence.prompt) + len(sequence.tokens)), []
+
     def drop(self, sequence: Sequence) -> None:
         """Forget the text of a sequence that has ended; what it has written is remembered for others."""
         if sequence in self._texts:

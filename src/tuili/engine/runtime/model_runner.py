@@ -74,12 +74,14 @@ class StepRunner:
         self.slots, self.end_ids, self.verifies = step.slots, end_ids, step.verifies
         self.context, self.exits = shape.max_position_embeddings, shape.exit_layers
         self.exit_threshold, self.runtime = float(shape.exit_threshold), step.runtime
+        self.read_depth = self.exits[-1] if shape.per_layer_kv else self.exits[0]
         if thinking is not None:
             self.runtime = replace(
                 self.runtime, numbers=f"{self.runtime.numbers}, thinking in {len(thinking.ids)} tokens"
             )
         self._step, self._shape, self._clock, self._prefixes = step, shape, clock, prefix_cache
-        self._batch = step.batch(max(step.slots, READ_ROWS))
+        self._most_rows = max(step.slots, READ_ROWS)
+        self._batch = step.batch(self._most_rows)
         self._writer = TableWriter(self._batch, shape)
         self._sampler, self._biases = Sampler(), LogitBiases(thinking)
         self._exits = (ConfidentExits if shape.per_layer_kv else ExitChooser)(step, self._biases, clock)
@@ -155,26 +157,45 @@ class StepRunner:
 
     def decode(self, policy: StepPolicy) -> list[StepOutput]:
         """See `ModelRunner`."""
-        looked_up = self._look_up([each for each in self._decoding if each.depth == "exact"], policy)
-        tokens, row_of = list[tuple[_Held, int]](), dict[Sequence, int]()
+        unread = sum(each.unread for each in self._decoding)
+        read_before = len(self._decoding) + unread > self._most_rows
+        if read_before:
+            self._read_unread()
+        looked_up = self._look_up([each for each in self._decoding if each.depth == "exact"], unread, policy)
+        tokens, row_of, only_read = list[tuple[_Held, int]](), dict[Sequence, int](), list[int]()
         for sequence, held in self._decoding.items():
+            if sequence.unread and not read_before:
+                only_read += range(len(tokens), len(tokens) + sequence.unread)
+                tokens += [(held, token) for token in sequence.tokens[-1 - sequence.unread : -1]]
             row_of[sequence] = len(tokens)
             read = self._drafts.last_token(sequence), *looked_up.get(sequence, ())
             tokens += [(held, token) for token in read]
-        policy.trunk_reads(len(tokens))
+        policy.trunk_reads(len(tokens) + unread * read_before)
         self._run_trunk(tokens)
         if policy.timed:
             self._step.wait()
         others = [sequence for sequence in self._decoding if sequence not in looked_up]
-        outputs = self._exit([row_of[each] for each in others], others, policy) if others else []
+        outputs = self._exit([row_of[each] for each in others], others, policy, only_read) if others else []
         return outputs + self._draft(row_of, looked_up, policy) if looked_up else outputs
 
-    def _look_up(self, sequences: list[Sequence], policy: StepPolicy) -> dict[Sequence, list[int]]:
-        """The sequences that are drafted now, with the drafts of those where these are looked up."""
+    def _read_unread(self) -> None:
+        """Read what sequences have got from others, without the last token of each, in steps of its own."""
+        tokens = [
+            (held, token) for each, held in self._decoding.items() for token in each.tokens[-1 - each.unread : -1]
+        ]
+        for start in range(0, len(tokens), READ_ROWS):
+            piece = tokens[start : start + READ_ROWS]
+            self._run_trunk(piece)
+            if self._shape.per_layer_kv:
+                through_groups(self._step, self._batch, len(piece))
+
+    def _look_up(self, sequences: list[Sequence], unread: int, policy: StepPolicy) -> dict[Sequence, list[int]]:
+        """The sequences that are drafted now, with the drafts of those where these are looked up: not in a step that
+        has something else to read."""
         rows, lookups = len(self._decoding), self._lookups
         if lookups is None:
             return {each: [] for each in sequences if len(self.exits) > 1}
-        if not sequences or rows > self._plan.sequences or (most := policy.most_rows(rows)) <= rows:
+        if unread or not sequences or rows > self._plan.sequences or (most := policy.most_rows(rows)) <= rows:
             return {}
         found = list[list[Guess]]()
         for each in sequences:
@@ -201,9 +222,15 @@ class StepRunner:
         self._step.clear(self._free[0])
         self._plan = DraftPlan(costs)
 
-    def _exit(self, rows: list[int], sequences: list[Sequence], policy: StepPolicy) -> list[StepOutput]:
-        """Sample the next token of each sequence, at the exit where it leaves."""
-        outputs = self._exits.run(self._batch, rows, sequences, policy)
+    def _exit(
+        self, rows: list[int], sequences: list[Sequence], policy: StepPolicy, only_read: Iterable[int] = ()
+    ) -> list[StepOutput]:
+        """Sample the next token of each sequence, at the exit where it leaves.
+
+        Args:
+            only_read: rows behind which nothing is sampled.
+        """
+        outputs = self._exits.run(self._batch, rows, sequences, policy, only_read)
         for row, sequence, output in zip(rows, sequences, outputs, strict=True):
             sampling = sequence.sampling
             if sampling.temperature > 0 or sampling.logprobs is not None:
@@ -250,6 +277,15 @@ class StepRunner:
             members = held.row.cut(len(held.row.ids) - tokens)
             self._step.cut(held.slot, len(held.row.ids), held.row.unit_count - 1, members)
 
+    def rewind(self, sequence: Sequence) -> None:
+        """See `ModelRunner`."""
+        assert not self._drafts.draft_length(sequence), "tokens are written behind what has been verified"
+        held, length = self._decoding[sequence], len(sequence.prompt) + len(sequence.tokens)
+        self._take_back(held, max(0, len(held.row.ids) - length))
+        self._biases.rewind(sequence)
+        if self._lookups is not None:
+            self._lookups.rewind(sequence)
+
     def draft_length(self, sequence: Sequence) -> int:
         """See `ModelRunner`."""
         return self._drafts.draft_length(sequence)
@@ -282,4 +318,4 @@ class StepRunner:
         assert sorted([*taken, *self._free]) == list(range(self.slots)), "a slot is lost, or has two sequences"
         for sequence, held in self._decoding.items():
             tokens = len(sequence.tokens) + self._drafts.draft_length(sequence)
-            assert len(held.row.ids) == len(sequence.prompt) + tokens - 1, "a slot has other tokens"
+            assert len(held.row.ids) == len(sequence.prompt) + tokens - 1 - sequence.unread, "a slot has other tokens"

@@ -36,8 +36,8 @@ class StepPolicy(Protocol):
         ...
 
     def trunk_reads(self, rows: int) -> None:
-        """Note how many rows the trunk is about to read in a step: one for each sequence and for each looked-up draft
-        token."""
+        """Note how many rows the trunk is about to read in a step: one for each sequence, for each looked-up draft
+        token, and for each `unread` token."""
         ...
 
     def group_took(self, index: int, together: int, seconds: float) -> None:
@@ -136,6 +136,11 @@ class ModelRunner(Protocol):
         ...
 
     @property
+    def read_depth(self) -> int:
+        """Layers that run for a token which is only read, since what follows it is known."""
+        ...
+
+    @property
     def exit_threshold(self) -> float:
         """The probability at which a token leaves early, by the model's configuration."""
         ...
@@ -165,7 +170,12 @@ class ModelRunner(Protocol):
 
     def decode(self, policy: StepPolicy) -> list[StepOutput]:
         """One more token for every sequence whose prompt has been read. Those whose token is a draft are left out until
-        their drafts have been verified."""
+        their drafts have been verified. Tokens that a sequence has got from others, `unread` and the last one, are read
+        before."""
+        ...
+
+    def rewind(self, sequence: Sequence) -> None:
+        """Take back what was read of the last tokens of a sequence, which it has no more."""
         ...
 
     def draft_length(self, sequence: Sequence) -> int:

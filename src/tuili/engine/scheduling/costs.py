@@ -184,7 +184,7 @@ class Costs:
         if sequence.read_from is not None:
             return 0.0
         written = len(sequence.tokens)
-        return max(1.0, min(self.lengths.expected_left(written), sequence.limits.tokens - written))
+        return max(1.0, min(self.lengths.expected_left(written), sequence.limits.tokens - sequence.written))
 
     def expected_seconds(self, sequence: Sequence, together: int) -> float:
         """Seconds from the start of a sequence to its judged response, where so many are decoded together."""

@@ -54,15 +54,22 @@ class TextEnds:
 
     def reason(self, sequence: Sequence) -> StopReason | None:
         """Why the last token ends a sequence; None where it does not. Every token must be asked about, in order."""
-        token, written = sequence.tokens[-1], len(sequence.tokens)
+        token = sequence.tokens[-1]
         if token in self._end_ids:
             whole = sequence.grammar is None or sequence.grammar.accepts(sequence.tokens)
             return StopReason.END if whole else StopReason.GRAMMAR
         if sequence.sampling.stop and self._finder(sequence).add(token):
             return StopReason.STOP
-        if written >= sequence.limits.tokens or len(sequence.prompt) + written >= self._context:
+        full = len(sequence.prompt) + len(sequence.tokens) >= self._context
+        if full or sequence.written >= sequence.limits.tokens:
             return StopReason.LENGTH
         return None
+
+    def rewind(self, sequence: Sequence) -> None:
+        """Note that the last tokens of a sequence have been taken back."""
+        if self._finders.pop(sequence, None) is not None:
+            for token in sequence.tokens:
+                self._finder(sequence).add(token)
 
     def forget(self, sequence: Sequence) -> None:
         """Note that a sequence has ended."""

@@ -32,8 +32,10 @@ class Pacing:
         groups = len(self._runner.exits) - 1 if together > 1 else 0
         drafts = [self._runner.draft_length(each) + 1 for each in self._decoding if each.depth == "exact"]
         drafting = self._costs.drafts.expected(sum(drafts)) if drafts else 0.0
+        unread = sum(each.unread for each in self._decoding)
+        reading = self._costs.prefill.expected(unread) if unread else 0.0
         layers = self._costs.trunk.expected(together) + groups * self._costs.group.expected(together)
-        return DEADLINE_SAFETY_FACTOR * (layers + drafting)
+        return DEADLINE_SAFETY_FACTOR * (layers + drafting + reading)
 
     def prefill_budget(self, chunk: int, reading: Cost, now: float) -> int:
         """Prompt tokens that a step may read, at most a chunk.

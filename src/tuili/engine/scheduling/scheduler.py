@@ -15,12 +15,14 @@ from math import inf
 
 from tuili.engine.runtime.runner import ModelRunner, StepOutput
 from tuili.engine.scheduling.admission import PendingWork, QueueKey, WaitingQueue
+from tuili.engine.scheduling.calculated import never_read, write_value
 from tuili.engine.scheduling.costs import DEADLINE_SAFETY_FACTOR, Costs, ResponseLengths
 from tuili.engine.scheduling.deadlines import Deadlines
 from tuili.engine.scheduling.limits import TextEnds, check_sequence
 from tuili.engine.scheduling.pacing import Pacing
 from tuili.engine.scheduling.stats import SchedulerStats
 from tuili.engine.sequence import Sequence, StopReason
+from tuili.engine.text.value_writer import Writing
 from tuili.store import AnyTokenizer
 
 
@@ -234,6 +236,8 @@ class Scheduler:
         together, begun = len(self._decoding), self.clock()
         self._seconds_in_groups = self._seconds_spared = 0.0
         outputs = self.runner.decode(self)
+        for sequence in self._decoding:
+            sequence.unread = 0
         longest = self._pacing.longest_step() if self._deadlines else 0.0
         for output in outputs:
             self._append(output, longest)
@@ -318,19 +322,27 @@ class Scheduler:
             sequence.depth_limited = True
         if sequence.first_token_at is None:
             sequence.first_token_at = self.clock()
+        writing: Writing | None = None
         for token in output.tokens:
             written.append(token)
             sequence.stop = self._text_ends.reason(sequence)
-            if sequence.stop is not None:
+            if sequence.stop is None and sequence.calculator is not None:
+                writing = sequence.calculator.add(token)
+            if sequence.stop is not None or writing is not None:
                 break
-        else:  # the tokens before the last have been paid for together with it
-            sequence.stop = self._limit_reached(sequence, longest_step)
         kept = len(written) - before
         self.stats.tokens += kept
         sequence.depths += output.depths[:kept]
         sequence.top_probs += output.top_probs[:kept]
         if output.logprobs:
             sequence.logprobs += output.logprobs[:kept]
+        if writing is not None:
+            dropped = len(output.tokens) - kept
+            sequence.stop = write_value(sequence, writing, dropped, self.runner, self._text_ends)
+            self.stats.tokens += len(written) + writing.back - before - kept
+            longest_step = self._pacing.longest_step() if self._deadlines else 0.0
+        if sequence.stop is None:  # the tokens before the last have been paid for together with it
+            sequence.stop = self._limit_reached(sequence, longest_step)
 
     def _limit_reached(self, sequence: Sequence, longest_step: float) -> StopReason | None:
         """Why a sequence cannot get another token: its layer-steps or its time; None where it can."""
@@ -346,6 +358,7 @@ class Scheduler:
     def _end(self, sequence: Sequence, reason: StopReason) -> None:
         """Record the end of a sequence, and free its slot or its place in the queue."""
         sequence.stop, sequence.ended_at = reason, self.clock()
+        never_read(sequence, self.runner.read_depth)
         self.stats.ended[reason] += 1
         self.stats.layer_steps += sequence.layer_steps
         self._deadlines.remove(sequence)

@@ -13,7 +13,7 @@ class SchedulerStats:
     """Every submitted sequence is waiting, running or ended.
 
     prompt_tokens: tokens that were prefilled; cached_tokens: those that the prefix cache filled in. tokens: tokens that
-    were decoded. layer_steps: layers times tokens of ended sequences.
+    were decoded, or written by the checker. layer_steps: layers times tokens of ended sequences.
     """
 
     submitted: int = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from tuili.steps import Context, NumberTracer, StepSources, Verdict, check
+from tuili.steps import Context, NumberTracer, StepSources, Verdict, calculate, check
 
 
 class Judged(NamedTuple):
@@ -59,6 +59,10 @@ class JudgedChain:
             context = self._context.after(line, verdict)
             known = self._next[line] = judged, JudgedChain(context, tracer=tracer)
         return known
+
+    def calculate(self, line: str, decimals: bool) -> str | None:
+        """The value behind a line that ends with `=`; see `tuili.steps.calculate`."""
+        return calculate(line, self._context, decimals)
 
     def judge(self, lines: Iterable[str]) -> tuple[list[Judged], JudgedChain]:
         """What is known of some lines, each behind those before it, and the chain with all of them."""

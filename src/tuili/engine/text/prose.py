@@ -61,6 +61,11 @@ class ProseReader:
         self._held = self._line = ""
         """Text that may become a tag, and the line of thinking that is not whole yet."""
 
+    @property
+    def open_step(self) -> str | None:
+        """The line of thinking that is not whole yet; None outside of thinking."""
+        return self._line + self._held if self.thinking else None
+
     def add(self, text: str, ends: bool) -> list[str]:
         """The lines of thinking that have become whole with this text, which may be the end of the response."""
         self.thought = self.answer = ""

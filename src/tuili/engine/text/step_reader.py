@@ -22,6 +22,14 @@ class StepReader:
         """Whether the block of steps has been opened, and whether nothing further is a step."""
         self._open_line = ""
 
+    @property
+    def open_step(self) -> str | None:
+        """The line of the block of steps that is not whole yet; None outside of it."""
+        if self._closed:
+            return None
+        _, opened, line = ("", True, self._open_line) if self._thinking else self._open_line.partition(THINK)
+        return line if opened else None
+
     def add(self, text: str, ends: bool) -> list[str]:
         """The steps that have become whole with this text, which may be the end of the response."""
         if self._closed:

@@ -38,6 +38,7 @@ from tuili.engine import (
     StopReason,
     best_of,
     calibration_error,
+    default_calculator,
     features,
     fit,
     has_wrong_step,
@@ -205,7 +206,7 @@ def attempt_history(state: RequestState, expected: LabelledPrompt, verifies: boo
         answers = familiar and not best.shortcoming and not (verifies and verifier_missed_some(attempts))
         snapshots.append(
             AttemptSnapshot(
-                sum(len(attempt.sequence.tokens) for attempt in attempts),
+                sum(attempt.sequence.written for attempt in attempts),
                 features(attempts, state.familiar) if answers else None,
                 _is_right(best, expected, state.request.context),
             )
@@ -269,6 +270,7 @@ def certify_grid(
         familiarity=familiarity_hash(loaded.path),
         refines_untraced=REFINES_UNTRACED,
         parts=parts_hash(loaded.path),
+        calculator=default_calculator(loaded.path),
     )
 
 

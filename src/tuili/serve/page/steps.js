@@ -121,6 +121,7 @@ function mark(line, step) {
   line.mark.append(say(make("span", "unseen"), step.verdict));
   if (step.expected !== null) line.text.append(" ", say(make("span", "right"), "right", { value: step.expected }));
   else if (step.verdict !== "valid" && step.reason) line.text.append(" ", make("span", "right", { textContent: step.reason }));
+  if (step.written_by === "checker" && line.written) line.text.append(" ", say(make("span", "right"), "calculated"));
   const nowhere = step.numbers.filter((source) => source.origin === "nowhere").map((source) => source.number);
   if (step.verdict === "valid" && nowhere.length) {
     line.element.classList.add("untraced");

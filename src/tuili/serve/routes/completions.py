@@ -42,7 +42,9 @@ def engine_requests(body: CompletionRequest, prose: bool) -> list[Request]:
     budget = budget_for(None, 1 if body.max_tokens == 0 else body.max_tokens, body.budget.model_dump())
     sampling = sampling_for(body, body.stop)
     writes = body.max_tokens != 0
-    asked = Request("", budget, sampling, body.depth, body.priority, writes=writes, continues=prose)
+    asked = Request(
+        "", budget, sampling, body.depth, body.priority, writes=writes, continues=prose, calculator=body.calculator
+    )
     return [one for prompt in _prompts(body) for one in with_seeds(_with_prompt(asked, prompt), body.n or 1)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 from typing_extensions import TypeAliasType, TypedDict
@@ -12,6 +12,7 @@ from tuili.engine import ProofVerdict as ClaimVerdict
 from tuili.engine import StopReason
 from tuili.engine import TrialVerdict as ProgramVerdict
 from tuili.serve.schemas.fields import Count, documented_as, documented_values
+from tuili.steps import CalculatorMode
 from tuili.steps import Origin as NumberOrigin
 from tuili.steps import Status as VerdictStatus
 
@@ -62,6 +63,9 @@ TrialVerdict = TypeAliasType(
         documented_values("TrialVerdict", ProgramVerdict, "What a program does with the examples of the question."),
     ],
 )
+
+
+Writer = Literal["model", "checker"]
 
 
 class Milliseconds(TypedDict):
@@ -156,6 +160,7 @@ class StepReply(TypedDict):
     reason: str
     expected: str | None
     confidence: float | None
+    written_by: Annotated[Writer, Field(description="Who wrote the value of the step.")]
     traced: Annotated[bool, Field(description="Whether no number of the step comes from nowhere.")]
     numbers: list[NumberReply]
 
@@ -177,6 +182,8 @@ class ReceiptReply(TypedDict):
     promise: PromiseReply
     reused: Count
     ignored: IgnoredReply
+    calculator: Annotated[CalculatorMode, Field(description="Whether the checker wrote values into the steps.")]
+    written_by: Annotated[dict[Writer, Count], Field(description="Number of steps by who wrote their values.")]
     runtime: Annotated[str, Field(description="How the model was run: the runner and its numbers.")]
     read_as: Annotated[
         str | None,
@@ -204,5 +211,6 @@ class JudgedStep(TypedDict):
     verdict: Status
     reason: str
     expected: str | None
+    written_by: Writer
     traced: bool
     numbers: list[NumberReply]

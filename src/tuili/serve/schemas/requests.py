@@ -39,6 +39,7 @@ from tuili.serve.schemas.without_effect import (
     ResponsesWithoutEffect,
     WithoutEffect,
 )
+from tuili.steps import CalculatorMode
 
 MAX_COMPLETION_LOGPROBS = 5
 """As at OpenAI."""
@@ -78,6 +79,8 @@ class GenerationRequest(WithoutEffect):
     stream: bool | None = None
     budget: OwnBudget = OwnBudget()
     depth: DepthField = "auto"
+    calculator: CalculatorMode | None = None
+    """By default as the model was taught."""
     priority: Annotated[int, Field(ge=-100, le=100), WHOLE_NUMBER] = 0
 
 

@@ -19,7 +19,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from tuili.errors import InputError, ModelFolderError
 from tuili.files import whole_file
-from tuili.steps import CHARACTERS, END_THINK
+from tuili.steps import CHARACTERS, END_THINK, CalculatorMode
 from tuili.store.imported.foreign_tokenizer import ForeignTokenizer
 
 THINKING_FILE = Path("tuili") / "thinking.json"
@@ -35,6 +35,8 @@ class ThinkingSettings:
 
     language: Literal["steps"]
     token_ids: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] | None = None
+    calculator: CalculatorMode | None = None
+    """Whether the checker writes values into steps, for requests that do not say so; None as off."""
 
     def __post_init__(self) -> None:
         """Raises `InputError` for ids that do not rise."""
