@@ -89,6 +89,15 @@ def test_numbers_keep_their_kind(original: Record, seed: int) -> None:
             assert before / 6 <= after <= before * 6
 
 
+@settings(max_examples=150, deadline=None)
+@given(st.text("ab 0123456789.,$%-/:'’\"ST\n", max_size=60), st.lists(st.integers(0, 40), min_size=2, max_size=3))
+def test_any_text_is_read(text: str, numbers: list[int]) -> None:
+    question = f"Ann has {numbers[0]} cows. {text} Bob has {numbers[1]}."
+    steps = [f"{numbers[0]} + {numbers[1]} = {numbers[0] + numbers[1]}"]
+    for made in multiply(record(question, *steps), 2, 0):
+        assert all(verdict.status is Status.VALID for verdict in check_chain(made.steps))
+
+
 def test_every_record_that_is_wanted_is_made_and_tells_where_it_comes_from() -> None:
     made = multiply(RECORDS[0], 10, seed=1)
     assert [one.id for one in made] == [f"made/1/x{number}" for number in range(1, 11)]

@@ -95,6 +95,8 @@ def decimal_places(value: Exact) -> int | None:
 
 def written_like(value: Exact, number: terms.Number) -> terms.Number:
     """A number with as many places as it needs, or two where another is written so without need, as prices are."""
+    if value == number.value:
+        return number
     places = decimal_places(value)
     assert places is not None
     needed = decimal_places(number.value)

@@ -24,6 +24,7 @@ from tuili.data.records import MULTIPLIED_SOURCE, Record
 from tuili.steps import THINK, Status, check_chain, render_response, render_term, split_response, terms
 
 _TRIES_PER_RECORD = 3
+_MOST_NUMBERS, _MOST_STEPS = 40, 20
 _ANSWER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
@@ -102,7 +103,10 @@ def _plan(record: Record) -> Plan | Refusal:
     answer = _plain(response.answer)
     if not _ANSWER.fullmatch(answer):
         return Refusal.NO_ANSWER
-    return trace(record.input, mentions(record.input), steps, Fraction(answer))
+    found = mentions(record.input)
+    if len(found) > _MOST_NUMBERS or len(steps) > _MOST_STEPS:
+        return Refusal.TOO_LONG
+    return trace(record.input, found, steps, Fraction(answer))
 
 
 def _written(text: str, plan: Plan, values: Sequence[Exact], words: Sequence[Edit]) -> str:

@@ -13,6 +13,7 @@ class Refusal(StrEnum):
     NO_STEPS = "it has no steps that all check"
     OTHER_FORM = "it is a conversation or a program"
     OTHER_STEPS = "a step is more than + - * / of numbers"
+    TOO_LONG = "it has more than 40 numbers or 20 steps"
     NO_ANSWER = "no step, or more than one, gives the answer"
     NOWHERE = "a number of a step stands neither in the question nor in an earlier step"
     REDUNDANT = "a number that no step uses hangs together with others"

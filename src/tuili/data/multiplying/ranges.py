@@ -12,6 +12,8 @@ from tuili.data.multiplying.mentions import Mention
 from tuili.data.multiplying.number_words import LARGEST
 
 _MAX_CANDIDATES = 400
+_LONG_TIME = 25
+"""Years of which a person has few more."""
 _NARROW = re.compile(
     r"[- ](?:years?[- ]old|years? of age|(?:feet|foot|inches|cm|meters|ft)[- ](?:tall|high)|tall\b"
     r"|mph\b|km/h\b|(?:miles|kilometers|km) (?:per|an|each|every) hour|degrees|°)",
@@ -70,24 +72,19 @@ def _bounds(value: Fraction) -> tuple[Fraction, Fraction]:
     return max(value * Fraction(2, 5), Fraction(3)), value * Fraction(5, 2)
 
 
+_ROUNDS = {
+    (2, True): (Fraction(1, 4), Fraction(1, 20)),
+    (2, False): (Fraction(1, 4),),
+    (3, False): (Fraction(1, 8),),
+}
+"""By decimal places, and whether it is money: what round decimals are multiples of."""
+
+
 def _step(value: Fraction, places: int, money: bool) -> Fraction:
     """The least difference between values: 5 for 35, 10 for 120, 0.05 for $1.35, 0.1 for 28.3."""
     if places:
-        unit = Fraction(1, 10**places)
-        if money and places == 2:
-            return next((one for one in (Fraction(1, 4), Fraction(1, 20)) if value % one == 0), unit)
-        return (
-            next(
-                (
-                    one
-                    for one in (Fraction(1, 4), Fraction(1, 8))
-                    if 10**places % one.denominator == 0 and value % one == 0
-                ),
-                unit,
-            )
-            if places > 1
-            else unit
-        )
+        rounds = _ROUNDS.get((places, money), ())
+        return next((one for one in rounds if value % one == 0), Fraction(1, 10**places))
     number = int(value)
     if number < 20:
         return Fraction(1)
@@ -108,6 +105,8 @@ def _limits(mention: Mention) -> tuple[Fraction, Fraction]:
         or (_NARROW_BEFORE.search(mention.before) and mention.unit in _WEIGHED)
     ):
         low, high = value * Fraction(3, 4), value * Fraction(4, 3) + 1
+    if mention.unit in ("year", "years") and value >= _LONG_TIME:
+        high = min(high, value * Fraction(6, 5))
     if mention.in_words:
         high = min(high, Fraction(12 if value <= 12 else 20 if value <= 20 else LARGEST))
     if mention.scale > 1:
