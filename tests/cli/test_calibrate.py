@@ -16,6 +16,7 @@ from tuili.engine import FEATURES, read_calibration
 from tuili.errors import InputError
 from tuili.eval import LabelledPrompt
 from tuili.eval.calibration.calibrate import FITTING_STRIDE
+from tuili.steps import Context
 from tuili.store import (
     FAMILIARITY_FILE,
     FamiliarityFile,
@@ -135,6 +136,30 @@ def test_of_own_prompts_those_alone_are_read_that_fit_the_confidence(
     assert (names, sorted(own)) == ("prompts of the calibration", sorted(fitting))
     assert (len(fitting), len(testing)) == (7, 13)
     assert not set(own) & set(testing)
+
+
+def test_questions_in_every_form_are_a_sample_and_numbers_count_by_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, data = save_tiny(tmp_path / "model"), tmp_path / "mwp.jsonl"
+    data.write_text('{"question": "10 laps, 3 a minute?", "answer": "3.33", "equation": "/ 10 3"}\n')
+    samples = list[Sequence[LabelledPrompt]]()
+
+    def kept(model: object, prompts: Sequence[LabelledPrompt], *_: object, **__: object) -> None:
+        samples.append(prompts)
+        raise InputError("enough")
+
+    monkeypatch.setattr("tuili.eval.calibrate", kept)
+    for options in ((), ("--form", "mwp")):
+        assert main(["calibrate", str(model), "--data", str(data), *options]) == 2
+    for ((prompt,),) in zip(samples, strict=True):
+        assert (prompt.prompt, prompt.answer) == ("10 laps, 3 a minute?", "3.33")
+        assert prompt.is_answered_by((), "10/3", Context())
+    capsys.readouterr()
+    assert main(["calibrate", str(model), "--data", str(data), "--form", "gsm8k"]) == 2
+    assert "mwp.jsonl:1: the answer has no last line ####" in capsys.readouterr().err
+    assert main(["calibrate", str(model), "--form", "mwp"]) == 2
+    assert "--form is that of a file: give --data FILE, too" in capsys.readouterr().err
 
 
 def parted(prompts: Sequence[LabelledPrompt]) -> tuple[Sequence[LabelledPrompt], Sequence[LabelledPrompt]]:

@@ -143,6 +143,19 @@ def test_prose_is_compared_by_its_last_number(
     assert report["steps"] == {}
 
 
+def test_sources_are_told_apart(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers(monkeypatch, reciting(speechless(), *(f"<think>\n1 + 1 = 2\n</think>{number}" for number in (2, 2, 3))))
+    records = [{"input": "1 + 1?", "output": "2", "source": source} for source in ("gsm8k", "mine", "mine")]
+    report = measured(model, written(tmp_path / "mine.jsonl", *records))
+    assert {source: (of["problems"], of["accuracy"]) for source, of in report["sources"].items()} == {
+        "gsm8k": (1, 1.0),
+        "mine": (2, 0.5),
+    }
+    assert "50.0% (95%: 9.5% – 90.5%) right of 2 of mine" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("form", ["auto", "gsm8k", "mwp", "records"])
 def test_every_form_is_asked(form: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = {

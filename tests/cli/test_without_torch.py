@@ -16,6 +16,7 @@ COMMANDS: tuple[tuple[int, str, tuple[str, ...]], ...] = (
     (0, '"as_recorded": true', ("info", "nano", "--json")),
     (0, "models run by", ("info", "--machine")),
     (0, "15", ("ask", "What is 7 + 8?", "--runner", "native")),
+    (0, "100.0%", ("eval", "nano", "--data", "sums.jsonl", "--runner", "native")),
     (2, "'nosuch' not found", ("info", "nosuch")),
     (2, "'nosuch' not found", ("ask", "1 + 1", "--model", "nosuch")),
     (2, "'nosuch' not found", ("eval", "nosuch")),
@@ -49,6 +50,7 @@ for command in json.loads(sys.argv[1]):
 
 def test_nothing_slow_is_imported(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("train: {steps: 3")
+    (tmp_path / "sums.jsonl").write_text('{"question": "What is 7 + 8?", "answer": "15", "equation": "+ 7 8"}')
     for name, file in (("damaged", "config.json"), ("unsafe", "weights.bin")):
         (tmp_path / name).mkdir()
         (tmp_path / name / file).write_text("[")

@@ -213,9 +213,11 @@ def _write(
     log: Sequence[Mapping[str, float]] = (),
 ) -> None:
     """Write a report where that is asked for."""
-    from tuili.eval import write_html, write_json
-
     if json_file:
+        from tuili.eval import write_json
+
         write_json(json_file, report)
     if html_file:
+        from tuili.eval import write_html  # which imports what draws
+
         write_html(html_file, report, f"Evaluation of {report['model']}", exits, log)

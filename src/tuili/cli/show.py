@@ -124,6 +124,8 @@ def show_cells(console: Console, report: Mapping[str, Any]) -> None:
 def show_scores(console: Console, report: Mapping[str, Any]) -> None:
     """Print how much is right over all questions of a file, by which comparison, and what of the steps holds."""
     lines = [f"{_share(report)} right: {report['compared']}"]
+    if len(report["sources"]) > 1:
+        lines += [f"{_share(of)} right of {of['problems']} of {source}" for source, of in report["sources"].items()]
     if new := report.get("unmatched"):
         files = ", ".join(file["file"] for file in report["settings"]["seen"])
         what = f"{new['problems']} questions that {files} {'has' if ',' not in files else 'have'} not, numbers aside"

@@ -33,7 +33,8 @@ from .reporting.figures import (
     heat_map,
 )
 from .reporting.kept import EVAL_FILE, figures_line, read_figures
-from .reporting.report import cells_by_domain, sample, write_html, write_json
+from .reporting.page import write_html
+from .reporting.report import cells_by_domain, sample, write_json
 from .runner import ScoredResponse, answer_problems
 
 __all__ = [

@@ -12,9 +12,10 @@ from statistics import fmean
 
 from tuili.engine import Answer, Engine, Outcome, Request, RequestState, Ticket, best_of
 from tuili.eval.comparing import Comparison
+from tuili.eval.own import OwnProblem
 from tuili.steps import Status
 from tuili.store import AnyTokenizer
-from tuili.tasks import Problem, same_last_number
+from tuili.tasks import same_last_number
 
 ALL_ATTEMPTS = float("inf")
 """A confidence that no answer has, so that every attempt is made."""
@@ -24,7 +25,7 @@ ALL_ATTEMPTS = float("inf")
 class AskedResponse:
     """One problem, the attempts at it, the answer that was given in the end, and how it is compared."""
 
-    problem: Problem
+    problem: OwnProblem
     state: RequestState
     given: Answer
     comparison: Comparison
@@ -78,8 +79,8 @@ class AskedResponse:
 
 def ask_problems(
     engine: Engine,
-    problems: Sequence[Problem],
-    request: Callable[[Problem], Request],
+    problems: Sequence[OwnProblem],
+    request: Callable[[OwnProblem], Request],
     comparison: Comparison,
     all_attempts: bool = False,
     progress: Callable[[int, int], None] = lambda *_: None,

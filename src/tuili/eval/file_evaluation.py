@@ -21,11 +21,10 @@ from tuili.eval.accuracy import accuracy, wilson_interval
 from tuili.eval.asking import AskedResponse, ask_problems
 from tuili.eval.comparing import Comparison
 from tuili.eval.depth import depth_point, depth_trends
-from tuili.eval.own import file_hash, masked_questions, own_problems
+from tuili.eval.own import OwnProblem, file_hash, masked_questions, own_problems
 from tuili.eval.progress import Progress
 from tuili.eval.reporting import report
 from tuili.store import model_hash, open_model
-from tuili.tasks import Problem
 
 SLOTS = 16
 """Questions that are answered together."""
@@ -93,6 +92,7 @@ def evaluate_file(
     document = {
         **report.accuracy_section(responses, seconds),
         "compared": str(comparison),
+        "sources": by_source(responses),
         "steps": dict(Counter(str(status) for one in responses for status in one.statuses)),
         "attempts": sum(len(one.state.attempts) for one in responses),
         "settings": _described(settings) | {"threshold": threshold if automatic else None},
@@ -117,16 +117,27 @@ def by_attempts(responses: Sequence[AskedResponse], most: int) -> dict[str, floa
 
 def unmatched(responses: Sequence[AskedResponse], seen: frozenset[str]) -> dict[str, Any]:
     """The accuracy over the questions that are none of those that were seen, numbers aside; None where all are."""
-    new = [one for one in responses if masked_question(one.problem.prompt) not in seen]
-    right = sum(one.correct for one in new)
+    return _figures([one for one in responses if masked_question(one.problem.prompt) not in seen])
+
+
+def by_source(responses: Sequence[AskedResponse]) -> dict[str, dict[str, Any]]:
+    """The accuracy over the questions of each source, in the order in which they come."""
+    grouped: dict[str, list[AskedResponse]] = {}
+    for one in responses:
+        grouped.setdefault(one.problem.source, []).append(one)
+    return {source: _figures(group) for source, group in grouped.items()}
+
+
+def _figures(responses: Sequence[AskedResponse]) -> dict[str, Any]:
+    right, count = sum(one.correct for one in responses), len(responses)
     return {
-        "problems": len(new),
-        "accuracy": accuracy(new) if new else None,
-        "ci95": wilson_interval(right, len(new)),
+        "problems": count,
+        "accuracy": accuracy(responses) if responses else None,
+        "ci95": wilson_interval(right, count),
     }
 
 
-def _request(settings: FileSettings, problem: Problem) -> Request:
+def _request(settings: FileSettings, problem: OwnProblem) -> Request:
     return Request(problem.prompt, settings.budget, depth=settings.depth, earlier=problem.earlier)
 
 

@@ -21,9 +21,10 @@ from tuili.tasks import Problem
 
 @dataclass(frozen=True)
 class OwnProblem(Problem):
-    """A question of a file as a problem. It has no seed; `name` is the record's `id`."""
+    """A question of a file as a problem. It has no seed; `name` and `source` are the record's `id` and `source`."""
 
     name: str = ""
+    source: str = ""
 
     @property
     def id(self) -> str:
@@ -33,13 +34,13 @@ class OwnProblem(Problem):
 
 def own_problems(
     file: Path, tokenizer: AnyTokenizer, context: int, form: Literal["auto"] | QuestionForm = "auto"
-) -> list[Problem]:
+) -> list[OwnProblem]:
     """The problems of a file, each with the facts that the checker reads in its prompt.
 
     Raises `RecordError`, with file and line, for a line that is no question, for a prompt that does not fit `context`
     tokens, and for a program that is not right by its specification.
     """
-    problems: list[Problem] = []
+    problems: list[OwnProblem] = []
     dialect = dialect_of(tokenizer)
     for question in read_questions(file, form):
         record, place = question.record, f"{file}:{question.line}"
@@ -50,12 +51,21 @@ def own_problems(
             raise RecordError(f"{place}: {error}") from error
         if fault := record.program_fault:
             raise RecordError(f"{place}: the output is not right by its specification: {fault}")
-        facts = Context.from_prompt(*read_turns(prompt, earlier))
-        cell = (record.domain, record.level, 0, question.line)
-        texts = prompt, record.steps, record.output
-        specification = record.program_specification
-        named = OwnProblem(*cell, *texts, facts, earlier=earlier, specification=specification, name=record.id)
-        problems.append(named)
+        problem = OwnProblem(
+            domain=record.domain,
+            level=record.level,
+            seed=0,
+            index=question.line,
+            prompt=prompt,
+            steps=record.steps,
+            answer=record.output,
+            labelled=Context.from_prompt(*read_turns(prompt, earlier)),
+            earlier=earlier,
+            specification=record.program_specification,
+            name=record.id,
+            source=record.source,
+        )
+        problems.append(problem)
     return problems
 
 

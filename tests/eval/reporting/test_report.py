@@ -8,6 +8,7 @@ import pytest
 from tests.eval.scripted import TOKENIZER, Oracle, response
 from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.experts import AccuracyLoss, ExpertReport
+from tuili.eval.reporting.page import write_html
 from tuili.eval.reporting.report import (
     accuracy_section,
     cells_by_domain,
@@ -15,7 +16,6 @@ from tuili.eval.reporting.report import (
     expert_section,
     provenance,
     samples,
-    write_html,
     write_json,
 )
 from tuili.eval.runner import ScoredResponse, answer_problems

@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from tuili.eval.reporting.kept import EVAL_FILE, figures_line
-from tuili.eval.reporting.report import cells_by_domain, template_environment, write_json, write_text
+from tuili.eval.reporting.page import template_environment
+from tuili.eval.reporting.report import cells_by_domain, write_json, write_text
 from tuili.model import check_folder, count_parameters
 from tuili.store import read_lineage
 
