@@ -131,6 +131,20 @@ def test_a_taught_model_is_compared_by_its_bare_answer(
     assert [step["expected"] for step in wrong["steps"]] == [None, "95"]
 
 
+def test_the_checker_calculates_where_it_is_told_to(
+    imported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a wrong value, repairing keeps nothing."""
+    texts = ["<think>\n41 + 57 = 99\n</think>98"]
+    model, data = taught(imported, tmp_path), written(tmp_path / "mine.jsonl", MWP[0])
+    answers(monkeypatch, reciting_prose(*texts))
+    report = measured(model, data)
+    assert (report["calculator"], report["steps"]) == ("off", {"invalid": 1})
+    answers(monkeypatch, reciting_prose(*texts))
+    report = measured(model, data, "--calculator", "repair")
+    assert (report["calculator"], report["steps"]) == ("repair", {"valid": 1})
+
+
 def test_prose_is_compared_by_its_last_number(
     imported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -245,6 +259,7 @@ def test_a_real_model_is_measured_sixteen_questions_at_a_time(
         (["--form", "mwp"], "are for the questions of a file: give --data FILE, too"),
         (["--seen", "x"], "are for the questions of a file: give --data FILE, too"),
         (["--max-tokens", "9"], "are for the questions of a file: give --data FILE, too"),
+        (["--calculator", "off"], "are for the questions of a file: give --data FILE, too"),
         (["--all-attempts"], "are for the questions of a file: give --data FILE, too"),
         (["--data", "mine.jsonl", "--form", "mwp"], "mine.jsonl:1: question is no text"),
         (["--data", "mine.jsonl", "--form", "csv"], "csv"),

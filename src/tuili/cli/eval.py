@@ -11,6 +11,7 @@ import typer
 
 from tuili.cli.options import (
     CacheOption,
+    CalculatorOption,
     DataOption,
     DepthOption,
     DomainsOption,
@@ -62,6 +63,7 @@ def run(
     all_attempts: Annotated[
         bool, typer.Option("--all-attempts", help="Make every attempt at a question of --data: they vote.")
     ] = False,
+    calculator: CalculatorOption = None,
     depth: DepthOption = "auto",
     threshold: Annotated[
         float | None,
@@ -112,6 +114,7 @@ def run(
             seen=tuple(seen or ()),
             budget=budget,
             all_attempts=all_attempts,
+            calculator=calculator,
             depth=layers,
             threshold=threshold,
             runner=runner,
@@ -120,8 +123,8 @@ def run(
         )
         _measure_file(model, settings, json_file, html_file)
         return
-    if form != "auto" or seen or given or all_attempts:
-        options = "--form, --seen, --max-steps, --max-attempts, --max-tokens and --all-attempts"
+    if form != "auto" or seen or given or all_attempts or calculator:
+        options = "--form, --seen, --max-steps, --max-attempts, --max-tokens, --calculator and --all-attempts"
         raise InputError(f"{options} are for the questions of a file: give --data FILE, too")
     _refuse_imported(model)
     folder, shape = find_model(model)

@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tuili.data import QuestionForm, masked_question
-from tuili.engine import Budget, CacheNumbers, Depth, Numbers, Request, RunnerName, helpful_threads, load_engine
+from tuili.engine import (
+    Budget,
+    CacheNumbers,
+    Depth,
+    Numbers,
+    Request,
+    RunnerName,
+    default_calculator,
+    helpful_threads,
+    load_engine,
+)
 from tuili.errors import InputError
 from tuili.eval.accuracy import accuracy, wilson_interval
 from tuili.eval.asking import AskedResponse, ask_problems
@@ -24,6 +34,7 @@ from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.own import OwnProblem, file_hash, masked_questions, own_problems
 from tuili.eval.progress import Progress
 from tuili.eval.reporting import report
+from tuili.steps import CalculatorMode
 from tuili.store import model_hash, open_model
 
 SLOTS = 16
@@ -47,6 +58,8 @@ class FileSettings:
     seen: Sequence[Path] = ()
     budget: Budget = field(default_factory=Budget)
     all_attempts: bool = False
+    calculator: CalculatorMode | None = None
+    """Whether the checker writes values into steps; None for as the model was taught."""
     depth: Depth = "auto"
     threshold: float | None = None
     runner: RunnerName = "auto"
@@ -93,6 +106,7 @@ def evaluate_file(
         **report.accuracy_section(responses, seconds),
         "compared": str(comparison),
         "sources": by_source(responses),
+        "calculator": settings.calculator or default_calculator(source.path),
         "steps": dict(Counter(str(status) for one in responses for status in one.statuses)),
         "attempts": sum(len(one.state.attempts) for one in responses),
         "settings": _described(settings) | {"threshold": threshold if automatic else None},
@@ -138,7 +152,9 @@ def _figures(responses: Sequence[AskedResponse]) -> dict[str, Any]:
 
 
 def _request(settings: FileSettings, problem: OwnProblem) -> Request:
-    return Request(problem.prompt, settings.budget, depth=settings.depth, earlier=problem.earlier)
+    return Request(
+        problem.prompt, settings.budget, depth=settings.depth, earlier=problem.earlier, calculator=settings.calculator
+    )
 
 
 def _described(settings: FileSettings) -> dict[str, Any]:

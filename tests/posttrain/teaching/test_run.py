@@ -54,7 +54,7 @@ def test_a_taught_model_is_its_base_with_the_adapter(folder: Path, data: Path, t
         assert not torch.allclose(adapted, plain, atol=0.01)
     thinking = read_thinking_file(result.model)
     assert thinking is not None
-    assert thinking.language == "steps"
+    assert (thinking.language, thinking.calculator) == ("steps", "forced")
     assert read_thinking_file(result.adapter) == thinking
     entry = read_lineage(result.model)[-1]
     assert (entry.step, entry.parent, entry.hash) == ("teach", model_hash(folder), model_hash(result.model))

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from tuili.config import Config
+from tuili.steps import CalculatorMode
 from tuili.tasks import domain_names, read_domains
 from tuili.train import CheckpointConfig, LogConfig, ScheduleConfig
 
@@ -76,7 +77,7 @@ class TeachingConfig(Config):
     """What is learnt: steps that the checker can read, or the words of the files, where they have some."""
     results: Literal["masked", "learnt"] = "masked"
     """Whether the values behind `=` are learnt, which a calculator can write."""
-    calculator: Literal["off", "repair", "forced"] = "forced"
+    calculator: CalculatorMode = "forced"
     """How the taught model is run unless a request says otherwise."""
     extra_tokens: PositiveInt = 2000
     """Tokens drawn in every step that are told apart from the right ones, beside those of the responses."""

@@ -31,7 +31,7 @@ def write_result(
     written: the tokens that responses consist of. figures, tokens, hours: how it was taught.
     """
     model, adapter = out / "model", out / "adapter" if network.terms else None
-    thinking = ThinkingSettings("steps", tuple(written)) if config.response == "steps" else None
+    thinking = ThinkingSettings("steps", tuple(written), config.calculator) if config.response == "steps" else None
     with writing(out, "choose another place"):
         if adapter is not None:
             write_adapter(adapter, network.terms, config.model)
