@@ -1,0 +1,1 @@
+"""What teaching makes of an imported model: problems in words, solved in steps that the checker calculates."""

@@ -1,0 +1,60 @@
+"""The data of the taught models: what they learn from, multiplied, and what is kept from them.
+
+500 questions of GSM8K are held back before anything is multiplied; MAWPS has a part of its own for that, and nothing is
+learnt from ASDiv-A.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.imported.prompts import ASKED, DATA, PROBLEMS, WORKED
+from benchmarks.imported.source import tuili
+from tuili.files import whole_file
+
+DEV = "mwp/mawps-dev.jsonl"
+HELD_BACK = 500
+TIMES = 10
+
+
+@dataclass(frozen=True)
+class TaughtData:
+    """Files by what they are. multiplied: of each of the two files that are learnt from."""
+
+    mawps: Path
+    gsm8k: Path
+    multiplied: Mapping[str, Path]
+    tests: Mapping[str, Path]
+
+    @property
+    def seen(self) -> tuple[Path, ...]:
+        """All that is learnt from; multiplied questions are those of their originals, numbers aside."""
+        return (self.mawps, self.gsm8k)
+
+
+def taught_data(folder: Path, data: Path = DATA, held_back: int = HELD_BACK, times: int = TIMES) -> TaughtData:
+    """The files in a folder, made unless they are there. Raises `InputError` where the sources are missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    learnt, held = folder / "gsm8k-learnt.jsonl", folder / "gsm8k-held-back.jsonl"
+    if not (learnt.is_file() and held.is_file()):
+        lines = [line for line in (data / WORKED).read_text(encoding="utf-8").splitlines() if line.strip()]
+        kept = set(sorted(lines, key=_order)[:held_back])
+        for file, wanted in ((held, True), (learnt, False)):
+            with whole_file(file) as part:
+                part.write_text("".join(f"{line}\n" for line in lines if (line in kept) is wanted), encoding="utf-8")
+    multiplied = {}
+    for name, source in (("mawps", data / PROBLEMS), ("gsm8k", learnt)):
+        multiplied[name] = folder / f"{name}-x{times}.jsonl"
+        if not multiplied[name].is_file():
+            tuili("data", "multiply", str(source), "--times", str(times), "--out", str(multiplied[name]))
+    tests = {"mawps_dev": data / DEV, "asdiv_a": data / ASKED, "gsm8k": held}
+    return TaughtData(data / PROBLEMS, learnt, multiplied, tests)
+
+
+def _order(line: str) -> str:
+    """Orders questions by chance, and on every machine alike."""
+    return hashlib.sha256(json.loads(line)["question"].encode()).hexdigest()

@@ -1,0 +1,44 @@
+"""How many problems in words a model solves, by `tuili eval`'s own code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.record import Figure
+from tuili.engine import Budget, Numbers
+from tuili.eval import FileSettings, evaluate_file
+from tuili.steps import CalculatorMode
+
+TOKENS = 200
+"""Of an attempt."""
+
+
+def solve(
+    model: Path, data: Path, seen: tuple[Path, ...], calculator: CalculatorMode, numbers: Numbers, attempts: int = 1
+) -> dict[str, Any]:
+    """What is told of a model's answers to the questions of a file.
+
+    Several attempts vote; they are those of one request. seen: what was learnt from.
+    """
+    budget = Budget(max_steps=attempts, max_tokens=attempts * TOKENS)
+    settings = FileSettings(
+        data, seen=seen, budget=budget, all_attempts=attempts > 1, calculator=calculator, numbers=numbers
+    )
+    report, _ = evaluate_file(model, settings)
+    told = ("problems", "accuracy", "ci95", "unmatched", "by_attempts", "steps")
+    return {name: report[name] for name in told if name in report}
+
+
+def figures_of(name: str, report: dict[str, Any]) -> dict[str, Figure]:
+    """The figures of one evaluation."""
+    figures = {
+        name: Figure("share", [report["accuracy"]]),
+        f"{name}_problems": Figure("problems", [report["problems"]]),
+    }
+    if (unmatched := report.get("unmatched")) and unmatched["accuracy"] is not None:
+        figures[f"{name}_unmatched"] = Figure("share", [unmatched["accuracy"]])
+        figures[f"{name}_unmatched_problems"] = Figure("problems", [unmatched["problems"]])
+    for made, accuracy in report.get("by_attempts", {}).items():
+        figures[f"{name}_after_{made}"] = Figure("share", [accuracy])
+    return figures

@@ -1,0 +1,58 @@
+"""The models that are taught for the benchmark: the one that ships, one of an hour, and others to compare them with.
+
+Each is trained by `tuili train smollm2-math` unless it is there, and goes on after an interruption.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from os.path import relpath
+from pathlib import Path
+
+from benchmarks.imported.source import tuili
+from benchmarks.imported.taught.data import TaughtData
+from tuili.config import load_recipe
+from tuili.posttrain import TeachingRecipe
+from tuili.store import ImportedModel, model_hash, open_model, read_lineage
+
+RECIPE = "smollm2-math"
+LONG = ("teach.steps=5800", "teach.first_layer=8", "teach.rank=24")
+HOUR = ("teach.steps=1200", "teach.first_layer=8", "teach.rank=24")
+"""An hour of two cores."""
+PROSE = ("teach.response=prose", "teach.data.domains=[]")
+
+
+def weights(data: TaughtData, kind: str) -> dict[str, float]:
+    """The files of a kind of teaching, with their weights; their names are relative to the working folder, so that a run
+    may be gone on with in another place."""
+    if kind == "prose":
+        return {relpath(data.gsm8k): 1.0}
+    multiplied = {relpath(data.multiplied["mawps"]): 1.0, relpath(data.multiplied["gsm8k"]): 1.5}
+    return {relpath(data.mawps): 0.5, relpath(data.gsm8k): 2.0} | multiplied
+
+
+CHANGES: Mapping[str, Sequence[str]] = {"long": LONG, "hour": HOUR, "prose": (*HOUR, *PROSE)}
+
+
+def taught(base: ImportedModel, kind: str, data: TaughtData, folder: Path) -> ImportedModel:
+    """The model of a kind, taught in `folder`/taught_KIND unless it is there."""
+    files = f"teach.data.files={json.dumps(weights(data, kind))}"
+    watched = [data.tests["gsm8k"]] if kind == "prose" else [data.tests["mawps_dev"], data.tests["gsm8k"]]
+    validation = f"teach.data.validation={json.dumps([relpath(file) for file in watched])}"
+    changes = [f"teach.model={relpath(base.path)}", files, validation, *CHANGES[kind]]
+    run_folder = folder / f"taught_{kind}"
+    path, wanted = run_folder / "model", load_recipe(RECIPE, changes, TeachingRecipe)
+    if not path.is_dir() or not _is_of(path, base, wanted):
+        print(f"bench: teaching {kind}", flush=True)
+        resume = ["--resume"] if (run_folder / "run.json").is_file() else []
+        tuili("train", RECIPE, *changes, "--out", str(run_folder), *resume)
+    opened = open_model(path)
+    assert isinstance(opened, ImportedModel)
+    return opened
+
+
+def _is_of(path: Path, base: ImportedModel, wanted: TeachingRecipe) -> bool:
+    entry = read_lineage(path)[-1]
+    recipe = TeachingRecipe.model_validate_json(json.dumps(entry.recipe))
+    return recipe == wanted and entry.parent == model_hash(base.path)
