@@ -23,7 +23,26 @@ _IN_TEXT = re.compile(
     re.IGNORECASE,
 )
 _IN_STEP = re.compile(r"[0-9]+(?:\.[0-9]+)?|[-+*/()%]")
-_SCALES = tuple(map(Fraction, (1, 12, 100, 1000, 1_000_000)))
+Affine = tuple[Fraction, Fraction]
+"""What a number is multiplied by, and what is added then."""
+_HUNDREDTH = (Fraction(1, 100), Fraction(0))
+_OF_PERCENT = (
+    _HUNDREDTH,
+    (Fraction(1, 100), Fraction(1)),
+    (Fraction(-1, 100), Fraction(1)),
+    (Fraction(-1), Fraction(100)),
+    (Fraction(1), Fraction(100)),
+)
+_BEHIND: dict[str, tuple[Affine, ...]] = {
+    "%": _OF_PERCENT,
+    "percent": _OF_PERCENT,
+    "cent": (_HUNDREDTH,),
+    "dozen": ((Fraction(12), Fraction(0)),),
+    "hundred": ((Fraction(100), Fraction(0)),),
+    "thousand": ((Fraction(1000), Fraction(0)),),
+    "million": ((Fraction(1_000_000), Fraction(0)),),
+}
+"""What steps may make of a number before these."""
 
 
 Worked = tuple[str, Sequence[str], str]
@@ -34,6 +53,7 @@ def fault(original: Worked, made: Worked) -> str:
     """What is wrong with a record that was made of another one; empty where nothing is."""
     (question, steps, answer), (new_question, new_steps, new_answer) = original, made
     before, after = numbers_of_text(question), numbers_of_text(new_question)
+    factors = factors_of_text(question)
     if len(before) != len(after) or len(steps) != len(new_steps):
         return "not as many numbers or steps"
     results = list[tuple[Fraction, Fraction]]()
@@ -51,8 +71,8 @@ def fault(original: Worked, made: Worked) -> str:
                 continue
             old, new = Fraction(sign), Fraction(new_sign)
             same = {b for a, b in (*zip(before, after, strict=True), *results) if a == old}
-            others = _made(old, before, after)
-            if new not in (same or others | {old}):
+            others = _made(old, before, after, factors)
+            if new not in (same or others or {old}):
                 return f"{new_sign} of {new_step} does not come from {sign} of {step}"
         results.append((value_of(right), value_of(new_right)))
     if Fraction(new_answer) not in {new for old, new in results if old == Fraction(answer.replace(",", ""))}:
@@ -74,6 +94,12 @@ def may_be_several(original: Worked, made: Worked) -> bool:
 def numbers_of_text(text: str) -> list[Fraction]:
     """All numbers of a text, in digits or words."""
     return [_number(match[0]) for match in _IN_TEXT.finditer(text)]
+
+
+def factors_of_text(text: str) -> list[tuple[Affine, ...]]:
+    """For each number of a text, what steps may make of it, by what stands behind."""
+    behind = (text[match.end() :].lstrip().lower() for match in _IN_TEXT.finditer(text))
+    return [next((made for word, made in _BEHIND.items() if rest.startswith(word)), ()) for rest in behind]
 
 
 def masked(text: str) -> str:
@@ -124,24 +150,14 @@ def _operand(parts: list[str]) -> tuple[Fraction, list[str]]:
     return value, parts
 
 
-def _made(old: Fraction, before: Sequence[Fraction], after: Sequence[Fraction]) -> set[Fraction]:
+def _made(
+    old: Fraction, before: Sequence[Fraction], after: Sequence[Fraction], factors: Sequence[Sequence[Affine]]
+) -> set[Fraction]:
     """What a number of a step may have become that is made of one of the question, by 100, by a dozen and the like."""
     found = set[Fraction]()
-    for one, other in zip(before, after, strict=True):
-        for factor, offset in (*((scale, Fraction(0)) for scale in _SCALES), *_OF_PERCENT):
-            if one * factor + offset == old:
-                found.add(other * factor + offset)
+    for one, other, made in zip(before, after, factors, strict=True):
+        found.update(other * factor + offset for factor, offset in made if one * factor + offset == old)
     return found
-
-
-_HUNDREDTH = Fraction(1, 100)
-_OF_PERCENT = (
-    (_HUNDREDTH, Fraction(0)),
-    (_HUNDREDTH, Fraction(1)),
-    (-_HUNDREDTH, Fraction(1)),
-    (Fraction(-1), Fraction(100)),
-    (Fraction(1), Fraction(100)),
-)
 
 
 def _number(written: str) -> Fraction:

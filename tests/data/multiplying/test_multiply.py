@@ -153,6 +153,7 @@ def test_numbers_that_could_be_something_else_stay(question: str, steps: tuple[s
         (record("What is 20 kg and 30 kg?", "20 kg + 30 kg = 50 kg", answer="50"), Refusal.OTHER_STEPS),
         (record("He has 20 cups and 30 pens.", "20 + 30 = 50", answer="7"), Refusal.NO_ANSWER),
         (record("He has 20 cups and 30 pens.", "20 + 17 = 37"), Refusal.NOWHERE),
+        (record("He earns $40, each apple for $1. How many?", "40 / 0.4 = 100"), Refusal.NOWHERE),
         (record("He has 20 cups for 7.5 guests each day of 8.", "20 / 8 = 2.5", "3 * 7.5 = 22.5"), Refusal.NOWHERE),
         (record("A hall of 96 seats has 12 rows of 8. How many in 5 rows?", "5 * 8 = 40"), Refusal.REDUNDANT),
         (record("He works 7 days of 24 hours. How many hours?", "7 * 24 = 168"), Refusal.NOTHING_TO_CHANGE),

@@ -21,7 +21,7 @@ _NUMBER = re.compile(
     rf"|(?P<word>(?i:{number_words.PATTERN})\b))(?P<percent> ?%| percent\b)?"
 )
 _GLUED_UNITS = "kg|km|cm|mm|ml|lbs?|oz|ft|in|mph|g|m|l"
-_GLUED = re.compile(rf"(?:{_GLUED_UNITS})\b", re.IGNORECASE)
+_GLUED = re.compile(rf"(?:{_GLUED_UNITS})\b")
 _COMPOUND = re.compile(
     r"-(?:year|mile|pound|ounce|minute|hour|page|foot|inch|day|week|month|meter|gallon|liter|gram|dollar|cent|acre|yard)s?"
     r"\b(?!-old)",

@@ -225,10 +225,8 @@ def _forms(values: Sequence[Fraction], groups: Sequence[tuple[Mention, ...]]) ->
         origins += [
             Origin(number, Fraction(scale), is_plain=False) for scale in {mention.scale for mention in group} - {1}
         ]
-        if any(mention.money for mention in group):
-            origins += [Origin(number, Fraction(1, 100), is_plain=False)] * (
-                Origin(number, Fraction(1, 100), is_plain=False) not in origins
-            )
+        if any(mention.unit in ("cent", "cents") for mention in group):
+            origins.append(Origin(number, Fraction(1, 100), is_plain=False))
         for origin in origins:
             forms.setdefault(value * origin.factor + origin.offset, []).append(origin)
     return forms
