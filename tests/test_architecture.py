@@ -49,6 +49,7 @@ MAY_IMPORT = {
     "eval": _BASE | {"machine", "parent", "provenance", "steps", "tasks", "store", "data", "model", "engine"},
     "serve": _BASE | {"steps", "store", "grammars", "engine"},
     "posttrain": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"},
+    "adapt": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval", "posttrain"},
     "bench": _BASE | {"machine", "tasks", "store", "data", "engine"},
     "cli": _BASE
     | {
@@ -62,6 +63,7 @@ MAY_IMPORT = {
         "eval",
         "serve",
         "posttrain",
+        "adapt",
         "bench",
         "exchange",
         "machine",
@@ -72,6 +74,7 @@ MAY_IMPORT = {
 }
 
 FACES = {
+    "adapt",
     "bench",
     "data",
     "engine",

@@ -80,6 +80,9 @@ FACES = {
         calibrate_verifier min_token_probability predict_logits read_texts taught_sources teach train_exits
         train_verifier verifier_figures
     """,
+    "adapt": """
+        AdaptOptions AdaptResult Interrupted Listener Plan adapt
+    """,
     "data": """
         Block BlockStream Document FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MultiplyReport QuestionForm
         ReadQuestion Record Refusal Source StreamState TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records

@@ -20,6 +20,7 @@ from tuili.errors import InputError, TuiliError
 VERBS = {
     "data": "Make problems, check data files, train a tokenizer.",
     "train": "Train a model by a recipe and dotted overrides.",
+    "adapt": "Teach a model problems of your own, and measure it.",
     "eval": "Measure a model on unseen problems by domain and level.",
     "exits": "Train exits for an imported model.",
     "calibrate": "Find out what error a model can promise to stay within.",

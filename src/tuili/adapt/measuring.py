@@ -1,0 +1,129 @@
+"""Measuring a model on the questions of a part, asked as a server asks them, within a budget.
+
+What the figures mean before and after is left to `report`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from tuili.data import Record, masked_question
+from tuili.engine import Answer, Budget, Engine, NotPromised, Request, load_engine
+from tuili.eval import Comparison, wilson_interval
+from tuili.store import model_hash, open_model
+
+SLOTS = 16
+"""Questions that are answered together."""
+MAX_TOKENS = 300
+"""Tokens that an answer may take."""
+SHOWN = 6
+"""Answers that a report shows."""
+Tell = Callable[[int, int], None]
+
+
+def measure(model: Path, records: Sequence[Record], taught: Collection[str], tell: Tell) -> dict[str, Any]:
+    """What one attempt at each question comes to.
+
+    taught: the questions that the model has learnt, as `masked_question` gives them. The accuracy on the others is
+    told, too. Every answer is kept, with the model's confidence in it.
+    """
+    comparison = _comparison(model)
+    engine = load_engine(model, slots=SLOTS, waiting=len(records) + 1)
+    budget, begun = Budget(max_tokens=MAX_TOKENS), time.perf_counter()
+    answers = ask(engine, [Request(one.input, budget) for one in records], tell)
+    seconds = time.perf_counter() - begun
+    rows: list[dict[str, Any]] = [
+        {
+            "id": record.id,
+            "question": record.input,
+            "expected": record.output,
+            "steps": [[step.text, str(step.verdict.status)] for step in answer.steps],
+            "answer": answer.answer,
+            "right": comparison.is_right(record.output, answer.answer),
+            "confidence": answer.receipt.confidence,
+            "new": masked_question(record.input) not in taught,
+        }
+        for record, answer in zip(records, answers, strict=True)
+    ]
+    verdicts = Counter(status for row in rows for _, status in row["steps"])
+    return {
+        "model": model_hash(model),
+        "runtime": answers[0].receipt.runtime,
+        **_accuracy([row["right"] for row in rows]),
+        "unmatched": _accuracy([row["right"] for row in rows if row["new"]]),
+        "compared": str(comparison),
+        "seconds": seconds,
+        "seconds_per_answer": seconds / len(rows),
+        "tokens_per_answer": fmean(answer.receipt.tokens["generated"] for answer in answers),
+        "layers_per_token": fmean(answer.receipt.mean_depth for answer in answers),
+        "layers": max(engine.exits),
+        "steps": dict(verdicts),
+        "written_by": dict(sum((Counter(answer.receipt.written_by) for answer in answers), Counter())),
+        "calculator": engine.calculator,
+        "rows": rows,
+    }
+
+
+def measure_promises(
+    model: Path, records: Sequence[Record], tolerances: Sequence[float], attempts: int, tell: Tell
+) -> list[dict[str, Any]]:
+    """For each error tolerance how many questions are answered within it, and how many of these answers are wrong."""
+    comparison, measured = _comparison(model), list[dict[str, Any]]()
+    engine = load_engine(model, slots=SLOTS, waiting=len(records) + 1)
+    for tolerance in tolerances:
+        budget = Budget(max_tokens=MAX_TOKENS, max_steps=attempts, error_tolerance=tolerance)
+        try:
+            answers = ask(engine, [Request(one.input, budget) for one in records], tell)
+        except NotPromised as error:
+            measured.append({"tolerance": tolerance, "why": str(error)})
+            continue
+        given = [
+            comparison.is_right(record.output, answer.answer)
+            for record, answer in zip(records, answers, strict=True)
+            if answer.receipt.promise.error_tolerance is not None
+        ]
+        wrong = len(given) - sum(given)
+        measured.append({"tolerance": tolerance, "questions": len(records), "answered": len(given), "wrong": wrong})
+    return measured
+
+
+def ask(engine: Engine, requests: Sequence[Request], tell: Tell = lambda *_: None) -> list[Answer]:
+    """Answer requests together. Raises what `Engine.admit` raises."""
+    tickets, ended = [engine.admit(request) for request in requests], 0
+    while engine.busy:
+        if count := len(engine.step()):
+            ended += count
+            tell(ended, len(requests))
+    return [ticket.answer for ticket in tickets if ticket.answer is not None]
+
+
+def risk_over_coverage(rows: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
+    """The share of questions that are answered with at least some confidence, and the share of these answers that are
+    wrong, at every confidence that there is; nothing where the model tells none."""
+    told = sorted((row for row in rows if row["confidence"] is not None), key=lambda row: -row["confidence"])
+    points, wrong = list[tuple[float, float]](), 0
+    for count, row in enumerate(told, start=1):
+        wrong += not row["right"]
+        if count == len(told) or told[count]["confidence"] < row["confidence"]:
+            points.append((count / len(rows), wrong / count))
+    return points
+
+
+def _comparison(model: Path) -> Comparison:
+    stored = open_model(model)
+    return Comparison.of_model(stored.path, stored.tokenizer)
+
+
+def _accuracy(right: Sequence[bool]) -> dict[str, Any]:
+    count = sum(right)
+    return {
+        "questions": len(right),
+        "right": count,
+        "accuracy": count / len(right) if right else None,
+        "ci95": list(wilson_interval(count, len(right))),
+    }

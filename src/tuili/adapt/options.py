@@ -1,0 +1,57 @@
+"""What a user may choose of an adaptation. Everything else follows from the data, the model and the machine."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+
+from tuili.config import Config
+from tuili.data import QuestionForm
+from tuili.tasks import domain_names, read_domains
+
+_Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class AdaptOptions(Config):
+    """The choices of one run. A run in a folder goes on with the same ones alone."""
+
+    model: str
+    """A folder, a hub name or a shipped name."""
+    data: Path
+    """Questions with answers, in any form that `tuili.data.read_questions` knows."""
+    form: Literal["auto"] | QuestionForm = "auto"
+    times: NonNegativeInt = Field(10, le=1000)
+    """Variants of each taught question, with other numbers; 0 for none."""
+    minutes: PositiveFloat = 30.0
+    """The longest that teaching may take. It takes less where the data need less."""
+    passes: PositiveInt | None = None
+    """How often the questions are read, if the minutes allow it; None for what suits the kind of the model."""
+    rehearse: tuple[str, ...] = ()
+    """Tuili's own domains that an imported model learns beside the questions. A model of Tuili's own rehearses all."""
+    exits: tuple[PositiveInt, ...] = ()
+    """Depths of exits that an imported model gets, as in (12, 18, 24)."""
+    verifier: bool = True
+    """Whether the model gets a verifier, which tells right answers from wrong ones."""
+    tolerances: tuple[_Share, ...] = Field((0.05, 0.1, 0.2), min_length=1)
+    """Shares of wrong answers that requests may tolerate."""
+    attempts: tuple[PositiveInt, ...] = Field((1, 4), min_length=1)
+    """Limits on attempts that requests may have."""
+    seed: Annotated[int, Field(ge=0, lt=1000)] = 1
+
+    @field_validator("rehearse")
+    @classmethod
+    def _known(cls, chosen: tuple[str, ...]) -> tuple[str, ...]:
+        chosen = read_domains(chosen)
+        if unknown := set(chosen) - set(domain_names()):
+            raise ValueError(f"unknown domain {min(unknown)!r}: use some of {', '.join(domain_names())}")
+        return chosen
+
+    @field_validator("exits")
+    @classmethod
+    def _rising(cls, at: tuple[int, ...]) -> tuple[int, ...]:
+        if any(left >= right for left, right in pairwise(at)):
+            raise ValueError("depths must rise, each once")
+        return at

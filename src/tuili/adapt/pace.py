@@ -1,0 +1,55 @@
+"""How fast this machine is with a model: some steps of its teaching, and some tokens of answers.
+
+What follows from that for a run is left to `plan`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tuili.adapt.measuring import SLOTS, ask
+from tuili.adapt.teaching import Teacher
+from tuili.data import Record
+from tuili.engine import Budget, Request, load_engine
+from tuili.train import read_log
+
+TIMED_STEPS = 3
+"""Steps of the trial. The first one is slower, and does not count."""
+TIMED_TOKENS = 32
+"""Tokens of each answer."""
+
+
+def measure_pace(
+    model: Path, teacher: Teacher, file: Path, records: Sequence[Record], out: Path, console: Console
+) -> dict[str, Any]:
+    """The seconds of a step of teaching, those that teaching takes besides, and how many tokens a second are answered.
+
+    out: a folder for the trial, which is gone afterwards. Raises `Interrupted` after a Ctrl-C.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    try:
+        begun = time.perf_counter()
+        teacher.teach(file, TIMED_STEPS, out, 1, console)
+        whole = time.perf_counter() - begun
+        moments = [float(line["seconds"]) for line in read_log(out)]
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+    step = (moments[-1] - moments[0]) / (TIMED_STEPS - 1)
+    begun = time.perf_counter()
+    engine = load_engine(model, slots=SLOTS, waiting=SLOTS + 1)
+    loading = time.perf_counter() - begun
+    begun = time.perf_counter()
+    answers = ask(engine, [Request(one.input, Budget(max_tokens=TIMED_TOKENS)) for one in records[:SLOTS]])
+    seconds = time.perf_counter() - begun
+    return {
+        "step_seconds": step,
+        "teaching_overhead": max(0.0, whole - TIMED_STEPS * step),
+        "loading": loading,
+        "tokens_per_second": sum(answer.receipt.tokens["generated"] for answer in answers) / seconds,
+    }

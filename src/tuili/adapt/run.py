@@ -1,0 +1,196 @@
+"""An adaptation from a file of questions to a model and a report: the order of its stages.
+
+Each stage is left to a file of its own; what is done is kept by `stages`, so that a run goes on where it ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tuili.adapt.measuring import measure
+from tuili.adapt.options import AdaptOptions
+from tuili.adapt.pace import measure_pace
+from tuili.adapt.plan import Plan, PlannedStage, make_plan
+from tuili.adapt.questions import (
+    PARTS,
+    QuestionFiles,
+    check_questions,
+    described,
+    split_questions,
+    write_parts,
+)
+from tuili.adapt.stages import StageFolder, begin
+from tuili.adapt.teaching import Teacher, teacher_of
+from tuili.adapt.variants import LEARNT, vary
+from tuili.data import ReadQuestion, masked_question
+from tuili.engine import dialect_of
+from tuili.errors import InputError
+from tuili.files import check_folder_place, is_special
+from tuili.store import ImportedModel, StoredModel, model_hash, open_model
+from tuili.train import RunFolder
+
+TaskCallback = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told of a run.
+
+    told: a line about what was found. planned: the plan, before the long stages begin. bar: shows a bar as long as its
+    block lasts, and yields what is called with what is being done, how many parts of it are finished, and how many
+    there are. console: for the log of the teaching, which has a bar of its own.
+    """
+
+    told: Callable[[str], None]
+    planned: Callable[[Plan], None]
+    bar: Callable[[], AbstractContextManager[TaskCallback]]
+    console: Console
+
+
+@dataclass(frozen=True)
+class AdaptResult:
+    """The model, and what the report says of it."""
+
+    model: Path
+    document: Mapping[str, Any]
+
+
+def adapt(options: AdaptOptions, out: Path, *, resume: bool, listener: Listener) -> AdaptResult:
+    """Adapt a model in the folder `out`; with `resume`, go on with what was begun there.
+
+    Raises `RecordError` for a line that cannot be used, `InputError` where there are too few questions, where the
+    folder holds another run, and for options that the model's kind does not have, `Interrupted` after a Ctrl-C in a
+    stage that goes on inside.
+    """
+    stored = open_model(options.model)
+    _refuse(options, stored)
+    dialect = dialect_of(stored.tokenizer)
+    encode = partial(dialect.encode, context=stored.shape.max_position_embeddings)
+    questions = check_questions(options.data, options.form, encode)  # before a folder is made
+    folder = RunFolder(out)
+    folder.refuse_own_model(stored.path, f"MODEL {options.model}")
+    check_folder_place(out)
+    begun = {
+        "model": model_hash(stored.path),
+        "data file": hashlib.sha256(options.data.read_bytes()).hexdigest(),
+        "options": options.model_dump(mode="json", exclude={"model", "data"}),
+    }
+    with folder.locked():
+        begin(folder, begun, resume)
+        return _Run(options, out, stored, questions, StageFolder(out / "stages", begun), listener).run()
+
+
+class _Run:
+    def __init__(
+        self, options: AdaptOptions, out: Path, stored: StoredModel | ImportedModel, questions: list[ReadQuestion],
+        stages: StageFolder, listener: Listener,
+    ) -> None:  # fmt: skip
+        self._options, self._out, self._stored, self._questions = options, out, stored, questions
+        self._stages, self._listener, self._files = stages, listener, QuestionFiles(out / "data")
+
+    def run(self) -> AdaptResult:
+        counts, learnt = self._prepare()
+        records = self._files.records(LEARNT)
+        teacher = teacher_of(self._stored, self._options, records)
+        plan = self._plan(teacher, counts)
+        before = self._measured("before", self._stored.path)
+        taught = self._teach(teacher, plan)
+        after = self._measured("after", taught)
+        document = {"questions": counts, "variants": learnt, "before": before, "after": after}
+        return AdaptResult(taught, document)
+
+    def _prepare(self) -> tuple[dict[str, int], dict[str, Any]]:
+        """The data of the run. Returns how many questions each part has, and what became of their variants."""
+        options, files = self._options, self._files
+        checked = self._stages.run("check", partial(described, self._questions))
+        self._tell(_told_of(checked))
+
+        def split() -> dict[str, int]:
+            parts = split_questions(self._questions, options.seed)
+            write_parts(files, parts)
+            return {part: len(records) for part, records in parts.items()}
+
+        counts: dict[str, int] = dict(self._stages.run("split", split, [files.file(part) for part in PARTS]))
+        told = ", ".join(f"{count} to {part}" for part, count in counts.items())
+        self._tell(f"split by what they ask, numbers aside: {told}")
+
+        def multiply() -> dict[str, Any]:
+            with self._listener.bar() as progress:
+                return vary(files, options.times, options.seed, partial(progress, "multiply"))
+
+        varied = dict(self._stages.run("multiply", multiply, [files.file(LEARNT)]))
+        self._tell(
+            f"{varied['multiplied']} of {varied['originals']} taught questions can be varied: {varied['variants']} "
+            "variants with other numbers, names and things"
+        )
+        for why, count in varied["refused"].items():
+            self._tell(f"  {count} not: {why}")
+        return counts, varied
+
+    def _plan(self, teacher: Teacher, counts: Mapping[str, int]) -> Plan:
+        """The plan, which an earlier session may have made."""
+        files, options = self._files, self._options
+
+        def plan() -> dict[str, Any]:
+            trial = self._out / "trial"
+            quiet = Console(quiet=True)
+            pace = measure_pace(self._stored.path, teacher, files.file(LEARNT), files.records("test"), trial, quiet)
+            return {"pace": pace} | asdict(make_plan(options, teacher, pace, files.records(LEARNT), counts))
+
+        kept = self._stages.run("plan", plan)
+        made = Plan(tuple(PlannedStage(**one) for one in kept["stages"]), kept["steps"], kept["passes"])
+        self._listener.planned(made)
+        return made
+
+    def _teach(self, teacher: Teacher, plan: Plan) -> Path:
+        folder = self._out / "teach"
+
+        def work() -> dict[str, Any]:
+            interval = max(1, plan.steps // 60)
+            taught = teacher.teach(self._files.file(LEARNT), plan.steps, folder, interval, self._listener.console)
+            return asdict(taught) | {"model": model_hash(taught.model)}
+
+        self._stages.run("teach", work, [folder / "model"])
+        return folder / "model"
+
+    def _measured(self, name: str, model: Path) -> dict[str, Any]:
+        files = self._files
+        taught = {masked_question(one.input) for one in files.records(LEARNT)} if name == "after" else set()
+
+        def work() -> dict[str, Any]:
+            with self._listener.bar() as progress:
+                return measure(model, files.records("test"), taught, partial(progress, name))
+
+        measured = dict(self._stages.run(name, work))
+        self._tell(f"{name}: {measured['right']} of {measured['questions']} right ({measured['accuracy']:.0%})")
+        return measured
+
+    def _tell(self, line: str) -> None:
+        self._listener.told(line)
+
+
+def _refuse(options: AdaptOptions, stored: StoredModel | ImportedModel) -> None:
+    """Raise `InputError` for what cannot be had of a model, and for a file that can be read only once."""
+    if isinstance(stored, StoredModel):
+        if options.exits:
+            raise InputError(f"--exits: {options.model} is of Tuili's own kind, which has exits: leave it out")
+        if options.rehearse:
+            raise InputError(f"--rehearse: {options.model} is of Tuili's own kind and rehearses all: leave it out")
+    if options.data.exists() and is_special(options.data) and not options.data.is_dir():
+        raise InputError(f"{options.data} is a pipe or a device, and is read more than once: give a file")
+
+
+def _told_of(checked: Mapping[str, Any]) -> str:
+    others = checked["questions"] - checked["checked"]
+    told = f"{checked['questions']} questions, {checked['checked']} with steps that check"
+    if others:
+        told += f"; {others} without are asked and not taught"
+    return told

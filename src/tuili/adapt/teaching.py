@@ -1,0 +1,176 @@
+"""Teaching as a stage: the trainings of `tuili.posttrain` and `tuili.train` behind one interface, sized by the data.
+
+How many steps are taken is decided in `plan`.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tuili.adapt.options import AdaptOptions
+from tuili.adapt.stages import Interrupted
+from tuili.config import load_recipe
+from tuili.data import Record
+from tuili.engine import dialect_of
+from tuili.posttrain import TeachingRecipe, teach
+from tuili.steps import Turns, read_turns
+from tuili.store import ImportedModel, StoredModel, read_lineage
+from tuili.tasks import domain_names
+from tuili.train import Recipe, train
+
+FILLED = 0.9
+"""The share of a row's tokens that stand in some document."""
+REHEARSED = 0.25
+"""The share of domains in what an imported model learns, where it rehearses some."""
+_LENGTHS = range(256, 1025, 128)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """The model that a teaching has made."""
+
+    model: Path
+    steps: int
+    tokens: int
+    seconds: float
+    figures: dict[str, float]
+
+
+class Teacher(ABC):
+    """Teaches one kind of model. passes: how often it reads the questions, if there is time."""
+
+    passes: int
+    step_tokens: int
+    """Tokens of a step."""
+
+    @abstractmethod
+    def tokens_of(self, record: Record) -> int:
+        """The tokens of a question with its response, as they are taught."""
+
+    @abstractmethod
+    def steps_for(self, records: Iterable[Record], passes: int) -> int:
+        """The steps in which the questions are read so often."""
+
+    @abstractmethod
+    def teach(self, file: Path, steps: int, out: Path, interval: int, console: Console) -> Taught:
+        """Teach what stands in a file, in the folder `out`; go on there with what an earlier session has begun.
+
+        interval: steps between two lines of the log. Raises `Interrupted` after a Ctrl-C.
+        """
+
+
+class ImportedTeacher(Teacher):
+    """Teaches an imported model to answer in steps, by terms of low rank in its upper half."""
+
+    passes = 4
+
+    def __init__(self, stored: ImportedModel, options: AdaptOptions, longest: int) -> None:
+        """longest: the tokens of the longest question with its response."""
+        self._stored, self._options = stored, options
+        self._dialect = dialect_of(stored.tokenizer)
+        pair = self._prompt("How?"), self._prompt("Who?")
+        self._prefix = sum(1 for _ in takewhile(lambda two: two[0] == two[1], zip(*pair, strict=False)))
+        self._length = next((length for length in _LENGTHS if length >= longest), _LENGTHS[-1])
+        self.step_tokens = 8 * self._length
+
+    def tokens_of(self, record: Record) -> int:
+        """See `Teacher`. What all questions begin with is not counted: it stands once in a row."""
+        prompt = len(self._prompt(record.input)) - self._prefix
+        return prompt + len(self._stored.tokenizer.encode_text(record.response)) + 1
+
+    def steps_for(self, records: Iterable[Record], passes: int) -> int:
+        """See `Teacher`."""
+        tokens = passes * sum(map(self.tokens_of, records))
+        share = 1 - REHEARSED if self._options.rehearse else 1.0
+        return max(1, round(tokens / share / (FILLED * self.step_tokens)))
+
+    def teach(self, file: Path, steps: int, out: Path, interval: int, console: Console) -> Taught:
+        """See `Teacher`."""
+        options, weight = self._options, (1 - REHEARSED) / REHEARSED
+        overrides = {
+            "model": str(self._stored.path), "steps": steps, "length": self._length, "seed": options.seed,
+            "data": {"files": {str(file): weight}, "domains": list(options.rehearse)},
+            "checkpoint": {"interval": 25, "keep": 2}, "log": {"interval": interval},
+        }  # fmt: skip
+        recipe = load_recipe("smollm2-math", _overrides("teach", overrides), TeachingRecipe)
+        result = teach(recipe.teach, out, resume=True, console=console)
+        if result.model is None:
+            raise Interrupted(f"step {result.step} of {steps} of the teaching is saved")
+        return Taught(result.model, result.step, result.tokens, result.seconds, _figures(result.figures))
+
+    def _prompt(self, question: str) -> list[int]:
+        return self._dialect.encode(Turns(question), self._stored.shape.max_position_embeddings)
+
+
+class OwnTeacher(Teacher):
+    """Teaches a model of Tuili's own kind, which rehearses all its domains beside the questions."""
+
+    passes = 12
+
+    def __init__(self, stored: StoredModel, options: AdaptOptions) -> None:
+        self._stored, self._options = stored, options
+        self._recipe = self.recipe({})
+        train_config = self._recipe.train
+        self.step_tokens = train_config.rows * train_config.length * train_config.accumulation
+
+    def tokens_of(self, record: Record) -> int:
+        """See `Teacher`."""
+        prompt, earlier = read_turns(*record.turns)
+        return len(self._stored.tokenizer.encode_example(prompt, record.response, earlier)[0])
+
+    def steps_for(self, records: Iterable[Record], passes: int) -> int:
+        """See `Teacher`. Half of what it reads are the domains."""
+        tokens = 2 * passes * sum(map(self.tokens_of, records))
+        return max(1, round(tokens / (FILLED * self.step_tokens)))
+
+    def teach(self, file: Path, steps: int, out: Path, interval: int, console: Console) -> Taught:
+        """See `Teacher`."""
+        changes = {
+            "data": {"files": {str(file): 1.0}}, "train": {"steps": steps}, "checkpoint": {"interval": 25},
+            "log": {"interval": interval},
+        }  # fmt: skip
+        result = train(self.recipe(changes), out, resume=True, console=console)
+        if result.model is None:
+            raise Interrupted(f"step {result.step} of {steps} of the teaching is saved")
+        return Taught(result.model, result.step, result.tokens, result.seconds, _figures(result.figures))
+
+    def recipe(self, changes: dict[str, Any]) -> Recipe:
+        """The recipe `adapt` for this model, with some changes: of the size and the domains that the model has."""
+        stored = self._stored
+        sections = [one.recipe["model"] for one in read_lineage(stored.path) if "model" in one.recipe]
+        size = {key: value for key, value in (sections[-1] if sections else {}).items() if key != "start"}
+        known = [name for name in stored.shape.domains or () if name in domain_names()]
+        fitting = [
+            *_overrides("model", size | {"start": str(stored.path)}),
+            f"data.domains={json.dumps(known)}",
+            f"data.vocabulary={max(2048, stored.tokenizer.size)}",
+            f"train.length={min(448, stored.shape.max_position_embeddings)}",
+            f"train.seed={self._options.seed}",
+        ]
+        changed = [line for section, keys in changes.items() for line in _overrides(section, keys)]
+        return load_recipe("adapt", [*fitting, *changed], Recipe)
+
+
+def teacher_of(stored: StoredModel | ImportedModel, options: AdaptOptions, records: Iterable[Record]) -> Teacher:
+    """The teacher of a model that is to learn these questions."""
+    if isinstance(stored, StoredModel):
+        return OwnTeacher(stored, options)
+    longest = max(map(ImportedTeacher(stored, options, 1).tokens_of, records))
+    return ImportedTeacher(stored, options, longest)
+
+
+def _overrides(section: str, keys: dict[str, Any]) -> list[str]:
+    """Changes to a section of a recipe; JSON is YAML."""
+    return [f"{section}.{key}={json.dumps(value)}" for key, value in keys.items()]
+
+
+def _figures(last: Any) -> dict[str, float]:
+    return {key: value for key, value in last.items() if isinstance(value, int | float)}
