@@ -234,6 +234,15 @@ def test_all_attempts_vote(
     assert measured(model, data, "--max-attempts", "3")["attempts"] == 1
 
 
+def test_the_checker_calculates_where_that_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = written(tmp_path / "sums.jsonl", {"input": "What is 7 + 8?", "output": "15"})
+    for options, mode, writer in (((), "off", "model"), (("--calculator", "forced"), "forced", "checker")):
+        report = measured(Path("nano"), data, *options)
+        assert (report["accuracy"], report["calculator"]) == (1.0, mode)
+        assert report["written_by"] == {writer: 1}
+        assert ("the checker wrote the values of 1" in capsys.readouterr().out) is (writer == "checker")
+
+
 @pytest.mark.parametrize("kind", ["own", "imported"])
 def test_a_real_model_is_measured_sixteen_questions_at_a_time(
     kind: str, model: Path, imported: Path, tmp_path: Path

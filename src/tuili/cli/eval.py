@@ -26,6 +26,7 @@ from tuili.cli.options import (
     check_model,
     check_wording,
     find_model,
+    imported_folder,
     learnt_languages,
     load_for,
     parse_depth,
@@ -189,9 +190,7 @@ def _measure_file(model: str, settings: FileSettings, json_file: Path | None, ht
 
 def _refuse_imported(model: str) -> None:
     """Raise `InputError` for a model that knows nothing of the domains."""
-    from tuili.store import FAMILIES, model_type, resolve_model
-
-    if model_type(resolve_model(model)) in FAMILIES:
+    if imported_folder(model) is not None:
         raise InputError(
             f"{model} is an imported model, and is measured on a file: give --data FILE; tuili data generate FILE "
             "--split test writes one of problems that no training sees"

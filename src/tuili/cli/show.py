@@ -138,7 +138,8 @@ def show_scores(console: Console, report: Mapping[str, Any]) -> None:
         )
     lines.append(f"{_share(report, 'lenient')} right by the last number")
     steps = ", ".join(f"{count} {status}" for status, count in sorted(report["steps"].items())) or "none"
-    lines.append(f"steps: {steps}")
+    by_checker = report["written_by"].get("checker", 0)
+    lines.append(f"steps: {steps}" + (f"; the checker wrote the values of {by_checker}" if by_checker else ""))
     lines.append(f"{report['unparseable']} of {report['problems']} responses without an answer")
     for line in lines:
         console.print(line, soft_wrap=True)

@@ -48,9 +48,10 @@ class FileSettings:
     """What to measure: the questions of a file, each within a budget.
 
     seen: files of questions that the model was trained on; accuracy without these, numbers aside, is told as well.
-    all_attempts: make every attempt of the budget, so that they vote. threshold: the probability at which a token
-    exits where `depth` is `auto`; None for the model's own. runner, numbers, cache: as in `tuili.engine.load_runner`.
-    Raises `InputError` for settings that contradict each other.
+    all_attempts: make every attempt of the budget, so that they vote. calculator: whether the checker writes values
+    into steps; None for as the model was taught. threshold: the probability at which a token exits where `depth` is
+    `auto`; None for the model's own. runner, numbers, cache: as in `tuili.engine.load_runner`. Raises `InputError`
+    for settings that contradict each other.
     """
 
     data: Path
@@ -59,7 +60,6 @@ class FileSettings:
     budget: Budget = field(default_factory=Budget)
     all_attempts: bool = False
     calculator: CalculatorMode | None = None
-    """Whether the checker writes values into steps; None for as the model was taught."""
     depth: Depth = "auto"
     threshold: float | None = None
     runner: RunnerName = "auto"
@@ -108,6 +108,7 @@ def evaluate_file(
         "sources": by_source(responses),
         "calculator": settings.calculator or default_calculator(source.path),
         "steps": dict(Counter(str(status) for one in responses for status in one.statuses)),
+        "written_by": dict(Counter(step.written_by for one in responses for step in one.given.steps)),
         "attempts": sum(len(one.state.attempts) for one in responses),
         "settings": _described(settings) | {"threshold": threshold if automatic else None},
         "model_hash": model_hash(source.path),
