@@ -19,11 +19,11 @@ FACES = {
         MAX_LOGIT_BIAS MAX_LOGPROBS
         MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS ModelRunner NotPromised Numbers Observation Outcome
         Point PrefillOutput PreparedRequest Promise Promises Proof ProofVerdict Receipt Request RequestState RunOptions
-        RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence SequenceLimits Service
+        RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence SequenceLimits Service StateReader
         StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten Trial TrialVerdict best_of calibration_bins
         calibration_error default_calculator default_choice dialect_of explain features fit has_wrong_step
         helpful_threads is_promised
-        load_decoder load_engine load_promises load_runner load_scheduler parse_prose parse_settings
+        load_decoder load_engine load_promises load_runner load_scheduler load_state_reader parse_prose parse_settings
         read_calibration valid_calibration verifier_missed_some warm_up
     """,
     "steps": """

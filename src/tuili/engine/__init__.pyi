@@ -45,9 +45,18 @@ from .request import (
     parse_settings,
 )
 from .runtime.choice import CacheNumbers, Choice, Numbers, RunnerName, RunOptions
-from .runtime.load import default_calculator, default_choice, load_decoder, load_engine, load_runner, load_scheduler
+from .runtime.load import (
+    default_calculator,
+    default_choice,
+    load_decoder,
+    load_engine,
+    load_runner,
+    load_scheduler,
+    load_state_reader,
+)
 from .runtime.native.load import helpful_threads
 from .runtime.runner import ModelRunner, Observation, PrefillOutput, Runtime, StepOutput, StepPolicy
+from .runtime.state_reader import StateReader
 from .scheduling.scheduler import Scheduler
 from .scheduling.stats import SchedulerStats
 from .scheduling.warm_up import warm_up
@@ -118,6 +127,7 @@ __all__ = [
     "Sequence",
     "SequenceLimits",
     "Service",
+    "StateReader",
     "StepJudged",
     "StepOutput",
     "StepPolicy",
@@ -143,6 +153,7 @@ __all__ = [
     "load_promises",
     "load_runner",
     "load_scheduler",
+    "load_state_reader",
     "parse_prose",
     "parse_settings",
     "read_calibration",

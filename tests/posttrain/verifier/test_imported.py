@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from tests.store.foreign_folders import save_tokenizer
 from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.engine import Budget, Request, load_engine
 from tuili.errors import InputError, RecordError
-from tuili.model import read_verifier
+from tuili.model import read_verifier, response_features
 from tuili.posttrain.verifier.chains import CORRECT, GENERATED, UNKNOWN_LABEL, GenerationMode, mutant_chains
 from tuili.posttrain.verifier.fit import predict_logits
 from tuili.posttrain.verifier.imported import ImportedGenerator, label_response
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierRecipe, VerifierTrainingConfig
 from tuili.posttrain.verifier.run import REPORT_FILE, VerifierRun, train_verifier
 from tuili.steps import Context, render_response
-from tuili.store import VERIFIER_FILE, ForeignTokenizer, model_hash, read_lineage
+from tuili.store import (
+    VERIFIER_FILE,
+    ForeignTokenizer,
+    ThinkingSettings,
+    model_hash,
+    read_lineage,
+    write_thinking_file,
+)
 from tuili.tasks import Problem, Split
 
 COUNTS = {"problems": 10, "mutants": 2, "written": 2}
@@ -158,16 +167,35 @@ def test_the_model_writes_several_responses_of_which_some_are_wrong(generator: I
     assert [chain.ids for chain in generator.write(requests, 3, lambda *_: None)] == [chain.ids for chain in chains]
 
 
+def test_where_the_checker_writes_results_only_the_answer_can_be_wrong(
+    taught: Path, sums: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(taught, tmp_path / "model"))
+    write_thinking_file(folder, ThinkingSettings("steps", calculator="forced"))
+    generator = ImportedGenerator(plan(folder, sums))
+    problems = generator.problems(Split.TRAIN, 0, ChainCounts(problems=20, mutants=0, written=1))
+    chains = generator.write([(problem, GenerationMode()) for problem in problems], 3, lambda *_: None)
+    assert {chain.labels[-1] for chain in chains} == {0, 1}
+    assert {chain.labels[end] for chain in chains for end in chain.ends[:-1]} == {1}
+
+
 @torch.inference_mode()
-def test_features_of_a_chain_do_not_depend_on_those_beside_it(generator: ImportedGenerator) -> None:
+def test_features_are_those_of_transformers_whatever_was_read_before(taught: Path, sums: Path) -> None:
+    generator = ImportedGenerator(plan(taught, sums), numbers="fp32")
     problems = generator.problems(Split.TRAIN, 0, ChainCounts(problems=3, mutants=0, written=1))
-    chains = [generator.render(problem, [*problem.steps] * (1 + n), "2", CORRECT) for n, problem in enumerate(problems)]
+    answers = [(problem, str(answer)) for problem in problems for answer in (2, 31)]
+    chains = [generator.render(problem, problem.steps, answer, CORRECT) for problem, answer in answers]
     rows = [(chain.ids, chain.prompt) for chain in chains if chain is not None]
-    together = generator.features(rows)
-    assert together.shape == (3, len(rows[-1][0]) - rows[-1][1], 2 * 64 + 6)
-    for number, row in enumerate(rows):
-        alone = generator.features([row])[0]
-        torch.testing.assert_close(together[number, : len(alone)], alone, atol=1e-4, rtol=1e-4)
+    together = generator.features([*rows, rows[0]])
+    assert together.shape == (7, max(len(ids) - prompt for ids, prompt in rows), 2 * 64 + 6)
+    model = AutoModelForCausalLM.from_pretrained(taught, dtype=torch.float32)
+    for number, (ids, prompt) in enumerate([*rows, rows[0]]):
+        id_1T = torch.tensor([ids])
+        state_1TM = model.model(id_1T).last_hidden_state[:, prompt - 1 :]
+        logit_1QV = model.lm_head(state_1TM[:, :-1])
+        embedding_VM = model.get_input_embeddings().weight
+        expected = response_features(state_1TM[:, 1:], logit_1QV, None, id_1T[:, prompt:], embedding_VM)[0]
+        torch.testing.assert_close(together[number, : len(expected)], expected, atol=2e-4, rtol=2e-4)
 
 
 def test_a_question_is_in_one_split_whatever_its_numbers(taught: Path, tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ from tuili.engine.runtime.model_runner import StepRunner
 from tuili.engine.runtime.native.load import native_fault, native_step
 from tuili.engine.runtime.prefix_cache import PrefixCache
 from tuili.engine.runtime.runner import ModelRunner
-from tuili.engine.runtime.source import ModelSource, device_of, opened, shape_of
+from tuili.engine.runtime.source import ModelSource, OpenModel, device_of, opened, shape_of
+from tuili.engine.runtime.state_reader import StateReader
 from tuili.engine.runtime.step import ModelStep
 from tuili.engine.runtime.thinking import ThinkingRows
 from tuili.engine.scheduling.scheduler import Scheduler
@@ -64,19 +65,29 @@ def load_runner(
     if threads is not None and threads < 1:
         raise InputError(f"threads = {threads}: use at least 1")
     source = opened(model)
-    choice = choose(runner, numbers, cache, native_fault, device_of(source))
-    step: ModelStep[Any]
+    step = _load_step(source, choose(runner, numbers, cache, native_fault, device_of(source)), threads, slots, verifies)
+    tokenizer, prefixes = source.tokenizer, PrefixCache(prefix_cache_bytes)
+    thinking = None if step.thinking_ids is None else ThinkingRows(tokenizer, step.thinking_ids)
+    return StepRunner(step, tokenizer.end_ids, prefix_cache=prefixes, thinking=thinking, clock=clock)
+
+
+def _load_step(source: OpenModel, choice: Choice, threads: int | None, slots: int, verifies: bool) -> ModelStep[Any]:
     if choice.runner == "native":
-        step = native_step(source, choice, threads, slots, verifies)
+        step: ModelStep[Any] = native_step(source, choice, threads, slots, verifies)
         LOG.info("model %s runs by %s; native library: %s", source.path.name, step.runtime, load_library())
     else:
         from tuili.engine.runtime.torch.load import torch_step
 
         step = torch_step(source, choice, threads, slots, verifies)
         LOG.info("model %s runs by %s%s", source.path.name, step.runtime, choice.why and f": {choice.why}")
-    tokenizer, prefixes = source.tokenizer, PrefixCache(prefix_cache_bytes)
-    thinking = None if step.thinking_ids is None else ThinkingRows(tokenizer, step.thinking_ids)
-    return StepRunner(step, tokenizer.end_ids, prefix_cache=prefixes, thinking=thinking, clock=clock)
+    return step
+
+
+def load_state_reader(model: ModelSource, runner: RunnerName = "auto", numbers: Numbers = "auto") -> StateReader:
+    """A reader of texts over an imported model. runner, numbers: see `choice`."""
+    source = opened(model)
+    choice = choose(runner, numbers, "auto", native_fault, device_of(source))
+    return StateReader(_load_step(source, choice, None, slots=1, verifies=False))
 
 
 def load_scheduler(

@@ -95,12 +95,17 @@ def concatenate(parts: Sequence[Examples]) -> Examples:
     return Examples(**{name: torch.cat(tensors) for name, tensors in moved.items()})
 
 
-def build_examples(read: ReadCallback, chains: Sequence[Chain], tell: ProgressCallback) -> Examples:
+def build_examples(
+    read: ReadCallback,
+    chains: Sequence[Chain],
+    tell: ProgressCallback,
+    reading_order: Callable[[Chain], tuple[int, ...]] = lambda chain: (len(chain.ids),),
+) -> Examples:
     """The chains with the features that `read` gives, in their order; there must be at least one."""
     length_C = torch.tensor([len(chain.labels) for chain in chains])
     start_C = length_C.cumsum(0) - length_C
     feature_NF: Tensor | None = None
-    for batch, (places, feature_AQF) in enumerate(_batches(read, chains)):
+    for batch, (places, feature_AQF) in enumerate(_batches(read, chains, reading_order)):
         if feature_NF is None:
             feature_NF = torch.empty(int(length_C.sum()), feature_AQF.shape[-1], dtype=torch.bfloat16)
         for place, feature_QF in zip(places, feature_AQF, strict=True):
@@ -121,9 +126,11 @@ def build_examples(read: ReadCallback, chains: Sequence[Chain], tell: ProgressCa
     )
 
 
-def _batches(read: ReadCallback, chains: Sequence[Chain]) -> Iterator[tuple[list[int], Tensor]]:
-    """The places of chains of similar length, and the features [A, Q, F] of their responses, padded at the end."""
-    order = sorted(range(len(chains)), key=lambda place: len(chains[place].ids))
+def _batches(
+    read: ReadCallback, chains: Sequence[Chain], reading_order: Callable[[Chain], tuple[int, ...]]
+) -> Iterator[tuple[list[int], Tensor]]:
+    """The places of some chains, and the features [A, Q, F] of their responses, padded at the end."""
+    order = sorted(range(len(chains)), key=lambda place: reading_order(chains[place]))
     for first in range(0, len(order), FORWARD_BATCH_CHAINS):
         places = order[first : first + FORWARD_BATCH_CHAINS]
         yield places, read([(chains[place].ids, chains[place].prompt) for place in places])

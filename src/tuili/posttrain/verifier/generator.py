@@ -48,6 +48,10 @@ class Generator(Protocol):
         """What the model writes for each problem in its mode, without the responses that it does not end by itself."""
         ...
 
+    def reading_order(self, chain: Chain) -> tuple[int, ...]:
+        """Chains are read in this order."""
+        ...
+
     def features(self, rows: Sequence[tuple[Sequence[int], int]]) -> Tensor:
         """The features [A, Q, F] of responses, Q tokens in the longest.
 

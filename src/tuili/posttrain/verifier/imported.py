@@ -3,7 +3,7 @@
 They write in the engine, as requests are answered, with whatever their folder asks for. What the labels of a chain mean
 is said in `chains`, what a generator is in `generator`.
 
-Dimensions: A rows, T tokens, Q tokens of a response, M hidden size.
+Dimensions: A rows, Q tokens of a response, T the one before them as well, M hidden size, V vocabulary, F features.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
-from transformers import AutoModelForCausalLM
 
 from tuili.data import masked_question
 from tuili.engine import (
@@ -26,12 +28,16 @@ from tuili.engine import (
     CheckedStep,
     Engine,
     JudgedChain,
+    Numbers,
     Promises,
     Request,
     Sampling,
+    StateReader,
     StopReason,
+    default_calculator,
     dialect_of,
     load_scheduler,
+    load_state_reader,
     parse_prose,
 )
 from tuili.errors import InputError
@@ -49,7 +55,7 @@ from tuili.posttrain.verifier.chains import (
 )
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
 from tuili.steps import Context, Status, Turns, render_response
-from tuili.store import ForeignTokenizer, ImportedModel, open_model
+from tuili.store import ForeignTokenizer, ImportedModel, open_model, open_tensors
 from tuili.tasks import Problem, Split
 
 _MULTIPLE = re.compile(r"/x[0-9]+$")
@@ -60,6 +66,8 @@ class ImportedGenerator:
     """See `Generator`.
 
     A question is in a split by what it asks, its numbers left out; what was made of a record is in the record's own.
+    numbers: those that the model is run in; by default as requests are answered on this machine.
+
     Raises `ModelFolderError` as `open_model` does, `RecordError` for a line of data that is no question, and
     `InputError` without data, and where a split has no question.
     """
@@ -67,12 +75,12 @@ class ImportedGenerator:
     first_modes = tuple(map(GenerationMode, (0.8, 1.0, 0.0, 0.6)))
     attack_modes = tuple(map(GenerationMode, (1.0, 0.8)))
 
-    def __init__(self, config: VerifierTrainingConfig) -> None:
+    def __init__(self, config: VerifierTrainingConfig, numbers: Numbers = "auto") -> None:
         stored = open_model(config.model)
         assert isinstance(stored, ImportedModel)
         if not config.data:
             raise InputError(f"verifier.data: name files with questions and answers: {stored.path} is imported")
-        self._config, self._stored = config, stored
+        self._config, self._stored, self._numbers = config, stored, numbers
         self._comparison = Comparison.of_model(stored.path, stored.tokenizer)
         self._problems = _in_splits(config.data, stored, config.seed)
 
@@ -104,8 +112,9 @@ class ImportedGenerator:
     ) -> list[Chain]:
         """See `Generator`."""
         tokenizer = self._stored.tokenizer
-        scheduler = load_scheduler(self._stored, slots=GENERATION_SLOTS, waiting=len(requests))
-        engine, budget = Engine(scheduler, tokenizer, Promises(None)), Budget(max_tokens=GENERATED_TOKENS)
+        scheduler = load_scheduler(self._stored, slots=GENERATION_SLOTS, waiting=len(requests), numbers=self._numbers)
+        engine = Engine(scheduler, tokenizer, Promises(None), calculator=default_calculator(self.path))
+        budget = Budget(max_tokens=GENERATED_TOKENS)
         tickets = []
         for number, (problem, mode) in enumerate(requests):
             sampling = Sampling(temperature=mode.temperature, seed=seed * len(requests) + number)
@@ -122,24 +131,40 @@ class ImportedGenerator:
         )
         return [chain for chain in chains if chain is not None]
 
+    def reading_order(self, chain: Chain) -> tuple[int, ...]:
+        """See `Generator`. Chains of a prompt stand together, so that it is read once."""
+        return chain.ids
+
     @cached_property
-    def _network(self) -> Any:
-        network = AutoModelForCausalLM.from_pretrained(self.path, dtype=torch.float32, trust_remote_code=False)
-        return network.eval()
+    def _reader(self) -> StateReader:
+        return load_state_reader(self._stored, numbers=self._numbers)
+
+    @cached_property
+    def _ends(self) -> tuple[Tensor, Tensor]:
+        """The gain of the final norm [M], and the embeddings [V, M]."""
+        with open_tensors(self.path, self._stored.shape) as tensors:
+            norm_M, embedding_VM = (_floats(tensors[f"model.{name}.weight"]) for name in ("norm", "embed_tokens"))
+        return norm_M, embedding_VM
 
     @torch.inference_mode()
     def features(self, rows: abc.Sequence[tuple[abc.Sequence[int], int]]) -> Tensor:
         """See `Generator`."""
-        network, longest = self._network, max(len(ids) for ids, _ in rows)
-        id_AT = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids, _ in rows])  # nothing sees what is behind it
-        state_ATM = network.model(id_AT, use_cache=False).last_hidden_state
-        embedding_VM, read = network.get_input_embeddings().weight, list[Tensor]()
-        for row, (ids, prompt) in enumerate(rows):  # one by one: logits of many tokens take much memory
-            state_1TM = state_ATM[row : row + 1, prompt - 1 : len(ids)]
-            logit_1QV = network.lm_head(state_1TM[:, :-1])
-            id_1Q = id_AT[row : row + 1, prompt : len(ids)]
-            read.append(response_features(state_1TM[:, 1:], logit_1QV, None, id_1Q, embedding_VM)[0])
-        return torch.nn.utils.rnn.pad_sequence(read, batch_first=True)
+        features = list[Tensor]()
+        norm_M, embedding_VM = self._ends
+        for ids, prompt in rows:
+            read = self._reader.read(ids, prompt - 1)
+            state_TM, logit_TV = (torch.cat([torch.as_tensor(part) for part in parts]).float().cpu() for parts in read)
+            state_TM = F.rms_norm(state_TM, norm_M.shape, norm_M, self._stored.shape.rms_norm_eps)
+            id_1Q = torch.tensor([ids[prompt:]])
+            features.append(response_features(state_TM[None, 1:], logit_TV[None, :-1], None, id_1Q, embedding_VM)[0])
+        return torch.nn.utils.rnn.pad_sequence(features, batch_first=True)
+
+
+def _floats(array: NDArray[Any]) -> Tensor:
+    """A tensor of a folder, in which uint16 stands for bf16."""
+    if array.dtype == np.uint16:
+        return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16).float()
+    return torch.from_numpy(array.copy())
 
 
 def label_response(

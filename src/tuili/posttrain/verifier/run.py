@@ -146,9 +146,8 @@ class VerifierRun:
         """The examples of that name, read from the folder or else made of these chains."""
         file = self.path / f"{name}.safetensors"
         if not file.exists():
-            build_examples(self.generator.features, make_chains(name), partial(self._tell, f"{name}: features")).save(
-                file
-            )
+            generator, told = self.generator, partial(self._tell, f"{name}: features")
+            build_examples(generator.features, make_chains(name), told, generator.reading_order).save(file)
         return Examples.load(file)
 
     def _training_chains(
