@@ -26,6 +26,9 @@ from tuili.data.multiplying.ranges import candidates
         ("There are 128 ounces in a gallon. The two of them ate 0 or 1.", []),
         ("2 sisters: Ann and Bea. Three boys, Al, Bo and Cy, came.", []),
         ("0.33333 of them, 5 thousand, 2.5 million", ["5", "2.5"]),
+        ("In the 2018 Quiz there were more than in 2019 as in 2020.", []),
+        ("There are 2.54 centimeters per inch, and a deck has 55 cards.", []),
+        ("He has 3 cats; Al, Bo and Cy.", []),
         ("mp3 x2 A4 5G #9", []),
     ],
 )

@@ -29,6 +29,8 @@ class Calculation:
     numbers: tuple[terms.Number, ...]
     program: tuple[int | str, ...]
     result: terms.Number
+    added: frozenset[int]
+    """The places of numbers that are added or taken away: of units, few are."""
 
     def work_out(self, values: Sequence[Exact]) -> Iterator[Exact]:
         """The value of every operation, in order, with other numbers; of a bare number, the number itself.
@@ -71,9 +73,9 @@ def read_calculation(step: str) -> Calculation | None:
     """A step as a calculation; None where it is anything else."""
     match parse(step):
         case terms.Claim(relation=terms.Compare(first=left, rest=(("=", terms.Number() as result),))):
-            numbers, program = list[terms.Number](), list[int | str]()
-            if _read(left, numbers, program):
-                return Calculation(left, tuple(numbers), tuple(program), result)
+            numbers, program, added = list[terms.Number](), list[int | str](), set[int]()
+            if _read(left, numbers, program, added):
+                return Calculation(left, tuple(numbers), tuple(program), result, frozenset(added))
     return None
 
 
@@ -104,18 +106,23 @@ def written_like(value: Exact, number: terms.Number) -> terms.Number:
     return terms.Number(Fraction(value), max(places, 2) if as_price else places)
 
 
-def _read(term: terms.Term, numbers: list[terms.Number], program: list[int | str]) -> bool:
+def _read(
+    term: terms.Term, numbers: list[terms.Number], program: list[int | str], added: set[int], is_added: bool = False
+) -> bool:
     match term:
         case terms.Number():
+            if is_added:
+                added.add(len(numbers))
             program.append(len(numbers))
             numbers.append(term)
             return True
         case terms.Unary(op=op, operand=operand) if op in _UNARY:
-            known = _read(operand, numbers, program)
+            known = _read(operand, numbers, program, added)
             program.append("neg" if op == "-" else op)
             return known
         case terms.Binary(op=op, left=left, right=right) if op in _BINARY:
-            known = _read(left, numbers, program) and _read(right, numbers, program)
+            known = _read(left, numbers, program, added, op == "+")
+            known = known and _read(right, numbers, program, added, op in "+-")
             program.append(op)
             return known
     return False

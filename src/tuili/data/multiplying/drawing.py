@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 from tuili.data.multiplying.chain import Exact, decimal_places, exact
 from tuili.data.multiplying.ranges import candidates
@@ -18,8 +19,10 @@ _MOST_TRIES = 24
 _MOST_SCANNED = 48
 _MOST_HOURS = 14
 """Of a day, where the original had no more."""
-_WIDEST = 6
+_WIDEST = Fraction(4)
 """By what factor a result may differ from the original's."""
+_WIDEST_OF_AGES = Fraction(3, 2)
+"""The same where the text tells ages."""
 
 
 class Drawing:
@@ -27,6 +30,7 @@ class Drawing:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._widest = _WIDEST_OF_AGES if plan.tells_ages else _WIDEST
         self._choices = {
             number: values
             for number, variable in enumerate(plan.variables)
@@ -102,12 +106,12 @@ class Drawing:
         """Whether the operations of a step are as before; its result is added to the row."""
         step = self._plan.steps[number]
         for value, written in zip(row, self._written[number], strict=True):
-            if not _is_like(value, written):
+            if not _is_like(value, written, _WIDEST):
                 return False
         result = None
         try:
             for result, before in zip(step.work_out(row), self._operations[number], strict=True):
-                if not _is_like(result, before):
+                if not _is_like(result, before, self._widest):
                     return False
         except ZeroDivisionError:
             return False
@@ -144,7 +148,7 @@ def _value(origin: Origin, written: Exact, values: Sequence[Exact], worked: Sequ
     return written
 
 
-def _is_like(new: Exact, old: Exact) -> bool:
+def _is_like(new: Exact, old: Exact, widest: Fraction) -> bool:
     """Whether a value is as plausible as the one that it takes the place of."""
     if new == old:
         return True
@@ -159,4 +163,5 @@ def _is_like(new: Exact, old: Exact) -> bool:
             return False
         if (-1 < old < 1) != (-1 < new < 1):
             return False
-    return old * old <= _WIDEST**2 * new * new and new * new <= _WIDEST**2 * old * old
+    before, after = Fraction(old * old), Fraction(new * new)
+    return before <= widest * widest * after and after <= widest * widest * before

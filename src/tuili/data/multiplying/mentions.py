@@ -37,6 +37,10 @@ _NAMED_BEFORE = re.compile(
 _YEAR_BEFORE = re.compile(
     r"\b(?:in|since|by|from|until|till|year|during|early|late|before|after|of|and|to|through|for)(?: the)? $", re.I
 )
+_IN_YEAR = re.compile(
+    r"\b(?:in|since|by|from|until|during|after|before|of|the|and|to)(?: the| early| late)? $", re.IGNORECASE
+)
+_COUNTED = re.compile(r" [a-z]+s\b(?<!was)(?<!has)(?<!is)(?<!as)(?<!his)(?<!this)| people\b|,[0-9]")
 _YEAR_BEHIND = re.compile(r" ?(?:[.,;:?!)]|$|s\b|(?:and|to|through|until|was|were|is|the|he|she|they|there)\b)")
 _CLOCK_BEHIND = re.compile(r" ?(?:[ap]\.?m\b|o'? ?clock)|:[0-9]| in the (?:morning|afternoon|evening)", re.IGNORECASE)
 _CLOCK_BEFORE = re.compile(r"\b(?:at|until|till|by|around|before|after|past) $", re.IGNORECASE)
@@ -84,13 +88,19 @@ _DEFINED = re.compile(
     re.IGNORECASE,
 )
 """How many of one unit another has."""
+_CONVERTED = re.compile(
+    r" (?:centimeters|cm|inches|feet|ounces|pounds|kilograms|kg|grams|liters) (?:per|in an?|to an?)"
+    r" (?:inch|foot|pound|gallon|mile|kilogram|yard)\b",
+    re.IGNORECASE,
+)
+_DECK = re.compile(r" cards\b")
 _DEFINING = frozenset((2, 3, 4, 7, 8, 12, 16, 24, 30, 36, 52, 60, 100, 128, 365, 1000, 1760, 2000, 5280))
 _BILL = re.compile(r"(?:[- ]dollar)? (?:bill|coin|note)s?\b", re.IGNORECASE)
 _SMALL_GROUP = re.compile(
     r"\b(?:the|these|those|all|other|of|both|between|his|her|their|its|my|our|whole) $", re.IGNORECASE
 )
 _LISTED_BEHIND = re.compile(
-    r"[^.?!]*?(?::| namely\b| one (?:of|is|was|has|had|for|in|at|with|that|which)\b| the other\b| another\b)"
+    r"[^.?!]*?(?:[:;—]| namely\b| one (?:of|is|was|has|had|for|in|at|with|that|which)\b| the other\b| another\b)"
     r"|(?:[- ][a-z]+){1,3},? (?:[A-Z][a-z]+, )*[A-Z][a-z]+,? and [A-Z][a-z]+",
 )
 _LISTING = re.compile(
@@ -178,13 +188,17 @@ def _stays(text: str, match: re.Match[str], kind: str, value: Fraction, places: 
         return True
     if 1500 <= value <= 2100 and _YEAR_BEFORE.search(before) and _YEAR_BEHIND.match(behind) and not match["money"]:
         return True
+    if 1900 <= value <= 2099 and _IN_YEAR.search(before) and not _COUNTED.match(behind) and not match["money"]:
+        return True
     if value <= 12 and _CLOCK_BEFORE.search(before) and _ENDS.match(behind):
         return True
     if _OTHER_SCALE.match(behind) and not _SCALE_BEHIND.match(behind):
         return True
     if kind == "word" and re.search(r"\b(?:hundred|thousand|million)(?: and)? $|\b(?:no|every|any|some)$", before):
         return True
-    if (value in _DEFINING and _DEFINED.match(behind)) or _BILL.match(behind):
+    if (value in _DEFINING and _DEFINED.match(behind)) or _CONVERTED.match(behind) or _BILL.match(behind):
+        return True
+    if _DECK.match(behind) and re.search(r"\bdeck\b[^.?!]*$", text[:start]):
         return True
     if _CERTAIN.match(behind) or _is_certain(value, behind):
         return True

@@ -12,6 +12,7 @@ from tuili.data.multiplying.mentions import Mention
 from tuili.data.multiplying.number_words import LARGEST
 
 _MAX_CANDIDATES = 400
+_SMALL = 10
 _LONG_TIME = 25
 """Years of which a person has few more."""
 _NARROW = re.compile(
@@ -30,6 +31,7 @@ _CAPS = tuple(
         (r"[- ](?:times|trips|games|classes|lessons|nights|mornings) (?:a|per|each|every|in a) week", 7, 7),
         (r"[- ]hours? (?:(?:a|per|each|every|in a|of) (?:day|night|morning|afternoon|evening)|daily|on )", 12, 12),
         (r"[- ]hours? .{0,30}(?:every|each|per|a) (?:day|night|morning)", 12, 12),
+        (r"[- ]hours? (?:last |that |at |of |to)?(?:night|sleep)", 12, 12),
         (r"[- ]hours?\b", 24, 24),
         (r"[- ]minutes?\b", 59, 59),
         (r"[- ]seconds?\b", 59, 59),
@@ -64,12 +66,12 @@ def candidates(group: Sequence[Mention]) -> list[Exact]:
 
 def _bounds(value: Fraction) -> tuple[Fraction, Fraction]:
     if value < 1:
-        return value * Fraction(2, 5), min(value * Fraction(5, 2), Fraction(99, 100))
+        return value / 2, min(value * 2, Fraction(99, 100))
     if value.denominator > 1:
-        return max(value * Fraction(2, 5), Fraction(11, 10)), value * Fraction(5, 2)
-    if value <= 10:
-        return Fraction(2), 2 * value + 3
-    return max(value * Fraction(2, 5), Fraction(3)), value * Fraction(5, 2)
+        return max(value / 2, Fraction(11, 10)), value * 2
+    if value <= _SMALL:
+        return Fraction(2), max(value + 4, value * Fraction(8, 5))
+    return value / 2, value * 2
 
 
 _ROUNDS = {
@@ -119,11 +121,18 @@ def _limits(mention: Mention) -> tuple[Fraction, Fraction]:
 
 
 def _is_age(mention: Mention) -> bool:
-    """Whether a number is the age at which something is done: `at 13.`"""
-    return 4 <= mention.value <= 99 and bool(_AT_AGE.search(mention.before)) and not re.match(r" ?\w", mention.behind)
+    """Whether a number is the age at which something is done, as in `at 13.` or `when he is 18`."""
+    if not 4 <= mention.value <= 99:
+        return False
+    at_end = not re.match(r" ?\w", mention.behind)
+    if mention.unit in ("years", "year", "") and _AGED.search(mention.before):
+        return True
+    return bool(_WHEN.search(mention.before)) or (at_end and bool(_AT.search(mention.before)))
 
 
-_AT_AGE = re.compile(r"\b(?:at(?: age)?|he is|she is|he was|she was|was|turned) $")
+_AT = re.compile(r"\bat(?: age)? $")
+_WHEN = re.compile(r"\bwhen (?:he|she|i|they) (?:is|was|were|am|are|turned|turns) $", re.IGNORECASE)
+_AGED = re.compile(r"\b(?:aged?|ages|older|younger)\b[^.?!]{0,25}$", re.IGNORECASE)
 _WEIGHED = frozenset(("years", "year", "pounds", "lbs", "kg", "kilograms", "feet", "inches", "centimeters", ""))
 
 

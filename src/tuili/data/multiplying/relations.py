@@ -73,3 +73,8 @@ def is_made_of(value: Fraction, changing: Collection[Fraction], all_values: Coll
             if value in (one + other, abs(one - other), one * other, one / other, other / one):
                 return True
     return False
+
+
+def is_multiple(value: Fraction, values: Collection[Fraction]) -> bool:
+    """Whether a number, no small one, is two to four times another: all of the days that are told three times."""
+    return value >= _SMALLEST_SUM and any(one > 2 and value / one in (2, 3, 4) for one in values)

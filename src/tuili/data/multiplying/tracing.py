@@ -8,6 +8,7 @@ its value, so that the step holds whatever is meant.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +19,11 @@ from tuili.data.multiplying.chain import Calculation
 from tuili.data.multiplying.implied import UNIVERSAL, implied_values
 from tuili.data.multiplying.mentions import Mention
 from tuili.data.multiplying.outcome import Refusal
-from tuili.data.multiplying.relations import is_made_of, tied
+from tuili.data.multiplying.relations import is_made_of, is_multiple, tied
 
+_ADDED = frozenset(map(Fraction, (0, 1, 2, 12)))
+"""What words imply and steps add. Other units are multiplied by: a month's 30 in a sum is another 30."""
+_AGES = re.compile(r"\b(?:how old|years? old|ages?|aged|older|younger)\b", re.IGNORECASE)
 _LARGEST_COUNTED = 5
 """Up to here, a number may be how many the question names: two for `Tom and Ann`, whether it says so or not."""
 _CERTAIN = frozenset(map(Fraction, (0, 1, 2, 24, 52, 60, 100, 365, 1000, 3600)))
@@ -37,6 +41,8 @@ class Origin:
 
     is_plain: bool = True
     """Whether factor and offset change nothing."""
+    only_pins: bool = False
+    """Whether a step makes it of a variable in a way that is not followed, so that this must stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Plan:
     implied: frozenset[Fraction]
     answer: int
     """The step that gives the answer."""
+    tells_ages: bool
 
 
 def trace(text: str, found: Sequence[Mention], steps: Sequence[Calculation], answer: Fraction) -> Plan | Refusal:
@@ -77,7 +84,7 @@ def trace(text: str, found: Sequence[Mention], steps: Sequence[Calculation], ans
     fixed = {mention.value * scale for mention in found if mention.fixed for scale in (1, mention.scale)}
     fixed |= {mention.value / 100 for mention in found if mention.fixed and mention.percent}
     implied = implied_values(text)
-    tracer = _Tracer(list(groups), [tuple(group) for group in groups.values()], fixed | implied, steps, giving[-1])
+    tracer = _Tracer(list(groups), [tuple(group) for group in groups.values()], fixed, implied, steps, giving[-1])
     if not tracer.run():
         return Refusal.NOWHERE
     own = frozenset(mention.value for mention in found if mention.fixed)
@@ -85,6 +92,7 @@ def trace(text: str, found: Sequence[Mention], steps: Sequence[Calculation], ans
     pinned = tracer.pinned | tied(tracer.values, tracer.groups, own, steps, constants)
     unused = [number for number in range(len(groups)) if number not in tracer.uses]
     pinned |= {number for number in unused if tracer.values[number] <= _LARGEST_COUNTED}
+    pinned |= {number for number in unused if is_multiple(tracer.values[number], {*tracer.values, *own})}
     if tracer.is_redundant(unused, pinned, own):
         return Refusal.REDUNDANT
     if not set(tracer.uses) - pinned:
@@ -101,6 +109,7 @@ def trace(text: str, found: Sequence[Mention], steps: Sequence[Calculation], ans
         own,
         implied - UNIVERSAL,
         giving[-1],
+        bool(_AGES.search(text)),
     )
 
 
@@ -111,12 +120,13 @@ class _Tracer:
         self,
         values: list[Fraction],
         groups: list[tuple[Mention, ...]],
-        constants: Iterable[Fraction],
+        stated: Iterable[Fraction],
+        implied: frozenset[Fraction],
         steps: Sequence[Calculation],
         answer: int,
     ) -> None:
         self.values, self.groups, self.steps = values, groups, steps
-        self.constants = frozenset(constants)
+        self.stated, self.implied = frozenset(stated), implied
         self.origins = list[list[Origin]]()
         self.upstream = list[frozenset[int]]()
         self.uses = Counter[int]()
@@ -133,8 +143,8 @@ class _Tracer:
         """Trace all steps; False where a number comes from nowhere."""
         for step in self.steps:
             row = list[Origin]()
-            for number in step.numbers:
-                origin = self._origin(number.value)
+            for place, number in enumerate(step.numbers):
+                origin = self._origin(number.value, place in step.added)
                 if origin is None:
                     return False
                 row.append(origin)
@@ -145,7 +155,7 @@ class _Tracer:
         self._pin_shared_values()
         return True
 
-    def _origin(self, value: Fraction) -> Origin | None:
+    def _origin(self, value: Fraction, is_added: bool) -> Origin | None:
         """Where a number of a step comes from; None if from nowhere. Of several places, all are pinned."""
         self._left[value] -= 1
         stated = self._forms.get(value, [])
@@ -155,7 +165,7 @@ class _Tracer:
             for number, step in enumerate(self.steps[: len(self.origins)])
             if value in (floor(step.result.value), ceil(step.result.value)) and number not in steps
         ]
-        constant = value in self.constants
+        constant = value in self.stated or (value in self.implied and not (is_added and value not in _ADDED))
         if (needed := self._needed(value, stated, steps)) is not None and not rounded:
             self._unused.discard(needed)
             return Origin(step=needed)
@@ -166,7 +176,7 @@ class _Tracer:
         self._unused.difference_update(steps)
         if constant:
             self.constants_used.add(value)
-        if len(candidates) == 1 and not constant:
+        if len(candidates) == 1 and not constant and not candidates[0].only_pins:
             return None if rounded else candidates[0]
         for candidate in candidates:
             self.pinned |= self._behind(candidate)
@@ -204,7 +214,7 @@ class _Tracer:
         for value in {*(self.values[number] for number in unused), *(fixed - self.constants_used)}:
             if value > 1 and value in results:
                 return True
-            if value > 2 and is_made_of(value, free, {*self.values, *fixed}):
+            if value > 2 and (is_made_of(value, free, {*self.values, *fixed}) or is_multiple(value, free)):
                 return True
         return False
 
@@ -222,6 +232,10 @@ def _forms(values: Sequence[Fraction], groups: Sequence[tuple[Mention, ...]]) ->
                 Origin(number, Fraction(-1), Fraction(100), is_plain=False),
                 Origin(number, Fraction(1), Fraction(100), is_plain=False),
             ]
+        for mention in group:
+            if mention.percent:
+                for share in {value, 100 - value} - {0}:
+                    forms.setdefault(100 / share, []).append(Origin(number, only_pins=True))
         origins += [
             Origin(number, Fraction(scale), is_plain=False) for scale in {mention.scale for mention in group} - {1}
         ]
