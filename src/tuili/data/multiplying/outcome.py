@@ -17,6 +17,7 @@ class Refusal(StrEnum):
     NO_ANSWER = "no step, or more than one, gives the answer"
     NOWHERE = "a number of a step stands neither in the question nor in an earlier step"
     REDUNDANT = "a number that no step uses hangs together with others"
+    LEFT_OUT = "no step uses a percentage or a limit of the question"
     NOTHING_TO_CHANGE = "no number can be told apart well enough to change it"
     NO_OTHER_NUMBERS = "no other numbers keep it plausible"
     HELD_BACK = "with numbers masked it is a question that is held back"

@@ -21,6 +21,11 @@ from tuili.data.multiplying.mentions import Mention
 from tuili.data.multiplying.outcome import Refusal
 from tuili.data.multiplying.relations import is_made_of, is_multiple, tied
 
+_LIMIT = re.compile(
+    r"\b(?:over|above|at least|at most|more than|under|below|less than|up to|exceeds?|exceeding|maximum(?: of)?"
+    r"|minimum(?: of)?|limit(?: of)?) \$?$",
+    re.IGNORECASE,
+)
 _ADDED = frozenset(map(Fraction, (0, 1, 2, 12)))
 """What words imply and steps add. Other units are multiplied by: a month's 30 in a sum is another 30."""
 _AGES = re.compile(r"\b(?:how old|years? old|ages?|aged|older|younger)\b", re.IGNORECASE)
@@ -93,6 +98,8 @@ def trace(text: str, found: Sequence[Mention], steps: Sequence[Calculation], ans
     unused = [number for number in range(len(groups)) if number not in tracer.uses]
     pinned |= {number for number in unused if tracer.values[number] <= _LARGEST_COUNTED}
     pinned |= {number for number in unused if is_multiple(tracer.values[number], {*tracer.values, *own})}
+    if any(_decides(mention) for number in unused for mention in tracer.groups[number]):
+        return Refusal.LEFT_OUT
     if tracer.is_redundant(unused, pinned, own):
         return Refusal.REDUNDANT
     if not set(tracer.uses) - pinned:
@@ -111,6 +118,11 @@ def trace(text: str, found: Sequence[Mention], steps: Sequence[Calculation], ans
         giving[-1],
         bool(_AGES.search(text)),
     )
+
+
+def _decides(mention: Mention) -> bool:
+    """Whether a number that no step uses is a share or a limit: steps then leave out what it does."""
+    return mention.percent or bool(_LIMIT.search(mention.before))
 
 
 class _Tracer:
