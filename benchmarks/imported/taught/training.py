@@ -17,15 +17,16 @@ from tuili.posttrain import TeachingRecipe
 from tuili.store import ImportedModel, model_hash, open_model, read_lineage
 
 RECIPE = "smollm2-math"
-LONG = ("teach.steps=5800", "teach.first_layer=8", "teach.rank=24")
-HOUR = ("teach.steps=1200", "teach.first_layer=8", "teach.rank=24")
+LONG = ("teach.steps=3000", "teach.first_layer=8", "teach.rank=24")
+HOUR = ("teach.steps=1000", "teach.first_layer=8", "teach.rank=24")
 """An hour of two cores."""
 PROSE = ("teach.response=prose", "teach.data.domains=[]")
 
 
 def weights(data: TaughtData, kind: str) -> dict[str, float]:
-    """The files of a kind of teaching, with their weights; their names are relative to the working folder, so that a run
-    may be gone on with in another place."""
+    """The files of a kind of teaching, with their weights. Their names are relative to the working folder, so that a
+    run may be gone on with in another place.
+    """
     if kind == "prose":
         return {relpath(data.gsm8k): 1.0}
     multiplied = {relpath(data.multiplied["mawps"]): 1.0, relpath(data.multiplied["gsm8k"]): 1.5}

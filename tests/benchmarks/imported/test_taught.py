@@ -1,0 +1,72 @@
+"""Taught models are trained once and measured on what was kept from them, multiplied questions among the seen ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.harness.cells import Cells
+from benchmarks.imported.prompts import ASKED, PROBLEMS, WORKED
+from benchmarks.imported.taught import __main__ as measuring
+from benchmarks.imported.taught import solving, training
+from benchmarks.imported.taught.data import DEV, taught_data
+from tests.engine.runtime.dense import dense_folder
+from tuili.data import read_questions
+from tuili.store import ImportedModel, open_model
+
+SMALL = ("teach.steps=2", "teach.rank=2", "teach.length=256", "teach.rows=1", "teach.extra_tokens=9")
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A small folder of data in the forms of the real one."""
+    folder = tmp_path / "data"
+    for name in (ASKED, WORKED):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    adding = [(f"Ann has {a} apples and buys {a + 2} more. How many has she?", a, a + 2) for a in range(3, 13)]
+    equations = [{"question": q, "equation": f"+ {a} {b}", "answer": f"{a + b}"} for q, a, b in adding]
+    others = [line | {"question": f"Once more: {line['question']}"} for line in equations]
+    for name, lines in ((PROBLEMS, equations), (DEV, equations[:2] + others[:2]), (ASKED, others[:3])):
+        (folder / name).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    told = [(f"Bob number {n} sold {n + 2} cards and {n + 3} books. How many things?", n + 2, n + 3) for n in range(20)]
+    words = [{"question": q, "answer": f"He sold <<{a}+{b}={a + b}>>{a + b}.\n#### {a + b}"} for q, a, b in told]
+    (folder / WORKED).write_text("".join(f"{json.dumps(line)}\n" for line in words))
+    return folder
+
+
+def test_what_is_held_back_is_not_learnt_from(sources: Path, tmp_path: Path) -> None:
+    made = taught_data(tmp_path / "made", sources, held_back=5, times=3)
+    held, learnt = ([one.record.input for one in read_questions(file)] for file in (made.tests["gsm8k"], made.gsm8k))
+    assert (len(held), len(learnt)) == (5, 15)
+    assert not {*held} & {*learnt}
+    multiplied = [one.record for one in read_questions(made.multiplied["mawps"])]
+    assert len(multiplied) > 10
+    assert all(record.id.startswith("mawps-train/") for record in multiplied)
+    again = taught_data(tmp_path / "made", sources, held_back=5, times=3)
+    assert again == made
+
+
+def test_models_are_taught_once_and_measured(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = open_model(dense_folder(tmp_path / "dense", "llama"))
+    assert isinstance(base, ImportedModel)
+    monkeypatch.setattr(
+        training, "CHANGES", dict.fromkeys(training.CHANGES, SMALL) | {"prose": (*SMALL, *training.PROSE)}
+    )
+    monkeypatch.setattr(measuring, "taught_data", lambda folder, data: taught_data(folder, data, 5, 3))
+    monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
+    monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
+    monkeypatch.setattr(solving, "TOKENS", 6)
+    monkeypatch.setattr(training, "tuili", lambda *line: main([*line]))  # in this process, which has torch already
+    how = {"kinds": ("hour", "prose"), "numbers": "fp32", "attempts": 2, "folder": str(tmp_path), "data": str(sources)}
+    _, figures = measuring.measure(str(base.path), **how)
+    assert figures["base_mawps_dev_problems"].median == 4
+    assert figures["hour_mawps_dev_forced_unmatched_problems"].median == 2
+    assert {f"hour_gsm8k_{mode}" for mode in ("off", "repair", "forced", "attempts", "attempts_after_2")} <= {*figures}
+    assert "prose_asdiv_a" in figures
+    assert figures["hour_tokens"].median > 100
+    monkeypatch.setattr(training, "tuili", lambda *_: pytest.fail("taught again"))
+    monkeypatch.setattr(measuring, "solve", lambda *_: pytest.fail("measured again"))
+    _, again = measuring.measure(str(base.path), **how)
+    assert again == figures
