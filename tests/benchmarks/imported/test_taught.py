@@ -13,6 +13,7 @@ from benchmarks.imported.taught import __main__ as measuring
 from benchmarks.imported.taught import solving, training
 from benchmarks.imported.taught.data import DEV, taught_data
 from tests.engine.runtime.dense import dense_folder
+from tuili.cli.app import main
 from tuili.data import read_questions
 from tuili.store import ImportedModel, open_model
 
