@@ -46,12 +46,12 @@ def taught_data(folder: Path, data: Path = DATA, held_back: int = HELD_BACK, tim
         for file, wanted in ((held, True), (learnt, False)):
             with whole_file(file) as part:
                 part.write_text("".join(f"{line}\n" for line in lines if (line in kept) is wanted), encoding="utf-8")
-    multiplied = {}
+    multiplied, tests = {}, {"mawps_dev": data / DEV, "asdiv_a": data / ASKED, "gsm8k": held}
+    kept_back = [word for file in tests.values() for word in ("--held-back", str(file))]
     for name, source in (("mawps", data / PROBLEMS), ("gsm8k", learnt)):
         multiplied[name] = folder / f"{name}-x{times}.jsonl"
         if not multiplied[name].is_file():
-            tuili("data", "multiply", str(source), "--times", str(times), "--out", str(multiplied[name]))
-    tests = {"mawps_dev": data / DEV, "asdiv_a": data / ASKED, "gsm8k": held}
+            tuili("data", "multiply", str(source), "--times", str(times), "--out", str(multiplied[name]), *kept_back)
     return TaughtData(data / PROBLEMS, learnt, multiplied, tests)
 
 
