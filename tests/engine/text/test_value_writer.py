@@ -132,8 +132,27 @@ def test_the_last_value_of_a_chain_is_repaired() -> None:
 
 
 def test_a_line_is_repaired_once() -> None:
-    found = written(writer("nano", "repair"), tokenizer_of("nano"), "2 + 2 = 5\n", "0\n7 + 7 = 15\n")
-    assert found == "2 + 2 = 40\n7 + 7 = 14"
+    found = written(writer("nano", "repair"), tokenizer_of("nano"), "2 + 2 = 5\n", " + 1\n7 + 7 = 15\n")
+    assert found == "2 + 2 = 4 + 1\n7 + 7 = 14"
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+@pytest.mark.parametrize("mode", ["forced", "repair"])
+@pytest.mark.parametrize("behind", ["0", "!", "/3", ".5", "x", "\n", " apples", "</think>"])
+def test_a_value_stays_what_it_is(kind: str, mode: CalculatorMode, behind: str) -> None:
+    """Where the model would make another one of it, the line ends."""
+    tokenizer, calculator = tokenizer_of(kind), writer(kind, mode)
+    assert written(calculator, tokenizer, "2 + 2 = 5\n").strip() == "2 + 2 = 4"
+    first, *others = tokenizer.encode_text(behind)  # sentencepiece puts a space before each text
+    token = others[0] if others and not behind.startswith(" ") and not tokenizer.decode([first]).strip(" ") else first
+    writing = calculator.add(token)
+    if behind in ("\n", " apples", "</think>"):
+        assert writing is None
+    else:
+        assert writing == Writing(1, tokenizer.encode_text("\n")[-1:])
+        assert calculator.add(writing.ids[0]) is None
+        again = [calculator.add(other) for other in tokenizer.encode_text("7 + 7 = 15\n")]
+        assert any(again), "the next line is calculated again"
 
 
 def test_tokens_behind_a_sign_may_be_taken_back_until_their_line_is_whole() -> None:

@@ -1,8 +1,8 @@
 """The checker as calculator, in a response that is being written: which value it puts behind an ` = `, as tokens.
 
 Forced, the checker writes the value before the model can. Repairing, it puts the right value in the place of a wrong
-one, when its line is whole. What a value is, is left to `tuili.steps`, and how written tokens enter a text to
-`scheduling`.
+one, when its line is whole. Where the model would make another value of it, by a further digit, the line ends. What a
+value is, is left to `tuili.steps`, and how written tokens enter a text to `scheduling`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tuili.engine.text.detokenizer import IncrementalDetokenizer
 from tuili.engine.text.judging import JudgedChain
-from tuili.steps import CalculatorMode, Status
+from tuili.steps import END_THINK, CalculatorMode, Status
 from tuili.store import AnyTokenizer
 
 if TYPE_CHECKING:
@@ -58,11 +58,19 @@ class ValueWriter:
         """What the token before them has of the line."""
         self._pieces: list[str] = []
         self._written = False
-        """Whether the checker has written into the line: it does so once."""
+        """Whether the checker has written a value into the line: it does so once."""
+        self._coming = 0
+        """Tokens of the checker that are to be added yet, or -1 where the value stands and nothing behind it."""
 
     def add(self, token: int) -> Writing | None:
         """Take in the next token. Returns what the checker writes now, which is to be added like other tokens."""
         piece = self._detokenizer.add(token)
+        if self._coming > 0:
+            self._coming = self._coming - 1 or -1
+        elif self._coming < 0:
+            self._coming = 0
+            if piece and not (piece[0].isspace() or END_THINK.startswith(piece[0])):
+                return self._end_line()
         lines = self._reader.add(piece, ends=False)
         self._pieces.append(piece)
         if lines or "\n" in piece:
@@ -90,8 +98,7 @@ class ValueWriter:
         ids = ids_behind(self._tokenizer, line, f" {value}" if line.endswith(" =") else value)
         if ids is None:
             return None
-        self._written = True
-        return Writing(0, ids)
+        return self._write(0, ids)
 
     def _repaired(self, line: str) -> Writing | None:
         """The right value for a wrong line that is whole, behind the tokens of it that stay."""
@@ -119,7 +126,16 @@ class ValueWriter:
         self._reader, self._detokenizer = copy(self._begun), IncrementalDetokenizer(self._tokenizer)
         self._reader.add("".join(self._pieces[:kept]), ends=False)
         del self._pieces[kept:]
-        self._written = True
+        return self._write(back, ids)
+
+    def _end_line(self) -> Writing | None:
+        """The end of the line, in the place of a token that would make another value of it, such as a further digit."""
+        self._detokenizer = IncrementalDetokenizer(self._tokenizer)
+        ids = ids_behind(self._tokenizer, self._lead + "".join(self._pieces), "\n")
+        return None if ids is None else self._write(1, ids)
+
+    def _write(self, back: int, ids: list[int]) -> Writing:
+        self._written, self._coming = True, len(ids)
         return Writing(back, ids)
 
     def _pieces_within(self, end: int) -> int:
