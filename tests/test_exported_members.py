@@ -44,10 +44,11 @@ FACES = {
     "store": """
         ARCHITECTURES ASSISTANT AnyTokenizer BEGIN CONFIDENCE_INPUTS CONFIG_FIELDS Chat Conversation Curve
         DEFAULT_TEMPLATE DenseShape EXITS_FILE EXIT_TENSORS_FILE ExitsFile ExitsSettings FAMILIARITY_FILE
-        FAMILIES FamiliarityFile ForeignTokenizer ImportedModel LineageEntry ModelSettings ModelShape
-        NgramFilter Ngrams PAD Parameters RopeScaling SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS StoredModel
-        StoredTensors TENSOR_FAULTS THINKING_FILE ThinkingSettings Tokenizer USER VERIFIER_FILE VerifierCalibration
-        VerifierConfig VerifierFile check_files check_model_folder check_recorded check_size count_parameters
+        FAMILIES FETCHED_FILE FamiliarityFile ForeignTokenizer ImportedModel LineageEntry MANIFEST_FILE ModelSettings
+        ModelShape NgramFilter Ngrams PAD Parameters RopeScaling SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS
+        StoredModel StoredTensors TENSOR_FAULTS THINKING_FILE ThinkingSettings Tokenizer USER VERIFIER_FILE
+        VerifierCalibration VerifierConfig VerifierFile adapter_names cache_folder cached_model check_files
+        check_model_folder check_recorded check_safetensors check_size count_parameters is_fetched shipped_adapter
         dense_tensor_shapes exit_tensor_shapes exits_hash familiarity_hash load_tokenizer model_hash model_type
         ngrams_of novelty open_model open_own_model open_tensors parts_hash read_dense_shape read_exits_file
         read_exits_settings read_familiarity_file read_lineage read_settings read_shape read_tensors
@@ -104,7 +105,8 @@ FACES = {
         write_card write_html write_json
     """,
     "exchange": """
-        DTYPES Exported GGUF_TYPES NAMED_SOURCES PROMPTS ParityError export_model import_model
+        DTYPES Dtype Exported Fetched GGUF_TYPES NAMED_SOURCES PROMPTS ParityError Shipped export_model fetch_model
+        import_adapter import_model ship_adapter
     """,
     "bench": """
         REQUEST_TIMEOUT_SECONDS LoadSettings RequestResult SpeedSettings

@@ -99,6 +99,18 @@ def test_it_holds_the_package_and_nothing_else(installed: Path) -> None:
     assert (installed / "tuili" / "py.typed").is_file()
 
 
+def test_it_holds_every_file_of_models_and_adapters(installed: Path) -> None:
+    """So of those that `tuili fetch` reads, too, once one ships."""
+    for folder in ("models", "adapters", "exchange"):
+        held, there = (
+            {path.relative_to(package / folder) for path in (package / folder).rglob("*") if path.suffix != ".pyc"}
+            for package in (ROOT / "src" / "tuili", installed / "tuili")
+        )
+        assert {path for path in held if path.name != "__pycache__"} == {
+            path for path in there if path.name != "__pycache__"
+        }
+
+
 def test_it_answers_right_after_installation(installed: Path) -> None:
     assert run(installed, "-c", "import tuili; print(tuili.__file__)").strip() == str(
         installed / "tuili" / "__init__.py"

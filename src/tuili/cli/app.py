@@ -28,6 +28,7 @@ VERBS = {
     "ask": "Ask a model a question and see its steps checked.",
     "bench": "Measure how fast this machine is with a model.",
     "import": "Bring in a Llama, Qwen2 or Qwen3 model.",
+    "fetch": "Get a model that is ready, by its name.",
     "export": "Write an imported model for other programs.",
     "info": "Show what a model folder holds and where it comes from.",
     "quickstart": "Train, evaluate and ask a small model, and write a report.",

@@ -138,9 +138,9 @@ def _question(prompt: str) -> str:
     question = _standard_input() if prompt == STANDARD_INPUT else prompt
     if not question.strip():
         raise PromptError("the prompt is empty: write a question")
-    from tuili.store import shipped_names
+    from tuili.store import adapter_names, shipped_names
 
-    if question in shipped_names():
+    if question in (*shipped_names(), *adapter_names()):
         raise PromptError(f"the prompt {question!r} is the name of a model: write --model {question}")
     return question
 

@@ -88,6 +88,8 @@ def show_imported(console: Console, name: str, facts: dict[str, Any], grids: tup
     grid.add_row("chat template", "kept from the original" if facts["chat_template"] else "none: it goes on with texts")
     grid.add_row("ends a text", ", ".join(facts["end_tokens"]))
     grid.add_row("source", _source(facts))
+    if adapter := _adapter(facts):
+        grid.add_row("adapter", adapter)
     grid.add_row("taken by", ", ".join(f"tuili {verb}" for verb in facts["verbs"]))
     console.print(grid)
     show_promises(console, facts, promised)
@@ -124,3 +126,13 @@ def _source(facts: dict[str, Any]) -> str:
     hashed = f"SHA-256 {str(recipe.get('sha256'))[:16]}"
     told = [", ".join(dict.fromkeys(parts)), str(recipe.get("format")), numbers, hashed, imported[-1]["date"][:10]]
     return "; ".join(part for part in told if part)
+
+
+def _adapter(facts: dict[str, Any]) -> str:
+    """The adapter that was added last, if any."""
+    added = [entry for entry in facts["lineage"] if entry["step"] == "adapter"]
+    if not added:
+        return ""
+    recipe, parent = added[-1]["recipe"], added[-1]["parent"]
+    made = f"{recipe['adapter']}, of rank {recipe['rank']}, SHA-256 {recipe['sha256'][:16]}"
+    return f"{made}; added to {recipe['base']}, hash {parent[:16]}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tuili.cli.lineage import show_lineage
 from tuili.cli.options import JsonFlag, find_model, imported_folder, result_console
 from tuili.cli.promised import promises, show_promises, verifier_figures
 from tuili.errors import InputError
@@ -51,6 +52,7 @@ def run(
         _show_machine(result_console(), facts)
     elif imported is not None:
         show_imported(result_console(), name, facts, (_grid(), _grid()))
+        show_lineage(result_console(), facts["lineage"], _grid())
     else:
         _show(result_console(), name, facts)
 
@@ -132,8 +134,6 @@ def _grid() -> Table:
 
 
 def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
-    from tuili.eval import figures_line
-
     config, parameters = facts["config"], facts["parameters"]
     recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[facts["as_recorded"]]
     table = _grid()
@@ -151,16 +151,7 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
         table.add_row("domains", ", ".join(config["domains"]))
     console.print(table)
 
-    if facts["lineage"]:
-        table = _grid()
-        for entry in facts["lineage"]:
-            seeds = ", ".join(f"{name} {seed}" for name, seed in entry["seeds"].items())
-            spent = f"{entry['tokens']:,} tokens in {entry['hours']:.2f} hours"
-            table.add_row(entry["step"], f"{entry['date'][:10]}, {spent}, seeds: {seeds or '–'}")
-            table.add_row("", figures_line(entry["figures"]))
-            table.add_row("", f"hash {(entry['hash'] or '–')[:8]}, parent {(entry['parent'] or '–')[:8]}")
-        console.print("\nlineage")
-        console.print(table)
+    show_lineage(console, facts["lineage"], _grid())
     show_promises(console, facts, _grid())
     if facts["figures"]:
         figures = facts["figures"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Literal
 from tuili.errors import InputError, ModelFolderError
 from tuili.exchange.gguf_file import GgufFile
 from tuili.exchange.numbers import DTYPE, Kind
-from tuili.exchange.smollm2 import SMOLLM2, WheelSource, gguf_of_wheel
+from tuili.exchange.smollm2 import SMOLLM2, FetchWheel, gguf_of_wheel
 from tuili.exchange.weight_files import Report, Weight, write_weights
 from tuili.files import check_folder_place
 from tuili.store import (
@@ -39,6 +39,7 @@ DTYPES: dict[str, Kind | None] = {"keep": None, "float32": "F32", "float16": "F1
 """What the weights of an import may become."""
 NAMED_SOURCES = {"smollm2": SMOLLM2}
 """Models that are found by a short name."""
+ADAPTER_FILE = "adapter_config.json"
 CARRIED_FILES = ("generation_config.json",)
 _HASH_BLOCK_BYTES = 1 << 20
 
@@ -48,7 +49,7 @@ def import_model(
     out: Path,
     dtype: Dtype = "keep",
     report: Report = lambda what, done, total: None,
-    fetch: Callable[[WheelSource], Any] = gguf_of_wheel,
+    fetch: FetchWheel = gguf_of_wheel,
 ) -> ImportedModel:
     """Import a model into a folder, and open it there.
 
@@ -70,6 +71,8 @@ def import_model(
         return _import_gguf(path, out, dtype, report, {"source": path.name})
     if source in shipped_names():
         raise InputError(f"{source} is Tuili's own model already: it needs no import")
+    if (path / ADAPTER_FILE).is_file() and not (path / "config.json").is_file():
+        raise InputError(f"{source} is an adapter: say with --base what it is added to")
     return _import_folder(source, out, dtype, report)
 
 

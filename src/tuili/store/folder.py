@@ -18,6 +18,7 @@ from typing import Any
 
 from tuili.errors import ModelFolderError, one_line
 from tuili.files import flush, flush_all, refusing_faults
+from tuili.store.fetched import adapter_names, cached_model, is_fetched
 from tuili.store.safetensors import check_safetensors
 from tuili.store.template_files import TEMPLATE_FILE, TEMPLATE_FOLDER
 
@@ -40,21 +41,28 @@ def shipped_names() -> tuple[str, ...]:
 
 
 def resolve_model(name: str | Path) -> Path:
-    """The folder that a name means: a shipped model (`nano`), a folder, or a repository of the Hugging Face hub.
+    """The folder that a name means: a shipped model (`nano`), one that was fetched (`smollm2-math`), a folder, or a
+    repository of the Hugging Face hub.
 
-    A shipped name wins over a folder of the same name (write `./nano` for the folder). Only safetensors and JSON files
-    and chat templates are fetched from the hub. Raises `ModelFolderError` when the name is none of the three.
+    A shipped or fetched name wins over a folder of the same name (write `./nano` for the folder). Only safetensors and
+    JSON files and chat templates are fetched from the hub. Raises `ModelFolderError` when the name is none of the four.
     """
     text, path = str(name), Path(name)
     if text in shipped_names():
         return SHIPPED_MODELS / text
+    fetchable = text in adapter_names()
+    if fetchable and is_fetched(text, cached_model(text)):
+        return cached_model(text)
     if os.path.lexists(text):  # false for a name that is empty or too long
         if path.is_dir():
             return path
         raise ModelFolderError(f"{path} is a file: give the model folder that holds config.json and *.safetensors")
     if _HUB_NAME.fullmatch(text) and not path.parent.is_dir():
         return _download(text)
-    shipped = ", ".join(shipped_names()) or "none in this installation"
+    if fetchable:
+        state = "is of another version of Tuili" if cached_model(text).is_dir() else "is not on this machine yet"
+        raise ModelFolderError(f"model {text} {state}: `tuili fetch {text}` gets it")
+    shipped = ", ".join((*shipped_names(), *adapter_names())) or "none in this installation"
     raise ModelFolderError(
         f"model {text!r} not found: give a folder, a hub name (owner/name) or a shipped name ({shipped})"
     )

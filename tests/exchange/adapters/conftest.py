@@ -1,0 +1,5 @@
+"""What tests of adapters share."""
+
+from tests.exchange.adapters.taught import known, made
+
+__all__ = ["known", "made"]
