@@ -1,38 +1,79 @@
-"""A tiny imported model that answers small sums, and a file of such sums."""
+"""A tiny imported model that answers small sums, a file of such sums, and a run with both."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from tests.store.taught_folder import questions, save_taught
-from tuili.adapt import Listener, Plan
-from tuili.adapt.run import TaskCallback
+from tuili.adapt import AdaptOptions, AdaptResult, Listener, Plan, adapt, trust
+from tuili.adapt.stages import TaskCallback
 
 COUNT, BARE = 70, 20
 """Sums with steps, and without."""
+BEFORE_PLAN = ("check", "split", "multiply")
+IN_PLAN = ("before", "teach", "exits", "verifier", "assemble", "calibrate", "after")
 
 
 class Heard:
-    """What a run has told."""
+    """What a run has told. at: called with whatever is being done, each time that something is told of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, at: Callable[[str], None] = lambda name: None) -> None:
         self.lines: list[str] = []
         self.plans: list[Plan] = []
         self.parts: set[str] = set()
+        self._at = at
 
     @property
     def listener(self) -> Listener:
-        return Listener(self.lines.append, self.plans.append, self._bar, Console(quiet=True))
+        """For `adapt`."""
+        return Listener(self.lines.append, self.plans.append, self._bar, _Console(self._at))
 
     @contextmanager
     def _bar(self) -> Iterator[TaskCallback]:
-        yield lambda name, done, whole: self.parts.add(name)
+        def tell(name: str, done: int, whole: int) -> None:
+            self.parts.add(name)
+            self._at(name)
+
+        yield tell
+
+
+class _Console(Console):
+    """Tells of each line of the log of a teaching."""
+
+    def __init__(self, at: Callable[[str], None]) -> None:
+        super().__init__(quiet=True)
+        self._at = at
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        self._at(str(objects[0]))
+
+
+@contextmanager
+def quick_verifier() -> Iterator[None]:
+    """A verifier learns for moments."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"MAX_STEPS": 12, "MIN_STEPS": 12, "MAX_JUDGED": 20, "WRITTEN": 2}.items():
+            patch.setattr(trust, name, value)
+        yield
+
+
+def run(
+    base: Path, sums: Path, folder: Path, resume: bool = False, heard: Heard | None = None, **changes: Any
+) -> AdaptResult:
+    """A run in `folder/run`. What is drawn at random depends on the path, so that is the same for all."""
+    small: dict[str, Any] = {"times": 1, "passes": 2, "minutes": 600, "exits": (1,), "attempts": (1, 2)}
+    options = AdaptOptions(model=str(base), data=sums, **small | changes)
+    with chdir(folder), quick_verifier():
+        result = adapt(options, Path("run"), resume=resume, listener=(heard or Heard()).listener)
+        return replace(result, model=result.model.absolute())
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +89,10 @@ def sums(tmp_path_factory: pytest.TempPathFactory) -> Path:
         del record["steps"]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     return path
+
+
+@pytest.fixture(scope="session")
+def whole(base: Path, sums: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[AdaptResult, Heard]:
+    """A run without interruption."""
+    heard = Heard()
+    return run(base, sums, tmp_path_factory.mktemp("whole"), heard=heard), heard

@@ -128,8 +128,8 @@ def test_of_own_prompts_those_alone_are_read_that_fit_the_confidence(
     def learn(tokenizer: object, sources: object, names: str, progress: object, own: list[str]) -> None:
         read.append((names, own))
 
-    monkeypatch.setattr("tuili.eval.calibrate", kept)
-    monkeypatch.setattr("tuili.eval.learn_familiarity", learn)
+    monkeypatch.setattr("tuili.posttrain.promising.calibrate", kept)
+    monkeypatch.setattr("tuili.posttrain.promising.learn_familiarity", learn)
     assert main(["calibrate", str(model), "--data", str(data)]) == 2
     ((names, own),) = read
     fitting, testing = ([one.prompt for one in part] for part in parted(samples[0]))
@@ -149,7 +149,7 @@ def test_questions_in_every_form_are_a_sample_and_numbers_count_by_value(
         samples.append(prompts)
         raise InputError("enough")
 
-    monkeypatch.setattr("tuili.eval.calibrate", kept)
+    monkeypatch.setattr("tuili.posttrain.promising.calibrate", kept)
     for options in ((), ("--form", "mwp")):
         assert main(["calibrate", str(model), "--data", str(data), *options]) == 2
     for ((prompt,),) in zip(samples, strict=True):
@@ -179,7 +179,7 @@ def test_a_former_file_of_familiarity_is_replaced_or_goes_and_comes_back_where_c
         during.append(read_familiarity_file(model))
         raise InputError("enough")
 
-    monkeypatch.setattr("tuili.eval.calibrate", failing)
+    monkeypatch.setattr("tuili.posttrain.promising.calibrate", failing)
     former = model / FAMILIARITY_FILE
     former.parent.mkdir(exist_ok=True)
     former.write_bytes(b"of another training")
@@ -195,7 +195,7 @@ def test_the_sample_has_each_language_evenly(tmp_path: Path, monkeypatch: pytest
         samples.append(([prompt.prompt for prompt in prompts], source))
         raise InputError("enough")
 
-    monkeypatch.setattr("tuili.eval.calibrate", kept)
+    monkeypatch.setattr("tuili.posttrain.promising.calibrate", kept)
     sample = ("--domains", "relations", "--levels", "1,2", "--per-cell", "6", "--language", "en,zh")
     assert main(["calibrate", str(save_tiny(tmp_path / "model")), *sample]) == 2
     ((prompts, source),) = samples

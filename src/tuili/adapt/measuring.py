@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from tuili.adapt.stages import TIMING
 from tuili.data import Record, masked_question
 from tuili.engine import Answer, Budget, Engine, NotPromised, Request, load_engine
 from tuili.eval import Comparison, wilson_interval
@@ -45,6 +46,8 @@ def measure(model: Path, records: Sequence[Record], taught: Collection[str], tel
             "steps": [[step.text, str(step.verdict.status)] for step in answer.steps],
             "answer": answer.answer,
             "right": comparison.is_right(record.output, answer.answer),
+            "level": record.level,
+            "layers": answer.receipt.mean_depth,
             "confidence": answer.receipt.confidence,
             "new": masked_question(record.input) not in taught,
         }
@@ -57,8 +60,7 @@ def measure(model: Path, records: Sequence[Record], taught: Collection[str], tel
         **_accuracy([row["right"] for row in rows]),
         "unmatched": _accuracy([row["right"] for row in rows if row["new"]]),
         "compared": str(comparison),
-        "seconds": seconds,
-        "seconds_per_answer": seconds / len(rows),
+        TIMING: {"seconds": seconds, "seconds_per_answer": seconds / len(rows)},
         "tokens_per_answer": fmean(answer.receipt.tokens["generated"] for answer in answers),
         "layers_per_token": fmean(answer.receipt.mean_depth for answer in answers),
         "layers": max(engine.exits),

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from tuili.adapt.measuring import SLOTS, ask
+from tuili.adapt.stages import TaskCallback
 from tuili.adapt.teaching import Teacher
 from tuili.data import Record
 from tuili.engine import Budget, Request, load_engine
@@ -26,20 +27,22 @@ TIMED_TOKENS = 32
 
 
 def measure_pace(
-    model: Path, teacher: Teacher, file: Path, records: Sequence[Record], out: Path, console: Console
+    model: Path, teacher: Teacher, file: Path, records: Sequence[Record], out: Path, tell: TaskCallback
 ) -> dict[str, Any]:
     """The seconds of a step of teaching, those that teaching takes besides, and how many tokens a second are answered.
 
     out: a folder for the trial, which is gone afterwards. Raises `Interrupted` after a Ctrl-C.
     """
+    tell("trial", 0, 2)
     shutil.rmtree(out, ignore_errors=True)
     try:
         begun = time.perf_counter()
-        teacher.teach(file, TIMED_STEPS, out, 1, console)
+        teacher.teach(file, TIMED_STEPS, out, 1, Console(quiet=True))
         whole = time.perf_counter() - begun
         moments = [float(line["seconds"]) for line in read_log(out)]
     finally:
         shutil.rmtree(out, ignore_errors=True)
+    tell("trial", 1, 2)
     step = (moments[-1] - moments[0]) / (TIMED_STEPS - 1)
     begun = time.perf_counter()
     engine = load_engine(model, slots=SLOTS, waiting=SLOTS + 1)

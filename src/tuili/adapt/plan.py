@@ -13,12 +13,17 @@ from typing import Any
 from tuili.adapt.measuring import MAX_TOKENS
 from tuili.adapt.options import AdaptOptions
 from tuili.adapt.teaching import Teacher
+from tuili.adapt.trust import EXIT_TOKENS, VerifierSize
 from tuili.data import Record
 
 _MARGIN = 1.3
 """Tokens of an answer against those of the right one: a model writes some that are longer."""
 _PROSE = 0.6
 """The share of its tokens that an untaught model takes."""
+_EXIT_SHARE = 1.5
+"""What a token takes that exits learn from, at each of them, against one of teaching."""
+_FIT_STEP = 0.05
+"""Seconds of a step of a verifier's training, of which there are two and a trial."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def make_plan(
 
     Args:
         learnt: what is taught, with all variants.
-        counts: the questions of each part.
+        counts: the questions of each part, and those that are `judged` by a verifier.
     """
     passes = options.passes or teacher.passes
     wanted = teacher.steps_for(learnt, passes)
@@ -67,12 +72,25 @@ def make_plan(
     teaching = pace["teaching_overhead"] + steps * pace["step_seconds"]
     cut = "" if steps == wanted else f", as {options.minutes:g} minutes allow"
     read = f"{len(learnt):,} questions {share:.1f} times, {steps:,} steps of {teacher.step_tokens:,} tokens{cut}"
-    tested = counts["test"]
+    tested, untaught = counts["test"], _PROSE * MAX_TOKENS
+    attempts = max(options.attempts)
     stages = [
-        PlannedStage(
-            "before", f"ask the model the {tested} test questions", loading + tested * _PROSE * MAX_TOKENS / rate
-        ),
+        PlannedStage("before", f"ask the model the {tested} test questions", loading + tested * untaught / rate),
         PlannedStage("teach", f"learn {read}", teaching),
-        PlannedStage("after", f"ask the taught model the {tested} test questions", loading + tested * tokens / rate),
     ]
+    token = pace["step_seconds"] / teacher.step_tokens
+    if options.exits:
+        depths = ", ".join(map(str, options.exits))
+        seconds = _EXIT_SHARE * token * EXIT_TOKENS * (1 + len(options.exits))
+        stages.append(PlannedStage("exits", f"train exits at {depths}, the layers staying as they are", seconds))
+    if options.verifier:
+        size = VerifierSize(counts["judged"])
+        seconds = size.written * tokens / rate + 2 * size.chains * tokens * token + _FIT_STEP * size.steps * 3
+        does = f"train a verifier on {counts['judged']:,} questions, which the model answers {size.written:,} times"
+        stages.append(PlannedStage("verifier", does, seconds))
+    asked = counts["calibrate"] * attempts * tokens / rate
+    does = f"ask {counts['calibrate']} questions in {attempts} attempts, to tell what can be promised"
+    stages.append(PlannedStage("calibrate", does, loading + asked))
+    does = f"ask the taught model the {tested} test questions, also within promises"
+    stages.append(PlannedStage("after", does, loading + tested * (1 + attempts) * tokens / rate))
     return Plan(tuple(stages), steps, share)

@@ -6,7 +6,7 @@ Each stage is left to a file of its own; what is done is kept by `stages`, so th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tuili.adapt.measuring import measure
+from tuili.adapt.measuring import measure, measure_promises
 from tuili.adapt.options import AdaptOptions
 from tuili.adapt.pace import measure_pace
 from tuili.adapt.plan import Plan, PlannedStage, make_plan
@@ -27,17 +27,18 @@ from tuili.adapt.questions import (
     split_questions,
     write_parts,
 )
-from tuili.adapt.stages import StageFolder, begin
+from tuili.adapt.report import write_report
+from tuili.adapt.stages import TIMING, StageFolder, TaskCallback, begin
 from tuili.adapt.teaching import Teacher, teacher_of
-from tuili.adapt.variants import LEARNT, vary
+from tuili.adapt.trust import add_calibration, add_exits, add_verifier, assemble, promised
+from tuili.adapt.variants import JUDGED, LEARNT, WHOLE, vary
 from tuili.data import ReadQuestion, masked_question
 from tuili.engine import dialect_of
 from tuili.errors import InputError
 from tuili.files import check_folder_place, is_special
+from tuili.machine import machine
 from tuili.store import ImportedModel, StoredModel, model_hash, open_model
-from tuili.train import RunFolder
-
-TaskCallback = Callable[[str, int, int], None]
+from tuili.train import RunFolder, read_log
 
 
 @dataclass(frozen=True)
@@ -97,18 +98,30 @@ class _Run:
         self._stages, self._listener, self._files = stages, listener, QuestionFiles(out / "data")
 
     def run(self) -> AdaptResult:
-        counts, learnt = self._prepare()
-        records = self._files.records(LEARNT)
-        teacher = teacher_of(self._stored, self._options, records)
+        options, out, stages = self._options, self._out, self._stages
+        counts = self._prepare()
+        teacher = teacher_of(self._stored, options, self._files.records(LEARNT))
         plan = self._plan(teacher, counts)
-        before = self._measured("before", self._stored.path)
-        taught = self._teach(teacher, plan)
-        after = self._measured("after", taught)
-        document = {"questions": counts, "variants": learnt, "before": before, "after": after}
-        return AdaptResult(taught, document)
+        self._measured("before", self._stored.path)
+        model = self._teach(teacher, plan)
+        if options.exits:
+            exits = partial(add_exits, model, self._files.file(WHOLE), options.exits, out / "exits", options.seed)
+            model = self._added("exits", exits, model)
+        if options.verifier:
+            judged = self._files.file(JUDGED)
+            verifier = partial(add_verifier, model, judged, counts["judged"], out / "verifier", options.seed)
+            model = self._added("verifier", verifier, model)
+        final = out / "model"
+        stages.run("assemble", partial(assemble, model, final), [final])
+        calibrated = self._watched("calibrate", partial(add_calibration, final, self._files.file("calibrate"), options))
+        self._tell_why("calibrate", calibrated)
+        self._measured("after", final, promised(calibrated, max(options.attempts)))
+        document = self._document(plan)
+        write_report(out, document, read_log(out / "teach"))
+        return AdaptResult(final, document)
 
-    def _prepare(self) -> tuple[dict[str, int], dict[str, Any]]:
-        """The data of the run. Returns how many questions each part has, and what became of their variants."""
+    def _prepare(self) -> dict[str, int]:
+        """The data of the run. Returns how many questions each part has, and how many a verifier learns from."""
         options, files = self._options, self._files
         checked = self._stages.run("check", partial(described, self._questions))
         self._tell(_told_of(checked))
@@ -123,30 +136,31 @@ class _Run:
         self._tell(f"split by what they ask, numbers aside: {told}")
 
         def multiply() -> dict[str, Any]:
-            with self._listener.bar() as progress:
-                return vary(files, options.times, options.seed, partial(progress, "multiply"))
+            with self._listener.bar() as tell:
+                return vary(files, options.times, options.seed, partial(tell, "multiply"))
 
-        varied = dict(self._stages.run("multiply", multiply, [files.file(LEARNT)]))
+        makes = [files.file(name) for name in (LEARNT, JUDGED, WHOLE)]
+        varied = dict(self._stages.run("multiply", multiply, makes))
         self._tell(
             f"{varied['multiplied']} of {varied['originals']} taught questions can be varied: {varied['variants']} "
             "variants with other numbers, names and things"
         )
         for why, count in varied["refused"].items():
             self._tell(f"  {count} not: {why}")
-        return counts, varied
+        return counts | {"judged": varied["originals"] + varied["spare"]}
 
     def _plan(self, teacher: Teacher, counts: Mapping[str, int]) -> Plan:
         """The plan, which an earlier session may have made."""
         files, options = self._files, self._options
 
-        def plan() -> dict[str, Any]:
+        def work(tell: TaskCallback) -> dict[str, Any]:
             trial = self._out / "trial"
-            quiet = Console(quiet=True)
-            pace = measure_pace(self._stored.path, teacher, files.file(LEARNT), files.records("test"), trial, quiet)
-            return {"pace": pace} | asdict(make_plan(options, teacher, pace, files.records(LEARNT), counts))
+            pace = measure_pace(self._stored.path, teacher, files.file(LEARNT), files.records("test"), trial, tell)
+            made = make_plan(options, teacher, pace, files.records(LEARNT), counts)
+            return {"steps": made.steps, "passes": made.passes, TIMING: pace | {"stages": [*map(asdict, made.stages)]}}
 
-        kept = self._stages.run("plan", plan)
-        made = Plan(tuple(PlannedStage(**one) for one in kept["stages"]), kept["steps"], kept["passes"])
+        kept = self._watched("plan", work)
+        made = Plan(tuple(PlannedStage(**one) for one in kept[TIMING]["stages"]), kept["steps"], kept["passes"])
         self._listener.planned(made)
         return made
 
@@ -156,22 +170,60 @@ class _Run:
         def work() -> dict[str, Any]:
             interval = max(1, plan.steps // 60)
             taught = teacher.teach(self._files.file(LEARNT), plan.steps, folder, interval, self._listener.console)
-            return asdict(taught) | {"model": model_hash(taught.model)}
+            return {"steps": taught.steps, "tokens": taught.tokens, "model": model_hash(taught.model)}
 
         self._stages.run("teach", work, [folder / "model"])
         return folder / "model"
 
-    def _measured(self, name: str, model: Path) -> dict[str, Any]:
+    def _added(self, name: str, work: Callable[[TaskCallback], Mapping[str, Any]], model: Path) -> Path:
+        """The model with what a stage adds to it; the model itself where that cannot be had."""
+        result = self._watched(name, work)
+        self._tell_why(name, result)
+        return model if "why" in result else self._out / name / "model"
+
+    def _measured(self, name: str, model: Path, tolerances: Sequence[float] = ()) -> dict[str, Any]:
         files = self._files
-        taught = {masked_question(one.input) for one in files.records(LEARNT)} if name == "after" else set()
+        learnt = {masked_question(one.input) for one in files.records(LEARNT)} if name == "after" else set()
+        records, attempts = files.records("test"), max(self._options.attempts)
 
-        def work() -> dict[str, Any]:
-            with self._listener.bar() as progress:
-                return measure(model, files.records("test"), taught, partial(progress, name))
+        def work(tell: TaskCallback) -> dict[str, Any]:
+            measured = measure(model, records, learnt, partial(tell, name))
+            promises = measure_promises(model, records, tolerances, attempts, partial(tell, f"{name}: promises"))
+            return measured | {"promises": promises}
 
-        measured = dict(self._stages.run(name, work))
+        measured = self._watched(name, work)
         self._tell(f"{name}: {measured['right']} of {measured['questions']} right ({measured['accuracy']:.0%})")
         return measured
+
+    def _watched(self, name: str, work: Callable[[TaskCallback], Mapping[str, Any]]) -> dict[str, Any]:
+        """The result of a stage that shows a bar. What it writes it completes by itself, or makes anew."""
+
+        def with_bar() -> Mapping[str, Any]:
+            with self._listener.bar() as tell:
+                return work(tell)
+
+        return dict(self._stages.run(name, with_bar))
+
+    def _document(self, plan: Plan) -> dict[str, Any]:
+        """What the report says."""
+        planned = {stage.name: stage.seconds for stage in plan.stages}
+        done = self._stages.done
+        stages = [
+            {
+                "name": name,
+                "seconds": one.seconds,
+                "planned": planned.get(name),
+                "why": f"left out: {one.result['why']}" if "why" in one.result else "",
+            }
+            for name, one in done.items()
+        ]
+        head: dict[str, Any] = {"name": self._options.model, "data": self._options.data.name, "stages": stages}
+        head["seconds"] = sum(one.seconds for one in done.values())
+        return head | {name: dict(one.result) for name, one in done.items()} | {"machine": machine()}
+
+    def _tell_why(self, name: str, result: Mapping[str, Any]) -> None:
+        if "why" in result:
+            self._tell(f"{name}: left out, {result['why']}")
 
     def _tell(self, line: str) -> None:
         self._listener.told(line)

@@ -1,7 +1,8 @@
 """The folder of a run: what it began with, and the result of every stage that is done.
 
-A stage is skipped where its result was made of the same inputs and what it has written is still there. What a stage
-does is left to the others.
+A stage is skipped where its result was made of the same inputs and what it has written is still there. Its inputs are
+those of the run and the results of all stages before it, but for what stands under `timing`, which another session
+measures otherwise. What a stage does is left to the others.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from tuili.errors import InputError, TuiliError
 from tuili.files import write_durably, writing
 from tuili.train import RunFolder
 
+TaskCallback = Callable[[str, int, int], None]
+"""Called with what is being done, how many parts of it are finished, and how many there are."""
+TIMING = "timing"
 _REMEDY = "choose another --out"
 
 
@@ -66,7 +70,7 @@ class StageFolder:
             result, spent = json.loads(json.dumps(made)), seconds()
             self._write(file, result, spent)
         self.done[name] = Done(result, spent, skipped)
-        self._inputs = _digest([self._inputs, result])
+        self._inputs = _digest([self._inputs, {key: value for key, value in result.items() if key != TIMING}])
         return dict(result)
 
     @contextmanager

@@ -40,8 +40,6 @@ class Taught:
     model: Path
     steps: int
     tokens: int
-    seconds: float
-    figures: dict[str, float]
 
 
 class Teacher(ABC):
@@ -104,7 +102,7 @@ class ImportedTeacher(Teacher):
         result = teach(recipe.teach, out, resume=True, console=console)
         if result.model is None:
             raise Interrupted(f"step {result.step} of {steps} of the teaching is saved")
-        return Taught(result.model, result.step, result.tokens, result.seconds, _figures(result.figures))
+        return Taught(result.model, result.step, result.tokens)
 
     def _prompt(self, question: str) -> list[int]:
         return self._dialect.encode(Turns(question), self._stored.shape.max_position_embeddings)
@@ -140,7 +138,7 @@ class OwnTeacher(Teacher):
         result = train(self.recipe(changes), out, resume=True, console=console)
         if result.model is None:
             raise Interrupted(f"step {result.step} of {steps} of the teaching is saved")
-        return Taught(result.model, result.step, result.tokens, result.seconds, _figures(result.figures))
+        return Taught(result.model, result.step, result.tokens)
 
     def recipe(self, changes: dict[str, Any]) -> Recipe:
         """The recipe `adapt` for this model, with some changes: of the size and the domains that the model has."""
@@ -170,7 +168,3 @@ def teacher_of(stored: StoredModel | ImportedModel, options: AdaptOptions, recor
 def _overrides(section: str, keys: dict[str, Any]) -> list[str]:
     """Changes to a section of a recipe; JSON is YAML."""
     return [f"{section}.{key}={json.dumps(value)}" for key, value in keys.items()]
-
-
-def _figures(last: Any) -> dict[str, float]:
-    return {key: value for key, value in last.items() if isinstance(value, int | float)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tuili.cli.app import EXIT_INTERRUPTED
-from tuili.cli.options import FormOption, ModelArgument, parse_folder, parse_list, progress_bar
+from tuili.cli.options import FormOption, ModelArgument, parse_folder, parse_list, parse_numbers, progress_bar
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,19 +29,26 @@ def run(
         str | None,
         typer.Option(help="Domains that an imported model learns beside them, such as arithmetic,fractions."),
     ] = None,
+    exits: Annotated[
+        str | None, typer.Option(help="Depths of exits for an imported model, such as 12,18,24; none by default.")
+    ] = None,
+    no_verifier: Annotated[bool, typer.Option("--no-verifier", help="Train no verifier, which takes a while.")] = False,
     seed: Annotated[int, typer.Option(help="Of the split, the variants and the teaching.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False,
 ) -> None:
     """Adapt a model to problems of your own, for example: tuili adapt smollm2 --data mine.jsonl --out runs/adapt
 
     Checks the file, splits and multiplies the questions, says what it will do and how long that takes, teaches the
-    model and measures it before and after. Ctrl-C keeps what is done; --resume goes on from it. docs/adapt.md explains
-    more.
+    model, finds out what it can promise, and measures it before and after. Ctrl-C keeps what is done; --resume goes on
+    from it. docs/adapt.md explains more.
     """
     folder = parse_folder("--out", out)
     options = {"model": model, "data": data, "form": form, "times": times, "minutes": minutes, "seed": seed}
+    options["verifier"] = not no_verifier
     if rehearse is not None:
         options["rehearse"] = tuple(parse_list("--rehearse", rehearse))
+    if exits is not None:
+        options["exits"] = tuple(parse_numbers("--exits", exits))
     from pydantic import ValidationError
     from rich.console import Console
 
@@ -62,7 +69,8 @@ def run(
         raise typer.Exit(EXIT_INTERRUPTED) from None
     question = shlex.quote(str(result.document["after"]["rows"][0]["question"]))
     name = shlex.quote(str(result.model))
-    console.print(f"\nTo try it:\n  tuili ask {question} --model {name}\n  tuili serve {name}")
+    console.print(f"\n{folder / 'report.html'} says more. To try the model:")
+    console.print(f"  tuili ask {question} --model {name}\n  tuili serve {name}")
 
 
 def show_plan(console: Console, plan: Plan) -> None:

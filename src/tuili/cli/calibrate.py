@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
 
@@ -35,8 +34,7 @@ from tuili.cli.options import (
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
-    from tuili.data import QuestionForm, Source
-    from tuili.eval import LabelledPrompt, Measured
+    from tuili.eval import LabelledPrompt
     from tuili.store import ImportedModel
 
 Number = TypeVar("Number", int, float)
@@ -91,8 +89,9 @@ def run(
         raise InputError(f"{imported} is imported: give --data FILE, questions with answers like those it will get")
     from tuili.cli.show import show_calibration
     from tuili.engine import CALIBRATION_FILE
-    from tuili.eval import CalibrationGrid, calibrate, draw_risk_coverage
-    from tuili.files import check_file_place, restored_on_failure, whole_file
+    from tuili.eval import CalibrationGrid
+    from tuili.files import check_file_place
+    from tuili.posttrain import calibrate_folder, prompts_of_file
     from tuili.store import FAMILIARITY_FILE
 
     grid = CalibrationGrid(tolerances, attempts, limits, delta)
@@ -106,21 +105,19 @@ def run(
         instructed = shape.conversation == "multi"
         prompts, source = _generated_problems(chosen_domains, chosen_levels, per_cell, seed, *words, instructed)
     else:
-        prompts, source = _problems_of_file(data, loaded, seed, form)
-    # A calibration holds with its own file of familiarity alone: where a new one fails, the former two stay.
-    familiarity = loaded.path / FAMILIARITY_FILE
-    with restored_on_failure(familiarity):
-        with progress_bar() as progress:
-            _write_familiarity(loaded, prompts if data is not None else (), progress)
-            calibration = calibrate(
-                loaded, prompts, source, grid, progress, runner=runner, numbers=numbers, cache=cache
-            )
-        with whole_file(place) as part:
-            part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    draw_risk_coverage(calibration, place.with_suffix(".svg"))
+        prompts, source = prompts_of_file(data, loaded, seed, form), data.name
+    with progress_bar() as progress:
+        own = prompts if data is not None else ()
+        calibration = calibrate_folder(
+            loaded, prompts, source, grid, progress, own, runner=runner, numbers=numbers, cache=cache
+        )
     console = result_console()
     show_calibration(console, calibration)
-    told = familiarity.name if familiarity.is_file() else "nothing that tells unfamiliar questions: too few are known"
+    told = (
+        FAMILIARITY_FILE.name
+        if (loaded.path / FAMILIARITY_FILE).is_file()
+        else "nothing that tells unfamiliar questions: too few are known"
+    )
     console.print(f"{place}, {place.with_suffix('.svg').name} and {told}", soft_wrap=True)
 
 
@@ -130,33 +127,6 @@ def _open_imported(folder: Path) -> ImportedModel:
     model = open_model(folder)
     assert isinstance(model, ImportedModel)
     return model
-
-
-def _write_familiarity(loaded: Measured, own: Sequence[LabelledPrompt], progress: Progress) -> None:
-    """Write what the model has read into its folder: what it was trained on, and prompts of one's own.
-
-    Of these, those alone that fit the confidence: the others must be as new as requests will be. Where there is too
-    little to tell an unfamiliar prompt, no file stays, because a former one says what another training has read.
-    """
-    from tuili.eval import fitting_part, learn_familiarity
-    from tuili.store import FAMILIARITY_FILE, write_familiarity_file
-
-    sources, mine = _learnt_from(loaded.path), [one.prompt for one in fitting_part(own)]
-    names = [*dict.fromkeys(source.name for source in sources), *(["prompts of the calibration"] if mine else [])]
-    told = partial(progress, "what training has read")
-    read = learn_familiarity(loaded.tokenizer, sources, ", ".join(names), told, mine)
-    if read is None:
-        (loaded.path / FAMILIARITY_FILE).unlink(missing_ok=True)
-    else:
-        write_familiarity_file(loaded.path, read)
-
-
-def _learnt_from(folder: Path) -> list[Source]:
-    """What the lineage of a model says that it was trained on, or taught with."""
-    from tuili.posttrain import taught_sources
-    from tuili.train import recorded_sources
-
-    return [*recorded_sources(folder), *taught_sources(folder)]
 
 
 def _numbers(option: str, text: str, kind: Callable[[str], Number]) -> tuple[Number, ...]:
@@ -196,22 +166,3 @@ def _generated_problems(
             drawn = converse(problems[number], rng, held_out=True, ingredients=[Ingredient.SYSTEM])
             problems[number] = drawn.asked
     return [LabelledPrompt.of(problem) for problem in problems], source
-
-
-def _problems_of_file(
-    path: Path, loaded: Measured, seed: int, form: Literal["auto"] | QuestionForm
-) -> tuple[list[LabelledPrompt], str]:
-    """The questions of a file, in random order, and the file's name."""
-    import random
-
-    from tuili.eval import Comparison, LabelledPrompt, own_problems
-    from tuili.store import ImportedModel
-
-    shape = loaded.shape if isinstance(loaded, ImportedModel) else loaded.model.config
-    problems = own_problems(path, loaded.tokenizer, shape.max_position_embeddings, form)
-    if any(problem.earlier for problem in problems):
-        raise InputError(f"{path} has questions with earlier turns: promises are about questions without any")
-    comparison = Comparison.of_model(loaded.path, loaded.tokenizer)
-    prompts = [LabelledPrompt.of(problem, comparison) for problem in problems]
-    random.Random(seed).shuffle(prompts)
-    return prompts, path.name

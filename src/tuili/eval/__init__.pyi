@@ -31,6 +31,7 @@ from .reporting.figures import (
     depth_lines,
     figure_uri,
     heat_map,
+    learning_curve,
 )
 from .reporting.kept import EVAL_FILE, figures_line, read_figures
 from .reporting.page import write_html
@@ -78,6 +79,7 @@ __all__ = [
     "fitting_part",
     "heat_map",
     "learn_familiarity",
+    "learning_curve",
     "mean_depth",
     "own_problems",
     "paired_difference",

@@ -2,6 +2,7 @@ from .exits.recipe import ExitsRecipe, ExitsTrainingConfig
 from .exits.result import ExitsResult
 from .exits.run import ExitsRun, train_exits
 from .exits.texts import read_texts
+from .promising import calibrate_folder, prompts_of_file
 from .teaching.recipe import TeachingConfig, TeachingRecipe
 from .teaching.recorded import taught_sources
 from .teaching.run import TeachingResult, teach
@@ -27,9 +28,11 @@ __all__ = [
     "VerifierRun",
     "VerifierTrainingResult",
     "best_thresholds",
+    "calibrate_folder",
     "calibrate_verifier",
     "min_token_probability",
     "predict_logits",
+    "prompts_of_file",
     "read_texts",
     "taught_sources",
     "teach",

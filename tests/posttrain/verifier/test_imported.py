@@ -19,6 +19,7 @@ from tuili.model import read_verifier, response_features
 from tuili.posttrain.verifier.chains import CORRECT, GENERATED, UNKNOWN_LABEL, GenerationMode, mutant_chains
 from tuili.posttrain.verifier.fit import predict_logits
 from tuili.posttrain.verifier.imported import ImportedGenerator, label_response
+from tuili.posttrain.verifier.own import OwnGenerator
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierRecipe, VerifierTrainingConfig
 from tuili.posttrain.verifier.run import REPORT_FILE, VerifierRun, train_verifier
 from tuili.steps import Context, render_response
@@ -270,6 +271,12 @@ def test_it_needs_data_and_they_need_questions_for_each_split(taught: Path, tmp_
         train_verifier(plan(taught, data), out, resume=False, tell=lambda *_: None)
 
 
-def test_one_of_tuilis_own_takes_no_data(sums: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"verifier.data: only for an imported model"):
-        train_verifier(plan(Path("nano"), sums), tmp_path / "run", resume=False, tell=lambda *_: None)
+def test_one_of_tuilis_own_may_learn_from_data(sums: Path) -> None:
+    generator = OwnGenerator(plan(Path("nano"), sums))
+    counts = ChainCounts(problems=4, mutants=1, written=1)
+    problems = generator.problems(Split.TEST, 0, counts)
+    assert {problem.domain for problem in problems} == {"own"}
+    (chain, *_) = [generator.render(one, one.steps, one.answer, CORRECT) for one in problems if one.steps]
+    assert chain is not None
+    assert chain.wrong is None
+    assert len(generator.write([(problem, GenerationMode()) for problem in problems], 1, lambda *_: None)) <= 4

@@ -8,9 +8,6 @@ Dimensions: A rows, Q tokens of a response, T the one before them as well, M hid
 
 from __future__ import annotations
 
-import hashlib
-import random
-import re
 from collections import abc
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +19,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tuili.data import masked_question
 from tuili.engine import (
     Budget,
     CheckedStep,
@@ -41,7 +37,7 @@ from tuili.engine import (
     parse_prose,
 )
 from tuili.errors import InputError
-from tuili.eval import Comparison, own_problems
+from tuili.eval import Comparison
 from tuili.model import response_features
 from tuili.posttrain.verifier.chains import (
     GENERATED,
@@ -53,13 +49,11 @@ from tuili.posttrain.verifier.chains import (
     ProgressCallback,
     right_line,
 )
+from tuili.posttrain.verifier.questions import problems_in_splits, problems_of_set
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
 from tuili.steps import Context, Status, Turns, render_response
 from tuili.store import ForeignTokenizer, ImportedModel, open_model, open_tensors
 from tuili.tasks import Problem, Split
-
-_MULTIPLE = re.compile(r"/x[0-9]+$")
-"""What stands behind the id of a record in those that were made of it."""
 
 
 class ImportedGenerator:
@@ -82,7 +76,8 @@ class ImportedGenerator:
             raise InputError(f"verifier.data: name files with questions and answers: {stored.path} is imported")
         self._config, self._stored, self._numbers = config, stored, numbers
         self._comparison = Comparison.of_model(stored.path, stored.tokenizer)
-        self._problems = _in_splits(config.data, stored, config.seed)
+        context = stored.shape.max_position_embeddings
+        self._problems = problems_in_splits(config.data, stored.tokenizer, context, config.seed)
 
     @property
     def path(self) -> Path:
@@ -96,9 +91,7 @@ class ImportedGenerator:
 
     def problems(self, split: Split, number: int, counts: ChainCounts) -> list[Problem]:
         """See `Generator`. Where the questions of data are used up, they come again."""
-        known, config = self._problems[split], self._config
-        begin = config.first.problems + (number - 1) * config.attack.problems if number else 0
-        return [known[(begin + place) % len(known)] for place in range(min(counts.problems, len(known)))]
+        return problems_of_set(self._problems[split], number, counts, self._config)
 
     def render(self, problem: Problem, steps: abc.Sequence[str], answer: str, source: str) -> Chain | None:
         """See `Generator`."""
@@ -226,20 +219,3 @@ def _right_tokens(step: CheckedStep, context: Context) -> int | None:
             break
         count += 1
     return count
-
-
-def _in_splits(files: abc.Sequence[Path], stored: ImportedModel, seed: int) -> abc.Mapping[Split, list[Problem]]:
-    """The questions of all files, in random order."""
-    splits: dict[Split, list[Problem]] = {split: [] for split in Split}
-    group_of: dict[str, str] = {}
-    for file in files:
-        for problem in own_problems(file, stored.tokenizer, stored.shape.max_position_embeddings):
-            if problem.earlier:
-                raise InputError(f"{file} has questions with earlier turns: a verifier learns from those without any")
-            group = group_of.setdefault(masked_question(problem.prompt), _MULTIPLE.sub("", problem.id))
-            splits[Split.of_fingerprint(hashlib.sha256(group.encode()).digest())].append(problem)
-    for split, problems in splits.items():
-        if not problems:
-            raise InputError(f"{', '.join(map(str, files))}: no question is left for {split}: give more of them")
-        random.Random(f"{seed}/{split}").shuffle(problems)
-    return splits

@@ -1,4 +1,4 @@
-"""Tuili's own models as generators of chains: problems of all domains, responses in the step language.
+"""Tuili's own models as generators of chains: problems of all domains, or of files; responses in the step language.
 
 What the labels of a chain mean is said in `chains`, what a generator is in `generator`.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 from torch import Tensor
 
 from tuili.engine import Depth, Sampling, Sequence, SequenceLimits, StopReason, load_scheduler
-from tuili.errors import InputError
 from tuili.model import LoadedModel, features_of, load_model
 from tuili.posttrain.verifier.chains import (
     DEFAULT_MODE,
@@ -26,6 +25,7 @@ from tuili.posttrain.verifier.chains import (
     ProgressCallback,
     right_line,
 )
+from tuili.posttrain.verifier.questions import problems_in_splits, problems_of_set
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
 from tuili.steps import END_THINK, Status, check, read_turns, render_response, split_response
 from tuili.store import Tokenizer
@@ -33,7 +33,10 @@ from tuili.tasks import Problem, Split, generate, score, trained_domains
 
 
 class OwnGenerator:
-    """See `Generator`. Raises `ModelFolderError` as `load_model` does, and `InputError` for data, of no use to it."""
+    """See `Generator`. Without data, the problems are those of the domains that the model knows.
+
+    Raises `ModelFolderError` as `load_model` does, and what `problems_in_splits` raises.
+    """
 
     first_modes: tuple[GenerationMode, ...] = (
         DEFAULT_MODE,
@@ -48,9 +51,9 @@ class OwnGenerator:
     attack_modes: tuple[GenerationMode, ...] = (GenerationMode(1.0), GenerationMode(1.0, exit=-1), DEFAULT_MODE)
 
     def __init__(self, config: VerifierTrainingConfig) -> None:
-        if config.data:
-            raise InputError("verifier.data: only for an imported model; one of Tuili's own learns from its domains")
         self._config, self.loaded = config, load_model(config.model)
+        context = self.loaded.model.config.max_position_embeddings
+        self._given = config.data and problems_in_splits(config.data, self.loaded.tokenizer, context, config.seed)
 
     @property
     def path(self) -> Path:
@@ -63,8 +66,10 @@ class OwnGenerator:
         return int(self.loaded.model.config.hidden_size)
 
     def problems(self, split: Split, number: int, counts: ChainCounts) -> list[Problem]:
-        """See `Generator`. There are so many of each domain and level."""
+        """See `Generator`. There are so many of each domain and level, or in all where there is data."""
         config = self._config
+        if self._given:
+            return problems_of_set(self._given[split], number, counts, config)
         seed, languages = config.seed * PROBLEM_SETS_PER_SEED + number, config.languages
         return [
             generate(domain, split.seed(seed), index, level, language=languages[index % len(languages)])

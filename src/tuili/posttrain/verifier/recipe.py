@@ -45,7 +45,7 @@ class VerifierTrainingConfig(Config):
 
     model: str = "nano"
     data: tuple[Path, ...] = ()
-    """Files with questions and answers, from which the verifier of an imported model learns."""
+    """Files with questions and answers to learn from in place of the domains; an imported model needs some."""
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
     levels: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
     languages: Annotated[tuple[Language, ...], Field(min_length=1)] = (Language.EN, Language.ZH)

@@ -1,0 +1,114 @@
+"""A run ends with the same model wherever a fault has met it: at a stage's end, or inside, by Ctrl-C or by a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.adapt.conftest import BEFORE_PLAN, IN_PLAN, Heard, run
+from tests.processes import quick_context
+from tuili.adapt import AdaptResult, Interrupted
+from tuili.adapt.stages import TIMING
+from tuili.store import model_hash
+
+INSIDE = {
+    "plan": "trial",
+    "before": "before",
+    "teach": "step 2/",
+    "exits": "adapter at 1",
+    "verifier": "fit 0",
+    "calibrate": "problems",
+    "after": "after",
+}
+"""Stages that take long, and what is told in the midst of each."""
+
+
+class Faults:
+    """Lets a fault happen once, when something is told of a stage."""
+
+    def __init__(self, told: str, fault: Callable[[], None]) -> None:
+        self._told, self._fault, self.happened = told, fault, False
+
+    def __call__(self, name: str) -> None:
+        if name.startswith(self._told) and not self.happened:
+            self.happened = True
+            self._fault()
+
+
+def interrupt() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def run_killed(base: Path, sums: Path, folder: Path, told: str) -> None:
+    """In a process of its own."""
+    run(base, sums, folder, True, Heard(Faults(told, lambda: os.kill(os.getpid(), signal.SIGKILL))))
+
+
+@pytest.fixture
+def copy(whole: tuple[AdaptResult, Heard], tmp_path: Path) -> Path:
+    """A copy of the folder with the whole run."""
+    shutil.copytree(whole[0].model.parent, tmp_path / "run")
+    return tmp_path
+
+
+def undo(folder: Path, stage: str) -> None:
+    """Leave nothing of a stage in the folder of a run, as if it had not begun."""
+    (folder / "run" / "stages" / f"{stage}.json").unlink()
+    shutil.rmtree(folder / "run" / {"assemble": "model"}.get(stage, stage), ignore_errors=True)
+    if stage in ("split", "multiply"):
+        shutil.rmtree(folder / "run" / "data")
+
+
+def check_same(whole: AdaptResult, folder: Path, again: AdaptResult, stage: str) -> None:
+    """Nothing but times differs, and no stage was done again but this one."""
+    for name in (*BEFORE_PLAN, "plan", *IN_PLAN):
+        then, now = (dict(one.document[name]) for one in (whole, again))
+        assert {**now, TIMING: None} == {**then, TIMING: None}, name
+        kept = [
+            json.loads((one / "stages" / f"{name}.json").read_text()) for one in (whole.model.parent, folder / "run")
+        ]
+        assert (kept[0] == kept[1]) == (name != stage), name
+    assert model_hash(again.model) == model_hash(whole.model)
+
+
+@pytest.mark.parametrize("stage", [*BEFORE_PLAN, "plan", *IN_PLAN])
+def test_a_stage_that_never_began_is_done_and_no_other(
+    stage: str, whole: tuple[AdaptResult, Heard], base: Path, sums: Path, copy: Path
+) -> None:
+    undo(copy, stage)
+    if stage in ("split", "multiply"):  # their files are in one folder
+        (copy / "run" / "stages" / f"{'split' if stage == 'multiply' else 'multiply'}.json").unlink()
+    heard = Heard()
+    again = run(base, sums, copy, resume=True, heard=heard)
+    if stage not in ("split", "multiply"):
+        check_same(whole[0], copy, again, stage)
+    assert model_hash(again.model) == model_hash(whole[0].model)
+    assert len(heard.plans) == 1
+
+
+@pytest.mark.parametrize("stage", INSIDE)
+def test_a_stage_goes_on_after_a_kill(
+    stage: str, whole: tuple[AdaptResult, Heard], base: Path, sums: Path, copy: Path
+) -> None:
+    undo(copy, stage)
+    process = quick_context("spawn").Process(target=run_killed, args=(base, sums, copy, INSIDE[stage]))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    check_same(whole[0], copy, run(base, sums, copy, resume=True), stage)
+
+
+@pytest.mark.parametrize("stage", INSIDE)
+def test_a_stage_goes_on_after_a_ctrl_c(
+    stage: str, whole: tuple[AdaptResult, Heard], base: Path, sums: Path, copy: Path
+) -> None:
+    undo(copy, stage)
+    with pytest.raises((Interrupted, KeyboardInterrupt)):
+        run(base, sums, copy, resume=True, heard=Heard(Faults(INSIDE[stage], interrupt)))
+    check_same(whole[0], copy, run(base, sums, copy, resume=True), stage)
