@@ -7,9 +7,11 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.engine.runtime.test_dense_verifier import verifier
+from tests.serve.conftest import running
 from tests.store.taught_folder import questions, save_questions, save_taught
 from tuili.cli.app import main
 from tuili.engine import Budget, Engine, NotPromised, Outcome, Request, load_engine, read_calibration
@@ -32,7 +34,7 @@ BUDGET = Budget(error_tolerance=0.9, max_steps=2, max_tokens=80)
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_taught(tmp_path_factory.mktemp("taught") / "model")
+    return save_taught(tmp_path_factory.mktemp("taught") / "adder")
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +128,22 @@ def test_a_question_in_a_message_of_its_own_is_promised_the_same(engine: Engine)
 def test_nothing_is_promised_about_what_is_asked_otherwise(engine: Engine, change: dict[str, object]) -> None:
     with pytest.raises(NotPromised, match="of an imported model for a question alone"):
         engine.admit(replace(Request(QUESTION, BUDGET), **change))  # type: ignore[arg-type]
+
+
+def test_a_server_promises_the_same(calibrated: Path, engine: Engine) -> None:
+    (alone,) = engine.answer([Request(QUESTION, BUDGET)])
+    for server in running(folders=(str(calibrated),)):
+        messages = [{"role": "user", "content": QUESTION}]
+        body = {"model": calibrated.name, "messages": messages, "budget": {"error_tolerance": 0.9, "max_steps": 2}}
+        url = f"{server.url}/v1/chat/completions"
+        reply = httpx2.post(url, json={**body, "max_completion_tokens": 80}, timeout=60).json()
+        receipt = reply["choices"][0]["receipt"]
+        assert receipt["promise"]["error_tolerance"] == 0.9
+        assert receipt["outcome"] == alone.receipt.outcome
+        assert (reply["choices"][0]["message"]["content"] or "") == alone.answer
+        body["messages"] = [{"role": "system", "content": "Be brief."}, *messages]
+        refused = httpx2.post(url, json=body, timeout=60)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "not_promised")
 
 
 def test_wrong_answers_revoke_its_promise(calibrated: Path) -> None:

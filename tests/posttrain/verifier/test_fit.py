@@ -70,7 +70,15 @@ def test_rows_are_filled_up_behind_their_end() -> None:
         assert (place_AT[row, length:] == -1).all()
 
 
-@pytest.mark.parametrize("value", [{"steps": 0}, {"learning_rate": 0}, {"answer": -1}, {"speed": 1}])
+@pytest.mark.parametrize(("passes", "steps"), [(None, 9), (1, 2), (1.5, 3), (100, 9)])
+def test_few_chains_are_passed_over_a_few_times_at_most(passes: float | None, steps: int) -> None:
+    told: list[tuple[int, int]] = []
+    settings = FitConfig(steps=9, passes=passes, rows=32)
+    fit_verifier(sample(64), CONFIG, settings, 1, lambda done, whole: told.append((done, whole)))
+    assert told == [(number, steps) for number in range(1, steps + 1)]
+
+
+@pytest.mark.parametrize("value", [{"steps": 0}, {"passes": 0}, {"learning_rate": 0}, {"answer": -1}, {"speed": 1}])
 def test_settings_that_cannot_be_are_refused(value: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(value))):
         FitConfig(**value)

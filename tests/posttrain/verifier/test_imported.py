@@ -247,6 +247,7 @@ def test_the_command_trains_a_verifier_that_the_engine_reads_and_a_run_goes_on(
 def test_it_learns_to_tell_wrong_answers_from_right_ones(taught: Path, sums: Path, tmp_path: Path) -> None:
     counts = "{problems: 90, mutants: 1, written: 3}"
     config = plan(taught, sums, "verifier.rounds=0", f"verifier.first={counts}", "verifier.fit.steps=150",
+                  "verifier.fit.passes=1000", "verifier.size.dropout=0.3",
                   "verifier.fit.rows=16", "verifier.size={channels: 32, layers: 1, heads: 2}")  # fmt: skip
     run = VerifierRun(config, tmp_path / "run", False, lambda *_: None)
     examples = run.first_examples()

@@ -7,6 +7,7 @@ chains.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,8 @@ class FitConfig(Config):
     """How long and how fast a verifier learns, and the weight of a token's loss by the place of the token."""
 
     steps: PositiveInt = 1400
+    passes: PositiveFloat | None = None
+    """Passes over the chains, at most: few chains are soon known by heart. None for as many as the steps make."""
     rows: PositiveInt = 32
     learning_rate: PositiveFloat = 2e-3
     weight_decay: NonNegativeFloat = 0.05
@@ -50,20 +53,23 @@ def fit_verifier(
     weight_N[examples.end_E] = settings.step_end
     weight_N[examples.end_E[examples.last_E]] = settings.answer
     weight_N[examples.label_N == UNKNOWN_LABEL] = 0
+    steps = settings.steps
+    if settings.passes is not None:
+        steps = min(steps, ceil(settings.passes * len(examples) / settings.rows))
     batches = _batches(examples.length_C, settings.rows, torch.Generator().manual_seed(seed))
-    for step in range(settings.steps):
+    for step in range(steps):
         place_AT = padded_places(examples, next(batches))
         target_AT, weight_AT = examples.label_N[place_AT].float(), weight_N[place_AT] * (place_AT >= 0)
         feature_ATF = examples.feature_NF[place_AT].float()
         loss_AT = F.binary_cross_entropy_with_logits(verifier(feature_ATF), target_AT, reduction="none")
         loss = (loss_AT * weight_AT).sum() / weight_AT.sum()
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * warmup_cosine((step + 1) / settings.steps, WARMUP_SHARE)
+            group["lr"] = settings.learning_rate * warmup_cosine((step + 1) / steps, WARMUP_SHARE)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(verifier.parameters(), MAX_GRADIENT_NORM)
         optimizer.step()
-        tell(step + 1, settings.steps)
+        tell(step + 1, steps)
     return verifier.eval()
 
 
