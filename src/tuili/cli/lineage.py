@@ -15,10 +15,14 @@ def show_lineage(console: Console, entries: Sequence[Mapping[str, Any]], table: 
     from tuili.eval import figures_line
 
     for entry in entries:
-        seeds = ", ".join(f"{name} {seed}" for name, seed in entry["seeds"].items())
-        spent = f"{entry['tokens']:,} tokens in {entry['hours']:.2f} hours, seeds: {seeds or '–'}"
-        table.add_row(entry["step"], f"{entry['date'][:10]}, {spent}")
-        table.add_row("", figures_line(entry["figures"]))
+        told = [entry["date"][:10]]
+        if entry["tokens"]:
+            told.append(f"{entry['tokens']:,} tokens in {entry['hours']:.2f} hours")
+        if entry["seeds"]:
+            told.append(f"seeds: {', '.join(f'{name} {seed}' for name, seed in entry['seeds'].items())}")
+        table.add_row(entry["step"], ", ".join(told))
+        if entry["figures"]:
+            table.add_row("", figures_line(entry["figures"]))
         table.add_row("", f"hash {(entry['hash'] or '–')[:8]}, parent {(entry['parent'] or '–')[:8]}")
     if entries:
         console.print("\nlineage")

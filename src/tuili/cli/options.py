@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from tuili.model import LoadedModel
     from tuili.store import ModelSettings
 
-ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, hub name or shipped name.")]
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, hub name or shipped name.")]
+ModelOption = Annotated[str, typer.Option("--model", "-m", help="Model folder, hub name, shipped or fetched name.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Model folder, hub name, shipped or fetched name.")]
 DepthOption = Annotated[
     str,
     typer.Option(

