@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tuili.cli.lineage import show_lineage
 from tuili.cli.options import JsonFlag, find_model, imported_folder, result_console
-from tuili.cli.promised import promises, show_promises, verifier_figures
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,6 +49,8 @@ def run(
     elif of_machine:
         _show_machine(result_console(), facts)
     elif imported is not None:
+        from tuili.cli.lineage import show_lineage
+
         show_imported(result_console(), name, facts, (_grid(), _grid()))
         show_lineage(result_console(), facts["lineage"], _grid())
     else:
@@ -88,6 +88,7 @@ def describe(path: Path, settings: ModelSettings) -> dict[str, Any]:
     import json
     from dataclasses import asdict
 
+    from tuili.cli.promised import promises, verifier_figures
     from tuili.eval import read_figures
     from tuili.store import count_parameters, model_hash, read_lineage
 
@@ -134,6 +135,9 @@ def _grid() -> Table:
 
 
 def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
+    from tuili.cli.lineage import show_lineage
+    from tuili.cli.promised import show_promises
+
     config, parameters = facts["config"], facts["parameters"]
     recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[facts["as_recorded"]]
     table = _grid()
