@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "tuili"
 LONGEST_FILE = 400
-LONGEST_ENGINE = 4860
+LONGEST_ENGINE = 4900
 """Lines of code of the whole engine but its runner for torch, without blank ones, comments and docstrings."""
 LONGEST_NATIVE = 2080
 """Lines of C++ of the native library but for what trains, without blank ones and comments. What packs is in it."""

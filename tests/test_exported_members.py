@@ -100,7 +100,8 @@ FACES = {
         Measured PLOT_STYLE ScoredResponse
         answer_conversations answer_problems calibrate candidate_thresholds cells cells_by_domain
         certify collect_histories depth_lines depth_trends draw_risk_coverage empirical_setting
-        evaluate evaluate_file figure_uri figures_line fit_confidence fitting_part heat_map learn_familiarity learning_curve mean_depth
+        evaluate evaluate_file figure_uri figures_line fit_confidence fitting_part heat_map
+        learn_familiarity learning_curve mean_depth
         own_problems paired_difference read_figures replay run_jobs sample starting_setting wilson_interval
         write_card write_html write_json
     """,
