@@ -120,6 +120,9 @@ def test_what_cannot_be_taught_is_refused(folder: Path, data: Path, tmp_path: Pa
     write_records(held_out, [Record.of(generate("arithmetic", Split.TEST.seed(1), 0, 1))])
     with pytest.raises(InputError, match="is one that is never trained on"):
         run(folder, held_out, tmp_path / "run3")
+    (tmp_path / "run5" / "checkpoints" / "step-00000005").mkdir(parents=True)
+    with pytest.raises(InputError, match="has checkpoints and no run.json"):
+        run(folder, data, tmp_path / "run5")
     first = run(folder, data, tmp_path / "run4", steps=1)
     assert first.model is not None
     with pytest.raises(InputError, match="where this run writes its own model"):

@@ -41,6 +41,7 @@ SAMPLED_RECORDS = 2000
 """Records of each source whose responses tell which tokens are written."""
 _CHANGEABLE = {"checkpoint", "log", "validation_interval", "validation_rows"}
 _REMEDY = "choose another place"
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ def _begin(config: TeachingConfig, stored: ImportedModel, out: Path, resume: boo
         "model": model_hash(stored.path),
         "files": {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in config.data.files},
     }
-    if folder.recorded(resume) not in (None, fixed):
+    recorded = folder.recorded(resume)
+    if recorded is None and any((out / CHECKPOINTS).glob("*")):
+        raise InputError(f"{out} has checkpoints and no {RUN_FILE}: choose another --out")
+    if recorded not in (None, fixed):
         raise InputError(f"{out}: the run began with another recipe, model or data: choose another --out")
     with writing(out / RUN_FILE, _REMEDY):
         folder.record(fixed)
@@ -120,7 +124,7 @@ class _Teaching:
     def run(self) -> TeachingResult:
         """Train, and write what was made of the model."""
         config, out = self._config, self._out
-        checkpoints = CheckpointManager(out / "checkpoints", config.checkpoint.keep, self._tell)
+        checkpoints = CheckpointManager(out / CHECKPOINTS, config.checkpoint.keep, self._tell)
         start = self._load(checkpoints.latest())
         with (
             TrainingLog(
