@@ -121,7 +121,7 @@ def test_what_cannot_be_taught_is_refused(folder: Path, data: Path, tmp_path: Pa
     with pytest.raises(InputError, match="is one that is never trained on"):
         run(folder, held_out, tmp_path / "run3")
     (tmp_path / "run5" / "checkpoints" / "step-00000005").mkdir(parents=True)
-    with pytest.raises(InputError, match="has checkpoints and no run.json"):
+    with pytest.raises(InputError, match=r"has checkpoints and no run\.json"):
         run(folder, data, tmp_path / "run5")
     first = run(folder, data, tmp_path / "run4", steps=1)
     assert first.model is not None
