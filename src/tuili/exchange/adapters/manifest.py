@@ -15,13 +15,14 @@ from tuili.errors import InputError
 from tuili.store import MANIFEST_FILE, adapter_names, shipped_adapter
 
 PARTS_FOLDER = "tuili"
+CARD_FILE = "README.md"
 _Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 @dataclass(frozen=True)
 class Manifest:
     """base: a name of `NAMED_SOURCES`. base_hash, model_hash: of the models before and after. files: the SHA-256 of
-    each file of the adapter, by its path in the folder; those below `tuili` are parts of the model.
+    each file of the adapter but its card, by its path in the folder; those below `tuili` are parts of the model.
     """
 
     base: str
@@ -56,8 +57,8 @@ def read_manifest(name: str) -> Manifest:
 
 
 def write_manifest(folder: Path, base: str, base_hash: str, model_hash: str) -> None:
-    """Write the manifest of the adapter in a folder, where all its other files are."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Write the manifest of the adapter in a folder, where all its other files are. A new card makes no new model."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CARD_FILE)
     manifest = Manifest(base, base_hash, model_hash, {str(p.relative_to(folder)): file_hash(p) for p in paths})
     (folder / MANIFEST_FILE).write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
 
