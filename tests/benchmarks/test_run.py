@@ -26,7 +26,9 @@ def test_every_module_that_measures_is_found():
 
 def test_only_existing_benchmarks_are_run(capsys: pytest.CaptureFixture[str]):
     assert run.main(["absent"]) == 2
-    assert capsys.readouterr().err.startswith("bench: error: no benchmark absent: use some of attention_reads, ")
+    assert capsys.readouterr().err.startswith(
+        "bench: error: no benchmark absent: use some of adapted, attention_reads, "
+    )
 
 
 def test_a_failing_benchmark_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd):

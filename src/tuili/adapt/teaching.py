@@ -152,6 +152,7 @@ class OwnTeacher(Teacher):
             f"data.vocabulary={max(2048, stored.tokenizer.size)}",
             f"train.length={min(448, stored.shape.max_position_embeddings)}",
             f"train.seed={self._options.seed}",
+            *(["data.conversations=0"] if stored.shape.conversation == "single" else []),
         ]
         changed = [line for section, keys in changes.items() for line in _overrides(section, keys)]
         return load_recipe("adapt", [*fitting, *changed], Recipe)
