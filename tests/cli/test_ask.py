@@ -105,6 +105,20 @@ def test_a_step_that_the_checker_put_right_says_so(capsys: pytest.CaptureFixture
     )
 
 
+def test_the_calculator_marks_the_values_that_the_checker_wrote(capsys: pytest.CaptureFixture[str]) -> None:
+    question = "What is 12345 * 678?"
+    assert main(["ask", question, "--calculator", "forced"]) == 0
+    forced = capsys.readouterr().out.splitlines()
+    assert forced[-2] == "8369910"
+    assert all(line.endswith(" layers *") for line in forced[:-3])
+    assert forced[-3] == "  * the checker wrote the value"
+    assert main(["ask", question, "--calculator", "off"]) == 0
+    assert "*" not in capsys.readouterr().out.replace("12345 * ", "")
+    with pytest.raises(AssertionError):
+        assert main(["ask", question, "--calculator", "on"]) == 0
+    assert "'on' is not one of 'off', 'repair', 'forced'" in capsys.readouterr().err
+
+
 def test_an_effort_names_a_budget(capsys: pytest.CaptureFixture[str]) -> None:
     assert get_args(EffortOption)[0] == Effort | None
     question = ["ask", "What is 413 - 72 + 813 - 72?", "--reasoning-effort"]

@@ -32,7 +32,8 @@ LINES = [
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read_thinking_file(tmp_path) is None
-    for settings in (ThinkingSettings("steps"), ThinkingSettings("steps", (3, 8, 20))):
+    forced = ThinkingSettings("steps", calculator="forced")
+    for settings in (ThinkingSettings("steps"), forced, ThinkingSettings("steps", (3, 8, 20))):
         write_thinking_file(tmp_path, settings)
         assert read_thinking_file(tmp_path) == settings
     assert json.loads((tmp_path / THINKING_FILE).read_text()) == {"language": "steps", "token_ids": [3, 8, 20]}
@@ -48,6 +49,7 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
         ('{"language": "steps", "tokens": 3}', "tokens: Unexpected keyword argument"),
         ('{"language": "steps", "token_ids": []}', "token_ids: Tuple should have at least 1 item"),
         ('{"language": "steps", "token_ids": [1, -2]}', "token_ids.1: Input should be greater than or equal to 0"),
+        ('{"language": "steps", "calculator": "on"}', "calculator: Input should be 'off', 'repair' or 'forced'"),
         ('{"language": "steps", "token_ids": [1.5]}', "token_ids.0: Input should be a valid integer"),
         ('{"language": "steps", "token_ids": [4, 4]}', "token_ids: they rise, each once"),
     ],
