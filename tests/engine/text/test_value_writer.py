@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
+import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import decoders, models, pre_tokenizers, trainers
 
 from tests.engine.reciting_prose import foreign
 from tests.store.foreign_folders import KINDS
@@ -14,16 +16,32 @@ from tuili.engine.text.judging import JudgedChain
 from tuili.engine.text.prose import ProseReader
 from tuili.engine.text.step_reader import StepReader
 from tuili.engine.text.value_writer import ValueWriter, Writing, ids_behind
-from tuili.steps import CalculatorMode, Context
-from tuili.store import AnyTokenizer, open_own_model
+from tuili.steps import CalculatorMode, Context, calculate
+from tuili.store import AnyTokenizer, ForeignTokenizer, open_own_model
 
-TOKENIZERS = ("nano", *KINDS)
+DIGITS = "digits"
+"""A small one of SmolLM2's kind: each digit is a token, and a space behind a sign is one of its own."""
+TOKENIZERS = ("nano", DIGITS, *KINDS)
 LINES = st.tuples(st.integers(0, 999), st.sampled_from("+-*/"), st.integers(1, 99)).map("{0[0]} {0[1]} {0[2]}".format)
 VALUES = st.integers(-9999, 99999).map(str) | st.decimals(0, 99, places=2).map(str) | st.just("3/4")
 
 
 @cache
+def digits() -> ForeignTokenizer:
+    backend = tokenizers.Tokenizer(models.BPE())
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level])
+    backend.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=330, initial_alphabet=alphabet, special_tokens=["<|end|>"])
+    backend.train_from_iterator(["48 / 2 = 24\n\n3 - x => 5 == 7 <= 9 != -3\n</think>"] * 9, trainer)
+    return ForeignTokenizer(backend, (0,))
+
+
+@cache
 def tokenizer_of(kind: str) -> AnyTokenizer:
+    if kind == DIGITS:
+        return digits()
     return open_own_model("nano").tokenizer if kind == "nano" else foreign(kind)
 
 
@@ -72,6 +90,23 @@ def test_a_border_amid_a_token_is_none() -> None:
     assert len(tokenizer.encode_text(" = ")) == 1
     assert ids_behind(tokenizer, "3 + 4 =", " 7") is None
     assert ids_behind(tokenizer, "3 + 4 = ", "7") == tokenizer.encode_text("7")
+
+
+@given(line=LINES, decimals=st.booleans())
+@pytest.mark.parametrize("kind", ["nano", DIGITS])
+def test_what_is_written_is_how_the_whole_line_begins(kind: str, line: str, decimals: bool) -> None:
+    tokenizer, context = tokenizer_of(kind), Context()
+    if (value := calculate(f"{line} =", context, decimals)) is None:
+        return
+    whole, ids = tokenizer.encode_text(f"{line} = {value}\n"), list[int]()
+    reader = StepReader(True) if kind == "nano" else ProseReader(True)
+    calculator = ValueWriter("forced", tokenizer, reader, JudgedChain(context), decimals)
+    for token in whole:
+        ids.append(token)
+        if (writing := calculator.add(token)) is not None:
+            break
+    assert writing is not None
+    assert [*ids, *writing.ids] == whole[:-1]
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
