@@ -48,7 +48,7 @@ MAY_IMPORT = {
     "engine": _BASE | {"machine", "native", "steps", "tasks", "store", "grammars", "data", "model"},
     "eval": _BASE | {"machine", "parent", "provenance", "steps", "tasks", "store", "data", "model", "engine"},
     "serve": _BASE | {"steps", "store", "grammars", "engine"},
-    "posttrain": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"},
+    "posttrain": _BASE | {"machine", "silence", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"},
     "adapt": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval", "posttrain"},
     "bench": _BASE | {"machine", "tasks", "store", "data", "engine"},
     "cli": _BASE

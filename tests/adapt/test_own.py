@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import start_quickly
 from tuili.adapt.teaching import OwnTeacher
 from tuili.cli.app import main
 from tuili.config import load_recipe
@@ -37,7 +38,11 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_model_of_tuilis_own_is_adapted(
     own: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    start_quickly(monkeypatch)
+    monkeypatch.setattr("tuili.train.run.balance_domains", lambda *_: None)  # which takes most of the time
     monkeypatch.setattr(sources, "CHECKED_PROBLEMS", 2)
+    for name, count in {"READ_RECORDS": 8, "SCORED_RECORDS": 4}.items():
+        monkeypatch.setattr(f"tuili.eval.calibration.familiarity.{name}", count)
     monkeypatch.setattr(OwnTeacher, "passes", 1)
     for module in ("measuring", "trust", "plan"):
         monkeypatch.setattr(f"tuili.adapt.{module}.MAX_TOKENS", 12)

@@ -22,6 +22,8 @@ _PROSE = 0.6
 """The share of its tokens that an untaught model takes."""
 _EXIT_SHARE = 1.5
 """What a token takes that exits learn from, at each of them, against one of teaching."""
+_READING = 3
+"""How much faster a token is read than taught."""
 _FIT_STEP = 0.05
 """Seconds of a step of a verifier's training, of which there are two and a trial."""
 
@@ -67,16 +69,17 @@ def make_plan(
     affordable = int((60 * options.minutes - pace["teaching_overhead"]) / max(pace["step_seconds"], 1e-6))
     steps = max(1, min(wanted, affordable))
     share = passes * steps / wanted
-    tokens = _MARGIN * fmean(map(teacher.tokens_of, learnt))
+    tokens = _MARGIN * fmean(map(teacher.response_tokens, learnt))
+    read = fmean(map(teacher.tokens_of, learnt))
     rate, loading = pace["tokens_per_second"], pace["loading"]
     teaching = pace["teaching_overhead"] + steps * pace["step_seconds"]
     cut = "" if steps == wanted else f", as {options.minutes:g} minutes allow"
-    read = f"{len(learnt):,} questions {share:.1f} times, {steps:,} steps of {teacher.step_tokens:,} tokens{cut}"
+    does = f"learn {len(learnt):,} questions {share:.1f} times, {steps:,} steps of {teacher.step_tokens:,} tokens{cut}"
     tested, untaught = counts["test"], _PROSE * MAX_TOKENS
     attempts = max(options.attempts)
     stages = [
         PlannedStage("before", f"ask the model the {tested} test questions", loading + tested * untaught / rate),
-        PlannedStage("teach", f"learn {read}", teaching),
+        PlannedStage("teach", does, teaching),
     ]
     token = pace["step_seconds"] / teacher.step_tokens
     if options.exits:
@@ -85,7 +88,8 @@ def make_plan(
         stages.append(PlannedStage("exits", f"train exits at {depths}, the layers staying as they are", seconds))
     if options.verifier:
         size = VerifierSize(counts["judged"])
-        seconds = size.written * tokens / rate + 2 * size.chains * tokens * token + _FIT_STEP * size.steps * 3
+        states = 1.5 * size.chains * read * token / _READING
+        seconds = size.written * tokens / rate + states + 3 * _FIT_STEP * size.steps
         does = f"train a verifier on {counts['judged']:,} questions, which the model answers {size.written:,} times"
         stages.append(PlannedStage("verifier", does, seconds))
     asked = counts["calibrate"] * attempts * tokens / rate

@@ -54,6 +54,10 @@ class Teacher(ABC):
         """The tokens of a question with its response, as they are taught."""
 
     @abstractmethod
+    def response_tokens(self, record: Record) -> int:
+        """The tokens of the response alone."""
+
+    @abstractmethod
     def steps_for(self, records: Iterable[Record], passes: int) -> int:
         """The steps in which the questions are read so often."""
 
@@ -81,8 +85,11 @@ class ImportedTeacher(Teacher):
 
     def tokens_of(self, record: Record) -> int:
         """See `Teacher`. What all questions begin with is not counted: it stands once in a row."""
-        prompt = len(self._prompt(record.input)) - self._prefix
-        return prompt + len(self._stored.tokenizer.encode_text(record.response)) + 1
+        return len(self._prompt(record.input)) - self._prefix + self.response_tokens(record)
+
+    def response_tokens(self, record: Record) -> int:
+        """See `Teacher`."""
+        return len(self._stored.tokenizer.encode_text(record.response)) + 1
 
     def steps_for(self, records: Iterable[Record], passes: int) -> int:
         """See `Teacher`."""
@@ -121,8 +128,12 @@ class OwnTeacher(Teacher):
 
     def tokens_of(self, record: Record) -> int:
         """See `Teacher`."""
-        prompt, earlier = read_turns(*record.turns)
-        return len(self._stored.tokenizer.encode_example(prompt, record.response, earlier)[0])
+        return len(self._encoded(record)[0])
+
+    def response_tokens(self, record: Record) -> int:
+        """See `Teacher`."""
+        ids, prompt = self._encoded(record)
+        return len(ids) - prompt
 
     def steps_for(self, records: Iterable[Record], passes: int) -> int:
         """See `Teacher`. Half of what it reads are the domains."""
@@ -139,6 +150,10 @@ class OwnTeacher(Teacher):
         if result.model is None:
             raise Interrupted(f"step {result.step} of {steps} of the teaching is saved")
         return Taught(result.model, result.step, result.tokens)
+
+    def _encoded(self, record: Record) -> tuple[list[int], int]:
+        prompt, earlier = read_turns(*record.turns)
+        return self._stored.tokenizer.encode_example(prompt, record.response, earlier)
 
     def recipe(self, changes: dict[str, Any]) -> Recipe:
         """The recipe `adapt` for this model, with some changes: of the size and the domains that the model has."""

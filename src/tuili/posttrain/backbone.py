@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
+from tuili.silence import quiet_transformers
+
 
 class Backbone:
     """The layers of a model, its final norm and its head."""
@@ -27,7 +29,8 @@ class Backbone:
     @classmethod
     def load(cls, folder: Path, dtype: torch.dtype) -> Backbone:
         """The model of a folder, which has been checked, in these numbers."""
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=False)
+        with quiet_transformers():
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=False)
         return cls(model.eval().requires_grad_(False))
 
     @property
