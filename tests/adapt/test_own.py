@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.processes import start_quickly
+from tuili.adapt import Interrupted
 from tuili.adapt.teaching import OwnTeacher
-from tuili.cli.app import main
+from tuili.cli.app import EXIT_INTERRUPTED, main
 from tuili.config import load_recipe
 from tuili.data import sources
 from tuili.store import open_model, read_lineage
@@ -81,3 +82,14 @@ def test_what_cannot_be_is_refused_in_a_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(message, line)
     assert not (tmp_path / "run" / "stages").exists()
+
+
+def test_a_ctrl_c_says_how_to_go_on(
+    sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise Interrupted("step 3 of 9 of the teaching is saved")
+
+    monkeypatch.setattr("tuili.adapt.adapt", interrupted)
+    assert main(["adapt", "nano", "--data", str(sums), "--out", str(tmp_path)]) == EXIT_INTERRUPTED
+    assert "step 3 of 9 of the teaching is saved; add --resume to go on" in capsys.readouterr().out
