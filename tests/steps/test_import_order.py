@@ -26,6 +26,7 @@ ORDER = (
     {"sources"},
     {"claims", "grounding", "inference", "trace", "universal"},
     {"checker"},
+    {"calculation"},
     {"proofs"},
 )
 """Rooms and modules of one line may import those of the lines before it, and each other."""

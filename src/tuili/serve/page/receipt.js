@@ -16,7 +16,7 @@ export function receiptOf(receipt) {
     fact("confidence", "", ...confidence(receipt.confidence)),
     fact("attemptsMade", "", make("b", "", { textContent: receipt.attempts })),
     fact("tokensWritten", "", make("b", "", { textContent: tokens.generated })),
-    ...(receipt.written_by.checker ? [fact("byChecker", "", make("b", "", { textContent: receipt.written_by.checker }))] : []),
+    ...(receipt.written_by.checker ? [fact("calculated", "", make("b", "", { textContent: receipt.written_by.checker }))] : []),
     fact("meanDepth", "", say(make("b"), "layers", { n: () => number(receipt.mean_depth, 1) })),
     fact(
       "time",
