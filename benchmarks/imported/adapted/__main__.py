@@ -45,10 +45,9 @@ def figures_of(name: str, report: Mapping[str, Any]) -> dict[str, Figure]:
         figures[f"{name}_{when}_seconds"] = Figure("s", [measured["timing"]["seconds_per_answer"]])
     figures[f"{name}_tested"] = Figure("problems", [report["after"]["questions"]])
     for one in report["after"]["promises"]:
-        if "answered" in one:
-            key = f"{name}_promised_{one['tolerance']:g}"
-            figures[f"{key}_answered"] = Figure("problems", [one["answered"]])
-            figures[f"{key}_wrong"] = Figure("problems", [one["wrong"]])
+        key = f"{name}_promised_{one['tolerance']:g}"
+        figures[f"{key}_answered"] = Figure("problems", [one["answered"]])
+        figures[f"{key}_wrong"] = Figure("problems", [one["wrong"]])
     return figures
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tuili.adapt.stages import TIMING
 from tuili.data import Record, masked_question
-from tuili.engine import Answer, Budget, Engine, NotPromised, Request, load_engine
+from tuili.engine import Answer, Budget, Engine, NotPromised, Request, Ticket, load_engine
 from tuili.eval import Comparison, wilson_interval
 from tuili.store import model_hash, open_model
 
@@ -74,34 +74,53 @@ def measure(model: Path, records: Sequence[Record], taught: Collection[str], tel
 def measure_promises(
     model: Path, records: Sequence[Record], tolerances: Sequence[float], attempts: int, tell: Tell
 ) -> list[dict[str, Any]]:
-    """For each error tolerance how many questions are answered within it, and how many of these answers are wrong."""
+    """For each error tolerance how many questions are answered within it, and how many of these answers are wrong.
+
+    Those are not answered that the model is not sure enough of, and those to which nothing is promised, for example
+    because they are longer than all that calibrated: these are told as `refused`, by reason.
+    """
     comparison, measured = _comparison(model), list[dict[str, Any]]()
     engine = load_engine(model, slots=SLOTS, waiting=len(records) + 1)
     for tolerance in tolerances:
         budget = Budget(max_tokens=MAX_TOKENS, max_steps=attempts, error_tolerance=tolerance)
-        try:
-            answers = ask(engine, [Request(one.input, budget) for one in records], tell)
-        except NotPromised as error:
-            measured.append({"tolerance": tolerance, "why": str(error)})
-            continue
+        tickets, refused = list[tuple[Record, Ticket]](), Counter[str]()
+        for record in records:
+            try:
+                tickets.append((record, engine.admit(Request(record.input, budget))))
+            except NotPromised as error:
+                refused[str(error)] += 1
+        _wait(engine, len(tickets), tell)
         given = [
-            comparison.is_right(record.output, answer.answer)
-            for record, answer in zip(records, answers, strict=True)
-            if answer.receipt.promise.error_tolerance is not None
+            comparison.is_right(record.output, ticket.answer.answer)
+            for record, ticket in tickets
+            if ticket.answer is not None and ticket.answer.receipt.promise.error_tolerance is not None
         ]
-        wrong = len(given) - sum(given)
-        measured.append({"tolerance": tolerance, "questions": len(records), "answered": len(given), "wrong": wrong})
+        measured.append(
+            {
+                "tolerance": tolerance,
+                "questions": len(records),
+                "answered": len(given),
+                "wrong": len(given) - sum(given),
+                "refused": dict(refused),
+            }
+        )
     return measured
 
 
 def ask(engine: Engine, requests: Sequence[Request], tell: Tell = lambda *_: None) -> list[Answer]:
     """Answer requests together. Raises what `Engine.admit` raises."""
-    tickets, ended = [engine.admit(request) for request in requests], 0
-    while engine.busy:
-        if count := len(engine.step()):
-            ended += count
-            tell(ended, len(requests))
+    tickets = [engine.admit(request) for request in requests]
+    _wait(engine, len(tickets), tell)
     return [ticket.answer for ticket in tickets if ticket.answer is not None]
+
+
+def _wait(engine: Engine, count: int, tell: Tell) -> None:
+    """Go on until all of so many requests are answered."""
+    ended = 0
+    while engine.busy:
+        if answered := len(engine.step()):
+            ended += answered
+            tell(ended, count)
 
 
 def risk_over_coverage(rows: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
