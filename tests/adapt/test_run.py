@@ -28,6 +28,7 @@ def test_a_run_plans_teaches_and_measures(whole: tuple[AdaptResult, Heard], base
     assert after["unmatched"] == {key: after[key] for key in after["unmatched"]}  # nothing of the test was taught
     assert after["model"] == model_hash(result.model) != before["model"]
     assert after["calculator"] == "forced"
+    assert (after["several"]["attempts"], after["several"]["questions"]) == (2, after["questions"])
     assert {"multiply", "before", "after", "problems"} <= heard.parts
     assert heard.lines[0].startswith("90 questions, 70 with steps that check; 20 without")
     assert [stage["name"] for stage in result.document["stages"]] == [*BEFORE_PLAN, "plan", *IN_PLAN]

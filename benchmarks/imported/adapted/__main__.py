@@ -44,6 +44,8 @@ def figures_of(name: str, report: Mapping[str, Any]) -> dict[str, Figure]:
         figures[f"{name}_{when}"] = Figure("share", [measured["accuracy"]])
         figures[f"{name}_{when}_seconds"] = Figure("s", [measured["timing"]["seconds_per_answer"]])
     figures[f"{name}_tested"] = Figure("problems", [report["after"]["questions"]])
+    several = report["after"]["several"]
+    figures[f"{name}_after_{several['attempts']}_attempts"] = Figure("share", [several["accuracy"]])
     for one in report["after"]["promises"]:
         key = f"{name}_promised_{one['tolerance']:g}"
         figures[f"{key}_answered"] = Figure("problems", [one["answered"]])

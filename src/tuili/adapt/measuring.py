@@ -71,6 +71,16 @@ def measure(model: Path, records: Sequence[Record], taught: Collection[str], tel
     }
 
 
+def measure_attempts(model: Path, records: Sequence[Record], attempts: int, tell: Tell) -> dict[str, Any]:
+    """The accuracy where a request has room for so many attempts: a further one follows a step that is wrong."""
+    comparison, engine = _comparison(model), load_engine(model, slots=SLOTS, waiting=len(records) + 1)
+    budget = Budget(max_tokens=attempts * MAX_TOKENS, max_steps=attempts)
+    answers = ask(engine, [Request(one.input, budget) for one in records], tell)
+    pairs = zip(records, answers, strict=True)
+    right = [comparison.is_right(record.output, answer.answer) for record, answer in pairs]
+    return {"attempts": attempts, "made": sum(answer.receipt.attempts for answer in answers)} | _accuracy(right)
+
+
 def measure_promises(
     model: Path, records: Sequence[Record], tolerances: Sequence[float], attempts: int, tell: Tell
 ) -> list[dict[str, Any]]:

@@ -94,7 +94,7 @@ def make_plan(
         stages.append(PlannedStage("verifier", does, seconds))
     asked = counts["calibrate"] * attempts * tokens / rate
     does = f"ask {counts['calibrate']} questions in {attempts} attempts, to tell what can be promised"
-    stages.append(PlannedStage("calibrate", does, loading + asked))
-    does = f"ask the taught model the {tested} test questions, also within promises"
-    stages.append(PlannedStage("after", does, loading + tested * (1 + attempts) * tokens / rate))
+    stages.append(PlannedStage("calibrate", does, loading + asked + teacher.recall_seconds))
+    does = f"ask the taught model the {tested} test questions: once, in {attempts} attempts, within promises"
+    stages.append(PlannedStage("after", does, loading + tested * (1 + 2 * attempts) * tokens / rate))
     return Plan(tuple(stages), steps, share)

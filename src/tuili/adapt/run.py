@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tuili.adapt.measuring import measure, measure_promises
+from tuili.adapt.measuring import measure, measure_attempts, measure_promises
 from tuili.adapt.options import AdaptOptions
 from tuili.adapt.pace import measure_pace
 from tuili.adapt.plan import Plan, PlannedStage, make_plan
@@ -188,11 +188,17 @@ class _Run:
 
         def work(tell: TaskCallback) -> dict[str, Any]:
             measured = measure(model, records, learnt, partial(tell, name))
+            if name == "before":
+                return measured
+            several = measure_attempts(model, records, attempts, partial(tell, f"{name}: {attempts} attempts"))
             promises = measure_promises(model, records, tolerances, attempts, partial(tell, f"{name}: promises"))
-            return measured | {"promises": promises}
+            return measured | {"several": several, "promises": promises}
 
         measured = self._watched(name, work)
         self._tell(f"{name}: {measured['right']} of {measured['questions']} right ({measured['accuracy']:.0%})")
+        if "several" in measured:
+            told = measured["several"]
+            self._tell(f"{name}, in {told['attempts']} attempts: {told['right']} right ({told['accuracy']:.0%})")
         return measured
 
     def _watched(self, name: str, work: Callable[[TaskCallback], Mapping[str, Any]]) -> dict[str, Any]:

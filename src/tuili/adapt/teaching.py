@@ -48,6 +48,8 @@ class Teacher(ABC):
     passes: int
     step_tokens: int
     """Tokens of a step."""
+    recall_seconds: float
+    """What it takes about to tell familiar questions by what the model has learnt from."""
 
     @abstractmethod
     def tokens_of(self, record: Record) -> int:
@@ -73,6 +75,7 @@ class ImportedTeacher(Teacher):
     """Teaches an imported model to answer in steps, by terms of low rank in its upper half."""
 
     passes = 4
+    recall_seconds = 3.0
 
     def __init__(self, stored: ImportedModel, options: AdaptOptions, longest: int) -> None:
         """longest: the tokens of the longest question with its response."""
@@ -119,6 +122,7 @@ class OwnTeacher(Teacher):
     """Teaches a model of Tuili's own kind, which rehearses all its domains beside the questions."""
 
     passes = 12
+    recall_seconds = 45.0
 
     def __init__(self, stored: StoredModel, options: AdaptOptions) -> None:
         self._stored, self._options = stored, options
