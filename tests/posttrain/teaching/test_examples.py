@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tuili.data import Record
+from tuili.data.records import RecordMessage
+from tuili.errors import InputError
 from tuili.posttrain.teaching.examples import ExampleEncoder
 from tuili.store import ForeignTokenizer
 
@@ -19,6 +22,19 @@ def test_a_document_is_the_prompt_of_the_template_and_the_response(tokenizer: Fo
     assert document.tokens[-1] == tokenizer.end_id
     assert tokenizer.decode(document.tokens[document.prompt_length : -1]) == "<think>\n12 + 3 = 15\n</think>15"
     assert document.unlearnt == ()
+
+
+def test_earlier_turns_stand_before_the_question(tokenizer: ForeignTokenizer) -> None:
+    said = ("user", "How many are 2 and 3?"), ("assistant", "5")
+    messages = tuple(RecordMessage(role=role, content=content) for role, content in said)  # type: ignore[arg-type]
+    record = Record(input="And 4 more?", output="9", messages=messages)
+    encode = ExampleEncoder(tokenizer, masks_results=False)
+    document = encode(record)
+    chat = [{"role": role, "content": content} for role, content in (*said, ("user", "And 4 more?"))]
+    assert [*encode.prefix, *document.tokens[: document.prompt_length]] == tokenizer.encode_chat(chat)
+    instructed = record.model_copy(update={"messages": (RecordMessage(role="system", content="Be brief."), *messages)})
+    with pytest.raises(InputError, match="leave system messages out"):
+        encode(instructed)
 
 
 def test_prose_is_the_whole_response(tokenizer: ForeignTokenizer) -> None:

@@ -152,7 +152,7 @@ class _Teaching:
     def _steps(self, state: _State, log: TrainingLog) -> Iterator[_State]:
         config, network = self._config, self._network
         stream = open_stream(
-            self._sources, self._weights, self._encode, config.rows, self._length, self._encode.prefix[0],
+            self._sources, self._weights, self._encode, config.rows, self._length, self._stored.tokenizer.end_id,
             StreamState(**state.stream),
         )  # fmt: skip
         with prefetch(stream) as blocks:
@@ -195,7 +195,7 @@ class _Teaching:
             sources = [QuestionSource(path, config.seed, self._tell, self._prose) for path in config.data.validation]
             weights = {source.name: 1.0 for source in sources}
             stream = open_stream(
-                sources, weights, self._encode, config.rows, self._length, self._encode.prefix[0], StreamState()
+                sources, weights, self._encode, config.rows, self._length, self._stored.tokenizer.end_id, StreamState()
             )
             yield from islice(stream, -(-config.validation_rows // config.rows))
 
