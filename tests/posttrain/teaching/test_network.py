@@ -96,3 +96,12 @@ def test_attention_is_that_of_torch_with_its_gradients() -> None:
     weight = torch.randn(ours.shape)
     gradients = [torch.autograd.grad((out * weight).sum(), [query, key, value]) for out in (ours, theirs)]
     torch.testing.assert_close(*gradients)
+
+
+def test_a_row_may_have_no_prefix() -> None:
+    """Texts of a model without a chat template begin each with its own tokens."""
+    backbone = Backbone(dense_model("llama", tie_word_embeddings=True).requires_grad_(False))
+    (document, *_) = DOCUMENTS
+    alone = TaughtNetwork(backbone, 2, 4, (), range(VOCABULARY), seed=1)
+    whole = Document((*PREFIX, *document.tokens), len(PREFIX) + document.prompt_length)
+    torch.testing.assert_close(loss_of(alone, [[whole]]), loss_of(network(2, 4), [[document]]), rtol=1e-5, atol=1e-5)
