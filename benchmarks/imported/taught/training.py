@@ -17,7 +17,7 @@ from tuili.posttrain import TeachingRecipe
 from tuili.store import ImportedModel, model_hash, open_model, read_lineage
 
 RECIPE = "smollm2-math"
-LONG = ("teach.steps=3000", "teach.first_layer=8", "teach.rank=24")
+LONG = ("teach.steps=2000", "teach.first_layer=8", "teach.rank=24")
 HOUR = ("teach.steps=1000", "teach.first_layer=8", "teach.rank=24")
 """An hour of two cores."""
 PROSE = ("teach.response=prose", "teach.data.domains=[]")
@@ -29,8 +29,8 @@ def weights(data: TaughtData, kind: str) -> dict[str, float]:
     """
     if kind == "prose":
         return {relpath(data.gsm8k): 1.0}
-    multiplied = {relpath(data.multiplied["mawps"]): 1.0, relpath(data.multiplied["gsm8k"]): 1.5}
-    return {relpath(data.mawps): 0.5, relpath(data.gsm8k): 2.0} | multiplied
+    multiplied = {relpath(data.multiplied["mawps"]): 1.5, relpath(data.multiplied["gsm8k"]): 1.5}
+    return {relpath(data.mawps): 0.5, relpath(data.gsm8k): 1.5} | multiplied
 
 
 CHANGES: Mapping[str, Sequence[str]] = {"long": LONG, "hour": HOUR, "prose": (*HOUR, *PROSE)}
