@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from tuili.eval import ACCENT_COLOUR, LEVEL_COLOURS, MUTED_COLOUR, PLOT_STYLE, figure_uri
 
@@ -97,4 +98,34 @@ def accuracy_lines(curves: Mapping[str, Sequence[tuple[float, float]]], levels: 
         axes.set_ylabel("next tokens predicted")
         axes.legend(loc="lower right", fontsize=7)
         figure.tight_layout()
+        return figure_uri(figure)
+
+
+def accuracy_dots(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], level: str) -> str:
+    """Accuracy by group and way, a dot for each run: a panel for each set of questions.
+
+    `panels` maps a set, a group and a way to the accuracies of the runs. All panels have the same groups. The group
+    `level` is drawn as a line.
+    """
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure = Figure(figsize=(7.6, 3.2))
+        ways = dict.fromkeys(way for groups in panels.values() for runs in groups.values() for way in runs)
+        colours = dict(zip(ways, (ACCENT_COLOUR, *LEVEL_COLOURS[::2]), strict=False))
+        many = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        for axes, (name, groups) in zip(many, panels.items(), strict=True):
+            drawn = {group: runs for group, runs in groups.items() if group != level}
+            for place, runs in enumerate(drawn.values()):
+                for way, values in runs.items():
+                    axes.plot(values, [place] * len(values), "o", color=colours[way], alpha=0.8, clip_on=False)
+            for values in groups.get(level, {}).values():
+                axes.axvline(np.mean(values), color=MUTED_COLOUR, linestyle=":")
+            axes.set_yticks(range(len(drawn)), drawn)
+            axes.set_ylim(len(drawn) - 0.5, -0.5)
+            axes.set_xlim(left=0)
+            axes.xaxis.set_major_formatter("{x:.0%}")
+            axes.set_title(name, fontsize=9, loc="left")
+        keys = [Line2D([], [], color=colour, marker="o", linestyle="", label=way) for way, colour in colours.items()]
+        keys.append(Line2D([], [], color=MUTED_COLOUR, linestyle=":", label=level))
+        figure.legend(handles=keys, loc="lower center", ncols=len(keys))
+        figure.tight_layout(rect=(0, 0.08, 1, 1))
         return figure_uri(figure)

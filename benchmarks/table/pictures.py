@@ -1,4 +1,4 @@
-"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of three benchmarks.
+"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of four benchmarks.
 
 Benchmarks that draw their own picture are `guarantee` and `verifier`. The plots themselves are in `harness/figures` and
 `tuili.eval`.
@@ -10,8 +10,9 @@ import json
 import re
 from base64 import b64decode
 
-from benchmarks.harness.figures import accuracy_lines, cost_curves, goodput_lines
+from benchmarks.harness.figures import accuracy_dots, accuracy_lines, cost_curves, goodput_lines
 from benchmarks.harness.record import ROOT
+from benchmarks.table.example_rows import BASE, accuracies
 from benchmarks.table.rows import NANO_REPORT, Record, results
 from tuili.eval import depth_lines, heat_map
 
@@ -39,6 +40,7 @@ def drawn() -> dict[str, str]:
         (results("overload"), lambda record: {"overload": goodput_by_load(record)}),
         (results("budgets"), lambda record: {"budgets": budget_curves(record)}),
         (results("imported_depth"), lambda record: {"exits": accuracy_by_depth(record)}),
+        (results("taught_examples"), lambda record: {"examples": accuracy_by_examples(record)}),
     ):
         if record.is_file():
             pictures |= draw(json.loads(record.read_bytes()))
@@ -98,3 +100,8 @@ def accuracy_by_depth(record: Record) -> str:
 
     curves = {EXITS[way]: curve(way) for way in EXITS if f"{way}_full_layers" in figures}
     return on_white(accuracy_lines(curves, {"the model as it came, all layers": figures["before_accuracy"]}))
+
+
+def accuracy_by_examples(record: Record) -> str:
+    """Right answers of models that were taught with other examples, by test set."""
+    return on_white(accuracy_dots(accuracies(record), BASE))

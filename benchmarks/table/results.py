@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.table.answer_rows import ANSWERS
 from benchmarks.table.data_rows import MULTIPLIED
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
+from benchmarks.table.example_rows import COMPARED
 from benchmarks.table.familiarity_rows import FAMILIARITY
 from benchmarks.table.imported_rows import IMPORTED
 from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
@@ -14,7 +15,7 @@ GROUPS = {
     "model": MODEL,
     "engine": ENGINE,
     "other engines": OTHER_ENGINES,
-    "imported models": IMPORTED,
+    "imported models": (*IMPORTED, *COMPARED),
     "serving": SERVING,
     "training": TRAINING,
     "checker and verifier": (*CHECKER, *MULTIPLIED),

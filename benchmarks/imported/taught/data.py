@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def taught_data(folder: Path, data: Path = DATA, held_back: int = HELD_BACK, tim
     learnt, held = folder / "gsm8k-learnt.jsonl", folder / "gsm8k-held-back.jsonl"
     if not (learnt.is_file() and held.is_file()):
         lines = [line for line in (data / WORKED).read_text(encoding="utf-8").splitlines() if line.strip()]
-        kept = set(sorted(lines, key=_order)[:held_back])
+        kept = set(drawn(lines, held_back))
         for file, wanted in ((held, True), (learnt, False)):
             with whole_file(file) as part:
                 part.write_text("".join(f"{line}\n" for line in lines if (line in kept) is wanted), encoding="utf-8")
@@ -55,6 +55,6 @@ def taught_data(folder: Path, data: Path = DATA, held_back: int = HELD_BACK, tim
     return TaughtData(data / PROBLEMS, learnt, multiplied, tests)
 
 
-def _order(line: str) -> str:
-    """Orders questions by chance, and on every machine alike."""
-    return hashlib.sha256(json.loads(line)["question"].encode()).hexdigest()
+def drawn(lines: Sequence[str], count: int) -> list[str]:
+    """So many of these questions by chance, the same ones on every machine."""
+    return sorted(lines, key=lambda line: hashlib.sha256(json.loads(line)["question"].encode()).hexdigest())[:count]

@@ -11,17 +11,18 @@ from tuili.eval import FileSettings, evaluate_file
 from tuili.steps import CalculatorMode
 
 TOKENS = 200
-"""Of an attempt."""
+"""Of an attempt, unless others are asked for."""
 
 
 def solve(
-    model: Path, data: Path, seen: tuple[Path, ...], calculator: CalculatorMode, numbers: Numbers, attempts: int = 1
-) -> dict[str, Any]:
+    model: Path, data: Path, seen: tuple[Path, ...], calculator: CalculatorMode, numbers: Numbers, attempts: int = 1,
+    tokens: int | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """What is told of a model's answers to the questions of a file.
 
-    Several attempts vote; they are those of one request. seen: what was learnt from.
+    Several attempts vote; they are those of one request. seen: what was learnt from. tokens: at most, of an attempt.
     """
-    budget = Budget(max_steps=attempts, max_tokens=attempts * TOKENS)
+    budget = Budget(max_steps=attempts, max_tokens=attempts * (tokens or TOKENS))
     settings = FileSettings(
         data, seen=seen, budget=budget, all_attempts=attempts > 1, calculator=calculator, numbers=numbers
     )

@@ -23,14 +23,12 @@ HOUR = ("teach.steps=1000", "teach.first_layer=8", "teach.rank=24")
 PROSE = ("teach.response=prose", "teach.data.domains=[]")
 
 
-def weights(data: TaughtData, kind: str) -> dict[str, float]:
-    """The files of a kind of teaching, with their weights. Their names are relative to the working folder, so that a
-    run may be gone on with in another place.
-    """
+def weights(data: TaughtData, kind: str) -> dict[Path, float]:
+    """The files of a kind of teaching, with their weights."""
     if kind == "prose":
-        return {relpath(data.gsm8k): 1.0}
-    multiplied = {relpath(data.multiplied["mawps"]): 1.5, relpath(data.multiplied["gsm8k"]): 1.5}
-    return {relpath(data.mawps): 0.5, relpath(data.gsm8k): 1.5} | multiplied
+        return {data.gsm8k: 1.0}
+    multiplied = {data.multiplied["mawps"]: 1.5, data.multiplied["gsm8k"]: 1.5}
+    return {data.mawps: 0.5, data.gsm8k: 1.5} | multiplied
 
 
 CHANGES: Mapping[str, Sequence[str]] = {"long": LONG, "hour": HOUR, "prose": (*HOUR, *PROSE)}
@@ -38,14 +36,27 @@ CHANGES: Mapping[str, Sequence[str]] = {"long": LONG, "hour": HOUR, "prose": (*H
 
 def taught(base: ImportedModel, kind: str, data: TaughtData, folder: Path) -> ImportedModel:
     """The model of a kind, taught in `folder`/taught_KIND unless it is there."""
-    files = f"teach.data.files={json.dumps(weights(data, kind))}"
     watched = [data.tests["gsm8k"]] if kind == "prose" else [data.tests["mawps_dev"], data.tests["gsm8k"]]
-    validation = f"teach.data.validation={json.dumps([relpath(file) for file in watched])}"
-    changes = [f"teach.model={relpath(base.path)}", files, validation, *CHANGES[kind]]
-    run_folder = folder / f"taught_{kind}"
+    return train(base, weights(data, kind), watched, CHANGES[kind], folder / f"taught_{kind}")
+
+
+def train(
+    base: ImportedModel, files: Mapping[Path, float], watched: Sequence[Path], more: Sequence[str], run_folder: Path
+) -> ImportedModel:
+    """The model that the recipe makes of a base with files, validation files and more changes, unless it is there.
+
+    Names are relative to the working folder, so that a run may be gone on with in another place.
+    """
+    weighted = {relpath(file): weight for file, weight in files.items()}
+    changes = [
+        f"teach.model={relpath(base.path)}",
+        f"teach.data.files={json.dumps(weighted)}",
+        f"teach.data.validation={json.dumps([relpath(file) for file in watched])}",
+        *more,
+    ]
     path, wanted = run_folder / "model", load_recipe(RECIPE, changes, TeachingRecipe)
     if not path.is_dir() or not _is_of(path, base, wanted):
-        print(f"bench: teaching {kind}", flush=True)
+        print(f"bench: teaching {run_folder.name}", flush=True)
         resume = ["--resume"] if (run_folder / "run.json").is_file() else []
         tuili("train", RECIPE, *changes, "--out", str(run_folder), *resume)
     opened = open_model(path)

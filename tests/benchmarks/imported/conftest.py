@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.imported.prompts import ASKED, WORKED
+from benchmarks.imported.prompts import ASKED, PROBLEMS, WORKED
+from benchmarks.imported.taught.data import DEV
 from tests.store.dense_folders import save_dense
 from tuili.store import ImportedModel, open_model
 
@@ -32,3 +33,20 @@ def data(tmp_path: Path) -> Path:
         file.parent.mkdir()
         file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     return tmp_path
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A small folder of questions with their answers, in the forms of the real one."""
+    folder = tmp_path / "data"
+    for name in (ASKED, WORKED):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    adding = [(f"Ann has {a} apples and buys {a + 2} more. How many has she?", a, a + 2) for a in range(3, 13)]
+    equations = [{"question": q, "equation": f"+ {a} {b}", "answer": f"{a + b}"} for q, a, b in adding]
+    others = [line | {"question": f"Once more: {line['question']}"} for line in equations]
+    for name, lines in ((PROBLEMS, equations), (DEV, equations[:2] + others[:2]), (ASKED, others[:3])):
+        (folder / name).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    told = [(f"Bob number {n} sold {n + 2} cards and {n + 3} books. How many things?", n + 2, n + 3) for n in range(20)]
+    words = [{"question": q, "answer": f"He sold <<{a}+{b}={a + b}>>{a + b}.\n#### {a + b}"} for q, a, b in told]
+    (folder / WORKED).write_text("".join(f"{json.dumps(line)}\n" for line in words))
+    return folder

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from benchmarks.harness.cells import Cells
-from benchmarks.imported.prompts import ASKED, PROBLEMS, WORKED
 from benchmarks.imported.taught import __main__ as measuring
 from benchmarks.imported.taught import solving, training
-from benchmarks.imported.taught.data import DEV, taught_data
+from benchmarks.imported.taught.data import taught_data
 from tests.engine.runtime.dense import dense_folder
 from tuili.cli.app import main
 from tuili.data import read_questions
 from tuili.store import ImportedModel, open_model
 
 SMALL = ("teach.steps=2", "teach.rank=2", "teach.length=256", "teach.rows=1", "teach.extra_tokens=9")
-
-
-@pytest.fixture
-def sources(tmp_path: Path) -> Path:
-    """A small folder of data in the forms of the real one."""
-    folder = tmp_path / "data"
-    for name in (ASKED, WORKED):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    adding = [(f"Ann has {a} apples and buys {a + 2} more. How many has she?", a, a + 2) for a in range(3, 13)]
-    equations = [{"question": q, "equation": f"+ {a} {b}", "answer": f"{a + b}"} for q, a, b in adding]
-    others = [line | {"question": f"Once more: {line['question']}"} for line in equations]
-    for name, lines in ((PROBLEMS, equations), (DEV, equations[:2] + others[:2]), (ASKED, others[:3])):
-        (folder / name).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    told = [(f"Bob number {n} sold {n + 2} cards and {n + 3} books. How many things?", n + 2, n + 3) for n in range(20)]
-    words = [{"question": q, "answer": f"He sold <<{a}+{b}={a + b}>>{a + b}.\n#### {a + b}"} for q, a, b in told]
-    (folder / WORKED).write_text("".join(f"{json.dumps(line)}\n" for line in words))
-    return folder
 
 
 def test_what_is_held_back_is_not_learnt_from(sources: Path, tmp_path: Path) -> None:

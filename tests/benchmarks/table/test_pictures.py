@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.table.pages import README
-from benchmarks.table.pictures import PICTURES, budget_curves, goodput_by_load, of_model
+from benchmarks.table.pictures import PICTURES, accuracy_by_examples, budget_curves, goodput_by_load, of_model
 from benchmarks.table.rows import NANO_REPORT
 
 
@@ -55,3 +55,13 @@ def test_the_curves_of_budgets_are_drawn_from_the_record() -> None:
     figures = {f"{name}_{what}": {"median": value} for name in names for what, value in values.items()}
     svg = budget_curves({"figures": figures})
     assert ElementTree.fromstring(svg).attrib["style"] == "background: #ffffff"
+
+
+def test_the_picture_of_examples_has_a_dot_for_each_seed() -> None:
+    def dots(*runs: float) -> int:
+        figures = {"once_mawps_dev_forced": {"runs": runs}, "base_mawps_dev": {"runs": [0.05]}}
+        svg = accuracy_by_examples({"figures": figures})
+        assert ElementTree.fromstring(svg).attrib["style"] == "background: #ffffff"
+        return svg.count("<use ")
+
+    assert dots(0.5, 0.6, 0.7) == dots(0.5, 0.7) + 1
