@@ -88,7 +88,7 @@ def test_steps_are_rendered_and_a_whole_response_is_kept() -> None:
         ('{"input": "a", "output": "<think>b<|end|></think>2<|end|>"}', "and <|end|> nowhere but at its end"),
         ('{"input": "a", "output": "<think>b</think>2</think>3"}', "a response holds <think> and </think> once"),
         ('{"input": "a", "output": "<think><think>b</think>2"}', "a response holds <think> and </think> once"),
-        ('{"input": "\\ud800", "output": "b"}', "mine.jsonl:2: input: Input should be a valid string"),
+        ('{"input": "\\ud800", "output": "b"}', "mine.jsonl:2: half of a character"),
         (b'{"input": "\xff", "output": "b"}', "mine.jsonl:2: byte 11 is not UTF-8"),
         ("[" * 100_000, "mine.jsonl:2: not a JSON object"),
     ],

@@ -11,15 +11,23 @@ from typing import Any
 
 from tuili.errors import RecordError
 
+MAX_LINE = 2**24
+"""Bytes of a line. A file without ends of lines would fill the memory."""
+
+MAX_DIGITS = 1000
+"""Digits of a number. Python itself refuses a few thousand."""
+
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines of a file that are not blank, with their numbers.
 
-    Raises `RecordError` for a file that cannot be read.
+    Raises `RecordError` for a file that cannot be read, and for a line of more than `MAX_LINE` bytes.
     """
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
+                if len(line) > MAX_LINE:
+                    raise RecordError(f"{path}:{number}: longer than {MAX_LINE >> 20} MiB: write one question a line")
                 if line.strip():
                     yield number, line
     except OSError as error:
@@ -29,14 +37,32 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def read_json(where: str, line: bytes, example: str) -> Any:
     """The JSON of a line. `where`: its file and number. `example`: a line as it should be.
 
-    Raises `RecordError` for a line that is no JSON in UTF-8, or that has a key twice.
+    Raises `RecordError` for a line that is no JSON in UTF-8, or that has a key twice, half of a character, a number of
+    more than `MAX_DIGITS` digits or one such as `NaN`.
     """
     try:
-        return json.loads(line.decode("utf-8-sig"), object_pairs_hook=_unique)
+        read = json.loads(
+            line.decode("utf-8-sig"), object_pairs_hook=_unique, parse_int=_integer, parse_constant=_no_number
+        )
+        if b"\\ud" in line.lower():
+            json.dumps(read, ensure_ascii=False).encode()
+        return read
     except UnicodeDecodeError as error:
         raise RecordError(f"{where}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
+    except UnicodeEncodeError as error:
+        raise RecordError(f"{where}: half of a character: save the file as UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{where}: not a JSON object ({error}): write {example}") from error
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number has {len(digits)} digits")
+    return int(digits)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

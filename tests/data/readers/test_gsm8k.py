@@ -84,12 +84,13 @@ def test_many_steps_make_the_highest_level(tmp_path: Path) -> None:
         ('{"question": "Q?", "answer": "no end"}', "no last line ####"),
         ('{"question": "Q?", "answer": 5}', "answer is no text"),
         ('{"question": "Q?", "answer": "#### many"}', "must be a number"),
+        ('{"question": "Q?", "answer": "#### 1,5"}', "is '1,5': it must be a number"),
         (json.dumps({"question": "Q?", "answer": "#### " + "9" * 5000}), "must be a number of at most 40 digits$"),
         ('{"question": " ", "answer": "#### 4"}', "question is empty"),
         ('{"question": null, "answer": "#### 4"}', "question is no text"),
         ('{"question": {"a": 1}, "answer": "#### 4"}', "question is no text"),
-        ('{"question": "\\ud800", "answer": "#### 4"}', "question has half of a character"),
-        ('{"question": "Q?", "answer": "<<\\ud800>>\\n#### 4"}', "answer has half of a character"),
+        ('{"question": "\\ud800", "answer": "#### 4"}', "half of a character"),
+        ('{"question": "Q?", "answer": "<<\\ud800>>\\n#### 4"}', "half of a character"),
         ('{"question": "Q?", "question": "R?", "answer": "#### 4"}', "a key stands there twice"),
     ],
 )
@@ -99,6 +100,12 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, what: str) -> None:
         list(read_questions(path))
     assert str(caught.value).startswith(f"{path}:2: ")
     assert "\n" not in str(caught.value)
+
+
+def test_a_line_of_openings_without_ends_is_read_at_once(tmp_path: Path) -> None:
+    """A search from each of them to the end of the line would take hours."""
+    path = written(tmp_path / "open.jsonl", {"question": "Q?", "answer": "<< " * 500_000 + "1+1=2>>\n#### 2"})
+    assert [one.record.steps for one in read_questions(path)] == [("1 + 1 = 2",)]
 
 
 @pytest.mark.skipif(not TRAINING_SET.exists(), reason=f"GSM8K is not at {TRAINING_SET}")

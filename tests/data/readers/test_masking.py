@@ -34,15 +34,15 @@ def test_numbers_make_no_difference(parts: list[tuple[list[str], str, str]], end
 @given(st.lists(st.sampled_from(["apples", "cost", "dollars", "Tom", "has"]), min_size=1, max_size=6), st.randoms())
 def test_words_and_their_order_make_a_difference(text: list[str], rng: object) -> None:
     masked = masked_question(" ".join(text))
-    assert masked == " ".join(text).lower()
+    assert masked == "".join(text).lower()
     assert masked_question(" ".join([*text, "more"])) != masked
 
 
 @given(st.text())
-def test_any_text_is_masked_without_digits_and_with_single_spaces(text: str) -> None:
+def test_any_text_is_masked_without_digits_and_spaces(text: str) -> None:
     masked = masked_question(text)
     assert not set(masked) & set("0123456789")
-    assert masked == " ".join(masked.split())
+    assert masked == "".join(masked.split())
 
 
 @given(st.text(alphabet="ab1 .,/-", max_size=30))
@@ -53,13 +53,29 @@ def test_case_and_spaces_make_no_difference(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "masked"),
     [
-        ("Tom's 3 bags cost $1,250.50, or 5%.", "tom s # bags cost # or #"),
-        ("The 5th-grade has twenty-one of 4 1/2 feet", "the # grade has # of # feet"),
-        ("He did n't pay .5 dollars  ( one half )", "he did n t pay # dollars # half"),
-        ("Someone weighs often tons", "someone weighs often tons"),
-        ("小明有12个苹果，吃了三个。", "小明有 # 个苹果 吃了 # 个"),
+        ("Tom's 3 bags cost $1,250.50, or 5%.", "toms#bagscost#or#"),
+        ("The 5th-grade has twenty-one of 4 1/2 feet", "the#gradehas#of#feet"),
+        ("Someone weighs often tons, an acorn a stone", "someoneweighsoftentonsanacornastone"),
+        ("小明有12个苹果，吃了三个。", "小明有#个苹果吃了#个"),
         ("", ""),
     ],
 )
 def test_masked_questions_by_example(text: str, masked: str) -> None:
     assert masked_question(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("He did n't pay $ .5 ( one half ) for t - shirts", "He didn’t pay 7.25 (1 half) for T-shirts"),
+        ("a hundred cows on a five-mile road", "100 cows on a 12-mile road"),
+        ("Add three, four and five.", "Add 3, 4 and 5."),
+        ("two thousand, five hundred and six men", "2,506 men"),
+        ("1.5 million euros", "1,500,000 euros"),
+        ("2½ cups of the third jug", "2 1/2 cups of the 3rd jug"),
+        ("Ap\u00adples: ٣ or ３", "apples 3 or 3"),
+        ("STRASSE 5", "Straße 6"),
+    ],
+)
+def test_another_spelling_makes_no_other_question(one: str, other: str) -> None:
+    assert masked_question(one) == masked_question(other)

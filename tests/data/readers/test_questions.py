@@ -85,6 +85,12 @@ def test_a_mark_of_the_byte_order_is_skipped_and_another_encoding_named(tmp_path
         ({"output": "<think>\n3 * 4 = 12\n</think>12"}, ImportOutcome.CHECKED),
         ({"output": "12 apples", "steps": ["3 * 4 = 12"]}, ImportOutcome.CHECKED),
         ({"output": "-12", "steps": ["3 * -4 = -12"]}, ImportOutcome.CHECKED),
+        ({"output": "-12", "steps": ["3 * 4 = 12"]}, ImportOutcome.NO_RESULT),
+        ({"output": "12", "steps": ["3 * -4 = -12"]}, ImportOutcome.NO_RESULT),
+        ({"output": "5", "steps": ["12-5=7"]}, ImportOutcome.CHECKED),
+        ({"output": "1,200", "steps": ["300 * 4 = 1200"]}, ImportOutcome.CHECKED),
+        ({"output": "$1,200 in all", "steps": ["300 * 4 = 1200"]}, ImportOutcome.CHECKED),
+        ({"output": "$13", "steps": ["3 * 4 = 12"]}, ImportOutcome.NO_RESULT),
         ({"output": "yes", "steps": ["3 * 4 = 12"]}, ImportOutcome.CHECKED),
         ({"output": "1/5", "steps": ["3 / 15 = 1/5"]}, ImportOutcome.CHECKED),
         ({"output": "13", "steps": ["3 * 4 = 12"]}, ImportOutcome.NO_RESULT),
@@ -120,6 +126,7 @@ def test_generated_problems_check_as_records(tmp_path: Path, domain: str) -> Non
         ({"answer": 12.0}, ImportOutcome.CHECKED),
         ({"answer": "12.0"}, ImportOutcome.CHECKED),
         ({"answer": "12.01"}, ImportOutcome.ROUNDED),
+        ({"answer": "-12"}, ImportOutcome.NO_RESULT),
         ({"answer": "13"}, ImportOutcome.NO_RESULT),
         ({"answer": "12", "equation": "12"}, ImportOutcome.NO_CALCULATION),
         ({"answer": "12", "equation": "/ 12 - 3 3"}, ImportOutcome.UNDECIDED),
@@ -134,6 +141,12 @@ def test_the_last_operation_of_an_equation_must_give_the_answer(
     assert one.record.output == str(fields["answer"]).removesuffix(".0")
 
 
+def test_an_answer_that_is_a_small_number_is_read_as_it_is_written(tmp_path: Path) -> None:
+    """Python would print it as `1e-05`."""
+    (one,) = read_questions(written(tmp_path / "mine.jsonl", MWP | {"answer": 0.00001, "equation": "/ 1 100000"}))
+    assert (one.record.output, one.outcome) == ("0.00001", ImportOutcome.CHECKED)
+
+
 @pytest.mark.parametrize(
     ("fields", "what"),
     [
@@ -141,6 +154,7 @@ def test_the_last_operation_of_an_equation_must_give_the_answer(
         ({"answer": None}, "answer is no text"),
         ({"answer": True}, "answer is no text"),
         ({"answer": 1e300}, "it must be a number of at most 40 digits"),
+        ({"answer": "1,2"}, "answer is '1,2': it must be a number"),
         ({"equation": "3 * 4"}, "equation has no two numbers behind an operator"),
         ({"equation": ["*", 3, 4]}, "equation is no text"),
         ({"question": ""}, "question is empty"),

@@ -9,20 +9,20 @@ import re
 from dataclasses import replace
 
 from tuili.data.readers.read_question import (
-    NUMBER,
     ImportOutcome,
     Place,
     ReadQuestion,
     fault_of,
     number_of,
     text_of,
+    without_commas,
     word_problem,
 )
 from tuili.errors import RecordError
 from tuili.steps import check_chain, parse, render
 
 EXAMPLE = '{"question": "…", "answer": "… #### 72"}'
-_CALCULATION = re.compile(r"<<(.*?)>>")
+_CALCULATION = re.compile(r"<<((?:(?!<<|>>).)*)>>")
 _ANSWER = re.compile(r"^#### *(.+)$", re.MULTILINE)
 _SPELLING = (
     (re.compile(r"(?<![0-9])\.(?=[0-9])"), "0."),  # .5
@@ -38,8 +38,8 @@ def read_gsm8k(place: Place, fields: dict[str, object]) -> ReadQuestion:
     ends = _ANSWER.findall(solution)
     if not ends:
         raise RecordError(f"{place}: the answer has no last line #### NUMBER: write {EXAMPLE}")
-    answer = ends[-1].replace(",", "").strip()
-    if not NUMBER.fullmatch(answer):
+    answer = without_commas(ends[-1].strip())
+    if number_of(answer) is None:
         raise RecordError(
             f"{place}: the answer after #### is {answer[:50]!r}: it must be a number of at most 40 digits"
         )

@@ -13,19 +13,20 @@ _WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
     " eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion"
 )
-_WORD = rf"(?:{'|'.join(sorted(_WORDS.split(), key=len, reverse=True))})"
-_IN_WORDS = re.compile(rf"\b{_WORD}(?:(?:[- ]|,? and |, ){_WORD})*\b")
-_IN_DIGITS = re.compile(r"(?:[0-9]+ )?[0-9]+/[0-9]+|[0-9]*(?:[.,][0-9]+)+|[0-9]+(?:(?:st|nd|rd|th)\b)?")
-_IN_CHINESE = re.compile("[零〇一二三四五六七八九十百千万亿两]+")
-_BETWEEN = re.compile(rf"[^\w{MARK}]+")
+_ORDINALS = "first|second|(?:third|fourth|fifth|sixth|seventh|eighth|ninth|tenth)s?"
+_NUMBER = re.compile(
+    rf"(?:\ban? )?(?:\b(?:{'|'.join(sorted(_WORDS.split(), key=len, reverse=True))}|{_ORDINALS})\b"
+    r"|\d+(?:(?:st|nd|rd|th)\b)?|[零〇一二三四五六七八九十百千万亿两]+)"
+)
+_BETWEEN = re.compile(rf"[^\w{MARK}]|_")
+_SEVERAL = re.compile(rf"{MARK}(?:(?:and)?{MARK})+")
 
 
 def masked_question(text: str) -> str:
-    """A question with `#` for every number in digits or words, in lower case, its words between single spaces.
+    """A question in small letters, with `#` for its numbers in digits or words, and nothing between its words.
 
-    Punctuation and signs of currencies are left out: a comma makes no other question.
+    Punctuation, spaces and signs of currencies are left out: a comma makes no other question, and neither does `do n't`
+    for `don't`. Numbers that follow one another become one `#`, for `2,500` is also `two thousand, five hundred`.
     """
-    text = " ".join(unicodedata.normalize("NFKC", text).lower().replace(MARK, " ").split())
-    for number in (_IN_DIGITS, _IN_WORDS, _IN_CHINESE):
-        text = number.sub(f" {MARK} ", text)
-    return " ".join(_BETWEEN.sub(" ", text).replace("_", " ").split())
+    text = unicodedata.normalize("NFKC", text).replace(MARK, " ").casefold()
+    return _SEVERAL.sub(MARK, _BETWEEN.sub("", _NUMBER.sub(MARK, text)))

@@ -5,6 +5,7 @@ Each operation of the equation becomes a step; `prefix` works them out.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 
 from tuili.data.readers.prefix import Calculation, calculate, spell, spelled_numbers
@@ -15,6 +16,7 @@ from tuili.data.readers.read_question import (
     fault_of,
     number_of,
     text_of,
+    without_commas,
     word_problem,
 )
 from tuili.errors import InputError, RecordError
@@ -30,8 +32,8 @@ def read_mwp(place: Place, fields: dict[str, object]) -> ReadQuestion:
     question, equation = (text_of(place, fields, key, EXAMPLE) for key in ("question", "equation"))
     answer = fields.get("answer")
     if isinstance(answer, int | float) and not isinstance(answer, bool):
-        fields = fields | {"answer": str(answer)}
-    written = text_of(place, fields, "answer", EXAMPLE).replace(",", "")
+        fields = fields | {"answer": f"{Decimal(repr(answer)):f}"}
+    written = without_commas(text_of(place, fields, "answer", EXAMPLE))
     right = number_of(written)
     if right is None:
         raise RecordError(f"{place}: answer is {written[:50]!r}: it must be a number of at most 40 digits")

@@ -13,7 +13,9 @@ from tuili.data.records import Record
 from tuili.steps import Context, check_chain, read_turns, split_response
 
 EXAMPLE = '{"input": "…", "output": "…"}'
-_NUMBER = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40}|/0{0,39}[1-9][0-9]{0,39})?")
+_NUMBER = re.compile(
+    r"(?:(?<![\w)])-)?(?:[0-9]{1,3}(?:,[0-9]{3}){1,12}(?![0-9,])|[0-9]{1,40})(?:\.[0-9]{1,40}|/0{0,39}[1-9][0-9]{0,39})?"
+)
 
 
 def read_own(line: int, record: Record) -> ReadQuestion:
@@ -27,10 +29,12 @@ def read_own(line: int, record: Record) -> ReadQuestion:
     verdicts = check_chain(steps, Context.from_prompt(*read_turns(*record.turns))) if steps else []
     outcome = fault_of(steps, verdicts)
     if outcome is None:
-        given = _NUMBER.match(response.answer.lstrip("-"))
-        stands = given is None or Fraction(given[0]) in {
-            Fraction(one) for step in steps for one in _NUMBER.findall(step)
-        }
+        given = _NUMBER.match(response.answer.replace("$", "", 1))
+        stands = given is None or _value(given[0]) in {_value(one) for step in steps for one in _NUMBER.findall(step)}
         outcome = ImportOutcome.CHECKED if stands else ImportOutcome.NO_RESULT
     kept = steps if outcome is ImportOutcome.CHECKED else ()
     return ReadQuestion(line, record.model_copy(update={"output": response.answer, "steps": kept}), outcome)
+
+
+def _value(number: str) -> Fraction:
+    return Fraction(number.replace(",", ""))

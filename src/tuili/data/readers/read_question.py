@@ -20,7 +20,8 @@ from tuili.tasks import LEVELS
 
 DOMAIN = "word_problems"
 """The domain of questions in the forms of others, which are told in words."""
-NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
+_NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
+_GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3}){1,12}(?:\.[0-9]{1,40})?")
 
 
 @dataclass(frozen=True)
@@ -100,24 +101,25 @@ def text_of(place: Place, fields: dict[str, object], key: str, example: str) -> 
     text = fields.get(key)
     if not isinstance(text, str):
         raise RecordError(f"{place}: {key} is no text: write {example}")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise RecordError(f"{place}: {key} has half of a character at {error.start}: save the file as UTF-8") from error
     if not text.strip():
         raise RecordError(f"{place}: {key} is empty: it must hold text")
     return text.strip()
 
 
+def without_commas(number: str) -> str:
+    """A number without the commas between its thousands; where others stand in it, as it is."""
+    return number.replace(",", "") if _GROUPED.fullmatch(number) else number
+
+
 def number_of(text: str) -> Fraction | None:
     """The value of a plain number; None for any other text."""
-    return Fraction(text) if NUMBER.fullmatch(text) else None
+    return Fraction(text) if _NUMBER.fullmatch(text) else None
 
 
 def _is_rounded(step: str, verdict: Verdict) -> bool:
     """Whether a wrong result is the right one, rounded up, down or to the nearest number with as many digits."""
     written = step.rpartition("= ")[2]
-    if verdict.expected is None or not NUMBER.fullmatch(written):
+    if verdict.expected is None or not _NUMBER.fullmatch(written):
         return False
     try:
         right = Fraction(verdict.expected)
