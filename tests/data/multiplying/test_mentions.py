@@ -30,6 +30,8 @@ from tuili.data.multiplying.ranges import candidates
         ("There are 2.54 centimeters per inch, and a deck has 55 cards.", []),
         ("He has 3 cats; Al, Bo and Cy.", []),
         ("mp3 x2 A4 5G #9", []),
+        ("On 5 May and June 7, 2015, he bought an iPhone 12 with 3 cases.", ["3"]),
+        ("She gave Tom 5 pens, £3.50 and 40€, and got a 20£ bill and a 10 pound note.", ["5", "3.50", "40"]),
     ],
 )
 def test_numbers_that_may_be_changed(text: str, changing: list[str]) -> None:
@@ -56,6 +58,12 @@ def test_what_words_imply(text: str, values: list[str]) -> None:
     assert {Fraction(value) for value in values} <= implied_values(text)
 
 
+def test_inches_behind_feet_and_ounces_behind_pounds_stay_below_the_next_of_these() -> None:
+    inches, ounces = mentions("He is 5 feet 9 inches tall and weighs 80 pounds and 9 ounces.")[1::2]
+    assert max(candidates([inches])) == 11
+    assert max(candidates([ounces])) == 14
+
+
 @pytest.mark.parametrize(
     ("text", "least", "most", "step"),
     [
@@ -66,6 +74,8 @@ def test_what_words_imply(text: str, values: list[str]) -> None:
         ("Tom is 40 years old.", 30, 54, 5),
         ("nine cats", 2, 12, 1),
         ("He pays $1.25.", "1/2", 3, "1/4"),
+        ("He pays £1.25.", "1/2", 3, "1/4"),
+        ("It is long and 9 inches wide.", 2, 15, 1),
     ],
 )
 def test_other_values_are_near_and_as_round(text: str, least: int, most: int, step: str) -> None:

@@ -137,12 +137,41 @@ def test_numbers_of_one_value_stay_equal() -> None:
         ("On page 30 there are 8 words, on page 31 there are 17. How many?", ("8 + 17 = 25",), "30"),
         ("In 2015 he had 40 pens, he lost 15 of them. How many are left?", ("40 - 15 = 25",), "2015"),
         ("Three men, Al, Bo and Cy, have 12 cups each. How many cups?", ("12 * 3 = 36",), "Three"),
+        ("It rained 4 inches a day in the first 15 days of June, and 9 in the rest.", ("4 * 15 = 60", "9 * 15 = 135",
+         "60 + 135 = 195"), "15"),
     ],
 )  # fmt: skip
 def test_numbers_that_could_be_something_else_stay(question: str, steps: tuple[str, ...], staying: str) -> None:
     made = multiply(record(question, *steps), 6, 0)
     assert made
     assert all(staying in words(one.input) for one in made)
+
+
+@pytest.mark.parametrize("answer", ["$1,250", "1,250", "$1250.00"])
+def test_an_answer_is_written_as_that_of_the_original(answer: str) -> None:
+    original = record("He earns $800 in spring and $450 in fall. How much?", "800 + 450 = 1250", answer=answer)
+    for made in multiply(original, 8, 0):
+        value = made.steps[-1].rpartition(" = ")[2]
+        assert made.output == answer.replace("1,250", f"{int(value):,}").replace("1250", value)
+
+
+def test_results_that_a_question_compares_keep_their_order() -> None:
+    """Whoever has most stays the one, where the question asks for that one."""
+    question = "Ann has 6 pens, Bo 3 times as many, and Cy 11 more than Ann. What have those who do not have most?"
+    steps = ("3 * 6 = 18", "6 + 11 = 17", "18 + 17 = 35", "35 + 6 = 41", "41 - 18 = 23")
+    orders = []
+    for text in (question, question.replace("those who do not have most", "Ann and Cy")):
+        results = [
+            [int(step.rpartition(" ")[2]) for step in one.steps] for one in multiply(record(text, *steps), 40, 0)
+        ]
+        orders.append({bo > cy for bo, cy, *_ in results})
+    assert orders == [{True}, {True, False}]
+
+
+def test_nobody_gets_too_old() -> None:
+    original = record("Cody is 14 years old. His aunt is 6 times as old. How old is his aunt?", "14 * 6 = 84")
+    ages = [int(one.output) for one in multiply(original, 40, 0)]
+    assert 84 < max(ages) <= 100
 
 
 @pytest.mark.parametrize(
@@ -157,7 +186,17 @@ def test_numbers_that_could_be_something_else_stay(question: str, steps: tuple[s
         (record("He has $90 for each month. How much is left?", "90 - 30 = 60"), Refusal.NOWHERE),
         (record("He runs 14 and 9 miles, 28 in all. How many are 9 more?", "14 + 9 = 23"), Refusal.REDUNDANT),
         (record("A $5 cone, 20% gain. $80?", "80 * 5 = 400", "400 / 5 = 80"), Refusal.NOTHING_TO_CHANGE),
-        (record("She had 85% and 70%, and wants 80%. What is next?", "85 = 85"), Refusal.LEFT_OUT),
+        (record("She had 85% and 70%, and wants 80%. What is next?", "85 - 70 = 15"), Refusal.LEFT_OUT),
+        (record("Of 90 cars half are red, 40 of these big. How many not?", "90 - 40 = 50"), Refusal.LEFT_OUT),
+        (record("He has 1/5 of 90 pens, 40 fewer than she.", "90 - 40 = 50"), Refusal.LEFT_OUT),
+        (record("With 8 kids or more all pay $9 less than $20.", "20 - 9 = 11"), Refusal.LEFT_OUT),
+        (record("He made $69, by 17 caps and 4 bags at $5. What is a cap?", "17 = 17"), Refusal.OTHER_STEPS),
+        (record("He wins 15 games, 5 more than she.", "15 - 5 = 10", "5 + 5 = 10"), Refusal.USELESS_STEP),
+        (record("He runs 60 laps in 20 minutes, she 40 in 16. Who is faster?", "60 / 20 = 3", "40 / 16 = 2.5"),
+         Refusal.USELESS_STEP),
+        (record("He has 20 cups and 30 pens. " + "He is old. " * 400, "20 + 30 = 50"), Refusal.TOO_LONG),
+        (record("He has 20 cups and 30 pens" + " or 7" * 40, "20 + 30 = 50"), Refusal.TOO_LONG),
+        (record("He has 20 cups and 30 pens.", "20 + 30 = 50", answer="5,0"), Refusal.NO_ANSWER),
         (record("He has 20 cups for 7.5 guests each day of 8.", "20 / 8 = 2.5", "3 * 7.5 = 22.5"), Refusal.NOWHERE),
         (record("A hall of 96 seats has 12 rows of 8. How many in 5 rows?", "5 * 8 = 40"), Refusal.REDUNDANT),
         (record("He works 7 days of 24 hours. How many hours?", "7 * 24 = 168"), Refusal.NOTHING_TO_CHANGE),

@@ -33,12 +33,7 @@ class Calculation:
     """The places of numbers that are added or taken away: of units, few are."""
 
     def work_out(self, values: Sequence[Exact]) -> Iterator[Exact]:
-        """The value of every operation, in order, with other numbers; of a bare number, the number itself.
-
-        Raises `ZeroDivisionError`.
-        """
-        if self.program == (0,):
-            yield values[0]
+        """The value of every operation, in order, with other numbers. Raises `ZeroDivisionError`."""
         stack = list[Exact]()
         for part in self.program:
             if isinstance(part, int):
@@ -70,11 +65,11 @@ class Calculation:
 
 
 def read_calculation(step: str) -> Calculation | None:
-    """A step as a calculation; None where it is anything else."""
+    """A step as a calculation; None where it is anything else, such as `12 = 12`, which hides what gives 12."""
     match parse(step):
         case terms.Claim(relation=terms.Compare(first=left, rest=(("=", terms.Number() as result),))):
             numbers, program, added = list[terms.Number](), list[int | str](), set[int]()
-            if _read(left, numbers, program, added):
+            if _read(left, numbers, program, added) and len(program) > 1:
                 return Calculation(left, tuple(numbers), tuple(program), result, frozenset(added))
     return None
 

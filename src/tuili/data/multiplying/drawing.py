@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from tuili.data.multiplying.chain import Exact, decimal_places, exact
+from tuili.data.multiplying.origins import Origin
 from tuili.data.multiplying.ranges import candidates
-from tuili.data.multiplying.tracing import Origin, Plan
+from tuili.data.multiplying.tracing import Plan
 
 _MOST_TRIES = 24
 _MOST_SCANNED = 48
@@ -23,6 +24,8 @@ _WIDEST = Fraction(4)
 """By what factor a result may differ from the original's."""
 _WIDEST_OF_AGES = Fraction(3, 2)
 """The same where the text tells ages."""
+_OLDEST = 100
+"""In years, where the original has none older."""
 
 
 class Drawing:
@@ -60,7 +63,7 @@ class Drawing:
             for number, choices in self._choices.items():
                 values[number] = rng.choice(choices)
             worked = self._mend(values, rng)
-            if worked is not None and self._is_apart(values, worked) and self._is_ordered(values):
+            if worked is not None and self._is_apart(values, worked) and self._is_ordered(values, worked):
                 return values, worked
         return None
 
@@ -111,7 +114,7 @@ class Drawing:
         result = None
         try:
             for result, before in zip(step.work_out(row), self._operations[number], strict=True):
-                if not _is_like(result, before, self._widest):
+                if not _is_like(result, before, self._widest) or (self._plan.tells_ages and before <= _OLDEST < result):
                     return False
         except ZeroDivisionError:
             return False
@@ -131,11 +134,16 @@ class Drawing:
                 return False
         return tuple(values) != tuple(self._original)
 
-    def _is_ordered(self, values: Sequence[Exact]) -> bool:
-        """Whether the numbers of the question are in their former order, and days long enough."""
+    def _is_ordered(self, values: Sequence[Exact], worked: Sequence[Sequence[Exact]]) -> bool:
+        """Whether the numbers of the question, and results that it compares, are in their former order, and days long
+        enough.
+        """
         if any(values[hours] > _MOST_HOURS * values[days] for hours, days in self._paces):
             return False
-        ordered = [new for _, new in sorted([*zip(self._original, values, strict=True), *self._staying])]
+        pairs = [*zip(self._original, values, strict=True), *self._staying]
+        if self._plan.compares:
+            pairs += [(step.result.value, row[-1]) for step, row in zip(self._plan.steps, worked, strict=True)]
+        ordered = [new for _, new in sorted(pairs)]
         return ordered == sorted(ordered)
 
 

@@ -26,6 +26,12 @@ _DENOMINATORS = {
 }
 _WORDED = re.compile(rf"\b({number_words.PATTERN})[- ]({'|'.join(_DENOMINATORS)})\b")
 _AND_A_HALF = re.compile(rf"\b([0-9]+|{number_words.PATTERN}) and (?:a|one)[- ](half|third|quarter)\b")
+_SHARE = re.compile(
+    rf"(?<!first )(?<!second )(?<!and a )(?<!and one )\bhal(?:f|ves)\b|{_WORDED.pattern}"
+    r"|(?<![0-9/])(?:[0-9]+(?: and)? )?[0-9]+ ?/ ?[0-9]+(?![0-9/])"
+)
+_REST = re.compile(r"\b(?:rest|remain\w*|left)\b", re.IGNORECASE)
+_WHOLES = frozenset(map(Fraction, (7, 12, 24, 28, 29, 30, 31, 52, 60, 365)))
 UNIVERSAL = frozenset((Fraction(0), Fraction(1)))
 """What a step may have without a word for it."""
 
@@ -51,6 +57,16 @@ def implied_values(text: str) -> frozenset[Fraction]:
             found, 1, _DENOMINATORS[below], int(whole) if whole.isdigit() else number_words.read_number(whole)
         )
     return frozenset(found)
+
+
+def shares(text: str) -> list[frozenset[Fraction]]:
+    """For each share that a text takes of something, such as `half` and `2/3`, what steps may have of it."""
+    return [implied_values(found[0]) - UNIVERSAL for found in _SHARE.finditer(text.lower())]
+
+
+def wholes(text: str) -> frozenset[Fraction]:
+    """What a text may take something from to come to the rest: the 30 days of a month, in `the remaining days`."""
+    return _WHOLES & implied_values(text) if _REST.search(text) else frozenset()
 
 
 def _add_fraction(found: set[Fraction], above: int, below: int, whole: int) -> None:

@@ -20,11 +20,12 @@ from tuili.data.multiplying.outcome import MultiplyReport, Refusal
 from tuili.data.multiplying.things import Things
 from tuili.data.multiplying.tracing import Plan, trace
 from tuili.data.readers.masking import masked_question
+from tuili.data.readers.read_question import without_commas
 from tuili.data.records import MULTIPLIED_SOURCE, Record
 from tuili.steps import THINK, Status, check_chain, render_response, render_term, split_response, terms
 
 _TRIES_PER_RECORD = 3
-_MOST_NUMBERS, _MOST_STEPS = 40, 20
+_MOST_NUMBERS, _MOST_STEPS, _MOST_CHARACTERS = 40, 20, 4000
 _ANSWER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
@@ -103,8 +104,9 @@ def _plan(record: Record) -> Plan | Refusal:
     answer = _plain(response.answer)
     if not _ANSWER.fullmatch(answer):
         return Refusal.NO_ANSWER
-    found = mentions(record.input)
-    if len(found) > _MOST_NUMBERS or len(steps) > _MOST_STEPS:
+    if len(record.input) > _MOST_CHARACTERS or len(steps) > _MOST_STEPS:
+        return Refusal.TOO_LONG
+    if len(found := mentions(record.input)) > _MOST_NUMBERS:
         return Refusal.TOO_LONG
     return trace(record.input, found, steps, Fraction(answer))
 
@@ -133,7 +135,15 @@ def _number(value: Exact, mention: Mention) -> str:
 
 
 def _plain(answer: str) -> str:
-    return answer.replace(",", "").removeprefix("$")
+    return without_commas(answer.removeprefix("$"))
+
+
+def _answer_like(written: str, value: Exact) -> str:
+    """An answer written as another one is: `$1,250` for `$900,000`."""
+    number = terms.Number(Fraction(_plain(written)), len(written.partition(".")[2]))
+    whole, point, places = render_term(written_like(value, number)).partition(".")
+    whole = f"{int(whole):,}" if "," in written else whole
+    return f"{'$' if written.startswith('$') else ''}{whole}{point}{places}"
 
 
 def _record(record: Record, plan: Plan, worked: Sequence[Sequence[Exact]], text: str, number: int) -> Record | None:
@@ -141,9 +151,7 @@ def _record(record: Record, plan: Plan, worked: Sequence[Sequence[Exact]], text:
     steps = [step.rewritten(row[:-1], row[-1]) for step, row in zip(plan.steps, worked, strict=True)]
     if any(verdict.status is not Status.VALID for verdict in check_chain(steps)):
         return None
-    written = split_response(record.response).answer
-    before = terms.Number(Fraction(_plain(written)), len(written.partition(".")[2]))
-    answer = render_term(written_like(worked[plan.answer][-1], before))
+    answer = _answer_like(split_response(record.response).answer, worked[plan.answer][-1])
     whole = record.output.startswith(THINK)
     return Record(
         input=text,

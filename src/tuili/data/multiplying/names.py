@@ -107,7 +107,7 @@ class Names:
         table, before, behind = _table(), self._text[: match.start()], self._text[match.end() :]
         if _GOES_ON.match(behind):
             return False
-        if before.lower().endswith("the "):
+        if before.lower().endswith("the ") or (before.endswith(" in ") and not behind.startswith(("'", "’"))):
             return False
         previous = _BEFORE.search(before)
         if previous is None or not previous[1][0].isupper():

@@ -48,6 +48,12 @@ _CAPS = tuple(
     )
 )
 
+_SMALLER_UNITS = tuple(
+    (re.compile(rf"\b(?:{larger})(?: and)? $", re.IGNORECASE), unit, most)
+    for larger, unit, most in (("feet|foot|ft", "inch", 11), ("pounds?|lbs?", "ounce", 15))
+)
+"""What may stand behind a number of a larger unit."""
+
 
 def candidates(group: Sequence[Mention]) -> list[Exact]:
     """The other values that all of these numbers, which have one value, may have. Empty where there are none."""
@@ -113,6 +119,9 @@ def _limits(mention: Mention) -> tuple[Fraction, Fraction]:
         high = min(high, Fraction(12 if value <= 12 else 20 if value <= 20 else LARGEST))
     if mention.scale > 1:
         high = min(high, Fraction(20))
+    for before, unit, most in _SMALLER_UNITS:
+        if value <= most and mention.unit.startswith(unit) and before.search(mention.before):
+            high = min(high, Fraction(most))
     for behind, above, most in _CAPS:
         if value <= above and behind.match(mention.behind):
             high = min(high, Fraction(most))
