@@ -170,6 +170,24 @@ def test_sources_are_told_apart(
     assert "50.0% (95%: 9.5% – 90.5%) right of 2 of mine" in capsys.readouterr().out
 
 
+def test_files_that_change_while_the_model_answers_are_told_as_they_were_read(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = written(tmp_path / "mine.jsonl", {"input": "1 + 1?", "output": "2"})
+    seen = written(tmp_path / "seen.jsonl", {"input": "1 + 1?", "output": "2"})
+    hashes = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (data, seen)]
+    engine, _ = reciting(speechless(), "<think>\n1 + 1 = 2\n</think>2")
+
+    def load(*_: object, **__: object) -> Engine:
+        data.write_text("changed")
+        seen.unlink()
+        return engine
+
+    monkeypatch.setattr("tuili.eval.file_evaluation.load_engine", load)
+    settings = measured(model, data, "--seen", str(seen))["settings"]
+    assert [settings["data"]["sha256"], settings["seen"][0]["sha256"]] == hashes
+
+
 @pytest.mark.parametrize("form", ["auto", "gsm8k", "mwp", "records"])
 def test_every_form_is_asked(form: str, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = {

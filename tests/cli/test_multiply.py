@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,29 @@ def test_nothing_is_made_of_what_is_held_back(tmp_path: Path, capsys: pytest.Cap
     masked = {masked_question(record.input) for record in read_records(out)}
     assert masked_question("Ann has 9 beads in 2 equal bags. How many in each?") not in masked
     assert any("beads" not in text and "cards" not in text for text in masked)
+
+
+@pytest.mark.parametrize("verb", ["multiply", "import"])
+def test_what_is_read_is_not_replaced(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path / "mine.jsonl", *QUESTIONS)
+    before, link = file.read_bytes(), tmp_path / "link.jsonl"
+    link.symlink_to(file)
+    for out in (file, link):
+        assert main(["data", verb, str(file), "--out", str(out)]) == 2
+        assert f"{out} is read, and would be replaced: give --out another place" in capsys.readouterr().err
+    assert file.read_bytes() == before
+
+
+def test_the_same_records_are_made_in_every_process(tmp_path: Path) -> None:
+    """Sets of words have another order in each."""
+    file = written(tmp_path / "mine.jsonl", *QUESTIONS)
+    made = []
+    for seed in ("1", "2"):
+        out = tmp_path / f"{seed}.jsonl"
+        command = [sys.executable, "-m", "tuili", "data", "multiply", str(file), "--out", str(out)]
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONHASHSEED": seed})
+        made.append(out.read_text())
+    assert made[0] == made[1]
 
 
 def test_bad_lines_stop_the_run_before_anything_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

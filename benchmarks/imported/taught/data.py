@@ -32,7 +32,7 @@ class TaughtData:
 
     @property
     def seen(self) -> tuple[Path, ...]:
-        """All that is learnt from; multiplied questions are those of their originals, numbers aside."""
+        """What is learnt from. What is made of it by multiplying is no question of a test, numbers aside."""
         return (self.mawps, self.gsm8k)
 
 

@@ -1,4 +1,7 @@
-"""`tuili data`: look at what a model reads. The work is left to `tuili.data` and `tuili.tasks`."""
+"""`tuili data`: look at what a model reads. The work is left to `tuili.data` and `tuili.tasks`.
+
+What makes records of questions is left to `questions`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ import typer
 
 from tuili.cli.options import (
     DomainsOption,
-    FormOption,
     LanguageOption,
     LevelsOption,
     WordingOption,
@@ -19,8 +21,8 @@ from tuili.cli.options import (
     parse_domains,
     parse_folder,
     parse_levels,
-    progress_bar,
 )
+from tuili.cli.questions import import_questions, multiply
 from tuili.errors import RecordError, TuiliError
 
 app = typer.Typer(no_args_is_help=False, help="Make problems, check data files, train a tokenizer.")
@@ -124,59 +126,8 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL fil
         raise TuiliError(f"{file}: {report.verdict}")
 
 
-@app.command(name="import")
-def import_questions(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of questions in JSONL.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The JSONL file of records to write.")],
-    form: FormOption = "auto",
-) -> None:
-    """Turn questions of GSM8K, or with equations in prefix notation, into records with checked steps.
-
-    Those are written that may be trained on with their steps: all are valid, and one gives the answer. Tells how many
-    questions are so, and how many are not for which reason.
-    """
-    from tuili.data import ImportOutcome, count_outcomes, read_questions, write_records
-
-    questions = list(read_questions(file, form))
-    written = write_records(out, (one.record for one in questions if one.outcome is ImportOutcome.CHECKED))
-    for outcome, number in count_outcomes(questions).most_common():
-        print(f"{number} of {len(questions)}: {outcome}")
-    print(f"{out}: {written} questions")
-
-
-@app.command()
-def multiply(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of questions in JSONL.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The JSONL file of records to write.")],
-    times: Annotated[int, typer.Option(min=1, help="Records to make of each.")] = 10,
-    seed: Annotated[int, typer.Option(help="Another seed makes other records.")] = 0,
-    form: FormOption = "auto",
-    held_back: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Questions of which none is made, whatever its numbers. May stand again."),
-    ] = None,
-) -> None:
-    """Make more records of each: with other numbers, names and things, and every step worked out anew.
-
-    Only records whose steps all check are multiplied, and only numbers of which is certain where steps use them are
-    changed. Tells how many records yield how many, and how many yield none for which reason.
-    """
-    from tuili.data import MultiplyReport, masked_question, multiply_all, read_questions, write_records
-    from tuili.files import check_file_place
-
-    check_file_place(out)
-    records = [question.record for question in read_questions(file, form)]
-    known = {masked_question(one.record.input) for path in held_back or () for one in read_questions(path)}
-    report = MultiplyReport()
-    with progress_bar() as progress:
-        made = multiply_all(
-            records, times, seed, report, known, lambda read: progress("records multiplied", read, len(records))
-        )
-        written = write_records(out, made)
-    print(f"{report.multiplied} of {report.read} multiplied, {report.short} of these fewer than {times} times")
-    for refusal, number in report.refused.most_common():
-        print(f"{number} of {report.read} not: {refusal}")
-    print(f"{out}: {written} records")
+app.command(name="import")(import_questions)
+app.command()(multiply)
 
 
 @app.command()

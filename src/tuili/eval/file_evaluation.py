@@ -84,6 +84,7 @@ def evaluate_file(
     source = open_model(model)
     problems = own_problems(settings.data, source.tokenizer, source.shape.max_position_embeddings, settings.form)
     seen = masked_questions(settings.seen)
+    described = _described(settings)  # of the files as they were read: they may change while the model answers
     comparison = Comparison.of_model(source.path, source.tokenizer)
     engine = load_engine(
         source,
@@ -110,7 +111,7 @@ def evaluate_file(
         "steps": dict(Counter(str(status) for one in responses for status in one.statuses)),
         "written_by": dict(Counter(step.written_by for one in responses for step in one.given.steps)),
         "attempts": sum(len(one.state.attempts) for one in responses),
-        "settings": _described(settings) | {"threshold": threshold if automatic else None},
+        "settings": described | {"threshold": threshold if automatic else None},
         "model_hash": model_hash(source.path),
         "runtime": str(runtime),
         **report.provenance(threads=helpful_threads(source.shape)),
