@@ -15,12 +15,13 @@ FACES = {
     "engine": """
         AlarmReading Alarms Answer AnswerToken Answered Attempt Budget CALIBRATION_FILE CacheNumbers
         Calibration CheckedStep Choice Closed Confidence Curve Decoder Depth Engine Entry Event FEATURES
-        FITTED_FEATURES Familiar Familiarity Generation Ignored JudgedChain MAX_ATTEMPTS MAX_DEADLINE_MS MAX_LAYER_STEPS
-        MAX_LOGIT_BIAS MAX_LOGPROBS
+        FITTED_FEATURES Familiar Familiarity Generation Ignored JudgedChain LowConfidence MAX_ATTEMPTS MAX_DEADLINE_MS
+        MAX_LAYER_STEPS MAX_LOGIT_BIAS MAX_LOGPROBS
         MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS ModelRunner NotPromised Numbers Observation Outcome
         Point PrefillOutput PreparedRequest Promise Promises Proof ProofVerdict Receipt Request RequestState RunOptions
         RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence SequenceLimits Service StateReader
-        StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten Trial TrialVerdict best_of calibration_bins
+        StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten Trial TrialVerdict answer_features best_of
+        calibration_bins
         calibration_error default_calculator default_choice dialect_of explain features fit has_wrong_step
         helpful_threads is_promised
         load_decoder load_engine load_promises load_runner load_scheduler load_state_reader parse_prose parse_settings
@@ -79,7 +80,7 @@ FACES = {
         Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig GENERATED TeachingConfig TeachingRecipe
         TeachingResult UNKNOWN_LABEL VerifierRecipe VerifierRun VerifierTrainingResult best_thresholds
         calibrate_folder calibrate_verifier min_token_probability predict_logits prompts_of_file read_texts
-        taught_sources teach train_exits train_verifier verifier_figures
+        taught_sources teach train_exits train_verifier verifier_figures write_familiarity
     """,
     "adapt": """
         AdaptOptions AdaptResult Interrupted Listener Plan adapt
@@ -99,11 +100,11 @@ FACES = {
         DepthTrend EVAL_FILE EvalSettings FileSettings Job LEVEL_COLOURS LabelledPrompt LossTable MUTED_COLOUR
         Measured PLOT_STYLE ScoredResponse
         answer_conversations answer_problems calibrate candidate_thresholds cells cells_by_domain
-        certify collect_histories depth_lines depth_trends draw_risk_coverage empirical_setting
+        certify certify_grid collect_histories depth_lines depth_trends draw_risk_coverage empirical_setting
         evaluate evaluate_file figure_uri figures_line fit_confidence fitting_part heat_map
         learn_familiarity learning_curve mean_depth
-        own_problems paired_difference read_figures replay run_jobs sample starting_setting wilson_interval
-        write_card write_html write_json
+        own_problems paired_difference read_figures replay run_jobs sample starting_setting testing_part
+        wilson_interval write_card write_html write_json
     """,
     "exchange": """
         DTYPES Dtype Exported Fetched GGUF_TYPES NAMED_SOURCES PROMPTS ParityError Shipped export_model fetch_model

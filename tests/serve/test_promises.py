@@ -17,7 +17,7 @@ from tests.serve.monitoring.test_metrics import samples
 from tests.serve.replies import check_reply
 from tests.serve.scripted import made_up_calibration, scripted_engine
 from tests.serve.test_keys import key
-from tuili.engine import Budget, Engine, Promises, Request
+from tuili.engine import Budget, Engine, LowConfidence, Promises, Request
 from tuili.serve.alarm_files import AlarmFiles
 from tuili.serve.app import Settings
 from tuili.serve.audit import MAX_SAMPLE, MAX_WAITING, Audit
@@ -240,6 +240,30 @@ def test_a_restart_keeps_what_is_revoked_and_forgets_what_is_damaged(
         assert promises.alarms is not None
         assert promises.alarms.why_revoked("loud", 0.1) == ""
     assert caplog.text.count("is damaged") == len(damaged_ones)
+
+
+def test_unsure_first_attempts_revoke_where_no_step_is_wrong(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Every answer has a confidence of 0.73, and calibration found one in twenty below 0.9."""
+    low = LowConfidence(level=0.9, share=0.05)
+    for server in served(tmp_path / "state", low_confidence=low):
+        assert promised(server, "loud")
+        for _ in range(8):
+            ask(server, "1 + 1", "loud")
+        refused = ask(server, "1 + 1", "loud", 0.1).json()["error"]
+        assert "of loud are unlike the calibration sample" in refused["message"]
+        assert "more than 5.0% had little confidence" in refused["message"]
+        assert promised(server, "quiet")
+        values = samples(server, "quiet")
+        assert values["tuili_promise_evidence_ratio", "alarm=confidence,caller=loud"] >= 1
+        assert values["tuili_promise_evidence_ratio", "alarm=attempts,caller=loud"] < 0
+        assert values["tuili_promise_given_evidence_ratio", "alarm=confidence,caller=loud"] == pytest.approx(0.1)
+        assert "first attempts, by their confidence, of the key loud" in caplog.text
+        rows = send(server, f"{OPERATOR}/alarms", secret="boss").json()["data"]
+        assert [(row["watches"], row["key"]) for row in rows if row["revoked"]] == [("confidence", "loud")]
+    for server in served(tmp_path / "state", low_confidence=low):
+        assert not promised(server, "loud"), "a restart keeps it"
+        send(server, f"{OPERATOR}/alarms/reset", {"model": "nano", "key": "loud"}, "boss")
+        assert promised(server, "loud")
 
 
 def test_a_kill_amid_writing_leaves_the_state_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 from .answer import Answer, AnswerToken, Outcome, Promise, Receipt, explain
-from .attempt import Attempt, best_of
-from .controller import RequestState, verifier_missed_some
+from .attempt import Attempt, best_of, verifier_missed_some
+from .controller import RequestState
 from .decode import Decoder, Generation
 from .dialects.choice import dialect_of
 from .engine import Engine, PreparedRequest, Ticket
@@ -11,6 +11,7 @@ from .promises.calibration import (
     Calibration,
     Curve,
     Entry,
+    LowConfidence,
     NotPromised,
     Point,
     Sample,
@@ -20,6 +21,7 @@ from .promises.confidence import (
     FEATURES,
     FITTED_FEATURES,
     Confidence,
+    answer_features,
     calibration_bins,
     calibration_error,
     features,
@@ -102,6 +104,7 @@ __all__ = [
     "Generation",
     "Ignored",
     "JudgedChain",
+    "LowConfidence",
     "ModelRunner",
     "NotPromised",
     "Numbers",
@@ -136,6 +139,7 @@ __all__ = [
     "TokenWritten",
     "Trial",
     "TrialVerdict",
+    "answer_features",
     "best_of",
     "calibration_bins",
     "calibration_error",

@@ -68,6 +68,11 @@ def best_of(attempts: Iterable[Attempt]) -> Attempt:
     return max(attempts, key=lambda each: (ranks.get(each.shortcoming, 0), votes[each.response.answer], each.weight))
 
 
+def verifier_missed_some(attempts: Iterable[Attempt]) -> bool:
+    """Whether there are attempts that the verifier should have read and could not."""
+    return any(not (attempt.shortcoming or attempt.validity_logits) for attempt in attempts)
+
+
 def sigmoid(logit: float) -> float:
     """1 / (1 + exp(-logit)) without overflow."""
     return 1 / (1 + exp(-logit)) if logit >= 0 else 1 - 1 / (1 + exp(logit))

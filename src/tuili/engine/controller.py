@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 
 from tuili.engine.answer import Promise, first_fault
-from tuili.engine.attempt import CUT_OFF, Attempt, best_of
+from tuili.engine.attempt import CUT_OFF, Attempt, best_of, verifier_missed_some
 from tuili.engine.dialects.dialect import Claims, Dialect
 from tuili.engine.promises.confidence import Confidence
 from tuili.engine.promises.familiarity import Familiar
@@ -214,11 +214,6 @@ def confidence_shortcoming(state: RequestState, settings: ControlSettings) -> st
         return "the verifier could not read all attempts within the budget"
     confidence, needed = confidence_of(state, settings) or 0.0, state.min_confidence
     return "" if confidence >= needed else f"its confidence is {confidence:.3f}, and {needed:.3f} is needed"
-
-
-def verifier_missed_some(attempts: list[Attempt]) -> bool:
-    """Whether there are attempts that the verifier should have read and could not."""
-    return any(not (attempt.shortcoming or attempt.validity_logits) for attempt in attempts)
 
 
 def confidence_of(state: RequestState, settings: ControlSettings) -> float | None:

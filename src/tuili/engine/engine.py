@@ -259,8 +259,8 @@ class Engine:
         if sequence is None:
             assert ticket.answer is not None
             if ticket.state.attempts:
-                first = ticket.state.attempts[0]
-                self.promises.observe_attempt(ticket.state.request, first)
+                state = ticket.state
+                self.promises.observe_attempt(state.request, state.attempts[0], state.familiar)
             self._send(ticket, Answered(ticket.answer))
             return
         self.scheduler.submit(sequence, ticket.key)

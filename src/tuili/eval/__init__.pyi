@@ -5,11 +5,13 @@ from .calibration.calibrate import (
     CalibrationGrid,
     calibrate,
     candidate_thresholds,
+    certify_grid,
     collect_histories,
     fit_confidence,
     fitting_part,
     replay,
     starting_setting,
+    testing_part,
 )
 from .calibration.familiarity import learn_familiarity
 from .calibration.guarantee import CertifiedSetting, LossTable, certify, empirical_setting
@@ -66,6 +68,7 @@ __all__ = [
     "cells",
     "cells_by_domain",
     "certify",
+    "certify_grid",
     "collect_histories",
     "depth_lines",
     "depth_trends",
@@ -88,6 +91,7 @@ __all__ = [
     "run_jobs",
     "sample",
     "starting_setting",
+    "testing_part",
     "wilson_interval",
     "write_card",
     "write_html",

@@ -2,7 +2,7 @@ from .exits.recipe import ExitsRecipe, ExitsTrainingConfig
 from .exits.result import ExitsResult
 from .exits.run import ExitsRun, train_exits
 from .exits.texts import read_texts
-from .promising import calibrate_folder, prompts_of_file
+from .promising import calibrate_folder, prompts_of_file, write_familiarity
 from .teaching.recipe import TeachingConfig, TeachingRecipe
 from .teaching.recorded import taught_sources
 from .teaching.run import TeachingResult, teach
@@ -39,4 +39,5 @@ __all__ = [
     "train_exits",
     "train_verifier",
     "verifier_figures",
+    "write_familiarity",
 ]

@@ -49,7 +49,7 @@ def calibrate_folder(
     check_file_place(place)
     # A calibration holds with its own file of familiarity alone: where a new one fails, the former two stay.
     with restored_on_failure(familiarity):
-        _write_familiarity(loaded, own, progress)
+        write_familiarity(loaded, own, progress)
         calibration = calibrate(loaded, prompts, source, grid, progress, **options)
         with whole_file(place) as part:
             part.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -71,7 +71,7 @@ def prompts_of_file(
     return prompts
 
 
-def _write_familiarity(loaded: Measured, own: Sequence[LabelledPrompt], progress: Progress) -> None:
+def write_familiarity(loaded: Measured, own: Sequence[LabelledPrompt], progress: Progress) -> None:
     """Write what the model has read into its folder: what it was trained on, and prompts of one's own.
 
     Of these, those alone that fit the confidence: the others must be as new as requests will be. Where there is too

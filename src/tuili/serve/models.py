@@ -177,7 +177,8 @@ class ModelRegistry:
 
 def describe(reading: AlarmReading) -> str:
     """An alarm in one line, for the log."""
-    what = "first attempts" if reading.error_tolerance is None else f"answers at {reading.error_tolerance:g}"
+    first = {"attempts": "first attempts", "confidence": "first attempts, by their confidence,"}
+    what = first.get(reading.watches, f"answers at {reading.name}")
     whose = "of everybody" if reading.client is None else f"of the key {reading.client}"
     most = sorted(reading.given.items(), key=lambda item: -item[1])[:MAX_NAMED_CLIENTS]
     given = ", ".join(f"{client or ANONYMOUS} {share:.0%}" for client, share in most if share > 0)

@@ -41,6 +41,9 @@ from tuili.store import model_hash
 
 PROMPT = "What is 48 / 2 + 7?"
 
+ADDED = {"refines_untraced", "familiarity", "parts", "calculator", "low_confidence"}
+"""What the first files of this version did not have."""
+
 
 def entry(tolerance: float, steps: int, tokens: int, threshold: float | None = 0.6) -> Entry:
     if threshold is None:
@@ -222,7 +225,7 @@ def test_without_a_calibration_that_fits_nothing_is_promised(calibrated: LoadedM
 
 def test_a_calibration_from_before_tracing_keeps_its_hash_and_the_reason_off(tmp_path: Path) -> None:
     folder = save_tiny(tmp_path / "model")
-    written = calibration(folder).model_dump_json(exclude={"refines_untraced", "familiarity", "parts", "calculator"})
+    written = calibration(folder).model_dump_json(exclude=ADDED)
     (folder / CALIBRATION_FILE).write_text(written)
     found = read_calibration(folder)
     assert found is not None and not found.refines_untraced
@@ -311,13 +314,13 @@ def test_more_wrong_first_attempts_than_in_calibration_revoke_all_promises(calib
     calibrated_kind, other = Request(PROMPT), Request(PROMPT, sampling=Sampling(temperature=1.0))
     promises = promises_of(calibrated)
     for number in range(300):
-        promises.observe_attempt(calibrated_kind, wrong if number % 6 == 0 else right)
-        promises.observe_attempt(other, wrong)
-        promises.observe_attempt(calibrated_kind, cut)
-        promises.observe_attempt(calibrated_kind, depth_limited)
+        promises.observe_attempt(calibrated_kind, wrong if number % 6 == 0 else right, None)
+        promises.observe_attempt(other, wrong, None)
+        promises.observe_attempt(calibrated_kind, cut, None)
+        promises.observe_attempt(calibrated_kind, depth_limited, None)
     assert promises.promise(entry(0.1, 1, 40)).why == "", "a sixth is within the fifth that is expected"
     for number in range(300):
-        promises.observe_attempt(calibrated_kind, wrong if number % 2 else right)
+        promises.observe_attempt(calibrated_kind, wrong if number % 2 else right, None)
     message = promises.promise(entry(0.1, 1, 40)).why
     assert message.startswith("revoked: requests are unlike the calibration sample")
     assert "more than 20.0% had a wrong step" in message
@@ -331,7 +334,7 @@ def test_what_one_client_asks_suspends_its_own_promise_alone(calibrated: LoadedM
     step = CheckedStep("1 + 1 = 3", check("1 + 1 = 3", Context()), 0.0, ())
     attempt = Attempt(Sequence([1], SequenceLimits(), stop=StopReason.END), replace(wrong, steps=(step,)), "")
     for _ in range(300):
-        promises.observe_attempt(mine, attempt)
+        promises.observe_attempt(mine, attempt, None)
     with pytest.raises(NotPromised, match="requests of mine are unlike the calibration sample"):
         promises.entry(mine, 20, always, None)
     for client in ("yours", ""):

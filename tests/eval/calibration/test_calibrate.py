@@ -13,12 +13,14 @@ from benchmarks.harness.tiny import save_tiny, tiny_model
 from tests.engine.reciting import reciting
 from tuili.engine import (
     FEATURES,
+    Alarms,
     Budget,
     Confidence,
     Curve,
     Engine,
     Entry,
     Familiar,
+    LowConfidence,
     Numbers,
     Promises,
     Request,
@@ -66,6 +68,17 @@ def cases() -> list[LabelledPrompt]:
     return [LabelledPrompt.of(problem) for problem in problems]
 
 
+class Recording(Alarms):
+    """Alarms that keep what they are told of first attempts."""
+
+    def __init__(self) -> None:
+        super().__init__(0.5, ())
+        self.told: list[tuple[bool, bool | None]] = []
+
+    def observe_attempt(self, client: str, rejected: bool, unsure: bool | None = None) -> None:
+        self.told.append((rejected, unsure))
+
+
 def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[LabelledPrompt]) -> None:
     histories = collect_histories(nano, cases, STEPS, TOKENS, lambda *_: None)
     assert {len(history.snapshots) for history in histories} > {STEPS}
@@ -83,11 +96,20 @@ def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[Labelle
     calibration = read_calibration(nano.path)
     assert calibration is not None
     fitted = {"coefficients": confidence.coefficients, "constant": confidence.constant}
-    promises = Promises(calibration.model_copy(update=fitted))
+    level = float(confidences[middle])
+    low = LowConfidence(level=level, share=0.5)
+    promises = Promises(calibration.model_copy(update={**fitted, "low_confidence": low}))
     for steps, tokens in ((3, 120), (2, 60)):
+        firsts = [(one.rejected, one.snapshots[0]) for one in histories if one.rejected is not None]
+        first_attempts = [
+            (bool(rejected), confidence.is_below(level, first.features))
+            for rejected, first in firsts
+            if first.tokens <= tokens
+        ]
         wanted = replay(histories, confidence, threshold_S, steps, tokens)
         for setting, sure in enumerate(threshold_S):
             scheduler = load_scheduler(nano, slots=32, verifies=True)
+            promises.alarms = recording = Recording()
             engine = Engine(scheduler, nano.tokenizer, promises)
             tickets = [
                 engine.admit(
@@ -100,6 +122,8 @@ def test_a_replay_is_what_the_engine_does(nano: LoadedModel, cases: list[Labelle
             answers = [ticket.answer for ticket in tickets]
             answered = [not answer.receipt.reason for answer in answers if answer is not None]
             assert answered == wanted.answered_SN[setting].tolist()
+            assert sorted(recording.told) == sorted(first_attempts), "the alarms hear what calibration counted"
+            assert {unsure for _, unsure in recording.told} == {True, False}
             wrong = [
                 done and not same_answer(case.answer, answer.answer)
                 for done, case, answer in zip(answered, cases, answers, strict=True)
@@ -180,6 +204,10 @@ def test_the_file_says_what_was_found(tmp_path: Path) -> None:
         agrees(entry, curve)
     assert all(entry.threshold is None and "2302" in entry.reason for entry in calibration.entries[::2])
     assert calibration.sample.calibration_error < 0.05
+    low = calibration.low_confidence
+    assert low is not None
+    assert 0.2 < low.share < 0.35, "a quarter of the first attempts, and room for chance"
+    assert 0 < low.level < calibration.sample.accuracy
     draw_risk_coverage(calibration, tmp_path / "risk.svg")
     assert "<svg" in (tmp_path / "risk.svg").read_text()[:500]
 

@@ -1,8 +1,9 @@
 """All alarms that watch one calibration, and which promise they revoke for whom.
 
-One alarm watches first attempts in which the checker finds a wrong step, which needs no known answers; it revokes
-every promise. One for each error tolerance watches answers that somebody has judged; it revokes the promises of its
-tolerance. Each of them is a `SharedAlarm`: it revokes for one client, or for all.
+Two alarms watch first attempts, which needs no known answers, and revoke every promise: one counts those in which the
+checker finds a wrong step, the other those of which the model is unsure. One for each error tolerance watches answers
+that somebody has judged; it revokes the promises of its tolerance. Each of them is a `SharedAlarm`: it revokes for one
+client, or for all.
 """
 
 from __future__ import annotations
@@ -10,28 +11,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 from tuili.engine.promises.drift import DriftAlarm
 from tuili.engine.promises.shared_alarm import SharedAlarm
 from tuili.errors import InputError
+
+Watched = Literal["attempts", "confidence", "answers"]
+"""What an alarm watches: wrong steps of first attempts, the confidence of first attempts, or judged answers."""
+TOO_OFTEN: Mapping[Watched, str] = {"attempts": "had a wrong step", "confidence": "had little confidence"}
+"""By alarm on first attempts, what too many of them had."""
 
 
 @dataclass(frozen=True)
 class AlarmReading:
     """One alarm as it stands.
 
-    error_tolerance: whose promises it revokes; None for the alarm on first attempts, which revokes all. client: whose
+    error_tolerance: whose promises it revokes; None for an alarm on first attempts, which revokes all. client: whose
     answers it watches; None for the common alarm. seen: answers or attempts so far. evidence: against the promise, as a
     share of what revokes it. given: the same in the common alarm, by client; empty for the alarm of one client.
     """
 
+    watches: Watched
     error_tolerance: float | None
     client: str | None
     seen: int
     evidence: float
     revoked: bool
     given: Mapping[str, float]
+
+    @property
+    def name(self) -> str:
+        """A short name of the alarm: what it watches, or its tolerance."""
+        return self.watches if self.error_tolerance is None else f"{self.error_tolerance:g}"
 
 
 class Alarms:
@@ -40,11 +52,13 @@ class Alarms:
     Args:
         rejected: the share of first attempts with a wrong step that is expected at most.
         tolerances: the error tolerances that are promised.
+        unsure: the share of unsure first attempts that is expected at most; None where nothing tells them.
     """
 
-    def __init__(self, rejected: float, tolerances: Iterable[float]) -> None:
+    def __init__(self, rejected: float, tolerances: Iterable[float], unsure: float | None = None) -> None:
         self._lock = Lock()
-        self._attempts = SharedAlarm(rejected)
+        shares: dict[Watched, float | None] = {"attempts": rejected, "confidence": unsure}
+        self._first = {watched: SharedAlarm(share) for watched, share in shares.items() if share is not None}
         self._answers = {tolerance: SharedAlarm(tolerance) for tolerance in sorted(set(tolerances))}
         self._changes, self._revocations = 0, 0
 
@@ -58,9 +72,13 @@ class Alarms:
         """How often an alarm has been raised, those that were restored included."""
         return self._revocations
 
-    def observe_attempt(self, client: str, rejected: bool) -> None:
-        """Take in whether the checker finds a wrong step in a first attempt."""
-        self._observe(self._attempts, client, rejected)
+    def observe_attempt(self, client: str, rejected: bool, unsure: bool | None = None) -> None:
+        """Take in whether the checker finds a wrong step in a first attempt, and whether the model is unsure of it;
+        None where that is not known.
+        """
+        self._observe(self._first["attempts"], client, rejected)
+        if unsure is not None and "confidence" in self._first:
+            self._observe(self._first["confidence"], client, unsure)
 
     def observe_answer(self, client: str, error_tolerance: float | None, wrong: bool) -> None:
         """Take in whether an answer that was promised with this tolerance is wrong. Others are left out."""
@@ -75,32 +93,32 @@ class Alarms:
     def why_revoked(self, client: str, error_tolerance: float) -> str:
         """Why promises of this tolerance are revoked for a client; empty where they hold."""
         with self._lock:
-            answers = self._answers[error_tolerance].revoked_for(client)
-            attempts = self._attempts.revoked_for(client)
-        if answers is not None:
-            return f"revoked: of {answers.seen} answers too many were wrong"
-        if attempts is None:
-            return ""
-        whose = "requests" if attempts is self._attempts.common else f"requests of {client}"
-        share = f"more than {attempts.epsilon:.1%} had a wrong step"
-        return f"revoked: {whose} are unlike the calibration sample (of {attempts.seen} first attempts, {share})"
+            if (answers := self._answers[error_tolerance].revoked_for(client)) is not None:
+                return f"revoked: of {answers.seen} answers too many were wrong"
+            for watched, alarm in self._first.items():
+                if (raised := alarm.revoked_for(client)) is not None:
+                    whose = "requests" if raised is alarm.common else f"requests of {client}"
+                    share = f"more than {raised.epsilon:.1%} {TOO_OFTEN[watched]}"
+                    sample = f"(of {raised.seen} first attempts, {share})"
+                    return f"revoked: {whose} are unlike the calibration sample {sample}"
+        return ""
 
     def readings(self) -> list[AlarmReading]:
         """Every alarm as it stands: for each subject the common alarm, then those of clients by name."""
         with self._lock:
             return [
                 reading
-                for tolerance, alarm in self._by_tolerance()
+                for watched, tolerance, alarm in self._by_subject()
                 for reading in (
-                    _reading(tolerance, None, alarm.common, alarm.given),
-                    *(_reading(tolerance, client, own, {}) for client, own in sorted(alarm.own.items())),
+                    _reading(watched, tolerance, None, alarm.common, alarm.given),
+                    *(_reading(watched, tolerance, client, own, {}) for client, own in sorted(alarm.own.items())),
                 )
             ]
 
     def reset(self, client: str | None = None) -> None:
         """Let the alarms of a client begin anew, or the common ones, where no client is named."""
         with self._lock:
-            for _, alarm in self._by_tolerance():
+            for _, _, alarm in self._by_subject():
                 alarm.reset(client)
             self._changes += 1
 
@@ -108,33 +126,41 @@ class Alarms:
         """The whole state as plain values that JSON keeps exactly."""
         with self._lock:
             answers = {repr(tolerance): alarm.state() for tolerance, alarm in self._answers.items()}
-            return {"attempts": self._attempts.state(), "answers": answers}
+            return {watched: alarm.state() for watched, alarm in self._first.items()} | {"answers": answers}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state`. Raises `InputError`, and changes nothing, for what is no state of these alarms."""
-        restored = Alarms(self._attempts.common.epsilon, self._answers)
+        """Go on from a `state`. Raises `InputError`, and changes nothing, for what is no state of these alarms.
+
+        The alarm on confidence begins anew where the state is of a version without it.
+        """
+        shares = {watched: alarm.common.epsilon for watched, alarm in self._first.items()}
+        restored = Alarms(shares["attempts"], self._answers, shares.get("confidence"))
         try:
-            if state["answers"].keys() != {repr(tolerance) for tolerance in self._answers}:
+            tolerances = {repr(tolerance) for tolerance in self._answers}
+            if state["answers"].keys() != tolerances or not state.keys() <= {*self._first, "answers"}:
                 raise InputError("state of the alarms: it belongs to other promises")
-            restored._attempts.restore(state["attempts"])
+            for watched, alarm in restored._first.items():
+                if watched == "attempts" or watched in state:
+                    alarm.restore(state[watched])
             for tolerance, alarm in restored._answers.items():
                 alarm.restore(state["answers"][repr(tolerance)])
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"state of the alarms: {error!r}; attempts and answers are needed") from None
         with self._lock:
-            self._attempts, self._answers = restored._attempts, restored._answers
+            self._first, self._answers = restored._first, restored._answers
             self._revocations += sum(alarm.revoked for alarm in self._every())
 
     def _every(self) -> list[DriftAlarm]:
         """Those of clients included."""
-        return [each for _, alarm in self._by_tolerance() for each in (alarm.common, *alarm.own.values())]
+        return [each for _, _, alarm in self._by_subject() for each in (alarm.common, *alarm.own.values())]
 
-    def _by_tolerance(self) -> list[tuple[float | None, SharedAlarm]]:
-        return [(None, self._attempts), *self._answers.items()]
+    def _by_subject(self) -> list[tuple[Watched, float | None, SharedAlarm]]:
+        first = [(watched, None, alarm) for watched, alarm in self._first.items()]
+        return [*first, *(("answers", tolerance, alarm) for tolerance, alarm in self._answers.items())]
 
 
 def _reading(
-    tolerance: float | None, client: str | None, alarm: DriftAlarm, given: Mapping[str, float]
+    watched: Watched, tolerance: float | None, client: str | None, alarm: DriftAlarm, given: Mapping[str, float]
 ) -> AlarmReading:
     shares = {name: evidence / alarm.limit for name, evidence in sorted(given.items())}
-    return AlarmReading(tolerance, client, alarm.seen, alarm.evidence / alarm.limit, alarm.revoked, shares)
+    return AlarmReading(watched, tolerance, client, alarm.seen, alarm.evidence / alarm.limit, alarm.revoked, shares)

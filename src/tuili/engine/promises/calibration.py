@@ -87,6 +87,15 @@ class Sample(_Stored):
     """Expected calibration error of the confidence on the `n` problems."""
 
 
+class LowConfidence(_Stored):
+    """First attempts of which the model is unsure: those with a confidence below `level`, or without an answer that may
+    be given under a promise. Their share stays below `share`, as long as requests come as the sample came.
+    """
+
+    level: Share
+    share: Annotated[float, Field(gt=0, lt=1)]
+
+
 class Calibration(_Stored):
     """The content of the file.
 
@@ -96,6 +105,7 @@ class Calibration(_Stored):
     reason for a further attempt; files from before there was such a reason do not say so. features: those that the
     confidence was fitted with. familiarity: the hash of the file that tells unfamiliar prompts, if any. parts: that of
     what else decides on the answers of an imported model. calculator: whether the checker wrote values into the steps.
+    low_confidence: what tells unsure first attempts; None in files from before, and where no first attempt ended.
     """
 
     version: Literal[2] = 2
@@ -116,6 +126,7 @@ class Calibration(_Stored):
     refines_untraced: bool = False
     parts: str | None = None
     calculator: CalculatorMode = "off"
+    low_confidence: LowConfidence | None = None
 
     @property
     def confidence(self) -> Confidence:
@@ -125,8 +136,8 @@ class Calibration(_Stored):
     @property
     def sha256(self) -> str:
         """The hash of all of it, by which the state of alarms names it."""
-        added = {"refines_untraced": self.refines_untraced, "familiarity": self.familiarity, "parts": self.parts}
-        absent = {name for name, value in added.items() if not value}  # so that older files keep their hash
+        added = ("refines_untraced", "familiarity", "parts", "low_confidence")
+        absent = {name for name in added if not getattr(self, name)}  # so that older files keep their hash
         absent |= {"calculator"} if self.calculator == "off" else set()
         return hashlib.sha256(self.model_dump_json(exclude=absent).encode()).hexdigest()
 

@@ -79,6 +79,14 @@ def features(attempts: Iterable[Attempt], familiar: Familiar | None = None) -> t
     )
 
 
+def answer_features(attempts: Sequence[Attempt], familiar: Familiar | None) -> tuple[float, ...] | None:
+    """The `FEATURES` of the answer that may be given under a promise; None where there is none to give: the prompt is
+    unfamiliar, or every attempt has a shortcoming.
+    """
+    may = familiar is None or familiar.enough
+    return features(attempts, familiar) if may and not best_of(attempts).shortcoming else None
+
+
 @dataclass(frozen=True)
 class Confidence:
     """A coefficient for each of `FEATURES`, and a constant.
@@ -107,6 +115,10 @@ class Confidence:
         fitted = values[: len(self.coefficients)]
         logit = self.constant + sum(a * b for a, b in zip(self.coefficients, fitted, strict=True))
         return sigmoid(_clip(logit))
+
+    def is_below(self, level: float, values: Sequence[float] | None) -> bool:
+        """Whether an answer with these values of `FEATURES` has less confidence; None stands for no answer to give."""
+        return values is None or self.of_features(values) < level
 
 
 def fit(features_NF: NDArray[np.float64], right_N: NDArray[np.bool_]) -> Confidence:

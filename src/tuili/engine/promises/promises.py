@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from tuili.engine.answer import Answer, Outcome, Promise
-from tuili.engine.attempt import Attempt
+from tuili.engine.attempt import Attempt, verifier_missed_some
 from tuili.engine.promises.alarms import Alarms
 from tuili.engine.promises.calibration import Calibration, Entry, NotPromised, read_calibration
-from tuili.engine.promises.confidence import Confidence
+from tuili.engine.promises.confidence import Confidence, answer_features
 from tuili.engine.promises.familiarity import Familiar, Familiarity
 from tuili.engine.request import Budget, Request, Sampling
 from tuili.engine.runtime.runner import Runtime
@@ -58,7 +58,9 @@ class Promises:
         self.alarms: Alarms | None = None
         """None where nothing is promised."""
         if calibration is not None:
-            self.alarms = Alarms(calibration.rejected, (entry.error_tolerance for entry in calibration.entries))
+            low = calibration.low_confidence
+            tolerances = (entry.error_tolerance for entry in calibration.entries)
+            self.alarms = Alarms(calibration.rejected, tolerances, None if low is None else low.share)
 
     @property
     def confidence(self) -> Confidence | None:
@@ -135,12 +137,22 @@ class Promises:
         why = self.alarms.why_revoked(client, entry.error_tolerance)
         return replace(self._calibration.promise(entry), why=why)
 
-    def observe_attempt(self, request: Request, first: Attempt) -> None:
-        """Take in the first attempt at a request."""
-        ended = first.sequence.stop is StopReason.END and not first.sequence.depth_limited
-        same = self._calibration is not None and (request.calculator or "off") == self._calibration.calculator
-        if self.alarms is not None and ended and same and _is_calibrated_kind(request):
-            self.alarms.observe_attempt(request.client, has_wrong_step(first))
+    def observe_attempt(self, request: Request, first: Attempt, familiar: Familiar | None) -> None:
+        """Take in the first attempt at a request, as calibration saw those of its sample.
+
+        Left out are attempts that a limit has cut off or kept from their depth, those that are longer than calibration
+        let them be, and requests that are answered in another way. Tighter limits than in calibration leave the shorter
+        attempts, which as a rule have fewer wrong steps, and of which the model is surer. Of what the verifier should
+        have read and could not, such as where a deadline leaves no time for it, the confidence is not told.
+        """
+        sequence, calibration = first.sequence, self._calibration
+        if self.alarms is None or calibration is None or not _is_calibrated_kind(request):
+            return
+        ended = sequence.stop is StopReason.END and not sequence.depth_limited
+        as_long = sequence.written <= calibration.token_classes[-1]
+        if ended and as_long and (request.calculator or "off") == calibration.calculator:
+            unsure = _is_unsure(first, familiar, calibration)
+            self.alarms.observe_attempt(request.client, has_wrong_step(first), unsure)
 
     def observe_judged(self, answer: Answer, right: bool, client: str = "") -> None:
         """Take in whether an answer to a client was right. Answers without a promise are left out.
@@ -177,6 +189,14 @@ def _is_calibrated_kind(request: Request) -> bool:
 def has_wrong_step(attempt: Attempt) -> bool:
     """Whether the checker finds a step of an attempt wrong."""
     return any(step.verdict.status is Status.INVALID for step in attempt.response.steps)
+
+
+def _is_unsure(first: Attempt, familiar: Familiar | None, calibration: Calibration) -> bool | None:
+    """Whether the model is unsure of a first attempt; None where that cannot be told as calibration told it."""
+    unread = calibration.verifier is not None and verifier_missed_some([first])
+    if calibration.low_confidence is None or unread:
+        return None
+    return calibration.confidence.is_below(calibration.low_confidence.level, answer_features([first], familiar))
 
 
 def replace_budget(budget: Budget, **values: int) -> Budget:

@@ -36,10 +36,10 @@ from tuili.engine import (
     Runtime,
     Sample,
     StopReason,
+    answer_features,
     best_of,
     calibration_error,
     default_calculator,
-    features,
     fit,
     has_wrong_step,
     load_engine,
@@ -48,14 +48,8 @@ from tuili.engine import (
     verifier_missed_some,
 )
 from tuili.errors import InputError
-from tuili.eval.calibration.guarantee import (
-    CertifiedSetting,
-    LossTable,
-    certify,
-    clopper_pearson_upper,
-    min_answered,
-    p_value,
-)
+from tuili.eval.calibration.first_attempts import bounded_share, low_confidence
+from tuili.eval.calibration.guarantee import CertifiedSetting, LossTable, certify, min_answered, p_value
 from tuili.eval.calibration.labelled import LabelledPrompt
 from tuili.eval.parallel import Job, Measured, plan_workers, run_jobs
 from tuili.eval.progress import JobProgress, Progress
@@ -75,8 +69,6 @@ REFINES_UNTRACED = True
 """Calibrations are measured with further attempts for numbers from nowhere."""
 PROBLEMS_PER_PROCESS = 64
 """Fewer problems are not worth a further process."""
-REJECTION_BOUND_DELTA = 0.01
-"""Probability that the bound on the share of rejected first attempts does not hold."""
 
 
 @dataclass(frozen=True)
@@ -199,16 +191,14 @@ def _collect(
 def attempt_history(state: RequestState, expected: LabelledPrompt, verifies: bool) -> AttemptHistory:
     """The history of a request that made all its attempts; `verifies`: the verifier should have read them."""
     snapshots, first = [], state.attempts[0]
-    familiar = state.familiar is None or state.familiar.enough  # nothing is promised about others
     for count in range(1, len(state.attempts) + 1):
         attempts = state.attempts[:count]
-        best = best_of(attempts)
-        answers = familiar and not best.shortcoming and not (verifies and verifier_missed_some(attempts))
+        unread = verifies and verifier_missed_some(attempts)
         snapshots.append(
             AttemptSnapshot(
                 sum(attempt.sequence.written for attempt in attempts),
-                features(attempts, state.familiar) if answers else None,
-                _is_right(best, expected, state.request.context),
+                None if unread else answer_features(attempts, state.familiar),
+                _is_right(best_of(attempts), expected, state.request.context),
             )
         )
     rejected = has_wrong_step(first) if first.sequence.stop is StopReason.END else None
@@ -230,7 +220,7 @@ def certify_grid(
 ) -> Calibration:
     """The calibration that these histories support; `digest` is the hash of their prompts and right answers."""
     fitting = fitting_part(histories)
-    testing = [history for place, history in enumerate(histories) if place % FITTING_STRIDE]
+    testing = testing_part(histories)
     confidence = fit_confidence(fitting)
     threshold_S = candidate_thresholds(fitting, confidence)
     entries, curves = [], []
@@ -244,7 +234,7 @@ def certify_grid(
                 entries.append(_entry(losses, threshold_S, tolerance, grid.delta, start, steps, tokens))
     features_NF, right_N = _labelled(testing, "those that test the thresholds")
     confidence_N = np.array([confidence.of_features(features_F) for features_F in features_NF])
-    rejected = [history.rejected for history in testing if history.rejected is not None]
+    ended = [[history for history in part if history.rejected is not None] for part in (fitting, testing)]
     return Calibration(
         model=model_hash(loaded.path),
         verifier=verifier_hash(loaded.path),
@@ -254,7 +244,7 @@ def certify_grid(
         delta=grid.delta,
         coefficients=confidence.coefficients,
         constant=confidence.constant,
-        rejected=_rejection_bound(rejected),
+        rejected=bounded_share([bool(history.rejected) for history in ended[1]]),
         sample=Sample(
             source=source,
             sha256=digest,
@@ -271,12 +261,18 @@ def certify_grid(
         refines_untraced=REFINES_UNTRACED,
         parts=parts_hash(loaded.path),
         calculator=default_calculator(loaded.path),
+        low_confidence=low_confidence(confidence, *([one.snapshots[0].features for one in part] for part in ended)),
     )
 
 
 def fitting_part(sample: Sequence[Drawn]) -> Sequence[Drawn]:
     """Those of a sample that fit the confidence. The others test the thresholds, so nothing may be learnt from them."""
     return sample[::FITTING_STRIDE]
+
+
+def testing_part(sample: Sequence[Drawn]) -> Sequence[Drawn]:
+    """Those of a sample that test the thresholds."""
+    return [one for place, one in enumerate(sample) if place % FITTING_STRIDE]
 
 
 def fit_confidence(histories: Sequence[AttemptHistory]) -> Confidence:
@@ -290,13 +286,6 @@ def _labelled(histories: Sequence[AttemptHistory], which: str) -> tuple[NDArray[
         count = len(histories)
         raise InputError(f"of {count} problems, {which}, the model answered none: there is nothing to calibrate")
     return np.array([answer.features for answer in answers]), np.array([answer.right for answer in answers])
-
-
-def _rejection_bound(rejected: Sequence[bool]) -> float:
-    """The upper bound of the share of first attempts that the checker rejects; 0.999 where nothing is known."""
-    if not rejected:
-        return 0.999
-    return min(0.999, clopper_pearson_upper(sum(rejected), len(rejected), REJECTION_BOUND_DELTA))
 
 
 def candidate_thresholds(histories: Sequence[AttemptHistory], confidence: Confidence) -> NDArray[np.float64]:

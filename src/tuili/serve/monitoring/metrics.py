@@ -226,12 +226,11 @@ def alarm_gauges(alarms: Mapping[str, Sequence[AlarmReading]]) -> Iterator[Metri
     for model, readings in alarms.items():
         raised = {"": False}
         for reading in readings:
-            alarm = "attempts" if reading.error_tolerance is None else f"{reading.error_tolerance:g}"
             caller = reading.client or ""
             raised[caller] = raised.get(caller, False) or reading.revoked
-            evidence.add_metric([model, alarm, caller], reading.evidence)
+            evidence.add_metric([model, reading.name, caller], reading.evidence)
             for client, share in reading.given.items():
-                given.add_metric([model, alarm, client or ANONYMOUS], share)
+                given.add_metric([model, reading.name, client or ANONYMOUS], share)
         for caller, is_revoked in raised.items():
             revoked.add_metric([model, caller], float(is_revoked))
     yield from (revoked, evidence, given)

@@ -112,6 +112,7 @@ def _alarm_replies(served: ServedModel) -> list[AlarmReply]:
     return [
         {
             "model": served.name,
+            "watches": reading.watches,
             "error_tolerance": reading.error_tolerance,
             "key": reading.client,
             "seen": reading.seen,

@@ -18,6 +18,10 @@ class AlarmReply(TypedDict):
     """
 
     model: str
+    watches: Annotated[
+        Literal["attempts", "confidence", "answers"],
+        Field(description="Wrong steps of first attempts, the confidence of first attempts, or judged answers."),
+    ]
     error_tolerance: float | None
     key: str | None
     seen: Count
