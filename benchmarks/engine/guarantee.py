@@ -83,17 +83,10 @@ def measure(
     figures: dict[str, list[float]] = {}
     for names, suffix in ((FEATURES, ""), (FITTED_FEATURES[0], "_first_features")):
         learnt, tested = (with_features(histories, len(names)) for histories in (fitting, pool))
-        confidence = fit_confidence(learnt)
-        threshold_S = candidate_thresholds(learnt, confidence)
         for steps in max_steps:
-            seen = replay(learnt, confidence, threshold_S, steps, max_tokens)
-            whole = replay(tested, confidence, threshold_S, steps, max_tokens)
-            for tolerance in tolerances:
-                start = starting_setting(seen, tolerance, delta, sample)
-                by_split = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
-                oracle = best_in_hindsight(whole, tolerance)
-                for name, values in means(by_split, oracle).items():
-                    figures[f"steps{steps}_error{tolerance:g}{suffix}_{name}"] = values
+            found = recalibrated(learnt, tested, tolerances, steps, max_tokens, delta, sample, splits)
+            for tolerance, by_name in found.items():
+                figures |= {f"steps{steps}_error{tolerance:g}{suffix}_{name}": by_name[name] for name in by_name}
     draw(figures, max_steps, tolerances, delta, PICTURE)
     return {
         "model": model,
@@ -136,19 +129,20 @@ def answered(
         file = folder / f"{key}.json"
         if not file.exists():
             answers = collect_histories(loaded, block, max_steps, max_tokens, lambda *_: None)
-            write_durably(file, json.dumps([_as_kept(history) for history in answers]).encode())
+            write_durably(file, json.dumps([as_kept(history) for history in answers]).encode())
             print(f"{start + len(block)} of {len(problems)} problems answered", flush=True)
-        histories += map(_history, json.loads(file.read_text()))
+        histories += map(from_kept, json.loads(file.read_text()))
     return histories
 
 
-def _as_kept(history: AttemptHistory) -> dict[str, Any]:
+def as_kept(history: AttemptHistory) -> dict[str, Any]:
     """A history as a file keeps it. The file's keys are older than the names of the fields."""
     moments = [asdict(snapshot) for snapshot in history.snapshots]
     return {"prompt": history.prompt_tokens, "moments": moments, "rejected": history.rejected}
 
 
-def _history(kept: dict[str, Any]) -> AttemptHistory:
+def from_kept(kept: dict[str, Any]) -> AttemptHistory:
+    """The history that a file keeps."""
     moments = [
         AttemptSnapshot(m["tokens"], None if m["features"] is None else tuple(m["features"]), m["right"])
         for m in kept["moments"]
@@ -168,6 +162,30 @@ def with_features(histories: Sequence[AttemptHistory], count: int) -> list[Attem
         )
         for history in histories
     ]
+
+
+def recalibrated(
+    learnt: Sequence[AttemptHistory],
+    tested: Sequence[AttemptHistory],
+    tolerances: Sequence[float],
+    max_steps: int,
+    max_tokens: int,
+    delta: float,
+    sample: int,
+    splits: int,
+) -> dict[float, dict[str, list[float]]]:
+    """For each tolerance the means over calibrations on `sample` of the problems that are tested. The others fit the
+    confidence and choose where testing begins.
+    """
+    confidence = fit_confidence(learnt)
+    threshold_S = candidate_thresholds(learnt, confidence)
+    seen, whole = (replay(part, confidence, threshold_S, max_steps, max_tokens) for part in (learnt, tested))
+    found = {}
+    for tolerance in tolerances:
+        start = starting_setting(seen, tolerance, delta, sample)
+        by_split = [one_split(whole, tolerance, delta, start, sample, number) for number in range(splits)]
+        found[tolerance] = means(by_split, best_in_hindsight(whole, tolerance))
+    return found
 
 
 def one_split(
@@ -215,7 +233,8 @@ def means(splits: Sequence[dict[str, float]], oracle: float) -> dict[str, list[f
     if covered:
         figures["error"] = [fmean(split["error"] for split in covered)]
         figures["coverage"] = [fmean(split["coverage"] for split in covered)]
-        figures["coverage_of_oracle"] = [fmean(split["coverage"] for split in covered) / oracle]
+        if oracle:  # a split may certify what the pool refutes at every threshold
+            figures["coverage_of_oracle"] = [fmean(split["coverage"] for split in covered) / oracle]
     return figures
 
 

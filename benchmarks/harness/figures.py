@@ -129,3 +129,31 @@ def accuracy_dots(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]
         figure.legend(handles=keys, loc="lower center", ncols=len(keys))
         figure.tight_layout(rect=(0, 0.08, 1, 1))
         return figure_uri(figure)
+
+
+def risk_lines(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], tolerances: Sequence[float]) -> str:
+    """The share of wrong answers over the share of questions that are answered, the surest first: a panel for each
+    calibration, and in it a line for each kind of question. A dotted line is a tolerance.
+
+    `panels` maps the name of a calibration and of a kind to points (share answered, share of these that is wrong).
+    """
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure = Figure(figsize=(7.6, 3.4))
+        for axes, (name, lines) in zip(
+            figure.subplots(1, len(panels), sharey=True, squeeze=False)[0], panels.items(), strict=True
+        ):
+            for place, (kind, points) in enumerate(lines.items()):
+                colour = (ACCENT_COLOUR, *LEVEL_COLOURS[1:])[place % len(LEVEL_COLOURS)]
+                axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3, label=kind)
+            for tolerance in tolerances:
+                axes.axhline(tolerance, color=MUTED_COLOUR, linestyle=":", linewidth=1)
+            axes.set_title(name, fontsize=9, loc="left")
+            axes.set_xlim(0, 1.02)
+            axes.set_ylim(bottom=0)
+            axes.xaxis.set_major_formatter("{x:.0%}")
+            axes.yaxis.set_major_formatter("{x:.0%}")
+            axes.set_xlabel("questions answered, the surest first")
+            axes.legend(loc="upper left", fontsize=7)
+        figure.axes[0].set_ylabel("answers that are wrong")
+        figure.tight_layout()
+        return figure_uri(figure)

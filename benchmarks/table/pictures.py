@@ -1,4 +1,4 @@
-"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of four benchmarks.
+"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of five benchmarks.
 
 Benchmarks that draw their own picture are `guarantee` and `verifier`. The plots themselves are in `harness/figures` and
 `tuili.eval`.
@@ -10,7 +10,7 @@ import json
 import re
 from base64 import b64decode
 
-from benchmarks.harness.figures import accuracy_dots, accuracy_lines, cost_curves, goodput_lines
+from benchmarks.harness.figures import accuracy_dots, accuracy_lines, cost_curves, goodput_lines, risk_lines
 from benchmarks.harness.record import ROOT
 from benchmarks.table.example_rows import BASE, accuracies
 from benchmarks.table.rows import NANO_REPORT, Record, results
@@ -30,6 +30,8 @@ WAYS = {
 """What the picture calls the ways of the benchmark `budgets`."""
 EXITS = {"joint": "exits trained with the layers", "frozen": "exits beside the layers"}
 """What the picture calls the ways of the benchmark `imported_depth`."""
+ASKED = {"asdiv_a": "ASDiv-A", "mawps_dev": "MAWPS", "gsm8k": "GSM8K"}
+"""What the picture calls the files of the benchmark `imported_promised`."""
 
 
 def drawn() -> dict[str, str]:
@@ -41,6 +43,7 @@ def drawn() -> dict[str, str]:
         (results("budgets"), lambda record: {"budgets": budget_curves(record)}),
         (results("imported_depth"), lambda record: {"exits": accuracy_by_depth(record)}),
         (results("taught_examples"), lambda record: {"examples": accuracy_by_examples(record)}),
+        (results("imported_promised"), lambda record: {"promised": risk_by_coverage(record)}),
     ):
         if record.is_file():
             pictures |= draw(json.loads(record.read_bytes()))
@@ -105,3 +108,20 @@ def accuracy_by_depth(record: Record) -> str:
 def accuracy_by_examples(record: Record) -> str:
     """Right answers of models that were taught with other examples, by test set."""
     return on_white(accuracy_dots(accuracies(record), BASE))
+
+
+def risk_by_coverage(record: Record) -> str:
+    """What is wrong of what is answered, by calibration and by what is asked, from the record `imported_promised`."""
+    figures = {key: figure["median"] for key, figure in record["figures"].items()}
+
+    def line(start: str) -> list[tuple[float, float]]:
+        found = (re.fullmatch(rf"{start}_risk_at_([0-9.]+)", key) for key in figures)
+        return sorted((float(match[1]), figures[match[0]]) for match in found if match)
+
+    panels = {
+        f"calibrated on {' and '.join(ASKED[file] for file in files)}": {
+            name: points for file, name in ASKED.items() if (points := line(f"{sample}_{file}"))
+        }
+        for sample, files in record["config"]["samples"].items()
+    }
+    return on_white(risk_lines(panels, record["config"]["grid"]["tolerances"]))

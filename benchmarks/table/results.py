@@ -9,13 +9,14 @@ from benchmarks.table.example_rows import COMPARED
 from benchmarks.table.familiarity_rows import FAMILIARITY
 from benchmarks.table.imported_rows import IMPORTED
 from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
+from benchmarks.table.promised_rows import PROMISED
 
 COLUMNS = ("measured", "result", "goal", "record")
 GROUPS = {
     "model": MODEL,
     "engine": ENGINE,
     "other engines": OTHER_ENGINES,
-    "imported models": (*IMPORTED, *COMPARED),
+    "imported models": (*IMPORTED, *COMPARED, *PROMISED),
     "serving": SERVING,
     "training": TRAINING,
     "checker and verifier": (*CHECKER, *MULTIPLIED),

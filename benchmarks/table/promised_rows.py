@@ -1,0 +1,95 @@
+"""Results of what a taught model promises: on questions like its calibration's, on others, and which it refuses."""
+
+from __future__ import annotations
+
+from benchmarks.table.imported_rows import MODEL
+from benchmarks.table.rows import Record, Row, Value, bench, middle, results, text
+
+TAUGHT = f"{MODEL}, taught word problems"
+SAMPLES = {"both": "MAWPS and GSM8K", "mawps": "MAWPS"}
+TOLERANCES = (0.05, 0.1, 0.2)
+WITHIN = 200
+
+
+def promised(what: str, key: str, form: str = "{:.3f}", goal: str = "none") -> Row:
+    """A row for one figure of the benchmark."""
+    return bench(f"{TAUGHT}, {what}", "imported_promised", key, form, goal)
+
+
+def refused(what: str, key: str, asked: str, name: str, goal: str = "none") -> Row:
+    """A row for a share that is refused as unfamiliar. asked, name: where the record counts them."""
+    return Row(f"{TAUGHT}, {what}", results("imported_promised"), (of(key, asked, name), text(goal)))
+
+
+def of(key: str, asked: str, name: str = "") -> Value:
+    """A share, and over how many texts; without a name over those of all kinds."""
+
+    def value(record: Record) -> str:
+        counts = record["config"][asked]
+        return f"{middle(key, '{:.3f}')(record)} (n = {counts[name] if name else sum(counts.values()):,})"
+
+    return value
+
+
+PROMISED = tuple(
+    row
+    for sample, words in SAMPLES.items()
+    for row in (
+        *(
+            each
+            for error in TOLERANCES
+            for each in (
+                promised(
+                    f"calibrated on {words}: share of 1,000 calibrations whose promise of at most {error:.0%} wrong "
+                    "answers does not hold on the rest",
+                    f"{sample}_steps4_error{error:g}_broken_on_rest",
+                    goal="0.05",
+                ),
+                promised(
+                    f"calibrated on {words}: share of questions answered with a promise of at most {error:.0%} wrong "
+                    "answers, mean",
+                    f"{sample}_steps4_error{error:g}_coverage",
+                ),
+                promised(
+                    f"calibrated on {words}, asked ASDiv-A: share of wrong answers under a promise of at most "
+                    f"{error:.0%}",
+                    f"{sample}_asdiv_a_error{error:g}_wrong",
+                    goal=f"{2 * error:g}, or an alarm",
+                ),
+            )
+        ),
+        promised(
+            f"calibrated on {words}, asked ASDiv-A: requests until an alarm on first attempts",
+            f"{sample}_asdiv_a_alarm_requests",
+            "{:,.0f}",
+            f"{WITHIN}",
+        ),
+        promised(
+            f"calibrated on {words}, asked ASDiv-A: share of 200 orders in which it is raised within {WITHIN} requests",
+            f"{sample}_asdiv_a_alarm_within_{WITHIN}",
+        ),
+        refused(
+            f"calibrated on {words}: share of ASDiv-A's questions that is refused as unfamiliar",
+            f"{sample}_refused_asdiv_a",
+            "questions",
+            "asdiv_a",
+        ),
+        promised(
+            f"calibrated on {words}: share of MAWPS's other questions that is refused as unfamiliar",
+            f"{sample}_refused_mawps_dev",
+            goal="0.02",
+        ),
+        refused(
+            f"calibrated on {words}: share of small talk that is refused as unfamiliar",
+            f"{sample}_refused_chat",
+            "kinds",
+            "chat",
+        ),
+        refused(
+            f"calibrated on {words}: share of all texts of other kinds that is refused as unfamiliar",
+            f"{sample}_refused_others",
+            "kinds",
+            "",
+        ),
+    )
+)
