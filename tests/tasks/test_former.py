@@ -30,14 +30,19 @@ def _nothing_told_yet() -> Iterator[None]:
 
 
 def test_a_former_name_is_read_as_the_domain_that_it_joined_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    names = ["knights", "fractions", "arithmetic", "electricity", "mechanics", "change"]
-    assert read_domains(names) == ("knights", "arithmetic", "physics", "change")
+    names = ["knights", "fractions", "arithmetic", "electricity", "mechanics", "counting"]
+    assert read_domains(names) == ("knights", "arithmetic", "physics", "counting")
     assert read_domain("fractions") == "arithmetic"
     assert [record.getMessage() for record in caplog.records] == [
         "domain fractions is a part of arithmetic now, and is read as that",
         "domain electricity is a part of physics now, and is read as that",
         "domain mechanics is a part of physics now, and is read as that",
     ]
+
+
+def test_a_name_of_no_domain_is_refused() -> None:
+    with pytest.raises(InputError, match="unknown domain 'magic': use one of propositional, "):
+        read_domains(["knights", "magic"])
 
 
 def test_every_former_name_leads_to_a_domain_of_today() -> None:

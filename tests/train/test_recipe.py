@@ -78,7 +78,7 @@ def test_former_names_of_domains_are_read_as_those_of_today() -> None:
     [
         ("train.stepz=3", "unknown key; did you mean train.steps?"),
         ("train.steps=many", "should be a valid integer"),
-        ("data.domains=[magic]", "unknown domain 'magic': use all, or some of propositional, "),
+        ("data.domains=[magic]", "unknown domain 'magic': use one of propositional, "),
         ("data.weights={magic: 2}", "override: data.weights.magic: unknown domain 'magic': use one of propositional, "),
         (
             "data.weights.fractions=2",

@@ -6,11 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 
 from tuili.config import Config
 from tuili.data import QuestionForm
-from tuili.tasks import domain_names, read_domains
+from tuili.tasks import read_domains
 
 _Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -29,7 +29,7 @@ class AdaptOptions(Config):
     """The longest that teaching may take. It takes less where the data need less."""
     passes: PositiveInt | None = None
     """How often the questions are read, if the minutes allow it; None for what suits the kind of the model."""
-    rehearse: tuple[str, ...] = ()
+    rehearse: Annotated[tuple[str, ...], AfterValidator(read_domains)] = ()
     """Tuili's own domains that an imported model learns beside the questions. A model of Tuili's own rehearses all."""
     exits: tuple[PositiveInt, ...] = ()
     """Depths of exits that an imported model gets, as in (12, 18, 24)."""
@@ -40,14 +40,6 @@ class AdaptOptions(Config):
     attempts: tuple[PositiveInt, ...] = Field((1, 4), min_length=1)
     """Limits on attempts that requests may have."""
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
-
-    @field_validator("rehearse")
-    @classmethod
-    def _known(cls, chosen: tuple[str, ...]) -> tuple[str, ...]:
-        chosen = read_domains(chosen)
-        if unknown := set(chosen) - set(domain_names()):
-            raise ValueError(f"unknown domain {min(unknown)!r}: use some of {', '.join(domain_names())}")
-        return chosen
 
     @field_validator("exits")
     @classmethod

@@ -2,11 +2,21 @@ from .building.brief import without_working
 from .content import Clause, Clauses, Content, Language, Wording
 from .conversations.conversation import ChatMessage, Conversation, Ingredient
 from .conversations.converse import converse, takes_follow_up
-from .former import current_domain, own_experts, read_domain, read_domains
+from .former import current_domain, own_experts, read_domain
 from .mutation.mutations import MUTATION_KINDS, mutants, mutate
 from .mutation.rewriting import result_start, same_form
 from .problem import LEVELS, SEEDS_PER_SPLIT, Draft, Problem, Split
-from .registry import BUILT_IN_DOMAINS, Domain, domain, domain_names, generate, in_every_form, phase, trained_domains
+from .registry import (
+    BUILT_IN_DOMAINS,
+    Domain,
+    domain,
+    domain_names,
+    generate,
+    in_every_form,
+    phase,
+    read_domains,
+    trained_domains,
+)
 from .scoring import last_number, same_amount, same_answer, same_last_number, score
 from .unseen import unseen_problems
 from .wordings.choice import is_unseen_form

@@ -26,11 +26,6 @@ def read_domain(name: str) -> str:
     return current_domain(name)
 
 
-def read_domains(names: Sequence[str]) -> tuple[str, ...]:
-    """The domains that a user named, by their names of today and each once, in the order given."""
-    return tuple(dict.fromkeys(map(read_domain, names)))
-
-
 def own_experts(domain: str, experts: Sequence[str]) -> list[int]:
     """The indices of a domain's experts in a model whose experts have these names: that of its own name comes first.
 

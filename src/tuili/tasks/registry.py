@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 from tuili.errors import InputError
 from tuili.steps import Context
 from tuili.tasks.content import Content, Language, Wording
-from tuili.tasks.former import FORMER_DOMAINS, current_domain
+from tuili.tasks.former import FORMER_DOMAINS, current_domain, read_domain
 from tuili.tasks.problem import LEVELS, Draft, Problem, Split
 from tuili.tasks.wordings.choice import FormChooser, known
 from tuili.tasks.wordings.forms import forms_of
@@ -95,6 +95,17 @@ def domain_names() -> tuple[str, ...]:
     """The names of all domains: the built-in ones in the order of their experts, then others by the alphabet."""
     _load_domains()
     return BUILT_IN_DOMAINS + tuple(sorted(set(REGISTERED) - set(BUILT_IN_DOMAINS)))
+
+
+def read_domains(names: Sequence[str]) -> tuple[str, ...]:
+    """The domains that a user named, by their names of today and each once, in the order given.
+
+    Raises `InputError` for an unknown name.
+    """
+    chosen = tuple(dict.fromkeys(map(read_domain, names)))
+    for name in chosen:
+        find_domain(name)
+    return chosen
 
 
 def trained_domains(experts: Sequence[str] | None) -> tuple[str, ...]:

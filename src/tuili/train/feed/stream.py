@@ -11,7 +11,15 @@ from os.path import realpath
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    field_validator,
+    model_validator,
+)
 
 from tuili.config import Config
 from tuili.data import (
@@ -34,6 +42,23 @@ def _existing(domain: str) -> str:
     return domain
 
 
+def _different(files: Any) -> Any:
+    """Raises `ValueError` for a file that is named twice, and for one that is called as a domain."""
+    if isinstance(files, Mapping):
+        names = [str(Path(name)) for name in files if isinstance(name, str | Path)]
+        places = [realpath(name) for name in names]
+        for name in names:
+            if places.count(realpath(name)) > 1:
+                raise ValueError(f"{name} is named twice: give it one weight")
+            if name in domain_names():
+                raise ValueError(f"{name} is also the name of a domain: give the file another name or its whole path")
+    return files
+
+
+FileWeights = Annotated[dict[Path, PositiveFloat], BeforeValidator(_different)]
+"""Files of data, each with its weight against 1 for all domains together."""
+
+
 class DataConfig(Config):
     """What the model reads."""
 
@@ -50,8 +75,8 @@ class DataConfig(Config):
     word_noise: float = Field(0.0, ge=0, le=1)
     """Share of the other problems of the domains in whose prompts some words are changed, so that a model learns to
     understand sentences that it has never read."""
-    files: dict[Path, PositiveFloat] = Field({})
-    """JSONL files of your own, each with its weight against 1 for all domains together."""
+    files: FileWeights = Field({})
+    """JSONL files of your own."""
     vocabulary: int = Field(VOCABULARY_SIZE, ge=MIN_VOCABULARY_SIZE)
     """Most entries of the tokenizer. It is learnt from this data before training starts, or comes with a model."""
 
@@ -68,27 +93,7 @@ class DataConfig(Config):
     @field_validator("domains")
     @classmethod
     def _known(cls, chosen: Literal["all"] | tuple[str, ...]) -> Literal["all"] | tuple[str, ...]:
-        if chosen == "all":
-            return chosen
-        chosen = read_domains(chosen)
-        if unknown := set(chosen) - set(domain_names()):
-            raise ValueError(f"unknown domain {min(unknown)!r}: use all, or some of {', '.join(domain_names())}")
-        return chosen
-
-    @field_validator("files", mode="before")
-    @classmethod
-    def _different(cls, files: Any) -> Any:
-        if isinstance(files, Mapping):
-            names = [str(Path(name)) for name in files if isinstance(name, str | Path)]
-            places = [realpath(name) for name in names]
-            for name in names:
-                if places.count(realpath(name)) > 1:
-                    raise ValueError(f"{name} is named twice: give it one weight")
-                if name in domain_names():
-                    raise ValueError(
-                        f"{name} is also the name of a domain: give the file another name or its whole path"
-                    )
-        return files
+        return chosen if chosen == "all" else read_domains(chosen)
 
     @field_validator("levels")
     @classmethod
