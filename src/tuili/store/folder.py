@@ -14,7 +14,9 @@ import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from tuili.errors import ModelFolderError, one_line
 from tuili.files import flush, flush_all, refusing_faults
@@ -32,6 +34,7 @@ FETCHED_FILES = ("*.safetensors", "*.json", TEMPLATE_FILE, f"{TEMPLATE_FOLDER}/*
 """What the hub is asked for."""
 MAX_PARAMETERS_PER_BYTE = 8
 """A parameter takes at least one bit."""
+Kind = TypeVar("Kind")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{,95}/[A-Za-z0-9][\w.-]{,95}")
 
 
@@ -222,6 +225,20 @@ def _download(name: str) -> Path:
         raise ModelFolderError(
             f"model {name!r} is no folder here and could not be fetched from the hub: {one_line(error)}"
         ) from error
+
+
+def read_part(path: Path, kind: TypeAdapter[Kind], remedy: str) -> Kind | None:
+    """What stands in the JSON file of a part of a model; None where there is no such file. remedy: for a damaged one,
+    for which `ModelFolderError` is raised.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return kind.validate_json(path.read_bytes(), strict=True, extra="forbid")
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ModelFolderError(f"{path} is damaged: {f'{key}: ' if key else ''}{first['msg']}; {remedy}") from error
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -7,30 +7,21 @@ for Tuili's own models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
-from tuili.engine.runtime.logit_bias import LogitBiases
+from tuili.engine.runtime.early_exit import ExitChooser
 from tuili.engine.runtime.runner import StepOutput, StepPolicy
-from tuili.engine.runtime.step import ModelStep, StepBatch
+from tuili.engine.runtime.step import StepBatch
 from tuili.engine.sequence import Sequence
 
 
-class ConfidentExits:
-    """Takes the rows of sequences, which the trunk has read, as deep as each needs and its limits allow."""
-
-    def __init__(self, step: ModelStep[Any], biases: LogitBiases, clock: Callable[[], float]) -> None:
-        self._step, self._biases, self._clock = step, biases, clock
-        self._depths = step.shape.exit_layers
+class ConfidentExits(ExitChooser):
+    """An `ExitChooser` by confidence heads."""
 
     def run(
-        self,
-        batch: StepBatch,
-        rows: list[int],
-        sequences: list[Sequence],
-        policy: StepPolicy,
+        self, batch: StepBatch, rows: list[int], sequences: list[Sequence], policy: StepPolicy,
         only_read: Iterable[int] = (),
-    ) -> list[StepOutput]:
+    ) -> list[StepOutput]:  # fmt: skip
         """See `ExitChooser`. Probabilities of the outputs are those of the model's head where the tokens left. Rows
         that are only read go to the full depth."""
         beside = list(only_read)

@@ -22,13 +22,9 @@ class ExitChooser:
         self._depths = step.shape.exit_layers
 
     def run(
-        self,
-        batch: StepBatch,
-        rows: list[int],
-        sequences: list[Sequence],
-        policy: StepPolicy,
+        self, batch: StepBatch, rows: list[int], sequences: list[Sequence], policy: StepPolicy,
         only_read: Iterable[int] = (),
-    ) -> list[StepOutput]:
+    ) -> list[StepOutput]:  # fmt: skip
         """Run the last token of each sequence, which stands in one of the rows, in rising order.
 
         Args:

@@ -17,13 +17,13 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from tuili.errors import InputError, ModelFolderError, one_line
 from tuili.files import whole_file
-from tuili.store.folder import CONFIG_FILE
+from tuili.store.folder import CONFIG_FILE, read_part
 from tuili.store.lineage import model_hash, read_lineage
 from tuili.store.safetensors import check_safetensors, read_tensors
 
@@ -118,7 +118,7 @@ def read_exits_settings(folder: Path, num_layers: int) -> ExitsSettings | None:
 
     Raises `ModelFolderError` for a file that is damaged, or whose full depth is another.
     """
-    stored = _read_stored(folder)
+    stored = read_part(folder / EXITS_FILE, _STORED, _REMEDY)
     if stored is not None and stored.layers[-1] != num_layers:
         raise ModelFolderError(
             f"{folder / EXITS_FILE}: the last of the layers {list(stored.layers)} must be the model's full depth, "
@@ -132,8 +132,8 @@ def read_exits_file(folder: Path, num_layers: int, hidden_size: int, vocab_size:
 
     Raises `ModelFolderError` for exits that are damaged, that lack a tensor, or that belong to another model.
     """
-    stored = _read_stored(folder)
     settings = read_exits_settings(folder, num_layers)
+    stored = read_part(folder / EXITS_FILE, _STORED, _REMEDY)
     if stored is None or settings is None:
         return None
     path = folder / EXIT_TENSORS_FILE
@@ -157,18 +157,6 @@ def read_exits_file(folder: Path, num_layers: int, hidden_size: int, vocab_size:
 def exits_hash(folder: Path) -> str | None:
     """SHA-256 of `exits.json`, which names the hash of the tensors; None where a folder has no exits."""
     return _hash(folder / EXITS_FILE) if (folder / EXITS_FILE).is_file() else None
-
-
-def _read_stored(folder: Path) -> _Stored | None:
-    path = folder / EXITS_FILE
-    if not path.is_file():
-        return None
-    try:
-        return _STORED.validate_json(path.read_bytes(), strict=True, extra="forbid")
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ModelFolderError(f"{path} is damaged: {f'{key}: ' if key else ''}{first['msg']}; {_REMEDY}") from error
 
 
 def _check_tensors(tensors: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]]) -> None:

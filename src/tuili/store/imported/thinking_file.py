@@ -15,11 +15,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from tuili.errors import InputError, ModelFolderError
 from tuili.files import whole_file
 from tuili.steps import CHARACTERS, END_THINK, CalculatorMode
+from tuili.store.folder import read_part
 from tuili.store.imported.foreign_tokenizer import ForeignTokenizer
 
 THINKING_FILE = Path("tuili") / "thinking.json"
@@ -57,15 +58,7 @@ def write_thinking_file(folder: Path, settings: ThinkingSettings) -> None:
 def read_thinking_file(folder: Path) -> ThinkingSettings | None:
     """What the model of a folder was taught; None where it has no such file. Raises `ModelFolderError` for one that is
     damaged."""
-    path = folder / THINKING_FILE
-    if not path.is_file():
-        return None
-    try:
-        return _SETTINGS.validate_json(path.read_bytes(), strict=True, extra="forbid")
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ModelFolderError(f"{path} is damaged: {f'{key}: ' if key else ''}{first['msg']}; {_REMEDY}") from error
+    return read_part(folder / THINKING_FILE, _SETTINGS, _REMEDY)
 
 
 def thinking_ids(folder: Path, tokenizer: ForeignTokenizer) -> NDArray[np.int32] | None:
