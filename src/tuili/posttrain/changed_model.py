@@ -11,33 +11,42 @@ from torch import Tensor
 
 from tuili.errors import ModelFolderError
 
+_EMBEDDING, _HEAD = "model.embed_tokens.weight", "lm_head.weight"
+
 
 def copy_changed(source: Path, folder: Path, changes: Mapping[str, Tensor], keeps: Collection[Path] = ()) -> None:
     """Copy a model folder to a path where nothing is, and add what has changed to its weights.
 
     Args:
-        changes: by the names of the weights; where there are none, all parts are copied.
+        changes: by the names of the weights; where there are none, all parts are copied. A head that is stored as a
+            copy of the embedding changes with it.
         keeps: files below `tuili`, relative to the folder, that say as much of other weights.
 
-    Raises `ModelFolderError` for a change of weights that the folder does not have in that shape.
+    Raises `ModelFolderError` for a change of weights that the folder does not have in that shape, and for one that
+    makes numbers that are not finite.
     """
-
-    def left_out(place: str, names: list[str]) -> set[str]:
-        parts = Path(place).relative_to(source)
-        return {name for name in names if parts == Path("tuili") and parts / name not in keeps}
-
-    shutil.copytree(source, folder, ignore=left_out if changes else None)
+    weights = sorted(source.glob("*.safetensors")) if changes else []
+    for file in sorted(source.rglob("*")):
+        place = file.relative_to(source)
+        is_part = place.parts[0] == "tuili" and place not in keeps
+        if file.is_file() and file not in weights and not (changes and is_part):
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / place)
     missing = set(changes)
-    for file in sorted(folder.glob("*.safetensors")) if changes else ():
+    for file in weights:
         tensors = load_file(file)
-        for name in tensors.keys() & changes.keys():
-            weight = tensors[name]
-            if weight.shape != changes[name].shape:
-                raise ModelFolderError(
-                    f"{source}: {name} has the shape {[*weight.shape]}, not {[*changes[name].shape]}"
-                )
-            tensors[name] = (weight.double() + changes[name].double()).to(weight.dtype)
+        for name, weight in tensors.items():
+            change = changes.get(_EMBEDDING if name == _HEAD and name not in changes else name)
+            if change is None:
+                continue
+            if weight.shape != change.shape:
+                raise ModelFolderError(f"{source}: {name} has the shape {[*weight.shape]}, not {[*change.shape]}")
+            tensors[name] = (weight.double() + change.double()).to(weight.dtype)
+            if not tensors[name].isfinite().all():
+                raise ModelFolderError(f"{source}: {name} with its change has numbers that are not finite")
             missing.discard(name)
-        save_file(tensors, file, {"format": "pt"})
+        save_file(tensors, folder / file.name, {"format": "pt"})
+        # safetensors lets its owner alone read it
+        (folder / file.name).chmod((folder / "config.json").stat().st_mode)
     if missing:
         raise ModelFolderError(f"{source}: there are no weights {min(missing)} to change")

@@ -43,8 +43,8 @@ def write_adapter(folder: Path, terms: Mapping[str, LowRankTerm], base: str) -> 
         module = f"{_PREFIX}{name.removesuffix('.weight')}"
         tensors[f"{module}.lora_A.weight"] = term.a_RI.detach().bfloat16().contiguous()
         tensors[f"{module}.lora_B.weight"] = term.b_OR.detach().bfloat16().contiguous()
-    folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(folder / WEIGHTS_FILE) as part:
-        save_file(tensors, part, {"format": "pt"})
     with whole_file(folder / CONFIG_FILE) as part:
         part.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    with whole_file(folder / WEIGHTS_FILE) as part:
+        save_file(tensors, part, {"format": "pt"})
+        part.chmod((folder / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
