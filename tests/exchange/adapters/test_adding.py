@@ -88,6 +88,16 @@ def test_what_peft_saves_is_added_as_peft_adds_it(tmp_path: Path, changes: dict[
     assert read_lineage(model.path)[-1].parent == model_hash(folder)
 
 
+def test_a_sum_is_rounded_once_to_what_is_asked_for(made: Path, tmp_path: Path) -> None:
+    """Also where the base has fewer digits."""
+    base = import_model(str(made / "base"), tmp_path / "base", "bfloat16").path
+    model = import_adapter(made / "run" / "adapter", str(base), tmp_path / "sum", "float32")
+    terms, stored = read_adapter(made / "run" / "adapter").terms, load_file(base / WEIGHTS)
+    for name, tensor in load_file(model.path / WEIGHTS).items():
+        delta = torch.from_numpy(terms[name].delta()) if name in terms else 0
+        assert torch.equal(tensor, (stored[name].double() + delta).float()), name
+
+
 def test_factors_of_bfloat16_give_exact_sums(made: Path) -> None:
     for term in read_adapter(made / "run" / "adapter").terms.values():
         backwards = term.b_OR[:, ::-1].astype(np.float64) @ term.a_RI[::-1].astype(np.float64)

@@ -244,6 +244,8 @@ def test_a_download_that_fails_is_told_and_nothing_is_left(shipped: Path, known:
 
 def test_what_may_not_ship_is_refused(made: Path, known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = copied(made / "run", tmp_path / "run")
+    with pytest.raises(InputError, match="is of Tuili's own kind"):
+        ship_adapter(run, NAME, model=Path("nano"))
     for name in ("nano", "smollm2", "../x", ""):
         with pytest.raises(InputError, match="cannot be the name of a model that is fetched"):
             ship_adapter(run, name)

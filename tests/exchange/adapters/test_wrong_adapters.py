@@ -43,8 +43,8 @@ def tensors(change: Callable[[dict[str, torch.Tensor]], Any]) -> Damage:
     return damage
 
 
-def added(name: str, *shape: int, **kind: Any) -> Damage:
-    return tensors(lambda found: found.update({name: torch.ones(shape, **kind)}))
+def added(name: str, *shape: int, value: float = 1, dtype: torch.dtype = torch.float32) -> Damage:
+    return tensors(lambda found: found.update({name: torch.full(shape, value, dtype=dtype)}))
 
 
 def cut(folder: Path) -> None:
@@ -82,7 +82,12 @@ WRONG: dict[str, tuple[Damage, str]] = {
     "no rank": (config(r=0), "r: Input should be greater than or equal to 1"),
     "endless": (text('{"peft_type": "LORA", "r": 4, "lora_alpha": NaN}'), "lora_alpha: Input should be"),
     "no number": (config(lora_alpha="much"), "lora_alpha: Input should be a valid number"),
+    "a rank in words": (config(r="4"), "r: Input should be a valid integer"),
     "another rank": (config(r=8), "has the rank 4, and the configuration says 8"),
+    "factors of two ranks": (
+        tensors(lambda found: found.update({f"{Q}_B.weight": torch.ones(64, 3)})),
+        "has the rank 3, and the configuration says 4",
+    ),
     "unknown targets": (config(target_modules=["c_attn", "q_proj"]), r"\S+ has no linear layer 'c_attn'"),
     "no weights": (lambda folder: (folder / WEIGHTS).unlink(), "has no adapter_model.safetensors"),
     "a pickle": (pickled, r"adapter_model\.bin is a pickle, which can run code: save adapter_model\.safetensors"),
@@ -114,7 +119,15 @@ WRONG: dict[str, tuple[Damage, str]] = {
             "A": torch.ones(4, 64), "B": torch.ones(400, 4)}.items()})),
         "has no linear layer lm_head",
     ),
+    "sums without end": (
+        added(f"{Q}_A.weight", 4, 64, dtype=torch.float64, value=1e300),
+        r"q_proj\.weight with the adapter has numbers that are not finite",
+    ),
     "thinking": (text("{", "tuili/thinking.json"), r"thinking\.json is damaged"),
+    "thinking in other tokens": (
+        text('{"language": "steps", "token_ids": [3, 900]}', "tuili/thinking.json"),
+        r"thinking\.json is damaged: token_ids: 900 is none of the \d+ entries",
+    ),
 }  # fmt: skip
 
 

@@ -6,8 +6,6 @@ Sums are made in float64, tensor by tensor, and rounded once: every machine gets
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,7 @@ from tuili.exchange.importing import (
     read_config,
     write_model,
 )
-from tuili.exchange.numbers import Array, from_float32, to_float32
+from tuili.exchange.numbers import Array, Kind, from_float32, to_float32
 from tuili.exchange.smollm2 import FetchWheel, gguf_of_wheel
 from tuili.exchange.weight_files import Report, Weight
 from tuili.files import check_folder_place
@@ -37,6 +35,7 @@ from tuili.store import (
     read_lineage,
     read_thinking_file,
     replaced_folder,
+    thinking_ids,
     write_lineage,
     write_thinking_file,
 )
@@ -74,6 +73,7 @@ def import_adapter(
             (fresh / TEMPLATE_FILE).write_bytes((source / TEMPLATE_FILE).read_bytes())
         if thinking := read_thinking_file(source):
             write_thinking_file(fresh, thinking)
+            thinking_ids(fresh, model.tokenizer)  # raises for tokens that the base does not have
         told = {"adapter": source.resolve().name, "dtype": dtype}
         write_lineage(fresh, (*read_lineage(model.path), addition(fresh, model, adapter, base, told)))
         open_model(fresh)
@@ -87,8 +87,9 @@ def write_sum(
 ) -> None:
     """Write the base with the adapter added to its weights, at a path where nothing is. Lineage is left out."""
     fresh.mkdir()
-    with _added(base, adapter) as weights:
-        kind, files = DTYPES[dtype], carried_files(base)
+    kind, files, terms = DTYPES[dtype], carried_files(base), adapter.terms
+    with folder_weights(base.path, base.shape) as stored:
+        weights = [one if one.name not in terms else _sum(one, terms[one.name], kind or one.kind) for one in stored]
         write_model(
             fresh, read_config(base.path), files, weights, kind, lambda _, done, total: report("sum", done, total)
         )
@@ -101,21 +102,13 @@ def addition(folder: Path, base: ImportedModel, adapter: Adapter, base_name: str
     return LineageEntry("adapter", recipe, parent=model_hash(base.path), hash=model_hash(folder))
 
 
-@contextmanager
-def _added(base: ImportedModel, adapter: Adapter) -> Iterator[Sequence[Weight]]:
-    """The tensors of the sum, for the time of the block."""
-    with folder_weights(base.path, base.shape) as weights:
-        terms = adapter.terms
-        yield [weight if weight.name not in terms else _sum(weight, terms[weight.name]) for weight in weights]
-
-
-def _sum(weight: Weight, term: Term) -> Weight:
+def _sum(weight: Weight, term: Term, kind: Kind) -> Weight:
     def load() -> Array:
         stored_OI = to_float32(weight.load()).astype(np.float64)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             sum_OI = (stored_OI + term.delta()).astype("<f4")
         if not np.isfinite(sum_OI).all():
             raise InputError(f"tensor {weight.name} with the adapter has numbers that are not finite")
-        return from_float32(weight.name, sum_OI, weight.kind)
+        return from_float32(weight.name, sum_OI, kind)
 
-    return Weight(weight.name, weight.shape, weight.kind, load)
+    return Weight(weight.name, weight.shape, kind, load)

@@ -42,8 +42,9 @@ _MANIFEST = TypeAdapter(Manifest)
 def read_manifest(name: str) -> Manifest:
     """The manifest of a model that can be fetched, whose adapter is whole. Raises `InputError` for another name."""
     if name not in adapter_names():
-        known = ", ".join(adapter_names()) or "none in this installation"
-        raise InputError(f"no model {name[:60]!r} can be fetched: use one of {known}")
+        names = adapter_names()
+        known = f"use one of {', '.join(names)}" if names else "this installation has none"
+        raise InputError(f"no model {name[:60]!r} can be fetched: {known}")
     folder = shipped_adapter(name)
     try:
         manifest = _MANIFEST.validate_json((folder / MANIFEST_FILE).read_bytes(), strict=True, extra="forbid")

@@ -82,7 +82,7 @@ def read_adapter_config(folder: Path) -> AdapterConfig:
         raise InputError(f"{path} is not a JSON object")
     _refuse_others(path, fields)
     try:
-        config = _CONFIG.validate_python(fields)
+        config = _CONFIG.validate_json(json.dumps(fields), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -108,6 +108,6 @@ def _terms(path: Path, config: AdapterConfig, tensors: Mapping[str, Array]) -> d
             raise InputError(f"{path} is incomplete: it has no {_PREFIX}{module}{_SUFFIXES[missing.pop()]}")
         ranks, rank = {len(found["a"]), found["b"].shape[1]}, config.rank(module)
         if ranks != {rank}:
-            raise InputError(f"{path}: {module} has the rank {max(ranks)}, and the configuration says {rank}")
+            raise InputError(f"{path}: {module} has the rank {max(ranks - {rank})}, and the configuration says {rank}")
         terms[f"{module}.weight"] = Term(found["a"], found["b"], config.scale(module))
     return terms

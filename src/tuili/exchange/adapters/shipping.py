@@ -71,7 +71,8 @@ def ship_adapter(
     if not name.replace("-", "").replace("_", "").isalnum() or name in (*NAMED_SOURCES, *shipped_names()):
         raise InputError(f"{name!r} cannot be the name of a model that is fetched: choose another")
     source, taught = run / "adapter", open_model(model or run / "model")
-    assert isinstance(taught, ImportedModel)
+    if not isinstance(taught, ImportedModel):
+        raise InputError(f"{taught.path} is of Tuili's own kind: give an imported model that was taught")
     adapter = read_adapter(source)
     size = (source / WEIGHTS_FILE).stat().st_size
     if size > MAX_BYTES:
@@ -125,4 +126,4 @@ def _without_folders(value: Any) -> Any:
         return {_without_folders(key): _without_folders(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_folders(item) for item in value]
-    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+    return Path(value).name if isinstance(value, str) else value
