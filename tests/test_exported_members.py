@@ -51,8 +51,8 @@ FACES = {
         VerifierCalibration VerifierConfig VerifierFile adapter_names cache_folder cached_model check_files
         check_model_folder check_recorded check_safetensors check_size count_parameters is_fetched shipped_adapter
         dense_tensor_shapes exit_tensor_shapes exits_hash familiarity_hash load_tokenizer model_hash model_type
-        ngrams_of novelty open_model open_own_model open_tensors parts_hash read_dense_shape read_exits_file
-        read_exits_settings read_familiarity_file read_lineage read_settings read_shape read_tensors
+        ngrams_of novelty open_model open_own_model open_tensors opens_thinking parts_hash read_dense_shape
+        read_exits_file read_exits_settings read_familiarity_file read_lineage read_settings read_shape read_tensors
         read_thinking_file read_verifier_file refuse_faults replaced_folder resolve_model rotary_frequencies
         shipped_names template_file tensor_shapes thinking_ids verifier_hash write_exits_file write_familiarity_file
         write_lineage write_thinking_file write_verifier_file
@@ -72,9 +72,10 @@ FACES = {
         takes_follow_up trained_domains unseen_problems with_noise without_working
     """,
     "train": """
-        Checkpoint CheckpointConfig CheckpointManager DataConfig ExecutionPlan LogConfig ModelConfig Objective RUN_FILE
-        Recipe RunFolder ScheduleConfig TrainingLog TrainingResult build_model build_sources can_compile interruptible
-        keep_freed_memory peak_memory rate_scale read_log recorded_sources train training_stream warmup_cosine
+        Checkpoint CheckpointConfig CheckpointManager DataConfig ExecutionPlan FileWeights LogConfig ModelConfig
+        Objective REWRITE_REMEDY RUN_FILE Recipe RunFolder ScheduleConfig TrainingLog TrainingResult build_model
+        build_sources can_compile environment environment_changes interruptible keep_freed_memory peak_memory rate_scale
+        read_log recorded_sources train training_stream warmup_cosine
     """,
     "posttrain": """
         Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig GENERATED TeachingConfig TeachingRecipe
@@ -87,9 +88,9 @@ FACES = {
     """,
     "data": """
         Block BlockStream Document FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MultiplyReport QuestionForm
-        ReadQuestion Record Refusal Source StreamState TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records
-        check_sample count_outcomes encode_record masked_question multiply multiply_all numbered_records prefetch
-        read_questions read_records record_schema sample_texts train_tokenizer write_records
+        ReadQuestion Record RecordSource Refusal Source StreamState TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE
+        check_records check_sample count_outcomes encode_record masked_question multiply multiply_all numbered_records
+        prefetch read_questions read_records record_schema sample_texts train_tokenizer write_records
     """,
     "serve": """
         AlarmFiles Effort HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces

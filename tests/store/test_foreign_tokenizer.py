@@ -132,6 +132,20 @@ def test_thinking_of_earlier_answers_is_left_out_as_in_the_template(folders: Pat
     assert own.thinks and not loaded("chatml", folders / "chatml")[0].thinks
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_response_has_the_tags_that_the_model_has(kind: str, folders: Path):
+    own, _ = loaded(kind, folders / kind)
+    response, question = "<think>\n2 + 2 = 4\n</think>4", own.encode_chat(chat(("user", "2 + 2?")))
+    ids = own.encode_response(question, response)
+    assert own.decode(ids).removeprefix(" " if "sentencepiece" in kind else "") == response
+    tags = [own.backend.token_to_id(tag) for tag in ("<think>", "</think>")]
+    assert [token for token in ids if token in tags] == [tag for tag in tags if tag is not None]
+    assert own.encode_response(question, "It is 4.") == own.encode_text("It is 4.")
+    opened = [*question, *own.encode_text("<think>\n")]
+    behind = own.decode(own.encode_response(opened, response))
+    assert behind.removeprefix(" " if "sentencepiece" in kind else "") == "2 + 2 = 4\n</think>4"
+
+
 def test_added_tokens_that_are_no_control_tokens_are_words(folders: Path):
     own, other = loaded("thinking", folders / "thinking")
     assert own.encode_text("ö    x") == other.encode("ö    x", add_special_tokens=False)

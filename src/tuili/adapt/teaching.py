@@ -83,7 +83,8 @@ class ImportedTeacher(Teacher):
         self._dialect = dialect_of(stored.tokenizer)
         pair = self._prompt("How?"), self._prompt("Who?")
         self._prefix = sum(1 for _ in takewhile(lambda two: two[0] == two[1], zip(*pair, strict=False)))
-        self._length = next((length for length in _LENGTHS if length >= longest), _LENGTHS[-1])
+        fitting = next((length for length in _LENGTHS if length >= longest), _LENGTHS[-1])
+        self._length = min(fitting, stored.shape.max_position_embeddings)
         self.step_tokens = 8 * self._length
 
     def tokens_of(self, record: Record) -> int:
@@ -92,7 +93,7 @@ class ImportedTeacher(Teacher):
 
     def response_tokens(self, record: Record) -> int:
         """See `Teacher`."""
-        return len(self._stored.tokenizer.encode_text(record.response)) + 1
+        return len(self._stored.tokenizer.encode_response((), record.response)) + 1
 
     def steps_for(self, records: Iterable[Record], passes: int) -> int:
         """See `Teacher`."""

@@ -8,6 +8,7 @@ from .records import Record, check_records, numbered_records, read_records, reco
 from .sources import (
     TOKENIZER_SAMPLE_RECORDS,
     FileSource,
+    RecordSource,
     Source,
     TaskSource,
     check_sample,
@@ -31,6 +32,7 @@ __all__ = [
     "QuestionForm",
     "ReadQuestion",
     "Record",
+    "RecordSource",
     "Refusal",
     "Source",
     "StreamState",

@@ -81,27 +81,33 @@ class TaskSource:
         return Record.of_conversation(converse(problem, rng, wording=Wording.SEEN))
 
 
-class FileSource:
-    """The records of a JSONL file, in a new order in each epoch.
+class RecordSource:
+    """Some records, one at least, in a new order in each epoch."""
 
-    Raises `RecordError` for a bad file, and for one with generated problems that are held out.
-    """
-
-    def __init__(self, path: str | Path, seed: int) -> None:
-        self.name = str(path)
-        self._records = tuple(read_training_records(path))
+    def __init__(self, name: str, records: Iterable[Record], seed: int) -> None:
+        self.name, self.records = name, tuple(records)
         self._seed = seed
         self._order = lru_cache(maxsize=2)(self._shuffled)
 
     def record(self, number: int) -> Record:
         """Record number `number`, counted on from epoch to epoch."""
-        epoch, place = divmod(number, len(self._records))
-        return self._records[self._order(epoch)[place]]
+        epoch, place = divmod(number, len(self.records))
+        return self.records[self._order(epoch)[place]]
 
     def _shuffled(self, epoch: int) -> list[int]:
-        order = list(range(len(self._records)))
+        order = list(range(len(self.records)))
         random.Random(f"order/{self._seed}/{epoch}").shuffle(order)
         return order
+
+
+class FileSource(RecordSource):
+    """The records of a JSONL file.
+
+    Raises `RecordError` for a bad file, and for one with generated problems that are held out.
+    """
+
+    def __init__(self, path: str | Path, seed: int) -> None:
+        super().__init__(str(path), read_training_records(path), seed)
 
 
 def encode_record(tokenizer: Tokenizer, record: Record, experts: Sequence[str] = BUILT_IN_DOMAINS) -> Document:

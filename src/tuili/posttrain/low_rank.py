@@ -8,6 +8,7 @@ Dimensions: N tokens, R rank, I and O inputs and outputs of a matrix.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -80,3 +81,8 @@ def add_terms(backbone: Backbone, first_layer: int, rank: int, generator: torch.
                     setattr(block, name, term)
                     terms[f"model.layers.{number}.{block_name}.{name}.weight"] = term
     return terms
+
+
+def term_parameters(terms: Mapping[str, LowRankTerm]) -> dict[str, nn.Parameter]:
+    """What learns of terms, by the name of the weights and that of the factor."""
+    return {f"{name}.{part}": getattr(term, part) for name, term in terms.items() for part in ("a_RI", "b_OR")}

@@ -30,7 +30,7 @@ from .imported.exits_file import (
     read_exits_settings,
     write_exits_file,
 )
-from .imported.foreign_tokenizer import AnyTokenizer, ForeignTokenizer
+from .imported.foreign_tokenizer import AnyTokenizer, ForeignTokenizer, opens_thinking
 from .imported.parts import parts_hash
 from .imported.rotary import RopeScaling
 from .imported.thinking_file import (
@@ -128,6 +128,7 @@ __all__ = [
     "open_model",
     "open_own_model",
     "open_tensors",
+    "opens_thinking",
     "parts_hash",
     "read_dense_shape",
     "read_exits_file",

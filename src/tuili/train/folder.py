@@ -81,6 +81,16 @@ class RunFolder:
         except (ValueError, TypeError, RecursionError) as error:
             raise self.damaged() from error
 
+    def refuse_other(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        """Raise `InputError` where the run began with something else, naming the first difference."""
+        flat_then, flat_now = dict(_flat(then)), dict(_flat(now))
+        for key in sorted(flat_then.keys() | flat_now.keys()):
+            if flat_now.get(key) != flat_then.get(key):
+                raise InputError(
+                    f"{self.path}: the run began with {key.removeprefix('recipe.')} = {flat_then.get(key)}, not "
+                    f"{flat_now.get(key)}: resume it with the same recipe and files, or choose another --out"
+                )
+
     def damaged(self) -> InputError:
         """The refusal of a `run.json` that no session has written."""
         return InputError(f"{self.run_file} is damaged: choose another --out")
@@ -169,19 +179,12 @@ class TrainingFolder(RunFolder):
             settings = {name: then.pop(name) for name in PLAN_SETTINGS}
         except (ValueError, LookupError, TypeError) as error:
             raise self.damaged() from error
-        fixed_now, fixed_then = dict(_flat(self._fixed)), dict(_flat(then))
-        for key in sorted(fixed_now.keys() | fixed_then.keys()):
-            if fixed_now.get(key) != fixed_then.get(key):
-                raise InputError(
-                    f"{self.path}: the run began with {key.removeprefix('recipe.')} = {fixed_then.get(key)}, not "
-                    f"{fixed_now.get(key)}: resume it with the same recipe and files, or choose another --out"
-                )
+        self.refuse_other(then, self._fixed)
         return settings
 
     def changes(self) -> list[str]:
         """How the environment differs from the one in which the run began, as `recorded_settings` last read it."""
-        now, then = environment(), self._environment
-        return [f"{name} from {then[name]} to {now.get(name)}" for name in then if then[name] != now.get(name)]
+        return environment_changes(self._environment)
 
 
 def environment() -> dict[str, Any]:
@@ -189,7 +192,13 @@ def environment() -> dict[str, Any]:
     return {"threads": torch.get_num_threads(), "code": code_hash()} | current_versions()
 
 
-def _flat(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def environment_changes(then: Mapping[str, Any]) -> list[str]:
+    """How the environment differs from one that was recorded."""
+    now = environment()
+    return [f"{name} from {then[name]} to {now.get(name)}" for name in then if then[name] != now.get(name)]
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in tree.items():
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{prefix}{key}.")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.store.foreign_folders import save_tokenizer
 from tuili.data import Record
 from tuili.data.records import RecordMessage
 from tuili.errors import InputError
@@ -58,6 +61,52 @@ def test_values_behind_calculations_are_masked_and_nothing_else(tokenizer: Forei
     assert masked(tokenizer, ("12 + 3 = 15", "15 * 2.5 = 37.5")) == ["15", "37.5"]
     assert masked(tokenizer, ("x = 5", "x + 3 = 8", "2 = 2", "p -> q", "(2 + 3) * 4 = 20")) == ["20"]
     assert masked(tokenizer, ("7 / 3 = 7/3", "-3 - 4 = -7")) == ["7/3", "-7"]
+
+
+def test_what_the_calculator_does_not_write_is_learnt(tokenizer: ForeignTokenizer) -> None:
+    """It works out no literals, and nothing behind the thinking."""
+    assert masked(tokenizer, ("1/2 = 0.5", "-3 = -3", "2 + 2 = 4")) == ["4"]
+    assert masked(tokenizer, ("2 + 2 = 4",), "in all\n3 + 4 = 7") == ["4"]
+
+
+@pytest.mark.parametrize("kind", ["sentencepiece", "legacy sentencepiece", "thinking", "headers", "no template"])
+def test_results_are_masked_whole_by_tokenizers_of_all_kinds(kind: str, tmp_path: Path) -> None:
+    tokenizer = ForeignTokenizer.load(save_tokenizer(tmp_path, kind))
+    document = ExampleEncoder(tokenizer, masks_results=True)(Record(input="How?", output="42", steps=("12 + 30 = 42",)))
+    texts = [tokenizer.token_bytes(token).decode() for token in document.tokens]
+    assert "".join(texts[place] for place in document.unlearnt).strip() == "42"
+    assert "".join(texts[: document.unlearnt[0]]).rstrip().endswith("12 + 30 =")
+
+
+def test_tags_are_the_tokens_of_a_model_that_thinks(tmp_path: Path) -> None:
+    tokenizer = ForeignTokenizer.load(save_tokenizer(tmp_path, "thinking"))
+    document = ExampleEncoder(tokenizer, masks_results=True)(Record(input="How?", output="42", steps=("12 + 30 = 42",)))
+    response = document.tokens[document.prompt_length : -1]
+    opening, closing = map(tokenizer.backend.token_to_id, ("<think>", "</think>"))
+    assert response[0] == opening
+    assert response.count(closing) == 1
+    assert tokenizer.decode(response) == "<think>\n12 + 30 = 42\n</think>42"
+
+
+def test_thinking_that_the_template_has_opened_is_not_opened_again(tmp_path: Path) -> None:
+    save_tokenizer(tmp_path, "thinking")
+    template = "{{ '<|im_start|>' + messages[0]['content'] + '<|im_end|><think>\n' }}"
+    (tmp_path / "chat_template.jinja").write_text(template)
+    tokenizer = ForeignTokenizer.load(tmp_path)
+    encode = ExampleEncoder(tokenizer, masks_results=True)
+    document = encode(Record(input="How?", output="42", steps=("12 + 30 = 42",)))
+    shown = tokenizer.decode([*encode.prefix, *document.tokens])
+    assert shown == "<|im_start|>How?<|im_end|><think>\n12 + 30 = 42\n</think>42<|im_end|>"
+    assert tokenizer.decode([document.tokens[place] for place in document.unlearnt]).strip() == "42"
+
+
+def test_what_a_template_refuses_is_told_with_the_record(tmp_path: Path) -> None:
+    save_tokenizer(tmp_path, "sentencepiece")
+    instructed = Record(
+        input="How?", output="7", id="mine/3", messages=(RecordMessage(role="system", content="Be brief."),)
+    )
+    with pytest.raises(InputError, match=r"mine/3: .*no system message is known here"):
+        ExampleEncoder(ForeignTokenizer.load(tmp_path), masks_results=False)(instructed)
 
 
 @given(

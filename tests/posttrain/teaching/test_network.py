@@ -31,7 +31,7 @@ def loss_of(taught: TaughtNetwork, rows: list[list[Document]]) -> torch.Tensor:
     return loss
 
 
-@pytest.mark.parametrize("family", ["llama", "qwen3"])
+@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3"])
 def test_packed_documents_have_the_loss_that_they_have_alone(family: str) -> None:
     taught, alone_model = network(2, 4, family), dense_model(family, tie_word_embeddings=True)
     losses = []

@@ -3,40 +3,23 @@
 from __future__ import annotations
 
 import json
-import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from peft import PeftModel
-from rich.console import Console
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from benchmarks.harness.tiny import save_tiny
-from tuili.data import Record, read_questions, write_records
+from tests.posttrain.teaching.running import config, run, told
+from tuili.data import Record, RecordSource, read_questions, write_records
 from tuili.errors import InputError
-from tuili.posttrain import TeachingConfig, TeachingRecipe, TeachingResult, teach
-from tuili.posttrain.teaching.data import SmallLetters, build_sources
+from tuili.posttrain.teaching.data import TaughtSource, build_sources
 from tuili.posttrain.teaching.recipe import TeachingDataConfig
 from tuili.store import THINKING_FILE, model_hash, open_model, read_lineage, read_thinking_file
 from tuili.tasks import Split, generate
 from tuili.train import read_log
-
-
-def config(folder: Path, data: Path, **changes: Any) -> TeachingConfig:
-    tree: dict[str, Any] = {
-        "model": str(folder), "data": {"files": {str(data): 1}}, "rank": 4, "steps": 12, "rows": 2, "length": 128,
-        "learning_rate": 0.01, "extra_tokens": 50, "schedule": {"warmup": 2}, "checkpoint": {"interval": 5},
-        "log": {"interval": 4},
-    }  # fmt: skip
-    tree["data"] |= {key: changes.pop(key) for key in ("validation", "domains") if key in changes}
-    return TeachingRecipe.model_validate_json(json.dumps({"teach": tree | changes})).teach
-
-
-def run(folder: Path, data: Path, out: Path, resume: bool = False, **changes: Any) -> TeachingResult:
-    return teach(config(folder, data, **changes), out, resume=resume, console=Console(quiet=True))
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # which PEFT asks for
@@ -73,39 +56,6 @@ def test_layers_that_learn_whole_have_no_adapter(folder: Path, data: Path, tmp_p
     assert changed == {name for name in before if name.startswith(("model.layers.3.", "model.norm"))}
 
 
-def interrupted_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send a Ctrl-C when this step has been logged."""
-    from tuili.posttrain.teaching import run as module
-
-    class Log(module.TrainingLog):
-        def step(self, number: int, *arguments: Any, **more: Any) -> None:
-            super().step(number, *arguments, **more)
-            if number == step:
-                signal.raise_signal(signal.SIGINT)
-
-    monkeypatch.setattr(module, "TrainingLog", Log)
-
-
-@pytest.mark.parametrize("way", ["lora", "full"])
-def test_an_interrupted_teaching_ends_with_the_same_weights(
-    folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    whole = run(folder, data, tmp_path / "whole", way=way)
-    with monkeypatch.context() as patch:
-        interrupted_at(7, patch)
-        part = run(folder, data, tmp_path / "part", way=way)
-    assert (part.step, part.model) == (7, None)
-    with pytest.raises(InputError, match="add --resume"):
-        run(folder, data, tmp_path / "part", way=way)
-    with pytest.raises(InputError, match="another recipe, model or data"):
-        run(folder, data, tmp_path / "part", resume=True, way=way, learning_rate=0.02)
-    again = run(folder, data, tmp_path / "part", resume=True, way=way)
-    assert whole.model is not None
-    assert again.model is not None
-    assert model_hash(again.model) == model_hash(whole.model)
-    assert again.tokens == whole.tokens
-
-
 def test_what_cannot_be_taught_is_refused(folder: Path, data: Path, tmp_path: Path) -> None:
     own = save_tiny(tmp_path / "own")
     with pytest.raises(InputError, match="is of Tuili's own kind"):
@@ -120,13 +70,43 @@ def test_what_cannot_be_taught_is_refused(folder: Path, data: Path, tmp_path: Pa
     write_records(held_out, [Record.of(generate("arithmetic", Split.TEST.seed(1), 0, 1))])
     with pytest.raises(InputError, match="is one that is never trained on"):
         run(folder, held_out, tmp_path / "run3")
-    (tmp_path / "run5" / "checkpoints" / "step-00000005").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"has checkpoints and no run\.json"):
-        run(folder, data, tmp_path / "run5")
+    for place in ("checkpoints", "model", "adapter"):
+        (tmp_path / "run5" / place).mkdir(parents=True)
+        with pytest.raises(InputError, match=rf"has {place} and no run\.json"):
+            run(folder, data, tmp_path / "run5")
+        (tmp_path / "run5" / place).rmdir()
     first = run(folder, data, tmp_path / "run4", steps=1)
     assert first.model is not None
     with pytest.raises(InputError, match="where this run writes its own model"):
         run(first.model, data, tmp_path / "run4", resume=True)
+
+
+def test_questions_that_are_longer_than_a_row_are_told_of(folder: Path, data: Path, tmp_path: Path) -> None:
+    long = {"question": f"{'Add. ' * 90}", "equation": "+ 1 2", "answer": "3"}
+    mixed = tmp_path / "mixed.jsonl"
+    mixed.write_text(data.read_text() + json.dumps(long) + "\n")
+    line = f"{mixed}: 1 of 41 questions are longer than the "
+    assert line in told(folder, mixed, tmp_path / "run", steps=1)
+
+
+def test_one_question_is_enough(folder: Path, data: Path, tmp_path: Path) -> None:
+    one = tmp_path / "one.jsonl"
+    one.write_text(data.read_text().splitlines()[0])
+    assert run(folder, one, tmp_path / "run", steps=1).model is not None
+
+
+def test_problems_that_are_held_out_may_be_watched(folder: Path, data: Path, tmp_path: Path) -> None:
+    held_out = tmp_path / "held_out.jsonl"
+    write_records(held_out, [Record.of(generate("arithmetic", Split.TEST.seed(1), 0, 1))])
+    result = run(folder, data, tmp_path / "run", steps=1, length=256, validation=[str(held_out), str(held_out)])
+    assert result.model is not None
+    assert read_lineage(result.model)[-1].figures["validation_loss"] > 0
+
+
+def test_a_file_is_named_once_and_not_as_a_domain(folder: Path, data: Path) -> None:
+    for files in ({str(data): 1, f"{data.parent}/../{data.parent.name}/{data.name}": 2}, {"arithmetic": 1}):
+        with pytest.raises(ValueError, match=r"is named twice|is also the name of a domain"):
+            config(folder, data, files=files, domains=["arithmetic"])
 
 
 def test_the_words_of_a_file_are_learnt_without_steps(folder: Path, data: Path, tmp_path: Path) -> None:
@@ -144,20 +124,15 @@ def test_the_words_of_a_file_are_learnt_without_steps(folder: Path, data: Path, 
 
 
 def test_a_share_of_the_questions_is_in_small_letters(data: Path) -> None:
-    class Source:
-        name = "some"
-
-        def record(self, number: int) -> Record:
-            return next(iter(read_questions(data))).record
-
-    lowered = [SmallLetters(Source(), 0.3, 1).record(number).input == "add 0 and 3." for number in range(300)]
+    source = TaughtSource(RecordSource(str(data), [next(iter(read_questions(data))).record], 1), 1.0, 1, 0.3)
+    lowered = [source.record(number).input == "add 0 and 3." for number in range(300)]
     assert 60 < sum(lowered) < 120
 
 
 def test_problems_of_domains_come_without_working_unless_it_is_wanted() -> None:
     def lines(working: bool) -> int:
         data = TeachingDataConfig(domains=("arithmetic",), working=working, lower_case=0.0)
-        (source,), _ = build_sources(data, 1, False, lambda line: None)
+        (source,) = build_sources(data, 1, False, lambda line: None)
         return sum(len(source.record(number).steps) for number in range(60))
 
     assert lines(working=False) < lines(working=True)

@@ -16,7 +16,7 @@ from tuili.engine.dialects.dialect import Claims, ReadRequest
 from tuili.engine.prompt import check_text, fitting
 from tuili.engine.request import Request
 from tuili.engine.sequence import Sequence, StopReason
-from tuili.engine.text.prose import ProseReader, begins_inside, opens_thinking
+from tuili.engine.text.prose import ProseReader, begins_inside
 from tuili.engine.written import CheckedStep, parse_prose
 from tuili.errors import PromptError
 from tuili.steps import THINK, Context, Turns
@@ -64,13 +64,8 @@ class ProseDialect:
 
     def prefix_ids(self, prompt: Tokens[int], steps: tuple[CheckedStep, ...]) -> list[int]:
         """The steps as lines of thinking, which is opened unless the prompt has done that."""
-        if not steps:
-            return []
-        lines, known = "".join(f"{step.text}\n" for step in steps), self.tokenizer.backend.token_to_id(THINK)
-        if opens_thinking(self.tokenizer, prompt):
-            return self.tokenizer.encode_text(lines)
-        opening = self.tokenizer.encode_text(THINK) if known is None else [known]
-        return [*opening, *self.tokenizer.encode_text(f"\n{lines}")]
+        lines = "".join(f"{step.text}\n" for step in steps)
+        return self.tokenizer.encode_response(prompt, f"{THINK}\n{lines}") if steps else []
 
     def reader(self, sequence: Sequence) -> ProseReader:
         """A reader of prose."""

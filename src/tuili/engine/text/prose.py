@@ -6,15 +6,11 @@ prompt may have opened it already. All else is the answer, as it was written; sp
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Tokens
 from typing import NamedTuple
 
 from tuili.engine.sequence import Sequence
 from tuili.steps import END_THINK, THINK
-from tuili.store import AnyTokenizer
-
-TAIL_TOKENS = 16
-"""Tokens at the end of a prompt in which a template may have opened the thinking."""
+from tuili.store import AnyTokenizer, opens_thinking
 
 
 class Prose(NamedTuple):
@@ -23,11 +19,6 @@ class Prose(NamedTuple):
     thinking: str
     answer: str
     begins: int
-
-
-def opens_thinking(tokenizer: AnyTokenizer, prompt: Tokens[int]) -> bool:
-    """Whether the last thing in a prompt is the tag that opens the thinking."""
-    return tokenizer.decode(prompt[-TAIL_TOKENS:]).rstrip().endswith(THINK)
 
 
 def begins_inside(tokenizer: AnyTokenizer, sequence: Sequence) -> bool:

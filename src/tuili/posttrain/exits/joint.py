@@ -10,20 +10,19 @@ Dimensions: B texts, T tokens, M hidden size, N tokens that predict another one,
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tuili.config import Config
 from tuili.errors import InputError
-from tuili.files import whole_file
+from tuili.posttrain.adam_state import adam_tensors, restore_adam
 from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.adapters import Head, rate_factor
 from tuili.posttrain.exits.network import Exits
@@ -31,8 +30,10 @@ from tuili.posttrain.exits.policy import Stop, walk
 from tuili.posttrain.exits.states import TaskCallback, batches_of
 from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Text
-from tuili.posttrain.low_rank import add_terms
+from tuili.posttrain.low_rank import add_terms, term_parameters
+from tuili.train import CheckpointConfig, CheckpointManager
 
+LOG = logging.getLogger(__name__)
 _EXTRA_TOKENS = 500
 """Tokens that are scored in a step beside those that are likely in it."""
 
@@ -61,71 +62,43 @@ class JointConfig(Config):
     """Steps between two checkpoints."""
 
 
-@dataclass(frozen=True)
-class _Checkpoint:
-    """The numbers of a training that has been interrupted: parameters, moments of the optimizer, steps done."""
-
-    file: Path
-    parameters: Sequence[nn.Parameter]
-    optimizer: torch.optim.Optimizer
-
-    def save(self, step: int) -> None:
-        tensors = {"step": torch.tensor(step)}
-        for number, parameter in enumerate(self.parameters):
-            state = self.optimizer.state[parameter]
-            moments = {"first": state["exp_avg"], "second": state["exp_avg_sq"]} if state else {}
-            tensors |= {f"{number}.{name}": t for name, t in ({"value": parameter.detach()} | moments).items()}
-        with whole_file(self.file) as part:
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part)
-
-    def load(self) -> int:
-        """Take what is in the file, and return the steps that are done; 0 where there is no file."""
-        if not self.file.is_file():
-            return 0
-        tensors = load_file(self.file)
-        step = int(tensors["step"])
-        for number, parameter in enumerate(self.parameters):
-            parameter.data.copy_(tensors[f"{number}.value"])
-            self.optimizer.state[parameter] = {
-                "step": torch.tensor(float(step)),
-                "exp_avg": tensors[f"{number}.first"],
-                "exp_avg_sq": tensors[f"{number}.second"],
-            }
-        return step
-
-
 def train_jointly(
-    backbone: Backbone, exits: Exits, head: Head, texts: Sequence[Text], config: JointConfig, seed: int, file: Path,
+    backbone: Backbone, exits: Exits, head: Head, texts: Sequence[Text], config: JointConfig, seed: int, folder: Path,
     tell: TaskCallback,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Train the exits and the layers; returns what is to be added to each matrix of weights, by its name.
 
-    An interrupted training goes on from its checkpoint in `file`.
+    An interrupted training goes on from its newest checkpoint in `folder`.
     """
     terms = add_terms(backbone, config.first_layer, config.rank, torch.Generator().manual_seed(seed))
-    learning = [parameter for term in terms.values() for parameter in (term.a_RI, term.b_OR)]
-    own = [network.get_parameter(f"{name}.weight") for network in exits.values() for name in ("down", "up")]
-    optimizer = torch.optim.AdamW(
-        [*learning, *own], config.learning_rate, betas=(0.9, 0.95), weight_decay=config.weight_decay
-    )
-    checkpoint = _Checkpoint(file, [*learning, *own], optimizer)
+    learning = term_parameters(terms) | {
+        f"{depth}.{name}": network.get_parameter(f"{name}.weight")
+        for depth, network in exits.items()
+        for name in ("down", "up")
+    }
+    parameters = [*learning.values()]
+    optimizer = torch.optim.AdamW(parameters, config.learning_rate, betas=(0.9, 0.95), weight_decay=config.weight_decay)
     vocabulary_S = torch.unique(torch.tensor([token for text in texts for token in text.ids[text.start :]]))
-    done = checkpoint.load()
-    for step, part in enumerate(steps_of(texts, config, seed)):
-        if step < done:
-            continue
-        batch = TextBatch.of(part)
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * rate_factor(step, config.steps)
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-        loss = joint_loss(backbone, exits, head, batch, vocabulary_S, config, bool(step % 2), generator)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_([*learning, *own], 1.0)
-        optimizer.step()
-        if (step + 1) % config.checkpoint == 0 or step + 1 == config.steps:
-            checkpoint.save(step + 1)
-        tell("training layers and exits", step + 1, config.steps)
+    with CheckpointManager(folder, CheckpointConfig().keep, LOG.warning) as checkpoints:
+        done = 0
+        if checkpoint := checkpoints.latest():
+            restore_adam(learning, optimizer, checkpoint)
+            done = checkpoint.step
+        for step, part in enumerate(steps_of(texts, config, seed)):
+            if step < done:
+                continue
+            batch = TextBatch.of(part)
+            for group in optimizer.param_groups:
+                group["lr"] = config.learning_rate * rate_factor(step, config.steps)
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+            loss = joint_loss(backbone, exits, head, batch, vocabulary_S, config, bool(step % 2), generator)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            if (step + 1) % config.checkpoint == 0 or step + 1 == config.steps:
+                checkpoints.save(step + 1, adam_tensors(learning, optimizer), {})
+            tell("training layers and exits", step + 1, config.steps)
     return {name: term.delta() for name, term in terms.items()}
 
 

@@ -139,9 +139,9 @@ class ExitsRun:
     def joint_exits(self) -> tuple[Exits, Mapping[str, Tensor]]:
         """The exits and what is added to the model's weights; the backbone changes with it."""
         exits, config, head = self.frozen_exits(), self.config, self.head
-        tokens, file = round(config.tokens * config.confidence.share), self.path / "joint.safetensors"
+        tokens, checkpoints = round(config.tokens * config.confidence.share), self.path / "joint"
         learnt, kept = hold_out(self.texts["train"], tokens, config.seed)
-        changes = train_jointly(self.backbone, exits, head, learnt, config.joint, config.seed, file, self._tell)
+        changes = train_jointly(self.backbone, exits, head, learnt, config.joint, config.seed, checkpoints, self._tell)
         held_out = self.states("states-joint", kept, tokens)
         for number, depth in enumerate(self.depths):
             seed = config.seed * 1000 + number

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tuili.data import (
@@ -11,6 +12,7 @@ from tuili.data import (
     Document,
     ImportOutcome,
     Record,
+    RecordSource,
     Source,
     StreamState,
     TaskSource,
@@ -21,86 +23,112 @@ from tuili.posttrain.teaching.recipe import TeachingDataConfig
 from tuili.tasks import without_working
 
 Tell = Callable[[str], None]
+SAMPLED_PROBLEMS = 2000
+"""Problems of each domain whose responses tell which tokens are written."""
 
 
-class QuestionSource:
-    """The questions of a file whose steps check, in a new order in each epoch. Raises `InputError` for a file without.
+class QuestionSource(RecordSource):
+    """The questions of a file whose steps check. Raises `InputError` for a file without.
 
     prose: take the words of the answers instead, as outputs. tell: is given a line with how many are left out, and why.
     """
 
     def __init__(self, path: Path, seed: int, tell: Tell, prose: bool = False) -> None:
-        self.name = str(path)
         read = list(read_questions(path))
         if prose:
             wanted, why = "is answered in words", "they are not answered in words"
-            told = (one.record.model_copy(update={"output": one.prose, "steps": ()}) for one in read if one.prose)
-            self.records = tuple(told)
+            records = [one.record.model_copy(update={"output": one.prose, "steps": ()}) for one in read if one.prose]
         else:
             wanted, why = "has steps that check and give the answer", "their steps do not give their answers"
-            self.records = tuple(one.record for one in read if one.outcome is ImportOutcome.CHECKED)
-        if not self.records:
+            records = [one.record for one in read if one.outcome is ImportOutcome.CHECKED]
+        if not records:
             raise InputError(f"{path}: no question {wanted}: nothing can be learnt")
-        for number, record in enumerate(self.records, start=1):
-            if record.is_held_out:
-                raise RecordError(f"{path}: record {number} ({record.id}) is one that is never trained on")
-        if left_out := len(read) - len(self.records):
+        if left_out := len(read) - len(records):
             tell(f"{path}: {left_out} of {len(read)} questions are left out: {why}")
-        self._seed, self._order = seed, (-1, [0])
+        super().__init__(str(path), records, seed)
 
-    def record(self, number: int) -> Record:
-        """Record number `number`, counted on from epoch to epoch."""
-        epoch, place = divmod(number, len(self.records))
-        if self._order[0] != epoch:
-            order = list(range(len(self.records)))
-            random.Random(f"order/{self._seed}/{epoch}").shuffle(order)
-            self._order = epoch, order
-        return self.records[self._order[1][place]]
+    def check_learnable(self) -> None:
+        """Raise `RecordError` for a problem of Tuili's own that is held out."""
+        for record in self.records:
+            if record.is_held_out:
+                raise RecordError(f"{self.name}: {record.id} is one that is never trained on")
 
 
-class WithoutWorking:
-    """A source whose steps come without the lines that break calculations down."""
+@dataclass(frozen=True)
+class TaughtSource:
+    """A source as a model is taught it.
 
-    def __init__(self, source: Source) -> None:
-        self.name, self._source = source.name, source
+    weight: against other sources. lower_case: the share of questions in small letters; which ones, the name of a file
+    decides, and not its folder. working: whether the lines that break calculations down are kept.
+    """
+
+    source: Source
+    weight: float
+    seed: int
+    lower_case: float = 0.0
+    working: bool = True
+
+    @property
+    def name(self) -> str:
+        """The name of the source."""
+        return self.source.name
 
     def record(self, number: int) -> Record:
         """Record number `number` of the source."""
-        record = self._source.record(number)
-        return record.model_copy(update={"steps": without_working(record.steps)})
+        record = self.source.record(number)
+        if not self.working:
+            record = record.model_copy(update={"steps": without_working(record.steps)})
+        drawn = random.Random(f"letters/{Path(self.name).stem}/{self.seed}/{number}").random()
+        return record.model_copy(update={"input": record.input.lower()}) if drawn < self.lower_case else record
+
+    def sample(self) -> Iterator[Record]:
+        """All records of a file, or many of a domain."""
+        count = len(self.source.records) if isinstance(self.source, RecordSource) else SAMPLED_PROBLEMS
+        return map(self.record, range(count))
 
 
-class SmallLetters:
-    """A source of which a share of the questions is in small letters."""
-
-    def __init__(self, source: Source, share: float, seed: int) -> None:
-        self.name, self._source, self._share, self._seed = source.name, source, share, seed
-
-    def record(self, number: int) -> Record:
-        """Record number `number` of the source."""
-        record = self._source.record(number)
-        drawn = random.Random(f"letters/{self.name}/{self._seed}/{number}").random()
-        return record.model_copy(update={"input": record.input.lower()}) if drawn < self._share else record
-
-
-def build_sources(
-    config: TeachingDataConfig, seed: int, prose: bool, tell: Tell
-) -> tuple[list[Source], Mapping[str, float]]:
-    """The sources that a recipe names, and their weights by name."""
+def build_sources(config: TeachingDataConfig, seed: int, prose: bool, tell: Tell) -> list[TaughtSource]:
+    """The sources that a recipe names: files, then domains. Raises as `QuestionSource` and its checks do."""
     levels = {level: weight for level, weight in enumerate(config.levels, start=1) if weight}
-    files = {path: QuestionSource(path, seed, tell, prose) for path in config.files}
-    weights = {files[path].name: weight for path, weight in config.files.items()}
-    domains: list[Source] = [TaskSource(name, levels, seed) for name in config.domains]
-    if not config.working:
-        domains = [WithoutWorking(source) for source in domains]
-    weights |= {source.name: 1 / len(domains) for source in domains}
-    plain: list[Source] = [*files.values(), *domains]
-    return [SmallLetters(source, config.lower_case, seed) for source in plain], weights
+    sources = []
+    for path, weight in config.files.items():
+        questions = QuestionSource(path, seed, tell, prose)
+        questions.check_learnable()
+        sources.append(TaughtSource(questions, weight, seed, config.lower_case))
+    for name in config.domains:
+        problems = TaskSource(name, levels, seed)
+        sources.append(TaughtSource(problems, 1 / len(config.domains), seed, config.lower_case, config.working))
+    return sources
+
+
+def written_tokens(
+    sources: Iterable[TaughtSource], encode: Callable[[Record], Document], length: int, tell: Tell
+) -> list[int]:
+    """The tokens of the responses that are learnt, rising.
+
+    tell: is given a line for a source with questions that are longer than a row of so many tokens. Raises `InputError`
+    where all are.
+    """
+    written = set[int]()
+    for source in sources:
+        read = fitting = 0
+        for document in map(encode, source.sample()):
+            read += 1
+            if len(document) <= length:
+                fitting += 1
+                written.update(document.tokens[document.prompt_length :])
+        told = f"{source.name}: {read - fitting} of {read} questions are longer than the {length} tokens of a row"
+        if not fitting:
+            raise InputError(f"{told} behind the template: raise teach.length")
+        if fitting < read:
+            tell(f"{told} behind the template, and left out")
+    return sorted(written)
 
 
 def open_stream(
-    sources: Sequence[Source], weights: Mapping[str, float], encode: Callable[[Record], Document], rows: int,
-    length: int, pad_id: int, state: StreamState,
+    sources: Sequence[TaughtSource], encode: Callable[[Record], Document], rows: int, length: int, pad_id: int,
+    state: StreamState,
 ) -> BlockStream:  # fmt: skip
     """The blocks of a run from a state of its stream on."""
+    weights = {source.name: source.weight for source in sources}
     return BlockStream(sources, encode, lambda _: weights, rows=rows, length=length, pad_id=pad_id, state=state)

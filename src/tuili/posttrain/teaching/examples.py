@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from tuili.data import Document, Record
-from tuili.errors import InputError
+from tuili.errors import InputError, PromptError
+from tuili.steps import END_THINK, Context, calculate
 from tuili.store import ForeignTokenizer
 
-_CALCULATION = re.compile(r"^(?=[^=]*[-+*/^%])[-+*/^%(). 0-9]+ = (\S+)$", re.MULTILINE)
-"""A line whose left side is made of numbers alone: a calculator can write its right side."""
+_CALCULATION = re.compile(r"^([-+*/^%(). 0-9]+ =) (\S+)$", re.MULTILINE)
+"""A line whose left side is made of numbers alone."""
 
 
 class ExampleEncoder:
@@ -35,14 +36,21 @@ class ExampleEncoder:
         """The tokens that all questions begin with."""
 
     def __call__(self, record: Record) -> Document:
-        """The document of a record, without the prefix. Raises `InputError` where the template begins otherwise."""
-        prompt, response = self._prompt(record), record.output if self._prose else record.response
+        """The document of a record, without the prefix.
+
+        Raises `InputError` where the template begins otherwise or refuses the record, and for a control token in it.
+        """
+        try:
+            prompt = self._prompt(record)
+            response = record.output if self._prose else record.response
+            ids = self._tokenizer.encode_response(prompt, response)
+        except PromptError as error:
+            raise InputError(f"{record.id}: {error}") from error
         behind = len(self.prefix)
         if tuple(prompt[:behind]) != self.prefix:  # for a system message, or for what the question says
             raise InputError(
                 f"{record.id}: the chat template begins otherwise than for other questions: leave system messages out"
             )
-        ids = self._tokenizer.encode_text(response)
         masked = [*self._results(response, ids)] if self._masks_results else []
         start = len(prompt) - behind
         tokens = (*prompt[behind:], *ids, self._tokenizer.end_id)
@@ -54,11 +62,15 @@ class ExampleEncoder:
 
     def _results(self, response: str, ids: list[int]) -> Iterator[int]:
         """The places of tokens that results of calculations are in. One may begin with the space before it."""
-        spans = [(found.start(1), found.end(1)) for found in _CALCULATION.finditer(response)]
-        spans = [(len(response[:begin].encode()), len(response[:end].encode())) for begin, end in spans]
-        begin = 0
-        for place, token in enumerate(ids):
-            end = begin + len(self._tokenizer.token_bytes(token))
-            if any(begin < last and first < end for first, last in spans):
+        thinking = response.partition(END_THINK)[0]
+        spans = [
+            (len(thinking[: found.start(2)].encode()), len(thinking[: found.end(2)].encode()))
+            for found in _CALCULATION.finditer(thinking)
+            if calculate(found[1], Context(), decimals=True) is not None
+        ]
+        sizes = [len(self._tokenizer.token_bytes(token)) for token in ids]
+        begin = len(response.encode()) - sum(sizes)  # not 0 where the prompt has its tag, or a space stands before it
+        for place, size in enumerate(sizes):
+            if any(begin < last and first < begin + size for first, last in spans):
                 yield place
-            begin = end
+            begin += size

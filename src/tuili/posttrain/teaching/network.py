@@ -9,7 +9,7 @@ S scored tokens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from tuili.data import IGNORE_INDEX, Block
 from tuili.posttrain.backbone import Backbone
-from tuili.posttrain.low_rank import LowRankTerm, add_terms
+from tuili.posttrain.low_rank import LowRankTerm, add_terms, term_parameters
 from tuili.posttrain.teaching import attention
 
 
@@ -50,9 +50,7 @@ class TaughtNetwork:
                 weight.requires_grad_(True)
         else:
             self.terms = add_terms(backbone, first_layer, rank, torch.Generator().manual_seed(seed))
-            self.parameters = {
-                f"{name}.{part}": getattr(term, part) for name, term in self.terms.items() for part in ("a_RI", "b_OR")
-            }
+            self.parameters = term_parameters(self.terms)
         """What learns, in float32, by name."""
 
     def loss(self, block: Block, extra: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -91,13 +89,6 @@ class TaughtNetwork:
         if self.terms:
             return {name: term.rounded_delta() for name, term in self.terms.items()}
         return {name: parameter.detach() - self._initial[name] for name, parameter in self.parameters.items()}
-
-    @torch.no_grad()
-    def load(self, values: Mapping[str, Tensor]) -> None:
-        """Set `parameters`."""
-        for name, parameter in self.parameters.items():
-            parameter.copy_(values[name])
-        self.follow()
 
     def _states(self, block: Block) -> Tensor:
         """The states [B, T, M] behind the last layer, those of the prefix included."""

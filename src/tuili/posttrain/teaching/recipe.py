@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    field_validator,
     model_validator,
 )
 
 from tuili.config import Config
 from tuili.steps import CalculatorMode
-from tuili.tasks import domain_names, read_domains
-from tuili.train import CheckpointConfig, LogConfig, ScheduleConfig
+from tuili.tasks import read_domains
+from tuili.train import CheckpointConfig, FileWeights, LogConfig, ScheduleConfig
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -29,9 +29,9 @@ _Share = Annotated[float, Field(ge=0, le=1)]
 class TeachingDataConfig(Config):
     """What the model learns from."""
 
-    files: dict[Path, PositiveFloat] = Field({})
-    """Files of questions with answers, each with its weight against 1 for all domains together."""
-    domains: tuple[str, ...] = ()
+    files: FileWeights = Field({})
+    """Files of questions with answers."""
+    domains: Annotated[tuple[str, ...], AfterValidator(read_domains)] = ()
     """Tuili's own domains beside them."""
     levels: tuple[NonNegativeFloat, ...] = Field((0.4, 0.3, 0.2, 0.1), min_length=1, max_length=5)
     """Weights of levels 1, 2, … among the problems of the domains."""
@@ -41,14 +41,6 @@ class TeachingDataConfig(Config):
     """Share of the questions that are read in small letters."""
     validation: tuple[Path, ...] = ()
     """Files whose loss is measured while the model learns; nothing is learnt from them."""
-
-    @field_validator("domains")
-    @classmethod
-    def _known(cls, chosen: tuple[str, ...]) -> tuple[str, ...]:
-        chosen = read_domains(chosen)
-        if unknown := set(chosen) - set(domain_names()):
-            raise ValueError(f"unknown domain {min(unknown)!r}: use some of {', '.join(domain_names())}")
-        return chosen
 
     @model_validator(mode="after")
     def _something(self) -> TeachingDataConfig:
@@ -79,7 +71,7 @@ class TeachingConfig(Config):
     """Whether the values behind `=` are learnt, which a calculator can write."""
     calculator: CalculatorMode = "forced"
     """How the taught model is run unless a request says otherwise."""
-    extra_tokens: PositiveInt = 2000
+    extra_tokens: PositiveInt = Field(2000, le=1_000_000)
     """Tokens drawn in every step that are told apart from the right ones, beside those of the responses."""
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
     steps: PositiveInt = 1000
@@ -87,7 +79,7 @@ class TeachingConfig(Config):
     """Rows of a step."""
     length: int = Field(256, ge=64)
     """Tokens of a row: questions with their responses stand in it one behind the other."""
-    learning_rate: PositiveFloat = 1e-3
+    learning_rate: PositiveFloat = Field(1e-3, le=1)
     weight_decay: NonNegativeFloat = 0.0
     clip: PositiveFloat = 1.0
     """Largest norm of the gradient."""

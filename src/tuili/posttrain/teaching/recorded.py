@@ -33,7 +33,7 @@ def taught_sources(folder: Path) -> list[Source]:
         for files in [*one_by_one, *([{}] if data.domains else [])]:
             part = data.model_copy(update={"files": files, "domains": () if files else data.domains})
             try:
-                found, _ = build_sources(part, entry.seeds.get("teach", 1), recipe.get("response") == "prose", LOG.info)
+                found = build_sources(part, entry.seeds.get("teach", 1), recipe.get("response") == "prose", LOG.info)
             except InputError as error:
                 LOG.warning("what stands in a file that the model was taught with is unfamiliar: %s", error)
                 continue

@@ -8,6 +8,7 @@ from pathlib import Path
 from tuili.files import writing
 from tuili.posttrain.changed_model import copy_changed
 from tuili.posttrain.teaching.adapter import write_adapter
+from tuili.posttrain.teaching.folder import TeachingFolder
 from tuili.posttrain.teaching.network import TaughtNetwork
 from tuili.posttrain.teaching.recipe import TeachingConfig
 from tuili.store import (
@@ -15,34 +16,39 @@ from tuili.store import (
     LineageEntry,
     ThinkingSettings,
     model_hash,
+    open_model,
     read_lineage,
     replaced_folder,
     write_lineage,
     write_thinking_file,
 )
+from tuili.train import REWRITE_REMEDY
 
 
 def write_result(
-    source: ImportedModel, out: Path, network: TaughtNetwork, config: TeachingConfig, written: Sequence[int],
-    figures: Mapping[str, float], tokens: int, hours: float,
+    source: ImportedModel, folder: TeachingFolder, network: TaughtNetwork, config: TeachingConfig,
+    written: Sequence[int], figures: Mapping[str, float], tokens: int, hours: float,
 ) -> tuple[Path, Path | None]:  # fmt: skip
     """Write the model, and the adapter where only terms have learnt. Returns their folders.
 
-    written: the tokens that responses consist of. figures, tokens, hours: how it was taught.
+    written: the tokens that responses consist of. figures, tokens, hours: how it was taught. Raises `TuiliError` where
+    something cannot be written, and `ModelFolderError` where the source has changed meanwhile.
     """
-    model, adapter = out / "model", out / "adapter" if network.terms else None
+    adapter = folder.adapter if network.terms else None
     thinking = ThinkingSettings("steps", tuple(written), config.calculator) if config.response == "steps" else None
-    with writing(out, "choose another place"):
-        if adapter is not None:
+    source.check_unchanged()
+    if adapter is not None:
+        with writing(adapter, REWRITE_REMEDY):
             write_adapter(adapter, network.terms, config.model)
             if thinking is not None:
                 write_thinking_file(adapter, thinking)
-        with replaced_folder(model) as fresh:
-            copy_changed(source.path, fresh, network.changes())
-            if thinking is not None:
-                write_thinking_file(fresh, thinking)
-            lineage, parent = read_lineage(source.path), model_hash(source.path)
-            recipe, seeds = {"teach": config.model_dump(mode="json")}, {"teach": config.seed}
-            entry = LineageEntry("teach", recipe, figures, seeds, tokens, hours, parent=parent, hash=model_hash(fresh))
-            write_lineage(fresh, (*lineage, entry))
-    return model, adapter
+    with replaced_folder(folder.model) as fresh, writing(folder.model, REWRITE_REMEDY):
+        copy_changed(source.path, fresh, network.changes())
+        if thinking is not None:
+            write_thinking_file(fresh, thinking)
+        lineage, parent = read_lineage(source.path), model_hash(source.path)
+        recipe, seeds = {"teach": config.model_dump(mode="json")}, {"teach": config.seed}
+        entry = LineageEntry("teach", recipe, figures, seeds, tokens, hours, parent=parent, hash=model_hash(fresh))
+        write_lineage(fresh, (*lineage, entry))
+        open_model(fresh)
+    return folder.model, adapter

@@ -52,7 +52,7 @@ from tuili.posttrain.verifier.chains import (
 from tuili.posttrain.verifier.questions import problems_in_splits, problems_of_set
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
 from tuili.steps import Context, Status, Turns, render_response
-from tuili.store import ForeignTokenizer, ImportedModel, open_model, open_tensors
+from tuili.store import ForeignTokenizer, ImportedModel, open_model, open_tensors, opens_thinking
 from tuili.tasks import Problem, Split
 
 
@@ -97,7 +97,7 @@ class ImportedGenerator:
         """See `Generator`."""
         tokenizer = self._stored.tokenizer
         prompt = dialect_of(tokenizer).encode(Turns(problem.prompt), self._stored.shape.max_position_embeddings)
-        response = [*tokenizer.encode_text(render_response(steps, answer)), tokenizer.end_id]
+        response = [*tokenizer.encode_response(prompt, render_response(steps, answer)), tokenizer.end_id]
         return label_response(tokenizer, problem, prompt, response, source, self._comparison)
 
     def write(
@@ -176,7 +176,7 @@ def label_response(
     if response[-1] not in tokenizer.end_ids:
         return None
     judged = JudgedChain(problem.context, problem.prompt, problem.earlier)
-    read = parse_prose(tokenizer, response, [1] * len(response), judged)
+    read = parse_prose(tokenizer, response, [1] * len(response), judged, inside=opens_thinking(tokenizer, prompt))
     if not read.complete:
         return None
     labels, wrong, known, start = [UNKNOWN_LABEL] * len(response), None, True, 0

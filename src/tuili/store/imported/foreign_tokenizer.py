@@ -24,6 +24,8 @@ from tuili.store.imported.control_tokens import Chat, ControlTokens
 from tuili.store.tokenizer import Tokenizer, bytes_of_entry, damage_refused, read_backend, text_or_none
 
 GENERATION_FILE = "generation_config.json"
+TAIL_TOKENS = 16
+"""Tokens at the end of a prompt in which a template may have opened the thinking."""
 _BYTE_ENTRY = re.compile(r"<0x([0-9A-F]{2})>")
 _SPACES = r"\s*"
 _SPACE = "\u2581"
@@ -95,6 +97,25 @@ class ForeignTokenizer:
     def encode_text(self, text: str) -> list[int]:
         """The ids of plain text: the names of control tokens in it are ordinary characters."""
         return self._checked(self._plain.encode(text, add_special_tokens=False).ids)
+
+    def encode_response(self, prompt: Sequence[int], response: str) -> list[int]:
+        """The ids of a response, `<think>…</think>answer` or another text, as a model writes it behind a prompt.
+
+        Its tags are the tokens of these names, if there are any. The first is left out where the prompt has it.
+        """
+        if opens_thinking(self, prompt):
+            response = response.removeprefix(f"{THINK}\n")
+        tags = [tag for tag in (THINK, END_THINK) if tag in self._vocabulary]
+        if not tags:
+            return self.encode_text(response)
+        ids, plain = list[int](), self._plain
+        for piece in re.split(f"({'|'.join(tags)})", response):
+            if piece in tags:
+                ids.append(self._vocabulary[piece])
+            elif piece:
+                ids += self._checked(plain.encode(piece, add_special_tokens=False).ids)
+            plain = self._plain_inside
+        return ids
 
     def encode_beginning(self, text: str) -> list[int]:
         """The ids of a text that is to be gone on with: behind the token that begins texts, if the model has one."""
@@ -233,6 +254,11 @@ class ForeignTokenizer:
 
 
 AnyTokenizer = Tokenizer | ForeignTokenizer
+
+
+def opens_thinking(tokenizer: AnyTokenizer, prompt: Sequence[int]) -> bool:
+    """Whether the last thing in a prompt is the tag that opens the thinking."""
+    return tokenizer.decode(prompt[-TAIL_TOKENS:]).rstrip().endswith(THINK)
 
 
 def _state_of(part: Any) -> dict[str, Any]:
