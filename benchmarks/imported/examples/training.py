@@ -7,7 +7,6 @@ which the checker writes only where a model is asked so: without it, both ways o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import takewhile
 from math import ceil
 from pathlib import Path
 
@@ -53,11 +52,7 @@ def weights(data: TaughtData, kind: str) -> dict[Path, float]:
 
 def steps_of(tokens: int, tokenizer: ForeignTokenizer) -> int:
     """The steps in which so many tokens are read: rows of this length are full, whatever the examples."""
-    pairs = zip(
-        *(tokenizer.encode_chat([{"role": "user", "content": word}]) for word in ("How?", "Who?")), strict=False
-    )
-    beginning = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))  # stands in a row once
-    return ceil(tokens / (ROWS * (LENGTH - beginning)))
+    return ceil(tokens / (ROWS * (LENGTH - len(tokenizer.question_prefix))))  # which stands in a row once
 
 
 def trained(

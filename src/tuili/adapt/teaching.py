@@ -9,7 +9,6 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +80,7 @@ class ImportedTeacher(Teacher):
         """longest: the tokens of the longest question with its response."""
         self._stored, self._options = stored, options
         self._dialect = dialect_of(stored.tokenizer)
-        pair = self._prompt("How?"), self._prompt("Who?")
-        self._prefix = sum(1 for _ in takewhile(lambda two: two[0] == two[1], zip(*pair, strict=False)))
+        self._prefix = len(stored.tokenizer.question_prefix)
         fitting = next((length for length in _LENGTHS if length >= longest), _LENGTHS[-1])
         self._length = min(fitting, stored.shape.max_position_embeddings)
         self.step_tokens = 8 * self._length

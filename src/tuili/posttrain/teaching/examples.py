@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import takewhile
 
 from tuili.data import Document, Record
 from tuili.errors import InputError, PromptError
@@ -29,19 +28,16 @@ class ExampleEncoder:
 
     def __init__(self, tokenizer: ForeignTokenizer, masks_results: bool, prose: bool = False) -> None:
         self._tokenizer, self._masks_results, self._prose = tokenizer, masks_results and not prose, prose
-        pairs = zip(
-            self._prompt(Record(input="How?", output="7")), self._prompt(Record(input="Who?", output="7")), strict=False
-        )
-        self.prefix = tuple(one for one, other in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        """The tokens that all questions begin with."""
+        self.prefix = tokenizer.question_prefix
 
     def __call__(self, record: Record) -> Document:
         """The document of a record, without the prefix.
 
         Raises `InputError` where the template begins otherwise or refuses the record, and for a control token in it.
         """
+        before = [{"role": one.role, "content": one.content} for one in record.messages]
         try:
-            prompt = self._prompt(record)
+            prompt = self._tokenizer.encode_chat([*before, {"role": "user", "content": record.input}])
             response = record.output if self._prose else record.response
             ids = self._tokenizer.encode_response(prompt, response)
         except PromptError as error:
@@ -55,10 +51,6 @@ class ExampleEncoder:
         start = len(prompt) - behind
         tokens = (*prompt[behind:], *ids, self._tokenizer.end_id)
         return Document(tokens, start, unlearnt=tuple(start + place for place in masked))
-
-    def _prompt(self, record: Record) -> list[int]:
-        before = [{"role": one.role, "content": one.content} for one in record.messages]
-        return self._tokenizer.encode_chat([*before, {"role": "user", "content": record.input}])
 
     def _results(self, response: str, ids: list[int]) -> Iterator[int]:
         """The places of tokens that results of calculations are in. One may begin with the space before it."""

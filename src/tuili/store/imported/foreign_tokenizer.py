@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,12 @@ class ForeignTokenizer:
         if rendered.marker.is_in(rendered.text):
             return self.encode_marked(rendered)
         return list(self.backend.encode(rendered.text, add_special_tokens=False).ids)
+
+    @cached_property
+    def question_prefix(self) -> tuple[int, ...]:
+        """The ids that the prompts of all questions begin with, by the chat template."""
+        prompts = (self.encode_chat([{"role": "user", "content": word}]) for word in ("How?", "Who?"))
+        return tuple(one for one, other in takewhile(lambda pair: pair[0] == pair[1], zip(*prompts, strict=False)))
 
     def encode_marked(self, rendered: Rendered) -> list[int]:
         """The ids of a text in which marks stand: its control tokens, and between them plain text without marks."""
