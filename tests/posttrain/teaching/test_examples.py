@@ -12,8 +12,10 @@ from tests.store.foreign_folders import save_tokenizer
 from tuili.data import Record
 from tuili.data.records import RecordMessage
 from tuili.errors import InputError
-from tuili.posttrain.teaching.examples import ExampleEncoder
+from tuili.posttrain.teaching.examples import CALCULATION, ExampleEncoder
+from tuili.steps import Context, calculate
 from tuili.store import ForeignTokenizer
+from tuili.tasks import domain_names, generate
 
 
 def test_a_document_is_the_prompt_of_the_template_and_the_response(tokenizer: ForeignTokenizer) -> None:
@@ -67,6 +69,13 @@ def test_what_the_calculator_does_not_write_is_learnt(tokenizer: ForeignTokenize
     """It works out no literals, and nothing behind the thinking."""
     assert masked(tokenizer, ("1/2 = 0.5", "-3 = -3", "2 + 2 = 4")) == ["4"]
     assert masked(tokenizer, ("2 + 2 = 4",), "in all\n3 + 4 = 7") == ["4"]
+
+
+@pytest.mark.parametrize("domain", domain_names())
+def test_the_calculator_writes_whatever_is_masked(domain: str) -> None:
+    steps = [step for level in (1, 2, 3) for number in range(8) for step in generate(domain, 0, number, level).steps]
+    for step in filter(CALCULATION.match, steps):
+        assert calculate(step.rpartition(" ")[0], Context(), decimals=True) is not None, step
 
 
 @pytest.mark.parametrize("kind", ["sentencepiece", "legacy sentencepiece", "thinking", "headers", "no template"])

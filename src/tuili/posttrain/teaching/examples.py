@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 from tuili.data import Document, Record
 from tuili.errors import InputError, PromptError
-from tuili.steps import END_THINK, Context, calculate
+from tuili.steps import END_THINK
 from tuili.store import ForeignTokenizer
 
-_CALCULATION = re.compile(r"^([-+*/^%(). 0-9]+ =) (\S+)$", re.MULTILINE)
-"""A line whose left side is made of numbers alone."""
+CALCULATION = re.compile(r"^(?=[^=]* [-+*/^%] )[-+*/^%(). 0-9]+ = (\S+)$", re.MULTILINE)
+"""A line of the thinking whose right side a calculator can write: its left side combines numbers, and nothing else."""
 
 
 class ExampleEncoder:
@@ -56,9 +56,8 @@ class ExampleEncoder:
         """The places of tokens that results of calculations are in. One may begin with the space before it."""
         thinking = response.partition(END_THINK)[0]
         spans = [
-            (len(thinking[: found.start(2)].encode()), len(thinking[: found.end(2)].encode()))
-            for found in _CALCULATION.finditer(thinking)
-            if calculate(found[1], Context(), decimals=True) is not None
+            (len(thinking[: found.start(1)].encode()), len(thinking[: found.end(1)].encode()))
+            for found in CALCULATION.finditer(thinking)
         ]
         sizes = [len(self._tokenizer.token_bytes(token)) for token in ids]
         begin = len(response.encode()) - sum(sizes)  # not 0 where the prompt has its tag, or a space stands before it

@@ -58,6 +58,7 @@ def teach(config: TeachingConfig, out: Path, *, resume: bool, console: Console |
     stored = open_model(config.model)
     if not isinstance(stored, ImportedModel):
         raise InputError(f"{stored.path} is of Tuili's own kind: train it by a recipe such as recipes/adapt.yaml")
+    tell("reading what is to be learnt")
     sources = build_sources(config.data, config.seed, config.response == "prose", tell)  # before a folder is made
     folder = TeachingFolder(out, config, stored)
     with folder.locked():
