@@ -43,8 +43,8 @@ def tensors(change: Callable[[dict[str, torch.Tensor]], Any]) -> Damage:
     return damage
 
 
-def added(name: str, *shape: int, value: float = 1, dtype: torch.dtype = torch.float32) -> Damage:
-    return tensors(lambda found: found.update({name: torch.full(shape, value, dtype=dtype)}))
+def added(name: str, *shape: int, dtype: torch.dtype = torch.float32) -> Damage:
+    return tensors(lambda found: found.update({name: torch.ones(shape, dtype=dtype)}))
 
 
 def cut(folder: Path) -> None:
@@ -120,7 +120,7 @@ WRONG: dict[str, tuple[Damage, str]] = {
         "has no linear layer lm_head",
     ),
     "sums without end": (
-        added(f"{Q}_A.weight", 4, 64, dtype=torch.float64, value=1e300),
+        tensors(lambda found: found.update({name: 1e200 * found[name].double() for name in [*found] if Q in name})),
         r"q_proj\.weight with the adapter has numbers that are not finite",
     ),
     "thinking": (text("{", "tuili/thinking.json"), r"thinking\.json is damaged"),

@@ -105,7 +105,7 @@ def addition(folder: Path, base: ImportedModel, adapter: Adapter, base_name: str
 def _sum(weight: Weight, term: Term, kind: Kind) -> Weight:
     def load() -> Array:
         stored_OI = to_float32(weight.load()).astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore"):
             sum_OI = (stored_OI + term.delta()).astype("<f4")
         if not np.isfinite(sum_OI).all():
             raise InputError(f"tensor {weight.name} with the adapter has numbers that are not finite")
