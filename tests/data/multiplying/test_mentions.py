@@ -29,6 +29,8 @@ from tuili.data.multiplying.ranges import candidates
         ("In the 2018 Quiz there were more than in 2019 as in 2020.", []),
         ("There are 2.54 centimeters per inch, and a deck has 55 cards.", []),
         ("He has 3 cats; Al, Bo and Cy.", []),
+        ("One fluid ounce is equal to 30 ml. Each gallon has 16 cups, a box 20 cups.", ["20"]),
+        ("A pound is 5 dollars, a cup holds 8 beans.", ["5", "8"]),
         ("mp3 x2 A4 5G #9", []),
         ("On 5 May and June 7, 2015, he bought an iPhone 12 with 3 cases.", ["3"]),
         ("She gave Tom 5 pens, £3.50 and 40€, and got a 20£ bill and a 10 pound note.", ["5", "3.50", "40"]),

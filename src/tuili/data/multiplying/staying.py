@@ -81,12 +81,23 @@ _CERTAIN_UNITS = {
     5280: ("feet",),
     2000: ("pound",),
 }
+_UNITS = (
+    "gallon|cup|pound|mile|yard|foot|pint|quart|kilo[a-z]*|liter|meter|ton|ounce|hour|minute|day|week|month|year|dozen"
+)
 _DEFINED = re.compile(
-    r" (?:fluid )?[a-z]+ (?:in|per|to|make|makes|equals?|are in|is) (?:a|an|one|each|every|1) (?:gallon|cup|pound|mile"
-    r"|yard|foot|pint|quart|kilo[a-z]*|liter|meter|ton|ounce|hour|minute|day|week|month|year|dozen)\b",
+    r" (?:fluid )?[a-z]+ (?:in|per|to|make|makes|equals?|are in|is) (?:a|an|one|each|every|1)"
+    rf" (?:{_UNITS})\b",
     re.IGNORECASE,
 )
 """How many of one unit another has."""
+_DEFINES = re.compile(
+    rf"\b(?:an?|one|each|every|1) (?:fluid )?(?:{_UNITS}|inch) (?:is|equals|is equal to|has|contains|holds|makes|=)"
+    r" (?:about |roughly |approximately )?$",
+    re.IGNORECASE,
+)
+_OTHER_UNIT = re.compile(
+    rf" ?(?:fluid )?(?:{_UNITS}|inche?|centimeter|millimeter|milliliter|gram|second|cm|mm|ml|g)s?\b", re.IGNORECASE
+)
 _CONVERTED = re.compile(
     r" (?:centimeters|cm|inches|feet|ounces|pounds|kilograms|kg|grams|liters) (?:per|in an?|to an?)"
     r" (?:inch|foot|pound|gallon|mile|kilogram|yard)\b",
@@ -159,6 +170,7 @@ def _is_fact(before: str, behind: str, value: Fraction) -> bool:
     """Whether a number says what is so: `60 minutes in an hour`, the `4 legs` of a dog, a `20 dollar bill`."""
     return bool(
         (value in _DEFINING and _DEFINED.match(behind))
+        or (_DEFINES.search(before) and _OTHER_UNIT.match(behind))
         or _CONVERTED.match(behind)
         or _BILL.match(behind)
         or (_DECK.match(behind) and re.search(r"\bdeck\b[^.?!]*$", before))
