@@ -139,6 +139,10 @@ def test_numbers_of_one_value_stay_equal() -> None:
         ("Three men, Al, Bo and Cy, have 12 cups each. How many cups?", ("12 * 3 = 36",), "Three"),
         ("It rained 4 inches a day in the first 15 days of June, and 9 in the rest.", ("4 * 15 = 60", "9 * 15 = 135",
          "60 + 135 = 195"), "15"),
+        ("He owes $90 and has $80. How many bottles at 50 cents does he return?", ("90 - 80 = 10", "10 / (1 / 2) = 20"),
+         "50"),
+        ("It halves every 10 years from $160. What is it in 30 years?", ("160 / 2 = 80", "80 / 2 = 40", "40 / 2 = 20"),
+         "10"),
     ],
 )  # fmt: skip
 def test_numbers_that_could_be_something_else_stay(question: str, steps: tuple[str, ...], staying: str) -> None:
@@ -184,6 +188,7 @@ def test_nobody_gets_too_old() -> None:
         (record("He has 20 cups and 30 pens.", "20 + 17 = 37"), Refusal.NOWHERE),
         (record("He earns $40, each apple for $1. How many?", "40 / 0.4 = 100"), Refusal.NOWHERE),
         (record("He has $90 for each month. How much is left?", "90 - 30 = 60"), Refusal.NOWHERE),
+        (record("She sleeps 8 hours, works 4, and has 60 cups. What is left?", "60 - 56 = 4"), Refusal.NOWHERE),
         (record("He runs 14 and 9 miles, 28 in all. How many are 9 more?", "14 + 9 = 23"), Refusal.REDUNDANT),
         (record("A $5 cone, 20% gain. $80?", "80 * 5 = 400", "400 / 5 = 80"), Refusal.NOTHING_TO_CHANGE),
         (record("She had 85% and 70%, and wants 80%. What is next?", "85 - 70 = 15"), Refusal.LEFT_OUT),

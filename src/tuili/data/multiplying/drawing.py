@@ -53,8 +53,8 @@ class Drawing:
 
     @property
     def possible(self) -> bool:
-        """Whether a number that a step uses has another value."""
-        return any(self._plan.variables[number].used for number in self._choices)
+        """Whether a number has another value."""
+        return bool(self._choices)
 
     def draw(self, rng: random.Random) -> tuple[list[Exact], list[list[Exact]]] | None:
         """Values of the variables, and of the numbers and the result of each step; None where none were found."""

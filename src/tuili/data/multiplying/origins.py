@@ -18,7 +18,7 @@ from tuili.data.multiplying.relations import is_made_of, is_multiple
 
 _ADDED = frozenset(map(Fraction, (0, 1, 2, 12)))
 """What words imply and steps add. Other units are multiplied by: a month's 30 in a sum is another 30."""
-LARGEST_COUNTED = 5
+_LARGEST_COUNTED = 5
 """Up to here, a number may be how many the question names: two for `Tom and Ann`, whether it says so or not."""
 
 
@@ -57,7 +57,9 @@ class Tracer:
         self.uses = Counter[int]()
         self.pinned = set[int]()
         self.constants_used = set[Fraction]()
-        self._forms = _forms(values, groups, wholes)
+        self._forms = _forms(values, groups)
+        self._rests = [(whole - value, number) for number, value in enumerate(values) for whole in wholes]
+        """What each number leaves of a whole."""
         self._unused = set[int]()
         """Steps that give neither the answer nor a number of a step so far."""
         self._left = Counter(number.value for step in steps for number in step.numbers)
@@ -103,6 +105,8 @@ class Tracer:
         for candidate in candidates:
             if candidate.variable is not None:
                 self.uses[candidate.variable] += 1
+        if candidates:
+            candidates += [Origin(number, only_pins=True) for rest, number in self._rests if rest == value]
         self._unused.difference_update(steps)
         if constant:
             self.constants_used.add(value)
@@ -134,7 +138,7 @@ class Tracer:
             for step, upstream in zip(self.steps, self.upstream, strict=True):
                 if step.result.value == value and not self.uses[number]:
                     self.pinned |= upstream | {number}
-            if value < LARGEST_COUNTED and self.uses[number] > len(self.groups[number]):
+            if value < _LARGEST_COUNTED and self.uses[number] > len(self.groups[number]):
                 self.pinned.add(number)
 
     def is_redundant(self, unused: Iterable[int], pinned: set[int], fixed: frozenset[Fraction]) -> bool:
@@ -149,12 +153,8 @@ class Tracer:
         return False
 
 
-def _forms(
-    values: Sequence[Fraction], groups: Sequence[tuple[Mention, ...]], wholes: Iterable[Fraction]
-) -> Mapping[Fraction, list[Origin]]:
-    """The numbers that steps may make of the variables: as they are, as a share of 100, with `dozen` behind them, or
-    as what they leave of a whole.
-    """
+def _forms(values: Sequence[Fraction], groups: Sequence[tuple[Mention, ...]]) -> Mapping[Fraction, list[Origin]]:
+    """The numbers that steps may make of the variables: as they are, as a share of 100, with `dozen` behind them."""
     forms = dict[Fraction, list[Origin]]()
     for number, (value, group) in enumerate(zip(values, groups, strict=True)):
         origins = [Origin(number)]
@@ -173,8 +173,6 @@ def _forms(
         origins += [
             Origin(number, Fraction(scale), is_plain=False) for scale in {mention.scale for mention in group} - {1}
         ]
-        for whole in wholes:
-            forms.setdefault(whole - value, []).append(Origin(number, only_pins=True))
         if any(mention.unit in ("cent", "cents") for mention in group):
             origins.append(Origin(number, Fraction(1, 100), is_plain=False))
         for origin in origins:

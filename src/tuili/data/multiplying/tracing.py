@@ -3,7 +3,8 @@
 A number is changed only where its origin is certain. Numbers of one value in the question are one variable, for
 whichever of them a step means, all stay equal. Where a number of a step could come from two places of the same value
 (the question and an earlier step, or a word such as `dozen`), everything that it could come from is pinned: it keeps
-its value, so that the step holds whatever is meant.
+its value, so that the step holds whatever is meant. So does a number that no step uses: one that is not written may
+(`50 cents`, and a step divides by 1/2).
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from fractions import Fraction
 from tuili.data.multiplying.chain import Calculation
 from tuili.data.multiplying.implied import UNIVERSAL, implied_values, shares, wholes
 from tuili.data.multiplying.mentions import Mention
-from tuili.data.multiplying.origins import LARGEST_COUNTED, Origin, Tracer
+from tuili.data.multiplying.origins import Origin, Tracer
 from tuili.data.multiplying.outcome import Refusal
-from tuili.data.multiplying.relations import is_multiple, tied
+from tuili.data.multiplying.relations import tied
 
 _LIMIT_BEFORE = re.compile(
     r"\b(?:over|above|at least|at most|more than|under|below|less than|up to|exceeds?|exceeding|maximum(?: of)?"
@@ -43,7 +44,6 @@ class Variable:
 
     value: Fraction
     mentions: tuple[Mention, ...]
-    used: bool
     pinned: bool
 
 
@@ -87,10 +87,8 @@ def trace(text: str, found: Sequence[Mention], steps: Sequence[Calculation], ans
         return Refusal.USELESS_STEP
     own = frozenset(mention.value for mention in found if mention.fixed)
     constants = (tracer.constants_used & implied) - own - _CERTAIN
-    pinned = tracer.pinned | tied(tracer.values, tracer.groups, own, steps, constants)
     unused = [number for number in range(len(groups)) if number not in tracer.uses]
-    pinned |= {number for number in unused if tracer.values[number] <= LARGEST_COUNTED}
-    pinned |= {number for number in unused if is_multiple(tracer.values[number], {*tracer.values, *own})}
+    pinned = tracer.pinned | tied(tracer.values, tracer.groups, own, steps, constants) | set(unused)
     written = {number.value for step in steps for number in step.numbers}
     if any(_decides(mention) for number in unused for mention in tracer.groups[number]) or any(
         share.isdisjoint(written) for share in shares(text)
@@ -101,8 +99,7 @@ def trace(text: str, found: Sequence[Mention], steps: Sequence[Calculation], ans
     if not set(tracer.uses) - pinned:
         return Refusal.NOTHING_TO_CHANGE
     variables = tuple(
-        Variable(value, tracer.groups[number], number in tracer.uses, number in pinned)
-        for number, value in enumerate(tracer.values)
+        Variable(value, tracer.groups[number], number in pinned) for number, value in enumerate(tracer.values)
     )
     return Plan(
         tuple(steps),
