@@ -27,7 +27,7 @@ def example_data(folder: Path, asked: int, data: Path = DATA) -> TaughtData:
 
 
 def _lines(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8").splitlines()
+    return file.read_text(encoding="utf-8").removesuffix("\n").split("\n")  # a text may have other separators of lines
 
 
 def _write(file: Path, lines: list[str]) -> None:

@@ -41,7 +41,7 @@ def taught_data(folder: Path, data: Path = DATA, held_back: int = HELD_BACK, tim
     folder.mkdir(parents=True, exist_ok=True)
     learnt, held = folder / "gsm8k-learnt.jsonl", folder / "gsm8k-held-back.jsonl"
     if not (learnt.is_file() and held.is_file()):
-        lines = [line for line in (data / WORKED).read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line for line in (data / WORKED).read_text(encoding="utf-8").split("\n") if line.strip()]
         kept = set(drawn(lines, held_back))
         for file, wanted in ((held, True), (learnt, False)):
             with whole_file(file) as part:
