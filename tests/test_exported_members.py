@@ -28,7 +28,7 @@ FACES = {
         read_calibration valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
-        CHARACTERS CHECKER_VERSION CalculatorMode END END_THINK INSTRUCTING_ROLES THINK WEEKDAYS
+        CHARACTERS CHECKER_VERSION CalculatorMode END END_THINK INSTRUCTING_ROLES THINK UNEQUAL_SIGNS WEEKDAYS
         ChainSources Claim Context Inference Instance MisplacedMessage NumberSource NumberTracer Origin Prose Reading
         Response Status Step StepFault StepSources Trace Turns Universal Unreadable Value Verdict
         answers_a_claim calculate check check_chain evaluate parse parse_statement programs proves read_as read_claim
@@ -87,10 +87,11 @@ FACES = {
         AdaptOptions AdaptResult Interrupted Listener Plan adapt
     """,
     "data": """
-        Block BlockStream Document FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MultiplyReport QuestionForm
-        ReadQuestion Record RecordSource Refusal Source StreamState TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE
-        check_records check_sample count_outcomes encode_record masked_question multiply multiply_all numbered_records
-        prefetch read_questions read_records record_schema sample_texts train_tokenizer write_records
+        Block BlockStream Document FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MULTIPLIED_SOURCE
+        MultiplyReport QuestionForm ReadQuestion Record RecordSource Refusal Source StreamState
+        TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
+        masked_question multiply multiply_all numbered_records original_id prefetch read_questions read_records
+        record_schema sample_texts train_tokenizer write_records
     """,
     "serve": """
         AlarmFiles Effort HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces

@@ -101,6 +101,14 @@ def test_the_checker_writes_right_values(kind: str) -> None:
         assert [step["written_by"] for step in answer.as_json()["steps"]] == ["checker", "checker"]
 
 
+@pytest.mark.parametrize("kind", ["steps", "prose"])
+def test_names_have_the_values_of_the_prompt(kind: str) -> None:
+    for mode in ("forced", "repair"):
+        engine = made("<think>\nx + 1 = 9\n</think>4", kind)
+        (answer,) = engine.answer([Request("Let x = 3. What is x + 1?", calculator=mode)])
+        assert told(answer) == [("x + 1 = 4", "valid", "checker")]
+
+
 def test_what_was_right_is_left_to_the_model_unless_it_is_forced() -> None:
     text = "<think>\n48 / 2 = 24\n24 + 48 = 71\n</think>72"
     assert ask(made(text), "repair").receipt.written_by == {"model": 1, "checker": 1}

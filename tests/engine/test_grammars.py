@@ -10,6 +10,7 @@ import pytest
 from tuili.engine import Budget, Engine, NotPromised, Outcome, Request, load_engine
 from tuili.errors import InputError
 from tuili.grammars import Grammar
+from tuili.steps import CalculatorMode
 
 SCHEMA = {
     "type": "object",
@@ -40,6 +41,15 @@ def test_the_model_thinks_and_then_answers_in_the_form(engine: Engine) -> None:
     assert formed.receipt.stop == "end"
     for answer in (formed, drafted):
         assert set(json.loads(answer.answer)) == {"answer", "unit"}
+
+
+@pytest.mark.parametrize("calculator", ["forced", "repair"])
+def test_the_checker_calculates_before_the_form(calculator: CalculatorMode, engine: Engine) -> None:
+    request = Request("What is 12345 * 678?", grammar=Grammar.of_json(SCHEMA), calculator=calculator)
+    (answer,) = engine.answer([request])
+    assert answer.receipt.written_by["checker"] > 0
+    assert answer.receipt.checked == {"valid": len(answer.steps)}
+    assert set(json.loads(answer.answer)) == {"answer", "unit"}
 
 
 def test_a_budget_cuts_an_answer_and_says_so(engine: Engine) -> None:

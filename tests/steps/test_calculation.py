@@ -62,6 +62,9 @@ def test_a_calculation_has_a_value(line: str, value: str) -> None:
         "2 < 3 =",
         "3 + 4 ==",
         "3 + 4 =>",
+        "3 + 4 !=",  # which says something else than `3 + 4! =`
+        "3 + 4 <=",
+        "3 + 4 >=",
         "x = 3 => 2 + 2 =",
         "L1: 3 + 4 =",
         "8 W / 2 A =",  # a volt has a name that the line does not
@@ -79,6 +82,7 @@ def test_other_lines_have_none(line: str) -> None:
 
 def test_quotients_are_decimals_where_people_write_them_and_that_is_exact() -> None:
     lines = {"48 / 5 =": "9.6", "1 / 8 =": "0.125", "10 / 3 =": "10/3", "1/2 + 1/4 =": "3/4", "6 / 2 =": "3"}
+    lines |= {"10 m / 4 =": "2.5 m", "3 m + 20 cm =": "3.2 m", "5 kg / 2 kg =": "2.5", "10 m / 3 =": "10/3 m"}
     assert {line: calculate(line, CONTEXT, decimals=True) for line in lines} == lines
 
 

@@ -1,5 +1,5 @@
 from . import programs
-from .calculation import CalculatorMode, calculate
+from .calculation import UNEQUAL_SIGNS, CalculatorMode, calculate
 from .checker import CHECKER_VERSION, check, check_chain
 from .context import Context
 from .language import terms, units
@@ -26,6 +26,7 @@ __all__ = [
     "END_THINK",
     "INSTRUCTING_ROLES",
     "THINK",
+    "UNEQUAL_SIGNS",
     "WEEKDAYS",
     "CalculatorMode",
     "ChainSources",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from fractions import Fraction
 from typing import Literal
 
 from tuili.steps.checker import check
@@ -18,7 +17,7 @@ from tuili.steps.language import terms
 from tuili.steps.language.parser import parse_statement
 from tuili.steps.language.terms import Term
 from tuili.steps.values.evaluate import evaluate
-from tuili.steps.values.rendering import render_value, render_value_like
+from tuili.steps.values.rendering import render_value_like
 from tuili.steps.values.values import Quantity
 from tuili.steps.verdict import Status, StepFault
 
@@ -27,6 +26,8 @@ CalculatorMode = Literal["off", "repair", "forced"]
 are whole. forced: the checker writes each value that it can calculate, and the model what is to be calculated."""
 MAX_LINE = 400
 """Characters of a line that is calculated. Longer ones are no steps of arithmetic."""
+UNEQUAL_SIGNS = ("!=", "<=", ">=")
+"""Signs that end with `=`, and that no value is written behind."""
 _POWER = re.compile(r"\^[0-9]+$")
 _OPERATIONS = terms.Binary | terms.Call | terms.Sum | terms.Index
 
@@ -40,9 +41,12 @@ def calculate(line: str, context: Context, decimals: bool = False) -> str | None
         decimals: whether quotients of whole numbers are written as decimals where that is exact, as people write them:
             `48 / 5 = 9.6`. Otherwise they are fractions, unless the line has decimals.
     """
-    if len(line) > MAX_LINE or not line.rstrip().endswith("=") or "\n" in line:
+    if len(line) > MAX_LINE or "\n" in line:
         return None
-    name, _, calculation = line.rstrip().removesuffix("=").rpartition(" = ")
+    line = line.rstrip()
+    if not line.endswith("=") or line.endswith(UNEQUAL_SIGNS):
+        return None
+    name, _, calculation = line.removesuffix("=").rpartition(" = ")
     if name and (name.strip() in context.values or not name.strip().isidentifier()):
         return None
     try:
@@ -52,11 +56,10 @@ def calculate(line: str, context: Context, decimals: bool = False) -> str | None
         value = evaluate(term, context.values)
     except StepFault:
         return None
-    as_decimal = decimals and isinstance(value, Fraction) and not any(_ratios(term))
-    text = render_value(value, decimal=True) if as_decimal else render_value_like(value, term)
+    text = render_value_like(value, term, decimal=decimals and not any(_ratios(term)))
     if isinstance(value, Quantity) and not _stands_in(text.partition(" ")[2], calculation):
         return None
-    return text if check(f"{line.rstrip()} {text}", context).status is Status.VALID else None
+    return text if check(f"{line} {text}", context).status is Status.VALID else None
 
 
 def _is_calculation(term: Term) -> bool:

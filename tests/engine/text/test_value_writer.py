@@ -125,7 +125,9 @@ def test_the_checker_writes_into_a_line_once() -> None:
     assert written(calculator, tokenizer, "3 * 14 = 41\n", " = 42 = 9\n") == "3 * 14 = 42 = 42 = 9\n"
 
 
-@pytest.mark.parametrize("text", ["y + 1 = 4\n", "3 / 0 = 1\n", "x = 3 => x + 1 = 5\n", "3 <= 4\n", "7 = 7 * 1\n"])
+@pytest.mark.parametrize(
+    "text", ["y + 1 = 4\n", "3 / 0 = 1\n", "x = 3 => x + 1 = 5\n", "3 <= 4\n", "3 + 4 != 8\n", "7 = 7 * 1\n"]
+)
 def test_the_model_goes_on_where_there_is_no_value(text: str) -> None:
     assert written(writer("nano", "forced"), tokenizer_of("nano"), text) == text
 
@@ -152,12 +154,20 @@ def test_a_wrong_value_is_repaired_when_its_line_is_whole(kind: str) -> None:
         "3 / 0 = 1\n",
         "2 * 3 + 4 = 7 + 4 = 11\n",  # wrong before its last value
         "3 < 2\n",
+        "3 + 4 <= 5\n",
+        "3 + 4 >= 8\n",
+        "3 + 4 != 7\n",
         "so it is 5\n",
         "x = 3 => x = 4\n",
     ],
 )
 def test_what_is_wrong_in_other_ways_stays(text: str) -> None:
     assert written(writer("nano", "repair"), tokenizer_of("nano"), text) == text
+
+
+def test_a_wrong_quotient_is_repaired_as_it_would_have_been_written() -> None:
+    for kind, value in (("nano", "5/2"), (DIGITS, "2.5")):
+        assert written(writer(kind, "repair"), tokenizer_of(kind), "10 / 4 = 3\n").strip() == f"10 / 4 = {value}"
 
 
 def test_the_last_value_of_a_chain_is_repaired() -> None:

@@ -1,7 +1,7 @@
 """The checker as calculator, in a response that is being written: which value it puts behind an ` = `, as tokens.
 
 Forced, the checker writes the value before the model can. Repairing, it puts the right value in the place of a wrong
-one, when its line is whole. Where the model would make another value of it, by a further digit, the line ends. What a
+one, when its line is whole. Where the model would go on without a space, as by a further digit, the line ends. What a
 value is, is left to `tuili.steps`, and how written tokens enter a text to `scheduling`.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tuili.engine.text.detokenizer import IncrementalDetokenizer
 from tuili.engine.text.judging import JudgedChain
-from tuili.steps import END_THINK, CalculatorMode, Status
+from tuili.steps import END_THINK, UNEQUAL_SIGNS, CalculatorMode, Status
 from tuili.store import AnyTokenizer
 
 if TYPE_CHECKING:
@@ -106,8 +106,11 @@ class ValueWriter:
         if verdict.status is not Status.INVALID or verdict.expected is None or "=" not in line or "=>" in line:
             return None
         sign = line.rindex("=") + 1
+        if line[:sign].endswith(UNEQUAL_SIGNS):
+            return None
         value = sign + (line[sign : sign + 1] == " ")
-        right = line[:value] + verdict.expected
+        decimal = self._judged.calculate(line[:sign], decimals=True) if self._decimals else None
+        right = line[:value] + (decimal or verdict.expected)
         if self._judged.then(right)[0].verdict.status is not Status.VALID:
             return None
         text = self._lead + "".join(self._pieces)

@@ -63,13 +63,13 @@ def _places(denominator: int) -> int:
     return next((places for places in range(1, MAX_DECIMALS + 1) if 10**places % denominator == 0), 0)
 
 
-def render_value_like(value: Value, *terms: Term) -> str:
-    """The value in a unit of the terms, and as a decimal if the terms have decimals.
+def render_value_like(value: Value, *terms: Term, decimal: bool = False) -> str:
+    """The value in a unit of the terms, and as a decimal if the terms have decimals, or with `decimal`.
 
     Of several units that fit, the first one counts.
     """
     literals = [literal for term in terms for literal in _literals(term)]
-    decimal = any(isinstance(literal, Number) and literal.places for literal in literals)
+    decimal = decimal or any(isinstance(literal, Number) and literal.places for literal in literals)
     units = [literal.unit for literal in literals if isinstance(literal, Measure)]
     unit = _fitting(value, units) if isinstance(value, Quantity) else None
     return render_value(value, unit, decimal)
