@@ -135,6 +135,7 @@ ROWS: dict[str, list[Graph]] = {
         ),
         Graph("Steps by verdict", "Of the checker.", rates("tuili_steps_total", "verdict")),
         Graph("Steps from nowhere", "Valid, with a number from nowhere.", rates("tuili_untraced_steps_total", "model")),
+        Graph("Steps calculated", "The checker wrote their values.", rates("tuili_calculated_steps_total", "model")),
         Graph("Unfamiliar questions", "A second.", rates("tuili_unfamiliar_prompts_total", "model")),
         Graph("Wrong steps", "Of those that can be decided.", recorded("tuili_wrong_steps_ratio"), units.PercentUnit),
         Graph("Attempts an answer", "Middle, and one in a hundred.", quantiles("tuili_attempts")),

@@ -89,6 +89,16 @@ def test_steps_from_nowhere_are_counted_and_told() -> None:
         assert (before, samples(server)["tuili_untraced_steps_total", ""]) == (0, 1)
 
 
+def test_steps_that_the_checker_wrote_are_counted() -> None:
+    for server in running(Settings(), make_engine=scripted_engine):
+        counts = [samples(server)["tuili_calculated_steps_total", ""]]
+        for calculator in ("off", "repair", "forced"):
+            fields = {"messages": [{"role": "user", "content": "Be wrong."}], "extra_body": {"calculator": calculator}}
+            server.client().chat.completions.create(model="nano", **fields)  # type: ignore[call-overload]
+            counts.append(samples(server)["tuili_calculated_steps_total", ""])
+        assert counts == [0, 0, 1, 2]
+
+
 def test_unfamiliar_questions_are_counted_and_told_and_refused_where_a_promise_is_asked_for() -> None:
     for server in running(Settings(), make_engine=scripted_engine):
         before = samples(server)["tuili_unfamiliar_prompts_total", ""]

@@ -89,6 +89,9 @@ class Metrics:
         self.untraced_steps = Counter(
             "tuili_untraced_steps", "Valid steps with a number from nowhere.", by_model, registry=registry
         )
+        self.calculated_steps = Counter(
+            "tuili_calculated_steps", "Steps whose values the checker wrote.", by_model, registry=registry
+        )
         self.unfamiliar = Counter(
             "tuili_unfamiliar_prompts",
             "Answered prompts that are unlike what the model has learnt from.",
@@ -127,6 +130,7 @@ class Metrics:
         for model in models:
             self.in_flight.labels(model)
             self.untraced_steps.labels(model)
+            self.calculated_steps.labels(model)
             self.unfamiliar.labels(model)
             for counter, labels in known_labels.items():
                 for label in labels:
@@ -158,6 +162,7 @@ class Metrics:
         for verdict, count in receipt.checked.items():
             self.steps.labels(model, verdict).inc(count)
         self.untraced_steps.labels(model).inc(receipt.untraced)
+        self.calculated_steps.labels(model).inc(receipt.written_by.get("checker", 0))
         self.unfamiliar.labels(model).inc(receipt.familiar is not None and not receipt.familiar.enough)
         self.queue_seconds.labels(model).observe(receipt.milliseconds["queue"] / 1000)
         spent_and_limit = {
