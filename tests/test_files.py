@@ -7,7 +7,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from tuili.errors import InputError
 from tuili.files import check_file_place, check_folder_place, restored_on_failure, whole_file, write_durably
@@ -75,6 +77,16 @@ def test_a_failing_disk_is_one_line(tmp_path: Path) -> None:
         whole_file(tmp_path / "file.txt"),
     ):
         raise OSError(28, "No space left on device")
+
+
+def test_a_disk_that_fails_under_safetensors_is_one_line(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match=r"file cannot be written: .*No such file"),
+        whole_file(tmp_path / "file") as part,
+    ):
+        save_file({"a": np.zeros(1)}, part / "none")
+    with pytest.raises(ZeroDivisionError), whole_file(tmp_path / "file"):
+        raise ZeroDivisionError
 
 
 def test_a_link_stays_and_the_file_that_it_names_is_written(tmp_path: Path) -> None:

@@ -90,8 +90,11 @@ def refusing_faults(path: Path) -> Iterator[None]:
     """Turn what keeps the system from writing `path` in the block into an `InputError`."""
     try:
         yield
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}; choose another place") from error
+    except Exception as error:
+        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":  # safetensors has its own
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be written: {reason}; choose another place") from error
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -29,7 +29,8 @@ def test_a_text_is_a_chat_and_its_answer_without_marks_of_a_calculator(data: Pat
 def test_the_question_alone_decides_about_the_part(data: Path, tokenizer: ForeignTokenizer, tmp_path: Path) -> None:
     more = tmp_path / "more.jsonl"
     lines = data.read_text().splitlines()
-    more.write_text("\n".join([*reversed(lines), "", '{"input": "And now?", "output": "Nothing."}']))
+    question = "And\u2028now,\x85again?"  # which ends no line
+    more.write_text("\n".join([*reversed(lines), "", f'{{"input": "{question}", "output": "Nothing."}}']))
     one, two = (read_texts([file], tokenizer, seed) for file, seed in ((data, 1), (more, 2)))
     for part, texts in one.items():
         assert {text.ids for text in texts} <= {text.ids for text in two[part]}

@@ -220,5 +220,6 @@ def _train(run: ExitsRun) -> ExitsResult:
     file, folder = ExitsFile(settings, exits.arrays(), run.common_tokens), run.path / "model"
     write_model(run.stored.path, folder, file, changes, config, run.tokens_read, run.spent.seconds / 3600)
     report = {"figures": figures, "tried": [asdict(one) for one in tried]}
-    write_durably(run.path / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
+    with writing(run.path / REPORT_FILE, PLACE_REMEDY):
+        write_durably(run.path / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
     return ExitsResult(folder, figures, tried)

@@ -20,7 +20,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from tuili.errors import InputError
-from tuili.files import write_durably
+from tuili.files import refusing_faults, write_durably
 from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Text
@@ -141,11 +141,12 @@ class StateStore:
             raise InputError(f"{file} is damaged ({error}): delete {self._folder}, to compute it again") from error
 
     def _save(self, number: int, shard: States) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
         data = save(shard.tensors())
-        write_durably(self._file(number), data)
-        self._hashes[self._file(number).name] = hashlib.sha256(data).hexdigest()
-        write_durably(self._folder / _MANIFEST, json.dumps(self._hashes, indent=1).encode())
+        with refusing_faults(self._file(number)):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_durably(self._file(number), data)
+            self._hashes[self._file(number).name] = hashlib.sha256(data).hexdigest()
+            write_durably(self._folder / _MANIFEST, json.dumps(self._hashes, indent=1).encode())
 
     def _read_manifest(self) -> dict[str, str]:
         file = self._folder / _MANIFEST

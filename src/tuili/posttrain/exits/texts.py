@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.errors import InputError, RecordError
+from tuili.errors import InputError, RecordError, TooFew
 from tuili.store import ForeignTokenizer
 
 Part = Literal["train", "validation", "test"]
@@ -43,7 +43,7 @@ def read_texts(files: Sequence[Path], tokenizer: ForeignTokenizer, seed: int) ->
 
     The question alone decides in which part a text is, so that a question that stands twice is in one part. A question
     is asked by the chat template of the model, and the answer is ended as the model ends one.
-    Raises `RecordError` for a line that is no question with an answer, `InputError` where a part would be empty.
+    Raises `RecordError` for a line that is no question with an answer, `TooFew` where a part would be empty.
     """
     parts: dict[Part, list[Text]] = {part: [] for part in PARTS}
     for question, answer in _items(files):
@@ -54,7 +54,7 @@ def read_texts(files: Sequence[Path], tokenizer: ForeignTokenizer, seed: int) ->
             parts[_part_of(question)].append(Text(ids[:_MOST_TOKENS], len(prompt)))
     for part, texts in parts.items():
         if not texts:
-            raise InputError(f"{', '.join(map(str, files))}: no text is left for {part}: give more of them")
+            raise TooFew(f"{', '.join(map(str, files))}: no text is left for {part}: give more of them")
         random.Random(seed).shuffle(texts)
     return parts
 
@@ -69,7 +69,7 @@ def commonest_tokens(texts: Sequence[Text], count: int) -> NDArray[np.int32]:
 def _items(files: Sequence[Path]) -> Iterator[tuple[str, str]]:
     for file in files:
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = file.read_text(encoding="utf-8").split("\n")  # other separators may stand in a text
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{file} cannot be read: {error}") from None
         for number, line in enumerate(lines, start=1):

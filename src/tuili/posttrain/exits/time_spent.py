@@ -10,7 +10,7 @@ from time import perf_counter
 from pydantic import NonNegativeFloat, TypeAdapter, ValidationError
 
 from tuili.errors import InputError
-from tuili.files import write_durably
+from tuili.files import refusing_faults, write_durably
 
 FILE = "seconds.json"
 KEPT_EVERY = 10.0
@@ -38,4 +38,5 @@ class TimeSpent:
         """Write them down, unless that was done just now. Call it often."""
         if self._clock() - self._kept >= KEPT_EVERY:
             self._kept = self._clock()
-            write_durably(self._file, json.dumps(round(self.seconds, 1)).encode())
+            with refusing_faults(self._file):
+                write_durably(self._file, json.dumps(round(self.seconds, 1)).encode())

@@ -216,15 +216,15 @@ def _train(run: VerifierRun) -> VerifierTrainingResult:
     )
     figures = with_rounds | {"chains": len(examples), "tokens": len(examples.label_N)}
     folder = out / "model"
+    report = {"plan": config.model_dump(mode="json"), "figures": figures, "without_rounds": without_rounds}
     with writing(folder, PLACE_REMEDY):
         shutil.copytree(run.generator.path, folder, dirs_exist_ok=True)
-    write_verifier(folder, LoadedVerifier(verifiers[-1], calibrations[-1], figures))
-    report = {"plan": config.model_dump(mode="json"), "figures": figures, "without_rounds": without_rounds}
-    write_durably(folder / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
-    digest = model_hash(folder)
-    seeds, recipe = {"verifier": config.seed}, {"verifier": report["plan"]}
-    tokens, file = len(examples.label_N), verifier_hash(folder)
-    entry = LineageEntry("verifier", recipe, figures, seeds, tokens, parent=digest, hash=digest, verifier=file)
-    earlier = [entry for entry in read_lineage(run.generator.path) if entry.step != "verifier"]
-    write_lineage(folder, (*earlier, entry))
+        write_verifier(folder, LoadedVerifier(verifiers[-1], calibrations[-1], figures))
+        write_durably(folder / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
+        digest = model_hash(folder)
+        seeds, recipe = {"verifier": config.seed}, {"verifier": report["plan"]}
+        tokens, file = len(examples.label_N), verifier_hash(folder)
+        entry = LineageEntry("verifier", recipe, figures, seeds, tokens, parent=digest, hash=digest, verifier=file)
+        earlier = [entry for entry in read_lineage(run.generator.path) if entry.step != "verifier"]
+        write_lineage(folder, (*earlier, entry))
     return VerifierTrainingResult(folder, figures, without_rounds)
