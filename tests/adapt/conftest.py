@@ -66,13 +66,14 @@ def quick_verifier() -> Iterator[None]:
 
 
 def run(
-    base: Path, sums: Path, folder: Path, resume: bool = False, heard: Heard | None = None, **changes: Any
-) -> AdaptResult:
-    """A run in `folder/run`. What is drawn at random depends on the path, so that is the same for all."""
+    base: Path, sums: Path, folder: Path, resume: bool = False, heard: Heard | None = None, out: Path = Path("run"),
+    **changes: Any,
+) -> AdaptResult:  # fmt: skip
+    """A run in `folder/out`. What is drawn at random depends on the path, so that is the same for all."""
     small: dict[str, Any] = {"times": 1, "passes": 2, "minutes": 600, "exits": (1,), "attempts": (1, 2)}
     options = AdaptOptions(model=str(base), data=sums, **small | changes)
     with chdir(folder), quick_verifier():
-        result = adapt(options, Path("run"), resume=resume, listener=(heard or Heard()).listener)
+        result = adapt(options, out, resume=resume, listener=(heard or Heard()).listener)
         return replace(result, model=result.model.absolute())
 
 

@@ -20,9 +20,13 @@ def test_a_question_to_which_nothing_is_promised_is_not_answered(
     model = shutil.copytree(whole[0].model, tmp_path / "model")
     file = model / CALIBRATION_FILE
     document = json.loads(file.read_text())
-    for entry in document["entries"]:  # so few problems promise nothing
-        entry |= {"threshold": 0.0, "n": 16, "coverage": 1.0, "bound": 0.05, "reason": ""}
-    file.write_text(json.dumps(document))
+
+    def promise(threshold: float) -> None:
+        for entry in document["entries"]:  # so few problems promise nothing
+            entry |= {"threshold": threshold, "n": 16, "coverage": 1.0, "bound": 0.05, "reason": ""}
+        file.write_text(json.dumps(document))
+
+    promise(0.0)
     records = list(read_records(whole[0].model.parent / "data" / "test.jsonl"))[:10]
     longer = records[0].model_copy(update={"input": records[0].input + " Tell the number." * 3})
     for one in measure_promises(model, [longer, *records], (0.1, 0.2), 2, lambda *_: None):
@@ -31,6 +35,10 @@ def test_a_question_to_which_nothing_is_promised_is_not_answered(
         assert 1 <= refused < 6
         assert one["wrong"] <= one["answered"] <= 11 - refused
         assert one["answered"] > 0
+    promise(1.0)
+    (one,) = measure_promises(model, records, (0.1,), 2, lambda *_: None)
+    assert (one["answered"], one["wrong"]) == (0, 0), "what is withheld is no answer"
+    assert sum(one["refused"].values()) < 6
 
 
 def test_the_tolerances_that_are_promised_for_so_many_attempts() -> None:

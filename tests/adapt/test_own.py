@@ -45,7 +45,7 @@ def test_a_model_of_tuilis_own_is_adapted(
     for name, count in {"READ_RECORDS": 8, "SCORED_RECORDS": 4}.items():
         monkeypatch.setattr(f"tuili.eval.calibration.familiarity.{name}", count)
     monkeypatch.setattr(OwnTeacher, "passes", 1)
-    for module in ("measuring", "trust", "plan"):
+    for module in ("measuring", "trust", "pace"):
         monkeypatch.setattr(f"tuili.adapt.{module}.MAX_TOKENS", 12)
     out = tmp_path / "run"
     command = ["adapt", str(own), "--data", str(sums), "--out", str(out), "--times", "0", "--no-verifier"]
@@ -73,7 +73,7 @@ def test_a_model_of_tuilis_own_is_adapted(
         (["--rehearse", "arithmetic"], "--rehearse: .* is of Tuili's own kind and rehearses all"),
         (["--rehearse", "cooking"], "--rehearse: unknown domain 'cooking'"),
         (["--minutes", "0"], "--minutes: Input should be greater than 0"),
-        (["--exits", "3,2"], "--exits: depths must rise"),
+        (["--exits", "3,2"], "--exits: they must rise, each once"),
         (["--resume"], "holds no run that could go on"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from tests.adapt.conftest import BARE, COUNT
 from tuili.adapt.questions import PARTS, QuestionFiles, check_questions, described, split_questions, write_parts
 from tuili.adapt.variants import LEARNT, SPARE, WHOLE, vary
-from tuili.data import masked_question, read_questions
+from tuili.data import masked_question, multiply, original_id, read_questions, read_records, write_records
 from tuili.errors import InputError, PromptTooLong, RecordError
 from tuili.steps import Turns
 from tuili.tasks import Split, generate
@@ -46,6 +46,19 @@ def test_the_parts_have_nothing_in_common_but_numbers(sums: Path) -> None:
     assert BARE - 5 <= bare <= BARE  # some are the same as taught ones
     assert split_questions(questions, seed=1) == split
     assert split_questions(questions, seed=2) != split
+
+
+def test_what_was_multiplied_is_in_the_part_of_its_original(sums: Path, tmp_path: Path) -> None:
+    originals = list(read_records(sums))[:COUNT]
+    multiplied = [one for record in originals for one in multiply(record, 3, 1)]
+    path = tmp_path / "multiplied.jsonl"
+    write_records(path, [*originals, *(one for record in multiplied for one in (record, *multiply(record, 1, 2)))])
+    split = split_questions(check_questions(path, "auto", encode), seed=1)
+    part_of = {record.id: part for part in PARTS for record in split[part]}
+    names = {record.id: original_id(record.id) for records in split.values() for record in records}
+    assert len(names) > 2 * len(set(names.values()))
+    assert all(part_of[name] == part_of[original] for name, original in names.items())
+    assert len({part_of[original] for original in names.values()}) == len(PARTS)
 
 
 def test_variants_are_taught_and_none_of_them_is_tested(sums: Path, tmp_path: Path) -> None:

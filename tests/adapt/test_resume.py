@@ -13,8 +13,9 @@ import pytest
 
 from tests.adapt.conftest import BEFORE_PLAN, IN_PLAN, Heard, run
 from tests.processes import quick_context
-from tuili.adapt import AdaptResult, Interrupted
+from tuili.adapt import AdaptResult, Interrupted, trust
 from tuili.adapt.stages import TIMING
+from tuili.errors import InputError
 from tuili.store import model_hash
 
 INSIDE = {
@@ -90,6 +91,30 @@ def test_a_stage_that_never_began_is_done_and_no_other(
         check_same(whole[0], copy, again, stage)
     assert model_hash(again.model) == model_hash(whole[0].model)
     assert len(heard.plans) == 1
+
+
+def test_a_stage_that_a_full_disk_has_ended_is_not_left_out(
+    whole: tuple[AdaptResult, Heard], base: Path, sums: Path, copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise InputError("calibration.json cannot be written: No space left on device; choose another place")
+
+    undo(copy, "calibrate")
+    monkeypatch.setattr(trust, "calibrate_folder", full)
+    with pytest.raises(InputError, match="No space left"):
+        run(base, sums, copy, resume=True)
+    monkeypatch.undo()
+    check_same(whole[0], copy, run(base, sums, copy, resume=True), "calibrate")
+
+
+@pytest.mark.parametrize("stage", ["exits", "verifier"])
+def test_a_stage_whose_folder_holds_something_else_is_refused_and_not_left_out(
+    stage: str, whole: tuple[AdaptResult, Heard], base: Path, sums: Path, copy: Path
+) -> None:
+    (copy / "run" / "stages" / f"{stage}.json").unlink()
+    (copy / "run" / stage / "run.json").write_text("{}")
+    with pytest.raises(InputError, match=rf"{stage}: the run began with another recipe"):
+        run(base, sums, copy, resume=True)
 
 
 @pytest.mark.parametrize("stage", INSIDE)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.adapt.conftest import BEFORE_PLAN, IN_PLAN, Heard, run
-from tuili.adapt import AdaptResult
+from tuili.adapt import AdaptOptions, AdaptResult, Plan, adapt
+from tuili.adapt.likeness import ALIKE, likeness
+from tuili.adapt.stages import NAMES
+from tuili.data import read_records
 from tuili.engine import valid_calibration
 from tuili.errors import InputError
 from tuili.store import model_hash, open_model, read_lineage
+from tuili.train import RunFolder
 
 
 def test_a_run_plans_teaches_and_measures(whole: tuple[AdaptResult, Heard], base: Path) -> None:
@@ -25,7 +31,16 @@ def test_a_run_plans_teaches_and_measures(whole: tuple[AdaptResult, Heard], base
     assert (exits.step, judged.step) == ("exits", "verifier")
     before, after = result.document["before"], result.document["after"]
     assert before["questions"] == after["questions"] == len(after["rows"])
-    assert after["unmatched"] == {key: after[key] for key in after["unmatched"]}  # nothing of the test was taught
+    data = result.model.parent / "data"
+    asked, learnt = ([one.input for one in read_records(data / f"{name}.jsonl")] for name in ("test", "taught"))
+    for one in (before, after):
+        assert [row["likeness"] for row in one["rows"]] == pytest.approx(likeness(asked, learnt))
+        assert one["unlike"]["questions"] == sum(row["likeness"] < ALIKE for row in one["rows"])
+    parts = result.document["split"]
+    assert result.document["left_out"] == 90 - sum(parts.values()) > 0
+    assert any(f"{result.document['left_out']} without steps that ask the same" in line for line in heard.lines)
+    paced = json.loads((result.model.parent / "stages" / "plan.json").read_text())["result"]["timing"]
+    assert paced["untaught_tokens"] < 60, "answers of this model end soon"
     assert after["model"] == model_hash(result.model) != before["model"]
     assert after["calculator"] == "forced"
     assert (after["several"]["attempts"], after["several"]["questions"]) == (2, after["questions"])
@@ -66,3 +81,53 @@ def test_another_run_is_refused_in_a_line(
         run(base, other, folder, resume=True)
     with pytest.raises(InputError, match="began with another model"):
         run(folder / "run" / "teach" / "model", sums, folder, resume=True)
+    with pytest.raises(InputError, match=r'another name of the folder \("run", not "/.*give the same'):
+        run(base, sums, folder, resume=True, out=folder / "run")
+    moved = shutil.copytree(base, tmp_path / "moved")
+    with pytest.raises(InputError, match="began with another folder of the model"):
+        run(moved, sums, folder, resume=True)
+
+
+def test_what_cannot_be_had_is_refused_before_anything_is_done(base: Path, sums: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--exits: .* has 2 layers: give depths below"):
+        run(base, sums, tmp_path, exits=(1, 2))
+    assert not (tmp_path / "run").exists()
+    for name in NAMES:
+        (tmp_path / name / name).mkdir(parents=True)
+        with pytest.raises(InputError, match=rf"has {name} and no run\.json: choose another --out"):
+            run(base, sums, tmp_path, out=Path(name))
+    (tmp_path / "run").mkdir()
+    with RunFolder(tmp_path / "run").locked(), pytest.raises(InputError, match="by another process"):
+        run(base, sums, tmp_path)
+
+
+def test_questions_that_are_too_long_to_be_learnt_are_told(
+    base: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Planned(Exception):
+        """Nothing more is wanted."""
+
+    def stop(plan: Plan) -> None:
+        raise Planned(plan.stages[1].does)
+
+    file, heard = tmp_path / "long.jsonl", Heard()
+
+    def begin(data: list[dict[str, object]], out: str) -> None:
+        file.write_text("".join(json.dumps(one) + "\n" for one in data))
+        options = AdaptOptions(model=str(base), data=file, times=0)
+        adapt(options, tmp_path / out, resume=False, listener=replace(heard.listener, planned=stop))
+
+    pace = dict.fromkeys(("step_seconds", "teaching_overhead", "loading", "tokens_per_second", "untaught_tokens"), 1.0)
+    monkeypatch.setattr("tuili.adapt.run.measure_pace", lambda *_: pace)
+    monkeypatch.setattr("tuili.adapt.teaching.LENGTHS", (128,))
+    records = [json.loads(line) for line in sums.read_text().splitlines()]
+    long = [{**one, "steps": ["1 + 1 = 2"] * 30, "output": "2"} for one in records]
+    with pytest.raises(Planned) as planned:
+        begin([*long[:50], *records[50:]], "some")
+    taught = json.loads((tmp_path / "some" / "stages" / "split.json").read_text())["result"]["teach"]
+    count = json.loads((tmp_path / "some" / "stages" / "plan.json").read_text())["result"]["too_long"]
+    assert 0 < count < taught
+    assert f"{count} with their steps have more than " in heard.lines[-1]
+    assert f"learn {taught - count} questions" in str(planned.value)
+    with pytest.raises(InputError, match=r"long\.jsonl: with its steps, every taught question has more than"):
+        begin(long, "all")

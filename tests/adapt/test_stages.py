@@ -12,6 +12,8 @@ from tuili.adapt.stages import StageFolder, begin
 from tuili.errors import InputError
 from tuili.train import RunFolder
 
+PLACES = {"name of the folder": "run"}
+
 
 class Work:
     """A stage that counts its calls."""
@@ -69,10 +71,10 @@ def test_the_time_of_a_stage_that_ends_early_counts(tmp_path: Path) -> None:
 def test_another_run_is_refused_by_what_differs(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     with pytest.raises(InputError, match="holds no run that could go on"):
-        begin(folder, {"model": "m"}, resume=True)
-    begin(folder, {"model": "m", "options": {"times": 1}}, resume=False)
+        begin(folder, {"model": "m"}, PLACES, resume=True)
+    begin(folder, {"model": "m", "options": {"times": 1}}, PLACES, resume=False)
     with pytest.raises(InputError, match="add --resume"):
-        begin(folder, {"model": "m", "options": {"times": 1}}, resume=False)
-    begin(folder, {"model": "m", "options": {"times": 1}}, resume=True)
+        begin(folder, {"model": "m", "options": {"times": 1}}, PLACES, resume=False)
+    begin(folder, {"model": "m", "options": {"times": 1}}, PLACES, resume=True)
     with pytest.raises(InputError, match=r'another options \(\{"times": 1\}, not \{"times": 2\}\): give'):
-        begin(folder, {"model": "m", "options": {"times": 2}}, resume=True)
+        begin(folder, {"model": "m", "options": {"times": 2}}, PLACES, resume=True)

@@ -42,8 +42,11 @@ def figures_of(name: str, report: Mapping[str, Any]) -> dict[str, Figure]:
     for when in ("before", "after"):
         measured = report[when]
         figures[f"{name}_{when}"] = Figure("share", [measured["accuracy"]])
+        if measured["unlike"]["questions"]:
+            figures[f"{name}_{when}_unlike"] = Figure("share", [measured["unlike"]["accuracy"]])
         figures[f"{name}_{when}_seconds"] = Figure("s", [measured["timing"]["seconds_per_answer"]])
     figures[f"{name}_tested"] = Figure("problems", [report["after"]["questions"]])
+    figures[f"{name}_tested_unlike"] = Figure("problems", [report["after"]["unlike"]["questions"]])
     several = report["after"]["several"]
     figures[f"{name}_after_{several['attempts']}_attempts"] = Figure("share", [several["accuracy"]])
     for one in report["after"]["promises"]:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from tuili.adapt.likeness import ALIKE, likeness
 from tuili.adapt.stages import TIMING
-from tuili.data import Record, masked_question
-from tuili.engine import Answer, Budget, Engine, NotPromised, Request, Ticket, load_engine
+from tuili.data import Record
+from tuili.engine import Answer, Budget, Engine, NotPromised, Request, Ticket, is_promised, load_engine
 from tuili.eval import Comparison, wilson_interval
 from tuili.store import model_hash, open_model
 
@@ -22,16 +23,14 @@ SLOTS = 16
 """Questions that are answered together."""
 MAX_TOKENS = 300
 """Tokens that an answer may take."""
-SHOWN = 6
-"""Answers that a report shows."""
 Tell = Callable[[int, int], None]
 
 
-def measure(model: Path, records: Sequence[Record], taught: Collection[str], tell: Tell) -> dict[str, Any]:
+def measure(model: Path, records: Sequence[Record], taught: Iterable[str], tell: Tell) -> dict[str, Any]:
     """What one attempt at each question comes to.
 
-    taught: the questions that the model has learnt, as `masked_question` gives them. The accuracy on the others is
-    told, too. Every answer is kept, with the model's confidence in it.
+    taught: the questions that are learnt. The accuracy on those that are like none of them is told, too. Every answer
+    is kept, with the model's confidence in it.
     """
     comparison = _comparison(model)
     engine = load_engine(model, slots=SLOTS, waiting=len(records) + 1)
@@ -45,20 +44,22 @@ def measure(model: Path, records: Sequence[Record], taught: Collection[str], tel
             "expected": record.output,
             "steps": [[step.text, str(step.verdict.status)] for step in answer.steps],
             "answer": answer.answer,
-            "right": comparison.is_right(record.output, answer.answer),
+            "right": _is_right(comparison, record, answer),
             "level": record.level,
             "layers": answer.receipt.mean_depth,
             "confidence": answer.receipt.confidence,
-            "new": masked_question(record.input) not in taught,
+            "likeness": alike,
         }
-        for record, answer in zip(records, answers, strict=True)
+        for record, answer, alike in zip(
+            records, answers, likeness([one.input for one in records], taught), strict=True
+        )
     ]
     verdicts = Counter(status for row in rows for _, status in row["steps"])
     return {
         "model": model_hash(model),
         "runtime": answers[0].receipt.runtime,
         **_accuracy([row["right"] for row in rows]),
-        "unmatched": _accuracy([row["right"] for row in rows if row["new"]]),
+        "unlike": _accuracy([row["right"] for row in rows if row["likeness"] < ALIKE]),
         "compared": str(comparison),
         TIMING: {"seconds": seconds, "seconds_per_answer": seconds / len(rows)},
         "tokens_per_answer": fmean(answer.receipt.tokens["generated"] for answer in answers),
@@ -77,7 +78,7 @@ def measure_attempts(model: Path, records: Sequence[Record], attempts: int, tell
     budget = Budget(max_tokens=attempts * MAX_TOKENS, max_steps=attempts)
     answers = ask(engine, [Request(one.input, budget) for one in records], tell)
     pairs = zip(records, answers, strict=True)
-    right = [comparison.is_right(record.output, answer.answer) for record, answer in pairs]
+    right = [_is_right(comparison, record, answer) for record, answer in pairs]
     return {"attempts": attempts, "made": sum(answer.receipt.attempts for answer in answers)} | _accuracy(right)
 
 
@@ -101,9 +102,9 @@ def measure_promises(
                 refused[str(error)] += 1
         _wait(engine, len(tickets), tell)
         given = [
-            comparison.is_right(record.output, ticket.answer.answer)
+            _is_right(comparison, record, ticket.answer)
             for record, ticket in tickets
-            if ticket.answer is not None and ticket.answer.receipt.promise.error_tolerance is not None
+            if ticket.answer is not None and is_promised(ticket.answer)
         ]
         measured.append(
             {
@@ -148,6 +149,10 @@ def risk_over_coverage(rows: Sequence[dict[str, Any]]) -> list[tuple[float, floa
 def _comparison(model: Path) -> Comparison:
     stored = open_model(model)
     return Comparison.of_model(stored.path, stored.tokenizer)
+
+
+def _is_right(comparison: Comparison, record: Record, answer: Answer) -> bool:
+    return comparison.is_right(record.output, answer.answer, record.program_specification)
 
 
 def _accuracy(right: Sequence[bool]) -> dict[str, Any]:

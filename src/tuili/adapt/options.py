@@ -10,6 +10,10 @@ from pydantic import AfterValidator, Field, NonNegativeInt, PositiveFloat, Posit
 
 from tuili.config import Config
 from tuili.data import QuestionForm
+from tuili.engine import MAX_ATTEMPTS
+from tuili.errors import InputError
+from tuili.files import is_special
+from tuili.store import ImportedModel, StoredModel
 from tuili.tasks import read_domains
 
 _Share = Annotated[float, Field(gt=0, lt=1)]
@@ -37,13 +41,26 @@ class AdaptOptions(Config):
     """Whether the model gets a verifier, which tells right answers from wrong ones."""
     tolerances: tuple[_Share, ...] = Field((0.05, 0.1, 0.2), min_length=1)
     """Shares of wrong answers that requests may tolerate."""
-    attempts: tuple[PositiveInt, ...] = Field((1, 4), min_length=1)
+    attempts: tuple[Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)], ...] = Field((1, 4), min_length=1)
     """Limits on attempts that requests may have."""
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
 
-    @field_validator("exits")
+    @field_validator("exits", "tolerances", "attempts")
     @classmethod
-    def _rising(cls, at: tuple[int, ...]) -> tuple[int, ...]:
-        if any(left >= right for left, right in pairwise(at)):
-            raise ValueError("depths must rise, each once")
-        return at
+    def _rising(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if any(left >= right for left, right in pairwise(values)):
+            raise ValueError("they must rise, each once")
+        return values
+
+
+def refuse_unfit(options: AdaptOptions, stored: StoredModel | ImportedModel) -> None:
+    """Raise `InputError` for what cannot be had of a model, and for a file that can be read only once."""
+    if isinstance(stored, StoredModel):
+        if options.exits:
+            raise InputError(f"--exits: {options.model} is of Tuili's own kind, which has exits: leave it out")
+        if options.rehearse:
+            raise InputError(f"--rehearse: {options.model} is of Tuili's own kind and rehearses all: leave it out")
+    elif options.exits and options.exits[-1] >= (layers := stored.shape.num_hidden_layers):
+        raise InputError(f"--exits: {options.model} has {layers} layers: give depths below")
+    if options.data.exists() and is_special(options.data) and not options.data.is_dir():
+        raise InputError(f"{options.data} is a pipe or a device, and is read more than once: give a file")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from tuili.adapt.measuring import MAX_TOKENS
 from tuili.adapt.options import AdaptOptions
 from tuili.adapt.teaching import Teacher
 from tuili.adapt.trust import EXIT_TOKENS, VerifierSize
@@ -18,8 +17,6 @@ from tuili.data import Record
 
 _MARGIN = 1.3
 """Tokens of an answer against those of the right one: a model writes some that are longer."""
-_PROSE = 0.6
-"""The share of its tokens that an untaught model takes."""
 _EXIT_SHARE = 1.5
 """What a token takes that exits learn from, at each of them, against one of teaching."""
 _READING = 3
@@ -75,7 +72,7 @@ def make_plan(
     teaching = pace["teaching_overhead"] + steps * pace["step_seconds"]
     cut = "" if steps == wanted else f", as {options.minutes:g} minutes allow"
     does = f"learn {len(learnt):,} questions {share:.1f} times, {steps:,} steps of {teacher.step_tokens:,} tokens{cut}"
-    tested, untaught = counts["test"], _PROSE * MAX_TOKENS
+    tested, untaught = counts["test"], pace["untaught_tokens"]
     attempts = max(options.attempts)
     stages = [
         PlannedStage("before", f"ask the model the {tested} test questions", loading + tested * untaught / rate),

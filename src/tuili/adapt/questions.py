@@ -8,12 +8,22 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from tuili.data import ImportOutcome, ReadQuestion, Record, masked_question, read_questions, read_records, write_records
+from tuili.data import (
+    MULTIPLIED_SOURCE,
+    ImportOutcome,
+    ReadQuestion,
+    Record,
+    masked_question,
+    original_id,
+    read_questions,
+    read_records,
+    write_records,
+)
 from tuili.errors import InputError, PromptError, RecordError
 from tuili.steps import Turns
 
@@ -74,23 +84,18 @@ def check_questions(path: Path, form: Any, encode: Encode) -> list[ReadQuestion]
 
 
 def split_questions(questions: Sequence[ReadQuestion], seed: int) -> dict[Part, list[Record]]:
-    """The questions of each part. Those that are the same but for numbers are in one part.
+    """The questions of each part. Those that are the same but for numbers are in one part, and so is what was
+    multiplied with its original.
 
     Groups of such questions are taken in the order of their hashes, first those with steps that check, so that these
     are in every part by its share. Questions without such steps are never taught: those of a group that is taught are
     left out, all others calibrate and test.
     """
-    groups: dict[str, list[ReadQuestion]] = {}
-    for question in questions:
-        groups.setdefault(masked_question(question.record.input), []).append(question)
-
-    def in_order(names: Iterable[str]) -> list[list[ReadQuestion]]:
-        return [groups[name] for name in sorted(names, key=lambda name: _hash(f"{seed}/{name}"))]
-
+    groups = _groups(questions)
     worked = {name for name, group in groups.items() if any(map(_is_checked, group))}
     part_of: dict[str, Part] = {}
     for chosen, shares in ((worked, SHARES), (groups.keys() - worked, {"calibrate": 0.5, "test": 0.5})):
-        ordered = in_order(chosen)
+        ordered = [groups[name] for name in sorted(chosen, key=lambda name: _hash(f"{seed}/{name}"))]
         whole, before = sum(map(len, ordered)), 0
         for group in ordered:
             part = _part_at((before + len(group) / 2) / whole, shares)
@@ -105,6 +110,26 @@ def split_questions(questions: Sequence[ReadQuestion], seed: int) -> dict[Part, 
         if not records:
             raise InputError(f"no question is left to {part}: too many are the same but for their numbers; give others")
     return split
+
+
+def _groups(questions: Sequence[ReadQuestion]) -> dict[str, list[ReadQuestion]]:
+    """Questions that must be in one part, by a name for them."""
+    records = [one.record for one in questions]
+    originals = {original_id(one.id) for one in records if one.source == MULTIPLIED_SOURCE}
+    leader: dict[str, str] = {}
+
+    def first(name: str) -> str:
+        while leader.setdefault(name, name) != name:
+            name = leader[name]
+        return name
+
+    for record in records:
+        if (original := original_id(record.id)) in originals:
+            leader[first(masked_question(record.input))] = first(f"original {original}")
+    groups: dict[str, list[ReadQuestion]] = {}
+    for question in questions:
+        groups.setdefault(first(masked_question(question.record.input)), []).append(question)
+    return groups
 
 
 def write_parts(files: QuestionFiles, split: Mapping[Part, Sequence[Record]]) -> None:

@@ -49,11 +49,12 @@ def _pictures(document: Mapping[str, Any], log: Sequence[Mapping[str, float]]) -
     pictures = dict[str, str]()
     if log:
         pictures["learning"] = learning_curve(log)
-    curves = {"test questions": risk_over_coverage(document["after"]["rows"])}
-    curves["questions that calibrated"] = [tuple(point) for point in document["calibrate"].get("curve", ())]
+    after = document["after"]
+    calibrated = f"calibration, {after['several']['attempts']} attempts"
+    curves = {"test questions, one attempt": risk_over_coverage(after["rows"])}
+    curves[calibrated] = [tuple(point) for point in document["calibrate"].get("curve", ())]
     if any(curves.values()):
         pictures["risk"] = _risk({name: points for name, points in curves.items() if points})
-    after = document["after"]
     if after["layers_per_token"] < after["layers"]:
         by_level = dict[int, list[float]]()
         for row in after["rows"]:

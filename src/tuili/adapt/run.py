@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from tuili.adapt.measuring import measure, measure_attempts, measure_promises
-from tuili.adapt.options import AdaptOptions
+from tuili.adapt.options import AdaptOptions, refuse_unfit
 from tuili.adapt.pace import measure_pace
 from tuili.adapt.plan import Plan, PlannedStage, make_plan
 from tuili.adapt.questions import (
@@ -32,10 +32,10 @@ from tuili.adapt.stages import TIMING, StageFolder, TaskCallback, begin
 from tuili.adapt.teaching import Teacher, teacher_of
 from tuili.adapt.trust import add_calibration, add_exits, add_verifier, assemble, promised
 from tuili.adapt.variants import JUDGED, LEARNT, WHOLE, vary
-from tuili.data import ReadQuestion, masked_question
+from tuili.data import ReadQuestion
 from tuili.engine import dialect_of
 from tuili.errors import InputError
-from tuili.files import check_folder_place, is_special
+from tuili.files import check_folder_place
 from tuili.machine import machine
 from tuili.store import ImportedModel, StoredModel, model_hash, open_model
 from tuili.train import RunFolder, read_log
@@ -72,7 +72,7 @@ def adapt(options: AdaptOptions, out: Path, *, resume: bool, listener: Listener)
     stage that goes on inside.
     """
     stored = open_model(options.model)
-    _refuse(options, stored)
+    refuse_unfit(options, stored)
     dialect = dialect_of(stored.tokenizer)
     encode = partial(dialect.encode, context=stored.shape.max_position_embeddings)
     questions = check_questions(options.data, options.form, encode)  # before a folder is made
@@ -84,8 +84,9 @@ def adapt(options: AdaptOptions, out: Path, *, resume: bool, listener: Listener)
         "data file": hashlib.sha256(options.data.read_bytes()).hexdigest(),
         "options": options.model_dump(mode="json", exclude={"model", "data"}),
     }
+    places = {"folder of the model": str(stored.path), "name of the folder": str(out)}
     with folder.locked():
-        begin(folder, begun, resume)
+        begin(folder, begun, places, resume)
         return _Run(options, out, stored, questions, StageFolder(out / "stages", begun), listener).run()
 
 
@@ -132,8 +133,10 @@ class _Run:
             return {part: len(records) for part, records in parts.items()}
 
         counts: dict[str, int] = dict(self._stages.run("split", split, [files.file(part) for part in PARTS]))
-        told = ", ".join(f"{count} to {part}" for part, count in counts.items())
-        self._tell(f"split by what they ask, numbers aside: {told}")
+        told = [f"{count} to {part}" for part, count in counts.items()]
+        if self._left_out(counts):
+            told.append(f"{self._left_out(counts)} without steps that ask the same as taught ones left out")
+        self._tell(f"split by what they ask, numbers aside: {', '.join(told)}")
 
         def multiply() -> dict[str, Any]:
             with self._listener.bar() as tell:
@@ -154,12 +157,22 @@ class _Run:
         files, options = self._files, self._options
 
         def work(tell: TaskCallback) -> dict[str, Any]:
+            learnt = files.records(LEARNT)
+            fitting = [one for one in learnt if teacher.tokens_of(one) <= teacher.longest]
+            if not fitting:
+                raise InputError(
+                    f"{options.data}: with its steps, every taught question has more than {teacher.longest} tokens, "
+                    "which is more than is learnt at a time: give shorter ones"
+                )
             trial = self._out / "trial"
             pace = measure_pace(self._stored.path, teacher, files.file(LEARNT), files.records("test"), trial, tell)
-            made = make_plan(options, teacher, pace, files.records(LEARNT), counts)
-            return {"steps": made.steps, "passes": made.passes, TIMING: pace | {"stages": [*map(asdict, made.stages)]}}
+            made = make_plan(options, teacher, pace, fitting, counts)
+            told = {"steps": made.steps, "passes": made.passes, "too_long": len(learnt) - len(fitting)}
+            return told | {TIMING: pace | {"stages": [*map(asdict, made.stages)]}}
 
         kept = self._watched("plan", work)
+        if kept["too_long"]:
+            self._tell(f"{kept['too_long']} with their steps have more than {teacher.longest} tokens: not learnt")
         made = Plan(tuple(PlannedStage(**one) for one in kept[TIMING]["stages"]), kept["steps"], kept["passes"])
         self._listener.planned(made)
         return made
@@ -183,11 +196,10 @@ class _Run:
 
     def _measured(self, name: str, model: Path, tolerances: Sequence[float] = ()) -> dict[str, Any]:
         files = self._files
-        learnt = {masked_question(one.input) for one in files.records(LEARNT)} if name == "after" else set()
         records, attempts = files.records("test"), max(self._options.attempts)
 
         def work(tell: TaskCallback) -> dict[str, Any]:
-            measured = measure(model, records, learnt, partial(tell, name))
+            measured = measure(model, records, (one.input for one in files.records(LEARNT)), partial(tell, name))
             if name == "before":
                 return measured
             several = measure_attempts(model, records, attempts, partial(tell, f"{name}: {attempts} attempts"))
@@ -195,7 +207,11 @@ class _Run:
             return measured | {"several": several, "promises": promises}
 
         measured = self._watched(name, work)
-        self._tell(f"{name}: {measured['right']} of {measured['questions']} right ({measured['accuracy']:.0%})")
+        unlike = measured["unlike"]
+        self._tell(
+            f"{name}: {measured['right']} of {measured['questions']} right ({measured['accuracy']:.0%}), "
+            f"{unlike['right']} of the {unlike['questions']} that are unlike all taught"
+        )
         if "several" in measured:
             told = measured["several"]
             self._tell(f"{name}, in {told['attempts']} attempts: {told['right']} right ({told['accuracy']:.0%})")
@@ -225,7 +241,12 @@ class _Run:
         ]
         head: dict[str, Any] = {"name": self._options.model, "data": self._options.data.name, "stages": stages}
         head["seconds"] = sum(one.seconds for one in done.values())
+        head["left_out"] = self._left_out(done["split"].result)
         return head | {name: dict(one.result) for name, one in done.items()} | {"machine": machine()}
+
+    def _left_out(self, split: Mapping[str, int]) -> int:
+        """How many questions are in no part."""
+        return len(self._questions) - sum(split.values())
 
     def _tell_why(self, name: str, result: Mapping[str, Any]) -> None:
         if "why" in result:
@@ -233,17 +254,6 @@ class _Run:
 
     def _tell(self, line: str) -> None:
         self._listener.told(line)
-
-
-def _refuse(options: AdaptOptions, stored: StoredModel | ImportedModel) -> None:
-    """Raise `InputError` for what cannot be had of a model, and for a file that can be read only once."""
-    if isinstance(stored, StoredModel):
-        if options.exits:
-            raise InputError(f"--exits: {options.model} is of Tuili's own kind, which has exits: leave it out")
-        if options.rehearse:
-            raise InputError(f"--rehearse: {options.model} is of Tuili's own kind and rehearses all: leave it out")
-    if options.data.exists() and is_special(options.data) and not options.data.is_dir():
-        raise InputError(f"{options.data} is a pipe or a device, and is read more than once: give a file")
 
 
 def _told_of(checked: Mapping[str, Any]) -> str:

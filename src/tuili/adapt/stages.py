@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,10 +19,12 @@ from typing import Any
 
 from tuili.errors import InputError, TuiliError
 from tuili.files import write_durably, writing
-from tuili.train import RunFolder
+from tuili.train import RUN_FILE, RunFolder
 
 TaskCallback = Callable[[str, int, int], None]
 """Called with what is being done, how many parts of it are finished, and how many there are."""
+NAMES = ("data", "stages", "trial", "teach", "exits", "verifier", "model")
+"""The folders of a run."""
 TIMING = "timing"
 _REMEDY = "choose another --out"
 
@@ -93,17 +96,23 @@ class StageFolder:
             write_durably(file, (json.dumps(document, indent=1) + "\n").encode())
 
 
-def begin(folder: RunFolder, begun: Mapping[str, Any], resume: bool) -> None:
-    """Record what a run begins with. Raises `InputError` where the folder holds another run, naming the first thing in
-    which that differs, or one that is not to be resumed, and where `resume` is set and no run has begun."""
+def begin(folder: RunFolder, begun: Mapping[str, Any], places: Mapping[str, str], resume: bool) -> None:
+    """Record what a run begins with.
+
+    places: what the trainings in the folder know by its path, which must be written as it was.
+    Raises `InputError` where the folder holds another run, naming the first thing in which that differs, one that is
+    not to be resumed, or something that the run would write over; and where `resume` is set and no run has begun.
+    """
     then = folder.recorded(resume)
     if then is None:
         if resume:
             raise InputError(f"{folder.path} holds no run that could go on: leave --resume out to begin one there")
+        if there := [name for name in NAMES if os.path.lexists(folder.path / name)]:
+            raise InputError(f"{folder.path} has {there[0]} and no {RUN_FILE}: {_REMEDY}")
         with writing(folder.path, _REMEDY):
-            folder.record(begun)
+            folder.record({**begun, **places})
         return
-    for key, value in json.loads(json.dumps(begun)).items():
+    for key, value in json.loads(json.dumps({**begun, **places})).items():
         if then.get(key) != value:
             raise InputError(
                 f"{folder.path}: the run began with another {key} ({_short(then.get(key))}, not {_short(value)}): give "

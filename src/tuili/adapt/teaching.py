@@ -29,7 +29,8 @@ FILLED = 0.9
 """The share of a row's tokens that stand in some document."""
 REHEARSED = 0.25
 """The share of domains in what an imported model learns, where it rehearses some."""
-_LENGTHS = range(256, 1025, 128)
+LENGTHS = range(256, 1025, 128)
+"""Tokens of a row, of which the shortest that holds the longest question is chosen."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Teacher(ABC):
     passes: int
     step_tokens: int
     """Tokens of a step."""
+    longest: int
+    """Tokens of the longest question with its response that can be taught."""
     recall_seconds: float
     """What it takes about to tell familiar questions by what the model has learnt from."""
 
@@ -76,14 +79,15 @@ class ImportedTeacher(Teacher):
     passes = 4
     recall_seconds = 3.0
 
-    def __init__(self, stored: ImportedModel, options: AdaptOptions, longest: int) -> None:
-        """longest: the tokens of the longest question with its response."""
+    def __init__(self, stored: ImportedModel, options: AdaptOptions, records: Iterable[Record]) -> None:
+        """records: what is to be taught."""
         self._stored, self._options = stored, options
         self._dialect = dialect_of(stored.tokenizer)
         self._prefix = len(stored.tokenizer.question_prefix)
-        fitting = next((length for length in _LENGTHS if length >= longest), _LENGTHS[-1])
+        needed = self._prefix + max([self._prefix, *map(self.tokens_of, records)])
+        fitting = next((length for length in LENGTHS if length >= needed), LENGTHS[-1])
         self._length = min(fitting, stored.shape.max_position_embeddings)
-        self.step_tokens = 8 * self._length
+        self.step_tokens, self.longest = 8 * self._length, self._length - self._prefix
 
     def tokens_of(self, record: Record) -> int:
         """See `Teacher`. What all questions begin with is not counted: it stands once in a row."""
@@ -128,6 +132,7 @@ class OwnTeacher(Teacher):
         self._recipe = self.recipe({})
         train_config = self._recipe.train
         self.step_tokens = train_config.rows * train_config.length * train_config.accumulation
+        self.longest = train_config.length
 
     def tokens_of(self, record: Record) -> int:
         """See `Teacher`."""
@@ -180,8 +185,7 @@ def teacher_of(stored: StoredModel | ImportedModel, options: AdaptOptions, recor
     """The teacher of a model that is to learn these questions."""
     if isinstance(stored, StoredModel):
         return OwnTeacher(stored, options)
-    longest = max(map(ImportedTeacher(stored, options, 1).tokens_of, records))
-    return ImportedTeacher(stored, options, longest)
+    return ImportedTeacher(stored, options, records)
 
 
 def _overrides(section: str, keys: dict[str, Any]) -> list[str]:

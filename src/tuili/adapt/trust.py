@@ -1,6 +1,6 @@
 """What is put into the folder of a taught model: exits, a verifier, and what it can promise.
 
-Each is trained by `tuili.posttrain`, in a folder of its own. What cannot be had of these data is left out, with the
+Each is trained by `tuili.posttrain`, in a folder of its own. What the data are too few for is left out, with the
 reason: the model is of use without.
 """
 
@@ -18,7 +18,7 @@ from tuili.adapt.options import AdaptOptions
 from tuili.adapt.stages import TaskCallback
 from tuili.config import load_recipe
 from tuili.engine import Calibration
-from tuili.errors import InputError
+from tuili.errors import TooFew
 from tuili.eval import CalibrationGrid
 from tuili.model import load_model
 from tuili.posttrain import (
@@ -71,7 +71,7 @@ def add_exits(model: Path, texts: Path, at: Sequence[int], out: Path, seed: int,
     recipe = load_recipe("exits", [f"exits.{key}={value}" for key, value in changes.items()], ExitsRecipe)
     try:
         result = train_exits(str(model), recipe.exits, [texts], out, resume=True, tell=tell, announce=lambda line: None)
-    except InputError as error:
+    except TooFew as error:
         return {"why": str(error)}
     return {"figures": dict(result.figures), "model": model_hash(result.model)}
 
@@ -94,7 +94,7 @@ def add_verifier(model: Path, judged: Path, questions: int, out: Path, seed: int
     recipe = load_recipe("verifier-imported", overrides, VerifierRecipe)
     try:
         result = train_verifier(recipe.verifier, out, resume=True, tell=tell)
-    except InputError as error:
+    except TooFew as error:
         return {"why": str(error)}
     return {"figures": dict(result.figures), "verifier": verifier_hash(result.model)}
 
@@ -114,7 +114,7 @@ def add_calibration(model: Path, sample: Path, options: AdaptOptions, tell: Task
         grid = CalibrationGrid(options.tolerances, options.attempts, (MAX_TOKENS,), DELTA)
         prompts = prompts_of_file(sample, loaded, options.seed)
         calibration = calibrate_folder(loaded, prompts, sample.name, grid, tell, prompts)
-    except InputError as error:
+    except TooFew as error:
         return {"why": str(error)}
     return {"sample": calibration.sample.model_dump(), "classes": list(map(_described, calibration.entries))} | {
         "curve": _curve(calibration, max(options.attempts))

@@ -54,6 +54,7 @@ def run(
 
     from tuili.adapt import AdaptOptions, Interrupted, Listener, adapt
     from tuili.cli.options import result_console
+    from tuili.train import RUN_FILE
 
     try:
         chosen = AdaptOptions.model_validate(options)
@@ -65,6 +66,8 @@ def run(
     try:
         result = adapt(chosen, folder, resume=resume, listener=listener)
     except (Interrupted, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) and not (folder / RUN_FILE).is_file():
+            raise  # before anything was begun
         console.print(f"interrupted: {str(error) or 'what is done is kept'}; add --resume to go on")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     question = shlex.quote(str(result.document["after"]["rows"][0]["question"]))

@@ -4,7 +4,16 @@ from .packing import IGNORE_INDEX, Block, Document
 from .readers.masking import masked_question
 from .readers.questions import QuestionForm, read_questions
 from .readers.read_question import ImportOutcome, ReadQuestion, count_outcomes
-from .records import Record, check_records, numbered_records, read_records, record_schema, write_records
+from .records import (
+    MULTIPLIED_SOURCE,
+    Record,
+    check_records,
+    numbered_records,
+    original_id,
+    read_records,
+    record_schema,
+    write_records,
+)
 from .sources import (
     TOKENIZER_SAMPLE_RECORDS,
     FileSource,
@@ -21,6 +30,7 @@ from .tokenizer import MIN_VOCABULARY_SIZE, VOCABULARY_SIZE, train_tokenizer
 __all__ = [
     "IGNORE_INDEX",
     "MIN_VOCABULARY_SIZE",
+    "MULTIPLIED_SOURCE",
     "TOKENIZER_SAMPLE_RECORDS",
     "VOCABULARY_SIZE",
     "Block",
@@ -45,6 +55,7 @@ __all__ = [
     "multiply",
     "multiply_all",
     "numbered_records",
+    "original_id",
     "prefetch",
     "read_questions",
     "read_records",

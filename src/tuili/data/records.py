@@ -43,6 +43,7 @@ MULTIPLIED_SOURCE = "multiplied"
 """The `source` of records that are made of others, with other numbers."""
 _GENERATED_ID = re.compile(r"([^/]+)/[1-5]/([0-2]?[0-9]{1,9})/[0-9]+(?:/([^/]+)/([^/]+))?(?:/|$)")
 """The id of a generated problem, `domain/level/seed/index` with or without language and form."""
+_MULTIPLES = re.compile(r"(?:/x[0-9]+)+$")
 NonBlankText = Annotated[str, StringConstraints(pattern=r"\S")]
 StrippedText = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -214,6 +215,11 @@ class Record(BaseModel):
             return programs.decide(specification.reference, specification).reason if specification else ""
         except InputError as error:
             return str(error)
+
+
+def original_id(name: str) -> str:
+    """The `id` of the record that one of this `id` was multiplied from, directly or by others; itself if it was not."""
+    return _MULTIPLES.sub("", name)
 
 
 def record_schema() -> dict[str, Any]:

@@ -32,6 +32,7 @@ def test_the_figures_are_those_of_the_reports(tmp_path: Path, monkeypatch: pytes
         out = Path(arguments[arguments.index("--out") + 1])
         out.mkdir()
         measured: dict[str, Any] = {"questions": 60, "accuracy": 0.5, "timing": {"seconds_per_answer": 0.1}}
+        measured["unlike"] = {"questions": 12, "accuracy": 0.25}
         measured["several"] = {"attempts": 4, "accuracy": 0.75}
         measured["promises"] = [{"tolerance": 0.2, "answered": 40, "wrong": 4}]
         document = {"stages": [{"name": "teach", "seconds": 120}], "seconds": 300, "before": measured}
@@ -44,6 +45,7 @@ def test_the_figures_are_those_of_the_reports(tmp_path: Path, monkeypatch: pytes
     shown = {name: figure.median for name, figure in figures.items()}
     assert shown == {
         "nano_teach_minutes": 2, "nano_minutes": 5, "nano_before": 0.5, "nano_after": 0.5, "nano_before_seconds": 0.1,
-        "nano_after_seconds": 0.1, "nano_tested": 60,
+        "nano_after_seconds": 0.1, "nano_tested": 60, "nano_before_unlike": 0.25, "nano_after_unlike": 0.25,
+        "nano_tested_unlike": 12,
         "nano_after_4_attempts": 0.75, "nano_promised_0.2_answered": 40, "nano_promised_0.2_wrong": 4,
     }  # fmt: skip

@@ -57,6 +57,7 @@ def test_case_and_spaces_make_no_difference(text: str) -> None:
         ("The 5th-grade has twenty-one of 4 1/2 feet", "the#gradehas#of#feet"),
         ("Someone weighs often tons, an acorn a stone", "someoneweighsoftentonsanacornastone"),
         ("小明有12个苹果，吃了三个。", "小明有#个苹果吃了#个"),
+        ("لدى علي ٣ كتب و ١٢٫٥ درهم", "لدىعلي#كتبو#درهم"),
         ("", ""),
     ],
 )

@@ -47,7 +47,7 @@ from tuili.engine import (
     parse_settings,
     verifier_missed_some,
 )
-from tuili.errors import InputError
+from tuili.errors import InputError, TooFew
 from tuili.eval.calibration.first_attempts import bounded_share, low_confidence
 from tuili.eval.calibration.guarantee import CertifiedSetting, LossTable, certify, min_answered, p_value
 from tuili.eval.calibration.labelled import LabelledPrompt
@@ -132,13 +132,13 @@ def calibrate(
     """Answer every prompt and work out what can be promised about requests that are drawn as these prompts were.
 
     `source` describes the prompts for the reader of the result. options: see `tuili.engine.load_runner`;
-    the promises hold for a model that is run so. Raises `InputError` where there are too few prompts, or
+    the promises hold for a model that is run so. Raises `TooFew` where there are too few prompts, or
     the model answers none.
     """
     least = min(min_answered(tolerance, grid.delta) for tolerance in grid.tolerances)
     if len(prompts) * (FITTING_STRIDE - 1) < least * FITTING_STRIDE:
         needed = least * FITTING_STRIDE // (FITTING_STRIDE - 1) + 1
-        raise InputError(f"{len(prompts)} problems: at least {needed} are needed")
+        raise TooFew(f"{len(prompts)} problems: at least {needed} are needed")
     runtime = load_runner(loaded, slots=1, **options).runtime
     answering = partial(load_engine, refines_untraced=REFINES_UNTRACED, **options)
     histories = collect_histories(loaded, prompts, max(grid.max_steps), max(grid.max_tokens), progress, answering)
@@ -284,7 +284,7 @@ def _labelled(histories: Sequence[AttemptHistory], which: str) -> tuple[NDArray[
     answers = [snapshot for history in histories for snapshot in history.snapshots if snapshot.features is not None]
     if not answers:
         count = len(histories)
-        raise InputError(f"of {count} problems, {which}, the model answered none: there is nothing to calibrate")
+        raise TooFew(f"of {count} problems, {which}, the model answered none: there is nothing to calibrate")
     return np.array([answer.features for answer in answers]), np.array([answer.right for answer in answers])
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tuili.engine import calibration_error
-from tuili.errors import InputError
+from tuili.errors import TooFew
 from tuili.model import LOG_PROBABILITY_SCALE, Verifier, probabilities
 from tuili.posttrain.verifier.chains import CORRECT, GENERATED, UNKNOWN_LABEL
 from tuili.posttrain.verifier.examples import Examples
@@ -97,13 +97,13 @@ def isotonic_curve(logit: Tensor, is_right: Tensor) -> Curve:
 def calibrate_verifier(verifier: Verifier, validation: Examples, kinds: Sequence[str]) -> VerifierCalibration:
     """Probabilities fitted to what the model wrote itself, and the thresholds that name errors of these kinds best.
 
-    Raises `InputError` where the model has ended none of its responses.
+    Raises `TooFew` where the model has ended none of its responses.
     """
     logit_E = predict_logits(verifier, validation)[validation.end_E]
     label_E, last_E = validation.label_N[validation.end_E], validation.last_E
     generated_E = validation.from_sources(GENERATED)[validation.chain_E] & (label_E != UNKNOWN_LABEL)
     if not generated_E.any():
-        raise InputError("the model ended none of its answers to the validation problems: train it further")
+        raise TooFew("the model ended none of its answers to the validation problems: train it further")
     step, answer = (
         isotonic_curve(logit_E[generated_E & of], label_E[generated_E & of] == 1) for of in (~last_E, last_E)
     )

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import random
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tuili.data import masked_question
-from tuili.errors import InputError
+from tuili.data import masked_question, original_id
+from tuili.errors import InputError, TooFew
 from tuili.eval import own_problems
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
 from tuili.store import AnyTokenizer
 from tuili.tasks import Problem, Split
-
-_MULTIPLE = re.compile(r"/x[0-9]+$")
-"""What stands behind the id of a record in those that were made of it."""
 
 
 def problems_in_splits(
@@ -28,8 +24,8 @@ def problems_in_splits(
     """The questions of all files, in random order.
 
     A question is in a split by what it asks, its numbers left out; what was made of a record is in the record's own.
-    Raises `RecordError` for a line that is no question or does not fit the context, and `InputError` where a split has
-    no question.
+    Raises `RecordError` for a line that is no question or does not fit the context, and `TooFew` where a split has no
+    question.
     """
     splits: dict[Split, list[Problem]] = {split: [] for split in Split}
     group_of: dict[str, str] = {}
@@ -37,11 +33,11 @@ def problems_in_splits(
         for problem in own_problems(file, tokenizer, context):
             if problem.earlier:
                 raise InputError(f"{file} has questions with earlier turns: a verifier learns from those without any")
-            group = group_of.setdefault(masked_question(problem.prompt), _MULTIPLE.sub("", problem.id))
+            group = group_of.setdefault(masked_question(problem.prompt), original_id(problem.id))
             splits[Split.of_fingerprint(hashlib.sha256(group.encode()).digest())].append(problem)
     for split, problems in splits.items():
         if not problems:
-            raise InputError(f"{', '.join(map(str, files))}: no question is left for {split}: give more of them")
+            raise TooFew(f"{', '.join(map(str, files))}: no question is left for {split}: give more of them")
         random.Random(f"{seed}/{split}").shuffle(problems)
     return splits
 
