@@ -50,8 +50,8 @@ class ProseDialect:
             chat = request.messages or _messages(request.prompt, request.earlier)
             ids, before = self._encode(chat, context, request.tools, request.thinks), 0
             request = request if request.prompt else replace(request, prompt=_last_question(chat))
-        writes_steps = tokenizer.thinks or request.calculator in ("repair", "forced")
-        if request.context == Context() and writes_steps:  # others write nothing that could be checked
+        # Models that neither think nor are calculated for write no steps that could be checked.
+        if request.context == Context() and (tokenizer.thinks or request.calculator in ("repair", "forced")):
             request = replace(request, context=Context.from_prompt(request.prompt, request.earlier))
         return ReadRequest(request, fitting(ids, context), slice(before, len(ids)))
 

@@ -102,11 +102,9 @@ class ValueWriter:
 
     def _repaired(self, line: str) -> Writing | None:
         """The right value for a wrong line that is whole, behind the tokens of it that stay."""
-        verdict = self._judged.then(line)[0].verdict
-        if verdict.status is not Status.INVALID or verdict.expected is None or "=" not in line or "=>" in line:
-            return None
-        sign = line.rindex("=") + 1
-        if line[:sign].endswith(UNEQUAL_SIGNS):
+        verdict, sign = self._judged.then(line)[0].verdict, line.rfind("=") + 1
+        no_value = not sign or "=>" in line or line[:sign].endswith(UNEQUAL_SIGNS)
+        if no_value or verdict.status is not Status.INVALID or verdict.expected is None:
             return None
         value = sign + (line[sign : sign + 1] == " ")
         decimal = self._judged.calculate(line[:sign], decimals=True) if self._decimals else None
