@@ -92,6 +92,17 @@ def test_names_of_earlier_steps_have_values() -> None:
     assert calculate("apples = 4 * 2 =", context) is None
 
 
+def test_decimals_are_as_long_as_those_they_are_made_of() -> None:
+    lines = {
+        "0.16666666666666666 + 0.5 =": "0.66666666666666666",
+        "0.16666666666666666 * 0.5 =": "0.08333333333333333",
+        "0.5 / 2048 =": "0.000244140625",
+        "0.5 / 4096 =": "1/8192",
+        "1 / 3 =": "1/3",
+    }
+    assert {line: calculate(line, CONTEXT) for line in lines} == lines
+
+
 NUMBERS = st.integers(-500, 500).map(str) | st.decimals(0, 99, places=2).map(str) | st.just("x")
 TERMS = st.recursive(
     NUMBERS, lambda inner: st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda parts: f"({' '.join(parts)})")

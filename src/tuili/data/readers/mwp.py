@@ -25,6 +25,9 @@ from tuili.steps import check_chain
 EXAMPLE = '{"question": "…", "answer": "95", "equation": "- + 41 57 3"}'
 ROUNDING = Fraction(1, 1000)
 """An answer that differs from what its equation gives by a smaller share is that result, rounded."""
+DOUBLE_PRECISION = Fraction(1, 10**14)
+"""By so small a share results differ that were worked out in floating point, as many of this form are: an exact decimal
+then takes the answer's place."""
 
 
 def read_mwp(place: Place, fields: dict[str, object]) -> ReadQuestion:
@@ -41,6 +44,8 @@ def read_mwp(place: Place, fields: dict[str, object]) -> ReadQuestion:
         calculation = calculate(equation, spelled_numbers(question))
     except InputError as error:
         raise RecordError(f"{place}: equation {error}") from error
+    if calculation and calculation.ends and _near(calculation.value, right, DOUBLE_PRECISION):
+        right = calculation.value
     steps = calculation.steps if calculation else ()
     return word_problem(place, "mwp", place.path.stem, question, spell(right), steps, _outcome(calculation, right))
 
@@ -52,5 +57,8 @@ def _outcome(calculation: Calculation | None, right: Fraction) -> ImportOutcome:
         return fault
     if calculation.value == right:
         return ImportOutcome.CHECKED
-    near = abs(calculation.value - right) <= ROUNDING * abs(right)
-    return ImportOutcome.ROUNDED if near else ImportOutcome.NO_RESULT
+    return ImportOutcome.ROUNDED if _near(calculation.value, right, ROUNDING) else ImportOutcome.NO_RESULT
+
+
+def _near(value: Fraction, right: Fraction, share: Fraction) -> bool:
+    return abs(value - right) <= share * abs(right)

@@ -26,6 +26,11 @@ class Calculation:
     value: Fraction
     steps: tuple[str, ...]
 
+    @property
+    def ends(self) -> bool:
+        """Whether the value is a decimal that ends."""
+        return "/" not in spell(self.value)
+
 
 @dataclass(frozen=True)
 class _Operand:

@@ -15,23 +15,23 @@ from tuili.steps.language.units import Unit, conversion
 from tuili.steps.values.values import Quantity, TimeOfDay, Value, Weekday, base_unit
 
 MAX_DECIMALS = 12
-"""A number that needs more digits behind the point is written as a fraction."""
+"""A number that needs more digits behind the point is written as a fraction, unless what it is made of has more."""
 
 
-def render_value(value: Value, unit: Unit | None = None, decimal: bool = False) -> str:
+def render_value(value: Value, unit: Unit | None = None, decimals: int = 0) -> str:
     """The canonical text of a value. A quantity is written in `unit` if that has its dimension, else in base units.
 
-    With `decimal`, a number is written as a decimal where at most `MAX_DECIMALS` digits write it out.
+    A number is written as a decimal where at most `decimals` digits behind the point write it out.
     """
     match value:
         case bool():
             return str(value).lower()
         case Fraction():
-            return render_number(value, decimal)
+            return render_number(value, decimals)
         case Quantity():
             if unit is None or conversion(unit)[1] != value.dimension:
                 unit = base_unit(value.dimension)
-            return f"{render_number(value.amount / conversion(unit)[0], decimal)} {unit}"
+            return f"{render_number(value.amount / conversion(unit)[0], decimals)} {unit}"
         case datetime.date():
             return value.isoformat()
         case Weekday():
@@ -40,17 +40,17 @@ def render_value(value: Value, unit: Unit | None = None, decimal: bool = False) 
             hour, minute, second = value.seconds // 3600, value.seconds // 60 % 60, value.seconds % 60
             return f"{hour:02}:{minute:02}" + (f":{second:02}" if second else "")
         case frozenset():
-            items = sorted((render_value(item, unit, decimal) for item in value), key=lambda text: (len(text), text))
+            items = sorted((render_value(item, unit, decimals) for item in value), key=lambda text: (len(text), text))
             return "{" + ", ".join(items) + "}"
         case tuple():
-            return "[" + ", ".join(render_value(item, unit, decimal) for item in value) + "]"
+            return "[" + ", ".join(render_value(item, unit, decimals) for item in value) + "]"
 
 
-def render_number(value: Fraction, decimal: bool = False) -> str:
-    """`7`, `-3/4` or, as a decimal, `-0.75`."""
+def render_number(value: Fraction, decimals: int = 0) -> str:
+    """`7`, `-3/4` or, where at most `decimals` digits behind the point write it out, `-0.75`."""
     if value.denominator == 1:
         return str(value.numerator)
-    places = _places(value.denominator) if decimal else 0
+    places = _places(value.denominator, decimals)
     if not places:
         return f"{value.numerator}/{value.denominator}"
     sign = "-" if value < 0 else ""
@@ -58,21 +58,23 @@ def render_number(value: Fraction, decimal: bool = False) -> str:
     return f"{sign}{digits[:-places]}.{digits[-places:]}"
 
 
-def _places(denominator: int) -> int:
-    """How many digits behind the point a fraction needs; 0 if `MAX_DECIMALS` digits do not write it out."""
-    return next((places for places in range(1, MAX_DECIMALS + 1) if 10**places % denominator == 0), 0)
+def _places(denominator: int, most: int) -> int:
+    """How many digits behind the point a fraction needs; 0 if `most` digits do not write it out."""
+    return next((places for places in range(1, most + 1) if 10**places % denominator == 0), 0)
 
 
 def render_value_like(value: Value, *terms: Term, decimal: bool = False) -> str:
     """The value in a unit of the terms, and as a decimal if the terms have decimals, or with `decimal`.
 
-    Of several units that fit, the first one counts.
+    A decimal has at most `MAX_DECIMALS` digits behind the point, or as many as one of the terms. Of several units that
+    fit, the first one counts.
     """
     literals = [literal for term in terms for literal in _literals(term)]
-    decimal = decimal or any(isinstance(literal, Number) and literal.places for literal in literals)
+    longest = max((literal.places for literal in literals if isinstance(literal, Number)), default=0)
+    decimals = max(MAX_DECIMALS, longest) if decimal or longest else 0
     units = [literal.unit for literal in literals if isinstance(literal, Measure)]
     unit = _fitting(value, units) if isinstance(value, Quantity) else None
-    return render_value(value, unit, decimal)
+    return render_value(value, unit, decimals)
 
 
 def _literals(term: Term) -> Iterator[Term]:
