@@ -17,18 +17,19 @@ from tuili.posttrain import TeachingRecipe
 from tuili.store import ImportedModel, model_hash, open_model, read_lineage
 
 RECIPE = "smollm2-math"
-LONG = ("teach.steps=2000", "teach.first_layer=8", "teach.rank=24")
+LONG = ("teach.steps=3000", "teach.first_layer=8", "teach.rank=24")
 HOUR = ("teach.steps=1000", "teach.first_layer=8", "teach.rank=24")
 """An hour of two cores."""
-PROSE = ("teach.response=prose", "teach.data.domains=[]")
+PROSE = ("teach.response=prose", "teach.data.domains=[]", "teach.rows=4", "teach.length=512")
+"""As many tokens a step, in rows that its longest answers fit in."""
 
 
 def weights(data: TaughtData, kind: str) -> dict[Path, float]:
     """The files of a kind of teaching, with their weights."""
     if kind == "prose":
         return {data.gsm8k: 1.0}
-    multiplied = {data.multiplied["mawps"]: 1.5, data.multiplied["gsm8k"]: 1.5}
-    return {data.mawps: 0.5, data.gsm8k: 1.5} | multiplied
+    multiplied = {data.multiplied["mawps"]: 2.0, data.multiplied["gsm8k"]: 1.25}
+    return {data.mawps: 0.75, data.gsm8k: 1.0} | multiplied
 
 
 CHANGES: Mapping[str, Sequence[str]] = {"long": LONG, "hour": HOUR, "prose": (*HOUR, *PROSE)}
