@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness.record import ROOT
-from benchmarks.table import answer_rows, example_rows, headlines, results, verifier_rows
+from benchmarks.table import answer_rows, example_rows, headlines, results, taught_rows, verifier_rows
 from benchmarks.table.rows import Row
 
 README = ROOT / "README.md"
@@ -22,7 +22,10 @@ SECTION = re.compile(r"(<!-- results: ([a-z ]+) -->\n).*?(<!-- end of results --
 TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
     README: {"headlines": (headlines.COLUMNS, headlines.HEADLINES)},
     ASKING: {"everyday": (answer_rows.QUESTION_COLUMNS, answer_rows.ASKED)},
-    REAL_MODELS: {"examples": (example_rows.COLUMNS, example_rows.EXAMPLES)},
+    REAL_MODELS: {
+        "examples": (example_rows.COLUMNS, example_rows.EXAMPLES),
+        "taught": (taught_rows.COLUMNS, taught_rows.TABLE),
+    },
     VERIFIER: {"verifier": (verifier_rows.COLUMNS, verifier_rows.VERIFIER)},
     BENCHMARKS: {name: (results.COLUMNS, rows) for name, rows in results.GROUPS.items()},
 }

@@ -10,13 +10,14 @@ from benchmarks.table.familiarity_rows import FAMILIARITY
 from benchmarks.table.imported_rows import IMPORTED
 from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
 from benchmarks.table.promised_rows import PROMISED
+from benchmarks.table.taught_rows import ADAPTED, TAUGHT
 
 COLUMNS = ("measured", "result", "goal", "record")
 GROUPS = {
     "model": MODEL,
     "engine": ENGINE,
     "other engines": OTHER_ENGINES,
-    "imported models": (*IMPORTED, *COMPARED, *PROMISED),
+    "imported models": (*IMPORTED, *TAUGHT, *COMPARED, *PROMISED, *ADAPTED),
     "serving": SERVING,
     "training": TRAINING,
     "checker and verifier": (*CHECKER, *MULTIPLIED),

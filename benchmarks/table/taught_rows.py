@@ -1,0 +1,97 @@
+"""Results of models that were taught word problems, and of models that `tuili adapt` made fit for one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.imported.source import REAL
+from benchmarks.table.example_rows import BASE, FORCED, OFF, PROSE, TESTS
+from benchmarks.table.imported_rows import MODEL
+from benchmarks.table.rows import Row, Value, bench, joined, middle, results, text
+
+RECORD = "imported_taught"
+REPAIR = "the checker mends what is wrong"
+WAYS = {"_forced": FORCED, "_repair": REPAIR, "_off": OFF}
+ASKED = {
+    "base": (BASE, {"": PROSE}),
+    "prose": ("GSM8K, prose", {"": PROSE}),
+    "hour": ("MAWPS and GSM8K, equations, the first hour", WAYS),
+    "long": ("the same, in more hours", WAYS),
+}
+"""By kind: what was learnt, and the ways in which the model is asked, by the ends of their keys."""
+COLUMNS = ("learnt", "hours", "asked", *(f"{name}, all; unlike questions of training" for name in TESTS.values()))
+ATTEMPTS = (1, 4, 8)
+GOALS = {"mawps_dev": ("0.90", "0.87"), "asdiv_a": ("0.70", "0.68"), "gsm8k": ("0.10, wished 0.15", "none")}
+"""By test set: for all questions, and for those that are no questions of training with numbers masked."""
+
+
+def _both(test: str) -> Value:
+    """The share of right answers to all questions of a test set, and to those unlike questions of training."""
+    return joined("{}; {}", middle(test, "{:.3f}"), middle(f"{test}_unmatched", "{:.3f}"))
+
+
+def _hours(kind: str) -> Value:
+    return text("none") if kind == "base" else middle(f"{kind}_hours", "{:.1f}")
+
+
+TABLE = tuple(
+    Row(
+        what,
+        results(RECORD),
+        (_hours(kind), text(how), *(_both(f"{kind}_{test}{end}") for test in TESTS)),
+        linked=False,
+    )
+    for kind, (what, ways) in ASKED.items()
+    for end, how in ways.items()
+)
+"""A row for each model and way of asking it."""
+
+
+def _taught(what: str, key: str, form: str = "{:.3f}", goal: str = "none") -> Row:
+    return bench(f"{MODEL}, taught equations, {what}", RECORD, key, form, goal)
+
+
+TAUGHT = (
+    _taught("in all: hours of two cores", "long_hours", "{:.1f}", "10"),
+    *(
+        row
+        for test, name in TESTS.items()
+        for row in (
+            _taught(f"in all: {name}, {FORCED}", f"long_{test}_forced", goal=GOALS[test][0]),
+            _taught(
+                f"in all: {name} without questions of training, {FORCED}",
+                f"long_{test}_forced_unmatched",
+                goal=GOALS[test][1],
+            ),
+            *(
+                _taught(f"in all: {name}, {FORCED}, {made} attempts that vote", f"long_{test}_attempts_after_{made}")
+                for made in ATTEMPTS[1:]
+            ),
+        )
+    ),
+    _taught(f"in the first hour: MAWPS-dev, {FORCED}", "hour_mawps_dev_forced", goal="0.85"),
+)
+
+
+def _adapted(name: str) -> Sequence[Row]:
+    def row(what: str, key: str, form: str = "{:.3f}") -> Row:
+        return bench(
+            f"`tuili adapt {name}`, 300 problems of taxes and recipes: {what}", "adapted", f"{name}_{key}", form
+        )
+
+    return (
+        row("minutes of two cores", "minutes", "{:.0f}"),
+        row("problems kept for the test", "tested", "{:.0f}"),
+        row("right before", "before"),
+        row("right after", "after"),
+        row("right before, of problems unlike those of training", "before_unlike"),
+        row("right after, of problems unlike those of training", "after_unlike"),
+        *(
+            row(f"{what} under a promise of at most {error:.0%} wrong answers", f"promised_{error:g}_{key}", "{:.0f}")
+            for error in (0.05, 0.1, 0.2)
+            for what, key in (("answered", "answered"), ("wrong", "wrong"))
+        ),
+    )
+
+
+ADAPTED = (*_adapted("nano"), *_adapted(REAL))
