@@ -62,7 +62,8 @@ FACES = {
         LoadedVerifier MixtureOfExperts PRESETS Projection RMSNorm ReasoningLayer Route Routing
         RoutingRecord TrunkLayer TuiliConfig TuiliForCausalLM TuiliModel TuiliOutput Verifier check_folder
         count_parameters features_of gated_silu load_model preset probabilities read_verifier record_reads
-        response_features rotary route_tokens save_model set_kernels token_loss transformers_tokenizer write_verifier
+        response_features rotary route_tokens save_model set_kernels token_loss transformers_tokenizer
+        write_model_files write_verifier
     """,
     "tasks": """
         BUILT_IN_DOMAINS ChatMessage Clause Clauses Content Conversation Domain Draft Ingredient LEVELS Language
@@ -72,16 +73,24 @@ FACES = {
         takes_follow_up trained_domains unseen_problems with_noise without_working
     """,
     "train": """
-        Checkpoint CheckpointConfig CheckpointManager DataConfig ExecutionPlan FileWeights LogConfig ModelConfig
-        Objective REWRITE_REMEDY RUN_FILE Recipe RunFolder ScheduleConfig TrainingLog TrainingResult build_model
-        build_sources can_compile environment environment_changes interruptible keep_freed_memory peak_memory rate_scale
-        read_log recorded_sources train training_stream warmup_cosine
+        REWRITE_REMEDY RUN_FILE Checkpoint CheckpointConfig CheckpointManager CurriculumConfig DataConfig ExecutionPlan
+        ExitWalk FileWeights LogConfig ModelConfig Objective PreparedBlocks Recipe RecordedTraining RunFolder
+        ScheduleConfig StreamConfig TrainConfig TrainingLog TrainingResult build_curriculum build_model build_sources
+        can_compile environment environment_changes interruptible keep_freed_memory peak_memory prepared_blocks
+        rate_scale read_log recorded_sources recorded_training router_losses train training_stream walk_exits
+        warmup_cosine
     """,
     "posttrain": """
-        Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig GENERATED TeachingConfig TeachingRecipe
-        TeachingResult UNKNOWN_LABEL VerifierRecipe VerifierRun VerifierTrainingResult best_thresholds
-        calibrate_folder calibrate_verifier min_token_probability predict_logits prompts_of_file read_texts
+        GENERATED UNKNOWN_LABEL Backbone ExampleEncoder Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig
+        LearningConfig LearningNetwork LearningSession MasterWeights OpenBlocks Reading TeachingConfig
+        TeachingDataConfig TeachingRecipe TeachingResult VerifierRecipe VerifierRun VerifierTrainingResult
+        best_thresholds build_sources calibrate_folder calibrate_verifier choose_threshold min_token_probability
+        open_stream pack_attention packed_states predict_logits prompts_of_file read_texts recorded_teaching
         taught_sources teach train_exits train_verifier verifier_figures write_familiarity
+    """,
+    "compress": """
+        Compression CompressionPlan CompressionResult HealedNetwork HealingConfig HealingData Network Parent
+        PruneConfig PruneRecipe Pruning Samples TokenStates compress forward_kl make_plan open_parent tried_plan
     """,
     "adapt": """
         AdaptOptions AdaptResult Interrupted Listener Plan adapt

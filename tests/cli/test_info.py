@@ -53,7 +53,7 @@ def test_a_real_run_s_lineage_is_readable_on_80_columns(model: Path, capsys: pyt
     assert promised.startswith("it has not been calibrated")
     shown = out.partition("\n\nlineage\n")[2].splitlines()
     assert [line.strip() for line in shown] == [
-        "train  2026-11-25, 46,812,345 tokens in 0.50 hours, seeds: train 1",
+        "● train  2026-11-25, 46,812,345 tokens in 0.50 hours, seeds: train 1",
         "loss 0.02673, accuracy 0.9919, by exit 0.983 / 0.986 / 0.989 / 0.992",
         f"hash {model_hash(model)[:8]}, parent –",
     ]

@@ -18,7 +18,8 @@ from tests.native.calling import library
 from tuili.data.packing import IGNORE_INDEX, Block, Document, pack
 from tuili.model import TuiliForCausalLM, set_kernels
 from tuili.model.flex import MIN_HEAD_SIZE
-from tuili.train.objective import DOMAIN_LOGIT_MARGIN, Objective, ObjectiveConfig, ObjectiveResult
+from tuili.train.exit_walk import DOMAIN_LOGIT_MARGIN
+from tuili.train.objective import Objective, ObjectiveConfig, ObjectiveResult
 
 CONFIG = ObjectiveConfig(
     exits=((0.1, 0.2, 0.3, 0.4), (0.4, 0.3, 0.2, 0.1)),

@@ -23,6 +23,7 @@ VERBS = {
     "adapt": "Teach a model problems of your own, and measure it.",
     "eval": "Measure a model on unseen problems by domain and level.",
     "exits": "Train exits for an imported model.",
+    "compress": "Make a model smaller, and let it recover.",
     "calibrate": "Find out what error a model can promise to stay within.",
     "serve": "Serve models over an OpenAI-compatible API.",
     "ask": "Ask a model a question and see its steps checked.",

@@ -11,19 +11,30 @@ if TYPE_CHECKING:
 
 
 def show_lineage(console: Console, entries: Sequence[Mapping[str, Any]], table: Table) -> None:
-    """Print the steps that made a model, oldest first; nothing where none are recorded. table: an empty one."""
+    """Draw the chain of steps that made a model, oldest first; nothing where none are recorded. table: an empty one."""
     from tuili.eval import figures_line
 
-    for entry in entries:
+    made: dict[str, str] = {}
+    for number, entry in enumerate(entries, start=1):
         told = [entry["date"][:10]]
         if entry["tokens"]:
             told.append(f"{entry['tokens']:,} tokens in {entry['hours']:.2f} hours")
         if entry["seeds"]:
             told.append(f"seeds: {', '.join(f'{name} {seed}' for name, seed in entry['seeds'].items())}")
-        table.add_row(entry["step"], ", ".join(told))
-        if entry["figures"]:
-            table.add_row("", figures_line(entry["figures"]))
-        table.add_row("", f"hash {(entry['hash'] or '–')[:8]}, parent {(entry['parent'] or '–')[:8]}")
+        line = "" if number == len(entries) else "│"
+        table.add_row(f"● {entry['step']}", ", ".join(told))
+        if shown := figures_line(entry["figures"]):
+            table.add_row(line, shown)
+        table.add_row(line, f"hash {(entry['hash'] or '–')[:8]}, {_parent(entry['parent'], made)}")
+        if entry["hash"]:
+            made[entry["hash"]] = entry["step"]
     if entries:
         console.print("\nlineage")
         console.print(table)
+
+
+def _parent(digest: str | None, made: Mapping[str, str]) -> str:
+    """What a step started from. made: the steps before it, by the hash of what they made."""
+    if digest is None or not made:
+        return f"parent {(digest or '–')[:8]}"
+    return f"parent {digest[:8]}: {made.get(digest, 'no step that is recorded here')}"

@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from tuili.model.attention import record_reads
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Experts, MixtureOfExperts, Route, Routing, RoutingRecord, route_tokens
-from tuili.model.folder import LoadedModel, check_folder, load_model, save_model
+from tuili.model.folder import LoadedModel, check_folder, load_model, save_model, write_model_files
 from tuili.model.kernels import gated_silu, set_kernels, token_loss
 from tuili.model.layers import (
     FeedForward,
@@ -77,5 +77,6 @@ __all__ = [
     "set_kernels",
     "token_loss",
     "transformers_tokenizer",
+    "write_model_files",
     "write_verifier",
 ]

@@ -85,15 +85,20 @@ def save_model(folder: Path, model: TuiliForCausalLM, tokenizer: Tokenizer, line
     What is there already is replaced as `tuili.store.replaced_folder` says.
     """
     with replaced_folder(folder) as fresh:
-        with quiet_transformers():
-            model.save_pretrained(fresh)
-            transformers_tokenizer(tokenizer).save_pretrained(fresh)
-        for weights in fresh.glob("*.safetensors"):  # safetensors lets their owner alone read them
-            weights.chmod(stat.S_IMODE((fresh / "config.json").stat().st_mode))
+        write_model_files(fresh, model, tokenizer)
         digest = model_hash(fresh)
         *parents, last = lineage
         write_lineage(fresh, (*parents, replace(last, hash=digest)))
     return digest
+
+
+def write_model_files(fresh: Path, model: TuiliForCausalLM, tokenizer: Tokenizer) -> None:
+    """Write weights, configuration and tokenizer to a path where nothing is."""
+    with quiet_transformers():
+        model.save_pretrained(fresh)
+        transformers_tokenizer(tokenizer).save_pretrained(fresh)
+    for weights in fresh.glob("*.safetensors"):  # safetensors lets their owner alone read them
+        weights.chmod(stat.S_IMODE((fresh / "config.json").stat().st_mode))
 
 
 def check_folder(path: Path) -> TuiliConfig:

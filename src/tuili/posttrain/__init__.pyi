@@ -1,10 +1,18 @@
+from .backbone import Backbone
+from .exits.policy import Reading
 from .exits.recipe import ExitsRecipe, ExitsTrainingConfig
 from .exits.result import ExitsResult
 from .exits.run import ExitsRun, train_exits
 from .exits.texts import read_texts
+from .exits.threshold import choose_threshold
+from .learning import LearningConfig, LearningNetwork, LearningSession, OpenBlocks
+from .master_weights import MasterWeights
+from .packed_rows import pack_attention, packed_states
 from .promising import calibrate_folder, prompts_of_file, write_familiarity
-from .teaching.recipe import TeachingConfig, TeachingRecipe
-from .teaching.recorded import taught_sources
+from .teaching.data import build_sources, open_stream
+from .teaching.examples import ExampleEncoder
+from .teaching.recipe import TeachingConfig, TeachingDataConfig, TeachingRecipe
+from .teaching.recorded import recorded_teaching, taught_sources
 from .teaching.run import TeachingResult, teach
 from .verifier.chains import GENERATED, UNKNOWN_LABEL
 from .verifier.examples import Examples
@@ -16,24 +24,39 @@ from .verifier.run import VerifierRun, VerifierTrainingResult, train_verifier
 __all__ = [
     "GENERATED",
     "UNKNOWN_LABEL",
+    "Backbone",
+    "ExampleEncoder",
     "Examples",
     "ExitsRecipe",
     "ExitsResult",
     "ExitsRun",
     "ExitsTrainingConfig",
+    "LearningConfig",
+    "LearningNetwork",
+    "LearningSession",
+    "MasterWeights",
+    "OpenBlocks",
+    "Reading",
     "TeachingConfig",
+    "TeachingDataConfig",
     "TeachingRecipe",
     "TeachingResult",
     "VerifierRecipe",
     "VerifierRun",
     "VerifierTrainingResult",
     "best_thresholds",
+    "build_sources",
     "calibrate_folder",
     "calibrate_verifier",
+    "choose_threshold",
     "min_token_probability",
+    "open_stream",
+    "pack_attention",
+    "packed_states",
     "predict_logits",
     "prompts_of_file",
     "read_texts",
+    "recorded_teaching",
     "taught_sources",
     "teach",
     "train_exits",

@@ -1,14 +1,17 @@
-from .build import build_model, training_stream
+from .build import build_model, prepared_blocks, training_stream
 from .checkpoint import Checkpoint, CheckpointConfig, CheckpointManager
 from .execution import ExecutionPlan, can_compile
-from .feed.stream import DataConfig, FileWeights, build_sources
+from .exit_walk import ExitWalk, router_losses, walk_exits
+from .feed.blocks import PreparedBlocks
+from .feed.curriculum import CurriculumConfig
+from .feed.stream import DataConfig, FileWeights, StreamConfig, build_curriculum, build_sources
 from .folder import REWRITE_REMEDY, RUN_FILE, RunFolder, environment, environment_changes
 from .log import LogConfig, TrainingLog, read_log
 from .loop import interruptible
 from .memory import keep_freed_memory
 from .objective import Objective
-from .recipe import ModelConfig, Recipe
-from .recorded import recorded_sources
+from .recipe import ModelConfig, Recipe, TrainConfig
+from .recorded import RecordedTraining, recorded_sources, recorded_training
 from .run import TrainingResult, train
 from .schedule import ScheduleConfig, rate_scale, warmup_cosine
 from .timing import peak_memory
@@ -19,17 +22,24 @@ __all__ = [
     "Checkpoint",
     "CheckpointConfig",
     "CheckpointManager",
+    "CurriculumConfig",
     "DataConfig",
     "ExecutionPlan",
+    "ExitWalk",
     "FileWeights",
     "LogConfig",
     "ModelConfig",
     "Objective",
+    "PreparedBlocks",
     "Recipe",
+    "RecordedTraining",
     "RunFolder",
     "ScheduleConfig",
+    "StreamConfig",
+    "TrainConfig",
     "TrainingLog",
     "TrainingResult",
+    "build_curriculum",
     "build_model",
     "build_sources",
     "can_compile",
@@ -38,10 +48,14 @@ __all__ = [
     "interruptible",
     "keep_freed_memory",
     "peak_memory",
+    "prepared_blocks",
     "rate_scale",
     "read_log",
     "recorded_sources",
+    "recorded_training",
+    "router_losses",
     "train",
     "training_stream",
+    "walk_exits",
     "warmup_cosine",
 ]

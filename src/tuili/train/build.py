@@ -53,18 +53,30 @@ def build_training(
     set_kernels(model, fused=plan.compiled, native=plan.kernels == "native", flex=plan.kernels == "flex")
     objective = Objective(recipe.objective, model)
     stream = _stream(recipe)
-    stream_from = partial(open_stream, stream, curriculum, sources, tokenizer)
-    block = next(stream_from(StreamState())).to(plan.device)
+    block = next(open_stream(stream, curriculum, sources, tokenizer, StreamState())).to(plan.device)
     # A kernel is generated for the shapes it first sees. Shown the first block, all sessions and replicas get the same.
     torch.compiler.reset()
     _forward_backward(model, objective, block, plan)
 
-    def open_blocks(state: StreamState) -> AbstractContextManager[PreparedBlocks]:
-        if deserves_a_process(stream, state):
-            return preparing(stream, tokenizer_folder, state)
-        return prefetch(stream_from(state))
-
+    open_blocks = partial(prepared_blocks, stream, curriculum, sources, tokenizer, tokenizer_folder)
     return TrainingSetup(recipe, plan, model, objective, open_blocks)
+
+
+def prepared_blocks(
+    stream: StreamConfig,
+    curriculum: Curriculum,
+    sources: Sequence[Source],
+    tokenizer: Tokenizer,
+    tokenizer_folder: Path,
+    state: StreamState,
+) -> AbstractContextManager[PreparedBlocks]:
+    """The blocks of a run from a state on, by a process of their own where they are many, else by a thread.
+
+    tokenizer_folder: where the tokenizer is saved, for that process to read.
+    """
+    if deserves_a_process(stream, state):
+        return preparing(stream, tokenizer_folder, state)
+    return prefetch(open_stream(stream, curriculum, sources, tokenizer, state))
 
 
 def training_stream(recipe: Recipe, tokenizer: Tokenizer) -> BlockStream:
@@ -92,9 +104,13 @@ def _stream(recipe: Recipe) -> StreamConfig:
 
 
 def _expert_names(config: ModelConfig) -> tuple[str, ...]:
-    """The domains of the model's experts: those of the model that it starts from, or else the built-in ones."""
-    named = check_folder(resolve_model(config.start)).domains if config.start else None
-    return tuple(named or BUILT_IN_DOMAINS)
+    """The domains of the model's experts: those of the model that it starts from, or else the built-in ones.
+
+    Experts of a model from which some were removed have none.
+    """
+    if config.start is None:
+        return BUILT_IN_DOMAINS
+    return tuple(check_folder(resolve_model(config.start)).domains or ())
 
 
 def build_model(
@@ -117,8 +133,8 @@ def build_model(
         "bos_token_id": tokenizer.token_id(BEGIN),
         "eos_token_id": tokenizer.end_id,
         "separator_token_ids": tokenizer.separator_ids(),
-        "num_experts": len(experts),
-        "domains": list(experts),
+        "num_experts": len(experts) or check_folder(resolve_model(str(config.start))).num_experts,
+        "domains": list(experts) or None,
         **({"conversation": "multi"} if conversations else {}),
     }
     wanted = config.configuration(**fitted)

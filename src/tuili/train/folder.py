@@ -45,6 +45,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         check_folder_place(path)
         self.path, self.model, self.run_file = path, path / "model", path / RUN_FILE
+        self.checkpoints = path / "checkpoints"
         self._lock = path / ".lock"
 
     @contextmanager
@@ -91,6 +92,30 @@ class RunFolder:
                     f"{flat_now.get(key)}: resume it with the same recipe and files, or choose another --out"
                 )
 
+    def changes_since(self, fixed: Mapping[str, Any], resume: bool, *made: Path) -> list[str] | None:
+        """How the environment differs from the one in which a run began by `begin_with`; None where none has begun.
+
+        made: what a run makes. Raises `InputError` where the run is not to be resumed or began otherwise, and where
+        there is what another run has made.
+        """
+        then = self.recorded(resume)
+        if then is None:
+            for place in (self.checkpoints, self.model, *made):
+                if os.path.lexists(place):
+                    raise InputError(f"{self.path} has {place.name} and no {RUN_FILE}: choose another --out")
+            return None
+        try:
+            environment_then = dict(then.pop("environment"))
+        except (ValueError, LookupError, TypeError) as error:
+            raise self.damaged() from error
+        self.refuse_other(then, fixed)
+        return environment_changes(environment_then)
+
+    def begin_with(self, fixed: Mapping[str, Any]) -> None:
+        """Record that a run has begun, and what all its sessions have in common."""
+        with writing(self.run_file, "choose another place"):
+            self.record({"environment": environment()} | dict(fixed))
+
     def damaged(self) -> InputError:
         """The refusal of a `run.json` that no session has written."""
         return InputError(f"{self.run_file} is damaged: choose another --out")
@@ -118,7 +143,6 @@ class TrainingFolder(RunFolder):
     def __init__(self, path: Path, recipe: Recipe) -> None:
         super().__init__(path)
         self.tokenizer = path / "tokenizer"
-        self.checkpoints = path / "checkpoints"
         self._environment: dict[str, Any] = {}
         self._recipe = recipe
 

@@ -31,6 +31,7 @@ LOG_FILE, EVENTS_FOLDER = "log.jsonl", "tensorboard"
 PROGRESS_FORMATS = {
     "loss": "loss {:.3f}",
     "accuracy": "accuracy {:.1%}",
+    "agreement": "agreement {:.1%}",
     "tokens_per_second": "{:,.0f} tok/s",
     "gflops_per_second": "{:.0f} GFLOP/s",
 }
@@ -76,12 +77,14 @@ class RunningMeans:
 class TrainingLog:
     """The log of a run that goes on after step `first` of `steps`, having trained for `seconds` before.
 
-    Lines that a crash left beyond `first` are dropped.
+    tokens: those that were read before; a line then says how many have been read in all. Lines that a crash left beyond
+    `first` are dropped.
     """
 
     def __init__(
-        self, config: LogConfig, folder: Path, console: Console, *, first: int, steps: int, seconds: float
-    ) -> None:
+        self, config: LogConfig, folder: Path, console: Console, *, first: int, steps: int, seconds: float,
+        tokens: int | None = None,
+    ) -> None:  # fmt: skip
         self._interval, self._steps, self._first = config.interval, steps, first
         self._path = folder / LOG_FILE
         kept = [line for line in read_log(folder) if line["step"] <= first]
@@ -102,7 +105,7 @@ class TrainingLog:
         self._before = seconds
         self._begun = self._window = time.perf_counter()
         self._means, self._forecast = RunningMeans(), Forecast(first, steps)
-        self._tokens, self._flops = 0, 0.0
+        self._tokens, self._flops, self._read = 0, 0.0, tokens
 
     def __enter__(self) -> TrainingLog:
         self._progress.start()
@@ -136,6 +139,9 @@ class TrainingLog:
         if self._flops:
             figures["gflops_per_second"] = self._flops / 1e9 / (now - self._window)
         self.last = {"step": step, "seconds": self.seconds} | figures
+        if self._read is not None:
+            self._read += self._tokens
+            self.last["tokens"] = self._read
         self._tokens, self._flops, self._window = 0, 0.0, now
         try:
             with self._path.open("a", encoding="utf-8") as file:

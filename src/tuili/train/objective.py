@@ -1,33 +1,23 @@
 """What training minimises: the next token at each token's own exit, and two auxiliary losses of the routers.
 
-Only tokens of responses are learnt, and only they go beyond the trunk. Each of them leaves at an exit that is drawn at
-random, in shares that the recipe gives. The head therefore runs once for each token, and the work falls to the mean
-depth; this is possible because reasoning layers read only what the trunk wrote. Gradients and steps are left to
-`trainer`.
+Which tokens are learnt, and how they come to their exits, is left to `exit_walk`, gradients and steps to `trainer`.
 
-Dimensions: B rows, T positions, Q tokens a row beyond the trunk, N learnt tokens, M hidden size, E experts.
+Dimensions: N learnt tokens, V vocabulary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from pydantic import NonNegativeFloat, PositiveFloat, model_validator
 from torch import Tensor
 
 from tuili.config import Config
-from tuili.data import IGNORE_INDEX, Block
-from tuili.model import Route, TuiliForCausalLM, token_loss
-
-DOMAIN_LOGIT_MARGIN = 2.0
-"""The logit of the domain's expert is led this far above all others, and no further: an expert with a score near zero
-would be of no use as a token's second expert."""
-
-PAD_TO_MULTIPLE_TOKENS = 8
-"""Beyond the trunk, rows are padded to a multiple of this many tokens, so that few different shapes occur."""
+from tuili.data import Block
+from tuili.model import TuiliForCausalLM, token_loss
+from tuili.train.exit_walk import ExitTokens, router_losses, walk_exits
 
 
 class ObjectiveConfig(Config):
@@ -64,14 +54,6 @@ class ObjectiveResult:
     metrics: Mapping[str, float | Tensor]
 
 
-@dataclass(frozen=True)
-class _ExitTokens:
-    """The tokens that leave at one exit: their hidden states, and the tokens that follow them."""
-
-    hidden_NM: Tensor
-    target_N: Tensor
-
-
 class Objective:
     """The loss of a block, by calling it; see the head of this file."""
 
@@ -92,59 +74,19 @@ class Objective:
 
     def __call__(self, block: Block, progress: float, generator: torch.Generator) -> ObjectiveResult:
         """The loss of one block at `progress` in [0, 1] of the run; exits are drawn from `generator`."""
-        model = self.model.model
-        hidden_BTM, shared, frame = model.encode(
-            block.tokens_BT,
-            attention_mask=None if bool((block.documents_BT >= 0).all()) else block.documents_BT >= 0,
-            position_ids=block.positions_BT,
-        )
-        order_BT, learnt_B = _shuffle_learnt(block.targets_BT, generator)
-        exits, routes = [], []
-        hidden_BQM, index_BQ = hidden_BTM, order_BT
-        stays_B = learnt_B
-        for exit in range(model.config.num_groups + 1):
-            last = exit == model.config.num_groups
-            goes_on_B = (
-                torch.zeros_like(learnt_B) if last else (learnt_B * self._share_beyond(exit, progress)).ceil().long()
-            )
-            exits.append(_exit_tokens(hidden_BQM, index_BQ, block.targets_BT, goes_on_B, stays_B, gather=exit == 0))
-            if last:
-                break
-            width = min(
-                -(-max(1, int(goes_on_B.max())) // PAD_TO_MULTIPLE_TOKENS) * PAD_TO_MULTIPLE_TOKENS, index_BQ.shape[1]
-            )
-            index_BQ, stays_B = index_BQ[:, :width], goes_on_B
-            real_BQ = torch.arange(width, device=index_BQ.device) < goes_on_B[:, None]
-            if exit == 0:
-                hidden_BQM = _columns(hidden_BTM, index_BQ)
-                frame = frame.at(index_BQ, real_BQ)
-            else:
-                hidden_BQM = hidden_BQM[:, :width]
-                frame = frame.first(width, real_BQ)
-            hidden_BQM, group_routes = model.reason(hidden_BQM, shared, frame, exit)
-            domain_N = block.domains_BT.gather(1, index_BQ).masked_fill(~real_BQ, -1).flatten()
-            routes.append((group_routes, real_BQ.flatten(), domain_N))
-        return self._combine(exits, routes, progress, block)
-
-    def _combine(
-        self,
-        exits: list[_ExitTokens],
-        routes: list[tuple[list[Route], Tensor, Tensor]],
-        progress: float,
-        block: Block,
-    ) -> ObjectiveResult:
-        target_N = torch.cat([exit.target_N for exit in exits])
-        hidden_NM = self.model.model.norm(torch.cat([exit.hidden_NM for exit in exits]))
-        loss, right_N = self.model.model.kernel(token_loss)(self.model.lm_head(hidden_NM), target_N)
+        beyond = [self._share_beyond(exit, progress) for exit in range(self.model.config.num_groups)]
+        walk = walk_exits(self.model, block, beyond, generator)
+        logits_NV = self.model.lm_head(self.model.model.norm(walk.hidden_NM))
+        loss, right_N = self.model.model.kernel(token_loss)(logits_NV, walk.target_N)
 
         start, end = self._config.domain_prior
         domain_weight = start + (end - start) * progress
-        z_loss, domain_loss = _router_losses(routes)
+        z_loss, domain_loss = router_losses(walk)
         metrics: dict[str, float | Tensor] = {
             "accuracy": right_N.mean(),
-            "flops": self._flops(exits, block),
+            "flops": self._flops(walk.exits, block),
         }
-        sizes = [len(exit.target_N) for exit in exits]
+        sizes = [len(exit.target_N) for exit in walk.exits]
         for depth, right in zip(self.model.config.exit_layers, right_N.split(sizes), strict=True):
             if len(right):
                 metrics[f"accuracy_{depth}"] = right.mean()
@@ -152,7 +94,7 @@ class Objective:
         total = loss + self._config.router_z * z_loss + domain_weight * domain_loss
         return ObjectiveResult(total, metrics)
 
-    def _flops(self, exits: list[_ExitTokens], block: Block) -> float:
+    def _flops(self, exits: Sequence[ExitTokens], block: Block) -> float:
         """Operations of the linear layers, forward and backward: 6 a parameter and token. Attention is not counted."""
         config = self.model.config
         beyond = sum(len(exit.target_N) * number for number, exit in enumerate(exits))
@@ -160,48 +102,3 @@ class Objective:
         return float(
             6 * (self._trunk_size * block.real_tokens + self._layer_size * beyond * config.group_layers + head)
         )
-
-
-def _shuffle_learnt(targets_BT: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The columns of each row, the learnt ones first in random order; and the number of learnt ones in each row."""
-    learnt_BT = targets_BT != IGNORE_INDEX
-    key_BT = torch.rand(targets_BT.shape, generator=generator, device=targets_BT.device)
-    return (key_BT + ~learnt_BT).argsort(dim=1), learnt_BT.sum(dim=1)
-
-
-def _columns(hidden_BTM: Tensor, index_BQ: Tensor) -> Tensor:
-    return hidden_BTM.gather(1, index_BQ[..., None].expand(-1, -1, hidden_BTM.shape[-1]))
-
-
-def _exit_tokens(
-    hidden_BQM: Tensor, index_BQ: Tensor, targets_BT: Tensor, first_B: Tensor, end_B: Tensor, *, gather: bool
-) -> _ExitTokens:
-    """The tokens of rank first … end - 1 in each row; `gather` if the states are still in the order of columns."""
-    rank_Q = torch.arange(index_BQ.shape[1], device=index_BQ.device)
-    row_N, rank_N = ((rank_Q >= first_B[:, None]) & (rank_Q < end_B[:, None])).nonzero(as_tuple=True)
-    column_N = index_BQ[row_N, rank_N]
-    return _ExitTokens(hidden_BQM[row_N, column_N if gather else rank_N], targets_BT[row_N, column_N])
-
-
-def _router_losses(groups: list[tuple[list[Route], Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """The z-loss over all tokens; and how far the domain's expert is below its margin, over tokens of known domain.
-
-    Both are means over the layers of means over the tokens. The routes of a group of layers come with the tokens that
-    are real, and with the domain of each, or -1. All layers are computed at once: one by one, the many small operations
-    would take longer.
-    """
-    logits_XE = torch.cat([route.logits_NE for routes, _, _ in groups for route in routes])
-    layers = sum(len(routes) for routes, _, _ in groups)
-
-    def of_layers(of_groups: list[Tensor]) -> Tensor:
-        """What each token has in each layer, from what it has in each group."""
-        return torch.cat([of_N.repeat(len(routes)) for (routes, _, _), of_N in zip(groups, of_groups, strict=True)])
-
-    def mean(loss_X: Tensor, chosen: list[Tensor]) -> Tensor:
-        return (loss_X * of_layers([chosen_N / chosen_N.sum().clamp(min=1) for chosen_N in chosen])).sum() / layers
-
-    known = [(domain_N >= 0) & (domain_N < logits_XE.shape[1]) for _, _, domain_N in groups]
-    expert_X = of_layers([torch.where(known_N, group[2], 0) for known_N, group in zip(known, groups, strict=True)])
-    short_X = F.multi_margin_loss(logits_XE, expert_X, margin=DOMAIN_LOGIT_MARGIN, reduction="none")
-    z_loss = mean(logits_XE.logsumexp(-1).square(), [real_N for _, real_N, _ in groups])
-    return z_loss, mean(short_X, known)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from tests.store.dense_folders import dense_model
 from tuili.data.packing import Document, pack
 from tuili.posttrain.backbone import Backbone
-from tuili.posttrain.teaching.attention import HIDDEN, attend
+from tuili.posttrain.packed_attention import HIDDEN, attend
 from tuili.posttrain.teaching.network import TaughtNetwork
 
 PREFIX = (5, 9, 2)

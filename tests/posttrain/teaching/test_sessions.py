@@ -16,8 +16,8 @@ from safetensors.torch import load_file
 
 from tests.posttrain.teaching.running import config, run, told
 from tuili.errors import InputError, ModelFolderError, TuiliError
+from tuili.posttrain import learning
 from tuili.posttrain.teaching import result as result_module
-from tuili.posttrain.teaching import run as run_module
 from tuili.posttrain.teaching.network import TaughtNetwork
 from tuili.store import model_hash, read_lineage
 
@@ -25,13 +25,13 @@ from tuili.store import model_hash, read_lineage
 def at_step(step: int, action: Callable[[], Any], patch: pytest.MonkeyPatch) -> None:
     """Do something when this step has been logged."""
 
-    class Log(run_module.TrainingLog):
+    class Log(learning.TrainingLog):
         def step(self, number: int, *arguments: Any, **more: Any) -> None:
             super().step(number, *arguments, **more)
             if number == step:
                 action()
 
-    patch.setattr(run_module, "TrainingLog", Log)
+    patch.setattr(learning, "TrainingLog", Log)
 
 
 class Killed(BaseException):

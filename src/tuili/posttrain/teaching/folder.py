@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tuili.errors import InputError
-from tuili.files import writing
 from tuili.posttrain.teaching.recipe import TeachingConfig
 from tuili.store import ImportedModel, model_hash
-from tuili.train import RUN_FILE, RunFolder, environment, environment_changes
+from tuili.train import RunFolder
 
 _CHANGEABLE = {"checkpoint", "log", "validation_interval", "validation_rows"}
 """Parts of a recipe that have no influence on the weights."""
@@ -23,7 +20,7 @@ class TeachingFolder(RunFolder):
 
     def __init__(self, path: Path, config: TeachingConfig, stored: ImportedModel) -> None:
         super().__init__(path)
-        self.checkpoints, self.adapter = path / "checkpoints", path / "adapter"
+        self.adapter = path / "adapter"
         self._config, self._stored = config, stored
 
     def changes(self, resume: bool) -> list[str] | None:
@@ -33,23 +30,11 @@ class TeachingFolder(RunFolder):
         has made.
         """
         self.refuse_own_model(self._stored.path, f"teach.model = {self._config.model}")
-        then = self.recorded(resume)
-        if then is None:
-            for place in (self.checkpoints, self.model, self.adapter):
-                if os.path.lexists(place):
-                    raise InputError(f"{self.path} has {place.name} and no {RUN_FILE}: choose another --out")
-            return None
-        try:
-            environment_then = dict(then.pop("environment"))
-        except (ValueError, LookupError, TypeError) as error:
-            raise self.damaged() from error
-        self.refuse_other(then, self._fixed)
-        return environment_changes(environment_then)
+        return self.changes_since(self._fixed, resume, self.adapter)
 
     def begin(self) -> None:
         """Record that the run has begun."""
-        with writing(self.run_file, "choose another place"):
-            self.record({"environment": environment()} | self._fixed)
+        self.begin_with(self._fixed)
 
     @cached_property
     def _fixed(self) -> dict[str, Any]:

@@ -13,15 +13,15 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
-    PositiveFloat,
     PositiveInt,
     model_validator,
 )
 
 from tuili.config import Config
+from tuili.posttrain.learning import LearningConfig
 from tuili.steps import CalculatorMode
 from tuili.tasks import read_domains
-from tuili.train import CheckpointConfig, FileWeights, LogConfig, ScheduleConfig
+from tuili.train import FileWeights
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -51,7 +51,7 @@ class TeachingDataConfig(Config):
         return self
 
 
-class TeachingConfig(Config):
+class TeachingConfig(LearningConfig):
     """How an imported model is taught."""
 
     model: str = "smollm2"
@@ -79,17 +79,10 @@ class TeachingConfig(Config):
     """Rows of a step."""
     length: int = Field(256, ge=64)
     """Tokens of a row: questions with their responses stand in it one behind the other."""
-    learning_rate: PositiveFloat = Field(1e-3, le=1)
-    weight_decay: NonNegativeFloat = 0.0
-    clip: PositiveFloat = 1.0
-    """Largest norm of the gradient."""
-    schedule: ScheduleConfig = ScheduleConfig(warmup=50, floor=0.02)
     validation_interval: PositiveInt = 200
     """Steps between two measurements of the validation files."""
     validation_rows: PositiveInt = 16
     """Rows that are measured then."""
-    checkpoint: CheckpointConfig = CheckpointConfig(interval=50)
-    log: LogConfig = LogConfig()
 
     @model_validator(mode="after")
     def _words_are_of_files(self) -> TeachingConfig:

@@ -10,10 +10,21 @@ from pydantic import ValidationError
 from tuili.data import Source
 from tuili.errors import InputError
 from tuili.posttrain.teaching.data import build_sources
-from tuili.posttrain.teaching.recipe import TeachingDataConfig
+from tuili.posttrain.teaching.recipe import TeachingConfig, TeachingDataConfig
 from tuili.store import read_lineage
 
 LOG = logging.getLogger(__name__)
+
+
+def recorded_teaching(folder: Path) -> TeachingConfig | None:
+    """The last teaching that the lineage of a model's folder records; None where none can be read today."""
+    for entry in reversed(read_lineage(folder)):
+        if "teach" in entry.recipe:
+            try:
+                return TeachingConfig.model_validate(entry.recipe["teach"])
+            except ValidationError:
+                continue  # of another version of Tuili
+    return None
 
 
 def taught_sources(folder: Path) -> list[Source]:

@@ -6,7 +6,8 @@ What is learnt is chosen by `data`, how by `network`. Log and checkpoints are th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,9 @@ from rich.console import Console
 from torch import nn
 
 from tuili.data import IGNORE_INDEX, Block, BlockStream, StreamState, prefetch
-from tuili.errors import InputError, TuiliError
-from tuili.files import writing
-from tuili.posttrain.adam_state import adam_tensors, restore_adam
+from tuili.errors import InputError
 from tuili.posttrain.backbone import Backbone
+from tuili.posttrain.learning import LearningSession
 from tuili.posttrain.teaching.data import QuestionSource, TaughtSource, build_sources, open_stream, written_tokens
 from tuili.posttrain.teaching.examples import ExampleEncoder
 from tuili.posttrain.teaching.folder import TeachingFolder
@@ -27,7 +27,7 @@ from tuili.posttrain.teaching.network import TaughtNetwork
 from tuili.posttrain.teaching.recipe import TeachingConfig
 from tuili.posttrain.teaching.result import write_result
 from tuili.store import ImportedModel, open_model
-from tuili.train import REWRITE_REMEDY, CheckpointManager, TrainingLog, interruptible, peak_memory, rate_scale
+from tuili.train import PreparedBlocks
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def teach(config: TeachingConfig, out: Path, *, resume: bool, console: Console |
 
 
 class _Teaching:
-    """One session of a run."""
+    """One session of a run, and what learns in it."""
 
     def __init__(
         self, config: TeachingConfig, stored: ImportedModel, sources: Sequence[TaughtSource], folder: TeachingFolder,
@@ -96,65 +96,51 @@ class _Teaching:
         backbone = Backbone.load(stored.path, torch.bfloat16)
         rank = config.rank if config.way == "lora" else None
         self._network = TaughtNetwork(backbone, first, rank, prefix, self._vocabulary, config.seed)
-        self._optimizer = torch.optim.AdamW(
-            self._network.parameters.values(), config.learning_rate, (0.9, 0.95), weight_decay=config.weight_decay
-        )
         self._validation = [*self._validation_blocks()]
 
     def run(self) -> TeachingResult:
         """Train, and write what was made of the model."""
-        config, out = self._config, self._folder.path
-        checkpoints = CheckpointManager(self._folder.checkpoints, config.checkpoint.keep, self._tell)
-        start = self._newest(checkpoints)
-        with writing(out, REWRITE_REMEDY):
-            log = TrainingLog(
-                config.log, out, self._console, first=start.step, steps=config.steps, seconds=start.seconds
-            )
-        with log, interruptible() as interrupted, checkpoints:
-            state = start
-            for state in self._steps(start, log):
-                checkpoints.check()
-                due = state.step % config.checkpoint.interval == 0 or state.step == config.steps
-                if due or interrupted.is_set():
-                    tensors = adam_tensors(self._network.parameters, self._optimizer)
-                    checkpoints.save(state.step, tensors, asdict(state))
-                if interrupted.is_set():
-                    break
-        if state.step < config.steps:
-            return TeachingResult(state.step, state.tokens, log.seconds, log.last)
-        figures = {name: log.last[name] for name in ("loss", "accuracy") if name in log.last} | self._validate()
+        config = self._config
+        with LearningSession(config, config.steps, self._folder.path, self._console, self._tell) as session:
+            finished = session.learn(self, self._open_blocks, 0, config.steps, self._measure)
+            state, seconds, last = session.state, session.seconds, session.last
+        if not finished:
+            return TeachingResult(state.step, state.tokens, seconds, last)
+        figures = {name: last[name] for name in ("loss", "accuracy") if name in last} | self._validate()
         model, adapter = write_result(
-            self._stored, self._folder, self._network, config, self._vocabulary, figures, state.tokens,
-            log.seconds / 3600,
-        )  # fmt: skip
-        return TeachingResult(state.step, state.tokens, log.seconds, log.last, model, adapter)
+            self._stored, self._folder, self._network, config, self._vocabulary, figures, state.tokens, seconds / 3600
+        )
+        return TeachingResult(state.step, state.tokens, seconds, last, model, adapter)
 
-    def _steps(self, state: _State, log: TrainingLog) -> Iterator[_State]:
-        config, network = self._config, self._network
-        parameters = [*network.parameters.values()]
-        with prefetch(self._blocks(self._sources, StreamState(**state.stream))) as blocks:
-            for step in range(state.step, config.steps):
-                block, position = next(blocks)
-                for group in self._optimizer.param_groups:
-                    group["lr"] = config.learning_rate * rate_scale(config.schedule, step, config.steps)
-                generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-                loss, right = network.loss(block, config.extra_tokens, generator)
-                network.backward(loss)
-                norm = nn.utils.clip_grad_norm_(parameters, config.clip)
-                if not torch.isfinite(loss + norm):
-                    raise TuiliError(
-                        f"step {step + 1}: the loss is {loss.item():.4g}, the norm of its gradient {norm.item():.4g}: "
-                        "choose a lower teach.learning_rate"
-                    )
-                self._optimizer.step()
-                self._optimizer.zero_grad()
-                network.follow()
-                figures = {"loss": loss.item(), "accuracy": right.item()}
-                if (step + 1) % config.validation_interval == 0:
-                    figures |= self._validate()
-                log.step(step + 1, figures, tokens=block.real_tokens, flops=0.0, memory=peak_memory())
-                state = _State(step + 1, state.tokens + block.real_tokens, log.seconds, asdict(position))
-                yield state
+    @property
+    def parameters(self) -> Mapping[str, nn.Parameter]:
+        """See `LearningNetwork`."""
+        return self._network.parameters
+
+    def learn(self, block: Block, step: int) -> dict[str, float]:
+        """See `LearningNetwork`."""
+        generator = torch.Generator().manual_seed(self._config.seed * 1_000_003 + step)
+        loss, right = self._network.loss(block, self._config.extra_tokens, generator)
+        self._network.backward(loss)
+        return {"loss": loss.item(), "accuracy": right.item()}
+
+    def follow(self, scale: float) -> None:
+        """See `LearningNetwork`."""
+        self._network.follow()
+
+    def tensors(self) -> Mapping[str, torch.Tensor]:
+        """See `LearningNetwork`."""
+        return {name: parameter.detach() for name, parameter in self._network.parameters.items()}
+
+    def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """See `LearningNetwork`: the session has set `parameters` already."""
+        self._network.follow()
+
+    def _open_blocks(self, state: StreamState) -> AbstractContextManager[PreparedBlocks]:
+        return prefetch(self._blocks(self._sources, state))
+
+    def _measure(self, step: int) -> Mapping[str, float]:
+        return self._validate() if step % self._config.validation_interval == 0 else {}
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:
@@ -179,23 +165,3 @@ class _Teaching:
     def _blocks(self, sources: Sequence[TaughtSource], state: StreamState) -> BlockStream:
         rows, pad_id = self._config.rows, self._stored.tokenizer.end_id
         return open_stream(sources, self._encode, rows, self._length, pad_id, state)
-
-    def _newest(self, checkpoints: CheckpointManager) -> _State:
-        """Go back to the newest checkpoint, if there is one."""
-        checkpoint = checkpoints.latest()
-        if checkpoint is None:
-            return _State()
-        self._tell(f"going on from step {checkpoint.step}")
-        restore_adam(self._network.parameters, self._optimizer, checkpoint)
-        self._network.follow()
-        return _State(**checkpoint.state)
-
-
-@dataclass(frozen=True)
-class _State:
-    """What a checkpoint says beside its tensors. stream: the fields of a `StreamState`."""
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    stream: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,94 @@
+"""`tuili compress`: a model folder into a smaller one. The work is left to `tuili.compress`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from tuili.cli.app import EXIT_INTERRUPTED
+from tuili.cli.options import ModelArgument, check_model, parse_folder
+
+if TYPE_CHECKING:
+    from tuili.compress import Compression, HealingConfig
+
+app = typer.Typer(no_args_is_help=False, help="Make a model smaller, and let it recover from that.")
+
+OverridesArgument = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe.")]
+HealingOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="FILE", help="What it recovers with; by default what it was trained on at last."),
+]
+OutOption = Annotated[str | None, typer.Option(metavar="FOLDER", help="Folder of the run; by default runs/VERB.")]
+PlanFlag = Annotated[
+    bool, typer.Option("--plan", help="Say what would be done, try a few steps for time and memory, and end.")
+]
+ResumeFlag = Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")]
+
+
+@app.command()
+def prune(
+    model: ModelArgument,
+    overrides: OverridesArgument = None,
+    share: Annotated[
+        float | None, typer.Option(help="Of the neurons of every layer and expert, the share that is removed.")
+    ] = None,
+    by: Annotated[
+        Literal["magnitude", "activation"] | None, typer.Option("--by", help="What tells which neurons and heads go.")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(help="Rounds of removal, each with recovery behind it.")] = None,
+    heads: Annotated[int | None, typer.Option(help="Heads of keys and values that stay in each layer.")] = None,
+    experts: Annotated[int | None, typer.Option(help="Experts that stay in each layer.")] = None,
+    experts_by: Annotated[
+        Literal["reap", "frequency"] | None, typer.Option("--experts-by", help="What tells which experts go.")
+    ] = None,
+    data: HealingOption = None,
+    out: OutOption = None,
+    recipe: Annotated[str, typer.Option(help="A YAML file, or a shipped recipe's name.")] = "prune",
+    plan: PlanFlag = False,
+    resume: ResumeFlag = False,
+) -> None:
+    """Remove neurons, heads or experts, for example: tuili compress prune nano --share 0.3 --out runs/pruned
+
+    The smaller model is written to OUT/model. It recovers by learning what its parent predicts. Ctrl-C keeps what is
+    done; --resume goes on from it. docs/compress.md explains more.
+    """
+    folder = Path("runs", "prune") if out is None else parse_folder("--out", out)
+    given = {
+        "share": share, "by": by, "rounds": rounds, "key_value_heads": heads, "experts": experts,
+        "experts_by": experts_by,
+    }  # fmt: skip
+    changes = [f"prune.{key}={value}" for key, value in given.items() if value is not None]
+    check_model(model)
+    from tuili.compress import PruneRecipe, Pruning, open_parent
+    from tuili.config import load_recipe
+
+    config = load_recipe(recipe, [*(overrides or []), *changes], PruneRecipe).prune
+    _compress(Pruning(open_parent(model, config.healing), config), config.healing, data, folder, plan, resume)
+
+
+def _compress(
+    compression: Compression, healing: HealingConfig, data: Path | None, out: Path, only_plan: bool, resume: bool
+) -> None:
+    """Tell the plan, and carry it out unless it alone is wanted."""
+    import sys
+
+    from tuili.compress import compress, make_plan, tried_plan
+
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    if only_plan:
+        found = compression.parent.data(data, tell)
+        plan = make_plan(compression, healing, found)
+        print("\n".join(tried_plan(plan, compression, healing, found, tell).lines))
+        return
+    result = compress(compression, healing, data, out, resume=resume)
+    if result.model is None:
+        print(f"interrupted: step {result.step} is saved, add --resume to the same command to go on")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    print(f"{result.model}: {result.step} steps, {result.tokens:,} tokens, {result.seconds / 60:.1f} minutes")
+    if "agreement" in result.figures:
+        loss, agreement = result.figures["loss"], result.figures["agreement"]
+        print(f"it predicts the parent's next token {agreement:.1%} of the time, {loss:.4f} nats a token away")

@@ -1,0 +1,31 @@
+from .compression import Compression, Samples
+from .healing import HealedNetwork, forward_kl
+from .network import Network, TokenStates
+from .parent import HealingData, Parent, open_parent
+from .plan import CompressionPlan, make_plan, tried_plan
+from .pruning.prune import Pruning
+from .pruning.recipe import PruneConfig, PruneRecipe
+from .recipe import HealingConfig
+from .result import CompressionResult
+from .run import compress
+
+__all__ = [
+    "Compression",
+    "CompressionPlan",
+    "CompressionResult",
+    "HealedNetwork",
+    "HealingConfig",
+    "HealingData",
+    "Network",
+    "Parent",
+    "PruneConfig",
+    "PruneRecipe",
+    "Pruning",
+    "Samples",
+    "TokenStates",
+    "compress",
+    "forward_kl",
+    "make_plan",
+    "open_parent",
+    "tried_plan",
+]

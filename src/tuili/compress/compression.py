@@ -1,0 +1,60 @@
+"""A way to compress: what it makes of a model, stage by stage. `run` joins it with recovery and writes the result."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from tuili.compress.network import Network
+from tuili.compress.parent import Parent, Tell
+from tuili.data import Block
+from tuili.store import Parameters
+
+Samples = Callable[[int], Iterator[Block]]
+"""Gives the first blocks of the healing data's sources that have so many documents; always the same."""
+
+
+class Compression(ABC):
+    """One way, with its settings, for one parent. Its constructor refuses, by `InputError`, what cannot be."""
+
+    step: str
+    """What the lineage calls it, and its section in a recipe."""
+    stages: int = 1
+    """How often the model is changed; recovery follows each change."""
+
+    def __init__(self, parent: Parent) -> None:
+        self.parent = parent
+
+    @property
+    @abstractmethod
+    def recipe(self) -> Mapping[str, Any]:
+        """Its settings as JSON can hold them, those of the healing included."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> Parameters:
+        """How many the model has in the end."""
+
+    @property
+    def changes(self) -> Mapping[str, str]:
+        """What becomes of the model, in a few lines for the reader of a plan: names, and what is told of them."""
+        return {}
+
+    @abstractmethod
+    def blank(self, stage: int) -> nn.Module:
+        """A model of the shape that it has in a stage, whatever its weights."""
+
+    @abstractmethod
+    def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
+        """The model of a stage, made of that of the stage before, which may be changed; that of stage 0 of the parent.
+
+        The weights of the model and the samples alone decide what comes out.
+        """
+
+    def write(self, network: Network, fresh: Path) -> None:
+        """Write the model that has recovered to a path where nothing is; by default as its parent is written."""
+        self.parent.write(network, fresh)

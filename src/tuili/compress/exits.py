@@ -1,0 +1,75 @@
+"""Where tokens of a text leave a model of Tuili's own kind at one threshold or another.
+
+The states at all exits are read once; a threshold then decides for each token.
+
+Dimensions: D exits, N learnt tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tuili.data import IGNORE_INDEX, Block
+from tuili.model import TuiliForCausalLM
+from tuili.posttrain import Reading
+
+
+@dataclass(frozen=True)
+class ExitReadings:
+    """What each exit says of the learnt tokens of some blocks: the likeliest next token, and how probable it is.
+
+    depth_D: the layers in front of each exit.
+    """
+
+    depth_D: Tensor
+    token_DN: Tensor
+    probability_DN: Tensor
+
+    @property
+    def full_depth(self) -> Reading:
+        """All tokens at full depth. What they should be, here, is what they are there."""
+        return Reading(self.depth_D[-1].expand(self.token_DN.shape[1]), self.token_DN[-1], self.token_DN[-1])
+
+    def leaving_at(self, threshold: float) -> Reading:
+        """Each token at the first exit that is as sure as the threshold, or else at full depth."""
+        sure_DN = self.probability_DN >= threshold
+        sure_DN[-1] = True
+        exit_1N = sure_DN.int().argmax(0, keepdim=True)  # the first of equal ones
+        return Reading(self.depth_D[exit_1N[0]], self.token_DN.gather(0, exit_1N)[0], self.token_DN[-1])
+
+
+def agreement_loss(exits: ExitReadings, threshold: float) -> float:
+    """How many tokens of a hundred are others than at full depth, where they leave at a threshold."""
+    return 100 * (1 - exits.leaving_at(threshold).accuracy)
+
+
+@torch.inference_mode()
+def read_exits(model: TuiliForCausalLM, blocks: Sequence[Block]) -> ExitReadings:
+    """Read the learnt tokens of blocks at every exit of a model, in its own numbers."""
+    was_training = model.training
+    model.train(False)
+    read = [_read_block(model, block) for block in blocks]
+    model.train(was_training)
+    token_DN, probability_DN = (torch.cat(of_blocks, dim=1).cpu() for of_blocks in zip(*read, strict=True))
+    return ExitReadings(torch.tensor(model.config.exit_layers), token_DN, probability_DN)
+
+
+def _read_block(model: TuiliForCausalLM, block: Block) -> tuple[Tensor, Tensor]:
+    """The likeliest next token of each learnt one at each exit, and its probability."""
+    network, learnt_BT = model.model, block.targets_BT != IGNORE_INDEX
+    real_BT = block.documents_BT >= 0
+    mask_BT = None if bool(real_BT.all()) else real_BT
+    hidden_BTM, shared, frame = network.encode(block.tokens_BT, mask_BT, block.positions_BT)
+    tokens, probabilities = [], []
+    for exit in range(model.config.num_groups + 1):
+        if exit:
+            hidden_BTM, _ = network.reason(hidden_BTM, shared, frame, exit - 1)
+        logits_NV = model.lm_head(network.norm(hidden_BTM[learnt_BT]))
+        best_N = logits_NV.float().softmax(-1).max(-1)
+        tokens.append(best_N.indices)
+        probabilities.append(best_N.values)
+    return torch.stack(tokens), torch.stack(probabilities)

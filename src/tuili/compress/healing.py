@@ -1,0 +1,90 @@
+"""Recovery: the parent's predictions are distilled into what was made of it (forward KL; Hinton et al. 2015,
+arXiv 1503.02531).
+
+What learns is a `Network`, in steps of `tuili.posttrain.LearningSession`. The divergence is computed from states, in
+parts, so that the logits of a large vocabulary need not be in memory all at once.
+
+Dimensions: N learnt tokens, M hidden size, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
+
+from tuili.compress.network import Network, TokenStates
+from tuili.data import Block
+
+LOGITS_AT_A_TIME = 1 << 25
+"""Numbers of logits that are in memory for a model at a time."""
+
+
+class HealedNetwork:
+    """A student that learns what its teacher predicts: a `LearningNetwork`."""
+
+    def __init__(self, student: Network, teacher: Network) -> None:
+        self._student, self._teacher = student, teacher
+
+    @property
+    def parameters(self) -> Mapping[str, nn.Parameter]:
+        """What learns."""
+        return self._student.parameters
+
+    def learn(self, block: Block, step: int) -> dict[str, float]:
+        """See `LearningNetwork`. Figures: `loss`, the divergence in nats a token; `agreement`, the share of tokens for
+        which both find the same next one likeliest; `accuracy`, the share of those that the student foresees."""
+        with torch.no_grad():
+            aim = self._teacher.read(block, step)
+        states = self._student.read(block, step)
+        divergence, agrees_N, right_N = forward_kl(aim, states)
+        (divergence + states.penalty).backward()
+        self._student.take_gradients()
+        return {
+            "loss": divergence.item(),
+            "agreement": agrees_N.float().mean().item(),
+            "accuracy": right_N.float().mean().item(),
+        }
+
+    def follow(self, scale: float) -> None:
+        """See `LearningNetwork`."""
+        self._student.follow(scale)
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """See `LearningNetwork`."""
+        return self._student.tensors()
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """See `LearningNetwork`."""
+        self._student.load(tensors)
+
+
+def forward_kl(teacher: TokenStates, student: TokenStates) -> tuple[Tensor, Tensor, Tensor]:
+    """The mean divergence of what a student predicts from what its teacher does, over the learnt tokens, in nats.
+
+    Also, for each token, whether both find the same next one likeliest, and whether the student's is right.
+    """
+    rows = max(1, LOGITS_AT_A_TIME // len(student.head_VM))
+    parts = list(zip(teacher.hidden_NM.split(rows), student.hidden_NM.split(rows), strict=True))
+    sums, agrees, likeliest = list[Tensor](), list[Tensor](), list[Tensor]()
+    for aim_NM, hidden_NM in parts:
+        given = (aim_NM, teacher.head_VM, hidden_NM, student.head_VM)
+        # Where there are several parts, each is computed again on the way back rather than kept.
+        part = _part_of_kl(*given) if len(parts) == 1 else checkpoint(_part_of_kl, *given, use_reentrant=False)
+        for collected, value in zip((sums, agrees, likeliest), part, strict=True):
+            collected.append(value)
+    mean = torch.stack(sums).sum() / max(1, len(student.target_N))
+    return mean, torch.cat(agrees), torch.cat(likeliest) == student.target_N
+
+
+def _part_of_kl(aim_NM: Tensor, aim_head_VM: Tensor, hidden_NM: Tensor, head_VM: Tensor) -> tuple[Tensor, ...]:
+    """The sum of the divergences, whether both models agree on the likeliest token, and the student's."""
+    with torch.no_grad():
+        aim_NV = functional.linear(aim_NM, aim_head_VM.to(aim_NM.dtype)).float().log_softmax(-1)
+    logits_NV = functional.linear(hidden_NM, head_VM.to(hidden_NM.dtype)).float().log_softmax(-1)
+    likeliest_N = logits_NV.detach().argmax(-1)
+    divergence = functional.kl_div(logits_NV, aim_NV, reduction="sum", log_target=True)
+    return divergence, aim_NV.argmax(-1) == likeliest_N, likeliest_N

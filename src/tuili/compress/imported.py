@@ -1,0 +1,171 @@
+"""Imported dense models: what they are healed with, and how packed rows are read.
+
+Dimensions: B rows, T positions, N learnt tokens, M hidden size, P tokens in front of every row.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from tuili.compress.network import Network, TokenStates
+from tuili.compress.parent import HealingData, Parent, Tell
+from tuili.compress.recipe import HealingConfig
+from tuili.data import IGNORE_INDEX, Block, StreamState, prefetch
+from tuili.errors import InputError
+from tuili.posttrain import (
+    Backbone,
+    ExampleEncoder,
+    MasterWeights,
+    TeachingConfig,
+    TeachingDataConfig,
+    build_sources,
+    open_stream,
+    pack_attention,
+    packed_states,
+    recorded_teaching,
+)
+from tuili.store import THINKING_FILE, ImportedModel
+from tuili.train import PreparedBlocks
+
+LENGTH_TOKENS = 256
+"""Of a row, where no teaching says how long it is."""
+SHAPE_FIELDS = ("intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim")
+"""What of a configuration may have become another."""
+_LEFT_BEHIND = ("*.safetensors", "*.safetensors.index.json", "README.md", ".*")
+
+
+class ImportedNetwork:
+    """A dense model with the tokens that stand in front of every row."""
+
+    def __init__(self, model: nn.Module, prefix_P: Tensor, learns: bool) -> None:
+        self.model, self._prefix_P = model, prefix_P
+        model.eval().requires_grad_(False)
+        self._backbone = Backbone(model)
+        pack_attention(self._backbone)
+        self._masters = MasterWeights(dict(model.named_parameters()) if learns else {})
+
+    @property
+    def parameters(self) -> Mapping[str, nn.Parameter]:
+        """What learns, by name."""
+        return self._masters.parameters
+
+    def read(self, block: Block, step: int) -> TokenStates:
+        """See `Network`."""
+        hidden_BTM = packed_states(self._backbone, self._prefix_P, block)[:, len(self._prefix_P) :]
+        target_N = block.targets_BT.flatten()
+        learnt_N = target_N != IGNORE_INDEX
+        hidden_NM = self._backbone.final_norm(hidden_BTM.flatten(0, 1)[learnt_N])
+        return TokenStates(hidden_NM, self._backbone.head_VM, target_N[learnt_N])
+
+    def take_gradients(self) -> None:
+        """See `Network`."""
+        self._masters.take_gradients()
+
+    def follow(self, scale: float) -> None:
+        """See `Network`."""
+        self._masters.follow()
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """See `Network`. A head that is tied to the embedding stands there once."""
+        weights = {name: weight.detach() for name, weight in self.model.named_parameters()}
+        return weights | {name: weight.detach() for name, weight in self.parameters.items()}
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """See `Network`."""
+        for name, weight in (*self.model.named_parameters(), *self.parameters.items()):
+            weight.copy_(tensors[name])
+
+
+class ImportedParent(Parent):
+    """A dense model. It is healed with what it was taught at last, or with the questions of a file."""
+
+    def __init__(self, stored: ImportedModel, healing: HealingConfig) -> None:
+        self.stored: ImportedModel = stored
+        self._healing = healing
+        if healing.kernels == "native":
+            raise InputError(f"healing.kernels = native: {stored.path} is imported, and is healed by torch alone")
+
+    @cached_property
+    def _taught(self) -> TeachingConfig | None:
+        return recorded_teaching(self.path)
+
+    @cached_property
+    def _encode(self) -> ExampleEncoder:
+        taught = self._taught
+        masks = taught is not None and taught.results == "masked"
+        return ExampleEncoder(self.stored.tokenizer, masks, taught is not None and taught.response == "prose")
+
+    def data(self, file: Path | None, tell: Tell) -> HealingData:
+        """See `Parent`. A file is read as the last teaching read its own, with equations where there was none."""
+        taught, healing = self._taught, self._healing
+        if file is not None:
+            config = TeachingDataConfig(files={file: 1.0}, domains=(), lower_case=0.0)
+        elif taught is not None:
+            config = taught.data
+            if missing := [path for path in config.files if not path.is_file()]:
+                raise InputError(f"{self.path} was taught with {missing[0]}, which is not there: give --data FILE")
+        else:
+            raise InputError(f"{self.path} has not been taught, so nothing says what to heal it with: give --data FILE")
+        whole = healing.length or (LENGTH_TOKENS if taught is None else taught.length)
+        length = min(whole, self.stored.shape.max_position_embeddings) - self.prefix
+        if length < whole // 2:
+            raise InputError(f"healing.length = {whole}: the template alone takes {self.prefix}")
+        prose = taught is not None and taught.response == "prose"
+
+        def opened(seed: int, state: StreamState) -> AbstractContextManager[PreparedBlocks]:
+            sources, end_id = build_sources(config, seed, prose, lambda line: None), self.stored.tokenizer.end_id
+            return prefetch(open_stream(sources, self._encode, healing.rows, length, end_id, state))
+
+        names = tuple(source.name for source in build_sources(config, healing.seed, prose, tell))
+        return HealingData(names, length, partial(opened, healing.seed), partial(opened, healing.seed + 1))
+
+    def load(self) -> nn.Module:
+        """See `Parent`: in bf16 where it is stored so, unless the recipe says otherwise."""
+        return cast(nn.Module, Backbone.load(self.path, self.compute_dtype).model)
+
+    @property
+    def prefix(self) -> int:
+        """The tokens in front of every row."""
+        return len(self._encode.prefix)
+
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        """The numbers in which it is computed."""
+        by_default = torch.bfloat16 if self.dtype is torch.bfloat16 else torch.float32
+        return {"auto": by_default, "fp32": torch.float32, "bf16": torch.bfloat16}[self._healing.precision]
+
+    def network(self, model: nn.Module, learns: bool) -> Network:
+        """See `Parent`."""
+        return ImportedNetwork(model, torch.tensor(self._encode.prefix, dtype=torch.long), learns)
+
+    def write(self, network: Network, fresh: Path) -> None:
+        """See `Parent`: the folder is the parent's but for the weights, the sizes, and what says something of them."""
+        kept = self.kept_parts()
+
+        def left_out(place: str, names: list[str]) -> set[str]:
+            if Path(place) == self.path / "tuili":
+                return {name for name in names if name not in kept}
+            return set(shutil.ignore_patterns(*_LEFT_BEHIND)(place, names))
+
+        shutil.copytree(self.path, fresh, ignore=left_out)
+        config: Any = network.model.config
+        document = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
+        sizes = {name: getattr(config, name) for name in SHAPE_FIELDS if getattr(config, name, None) is not None}
+        (fresh / "config.json").write_text(json.dumps(document | sizes, indent=2) + "\n", encoding="utf-8")
+        weights = {name: weight.to(self.dtype).contiguous() for name, weight in network.tensors().items()}
+        save_file(weights, fresh / "model.safetensors", {"format": "pt"})
+
+    def kept_parts(self) -> tuple[str, ...]:
+        """See `Parent`: how it thinks holds for other weights too."""
+        return (*super().kept_parts(), THINKING_FILE.name)

@@ -1,0 +1,132 @@
+"""The model that is compressed: what it is, what it is healed with, and how a model that was made of it is written.
+
+The two kinds are in `own` and `imported`; `open_parent` tells them apart.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tuili.compress.network import Network
+from tuili.compress.recipe import HealingConfig
+from tuili.data import Block, StreamState
+from tuili.posttrain import OpenBlocks
+from tuili.store import (
+    DenseShape,
+    ImportedModel,
+    LineageEntry,
+    ModelShape,
+    StoredModel,
+    model_hash,
+    open_model,
+    open_tensors,
+    read_lineage,
+)
+
+Tell = Callable[[str], None]
+_DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
+
+
+@dataclass(frozen=True)
+class HealingData:
+    """What a model is healed with.
+
+    names: of the sources, for the reader of a plan. length: tokens of a row. open_blocks: the blocks of the run.
+    open_others: other blocks of the same sources, for scores and for thresholds.
+    """
+
+    names: tuple[str, ...]
+    length: int
+    open_blocks: OpenBlocks
+    open_others: OpenBlocks
+
+    def samples(self, documents: int) -> Iterator[Block]:
+        """The first of the other blocks, until they have so many documents. Always the same."""
+        with self.open_others(StreamState()) as blocks:
+            while documents > 0:
+                block, _ = next(blocks)
+                documents -= int((block.documents_BT.amax(1) + 1).sum())
+                yield block
+
+
+class Parent(ABC):
+    """The model of a folder, which has been checked."""
+
+    stored: StoredModel | ImportedModel
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self.stored.path
+
+    @property
+    def shape(self) -> ModelShape | DenseShape:
+        """What network it is."""
+        return self.stored.shape
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of its weights and configuration."""
+        return model_hash(self.path)
+
+    @cached_property
+    def lineage(self) -> tuple[LineageEntry, ...]:
+        """The steps that made it."""
+        return read_lineage(self.path)
+
+    @cached_property
+    def dtype(self) -> torch.dtype:
+        """The numbers in which its matrices are stored."""
+        with open_tensors(self.path, self.shape) as tensors:
+            return _DTYPES[tensors.kind("model.embed_tokens.weight")]
+
+    @abstractmethod
+    def data(self, file: Path | None, tell: Tell) -> HealingData:
+        """What it was trained on at last, by its lineage, or what stands in a file.
+
+        Raises `InputError` where the lineage names nothing that is there today, and for a bad file.
+        """
+
+    @abstractmethod
+    def load(self) -> nn.Module:
+        """The model in memory, in numbers that it can be trained in."""
+
+    @abstractmethod
+    def network(self, model: nn.Module, learns: bool) -> Network:
+        """A model of this kind as one that learns, or that teaches."""
+
+    @abstractmethod
+    def write(self, network: Network, fresh: Path) -> None:
+        """Write what a network has become to a path where nothing is: weights in the parent's numbers, configuration
+        and tokenizer."""
+
+    def finish(self, teacher: Network, student: Network, data: HealingData, tell: Tell) -> Mapping[str, float]:
+        """What has to be adjusted once a student has recovered. Returns figures for its lineage."""
+        return {}
+
+    def parts_left_behind(self) -> list[str]:
+        """Files beside the parent's weights that say something of these weights alone: they are not taken over."""
+        kept = self.kept_parts()
+        files = sorted(file for file in (self.path / "tuili").glob("*") if file.is_file() and file.name not in kept)
+        card = self.path / "README.md"
+        return [file.name for file in (*([card] if card.is_file() else []), *files)]
+
+    def kept_parts(self) -> tuple[str, ...]:
+        """Files of the folder's `tuili` that hold for other weights too, or that are written anew."""
+        return ("lineage.json",)
+
+
+def open_parent(name: str | Path, healing: HealingConfig) -> Parent:
+    """Find a model and check it. Raises `ModelFolderError`, in one line, as `tuili.store.open_model` does."""
+    from tuili.compress.imported import ImportedParent
+    from tuili.compress.own import OwnParent
+
+    stored = open_model(name)
+    return ImportedParent(stored, healing) if isinstance(stored, ImportedModel) else OwnParent(stored, healing)

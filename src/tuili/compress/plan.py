@@ -1,0 +1,88 @@
+"""What a compression is going to do: parameters before and after, and memory and time by a trial of a few steps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import torch
+
+from tuili.compress.compression import Compression
+from tuili.compress.healing import HealedNetwork
+from tuili.compress.parent import HealingData, Tell
+from tuili.compress.recipe import HealingConfig
+from tuili.data import StreamState
+from tuili.store import Parameters, count_parameters
+from tuili.train import peak_memory
+
+TRIAL_STEPS = 3
+"""The first of them, which is slower, does not count."""
+
+
+@dataclass(frozen=True)
+class CompressionPlan:
+    """What is to come. changes: what becomes of the model, for readers. steps, tokens: of the recovery, in which
+    `seconds` and the most bytes of memory are estimated by a trial; 0 where none was made."""
+
+    before: Parameters
+    after: Parameters
+    changes: tuple[str, ...]
+    sources: tuple[str, ...]
+    steps: int
+    tokens: int
+    seconds: float = 0.0
+    memory: int = 0
+
+    @property
+    def lines(self) -> list[str]:
+        """The plan for readers."""
+        gone = 1 - self.after.total / self.before.total
+        active = f"{self.before.active:,} -> {self.after.active:,} of them for a token at full depth"
+        lines = [f"parameters: {self.before.total:,} -> {self.after.total:,} ({-gone:+.1%}), {active}"]
+        lines += self.changes
+        if not self.steps:
+            return [*lines, "recovery: none"]
+        named = ", ".join(self.sources[:4]) + (f" and {len(self.sources) - 4} more" if len(self.sources) > 4 else "")
+        lines.append(f"recovery: {self.steps:,} steps, about {self.tokens:,} tokens, from {named}")
+        if self.seconds:
+            lines.append(f"time: about {_duration(self.seconds)}, memory: about {self.memory / 1e9:.1f} GB, by a trial")
+        return lines
+
+
+def make_plan(compression: Compression, healing: HealingConfig, data: HealingData) -> CompressionPlan:
+    """The plan of a run without a trial."""
+    parent = compression.parent
+    changes = tuple(f"{name}: {told}" for name, told in compression.changes.items())
+    tokens = healing.steps * healing.rows * data.length
+    return CompressionPlan(
+        count_parameters(parent.shape), compression.parameters, changes, data.names, healing.steps, tokens
+    )
+
+
+def tried_plan(
+    plan: CompressionPlan, compression: Compression, healing: HealingConfig, data: HealingData, tell: Tell
+) -> CompressionPlan:
+    """The plan with time and memory, by a few steps of the last stage; nothing is written."""
+    if not plan.steps:
+        return plan
+    tell(f"trying {TRIAL_STEPS} steps")
+    parent = compression.parent
+    student = parent.network(compression.blank(compression.stages - 1), learns=True)
+    healed = HealedNetwork(student, parent.network(parent.load(), learns=False))
+    optimizer = torch.optim.AdamW(healed.parameters.values(), healing.learning_rate)
+    moments = []
+    with data.open_blocks(StreamState()) as blocks:
+        for step in range(TRIAL_STEPS):
+            moments.append(time.perf_counter())
+            healed.learn(next(blocks)[0], step)
+            optimizer.step()
+            optimizer.zero_grad()
+    seconds = (time.perf_counter() - moments[1]) / (TRIAL_STEPS - 1) * plan.steps
+    return replace(plan, seconds=seconds, memory=peak_memory())
+
+
+def _duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"

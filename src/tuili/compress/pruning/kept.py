@@ -1,0 +1,60 @@
+"""Which neurons, heads and experts stay: those of the highest scores, in each layer the same number.
+
+Dimensions: E experts, F neurons, K heads of keys and values; a dash marks what stays of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tuili.compress.pruning.sizes import Sizes
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What each part of a model is worth; the scores of one list member are compared with each other alone.
+
+    neurons: [F] of each dense feed-forward layer. heads: [K] of each set of keys and values. experts: [E] of each layer
+    of experts. expert_neurons: [E, F] of each of these.
+    """
+
+    neurons: Sequence[Tensor]
+    heads: Sequence[Tensor]
+    experts: Sequence[Tensor] = ()
+    expert_neurons: Sequence[Tensor] = ()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The numbers of the parts that stay, rising, in the order of `Scores`. expert_neurons: [E', F'] by kept expert."""
+
+    neurons: Sequence[Tensor]
+    heads: Sequence[Tensor]
+    experts: Sequence[Tensor] = ()
+    expert_neurons: Sequence[Tensor] = ()
+
+
+def choose(scores: Scores, sizes: Sizes) -> Kept:
+    """The parts of the highest scores; of equal ones the first."""
+    experts = [_best(score_E, sizes.experts) for score_E in scores.experts]
+    of_kept = zip(scores.expert_neurons, experts, strict=True)
+    return Kept(
+        neurons=[_best(score_F, sizes.feed_forward) for score_F in scores.neurons],
+        heads=[_best(score_K, sizes.heads) for score_K in scores.heads],
+        experts=experts,
+        expert_neurons=[_best(score_EF[kept_E], sizes.expert) for score_EF, kept_E in of_kept],
+    )
+
+
+def _best(score_XF: Tensor, count: int) -> Tensor:
+    order_XF = score_XF.argsort(dim=-1, descending=True, stable=True)
+    return order_XF[..., :count].sort(dim=-1).values
+
+
+def rows_of(kept_K: Tensor, width: int) -> Tensor:
+    """The rows of parts that have `width` rows each, one behind the other."""
+    return (kept_K[:, None] * width + torch.arange(width)).flatten()

@@ -1,0 +1,87 @@
+"""Pruning as a `Compression`: in rounds, from the parent's sizes to those that the recipe wants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from torch import nn
+
+from tuili.compress.compression import Compression, Samples
+from tuili.compress.imported import ImportedParent
+from tuili.compress.own import OwnParent
+from tuili.compress.parent import Parent, Tell
+from tuili.compress.pruning.imported import blank_dense, cut_dense, dense_scores
+from tuili.compress.pruning.kept import choose
+from tuili.compress.pruning.own import blank_own, cut_own, own_scores
+from tuili.compress.pruning.recipe import PruneConfig
+from tuili.compress.pruning.sizes import Sizes, pruned_sizes
+from tuili.errors import InputError
+from tuili.model import TuiliForCausalLM, check_folder
+from tuili.store import DenseShape, Parameters, count_parameters
+
+
+class Pruning(Compression):
+    """One pruning of one parent."""
+
+    step = "prune"
+
+    def __init__(self, parent: Parent, config: PruneConfig) -> None:
+        super().__init__(parent)
+        self._config, self.stages = config, config.rounds
+        self._before, self._after = Sizes.of(parent.shape), pruned_sizes(parent.shape, config)
+        if config.healing.steps and config.healing.steps < config.rounds:
+            raise InputError(
+                f"prune.healing.steps = {config.healing.steps}: give one to each of {config.rounds} rounds"
+            )
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """See `Compression`."""
+        return self._config.model_dump(mode="json")
+
+    @property
+    def parameters(self) -> Parameters:
+        """See `Compression`."""
+        return count_parameters(self._after.shape_from(self.parent.shape))
+
+    @property
+    def changes(self) -> Mapping[str, str]:
+        """See `Compression`."""
+        before, after = self._before, self._after
+        told = {
+            "neurons of a feed-forward layer": (before.feed_forward, after.feed_forward),
+            "neurons of an expert": (before.expert, after.expert),
+            "experts of a layer": (before.experts, after.experts),
+            "heads of keys and values": (before.heads, after.heads),
+        }
+        return {name: f"{was} -> {now} ({now / was - 1:+.0%})" for name, (was, now) in told.items() if was != now}
+
+    def sizes(self, stage: int) -> Sizes:
+        """Those of the model in a stage."""
+        return self._before.towards(self._after, (stage + 1) / self.stages)
+
+    def blank(self, stage: int) -> nn.Module:
+        """See `Compression`."""
+        if isinstance(self.parent, ImportedParent):
+            return blank_dense(self._transformers_config, self.sizes(stage), self.parent.compute_dtype)
+        return blank_own(check_folder(self.parent.path), self.sizes(stage))
+
+    def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
+        """See `Compression`: the parts of the lowest scores are removed."""
+        config, parent, sizes = self._config, self.parent, self.sizes(stage)
+        tell(f"round {stage + 1} of {self.stages}: scores by {config.by}")
+        blocks = samples(config.samples)
+        if isinstance(model, TuiliForCausalLM):
+            assert isinstance(parent, OwnParent)
+            return cut_own(model, choose(own_scores(model, config, blocks), sizes), sizes)
+        assert isinstance(parent, ImportedParent) and isinstance(parent.shape, DenseShape)
+        network = parent.network(model, learns=False)
+        return cut_dense(model, choose(dense_scores(model, network, parent.prefix, config, blocks), sizes), sizes)
+
+    @cached_property
+    def _transformers_config(self) -> Any:
+        from transformers import AutoConfig
+
+        return AutoConfig.from_pretrained(self.parent.path, trust_remote_code=False)

@@ -1,0 +1,44 @@
+"""The schema of a recipe that prunes a model. Its one key `prune` distinguishes it from other recipes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from tuili.compress.recipe import HealingConfig
+from tuili.config import Config
+
+
+class PruneConfig(Config):
+    """What is removed, by which scores, in how many rounds, and how the model recovers from it."""
+
+    share: float = Field(0.3, ge=0, lt=1)
+    """Of the neurons of every feed-forward layer and of every expert, the share that is removed at least."""
+    by: Literal["magnitude", "activation"] = "activation"
+    """Scores of neurons and heads: the norm of their weights, or of what they add to the stream on samples."""
+    rounds: PositiveInt = 3
+    """In which it is removed, with recovery behind each."""
+    multiple: PositiveInt = 16
+    """What the widths that stay are multiples of."""
+    key_value_heads: PositiveInt | None = None
+    """Heads of keys and values that stay in each layer, with the heads of queries that read them; none for all."""
+    experts: PositiveInt | None = None
+    """Experts that stay in each layer; none for all."""
+    experts_by: Literal["reap", "frequency"] = "reap"
+    """Scores of experts: the norm of what they add, weighted by the router, or how often they are chosen."""
+    samples: PositiveInt = 1000
+    """Documents that scores by activation are taken on."""
+    healing: HealingConfig = HealingConfig()
+
+    @model_validator(mode="after")
+    def _something(self) -> PruneConfig:
+        if not self.share and self.key_value_heads is None and self.experts is None:
+            raise ValueError("there is nothing to remove: give a share above 0, key_value_heads or experts")
+        return self
+
+
+class PruneRecipe(Config):
+    """A recipe that prunes a model."""
+
+    prune: PruneConfig = PruneConfig()

@@ -1,0 +1,58 @@
+"""The folder of a compressed model: whole with its lineage, or not there at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from tuili.compress.parent import Parent
+from tuili.errors import CheckpointError, InputError, TuiliError
+from tuili.files import writing
+from tuili.store import LineageEntry, model_hash, open_model, replaced_folder, write_lineage
+
+REMEDY = "make room there, or choose another --out"
+
+
+@dataclass(frozen=True)
+class CompressionResult:
+    """How far a compression came. model: None where it was interrupted. figures: those of its lineage, or the last line
+    of its log."""
+
+    step: int
+    tokens: int
+    seconds: float
+    figures: Mapping[str, Any]
+    model: Path | None = None
+
+
+def write_result(parent: Parent, folder: Path, write: Callable[[Path], None], entry: LineageEntry) -> LineageEntry:
+    """Write a model by `write`, with the entry behind the parent's lineage. Returns the entry with its hashes.
+
+    What comes out is opened as any other model before it is in its place.
+    """
+    with writing(folder, REMEDY), replaced_folder(folder) as fresh:
+        write(fresh)
+        whole = replace(entry, parent=parent.hash, hash=model_hash(fresh))
+        write_lineage(fresh, (*parent.lineage, whole))
+        open_model(fresh)
+    return whole
+
+
+@contextmanager
+def refusing_full_disks() -> Iterator[None]:
+    """Turn what keeps a run from being written, such as a full disk, into an `InputError`: another place would do."""
+    try:
+        yield
+    except InputError:
+        raise
+    except CheckpointError as error:
+        raise InputError(f"{error}; {REMEDY}") from error
+    except TuiliError as error:
+        if isinstance(error.__cause__, OSError | SafetensorError):
+            raise InputError(str(error)) from error
+        raise

@@ -1,0 +1,148 @@
+"""A compression in the folder of a run: changes with recovery behind each, and the model folder that comes of it.
+
+What is changed is left to a `Compression`, how a change is recovered from to `healing`, what a run writes to `result`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from tuili.compress.compression import Compression
+from tuili.compress.healing import HealedNetwork
+from tuili.compress.network import Network
+from tuili.compress.parent import HealingData, Tell
+from tuili.compress.plan import make_plan
+from tuili.compress.recipe import HealingConfig
+from tuili.compress.result import CompressionResult, refusing_full_disks, write_result
+from tuili.data import Block
+from tuili.posttrain import LearningSession
+from tuili.store import LineageEntry, count_parameters
+from tuili.train import RunFolder, keep_freed_memory
+
+_CHANGEABLE = {"checkpoint", "log"}
+"""Keys of the healing that a later session may change: they have no influence on the weights."""
+
+
+def compress(
+    compression: Compression,
+    healing: HealingConfig,
+    file: Path | None,
+    out: Path,
+    *,
+    resume: bool,
+    console: Console | None = None,
+) -> CompressionResult:
+    """Compress a model in the folder `out`; with `resume`, go on from its newest checkpoint. The model is `out/model`.
+
+    file: what it is healed with in place of what the lineage names. Raises `InputError` for data that nothing can be
+    learnt from, where the folder holds a run that began otherwise or is not to be resumed, and where nothing can be
+    written.
+    """
+    console = console or Console(stderr=True)
+
+    def tell(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    data = compression.parent.data(file, tell)
+    folder = RunFolder(out)
+    folder.refuse_own_model(compression.parent.path, f"MODEL {compression.parent.path}")
+    with refusing_full_disks(), folder.locked():
+        fixed = _fixed(compression, healing, file)
+        if (changes := folder.changes_since(fixed, resume)) is None:
+            folder.begin_with(fixed)
+        elif changes:
+            tell(f"changed since the run began: {', '.join(changes)}; the weights may differ")
+        keep_freed_memory()
+        for line in make_plan(compression, healing, data).lines:
+            tell(line)
+        return _Run(compression, healing, data, file, out, tell, console).run()
+
+
+def _fixed(compression: Compression, healing: HealingConfig, file: Path | None) -> dict[str, object]:
+    """What all sessions of a run have in common."""
+    recipe = dict(compression.recipe) | {"healing": healing.model_dump(mode="json", exclude=_CHANGEABLE)}
+    hashed = {} if file is None else {str(file): hashlib.sha256(file.read_bytes()).hexdigest()}
+    return {"step": compression.step, "recipe": recipe, "model": compression.parent.hash, "files": hashed}
+
+
+class _Run:
+    """One session of a run."""
+
+    def __init__(
+        self, compression: Compression, healing: HealingConfig, data: HealingData, file: Path | None, out: Path,
+        tell: Tell, console: Console,
+    ) -> None:  # fmt: skip
+        self._compression, self._healing, self._data, self._file = compression, healing, data, file
+        self._out, self._tell, self._console = out, tell, console
+
+    def run(self) -> CompressionResult:
+        """Go through the stages that are left, and write what has come of the model."""
+        parent, healing = self._compression.parent, self._healing
+        teacher = parent.network(parent.load(), learns=False)
+        with LearningSession(healing, healing.steps, self._out, self._console, self._tell) as session:
+            student = self._last_stage(teacher, session)
+            state, last = session.state, dict(session.last)
+            if student is None:
+                return CompressionResult(state.step, state.tokens, session.seconds, last)
+            figures = parent.finish(teacher, student, self._data, self._tell)
+            seconds = session.seconds
+        return self._written(student, figures, last, CompressionResult(state.step, state.tokens, seconds, last))
+
+    def _last_stage(self, teacher: Network, session: LearningSession) -> Network | None:
+        """The model that has recovered from its last change; None where the run was interrupted."""
+        compression, parent = self._compression, self._compression.parent
+        model = None
+        for stage in range(compression.stages):
+            first, until = stage_steps(stage, compression.stages, self._healing.steps)
+            if session.state.step > until:
+                continue
+            if first < session.state.step:  # what has been learnt in this stage is in a checkpoint
+                model = compression.blank(stage)
+            else:
+                begun = parent.load() if model is None else model
+                model = compression.change(stage, begun, lambda count: self._samples(session, count), self._tell)
+            student = parent.network(model, learns=True)
+            if not session.learn(HealedNetwork(student, teacher), self._data.open_blocks, first, until):
+                return None
+            model = student.model
+        return student
+
+    def _samples(self, session: LearningSession, documents: int) -> Iterator[Block]:
+        for block in self._data.samples(documents):
+            if session.interrupted:
+                raise KeyboardInterrupt  # the last stage is saved, and its change begins anew
+            yield block
+
+    def _written(
+        self, student: Network, figures: Mapping[str, float], last: Mapping[str, float], reached: CompressionResult
+    ) -> CompressionResult:
+        compression, healing, parent = self._compression, self._healing, self._compression.parent
+        learnt = {name: last[name] for name in ("loss", "agreement", "accuracy") if name in last}
+        sizes = {"parameters": float(compression.parameters.total)}
+        sizes["parameters_before"] = float(count_parameters(parent.shape).total)
+        recipe = dict(compression.recipe) | {"healing": healing.model_dump(mode="json")}
+        if self._file is not None:
+            recipe["data"] = str(self._file)
+        entry = LineageEntry(
+            compression.step,
+            {compression.step: recipe},
+            learnt | sizes | dict(figures),
+            {compression.step: healing.seed},
+            reached.tokens,
+            reached.seconds / 3600,
+        )
+        entry = write_result(parent, self._out / "model", lambda fresh: compression.write(student, fresh), entry)
+        if left := parent.parts_left_behind():
+            self._tell(f"not taken over, because it was made for the parent's weights: {', '.join(left)}")
+        return CompressionResult(reached.step, reached.tokens, reached.seconds, entry.figures, self._out / "model")
+
+
+def stage_steps(stage: int, stages: int, steps: int) -> tuple[int, int]:
+    """The steps of a stage, from the first to the one behind its last: the last stage has half of all, others share."""
+    earlier = steps // 2 if stages > 1 else 0
+    bounds = [*(earlier * number // max(1, stages - 1) for number in range(stages)), steps]
+    return bounds[stage], bounds[stage + 1]

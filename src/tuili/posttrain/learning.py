@@ -1,0 +1,200 @@
+"""Steps of AdamW over a stream of blocks, in the folder of a run: what several trainings behind the first one share.
+
+A session has the log, the checkpoints and the signals; a network says what learns and how its gradients come about.
+Stages may follow each other, each with a network of its own: their steps are counted through.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from threading import Event
+from typing import Any, Protocol
+
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat
+from rich.console import Console
+from torch import Tensor, nn
+
+from tuili.config import Config
+from tuili.data import Block, StreamState
+from tuili.errors import TuiliError
+from tuili.files import writing
+from tuili.posttrain.adam_state import adam_tensors, restore_adam
+from tuili.train import (
+    REWRITE_REMEDY,
+    Checkpoint,
+    CheckpointConfig,
+    CheckpointManager,
+    LogConfig,
+    PreparedBlocks,
+    ScheduleConfig,
+    TrainingLog,
+    interruptible,
+    peak_memory,
+    rate_scale,
+)
+
+CHECKPOINTS = "checkpoints"
+_BETAS = 0.9, 0.95
+
+
+class LearningConfig(Config):
+    """How fast something learns, and when it is saved and told of."""
+
+    learning_rate: PositiveFloat = Field(1e-3, le=1)
+    weight_decay: NonNegativeFloat = 0.0
+    clip: PositiveFloat = 1.0
+    """Largest norm of the gradient."""
+    schedule: ScheduleConfig = ScheduleConfig(warmup=50, floor=0.02)
+    checkpoint: CheckpointConfig = CheckpointConfig(interval=50)
+    log: LogConfig = LogConfig()
+
+
+class LearningNetwork(Protocol):
+    """What learns in a stage."""
+
+    @property
+    def parameters(self) -> Mapping[str, nn.Parameter]:
+        """What the optimizer changes, in float32, by name."""
+        ...
+
+    def learn(self, block: Block, step: int) -> dict[str, float]:
+        """Compute the gradients of a block. Returns figures for the log, `loss` among them."""
+        ...
+
+    def follow(self, scale: float) -> None:
+        """Take over what `parameters` have become. scale: the learning rate of the step over its peak."""
+        ...
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """All that a checkpoint must hold beside the state of the optimizer, by name."""
+        ...
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `tensors` gave for such a network."""
+        ...
+
+
+@dataclass(frozen=True)
+class LearningState:
+    """How far a run is. stream: the fields of the `StreamState` behind the last block."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    stream: Mapping[str, Any] = field(default_factory=dict)
+
+
+OpenBlocks = Callable[[StreamState], AbstractContextManager[PreparedBlocks]]
+"""Begins to prepare the blocks of a run from a state of their stream on."""
+NO_FIGURES: Mapping[str, float] = {}
+
+
+class LearningSession:
+    """One session of a run of so many steps, for the time of a `with` block; it goes on from the newest checkpoint.
+
+    The first Ctrl-C or SIGTERM lets `learn` end behind the present step, which is saved.
+    """
+
+    def __init__(
+        self, config: LearningConfig, steps: int, out: Path, console: Console, tell: Callable[[str], None]
+    ) -> None:
+        self._config, self._steps, self._out, self._console = config, steps, out, console
+        self._manager = CheckpointManager(out / CHECKPOINTS, config.checkpoint.keep, tell)
+        self._checkpoint: Checkpoint | None = self._manager.latest()
+        self.state = LearningState() if self._checkpoint is None else LearningState(**self._checkpoint.state)
+        if self._checkpoint is not None:
+            tell(f"going on from step {self.state.step}")
+
+    def __enter__(self) -> LearningSession:
+        with ExitStack() as stack:
+            with writing(self._out, REWRITE_REMEDY):
+                log = TrainingLog(
+                    self._config.log, self._out, self._console,
+                    first=self.state.step, steps=self._steps, seconds=self.state.seconds, tokens=self.state.tokens,
+                )  # fmt: skip
+            self._log = stack.enter_context(log)
+            self._interrupted: Event = stack.enter_context(interruptible())
+            stack.enter_context(self._manager)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether there has been a Ctrl-C."""
+        return self._interrupted.is_set()
+
+    @property
+    def seconds(self) -> float:
+        """Training time of the whole run, without the time between its sessions."""
+        return self._log.seconds
+
+    @property
+    def last(self) -> Mapping[str, Any]:
+        """The newest line of the log."""
+        return self._log.last
+
+    def learn(
+        self,
+        network: LearningNetwork,
+        open_blocks: OpenBlocks,
+        first: int,
+        until: int,
+        measure: Callable[[int], Mapping[str, float]] = lambda step: NO_FIGURES,
+    ) -> bool:
+        """Learn in the stage of the steps from `first` to `until`, as far as that is not done. False if interrupted.
+
+        Stages that have been left behind must not be learnt again: a checkpoint is of the stage in which its step is.
+        measure: figures for the log after a step. Raises `TuiliError` where loss or gradient are no longer finite, and
+        `CheckpointError` where a checkpoint cannot be written.
+        """
+        config, parameters = self._config, network.parameters
+        optimizer = torch.optim.AdamW(
+            parameters.values(), config.learning_rate, _BETAS, weight_decay=config.weight_decay
+        )
+        if self._checkpoint is not None:
+            restore_adam(parameters, optimizer, replace(self._checkpoint, step=self.state.step - first))
+            network.load(self._checkpoint.tensors["parameters"])
+            self._checkpoint = None
+        if self.state.step >= until:
+            return True
+        with open_blocks(StreamState(**self.state.stream)) as blocks:
+            for step in range(self.state.step, until):
+                block, position = next(blocks)
+                scale = self._scale(step, first, until)
+                for group in optimizer.param_groups:
+                    group["lr"] = config.learning_rate * scale
+                figures = network.learn(block, step)
+                norm = nn.utils.clip_grad_norm_(parameters.values(), config.clip).item()
+                if not math.isfinite(figures["loss"] + norm):
+                    raise TuiliError(
+                        f"step {step + 1}: the loss is {figures['loss']:.4g}, the norm of its gradient {norm:.4g}: "
+                        "choose a lower learning_rate"
+                    )
+                optimizer.step()
+                optimizer.zero_grad()
+                network.follow(scale)
+                figures |= measure(step + 1)
+                self._log.step(step + 1, figures, tokens=block.real_tokens, flops=0.0, memory=peak_memory())
+                tokens = self.state.tokens + block.real_tokens
+                self.state = LearningState(step + 1, tokens, self._log.seconds, asdict(position))
+                self._manager.check()
+                if (stops := self.interrupted) or (step + 1) % config.checkpoint.interval == 0 or step + 1 == until:
+                    tensors = adam_tensors(parameters, optimizer) | {"parameters": network.tensors()}
+                    self._manager.save(step + 1, tensors, asdict(self.state))
+                if stops and step + 1 < until:
+                    return False
+        return not self.interrupted or until == self._steps
+
+    def _scale(self, step: int, first: int, until: int) -> float:
+        """The rate falls over the whole run; each later stage warms up anew, because its optimizer is a new one."""
+        scale = rate_scale(self._config.schedule, step, self._steps)
+        warmup = min(self._config.schedule.warmup, (until - first) // 10) if first else 0
+        return scale * min(1.0, (step - first + 1) / (warmup + 1))

@@ -1,0 +1,51 @@
+"""Packed rows through a dense decoder of transformers: documents that stand behind one prefix in a row.
+
+Each document sees the prefix and itself, as if it stood alone behind it.
+
+Dimensions: B rows, T tokens of a row with the prefix, P tokens of the prefix, M hidden size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tuili.data import Block
+from tuili.posttrain import packed_attention
+from tuili.posttrain.backbone import Backbone
+
+
+def pack_attention(backbone: Backbone) -> None:
+    """Let the layers of a model attend as `packed_states` wants."""
+    backbone.model.set_attn_implementation(packed_attention.NAME)
+
+
+def packed_states(backbone: Backbone, prefix_P: Tensor, block: Block, first_layer: int = 0) -> Tensor:
+    """The states [B, T, M] behind the last layer, those of the prefix included. See `pack_attention`.
+
+    first_layer: layers below it learn nothing.
+    """
+    rows, prefix = len(block.tokens_BT), len(prefix_P)
+    ids_BT = torch.cat([prefix_P.expand(rows, -1), block.tokens_BT], dim=1)
+    position_BT = torch.cat([torch.arange(prefix).expand(rows, -1), block.positions_BT + prefix], dim=1)
+    bias_BTT = _bias(block.documents_BT, prefix, backbone.head_VM.dtype)
+    model = backbone.model.model
+    hidden_BTM = model.embed_tokens(ids_BT)
+    turns = model.rotary_emb(hidden_BTM, position_ids=position_BT)
+    learns = torch.is_grad_enabled()
+    with torch.set_grad_enabled(learns and hidden_BTM.requires_grad):
+        for layer in backbone.layers[:first_layer]:
+            hidden_BTM = layer(hidden_BTM, attention_mask=bias_BTT, position_embeddings=turns)
+    for layer in backbone.layers[first_layer:]:
+        hidden_BTM = layer(hidden_BTM, attention_mask=bias_BTT, position_embeddings=turns)
+    return hidden_BTM  # type: ignore[no-any-return]  # a layer of transformers
+
+
+def _bias(documents_BT: Tensor, prefix: int, dtype: torch.dtype) -> Tensor:
+    """What is added to scores, [B, T, T]: a token sees the prefix, and its own document up to itself."""
+    shared = torch.full((len(documents_BT), prefix), -2)
+    owner_BT = torch.cat([shared, documents_BT], dim=1)
+    sees_BTT = (owner_BT[:, :, None] == owner_BT[:, None, :]) | (owner_BT[:, None, :] == -2)
+    length = owner_BT.shape[1]
+    sees_BTT = sees_BTT & torch.ones(length, length, dtype=torch.bool).tril()
+    return torch.where(sees_BTT, 0.0, packed_attention.HIDDEN).to(dtype)

@@ -1,0 +1,175 @@
+"""A pruning writes a model with its lineage, goes on where it was, and refuses what cannot be with nothing written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from transformers import AutoModelForCausalLM
+
+from tests.store.dense_folders import save_dense
+from tuili.compress import CompressionResult, PruneRecipe, Pruning, compress, open_parent
+from tuili.compress.run import stage_steps
+from tuili.engine import load_decoder
+from tuili.errors import InputError
+from tuili.posttrain import learning
+from tuili.store import THINKING_FILE, ThinkingSettings, model_hash, open_model, read_lineage, write_thinking_file
+from tuili.train import read_log
+
+HEALING = {
+    "steps": 6, "rows": 2, "precision": "fp32", "schedule": {"warmup": 2}, "checkpoint": {"interval": 2},
+    "log": {"interval": 2},
+}  # fmt: skip
+
+
+def pruned(
+    model: Path, out: Path, file: Path | None = None, resume: bool = False, steps: int = 6, **changes: Any
+) -> CompressionResult:
+    kernels = "torch" if file is None else "auto"
+    tree = {"multiple": 4, "samples": 6, "rounds": 2, "healing": HEALING | {"kernels": kernels, "steps": steps}}
+    config = PruneRecipe.model_validate_json(json.dumps({"prune": tree | changes})).prune
+    compression = Pruning(open_parent(model, config.healing), config)
+    return compress(compression, config.healing, file, out, resume=resume, console=Console(quiet=True))
+
+
+def test_an_own_model_is_pruned_with_all_its_exits(own: Path, tmp_path: Path) -> None:
+    result = pruned(own, tmp_path / "run", experts=3)
+    assert result.model == tmp_path / "run" / "model"
+    stored = open_model(result.model)
+    shape = stored.shape
+    assert (shape.intermediate_size, shape.moe_intermediate_size, shape.num_experts) == (8, 4, 3)
+    assert shape.exit_layers == (1, 2, 3, 4)
+    parent, entry = read_lineage(result.model)
+    assert (parent.step, entry.step, entry.parent) == ("train", "prune", model_hash(own))
+    assert entry.hash == model_hash(result.model)
+    assert entry.tokens == result.tokens > 0
+    assert entry.recipe["prune"]["experts"] == 3
+    assert entry.figures["parameters"] < entry.figures["parameters_before"]
+    assert entry.figures["loss"] == read_log(tmp_path / "run")[-1]["loss"]
+    assert entry.figures["exit_threshold"] == shape.exit_threshold
+    network = AutoModelForCausalLM.from_pretrained(result.model)
+    assert torch.isfinite(network(torch.tensor([[1, 20, 30]])).logits).all()
+    decoder = load_decoder(result.model, depth="auto", runner="torch", max_new_tokens=3)
+    assert decoder is not None
+
+
+def test_an_imported_model_is_pruned_with_its_heads(dense: Path, questions: Path, tmp_path: Path) -> None:
+    parent = tmp_path / "parent"
+    shutil.copytree(dense, parent)
+    write_thinking_file(parent, ThinkingSettings("steps", (1, 2, 3), "forced"))
+    (parent / "tuili" / "calibration.json").write_text("{}")
+    result = pruned(parent, tmp_path / "run", questions, key_value_heads=1)
+    assert result.model is not None
+    shape = open_model(result.model).shape
+    assert (shape.intermediate_size, shape.num_attention_heads, shape.num_key_value_heads) == (64, 2, 1)
+    assert (result.model / THINKING_FILE).is_file()
+    assert not (result.model / "tuili" / "calibration.json").exists()
+    assert read_lineage(result.model)[-1].figures["agreement"] > 0
+    first, last = read_log(tmp_path / "run")[0], read_log(tmp_path / "run")[-1]
+    assert last["step"] == 6
+    assert first["loss"] > 0
+
+
+def test_without_recovery_the_model_is_the_cut_one(own: Path, tmp_path: Path) -> None:
+    result = pruned(own, tmp_path / "run", steps=0, rounds=1, by="magnitude")
+    assert result.model is not None
+    parent, cut = (AutoModelForCausalLM.from_pretrained(path) for path in (own, result.model))
+    assert torch.equal(parent.model.embed_tokens.weight, cut.model.embed_tokens.weight)
+    assert (result.step, result.tokens) == (0, 0)
+    assert cut.model.trunk[0].mlp.down_proj.in_features == 8
+
+
+def interrupted_at(step: int, patch: pytest.MonkeyPatch) -> None:
+    """Send a Ctrl-C when this step has been logged."""
+
+    class Log(learning.TrainingLog):
+        def step(self, number: int, *arguments: Any, **more: Any) -> None:
+            super().step(number, *arguments, **more)
+            if number == step:
+                signal.raise_signal(signal.SIGINT)
+
+    patch.setattr(learning, "TrainingLog", Log)
+
+
+@pytest.mark.parametrize("steps", [(1, 3, 5), (4,)])
+@pytest.mark.parametrize("kind", ["own", "imported"])
+def test_an_interrupted_pruning_ends_with_the_same_bytes(
+    kind: str, steps: tuple[int, ...], own: Path, dense: Path, questions: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    given = (own, None) if kind == "own" else (dense, questions)
+    whole = pruned(given[0], tmp_path / "whole", given[1])
+    for number, step in enumerate(steps):
+        with monkeypatch.context() as patch:
+            interrupted_at(step, patch)
+            part = pruned(given[0], tmp_path / "part", given[1], resume=number > 0)
+        assert (part.step, part.model) == (step, None)
+    with pytest.raises(InputError, match=r"began with share = 0\.3, not 0\.4"):
+        pruned(given[0], tmp_path / "part", given[1], resume=True, share=0.4)
+    again = pruned(given[0], tmp_path / "part", given[1], resume=True)
+    assert whole.model is not None
+    assert again.model is not None
+    assert model_hash(again.model) == model_hash(whole.model)
+    assert again.tokens == whole.tokens
+
+
+def test_a_model_without_anything_to_recover_with_is_refused(own: Path, dense: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has not been taught, so nothing says what to heal it with: give --data"):
+        pruned(dense, tmp_path / "run")
+    bare = tmp_path / "bare"
+    shutil.copytree(own, bare)
+    (bare / "tuili" / "lineage.json").unlink()
+    with pytest.raises(InputError, match="its lineage names nothing that it was trained on: give --data"):
+        pruned(bare, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_tampered_parent_is_refused_by_its_name(own: Path, tmp_path: Path) -> None:
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(own, spoilt)
+    weights = bytearray((spoilt / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (spoilt / "model.safetensors").write_bytes(weights)
+    with pytest.raises(InputError, match=r"spoilt: model\.safetensors or config\.json is damaged or was changed"):
+        pruned(spoilt, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_result_is_not_written_over_its_parent(own: Path, tmp_path: Path) -> None:
+    shutil.copytree(own, tmp_path / "run" / "model")
+    with pytest.raises(InputError, match="where this run writes its own model"):
+        pruned(tmp_path / "run" / "model", tmp_path / "run")
+
+
+def test_a_full_disk_leaves_no_model(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tuili.store.folder.flush_all", full)
+        with pytest.raises(InputError, match="No space left on device"):
+            pruned(own, tmp_path / "run", steps=2)
+    assert not (tmp_path / "run" / "model").exists()
+    assert pruned(own, tmp_path / "run", steps=2, resume=True).model is not None
+
+
+def test_the_last_stage_has_half_of_the_steps() -> None:
+    assert [stage_steps(number, 3, 1000) for number in range(3)] == [(0, 250), (250, 500), (500, 1000)]
+    assert [stage_steps(number, 3, 3) for number in range(3)] == [(0, 0), (0, 1), (1, 3)]
+    assert [stage_steps(number, 1, 7) for number in range(1)] == [(0, 7)]
+    assert [stage_steps(number, 2, 0) for number in range(2)] == [(0, 0), (0, 0)]
+
+
+def test_a_pruned_model_can_be_pruned_again(dense: Path, questions: Path, tmp_path: Path) -> None:
+    first = pruned(save_dense(tmp_path / "parent"), tmp_path / "one", questions, steps=2)
+    assert first.model is not None
+    second = pruned(first.model, tmp_path / "two", questions, steps=2)
+    assert second.model is not None
+    assert [entry.step for entry in read_lineage(second.model)] == ["prune", "prune"]
