@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,19 @@ def test_the_divergence_is_never_negative() -> None:
     assert divergence.item() == pytest.approx(
         functional.kl_div(logits[1].log_softmax(-1), logits[0].softmax(-1), reduction="batchmean").item(), rel=1e-5
     )
+
+
+def test_no_token_is_led_to_an_expert_that_is_no_domain_s(own: Path) -> None:
+    parent = open_parent(own, HealingConfig(rows=2, kernels="torch", precision="fp32"))
+    with parent.data(None, lambda line: None).open_blocks(StreamState()) as blocks:
+        block, _ = next(blocks)
+    of_domains, of_none = parent.load(), parent.load()
+    of_none.config.domains = None
+    unled = replace(block, domains_BT=torch.full_like(block.domains_BT, -1))
+    penalties = []
+    for model, read in ((of_domains, block), (of_none, block), (of_none, unled)):
+        penalty = parent.network(model, learns=True).read(read, 0).penalty
+        assert isinstance(penalty, torch.Tensor)
+        penalties.append(penalty.item())
+    led, free, without = penalties
+    assert led > free == without

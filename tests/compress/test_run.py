@@ -131,6 +131,36 @@ def test_a_model_without_anything_to_recover_with_is_refused(own: Path, dense: P
     assert not (tmp_path / "run").exists()
 
 
+def test_a_ctrl_c_behind_the_steps_is_taken_up_again(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes in the last step; the threshold of the exits is then chosen by the next session."""
+    whole = pruned(own, tmp_path / "whole", steps=2)
+    with monkeypatch.context() as patch:
+        interrupted_at(2, patch)
+        part = pruned(own, tmp_path / "part", steps=2)
+    assert (part.step, part.model) == (2, None)
+    again = pruned(own, tmp_path / "part", steps=2, resume=True)
+    assert whole.model is not None
+    assert again.model is not None
+    assert model_hash(again.model) == model_hash(whole.model)
+
+
+def test_a_run_does_not_go_on_with_other_questions(dense: Path, questions: Path, tmp_path: Path) -> None:
+    file = tmp_path / "sums.jsonl"
+    shutil.copyfile(questions, file)
+    assert pruned(dense, tmp_path / "run", file, steps=2).model is not None
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(InputError, match=r"sums\.jsonl"):
+        pruned(dense, tmp_path / "run", file, steps=2, resume=True)
+
+
+def test_each_round_recovers_or_none_does(own: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="3 rounds recover in 4 or more; give as many, or 0"):
+        pruned(own, tmp_path / "run", steps=3, rounds=3)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_tampered_parent_is_refused_by_its_name(own: Path, tmp_path: Path) -> None:
     spoilt = tmp_path / "spoilt"
     shutil.copytree(own, spoilt)

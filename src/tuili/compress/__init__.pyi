@@ -1,7 +1,7 @@
-from .compression import Compression, Samples
+from .compression import Compression
 from .healing import HealedNetwork, forward_kl
 from .network import Network, TokenStates
-from .parent import HealingData, Parent, open_parent
+from .parent import HealingData, Parent, Samples, open_parent
 from .plan import CompressionPlan, make_plan, tried_plan
 from .pruning.prune import Pruning
 from .pruning.recipe import PruneConfig, PruneRecipe

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from tuili.compress.network import Network
-from tuili.compress.parent import Parent, Tell
-from tuili.data import Block
+from tuili.compress.parent import Parent, Samples, Tell
 from tuili.store import Parameters
-
-Samples = Callable[[int], Iterator[Block]]
-"""Gives the first blocks of the healing data's sources that have so many documents; always the same."""
 
 
 class Compression(ABC):

@@ -128,7 +128,8 @@ class ImportedParent(Parent):
             return prefetch(open_stream(sources, self._encode, healing.rows, length, end_id, state))
 
         names = tuple(source.name for source in build_sources(config, healing.seed, prose, tell))
-        return HealingData(names, length, partial(opened, healing.seed), partial(opened, healing.seed + 1))
+        of_run, others = partial(opened, healing.seed), partial(opened, healing.seed + 1)
+        return HealingData(names, length, of_run, others, tuple(config.files))
 
     def load(self) -> nn.Module:
         """See `Parent`: in bf16 where it is stored so, unless the recipe says otherwise."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from tuili.compress.exits import agreement_loss, read_exits
 from tuili.compress.network import Network, TokenStates
-from tuili.compress.parent import HealingData, Parent, Tell
+from tuili.compress.parent import HealingData, Parent, Samples, Tell
 from tuili.compress.recipe import HealingConfig
 from tuili.data import Block
 from tuili.errors import InputError
@@ -55,6 +55,7 @@ class OwnNetwork:
     ) -> None:
         self.model, self._plan, self._seed, self._learns = model, plan, seed, learns
         self._beyond = [sum(shares[exit + 1 :]) for exit in range(len(shares) - 1)]
+        self._domain_prior = DOMAIN_PRIOR if model.config.domains else 0.0  # experts may be no domain's any more
         nn.Module.to(model, plan.device)  # the library's own `to` has another type
         set_kernels(model, fused=False, native=plan.kernels == "native")
         model.train().requires_grad_(learns)  # a model that teaches too, because kernels are those of training
@@ -73,7 +74,7 @@ class OwnNetwork:
             penalty: Tensor | float = 0.0
             if self._learns:
                 z_loss, domain_loss = router_losses(walk)
-                penalty = ROUTER_Z * z_loss + DOMAIN_PRIOR * domain_loss
+                penalty = ROUTER_Z * z_loss + self._domain_prior * domain_loss
         return TokenStates(hidden_NM, cast(Tensor, self.model.lm_head.weight), walk.target_N, penalty)
 
     def take_gradients(self) -> None:
@@ -137,7 +138,7 @@ class OwnParent(Parent):
         )  # fmt: skip
         others = stream.model_copy(update={"seed": (seed + 1) % SEEDS_PER_SPLIT, "steps": 1})
         names = (*data.domain_names, *map(str, data.files))
-        return HealingData(names, length, self._blocks(stream), self._blocks(others))
+        return HealingData(names, length, self._blocks(stream), self._blocks(others), tuple(data.files))
 
     def load(self) -> TuiliForCausalLM:
         """See `Parent`."""
@@ -157,11 +158,11 @@ class OwnParent(Parent):
                 tensor.data = tensor.data.to(self.dtype)
         write_model_files(fresh, model, self.stored.tokenizer)
 
-    def finish(self, teacher: Network, student: Network, data: HealingData, tell: Tell) -> Mapping[str, float]:
+    def finish(self, teacher: Network, student: Network, samples: Samples, tell: Tell) -> Mapping[str, float]:
         """Choose the threshold at which tokens leave: the lowest that keeps the student as close to its own full depth
         as the parent is to its own."""
         parent, model = cast(TuiliForCausalLM, teacher.model), cast(TuiliForCausalLM, student.model)
-        blocks = [block.to(self._plan.device) for block in data.samples(THRESHOLD_DOCUMENTS)]
+        blocks = [block.to(self._plan.device) for block in samples(THRESHOLD_DOCUMENTS)]
         tolerated = agreement_loss(read_exits(parent, blocks), parent.config.exit_threshold)
         exits = read_exits(model, blocks)
         threshold, _ = choose_threshold(exits.leaving_at, exits.full_depth, tolerated, THRESHOLD_TRIES)

@@ -31,6 +31,8 @@ from tuili.store import (
 )
 
 Tell = Callable[[str], None]
+Samples = Callable[[int], Iterator[Block]]
+"""Gives the first blocks of the healing data's sources that have so many documents; always the same."""
 _DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
 
 
@@ -39,13 +41,14 @@ class HealingData:
     """What a model is healed with.
 
     names: of the sources, for the reader of a plan. length: tokens of a row. open_blocks: the blocks of the run.
-    open_others: other blocks of the same sources, for scores and for thresholds.
+    open_others: other blocks of the same sources, for scores and for thresholds. files: those that are read.
     """
 
     names: tuple[str, ...]
     length: int
     open_blocks: OpenBlocks
     open_others: OpenBlocks
+    files: tuple[Path, ...] = ()
 
     def samples(self, documents: int) -> Iterator[Block]:
         """The first of the other blocks, until they have so many documents. Always the same."""
@@ -107,8 +110,8 @@ class Parent(ABC):
         """Write what a network has become to a path where nothing is: weights in the parent's numbers, configuration
         and tokenizer."""
 
-    def finish(self, teacher: Network, student: Network, data: HealingData, tell: Tell) -> Mapping[str, float]:
-        """What has to be adjusted once a student has recovered. Returns figures for its lineage."""
+    def finish(self, teacher: Network, student: Network, samples: Samples, tell: Tell) -> Mapping[str, float]:
+        """Adjust what has to be adjusted once a student has recovered. Returns figures for its lineage."""
         return {}
 
     def parts_left_behind(self) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -51,7 +52,7 @@ def compress(
     folder = RunFolder(out)
     folder.refuse_own_model(compression.parent.path, f"MODEL {compression.parent.path}")
     with refusing_full_disks(), folder.locked():
-        fixed = _fixed(compression, healing, file)
+        fixed = _fixed(compression, healing, data)
         if (changes := folder.changes_since(fixed, resume)) is None:
             folder.begin_with(fixed)
         elif changes:
@@ -62,11 +63,15 @@ def compress(
         return _Run(compression, healing, data, file, out, tell, console).run()
 
 
-def _fixed(compression: Compression, healing: HealingConfig, file: Path | None) -> dict[str, object]:
+def _fixed(compression: Compression, healing: HealingConfig, data: HealingData) -> dict[str, object]:
     """What all sessions of a run have in common."""
     recipe = dict(compression.recipe) | {"healing": healing.model_dump(mode="json", exclude=_CHANGEABLE)}
-    hashed = {} if file is None else {str(file): hashlib.sha256(file.read_bytes()).hexdigest()}
+    hashed = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in data.files}
     return {"step": compression.step, "recipe": recipe, "model": compression.parent.hash, "files": hashed}
+
+
+class _Stopped(Exception):
+    """There was a Ctrl-C, and all steps so far are saved."""
 
 
 class _Run:
@@ -84,16 +89,17 @@ class _Run:
         parent, healing = self._compression.parent, self._healing
         teacher = parent.network(parent.load(), learns=False)
         with LearningSession(healing, healing.steps, self._out, self._console, self._tell) as session:
-            student = self._last_stage(teacher, session)
+            try:
+                student = self._last_stage(teacher, session)
+                figures = parent.finish(teacher, student, partial(self._samples, session), self._tell)
+            except _Stopped:
+                student = None
             state, last = session.state, dict(session.last)
-            if student is None:
-                return CompressionResult(state.step, state.tokens, session.seconds, last)
-            figures = parent.finish(teacher, student, self._data, self._tell)
-            seconds = session.seconds
-        return self._written(student, figures, last, CompressionResult(state.step, state.tokens, seconds, last))
+            reached = CompressionResult(state.step, state.tokens, session.seconds, last)
+        return reached if student is None else self._written(student, figures, last, reached)
 
-    def _last_stage(self, teacher: Network, session: LearningSession) -> Network | None:
-        """The model that has recovered from its last change; None where the run was interrupted."""
+    def _last_stage(self, teacher: Network, session: LearningSession) -> Network:
+        """The model that has recovered from its last change. Raises `_Stopped` where the run is interrupted."""
         compression, parent = self._compression, self._compression.parent
         model = None
         for stage in range(compression.stages):
@@ -104,17 +110,17 @@ class _Run:
                 model = compression.blank(stage)
             else:
                 begun = parent.load() if model is None else model
-                model = compression.change(stage, begun, lambda count: self._samples(session, count), self._tell)
+                model = compression.change(stage, begun, partial(self._samples, session), self._tell)
             student = parent.network(model, learns=True)
             if not session.learn(HealedNetwork(student, teacher), self._data.open_blocks, first, until):
-                return None
+                raise _Stopped
             model = student.model
         return student
 
     def _samples(self, session: LearningSession, documents: int) -> Iterator[Block]:
         for block in self._data.samples(documents):
             if session.interrupted:
-                raise KeyboardInterrupt  # the last stage is saved, and its change begins anew
+                raise _Stopped  # the steps so far are saved, and what the samples were for begins anew
             yield block
 
     def _written(

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import nn
 
-from tuili.compress.compression import Compression, Samples
+from tuili.compress.compression import Compression
 from tuili.compress.imported import ImportedParent
 from tuili.compress.own import OwnParent
-from tuili.compress.parent import Parent, Tell
+from tuili.compress.parent import Parent, Samples, Tell
 from tuili.compress.pruning.imported import blank_dense, cut_dense, dense_scores
 from tuili.compress.pruning.kept import choose
 from tuili.compress.pruning.own import blank_own, cut_own, own_scores
@@ -31,9 +31,11 @@ class Pruning(Compression):
         super().__init__(parent)
         self._config, self.stages = config, config.rounds
         self._before, self._after = Sizes.of(parent.shape), pruned_sizes(parent.shape, config)
-        if config.healing.steps and config.healing.steps < config.rounds:
+        least = max(1, 2 * (config.rounds - 1))  # the last round has half of all
+        if 0 < config.healing.steps < least:
             raise InputError(
-                f"prune.healing.steps = {config.healing.steps}: give one to each of {config.rounds} rounds"
+                f"prune.healing.steps = {config.healing.steps}: {config.rounds} rounds recover in {least} or more; "
+                "give as many, or 0 for no recovery"
             )
 
     @property
