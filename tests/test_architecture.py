@@ -16,13 +16,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "tuili"
 LONGEST_FILE = 400
-LONGEST_ENGINE = 4900
+LONGEST_ENGINE = 4930
 """Lines of code of the whole engine but its runner for torch, without blank ones, comments and docstrings."""
 LONGEST_NATIVE = 2080
 """Lines of C++ of the native library but for what trains, without blank ones and comments. What packs is in it."""
 LONGEST_TRAINING = 1200
 """The same of what trains, in a folder of its own."""
-LONGEST_NATIVE_STEP = 560
+LONGEST_NATIVE_STEP = 580
 """Lines of code of its step in Python: what is called, and the tables and weights that this is given."""
 NATIVE_STEP = ("dense", "own", "records", "sizes", "slots", "step", "verifier", "weights")
 

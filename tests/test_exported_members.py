@@ -48,7 +48,8 @@ FACES = {
         FAMILIES FETCHED_FILE FamiliarityFile ForeignTokenizer ImportedModel LineageEntry MANIFEST_FILE ModelSettings
         ModelShape NgramFilter Ngrams PAD Parameters RopeScaling SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS
         StoredModel StoredTensors TENSOR_FAULTS THINKING_FILE ThinkingSettings Tokenizer USER VERIFIER_FILE
-        VerifierCalibration VerifierConfig VerifierFile adapter_names cache_folder cached_model check_files
+        Quantization SCALE_SUFFIX VerifierCalibration VerifierConfig VerifierFile WEIGHT_GROUP WholeNumbers
+        adapter_names cache_folder cached_model check_files
         check_model_folder check_recorded check_safetensors check_size count_parameters is_fetched shipped_adapter
         dense_tensor_shapes exit_tensor_shapes exits_hash familiarity_hash load_tokenizer model_hash model_type
         ngrams_of novelty open_model open_own_model open_tensors opens_thinking parts_hash read_dense_shape
@@ -61,9 +62,9 @@ FACES = {
         Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel
         LoadedVerifier MixtureOfExperts PRESETS Projection RMSNorm ReasoningLayer Route Routing
         RoutingRecord TrunkLayer TuiliConfig TuiliForCausalLM TuiliModel TuiliOutput Verifier check_folder
-        count_parameters features_of gated_silu load_model preset probabilities read_verifier record_reads
-        response_features rotary route_tokens save_model set_kernels token_loss transformers_tokenizer
-        write_model_files write_verifier
+        count_parameters features_of foreign_embeddings foreign_linear gated_silu load_model mixed preset probabilities
+        read_verifier record_reads response_features rotary round_weight route_tokens save_model set_kernels
+        stored_state token_loss transformers_tokenizer write_model_files write_verifier
     """,
     "tasks": """
         BUILT_IN_DOMAINS ChatMessage Clause Clauses Content Conversation Domain Draft Ingredient LEVELS Language

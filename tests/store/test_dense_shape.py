@@ -156,6 +156,7 @@ UNSUPPORTED: dict[str, tuple[dict[str, Any], str]] = {
     "theta": ({"rope_parameters": {"rope_theta": "big"}}, "rope_theta is 'big'"),
     "eps": ({"rms_norm_eps": -1.0}, "rms_norm_eps is -1.0"),
     "small vocabulary": ({"vocab_size": 300}, "tensor"),
+    "other whole numbers": ({"quantization": {"numbers": "w4a8"}}, "an imported model learns no other"),
     "no size": ({"intermediate_size": None}, "intermediate_size: Field required"),
 }
 

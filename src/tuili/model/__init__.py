@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from tuili.model.attention import record_reads
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Experts, MixtureOfExperts, Route, Routing, RoutingRecord, route_tokens
+from tuili.model.fake_quantization import foreign_embeddings, foreign_linear
 from tuili.model.folder import LoadedModel, check_folder, load_model, save_model, write_model_files
 from tuili.model.kernels import gated_silu, set_kernels, token_loss
 from tuili.model.layers import (
@@ -23,7 +24,9 @@ from tuili.model.layers import (
 from tuili.model.modeling import TuiliForCausalLM, TuiliModel, TuiliOutput
 from tuili.model.presets import PRESETS, preset
 from tuili.model.rotary import rotary
+from tuili.model.rounding import mixed, round_weight
 from tuili.model.size import count_parameters
+from tuili.model.stored_numbers import stored_state
 from tuili.model.tokenizer import transformers_tokenizer
 from tuili.model.verifier import (
     LOG_PROBABILITY_SCALE,
@@ -64,17 +67,22 @@ __all__ = [
     "check_folder",
     "count_parameters",
     "features_of",
+    "foreign_embeddings",
+    "foreign_linear",
     "gated_silu",
     "load_model",
+    "mixed",
     "preset",
     "probabilities",
     "read_verifier",
     "record_reads",
     "response_features",
     "rotary",
+    "round_weight",
     "route_tokens",
     "save_model",
     "set_kernels",
+    "stored_state",
     "token_loss",
     "transformers_tokenizer",
     "write_model_files",

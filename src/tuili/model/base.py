@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from tuili.errors import InputError
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Experts, Router
 from tuili.model.layers import Projection, ShortConvolution
+from tuili.model.stored_numbers import read_whole_numbers, stored_state
 
 
 class TuiliPreTrainedModel(PreTrainedModel):
@@ -25,6 +27,23 @@ class TuiliPreTrainedModel(PreTrainedModel):
     _no_split_modules = ["TrunkLayer", "ReasoningLayer"]
     _supports_sdpa = True
     _keep_in_fp32_modules_strict = ["router"]  # its choices and the steps of its bias are too fine for fewer bits
+
+    @classmethod
+    def _load_pretrained_model(
+        cls, model: PreTrainedModel, state_dict: Any, checkpoint_files: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As in transformers, which asks this for the weights in some files, wherever they come from; whole numbers
+        become the weights that they stand for."""
+        if state_dict is None and checkpoint_files is not None:
+            state_dict = read_whole_numbers([Path(file) for file in checkpoint_files])
+        return super()._load_pretrained_model(model, state_dict, checkpoint_files, *args, **kwargs)
+
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """As in transformers; in whole numbers, where the model was trained for them."""
+        quantization = self.config.shape.quantization
+        if quantization is not None and kwargs.get("state_dict") is None:
+            kwargs["state_dict"] = stored_state(self.state_dict(), quantization)
+        super().save_pretrained(save_directory, *args, **kwargs)
 
     @classmethod
     def _can_set_experts_implementation(cls) -> bool:

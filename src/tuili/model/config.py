@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-from tuili.store import Conversation, ModelSettings, ModelShape
+from tuili.store import Conversation, ModelSettings, ModelShape, Quantization
 
 Kind = TypeVar("Kind", bound=ModelShape)
 
@@ -28,6 +28,7 @@ class TuiliConfig(PreTrainedConfig):
     Experts: the reasoning layers route every token to `num_experts_per_tok` of `num_experts` feed-forward experts;
     the trunk is dense. `domains` names the experts. While training, a share `router_exploration` of the tokens takes
     a random second expert, so that the model still works where few experts are kept.
+    Numbers: `quantization` has the fields of `tuili.store.Quantization` where the model was trained for whole numbers.
     Asking: `conversation` says whether the model was trained on conversations (`multi`) or on single questions.
     """
 
@@ -66,6 +67,7 @@ class TuiliConfig(PreTrainedConfig):
 
     exit_threshold: int | float = ModelShape.exit_threshold
     conversation: Conversation = ModelShape.conversation
+    quantization: dict[str, Any] | None = None
     use_cache: bool = True
     tie_word_embeddings: bool = True
     pad_token_id: int | None = ModelShape.pad_token_id
@@ -112,4 +114,6 @@ class TuiliConfig(PreTrainedConfig):
         for field in fields(kind):
             value = getattr(self, field.name)
             values[field.name] = tuple(value) if isinstance(value, list) else value
+        if self.quantization is not None:
+            values["quantization"] = Quantization(**self.quantization)
         return kind(**values)

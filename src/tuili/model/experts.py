@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from transformers.integrations import use_experts_implementation
 
 from tuili.model.config import TuiliConfig
+from tuili.model.fake_quantization import Roundable, rounded_products
 from tuili.model.grouped import Sorting, grouped_linear, sort_rows, sum_choices
 from tuili.model.kernels import Fusable, gated_silu, output_dtype, weighted_gated_silu
 from tuili.model.native_ops import Choosing, mixture, takes_layer
@@ -139,7 +140,7 @@ def route_tokens(hidden_ND: Tensor, weight_ED: Tensor, balance_bias_E: Tensor, t
 
 
 @use_experts_implementation
-class Experts(Fusable):
+class Experts(Roundable, Fusable):
     """E gated feed-forward networks, stored as `gate_up_proj` [E, 2F, D] and `down_proj` [E, D, F]."""
 
     def __init__(self, config: TuiliConfig) -> None:
@@ -155,15 +156,22 @@ class Experts(Fusable):
 
         Args: hidden_states [N, D], top_k_index [N, k], top_k_weights [N, k]. Returns [N, D].
         """
-        if len(hidden_states) == 1:
+        if len(hidden_states) == 1 and self.rounding is None:
             return self._one_token(hidden_states, top_k_index, top_k_weights)
         sorting = Sorting.by_group(top_k_index, self.num_experts)
         inputs_YD = sort_rows(hidden_states.to(output_dtype(hidden_states)), sorting)
-        gate_up_YF = grouped_linear(inputs_YD, self.gate_up_proj, sorting.sizes)
+        gate_up_YF = self._products(inputs_YD, self.gate_up_proj, sorting.sizes)
         # A filler has weight 0, so that neither its output nor its gradient counts.
         weight_Y1 = sorting.sort(top_k_weights)[:, None]
         active_YF = self.kernel(weighted_gated_silu)(gate_up_YF, weight_Y1)
-        return sum_choices(grouped_linear(active_YF, self.down_proj, sorting.sizes), sorting)
+        return sum_choices(self._products(active_YF, self.down_proj, sorting.sizes), sorting)
+
+    def _products(self, input_YI: Tensor, weight_EOI: Tensor, sizes: list[int]) -> Tensor:
+        if self.rounding is None:
+            return grouped_linear(input_YI, weight_EOI, sizes)
+        inputs = weight_EOI.shape[-1]
+        rounding = self.rounding.bits(inputs), self.rounding.mixing(inputs)
+        return rounded_products(input_YI, weight_EOI, sizes, *rounding)
 
     def _one_token(self, hidden_1D: Tensor, index_1k: Tensor, weight_1k: Tensor) -> Tensor:
         """The experts of a single token, without sorting."""
@@ -185,7 +193,8 @@ class MixtureOfExperts(Fusable):
     def forward(self, hidden_BTD: Tensor, real_BT: Tensor | None = None) -> tuple[Tensor, Route]:
         hidden_ND = hidden_BTD.flatten(0, -2)
         real_N = None if real_BT is None else real_BT.flatten().contiguous()
-        if self.native and takes_layer(hidden_ND := hidden_ND.to(output_dtype(hidden_ND)), *self._matrices()):
+        by_library = self.native and self.experts.rounding is None
+        if by_library and takes_layer(hidden_ND := hidden_ND.to(output_dtype(hidden_ND)), *self._matrices()):
             output_ND, route = self._by_library(hidden_ND, real_N)
         else:
             route = self.router(hidden_ND, real_N)

@@ -18,6 +18,7 @@ from tuili.model.attention import KeyValues, View, attend, attend_joint, attend_
 from tuili.model.cache import TuiliCacheLayer, add_to_units, unit_means
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import MixtureOfExperts, Route
+from tuili.model.fake_quantization import Roundable, RoundableLinear, Use, rounded_heads
 from tuili.model.flex import FlexView, attend_flex, read_all
 from tuili.model.kernels import Fusable, add_before, convolve, gated_silu, norm_and_rotate, output_dtype, rms_norm
 from tuili.model.native_attention import attend_native
@@ -89,11 +90,11 @@ class RMSNorm(Fusable):
         return self.kernel(rms_norm)(x, self.weight, self.eps, output_dtype(x))
 
 
-class Projection(nn.Linear):
+class Projection(RoundableLinear):
     """A linear layer without bias whose initial weights have variance `scale`² / inputs."""
 
-    def __init__(self, inputs: int, outputs: int, scale: float = 1.0) -> None:
-        super().__init__(inputs, outputs, bias=False)
+    def __init__(self, inputs: int, outputs: int, scale: float = 1.0, use: Use = "body") -> None:
+        super().__init__(inputs, outputs, use)
         self.init_std = scale * inputs**-0.5
 
 
@@ -117,7 +118,7 @@ class ShortConvolution(Fusable):
         return add_before(embeds_BTM, memory.extend(embeds_BTM, self.back), self.weight, reach_BT)
 
 
-class KeyValueProjection(Fusable):
+class KeyValueProjection(Roundable, Fusable):
     """Writes the keys and values of one cache layer."""
 
     def __init__(self, config: TuiliConfig, cache_index: int) -> None:
@@ -134,6 +135,8 @@ class KeyValueProjection(Fusable):
         value_BKTD = self.v_proj(hidden_BTM).view(B, T, self.heads, self.head_dim).transpose(1, 2)
         norm, angles = self.k_norm, (frame.cos_BTD, frame.sin_BTD)
         key_BKTD = self.kernel(norm_and_rotate)(key_BTKD, norm.weight, *angles, norm.eps)
+        if self.rounding is not None and self.rounding.cache:
+            key_BKTD, value_BKTD = rounded_heads(key_BKTD), rounded_heads(value_BKTD)
         key_BKSD, value_BKSD = key_BKTD, value_BKTD
         if frame.cache is not None:
             key_BKSD, value_BKSD = frame.cache.update(key_BKTD, value_BKTD, self.cache_index)
@@ -157,7 +160,8 @@ class LayeredAttention(Fusable):
         self.q_proj = Projection(config.hidden_size, self.heads * self.head_dim)
         self.o_proj = Projection(self.heads * self.head_dim, config.hidden_size, output_scale)
         self.q_norm = RMSNorm(self.head_dim, eps=config.rms_norm_eps)
-        self.gate_proj = Projection(config.hidden_size, self.heads * 3, scale=0.0) if config.layered else None
+        gates = (config.hidden_size, self.heads * 3)
+        self.gate_proj = Projection(*gates, scale=0.0, use="decides") if config.layered else None
 
     def forward(self, hidden_BTM: Tensor, kv: KeyValues, frame: Frame) -> Tensor:
         B, T, _ = hidden_BTM.shape

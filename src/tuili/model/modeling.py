@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from tuili.model.cache import TuiliCacheLayer
 from tuili.model.calls import LOSS, Generation, check_keywords
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Route, Router, RoutingRecord, record_routing
+from tuili.model.fake_quantization import Roundable, RoundableLinear, rounded_embeddings, set_rounding
 from tuili.model.flex import FlexView, takes_flex
 from tuili.model.kernels import Fusable
 from tuili.model.layers import (
@@ -42,6 +43,7 @@ from tuili.model.native_attention import takes_attention
 from tuili.model.reach import Reach
 from tuili.model.rotary import rotary
 from tuili.model.units import has_hole, segment, unit_ends_of
+from tuili.store import WEIGHT_GROUP, Quantization
 
 
 @dataclass
@@ -57,7 +59,7 @@ class TuiliOutput(ModelOutput):
     cache: Cache | None = None
 
 
-class TuiliModel(TuiliPreTrainedModel, Fusable):
+class TuiliModel(TuiliPreTrainedModel, Roundable, Fusable):
     """The network without its head.
 
     sparse_above: with more tokens stored than this, a decoded token gathers what it reads; below, masks are faster.
@@ -75,6 +77,7 @@ class TuiliModel(TuiliPreTrainedModel, Fusable):
         self.reasoning = nn.ModuleList([ReasoningLayer(config) for _ in range(config.num_groups * config.group_layers)])
         self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.gradient_checkpointing = False
+        set_rounding(self, config.shape.quantization)
         self.post_init()
 
     @deprecate_kwarg("past_key_values", "5.40.0", new_name="cache")
@@ -132,6 +135,8 @@ class TuiliModel(TuiliPreTrainedModel, Fusable):
         if (input_ids is None) == (inputs_embeds is None):
             raise InputError("give exactly one of input_ids and inputs_embeds")
         embeds_BTM = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        if inputs_embeds is None and self.rounding is not None:
+            embeds_BTM = rounded_embeddings(embeds_BTM)
         memory = cache.layers[0] if cache is not None else None
         if not (memory is None or isinstance(memory, TuiliCacheLayer)):
             raise InputError("this cache was made for another model: use DynamicCache(config=model.config)")
@@ -252,8 +257,21 @@ class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__(config)
         self.model = TuiliModel(config)
-        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.lm_head = RoundableLinear(config.hidden_size, config.vocab_size, "head")
         self.post_init()
+        self.quantize(config.shape.quantization)
+
+    def quantize(self, quantization: Quantization | None) -> None:
+        """Let products be computed, and learnt, in whole numbers, which the model is then saved in; None for its own
+        numbers. Weights stay as they are in memory.
+
+        Raises `InputError` for a model that is too narrow for them.
+        """
+        hidden = self.config.hidden_size
+        if quantization is not None and quantization.numbers == "w4a8" and hidden % WEIGHT_GROUP:
+            raise InputError(f"w4a8 has groups of {WEIGHT_GROUP} inputs, and hidden_size is {hidden}: use int8")
+        self.config.quantization = None if quantization is None else asdict(quantization)
+        set_rounding(self, quantization)
 
     @deprecate_kwarg("past_key_values", "5.40.0", new_name="cache")
     def forward(

@@ -73,7 +73,7 @@ def preset(name: str, /, **overrides: Any) -> TuiliConfig:
     """
     if name not in PRESETS:
         raise ConfigError(f"unknown size {name!r}: use one of {', '.join(PRESETS)}")
-    fields = set(TuiliConfig.__annotations__) - {"layer_types", "num_hidden_layers"}
+    fields = set(TuiliConfig.__annotations__) - {"layer_types", "num_hidden_layers", "quantization"}
     if unknown := sorted(set(overrides) - fields):
         raise ConfigError(f"unknown model field {unknown[0]!r}: use one of {', '.join(sorted(fields))}")
     try:

@@ -37,8 +37,9 @@ def _layer(sizes: Sizes, weights: Weights, index: int, is_trunk: bool) -> LayerR
     if is_trunk:
         inputs += [f"{name}.key_value.k_proj.weight", f"{name}.key_value.v_proj.weight"]
         gains.append(np.tile(weights.norm(f"{name}.key_value.k_norm.weight"), sizes.num_key_value_heads))
-    if sizes.layered:
-        inputs.append(f"{attention}.gate_proj.weight")
+    gates = f"{attention}.gate_proj.weight"
+    if sizes.layered and not weights.whole:
+        inputs.append(gates)
     layer = LayerRecord(
         attention_norm=weights.keep(weights.norm(f"{name}.attention_norm.weight")),
         head_gain=weights.keep(np.concatenate(gains)),
@@ -47,6 +48,8 @@ def _layer(sizes: Sizes, weights: Weights, index: int, is_trunk: bool) -> LayerR
         set=min(index, trunk),
         own=is_trunk,
     )
+    if sizes.layered and weights.whole:  # gates decide: a model of whole numbers has learnt them in fp32
+        layer.gates = weights.packed(weights.numbers(gates), "fp32")
     if is_trunk:
         layer.norm = weights.keep(weights.norm(f"{name}.mlp_norm.weight"))
         layer.gate_up = weights.matrix(f"{name}.mlp.gate_up_proj.weight")

@@ -58,7 +58,7 @@ class Matrix:
     scale_N: Floats | None
     sum_N: npt.NDArray[np.int32] | None
     mixing: int = 0
-    """Inputs of a block: they are mixed before they are rounded to int8, or their products are summed apart in fp32.
+    """Inputs of a block: they are mixed before they are rounded, or their products are summed apart in fp32.
     0: there are no blocks."""
 
     @property
@@ -107,9 +107,7 @@ def pack(
     mixing = 0
     if foreign:
         mixing = {"int8": mixing_of(inputs), "fp32": SUM_BLOCK}.get(kind, 0)
-    step_inputs, step_bytes = STEP[kind]
-    of_output = -(-inputs // step_inputs) * step_bytes
-    panels = take(_padded(outputs, PANEL_UNIT) * of_output, np.uint8)
+    panels = take_panels(kind, outputs, inputs, take)
     if packer is not None and kind in ("fp32", "bf16", "int8"):
         room = _padded(outputs, PANEL) if kind == "int8" else 0
         scale_N, sum_N = (take(room, np.float32), take(room, np.int32)) if room else (None, None)
@@ -137,43 +135,55 @@ def pack(
                     size = f"{outputs} x {inputs}"
                     raise InputError(f"a matrix of {size} has weights that are too large for int4: pack it as int8")
                 number_PK, constant_PGC = int4_of(weight_PK, kind == "affine")
-        width = _padded(len(weight_PK), PANEL_UNIT)
-        panel = panels[begin * of_output :][: width * of_output].reshape(-1, width * step_bytes)
-        _fill(panel, width, words_of(number_PK), constant_PGC)
-    return Matrix(kind, outputs, inputs, panels, _joined(scales, take), _joined(sums, take), mixing)
+        fill(panels, kind, inputs, begin, number_PK, constant_PGC)
+    return Matrix(kind, outputs, inputs, panels, joined(scales, take), joined(sums, take), mixing)
 
 
 def _not_finite(outputs: int, inputs: int) -> InputError:
     return InputError(f"a matrix of {outputs} x {inputs} has weights that are not finite: it cannot be packed")
 
 
-def _fill(
-    panel_SB: npt.NDArray[np.uint8],
-    width: int,
-    word_PX: npt.NDArray[np.uint32],
-    constant_PSC: npt.NDArray[np.float16] | None,
+def take_panels(kind: PackedFormat, outputs: int, inputs: int, take: Take) -> npt.NDArray[np.uint8]:
+    """Memory for the panels of a matrix."""
+    return take(_padded(outputs, PANEL_UNIT) * _bytes_of_output(kind, inputs), np.uint8)
+
+
+def fill(
+    panels: npt.NDArray[np.uint8],
+    kind: PackedFormat,
+    inputs: int,
+    begin: int,
+    number_PX: npt.NDArray[Any],
+    constant_PSC: npt.NDArray[np.float16] | None = None,
 ) -> None:
-    """Put the words and constants of P outputs into a panel of this width: in each of S steps a word of each output,
-    for every word that an output has in it, then the constants likewise."""
-    outputs, steps = len(word_PX), len(panel_SB)
-    word_PSW = word_PX.reshape(outputs, steps, -1)
+    """Put the numbers and constants of P outputs, from number `begin` on, into their panel: in each of S steps a word
+    of each output, for every word that an output has in it, then the constants likewise."""
+    outputs, of_output = len(number_PX), _bytes_of_output(kind, inputs)
+    width = _padded(outputs, PANEL_UNIT)
+    panel_SB = panels[begin * of_output :][: width * of_output].reshape(-1, width * STEP[kind][1])
+    word_PSW = words_of(number_PX).reshape(outputs, len(panel_SB), -1)
     words = word_PSW.shape[2]
-    panel_SWP = panel_SB[:, : width * words * 4].view(np.uint32).reshape(steps, words, width)
+    panel_SWP = panel_SB[:, : width * words * 4].view(np.uint32).reshape(-1, words, width)
     panel_SWP[:, :, :outputs] = word_PSW.transpose(1, 2, 0)
     if constant_PSC is not None:
-        panel_SCP = panel_SB[:, width * words * 4 :].view(np.float16).reshape(steps, -1, width)
+        panel_SCP = panel_SB[:, width * words * 4 :].view(np.float16).reshape(len(panel_SB), -1, width)
         panel_SCP[:, :, :outputs] = constant_PSC.transpose(1, 2, 0)
+
+
+def _bytes_of_output(kind: PackedFormat, inputs: int) -> int:
+    step_inputs, step_bytes = STEP[kind]
+    return -(-inputs // step_inputs) * step_bytes
 
 
 def _padded(value: int, unit: int) -> int:
     return -(-value // unit) * unit
 
 
-def _joined(parts: Sequence[npt.NDArray[Scalar]], take: Take) -> npt.NDArray[Scalar] | None:
+def joined(parts: Sequence[npt.NDArray[Scalar]], take: Take) -> npt.NDArray[Scalar] | None:
     """Numbers of all outputs, padded; None where the format has none."""
     if not parts:
         return None
     numbers = np.concatenate(parts)
-    joined = take(_padded(len(numbers), PANEL), numbers.dtype.type)
-    joined[: len(numbers)] = numbers
-    return joined
+    result = take(_padded(len(numbers), PANEL), numbers.dtype.type)
+    result[: len(numbers)] = numbers
+    return result

@@ -35,7 +35,7 @@ class LayerRecord(ctypes.Structure):
 
     _fields_ = (
         *_of(_pointer, "attention_norm", "head_gain", "norm"),
-        *_of(MatrixRecord, "input", "output", "gate_up", "down", "router"),
+        *_of(MatrixRecord, "input", "output", "gates", "gate_up", "down", "router"),
         *_of(_pointer, "router_bias", "expert_gate_up", "expert_down"),
         *_of(_pointer, "input_bias", "output_bias", "gate_up_bias", "down_bias"),
         *_of(_int, "set", "own"),

@@ -73,10 +73,15 @@ def int4_of(weight_NK: Floats, affine: bool) -> tuple[npt.NDArray[np.uint8], npt
         constants = [scale_X]
     divisor_X = np.where(scale_X == 0, np.float32(1), scale_X.astype(np.float32))
     number_IX = np.clip(np.rint(group_IX / divisor_X) + (0 if affine else 8), 0, 15).astype(np.uint8)
-    half_WHBX = number_IX.reshape(4, 2, 4, -1)
-    byte_WBX = half_WHBX[:, 0] | half_WHBX[:, 1] << 4
     constant_XC, outputs = np.stack(constants, axis=1), len(weight_NK)
-    return byte_WBX.reshape(16, -1).T.reshape(outputs, -1), constant_XC.reshape(outputs, -1, len(constants))
+    return nibbles_of(number_IX).reshape(outputs, -1), constant_XC.reshape(outputs, -1, len(constants))
+
+
+def nibbles_of(number_IX: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The numbers of groups, from 0 to 15, in the order of `int4_of`: [X, I / 2]."""
+    half_WHBX = number_IX.reshape(4, 2, 4, -1)
+    byte_WBX = half_WHBX[:, 0] | half_WHBX[:, 1] << np.uint8(4)
+    return byte_WBX.reshape(16, -1).T
 
 
 def words_of(number_NK: npt.NDArray[Any]) -> npt.NDArray[np.uint32]:

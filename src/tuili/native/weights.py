@@ -17,12 +17,14 @@ from tuili.native.panels import Matrix, MatrixRecord, NumberFormat, Packer, pack
 from tuili.native.records import HeadRecord, LayerRecord, ModelRecord
 from tuili.native.rounding import Floats, bf16_of
 from tuili.native.sizes import Sizes
+from tuili.native.whole import SCALE_SUFFIX, Whole, pack_whole, value_of, whole_of
 
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
 
 class Weights:
-    """Tensors by their names in the model's folder, float32 or bf16 as uint16; each look may read one from its file.
+    """Tensors by their names in the model's folder, float32, bf16 as uint16, or whole numbers, which are packed as they
+    are where the format has whole numbers; each look may read one from its file.
 
     foreign: whether the model was not trained for whole numbers, as in `pack`. packer: see there.
     Results are pointers and records into copies, which live as long as the list `kept`.
@@ -36,6 +38,8 @@ class Weights:
 
     def numbers(self, name: str) -> Floats:
         """A tensor as float32."""
+        if name + SCALE_SUFFIX in self.tensors:
+            return value_of(whole_of(self.tensors, name))
         tensor = self.tensors[name]
         if tensor.dtype == np.uint16:
             return (tensor.astype(np.uint32) << 16).view(np.float32)
@@ -60,6 +64,8 @@ class Weights:
 
     def matrix(self, *names: str) -> MatrixRecord:
         """The matrices of some linear layers as one, packed."""
+        if self.whole:
+            return self._kept(pack_whole(whole_of(self.tensors, *names), self._arena.take))
         parts = [self.numbers(name) for name in names]
         return self.packed(np.concatenate(parts) if len(parts) > 1 else parts[0], self.format)
 
@@ -67,19 +73,31 @@ class Weights:
         """That of the logits, of all tokens or of some, packed; it may be tied to the embedding. With int4 that of a
         foreign model is int8: it loses the most."""
         name = HEAD if HEAD in self.tensors else EMBEDDING
+        if self.whole:
+            return HeadRecord(self.matrix(name), None)
         head_VM = self.numbers(name) if tokens is None else self.numbers(name)[tokens]
         matrix = self.packed(head_VM, "int8" if self.foreign and self.format == "int4" else self.format)
         return HeadRecord(matrix, None if tokens is None else self.keep(tokens))
 
     def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
         """A packed matrix."""
-        matrix: Matrix = pack(weight_NK, number_format, self._arena.take, foreign=self.foreign, packer=self._packer)
+        return self._kept(pack(weight_NK, number_format, self._arena.take, foreign=self.foreign, packer=self._packer))
+
+    def _kept(self, matrix: Matrix) -> MatrixRecord:
         self.kept.append(matrix)
         self.matrix_bytes += matrix.nbytes
         return matrix.record
 
+    @property
+    def whole(self) -> bool:
+        """Whether matrices are whole numbers, and are to stay so."""
+        return self.format in ("int8", "int4") and EMBEDDING + SCALE_SUFFIX in self.tensors
+
     def matrices(self, name: str) -> int:
         """The address of the records of a tensor's matrices, one for each expert."""
+        if self.whole:
+            experts = (Whole(*parts) for parts in zip(*whole_of(self.tensors, name), strict=True))
+            return self.records([self._kept(pack_whole(expert, self._arena.take)) for expert in experts])
         return self.records([self.packed(weight_NK, self.format) for weight_NK in self.numbers(name)])
 
     def records(self, records: Sequence[ctypes.Structure]) -> int:
@@ -96,6 +114,8 @@ def model_record(
     more: what only some have."""
     if not tied:
         embedding_VM = weights.tensors[EMBEDDING]
+        if embedding_VM.dtype == np.int8:
+            embedding_VM = weights.numbers(EMBEDDING)
         if weights.foreign and weights.format != "fp32" and embedding_VM.dtype != np.uint16:
             embedding_VM = bf16_of(embedding_VM)
         more |= {"embedding": weights.keep(embedding_VM), "embedding_is_bf16": embedding_VM.dtype == np.uint16}

@@ -42,6 +42,7 @@ from .imported.thinking_file import (
 )
 from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
 from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty
+from .quantization import SCALE_SUFFIX, WEIGHT_GROUP, Quantization, WholeNumbers
 from .safetensors import check_safetensors, read_tensors
 from .shape import CONFIG_FIELDS, Conversation, ModelSettings, ModelShape, read_settings, read_shape
 from .size import Parameters, count_parameters
@@ -76,12 +77,14 @@ __all__ = [
     "MANIFEST_FILE",
     "PAD",
     "SCALAR_FEATURES",
+    "SCALE_SUFFIX",
     "SHIPPED_MODELS",
     "SPECIAL_TOKENS",
     "TENSOR_FAULTS",
     "THINKING_FILE",
     "USER",
     "VERIFIER_FILE",
+    "WEIGHT_GROUP",
     "AnyTokenizer",
     "Chat",
     "Conversation",
@@ -98,6 +101,7 @@ __all__ = [
     "NgramFilter",
     "Ngrams",
     "Parameters",
+    "Quantization",
     "RopeScaling",
     "StoredModel",
     "StoredTensors",
@@ -106,6 +110,7 @@ __all__ = [
     "VerifierCalibration",
     "VerifierConfig",
     "VerifierFile",
+    "WholeNumbers",
     "adapter_names",
     "cache_folder",
     "cached_model",

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tuili.errors import ModelFolderError
 from tuili.store.folder import CONFIG_FILE
+from tuili.store.quantization import Quantization
 
 MAX_SIZE = 2**24
 """A larger value of any field of `SIZES` is refused."""
@@ -112,6 +113,7 @@ class ModelShape:
 
     exit_threshold: int | float = 0.97
     conversation: Conversation = "single"
+    quantization: Quantization | None = None
     pad_token_id: int | None = 0
     bos_token_id: int | None = 1
     eos_token_id: int | tuple[int, ...] | None = 4

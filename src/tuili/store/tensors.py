@@ -33,11 +33,12 @@ TENSOR_FAULTS = {
 }
 COMPARED_BYTES = 1 << 20
 _READ_AS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+_WHOLE = {"I8": "<i1", "U8": "<u1"}
 
 
 class StoredTensors(Mapping[str, Array]):
-    """The tensors of a folder by name. Each look reads one, into an array of its own: float32, or uint16 with the bits
-    of what is stored in bfloat16. `open_tensors` makes one.
+    """The tensors of a folder by name. Each look reads one, into an array of its own: float32, uint16 with the bits of
+    what is stored in bfloat16, or whole numbers as `Quantization` lays them out. `open_tensors` makes one.
     """
 
     def __init__(self, files: Mapping[Path, BinaryIO], places: Mapping[str, tuple[Path, TensorPlace]]) -> None:
@@ -46,12 +47,13 @@ class StoredTensors(Mapping[str, Array]):
     def __getitem__(self, name: str) -> Array:
         """Raises `ModelFolderError` where the file has become shorter."""
         path, place = self._places[name]
-        file, kind = self._files[path], _READ_AS[place.kind]
+        file, kind = self._files[path], (_READ_AS | _WHOLE)[place.kind]
         file.seek(place.begin)
         numbers = np.fromfile(file, kind, prod(place.shape))
         if numbers.size < prod(place.shape):
             raise ModelFolderError(f"{path} became shorter while it was read: load the model when it is complete")
-        return numbers.reshape(place.shape).astype("<u2" if kind == "<u2" else "<f4", copy=False)
+        as_it_is = kind in ("<u2", *_WHOLE.values())
+        return numbers.reshape(place.shape).astype(kind if as_it_is else "<f4", copy=False)
 
     def kind(self, name: str) -> str:
         """The number format that a tensor is stored in, as safetensors names it."""
@@ -60,6 +62,9 @@ class StoredTensors(Mapping[str, Array]):
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor, which is not read."""
         return self._places[name][1].shape
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
@@ -76,18 +81,22 @@ def open_tensors(folder: Path, shape: ModelShape | DenseShape) -> Iterator[Store
     copy of the embedding that stands for a tied head is left out, if it is one.
     """
     places = _places(folder)
-    tied_copy = None
+    tied_copy, whole = None, dict[str, str]()
     if isinstance(shape, DenseShape):
         wanted_shapes = dense_tensor_shapes(shape)
         tied_copy = places.get(HEAD) if shape.tie_word_embeddings else None
         places = {name: places[name] for name in dense_tensors_found(shape, places)}
     else:
         wanted_shapes = tensor_shapes(shape)
+        if shape.quantization is not None:
+            whole = shape.quantization.stored_kinds(wanted_shapes)
+            wanted_shapes = shape.quantization.stored_shapes(wanted_shapes)
     check_tensors(folder, {name: place.shape for name, (_, place) in places.items()}, wanted_shapes)
     for name, (file, place) in places.items():
-        if place.kind not in _READ_AS:
-            raise ModelFolderError(f"{file}: tensor {name} has the number format {place.kind}: use BF16 or F32")
-        wanted = prod(place.shape) * np.dtype(_READ_AS[place.kind]).itemsize
+        if place.kind not in ([whole[name]] if name in whole else _READ_AS):
+            use = whole.get(name, "BF16 or F32")
+            raise ModelFolderError(f"{file}: tensor {name} has the number format {place.kind}: use {use}")
+        wanted = prod(place.shape) * np.dtype((_READ_AS | _WHOLE)[place.kind]).itemsize
         if place.end - place.begin != wanted:
             raise ModelFolderError(
                 f"{file} is damaged: tensor {name} has {place.end - place.begin} bytes, not {wanted}"

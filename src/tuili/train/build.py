@@ -29,8 +29,8 @@ from tuili.train.objective import Objective
 from tuili.train.recipe import ModelConfig, Recipe
 from tuili.train.trainer import TrainingSetup
 
-FIELDS_WITHOUT_EFFECT = {"architectures", "dtype", "transformers_version"}
-"""Fields of a configuration that no output of the model depends on."""
+FIELDS_WITHOUT_EFFECT = {"architectures", "dtype", "quantization", "transformers_version"}
+"""Fields of a configuration that no output of the model depends on, or that the section `qat` decides."""
 
 
 def build_training(

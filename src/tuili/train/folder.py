@@ -26,6 +26,7 @@ from tuili.provenance import code_hash, current_versions
 from tuili.store import LineageEntry, model_hash, read_lineage, resolve_model
 from tuili.train.checkpoint import CHECKPOINT_PREFIX
 from tuili.train.execution import ExecutionPlan
+from tuili.train.qat import QatConfig
 from tuili.train.recipe import Recipe
 
 RUN_FILE = "run.json"
@@ -196,6 +197,8 @@ class TrainingFolder(RunFolder):
             then["recipe"]["data"] = {key: value for key, value in data if (key, value) != ("wording", "seen")}
             # Runs that began before domains had weights drew the domains of a phase evenly.
             then["recipe"]["data"].setdefault("weights", {})
+            # Runs that began before whole numbers could be learnt learn none.
+            then["recipe"].setdefault("qat", QatConfig().model_dump())
             # Runs that began before their domains were recorded may have had others, where they had all.
             if then["recipe"]["data"]["domains"] == self._recipe.model_dump(mode="json")["data"]["domains"] != "all":
                 then = {"domains": self._fixed["domains"]} | then

@@ -24,6 +24,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from tuili.config import Config
 from tuili.errors import ConfigError
 from tuili.model import TuiliConfig, preset
+from tuili.store import WEIGHT_GROUP
 from tuili.tasks import SEEDS_PER_SPLIT
 from tuili.train.checkpoint import CheckpointConfig
 from tuili.train.feed.curriculum import CurriculumConfig
@@ -31,6 +32,7 @@ from tuili.train.feed.stream import DataConfig, StreamConfig
 from tuili.train.log import LogConfig
 from tuili.train.objective import ObjectiveConfig
 from tuili.train.optim import OptimizerConfig
+from tuili.train.qat import QatConfig
 from tuili.train.schedule import ScheduleConfig
 
 FITTED_FIELDS = (
@@ -139,6 +141,7 @@ class Recipe(Config):
     curriculum: CurriculumConfig = CurriculumConfig()
     objective: ObjectiveConfig = ObjectiveConfig()
     train: TrainConfig = TrainConfig()
+    qat: QatConfig = QatConfig()
     optimizer: OptimizerConfig = OptimizerConfig()
     schedule: ScheduleConfig = ScheduleConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
@@ -163,6 +166,14 @@ class Recipe(Config):
         if self.train.balance_rounds and not self.data.domain_names:
             reason = "balances the experts over the domains, and data.domains names none: leave it out"
             raise _fault(("train", "balance_rounds"), self.train.balance_rounds, reason)
+        if self.qat.numbers is not None and self.qat.start >= self.train.steps:
+            reason = f"the run has {self.train.steps} steps, none of which would learn {self.qat.numbers}"
+            raise _fault(("qat", "start"), self.qat.start, f"{reason}: begin earlier")
+        if self.qat.numbers == "w4a8" and model.hidden_size % WEIGHT_GROUP:
+            reason = f"groups of {WEIGHT_GROUP} inputs do not divide hidden_size {model.hidden_size}: use int8"
+            raise _fault(("qat", "numbers"), self.qat.numbers, reason)
+        if self.qat.numbers is None and self.qat.cache is not None:
+            raise _fault(("qat", "cache"), self.qat.cache, "goes with qat.numbers, which are not set: set them, too")
         if any(len(shares) != len(exits) for shares in self.objective.exits):
             reason = f"give objective.exits a share for each of the exits after {', '.join(map(str, exits))} layers"
             raise self._misfit("objective", "exits", "num_groups", reason)

@@ -112,6 +112,7 @@ class Trainer:
         recipe, model, state, group = self._setup.recipe, self._model, self.state, self._group
         train = recipe.train
         model.train()
+        model.quantize(recipe.qat.at(state.step))
         with self._setup.open_blocks(state.stream) if group.rank == 0 else nullcontext(iter(())) as prepared:
             while state.step < train.steps and not any(group.all_gather(stop())):
                 numbers = range(state.step * train.accumulation, (state.step + 1) * train.accumulation)
@@ -132,6 +133,7 @@ class Trainer:
                 if state.step % recipe.checkpoint.interval == 0:
                     assert len(set(group.all_gather(_fingerprint(model)))) == 1, "the replicas' weights differ"
                     self._collected = self._optimizers.collect()
+                model.quantize(recipe.qat.at(state.step))
                 yield result
             self._collected = self._optimizers.collect()
 

@@ -65,7 +65,9 @@ def load_runner(
     if threads is not None and threads < 1:
         raise InputError(f"threads = {threads}: use at least 1")
     source = opened(model)
-    step = _load_step(source, choose(runner, numbers, cache, native_fault, device_of(source)), threads, slots, verifies)
+    trained = shape_of(source).quantization
+    choice = choose(runner, numbers, cache, native_fault, device_of(source), trained)
+    step = _load_step(source, choice, threads, slots, verifies)
     tokenizer, prefixes = source.tokenizer, PrefixCache(prefix_cache_bytes)
     thinking = None if step.thinking_ids is None else ThinkingRows(tokenizer, step.thinking_ids)
     return StepRunner(step, tokenizer.end_ids, prefix_cache=prefixes, thinking=thinking, clock=clock)
@@ -86,7 +88,7 @@ def _load_step(source: OpenModel, choice: Choice, threads: int | None, slots: in
 def load_state_reader(model: ModelSource, runner: RunnerName = "auto", numbers: Numbers = "auto") -> StateReader:
     """A reader of texts over an imported model. runner, numbers: see `choice`."""
     source = opened(model)
-    choice = choose(runner, numbers, "auto", native_fault, device_of(source))
+    choice = choose(runner, numbers, "auto", native_fault, device_of(source), shape_of(source).quantization)
     return StateReader(_load_step(source, choice, None, slots=1, verifies=False))
 
 

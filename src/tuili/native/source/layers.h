@@ -94,23 +94,27 @@ inline void attention(const Call& call, int index, float* hidden_NM) {
   const int set = layer.set, own = layer.own;
   const int64_t width = layer.input.outputs, own_keys = own ? K * D : 0;
   const uintptr_t mark = call.memory.mark();
-  float* projected_NX = projected(call, layer.input, normed(call, hidden_NM, layer.attention_norm_M), M, layer.input_bias);
+  const float* normed_NM = normed(call, hidden_NM, layer.attention_norm_M);
+  float* projected_NX = projected(call, layer.input, normed_NM, M, layer.input_bias);
+  const int64_t gate_width = layer.gates.outputs ? layer.gates.outputs : width;
+  const float* gate_NX = !sizes.layered ? nullptr : projected_NX + H * D + 2 * own_keys;
+  if (layer.gates.outputs) gate_NX = projected(call, layer.gates, normed_NM, M);
   rotate_heads(call, projected_NX, width, own ? H + K : H, layer.head_gain_D);
   if (own) store_tokens<Cell>(sizes, call.slots, set, call.tokens, projected_NX + H * D, projected_NX + (H + K) * D, width);
 
   float* read_NX = call.memory.take<float>(int64_t(N) * H * D);
   int64_t work = 0;
   for (int n = 0; n < N; n++) work += int64_t(call.tokens[n].position + 1) * H * D * 2;
-  const int64_t gates = sizes.layered ? H * D + 2 * own_keys : -1;
   Scratch* scratch = call.memory.take<Scratch>(call.threads.count());
   for (int part = 0; part < call.threads.count(); part++) new (scratch + part) Scratch(sizes, call.memory);
   share(call.threads, N * K, work, [&](int part, int begin, int end) {
     for (int i = begin; i < end; i++) {
       const int n = i / K, head = i % K;
       const Token& token = call.tokens[n];
-      const float *row = projected_NX + n * width, *gate_G3 = gates < 0 ? nullptr : row + gates + head * G * 3;
+      const float* query_GD = projected_NX + n * width + head * G * D;
+      const float* gate_G3 = gate_NX ? gate_NX + n * gate_width + head * G * 3 : nullptr;
       float* read_GD = read_NX + (int64_t(n) * H + head * G) * D;
-      attend<Cell>(sizes, call.slots[token.slot], set, head, token, row + head * G * D, gate_G3, scratch[part], read_GD);
+      attend<Cell>(sizes, call.slots[token.slot], set, head, token, query_GD, gate_G3, scratch[part], read_GD);
     }
   });
   count_active_heads(call, index, read_NX);

@@ -16,7 +16,7 @@ struct Matrix {
   const int32_t* sum_N;    // int8: the sum of the weights of each output, padded likewise
   int32_t outputs, inputs; // N and K
   Format format;
-  int32_t mixing;          // inputs of a block: int8 mixes it before rounding (prepare.h), fp32 sums it apart; 0: no blocks
+  int32_t mixing;          // inputs of a block: int8 and int4 mix it before rounding (prepare.h), fp32 sums it apart; 0: none
 };
 static_assert(sizeof(Matrix) == 40, "panels.py mirrors it");
 

@@ -31,6 +31,7 @@ struct Layer {
   const float* norm_M;       // before the feed-forward network or the experts
   Matrix input;              // [queries; own keys; own values; gates]
   Matrix output;
+  Matrix gates;              // where they are not in `input`, which has other numbers; else without outputs
   Matrix gate_up, down;      // of a feed-forward network
   Matrix router;             // of experts, as the next three, null in a layer that has none
   const float* router_bias_E;
@@ -141,7 +142,7 @@ struct Response {
   int64_t workspace_bytes;
 };
 
-static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 288 && sizeof(Model) == 368 && sizeof(Slot) == 40, "mirrored");
+static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 328 && sizeof(Model) == 368 && sizeof(Slot) == 40, "mirrored");
 static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72 && sizeof(Exit) == 128 && sizeof(Head) == 48, "too");
 static_assert(sizeof(VerifierLayer) == 192 && sizeof(Verifier) == 224 && sizeof(Response) == 64, "too");
 

@@ -19,6 +19,7 @@ from tuili.store.folder import CONFIG_FILE, read_object
 from tuili.store.imported.dense_shape import FAMILIES, DenseShape, Family
 from tuili.store.imported.exits_file import read_exits_settings
 from tuili.store.imported.rotary import ROPE_KINDS, RopeScaling
+from tuili.store.quantization import Quantization
 
 GENERATION_FILE = "generation_config.json"
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
@@ -56,6 +57,7 @@ class _Config:
     pad_token_id: int | None = None
     partial_rotary_factor: float | None = 1.0
     rope_interleaved: bool | None = False
+    quantization: Quantization | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ def read_dense_shape(folder: Path) -> DenseShape:
             pad_token_id=config.pad_token_id,
             exit_layers=exits.layers if exits else (),
             exit_threshold=exits.threshold if exits else 1.0,
+            quantization=config.quantization,
         )
     except ValueError as error:
         raise ModelFolderError(f"{file} is not a usable configuration: {error}") from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tuili.store.imported.rotary import Array, RopeScaling, scaled_frequencies
+from tuili.store.quantization import Quantization
 from tuili.store.shape import MAX_LAYERS, MAX_SIZE, Conversation, check_attention
 
 Family = Literal["llama", "qwen2", "qwen3"]
@@ -41,7 +42,8 @@ class DenseShape:
     query_bias: of the projections q, k and v. output_bias: of o. mlp_bias: of the three of the feed-forward network.
     head_norms: an RMS norm over each head of queries and of keys. eos_token_ids: the ids that end a text.
     exit_layers: depths at which a token may leave, the full one last; empty stands for the full one alone.
-    exit_threshold: confidence at which a token leaves at depth `auto`.
+    exit_threshold: confidence at which a token leaves at depth `auto`. quantization: the whole numbers that the model
+    was trained for; its tensors are those of any other.
     Raises `ValueError` for values that no network can have.
     """
 
@@ -67,6 +69,7 @@ class DenseShape:
     pad_token_id: int | None = None
     exit_layers: tuple[int, ...] = ()
     exit_threshold: float = 1.0
+    quantization: Quantization | None = None
 
     def __post_init__(self) -> None:
         """Refuses, by `ValueError`, sizes that no network can have, and token ids beyond the vocabulary."""
@@ -89,6 +92,8 @@ class DenseShape:
             raise ValueError(f"layers is {list(exits)}: exits rise from 1 on, and the last is {self.num_hidden_layers}")
         if not 0 <= self.exit_threshold <= 1:
             raise ValueError(f"threshold is {self.exit_threshold}: it must be a probability, 0 to 1")
+        if self.quantization not in (None, Quantization()):
+            raise ValueError("quantization is neither null nor int8 without a cache: an imported model learns no other")
 
     @property
     def num_groups(self) -> int:

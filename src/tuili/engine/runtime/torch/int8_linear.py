@@ -1,4 +1,4 @@
-"""Linear layers whose weights and inputs are rounded to 8 bits, or stay as they are.
+"""Linear layers whose weights and inputs are rounded to 8 bits, or weights to 4, or that stay as they are.
 
 The slow twin of the native products of int8, and the same numbers up to the order of two factors: whole numbers of 8
 bits with one scale for each output channel of the weights and one for each row of inputs (absmax: Dettmers et al. 2022,
@@ -9,13 +9,16 @@ Dimensions: N outputs, K inputs, R rows.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tuili.model import mixed, round_weight
 from tuili.native import mixing_of
+from tuili.store import Quantization
 
 SIDE_MULTIPLE = 8
 """The sides of a matrix are padded to multiples of this, and on a GPU the rows to `MIN_GPU_ROWS`: cuBLAS wants that."""
@@ -33,7 +36,14 @@ class Int8Weight(NamedTuple):
     mixing: int = 0
 
 
-Weight = Tensor | Int8Weight
+class Int4Weight(NamedTuple):
+    """A matrix that is mixed and then rounded to 4 bits in groups: what its numbers stand for. mixing: see above."""
+
+    value_NK: Tensor
+    mixing: int
+
+
+Weight = Tensor | Int8Weight | Int4Weight
 
 
 def quantize(weight_NK: Tensor, foreign: bool = False) -> Int8Weight:
@@ -47,11 +57,31 @@ def quantize(weight_NK: Tensor, foreign: bool = False) -> Int8Weight:
     return Int8Weight(padded_NK.t(), scale_N1[:, 0], mixing)
 
 
+@dataclass(frozen=True)
+class Converter:
+    """What becomes of the matrices of one of Tuili's own models: they stay as they are, or are rounded to 8 bits, or as
+    the model has learnt it."""
+
+    int8: bool = False
+    trained: Quantization | None = None
+
+    def __call__(self, weight_NK: Tensor) -> Weight:
+        if self.trained is None:
+            return quantize(weight_NK) if self.int8 else weight_NK
+        if self.trained.bits(weight_NK.shape[1]) == 8:
+            return quantize(weight_NK)
+        block = self.trained.mixing(weight_NK.shape[1])
+        return Int4Weight(round_weight(mixed(weight_NK.detach().float() / block, block), 4).value, block)
+
+
 def linear(x: Tensor, weight: Weight) -> Tensor:
     """`x` [..., K] times the transposed matrix: [..., N], in the dtype of `x`."""
     if isinstance(weight, Tensor):
         return F.linear(x, weight)
     x_RK = x.flatten(0, -2).float()
+    if isinstance(weight, Int4Weight):
+        whole_RK, scale_R1 = _rounded(_mixed(x_RK, weight.mixing))
+        return (F.linear(whole_RK.float(), weight.value_NK) * scale_R1).to(x.dtype).view(*x.shape[:-1], -1)
     whole_RK, scale_R1 = _rounded(_mixed(x_RK, weight.mixing) if weight.mixing else x_RK)
     (R, K), rows = whole_RK.shape, MIN_GPU_ROWS if x.device.type == "cuda" else 0
     padded_RK = F.pad(whole_RK, (0, weight.whole_KN.shape[0] - K, 0, max(0, rows - R)))

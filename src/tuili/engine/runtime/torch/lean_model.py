@@ -10,15 +10,13 @@ L = T * G times 3 readings or 1, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from tuili.engine.runtime.torch.attention_plan import AttentionPlan, select_units
 from tuili.engine.runtime.torch.experts import LeanExperts
-from tuili.engine.runtime.torch.int8_linear import Weight, linear, quantize
+from tuili.engine.runtime.torch.int8_linear import Converter, Weight, linear, quantize
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.runtime import runtime_of
 from tuili.engine.runtime.torch.tally import Tally
@@ -32,7 +30,9 @@ from tuili.model import (
     TuiliForCausalLM,
     gated_silu,
     rotary,
+    round_weight,
 )
+from tuili.store import Quantization
 
 
 class LeanModel:
@@ -42,14 +42,22 @@ class LeanModel:
 
     Args:
         int8: use a copy of the weights that is rounded to 8 bits, and round inputs too.
+        trained: the same for the whole numbers that the model was trained for.
     """
 
-    def __init__(self, model: TuiliForCausalLM, int8: bool = False) -> None:
-        self.config, self.runtime = model.config, runtime_of(model.lm_head.weight.dtype, int8)
+    def __init__(self, model: TuiliForCausalLM, int8: bool = False, trained: Quantization | None = None) -> None:
+        of_4_bits = trained is not None and trained.numbers == "w4a8"
+        self.config = model.config
+        self.runtime = runtime_of(
+            model.lm_head.weight.dtype, int8 or (trained is not None and not of_4_bits), of_4_bits
+        )
         self.shape = self.config.shape
         inner = model.model
-        convert = quantize if int8 else unchanged
+        convert = Converter(int8, trained)
         self.embedding_VM, self._head = inner.embed_tokens.weight, convert(model.lm_head.weight)
+        if trained is not None:  # the embedding, which is the head, has 8 bits
+            value_VM = round_weight(self.embedding_VM.detach().float(), 8).value
+            self.embedding_VM, self._head = value_VM.to(self.embedding_VM.dtype), quantize(value_VM)
         back = inner.convolution.weight.flip(0)  # no row for a width of 1
         taps_WM = torch.cat([back, back.new_ones(1, self.config.hidden_size)])
         self._taps_WM = taps_WM * self.config.hidden_size**0.5
@@ -123,13 +131,16 @@ class _Attention:
         self,
         attention: LayeredAttention,
         norm: RMSNorm,
-        convert: Callable[[Tensor], Weight],
+        convert: Converter,
         key_value: KeyValueProjection | None = None,
     ) -> None:
         self._norm, self._heads, self._size = Norm(norm.weight, norm.eps), attention.heads, attention.head_dim
         self._kv_heads = 0 if key_value is None else key_value.heads
         keys, values = ([], []) if key_value is None else ([key_value.k_proj], [key_value.v_proj])
         gates = [] if attention.gate_proj is None else [attention.gate_proj]
+        self._gates = None
+        if gates and convert.trained is not None:  # gates decide: such a model has learnt them in its own numbers
+            self._gates, gates = gates[0].weight.detach(), []
         self._weight = convert(_fuse([attention.q_proj, *keys, *values, *gates]))
         self._sizes = (
             (self._heads + self._kv_heads) * self._size,
@@ -144,7 +155,10 @@ class _Attention:
 
     def project(self, hidden_RM: Tensor, plan: AttentionPlan) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Queries [R, H, D], own keys and values [R, K, D], gates [R, 3 * H]; of size 0 if there are none."""
-        heads, value, gate = linear(self._norm(hidden_RM), self._weight).split(self._sizes, dim=-1)
+        normed_RM = self._norm(hidden_RM)
+        heads, value, gate = linear(normed_RM, self._weight).split(self._sizes, dim=-1)
+        if self._gates is not None:
+            gate = linear(normed_RM, self._gates)
         heads_RQD = rotated(self._rotated_norm(heads.unflatten(-1, (self._heads + self._kv_heads, self._size))), plan)
         query_RHD, key_RKD = heads_RQD.split((self._heads, self._kv_heads), dim=1)
         return query_RHD, key_RKD, value.unflatten(-1, (self._kv_heads, self._size)), gate
@@ -185,7 +199,7 @@ def attend(query_RHD: Tensor, gate: Tensor, kv_C2KXD: Tensor, plan: AttentionPla
 class _Trunk:
     """A trunk layer."""
 
-    def __init__(self, layer: TrunkLayer, convert: Callable[[Tensor], Weight]) -> None:
+    def __init__(self, layer: TrunkLayer, convert: Converter) -> None:
         self._attention = _Attention(layer.attention, layer.attention_norm, convert, layer.key_value)
         self._norm = Norm(layer.mlp_norm.weight, layer.mlp_norm.eps)
         self._gate_up, self._down = convert(layer.mlp.gate_up_proj.weight), convert(layer.mlp.down_proj.weight)
@@ -200,7 +214,7 @@ class _Trunk:
 class _Reasoning:
     """A reasoning layer."""
 
-    def __init__(self, layer: ReasoningLayer, convert: Callable[[Tensor], Weight]) -> None:
+    def __init__(self, layer: ReasoningLayer, convert: Converter) -> None:
         self._attention = _Attention(layer.attention, layer.attention_norm, convert)
         self._norm = Norm(layer.moe_norm.weight, layer.moe_norm.eps)
         self._experts = LeanExperts(layer.moe, convert)

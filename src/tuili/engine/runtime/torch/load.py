@@ -31,7 +31,8 @@ def torch_step(source: OpenModel, choice: Choice, threads: int | None, slots: in
         assert not isinstance(source, ImportedModel)
         loaded = model_in_torch(source, choice.numbers)
         loaded.model.train(False)
-        model = LeanModel(loaded.model, int8=choice.numbers == "int8")
+        trained = shape.quantization if choice.numbers in ("int8", "int4") else None
+        model = LeanModel(loaded.model, int8=choice.numbers == "int8" and trained is None, trained=trained)
     dtype = model.embedding_VM.dtype
     if dtype is not DTYPES.get(choice.cache, dtype):
         reason = choice.why or "the torch runner was asked for"

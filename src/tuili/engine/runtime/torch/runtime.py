@@ -9,14 +9,15 @@ from tuili.engine.runtime.runner import Runtime
 NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
 
-def runtime_of(dtype: torch.dtype, int8: bool = False) -> Runtime:
+def runtime_of(dtype: torch.dtype, int8: bool = False, int4: bool = False) -> Runtime:
     """The runtime of a runner whose weights have this dtype, which is its number format. Where torch may make
-    products of fp32 in fewer bits, it says so. Beside products of int8, all but fp32 is named.
+    products of fp32 in fewer bits, it says so. Beside products of int8 or int4, all but fp32 is named.
     """
     numbers = NAMES.get(dtype, str(dtype).removeprefix("torch."))
     precision = torch.get_float32_matmul_precision()
     if numbers == "fp32" and precision != "highest":
         numbers = f"fp32 with {precision} precision"
-    if int8:
-        numbers = "int8" if numbers == "fp32" else f"int8, all else {numbers}"
+    if int8 or int4:
+        whole = "int8" if int8 else "int4"
+        numbers = whole if numbers == "fp32" else f"{whole}, all else {numbers}"
     return Runtime("torch", numbers)

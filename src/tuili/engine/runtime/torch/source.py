@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from tuili.engine.runtime.choice import Numbers
 from tuili.engine.runtime.source import ModelInTorch, exits_of, thinking_of
 from tuili.engine.runtime.torch.dense_model import DenseModel
 from tuili.errors import InputError
-from tuili.model import LoadedModel, TuiliForCausalLM, load_model
+from tuili.model import LoadedModel, TuiliForCausalLM, load_model, stored_state
 from tuili.store import DenseShape, ImportedModel, StoredModel, Tokenizer, open_tensors
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -36,14 +37,17 @@ def model_in_torch(source: StoredModel | ModelInTorch, numbers: Numbers) -> Load
     return LoadedModel(source.model, source.tokenizer, source.path)
 
 
-def arrays_of(model: TuiliForCausalLM) -> dict[str, NDArray[np.float32]]:
-    """The weights of a model in memory by their names in its folder, copied where they are not float32 on a CPU."""
-    tensors: dict[str, Any] = model.state_dict()
-    tied = model.config.tie_word_embeddings
+def arrays_of(model: PreTrainedModel) -> dict[str, NDArray[Any]]:
+    """The weights of a model in memory by their names in its folder, copied where they are not float32 on a CPU; in
+    whole numbers where one of Tuili's own was trained for them."""
+    tensors: dict[str, Tensor] = model.state_dict()
+    if model.config.tie_word_embeddings:
+        tensors = {name: tensor for name, tensor in tensors.items() if name != "lm_head.weight"}
+    if isinstance(model, TuiliForCausalLM) and (trained := model.config.shape.quantization) is not None:
+        tensors = stored_state(tensors, trained)
     return {
-        name: tensor.detach().float().cpu().numpy()
+        name: (tensor.detach().float() if tensor.is_floating_point() else tensor).cpu().numpy()
         for name, tensor in tensors.items()
-        if not (tied and name == "lm_head.weight")
     }
 
 

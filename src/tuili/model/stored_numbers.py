@@ -1,0 +1,93 @@
+"""The weights of a model that was trained for whole numbers, as they stand in its folder, and back.
+
+Which tensors these are, and how they are laid out, says `tuili.store.Quantization`; the rounding is that of `rounding`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from tuili.errors import InputError, ModelFolderError
+from tuili.model.rounding import Rounded, mixed, round_weight
+from tuili.store import SCALE_SUFFIX, WEIGHT_GROUP, Quantization
+
+
+def stored_state(state: Mapping[str, Tensor], quantization: Quantization) -> dict[str, Tensor]:
+    """The tensors of a folder, from those of the network. A head that is the embedding is left out.
+
+    Raises `InputError` for weights that are not finite, or too large for 4 bits.
+    """
+    stored = dict[str, Tensor]()
+    for name, tensor in state.items():
+        bits = quantization.stored_bits(name, tuple(tensor.shape))
+        if name == "lm_head.weight":
+            continue
+        if bits is None:
+            stored[name] = tensor
+            continue
+        block = quantization.mixing(tensor.shape[-1]) if bits == 4 else 0
+        rounded = round_weight(mixed(tensor.detach().float() / max(1, block), block), bits)
+        if not (rounded.scale.isfinite().all() and rounded.number.isfinite().all()):
+            raise InputError(f"{name} has weights that are not finite, or too large for {bits} bits")
+        if bits == 8:
+            stored |= {name: rounded.number.to(torch.int8), name + SCALE_SUFFIX: rounded.scale}
+        else:
+            stored |= {name: _two_in_a_byte(rounded.number), name + SCALE_SUFFIX: rounded.scale[..., 0].half()}
+    return stored
+
+
+def network_state(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of the network, from those of a folder: what whole numbers stand for, in float32."""
+    state = dict[str, Tensor]()
+    for name, tensor in stored.items():
+        scale = stored.get(name + SCALE_SUFFIX)
+        if scale is None:
+            if not name.endswith(SCALE_SUFFIX):
+                state[name] = tensor
+        elif tensor.dtype is torch.int8:
+            state[name] = Rounded(tensor.float(), scale).value
+        else:
+            group = _one_by_one(tensor).unflatten(-1, (-1, WEIGHT_GROUP))
+            value = Rounded(group, scale.float()[..., None], 4).value
+            state[name] = mixed(value, Quantization("w4a8").mixing(value.shape[-1]))
+    return state
+
+
+def read_whole_numbers(files: Sequence[Path]) -> dict[str, Tensor] | None:
+    """The tensors of the network from weight files with whole numbers; None where there are none, and nothing is read.
+
+    Raises `ModelFolderError` where numbers and scales do not fit together.
+    """
+    if not any(file.suffix == ".safetensors" and _has_scales(file) for file in files):
+        return None
+    stored = dict[str, Tensor]()
+    for file in files:
+        stored |= load_file(file)
+    try:
+        return network_state(stored)
+    except RuntimeError as error:
+        raise ModelFolderError(f"{files[0].parent}: whole numbers and their scales do not fit together") from error
+
+
+def _has_scales(file: Path) -> bool:
+    with safe_open(file, "pt") as tensors:
+        names: list[str] = tensors.keys()
+    return any(name.endswith(SCALE_SUFFIX) for name in names)
+
+
+def _two_in_a_byte(number: Tensor) -> Tensor:
+    """Numbers from -8 to 7, [..., G, I], as bytes [..., G * I / 2]: 8 more each, the earlier one in the low half."""
+    low, high = (number.flatten(-2) + 8).to(torch.uint8).unflatten(-1, (-1, 2)).unbind(-1)
+    both: Tensor = low | high << 4
+    return both
+
+
+def _one_by_one(byte: Tensor) -> Tensor:
+    """The numbers in such bytes, as floats [..., G * I]."""
+    return torch.stack([byte & 15, byte >> 4], -1).flatten(-2).float() - 8
