@@ -90,7 +90,7 @@ FACES = {
         taught_sources teach train_exits train_verifier verifier_figures write_familiarity
     """,
     "compress": """
-        Compression CompressionPlan CompressionResult HealedNetwork HealingConfig HealingData Network Parent
+        Compression CompressionPlan CompressionResult HealedNetwork HealingConfig HealingData Measuring Network Parent
         PruneConfig PruneRecipe Pruning Samples TokenStates compress forward_kl make_plan open_parent tried_plan
     """,
     "adapt": """
@@ -115,7 +115,7 @@ FACES = {
         certify certify_grid collect_histories depth_lines depth_trends draw_risk_coverage empirical_setting
         evaluate evaluate_file figure_uri figures_line fit_confidence fitting_part heat_map
         learn_familiarity learning_curve mean_depth
-        own_problems paired_difference read_figures replay run_jobs sample starting_setting testing_part
+        own_problems paired_difference read_figures replay right_answers run_jobs sample starting_setting testing_part
         wilson_interval write_card write_html write_json
     """,
     "exchange": """

@@ -157,3 +157,24 @@ def risk_lines(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]
         figure.axes[0].set_ylabel("answers that are wrong")
         figure.tight_layout()
         return figure_uri(figure)
+
+
+def divergence_lines(curves: Mapping[str, Sequence[Sequence[tuple[float, float]]]]) -> str:
+    """Divergence from a parent over the tokens of recovery, on a logarithmic scale: a colour for each way, and in it a
+    line for each run.
+
+    `curves` maps a way to the points (tokens, nats a token) of its runs.
+    """
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure = Figure(figsize=(5.2, 3.4))
+        axes = figure.subplots()
+        for (name, runs), colour in zip(curves.items(), (ACCENT_COLOUR, *LEVEL_COLOURS), strict=False):
+            for number, points in enumerate(runs):
+                axes.plot(*zip(*points, strict=True), color=colour, linewidth=1, label=None if number else name)
+        axes.set_yscale("log")
+        axes.xaxis.set_major_formatter(lambda tokens, _: f"{tokens / 1e6:g}M")
+        axes.set_xlabel("tokens of recovery")
+        axes.set_ylabel("divergence from the parent, nats a token")
+        axes.legend(loc="upper right", fontsize=7)
+        figure.tight_layout()
+        return figure_uri(figure)

@@ -60,6 +60,11 @@ class Figure:
         }
 
 
+def together(found: Sequence[Mapping[str, Figure]]) -> dict[str, Figure]:
+    """Figures of a run each as figures of all runs."""
+    return {key: Figure(one.unit, [each[key].runs[0] for each in found]) for key, one in found[0].items()}
+
+
 def time_runs(*functions: Callable[[], object], n: int = 5, warmup: int = 1) -> tuple[Figure, ...]:
     """Wall-clock milliseconds of `n` calls of each function, after `warmup` calls that are not timed.
 

@@ -1,4 +1,4 @@
-"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of five benchmarks.
+"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of six benchmarks.
 
 Benchmarks that draw their own picture are `guarantee` and `verifier`. The plots themselves are in `harness/figures` and
 `tuili.eval`.
@@ -10,9 +10,17 @@ import json
 import re
 from base64 import b64decode
 
-from benchmarks.harness.figures import accuracy_dots, accuracy_lines, cost_curves, goodput_lines, risk_lines
+from benchmarks.harness.figures import (
+    accuracy_dots,
+    accuracy_lines,
+    cost_curves,
+    divergence_lines,
+    goodput_lines,
+    risk_lines,
+)
 from benchmarks.harness.record import ROOT
 from benchmarks.table.example_rows import BASE, accuracies
+from benchmarks.table.pruned_rows import recoveries
 from benchmarks.table.rows import NANO_REPORT, Record, results
 from tuili.eval import depth_lines, heat_map
 
@@ -43,6 +51,7 @@ def drawn() -> dict[str, str]:
         (results("budgets"), lambda record: {"budgets": budget_curves(record)}),
         (results("imported_depth"), lambda record: {"exits": accuracy_by_depth(record)}),
         (results("taught_examples"), lambda record: {"examples": accuracy_by_examples(record)}),
+        (results("pruned"), lambda record: {"pruned": on_white(divergence_lines(recoveries(record)))}),
         (results("imported_promised"), lambda record: {"promised": risk_by_coverage(record)}),
     ):
         if record.is_file():

@@ -42,6 +42,7 @@ def test_a_plan_writes_nothing(model: Path, tmp_path: Path, capsys: pytest.Captu
     told = capsys.readouterr().out.splitlines()
     assert told[0].startswith("parameters: ")
     assert "neurons of an expert: 8 -> 4 (-50%)" in told
+    assert "accuracy: on 960 problems, before and after" in told
     assert "recovery: 1,000 steps, about 320,000 tokens, from arithmetic" in told
     assert told[-1].startswith("time: about ")
     assert not out.exists()
@@ -52,19 +53,24 @@ def test_a_model_is_pruned_and_its_chain_is_drawn(
 ) -> None:
     out = tmp_path / "run"
     given = ["compress", "prune", str(model), *SMALL, "prune.healing.steps=2", "--share", "0.4", "--by", "magnitude"]
-    given += ["--rounds", "2", "--experts", "3"]
+    given += ["--rounds", "2", "--experts", "3", "--problems", "3"]
     assert main([*given, "--out", str(out)]) == 0
     captured = capsys.readouterr()
     assert "experts of a layer: 4 -> 3 (-25%)" in captured.err
     assert "round 2 of 2: scores by magnitude" in captured.err
     assert f"{out}/model: 2 steps" in captured.out
     assert "it predicts the parent's next token" in captured.out
+    assert "accuracy: on 3 problems, before and after" in captured.err
+    assert "the smaller model answers 3 problems" in captured.err
+    assert "right answers: 0.0% -> 0.0% of 3 problems, +0.0 points (95%: " in captured.out
+    assert "level 2: 0.0% -> 0.0%" in captured.out
     assert open_model(out / "model").shape.intermediate_size == 8
     assert main(["info", str(out / "model")]) == 0
     shown = capsys.readouterr().out
     assert "● train" in shown
     assert f"hash {model_hash(out / 'model')[:8]}, parent {model_hash(model)[:8]}: train" in shown
     assert "● prune" in shown
+    assert "right answers 0.0% -> 0.0%" in shown
     assert " parameters" in shown
     assert "add --resume to go on" in refusal(capsys, *given, "--out", str(out))
 
@@ -78,6 +84,13 @@ def test_what_cannot_be_is_refused(model: Path, tmp_path: Path, capsys: pytest.C
     assert "nosuch" in refusal(capsys, "compress", "prune", "nosuch", "--out", str(out))
     assert "cannot be read" in refusal(capsys, *given, "--data", str(tmp_path / "nosuch.jsonl"))
     assert "healing.setps" in refusal(capsys, *given, "prune.healing.setps=3")
+    assert "cannot be read" in refusal(capsys, *given, "--test", str(tmp_path / "nosuch.jsonl"))
+    assert "--problems is -1" in refusal(capsys, *given, "--problems", "-1")
+    assert "prune.key_value_heads" in refusal(capsys, *given, "--heads", "0")
+    assert "prune.rounds" in refusal(capsys, *given, "--rounds", "0")
+    assert "3 rounds recover in 4 or more" in refusal(capsys, *given, "prune.healing.steps=3")
+    assert "is the folder of MODEL" in refusal(capsys, "compress", "prune", str(model), *SMALL, "--out", str(model))
+    assert not (model / "run.json").exists()
     (tmp_path / "file").write_text("")
     placed = ["compress", "prune", str(model), *SMALL, "--out", str(tmp_path / "file")]
     assert "is a file" in refusal(capsys, *placed)

@@ -38,7 +38,7 @@ def test_the_divergence_in_parts_is_that_of_all_logits(at_a_time: int, monkeypat
 
 @pytest.mark.parametrize("kind", ["own", "imported"])
 def test_a_model_has_nothing_to_learn_from_itself(kind: str, own: Path, dense: Path, questions: Path) -> None:
-    config = HealingConfig(rows=2, kernels="auto" if kind == "imported" else "torch", precision="fp32")
+    config = HealingConfig(steps=9, rows=2, kernels="auto" if kind == "imported" else "torch", precision="fp32")
     parent = open_parent(own if kind == "own" else dense, config)
     data = parent.data(None if kind == "own" else questions, lambda line: None)
     student, teacher = (parent.network(parent.load(), learns) for learns in (True, False))
@@ -60,7 +60,7 @@ def test_a_model_has_nothing_to_learn_from_itself(kind: str, own: Path, dense: P
 
 
 def test_a_student_reads_the_tokens_that_its_teacher_reads(own: Path) -> None:
-    parent = open_parent(own, HealingConfig(rows=2, kernels="torch", precision="fp32"))
+    parent = open_parent(own, HealingConfig(steps=9, rows=2, kernels="torch", precision="fp32"))
     network = parent.network(parent.load(), learns=False)
     with parent.data(None, lambda line: None).open_blocks(StreamState()) as blocks:
         block, _ = next(blocks)
@@ -71,7 +71,7 @@ def test_a_student_reads_the_tokens_that_its_teacher_reads(own: Path) -> None:
 
 
 def test_the_samples_are_always_the_same_and_others_than_those_of_the_run(own: Path) -> None:
-    data = open_parent(own, HealingConfig(rows=2)).data(None, lambda line: None)
+    data = open_parent(own, HealingConfig(steps=9, rows=2)).data(None, lambda line: None)
     first, again = list(data.samples(5)), list(data.samples(5))
     assert len(first) == len(again)
     assert all(torch.equal(one.tokens_BT, other.tokens_BT) for one, other in zip(first, again, strict=True))
@@ -91,7 +91,7 @@ def test_the_divergence_is_never_negative() -> None:
 
 
 def test_no_token_is_led_to_an_expert_that_is_no_domain_s(own: Path) -> None:
-    parent = open_parent(own, HealingConfig(rows=2, kernels="torch", precision="fp32"))
+    parent = open_parent(own, HealingConfig(steps=9, rows=2, kernels="torch", precision="fp32"))
     with parent.data(None, lambda line: None).open_blocks(StreamState()) as blocks:
         block, _ = next(blocks)
     of_domains, of_none = parent.load(), parent.load()

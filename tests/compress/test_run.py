@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import shutil
 import signal
 from pathlib import Path
@@ -11,32 +10,16 @@ from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 from transformers import AutoModelForCausalLM
 
+from tests.compress.running import pruned
 from tests.store.dense_folders import save_dense
-from tuili.compress import CompressionResult, PruneRecipe, Pruning, compress, open_parent
 from tuili.compress.run import stage_steps
 from tuili.engine import load_decoder
 from tuili.errors import InputError
 from tuili.posttrain import learning
 from tuili.store import THINKING_FILE, ThinkingSettings, model_hash, open_model, read_lineage, write_thinking_file
 from tuili.train import read_log
-
-HEALING = {
-    "steps": 6, "rows": 2, "precision": "fp32", "schedule": {"warmup": 2}, "checkpoint": {"interval": 2},
-    "log": {"interval": 2},
-}  # fmt: skip
-
-
-def pruned(
-    model: Path, out: Path, file: Path | None = None, resume: bool = False, steps: int = 6, **changes: Any
-) -> CompressionResult:
-    kernels = "torch" if file is None else "auto"
-    tree = {"multiple": 4, "samples": 6, "rounds": 2, "healing": HEALING | {"kernels": kernels, "steps": steps}}
-    config = PruneRecipe.model_validate_json(json.dumps({"prune": tree | changes})).prune
-    compression = Pruning(open_parent(model, config.healing), config)
-    return compress(compression, config.healing, file, out, resume=resume, console=Console(quiet=True))
 
 
 def test_an_own_model_is_pruned_with_all_its_exits(own: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.record import Figure
+from benchmarks.harness.record import Figure, together
 from benchmarks.imported.examples.data import example_data
 from benchmarks.imported.examples.training import KINDS, RECIPE, Curve, trained
 from benchmarks.imported.prompts import DATA
@@ -88,11 +88,6 @@ def _solved(
         key = f"{name}_{test}_{mode}" if len(modes) > 1 else f"{name}_{test}"
         figures |= figures_of(key, cells.get(f"{weights}/{test}/{mode}", asking))
     return figures
-
-
-def together(found: Sequence[dict[str, Figure]]) -> dict[str, Figure]:
-    """Figures of a run each as figures of all runs."""
-    return {key: Figure(one.unit, [each[key].runs[0] for each in found]) for key, one in found[0].items()}
 
 
 def compared(figures: dict[str, Figure], tests: Sequence[str]) -> dict[str, Figure]:

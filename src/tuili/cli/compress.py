@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,14 +12,23 @@ from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.cli.options import ModelArgument, check_model, parse_folder
 
 if TYPE_CHECKING:
-    from tuili.compress import Compression, HealingConfig
+    from tuili.compress import Compression, HealingConfig, Measuring
 
 app = typer.Typer(no_args_is_help=False, help="Make a model smaller, and let it recover from that.")
+PROBLEMS = 960
+"""Twenty of each domain and level of the shipped model."""
 
 OverridesArgument = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe.")]
 HealingOption = Annotated[
     Path | None,
     typer.Option("--data", metavar="FILE", help="What it recovers with; by default what it was trained on at last."),
+]
+ProblemsOption = Annotated[
+    int, typer.Option(help="About how many problems accuracy is measured on, before and after; 0 for none.")
+]
+TestOption = Annotated[
+    Path | None,
+    typer.Option("--test", metavar="FILE", help="Questions that accuracy is measured on, in place of unseen problems."),
 ]
 OutOption = Annotated[str | None, typer.Option(metavar="FOLDER", help="Folder of the run; by default runs/VERB.")]
 PlanFlag = Annotated[
@@ -44,6 +54,8 @@ def prune(
         Literal["reap", "frequency"] | None, typer.Option("--experts-by", help="What tells which experts go.")
     ] = None,
     data: HealingOption = None,
+    problems: ProblemsOption = PROBLEMS,
+    test: TestOption = None,
     out: OutOption = None,
     recipe: Annotated[str, typer.Option(help="A YAML file, or a shipped recipe's name.")] = "prune",
     plan: PlanFlag = False,
@@ -61,16 +73,19 @@ def prune(
     }  # fmt: skip
     changes = [f"prune.{key}={value}" for key, value in given.items() if value is not None]
     check_model(model)
-    from tuili.compress import PruneRecipe, Pruning, open_parent
+    from tuili.compress import Measuring, PruneRecipe, Pruning, open_parent
     from tuili.config import load_recipe
 
     config = load_recipe(recipe, [*(overrides or []), *changes], PruneRecipe).prune
-    _compress(Pruning(open_parent(model, config.healing), config), config.healing, data, folder, plan, resume)
+    measuring = Measuring(problems, test)
+    compression = Pruning(open_parent(model, config.healing), config)
+    _compress(compression, config.healing, data, measuring, folder, plan, resume)
 
 
 def _compress(
-    compression: Compression, healing: HealingConfig, data: Path | None, out: Path, only_plan: bool, resume: bool
-) -> None:
+    compression: Compression, healing: HealingConfig, data: Path | None, measuring: Measuring, out: Path,
+    only_plan: bool, resume: bool,
+) -> None:  # fmt: skip
     """Tell the plan, and carry it out unless it alone is wanted."""
     import sys
 
@@ -81,14 +96,32 @@ def _compress(
 
     if only_plan:
         found = compression.parent.data(data, tell)
-        plan = make_plan(compression, healing, found)
+        plan = make_plan(compression, healing, found, len(measuring.chosen(compression.parent, found.files)))
         print("\n".join(tried_plan(plan, compression, healing, found, tell).lines))
         return
-    result = compress(compression, healing, data, out, resume=resume)
+    result = compress(compression, healing, data, out, resume=resume, measuring=measuring)
     if result.model is None:
         print(f"interrupted: step {result.step} is saved, add --resume to the same command to go on")
         raise typer.Exit(EXIT_INTERRUPTED)
     print(f"{result.model}: {result.step} steps, {result.tokens:,} tokens, {result.seconds / 60:.1f} minutes")
-    if "agreement" in result.figures:
-        loss, agreement = result.figures["loss"], result.figures["agreement"]
-        print(f"it predicts the parent's next token {agreement:.1%} of the time, {loss:.4f} nats a token away")
+    for line in _told(result.figures):
+        print(line)
+
+
+def _told(figures: Mapping[str, float]) -> Iterator[str]:
+    """How close the model is to its parent, as far as that was measured."""
+    if "agreement" in figures:
+        yield (
+            f"it predicts the parent's next token {figures['agreement']:.1%} of the time, "
+            f"{figures['loss']:.4f} nats a token away"
+        )
+    if "right" in figures:
+        gain, low, high = (100 * figures[name] for name in ("gain", "gain_low95", "gain_high95"))
+        yield (
+            f"right answers: {figures['right_before']:.1%} -> {figures['right']:.1%} of {figures['problems']:,.0f} "
+            f"problems, {gain:+.1f} points (95%: {low:+.1f} to {high:+.1f})"
+        )
+        levels = [name.removeprefix("right_") for name in figures if name.startswith("right_level_")]
+        for level in levels:
+            before, after = figures[f"right_before_{level}"], figures[f"right_{level}"]
+            yield f"{level.replace('_', ' ')}: {before:.1%} -> {after:.1%}"

@@ -1,5 +1,6 @@
 from .compression import Compression
 from .healing import HealedNetwork, forward_kl
+from .measuring import Measuring
 from .network import Network, TokenStates
 from .parent import HealingData, Parent, Samples, open_parent
 from .plan import CompressionPlan, make_plan, tried_plan
@@ -16,6 +17,7 @@ __all__ = [
     "HealedNetwork",
     "HealingConfig",
     "HealingData",
+    "Measuring",
     "Network",
     "Parent",
     "PruneConfig",

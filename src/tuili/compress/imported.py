@@ -131,6 +131,12 @@ class ImportedParent(Parent):
         of_run, others = partial(opened, healing.seed), partial(opened, healing.seed + 1)
         return HealingData(names, length, of_run, others, tuple(config.files))
 
+    @property
+    def held_back(self) -> tuple[Path, ...]:
+        """See `Parent`: those that the loss of its last teaching was measured on."""
+        files = () if self._taught is None else self._taught.data.validation
+        return tuple(path for path in files if path.is_file())
+
     def load(self) -> nn.Module:
         """See `Parent`: in bf16 where it is stored so, unless the recipe says otherwise."""
         return cast(nn.Module, Backbone.load(self.path, self.compute_dtype).model)

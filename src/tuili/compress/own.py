@@ -24,7 +24,7 @@ from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, load_model, set_kernels, write_model_files
 from tuili.posttrain import OpenBlocks, choose_threshold
 from tuili.store import StoredModel
-from tuili.tasks import SEEDS_PER_SPLIT
+from tuili.tasks import SEEDS_PER_SPLIT, Language, Problem, trained_domains, unseen_problems
 from tuili.train import (
     CurriculumConfig,
     DataConfig,
@@ -45,6 +45,8 @@ ROUTER_Z, DOMAIN_PRIOR = 1e-4, 0.01
 THRESHOLD_DOCUMENTS = 400
 """On which the threshold of the exits is chosen."""
 THRESHOLD_TRIES = 8
+MEASURED_LEVELS = (1, 2, 3)
+"""Of the problems that accuracy is measured on."""
 
 
 class OwnNetwork:
@@ -139,6 +141,18 @@ class OwnParent(Parent):
         others = stream.model_copy(update={"seed": (seed + 1) % SEEDS_PER_SPLIT, "steps": 1})
         names = (*data.domain_names, *map(str, data.files))
         return HealingData(names, length, self._blocks(stream), self._blocks(others), tuple(data.files))
+
+    def unseen(self, count: int) -> Sequence[Problem]:
+        """See `Parent`: of the domains and languages that it was trained on at last, evenly of each level."""
+        data = None if self._recorded is None else self._recorded.data
+        named = self.stored.shape.domains
+        domains = data.domain_names if data is not None else trained_domains(named) if named else ()
+        languages = (Language.EN,) if data is None else tuple(data.languages)
+        if not domains:
+            return ()
+        return unseen_problems(
+            domains, MEASURED_LEVELS, -(-count // (len(domains) * len(MEASURED_LEVELS))), 0, language=languages
+        )
 
     def load(self) -> TuiliForCausalLM:
         """See `Parent`."""

@@ -6,7 +6,7 @@ The two kinds are in `own` and `imported`; `open_parent` tells them apart.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,7 @@ from tuili.store import (
     open_tensors,
     read_lineage,
 )
+from tuili.tasks import Problem
 
 Tell = Callable[[str], None]
 Samples = Callable[[int], Iterator[Block]]
@@ -96,6 +97,15 @@ class Parent(ABC):
 
         Raises `InputError` where the lineage names nothing that is there today, and for a bad file.
         """
+
+    @property
+    def held_back(self) -> tuple[Path, ...]:
+        """The files of questions that its teaching held back, as far as they are there."""
+        return ()
+
+    def unseen(self, count: int) -> Sequence[Problem]:
+        """About so many problems of its domains that no training sees; none of a model without."""
+        return ()
 
     @abstractmethod
     def load(self) -> nn.Module:

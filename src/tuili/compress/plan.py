@@ -22,7 +22,8 @@ TRIAL_STEPS = 3
 @dataclass(frozen=True)
 class CompressionPlan:
     """What is to come. changes: what becomes of the model, for readers. steps, tokens: of the recovery, in which
-    `seconds` and the most bytes of memory are estimated by a trial; 0 where none was made."""
+    `seconds` and the most bytes of memory are estimated by a trial; 0 where none was made. problems: those that both
+    models answer."""
 
     before: Parameters
     after: Parameters
@@ -32,6 +33,7 @@ class CompressionPlan:
     tokens: int
     seconds: float = 0.0
     memory: int = 0
+    problems: int = 0
 
     @property
     def lines(self) -> list[str]:
@@ -40,6 +42,8 @@ class CompressionPlan:
         active = f"{self.before.active:,} -> {self.after.active:,} of them for a token at full depth"
         lines = [f"parameters: {self.before.total:,} -> {self.after.total:,} ({-gone:+.1%}), {active}"]
         lines += self.changes
+        measured = f"on {self.problems:,} problems, before and after" if self.problems else "not measured"
+        lines.append(f"accuracy: {measured}")
         if not self.steps:
             return [*lines, "recovery: none"]
         named = ", ".join(self.sources[:4]) + (f" and {len(self.sources) - 4} more" if len(self.sources) > 4 else "")
@@ -49,14 +53,15 @@ class CompressionPlan:
         return lines
 
 
-def make_plan(compression: Compression, healing: HealingConfig, data: HealingData) -> CompressionPlan:
-    """The plan of a run without a trial."""
+def make_plan(
+    compression: Compression, healing: HealingConfig, data: HealingData, problems: int = 0
+) -> CompressionPlan:
+    """The plan of a run without a trial. problems: those that accuracy is measured on."""
     parent = compression.parent
     changes = tuple(f"{name}: {told}" for name, told in compression.changes.items())
     tokens = healing.steps * healing.rows * data.length
-    return CompressionPlan(
-        count_parameters(parent.shape), compression.parameters, changes, data.names, healing.steps, tokens
-    )
+    before, after = count_parameters(parent.shape), compression.parameters
+    return CompressionPlan(before, after, changes, data.names, healing.steps, tokens, problems=problems)
 
 
 def tried_plan(

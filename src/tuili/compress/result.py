@@ -30,16 +30,27 @@ class CompressionResult:
     model: Path | None = None
 
 
-def write_result(parent: Parent, folder: Path, write: Callable[[Path], None], entry: LineageEntry) -> LineageEntry:
+def write_result(
+    parent: Parent,
+    folder: Path,
+    write: Callable[[Path], None],
+    entry: LineageEntry,
+    measure: Callable[[Path], Mapping[str, float]] | None = None,
+) -> LineageEntry:
     """Write a model by `write`, with the entry behind the parent's lineage. Returns the entry with its hashes.
 
-    What comes out is opened as any other model before it is in its place.
+    What comes out is opened as any other model before it is in its place. measure: gives more figures of it, once it
+    can be opened.
     """
-    with writing(folder, REMEDY), replaced_folder(folder) as fresh:
-        write(fresh)
-        whole = replace(entry, parent=parent.hash, hash=model_hash(fresh))
-        write_lineage(fresh, (*parent.lineage, whole))
+    with replaced_folder(folder) as fresh:
+        with writing(folder, REMEDY):
+            write(fresh)
+            whole = replace(entry, parent=parent.hash, hash=model_hash(fresh))
+            write_lineage(fresh, (*parent.lineage, whole))
         open_model(fresh)
+        if measure is not None:
+            whole = replace(whole, figures={**whole.figures, **measure(fresh)})
+            write_lineage(fresh, (*parent.lineage, whole))
     return whole
 
 

@@ -6,7 +6,7 @@ What is changed is left to a `Compression`, how a change is recovered from to `h
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,14 +14,17 @@ from rich.console import Console
 
 from tuili.compress.compression import Compression
 from tuili.compress.healing import HealedNetwork
+from tuili.compress.measuring import Measuring, RightAnswers, compared
 from tuili.compress.network import Network
 from tuili.compress.parent import HealingData, Tell
 from tuili.compress.plan import make_plan
 from tuili.compress.recipe import HealingConfig
 from tuili.compress.result import CompressionResult, refusing_full_disks, write_result
 from tuili.data import Block
+from tuili.errors import InputError
 from tuili.posttrain import LearningSession
 from tuili.store import LineageEntry, count_parameters
+from tuili.tasks import Problem
 from tuili.train import RunFolder, keep_freed_memory
 
 _CHANGEABLE = {"checkpoint", "log"}
@@ -35,13 +38,14 @@ def compress(
     out: Path,
     *,
     resume: bool,
+    measuring: Measuring | None = None,
     console: Console | None = None,
 ) -> CompressionResult:
     """Compress a model in the folder `out`; with `resume`, go on from its newest checkpoint. The model is `out/model`.
 
-    file: what it is healed with in place of what the lineage names. Raises `InputError` for data that nothing can be
-    learnt from, where the folder holds a run that began otherwise or is not to be resumed, and where nothing can be
-    written.
+    file: what it is healed with in place of what the lineage names. measuring: what accuracy is measured on before and
+    after, if it is. Raises `InputError` for data that nothing can be learnt from, where the folder holds a run that
+    began otherwise or is not to be resumed, and where nothing can be written.
     """
     console = console or Console(stderr=True)
 
@@ -49,8 +53,11 @@ def compress(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     data = compression.parent.data(file, tell)
+    problems = () if measuring is None else measuring.chosen(compression.parent, data.files)
     folder = RunFolder(out)
     folder.refuse_own_model(compression.parent.path, f"MODEL {compression.parent.path}")
+    if out.resolve() == compression.parent.path.resolve():
+        raise InputError(f"--out {out} is the folder of MODEL: choose another one")
     with refusing_full_disks(), folder.locked():
         fixed = _fixed(compression, healing, data)
         if (changes := folder.changes_since(fixed, resume)) is None:
@@ -58,9 +65,9 @@ def compress(
         elif changes:
             tell(f"changed since the run began: {', '.join(changes)}; the weights may differ")
         keep_freed_memory()
-        for line in make_plan(compression, healing, data).lines:
+        for line in make_plan(compression, healing, data, len(problems)).lines:
             tell(line)
-        return _Run(compression, healing, data, file, out, tell, console).run()
+        return _Run(compression, healing, data, problems, file, out, tell, console).run()
 
 
 def _fixed(compression: Compression, healing: HealingConfig, data: HealingData) -> dict[str, object]:
@@ -78,11 +85,11 @@ class _Run:
     """One session of a run."""
 
     def __init__(
-        self, compression: Compression, healing: HealingConfig, data: HealingData, file: Path | None, out: Path,
-        tell: Tell, console: Console,
+        self, compression: Compression, healing: HealingConfig, data: HealingData, problems: Sequence[Problem],
+        file: Path | None, out: Path, tell: Tell, console: Console,
     ) -> None:  # fmt: skip
-        self._compression, self._healing, self._data, self._file = compression, healing, data, file
-        self._out, self._tell, self._console = out, tell, console
+        self._compression, self._healing, self._data, self._problems = compression, healing, data, problems
+        self._file, self._out, self._tell, self._console = file, out, tell, console
 
     def run(self) -> CompressionResult:
         """Go through the stages that are left, and write what has come of the model."""
@@ -92,11 +99,10 @@ class _Run:
             try:
                 student = self._last_stage(teacher, session)
                 figures = parent.finish(teacher, student, partial(self._samples, session), self._tell)
+                return self._written(student, figures, session)
             except _Stopped:
-                student = None
-            state, last = session.state, dict(session.last)
-            reached = CompressionResult(state.step, state.tokens, session.seconds, last)
-        return reached if student is None else self._written(student, figures, last, reached)
+                state = session.state
+                return CompressionResult(state.step, state.tokens, session.seconds, dict(session.last))
 
     def _last_stage(self, teacher: Network, session: LearningSession) -> Network:
         """The model that has recovered from its last change. Raises `_Stopped` where the run is interrupted."""
@@ -117,16 +123,18 @@ class _Run:
             model = student.model
         return student
 
+    def _check(self, session: LearningSession) -> None:
+        if session.interrupted:
+            raise _Stopped  # the steps so far are saved, and what comes behind them begins anew
+
     def _samples(self, session: LearningSession, documents: int) -> Iterator[Block]:
         for block in self._data.samples(documents):
-            if session.interrupted:
-                raise _Stopped  # the steps so far are saved, and what the samples were for begins anew
+            self._check(session)
             yield block
 
-    def _written(
-        self, student: Network, figures: Mapping[str, float], last: Mapping[str, float], reached: CompressionResult
-    ) -> CompressionResult:
+    def _written(self, student: Network, figures: Mapping[str, float], session: LearningSession) -> CompressionResult:
         compression, healing, parent = self._compression, self._healing, self._compression.parent
+        state, last, seconds = session.state, session.last, session.seconds
         learnt = {name: last[name] for name in ("loss", "agreement", "accuracy") if name in last}
         sizes = {"parameters": float(compression.parameters.total)}
         sizes["parameters_before"] = float(count_parameters(parent.shape).total)
@@ -138,13 +146,21 @@ class _Run:
             {compression.step: recipe},
             learnt | sizes | dict(figures),
             {compression.step: healing.seed},
-            reached.tokens,
-            reached.seconds / 3600,
+            state.tokens,
+            seconds / 3600,
         )
-        entry = write_result(parent, self._out / "model", lambda fresh: compression.write(student, fresh), entry)
+        answers = RightAnswers(self._problems, self._out, self._tell, partial(self._check, session))
+
+        def measure(fresh: Path) -> Mapping[str, float]:
+            before = answers.of(parent.path, "the parent")
+            return compared(self._problems, before, answers.of(fresh, "the smaller model"))
+
+        entry = write_result(
+            parent, self._out / "model", partial(compression.write, student), entry, measure if self._problems else None
+        )
         if left := parent.parts_left_behind():
             self._tell(f"not taken over, because it was made for the parent's weights: {', '.join(left)}")
-        return CompressionResult(reached.step, reached.tokens, reached.seconds, entry.figures, self._out / "model")
+        return CompressionResult(state.step, state.tokens, seconds, entry.figures, self._out / "model")
 
 
 def stage_steps(stage: int, stages: int, steps: int) -> tuple[int, int]:

@@ -38,6 +38,7 @@ from .reporting.figures import (
 from .reporting.kept import EVAL_FILE, figures_line, read_figures
 from .reporting.page import write_html
 from .reporting.report import cells_by_domain, sample, write_json
+from .right import right_answers
 from .runner import ScoredResponse, answer_problems
 
 __all__ = [
@@ -88,6 +89,7 @@ __all__ = [
     "paired_difference",
     "read_figures",
     "replay",
+    "right_answers",
     "run_jobs",
     "sample",
     "starting_setting",

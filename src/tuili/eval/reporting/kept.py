@@ -34,10 +34,12 @@ def read_figures(folder: Path) -> dict[str, Any] | None:
 
 
 def figures_line(figures: Mapping[str, float]) -> str:
-    """The main figures of one entry of a lineage, in one line: loss, accuracy, accuracy at each exit, and sizes."""
+    """The main figures of one entry of a lineage, in one line: loss, accuracy, right answers and sizes."""
     shown = [f"{name} {figures[name]:.4g}" for name in ("loss", "accuracy", "agreement") if name in figures]
     if at_exits := [f"{value:.3f}" for name, value in figures.items() if name.startswith("accuracy_")]:
         shown.append(f"by exit {' / '.join(at_exits)}")
+    if "right" in figures and "right_before" in figures:
+        shown.append(f"right answers {figures['right_before']:.1%} -> {figures['right']:.1%}")
     if "parameters" in figures and "parameters_before" in figures:
         shown.append(f"{figures['parameters']:,.0f} of {figures['parameters_before']:,.0f} parameters")
     return ", ".join(shown)

@@ -1,0 +1,1 @@
+"""What pruning costs and what recovery gives back, by what tells which parts go."""

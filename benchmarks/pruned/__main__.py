@@ -1,0 +1,126 @@
+"""Right answers of a model of Tuili's own before and after pruning: neurons by activation against magnitude, and
+experts by REAP against frequency, as they were cut and behind recovery.
+
+All models answer the same unseen problems as their parent, at their own depth of each token. The divergences on the way
+are those of the recovery's log, over the tokens that were read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.harness.cells import RUNS, Cells
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import Figure, together
+from benchmarks.harness.shares import paired
+from benchmarks.pruned.training import WAYS, Curve, last_entry, pruned, recovery
+from tuili.errors import InputError
+from tuili.eval import right_answers
+from tuili.store import StoredModel, count_parameters, model_hash, open_model, shipped_names
+from tuili.tasks import Problem, trained_domains, unseen_problems
+
+FOLDER = RUNS / "pruned"
+COMPARED = {"activation": "magnitude", "reap": "frequency"}
+"""What each way is compared with."""
+TEST_SET = 7
+"""The number of the test set: others choose between models on those with lower numbers."""
+
+
+def measure(
+    model: str = "nano",
+    ways: tuple[str, ...] = tuple(WAYS),
+    seeds: tuple[int, ...] = (1, 2, 3),
+    steps: int = 1000,
+    per_cell: int = 200,
+    levels: tuple[int, ...] = (1, 2, 3),
+    changes: tuple[str, ...] = (),
+    folder: str = str(FOLDER),
+) -> Measured:
+    """The figures of each way, a run for each seed. changes: more of the recipe, for all ways."""
+    parent = open_model(model)
+    if not isinstance(parent, StoredModel):
+        raise InputError(f"{model} is imported: this benchmark is of models of Tuili's own, such as nano")
+    domains = trained_domains(parent.shape.domains)
+    problems = unseen_problems(domains, levels, per_cell, TEST_SET)
+    answers = Answers(problems, Cells("pruned", {"per_cell": per_cell, "levels": list(levels)}))
+    found, curves = list[dict[str, Figure]](), dict[str, Curve]()
+    for seed in seeds:  # so that one seed is whole where hours are cut
+        of_seed, right = dict[str, Figure](), {"parent": answers.of(parent.path)}
+        for way in ways:
+            cut, healed = (pruned(parent, way, count, seed, Path(folder), changes) for count in (0, steps))
+            right[f"{way}_cut"], right[way] = answers.of(cut), answers.of(healed)
+            curves[f"{way}_{seed}"] = recovery(healed)
+            of_seed |= _costs(way, healed)
+        for name, of_model in right.items():
+            of_seed |= answers.figures(name, of_model, right["parent"])
+        for one, other in COMPARED.items():
+            if one in right and other in right:
+                of_seed |= paired(f"{one}_over_{other}", right[one], right[other])
+        found.append(of_seed)
+    counted = count_parameters(parent.shape)
+    return {
+        "model": model if model in shipped_names() else "given",
+        "ways": {way: [*WAYS[way], *changes] for way in ways},
+        "seeds": list(seeds),
+        "steps": steps,
+        "problems": f"{per_cell} of each of {len(domains)} domains and levels {', '.join(map(str, levels))}, unseen",
+        "parameters": {"total": counted.total, "active": counted.active},
+        "goal": "98.5% of the parent's accuracy at levels 1 to 3 with 30% of the neurons less; "
+        "half of the experts for 1 point at most",
+        "curves": curves,
+    }, together(found)
+
+
+class Answers:
+    """Which problems models answer rightly. What was measured of the same weights is not measured again."""
+
+    def __init__(self, problems: Sequence[Problem], cells: Cells) -> None:
+        self._problems, self._cells = problems, cells
+
+    def of(self, model: Path) -> list[bool]:
+        """Whether each answer of a model is right."""
+
+        def marks() -> str:
+            print(f"bench: {len(self._problems)} problems for {model.parent.name}", flush=True)
+            return "".join("01"[right] for right in right_answers(model, self._problems))
+
+        return [mark == "1" for mark in self._cells.get(model_hash(model), marks)]
+
+    def figures(self, name: str, right: Sequence[bool], parent: Sequence[bool]) -> dict[str, Figure]:
+        """The share of right answers at each level, and of the parent's share; all together in points beside it."""
+        figures = dict[str, Figure]()
+        for level, (of_level, of_parent) in self._by_level(right, parent).items():
+            share, whole = (sum(marks) / len(marks) for marks in (of_level, of_parent))
+            figures[f"{name}_level_{level}"] = Figure("share", [share])
+            if name != "parent" and whole:
+                figures[f"{name}_level_{level}_kept"] = Figure("share of the parent's", [share / whole])
+        return figures if name == "parent" else figures | paired(f"{name}_over_parent", right, parent)
+
+    def _by_level(
+        self, right: Sequence[bool], parent: Sequence[bool]
+    ) -> Mapping[int, tuple[Sequence[bool], Sequence[bool]]]:
+        places: dict[int, list[int]] = {}
+        for place, problem in enumerate(self._problems):
+            places.setdefault(problem.level, []).append(place)
+        return {
+            level: ([right[place] for place in of_level], [parent[place] for place in of_level])
+            for level, of_level in places.items()
+        }
+
+
+def _costs(way: str, model: Path) -> dict[str, Figure]:
+    """What is left of a model, and what its recovery took."""
+    entry, counted = last_entry(model), count_parameters(open_model(model).shape)
+    return {
+        f"{way}_parameters": Figure("parameters", [counted.total]),
+        f"{way}_active": Figure("parameters", [counted.active]),
+        f"{way}_tokens": Figure("tokens", [entry.tokens]),
+        f"{way}_hours": Figure("hours", [entry.hours]),
+        f"{way}_divergence": Figure("nats a token", [entry.figures["loss"]]),
+        f"{way}_agreement": Figure("share", [entry.figures["agreement"]]),
+    }
+
+
+if __name__ == "__main__":
+    run("pruned", measure)

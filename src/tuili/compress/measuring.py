@@ -1,0 +1,112 @@
+"""Right answers before and after: the parent and what was made of it answer the same problems.
+
+Which problems these are, the parent knows; how answers are scored is left to `tuili.eval`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuili.compress.parent import Parent, Tell
+from tuili.errors import InputError
+from tuili.eval import own_problems, paired_difference, right_answers
+from tuili.files import write_durably
+from tuili.store import model_hash
+from tuili.tasks import Problem
+
+ANSWERS_FILE = "answers.json"
+"""In the folder of a run: what has been measured, so that another session need not do so again."""
+TOLD_PARTS = 4
+"""How often it is told how far the measuring of a model is."""
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What accuracy is measured on. problems: about how many, 0 for none. file: questions, in place of those that the
+    parent has not been trained on."""
+
+    problems: int
+    file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.problems < 0:
+            raise InputError(f"--problems is {self.problems}: give 0 to measure nothing, or more")
+        if self.file is not None and not self.problems:
+            raise InputError(f"--test {self.file} is not used where --problems is 0: leave it out")
+
+    def chosen(self, parent: Parent, learnt: Sequence[Path]) -> Sequence[Problem]:
+        """The problems; none where none are asked for, or where the parent knows of none.
+
+        learnt: the files that the model recovers with. Raises `RecordError` for a bad file, and `InputError` for one of
+        these.
+        """
+        if not self.problems:
+            return ()
+        recovers_with = {path.resolve() for path in learnt}
+        if self.file is not None and self.file.resolve() in recovers_with:
+            raise InputError(f"--test {self.file} is what the model recovers with: give other questions")
+        held_back = [path for path in parent.held_back if path.resolve() not in recovers_with]
+        files = [self.file] if self.file is not None else held_back
+        if not files:
+            return parent.unseen(self.problems)
+        context = parent.shape.max_position_embeddings
+        found = [one for file in files for one in own_problems(file, parent.stored.tokenizer, context)]
+        count = min(self.problems, len(found))
+        return [found[number * len(found) // count] for number in range(count)]
+
+
+class RightAnswers:
+    """Measures models on the same problems. What has been measured is kept in a folder, by the hash of the model."""
+
+    def __init__(self, problems: Sequence[Problem], folder: Path, tell: Tell, check: Callable[[], None]) -> None:
+        """check: is called after each problem; what it raises ends the measuring."""
+        self.problems, self._file, self._tell, self._check = problems, folder / ANSWERS_FILE, tell, check
+        asked = json.dumps([(problem.prompt, problem.earlier, problem.answer) for problem in problems])
+        self._asked = hashlib.sha256(asked.encode()).hexdigest()
+
+    def of(self, model: Path, name: str) -> list[bool]:
+        """Whether each answer of a model is right. name: what the reader is told of it."""
+        kept, digest = self._kept(), model_hash(model)
+        if digest not in kept:
+            self._begun, self._told = time.perf_counter(), 0
+            self._tell(f"{name} answers {len(self.problems)} problems")
+            right = right_answers(model, self.problems, lambda done, count: self._count(name, done, count))
+            kept[digest] = "".join("01"[one] for one in right)
+            write_durably(self._file, json.dumps({"problems": self._asked, "right": kept}).encode())
+        return [mark == "1" for mark in kept[digest]]
+
+    def _kept(self) -> dict[str, str]:
+        try:
+            document = json.loads(self._file.read_bytes())
+            return dict(document["right"]) if document["problems"] == self._asked else {}
+        except (OSError, ValueError, LookupError, TypeError):  # there is none, or of other problems
+            return {}
+
+    def _count(self, name: str, done: int, count: int) -> None:
+        self._check()
+        part = TOLD_PARTS * done // count
+        if self._told < part < TOLD_PARTS:
+            left = (time.perf_counter() - self._begun) * (count - done) / done
+            self._tell(f"{name} has answered {done} of {count}, {left:.0f} s left")
+        self._told = part
+
+
+def compared(problems: Sequence[Problem], before: Sequence[bool], after: Sequence[bool]) -> Mapping[str, float]:
+    """The figures of a lineage: `right`, the share of right answers, and `right_before`, the parent's; the difference's
+    95% interval, by pairs; and both shares for each level of the problems."""
+    if not problems:
+        return {}
+    gain, (low, high) = paired_difference(after, before)
+    figures = {"problems": float(len(problems)), "right_before": sum(before) / len(problems)}
+    figures |= {"right": sum(after) / len(problems), "gain": gain, "gain_low95": low, "gain_high95": high}
+    levels = sorted({problem.level for problem in problems})
+    for level in levels if len(levels) > 1 else ():
+        of_level = [number for number, problem in enumerate(problems) if problem.level == level]
+        for name, right in (("right_before", before), ("right", after)):
+            figures[f"{name}_level_{level}"] = sum(right[number] for number in of_level) / len(of_level)
+    return figures

@@ -1,0 +1,59 @@
+"""Runs of the verb in processes of their own that end at a certain point, by a signal that they send to themselves.
+
+The processes are forked from one that has imported everything, so that each begins at once.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+
+class Point(NamedTuple):
+    """When a signal comes: at the call number `call` of a function, by the module that calls it and its name there."""
+
+    module: str
+    function: str
+    call: int
+
+
+def run_verb(arguments: Sequence[str], number: signal.Signals | None = None, point: Point | None = None) -> int:
+    """Run `tuili` with arguments until its end, or until a signal at a point. Returns the exit code, or the negative
+    number of the signal that ended it."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.compress.preloaded"])
+    process = context.Process(target=_run, args=(list(arguments), number, point))
+    process.start()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _run(arguments: list[str], number: signal.Signals | None, point: Point | None) -> None:
+    import tuili.compress.own as own
+    from tuili.cli.app import main
+
+    own.THRESHOLD_DOCUMENTS = 6
+    if point is not None:
+        assert number is not None
+        module = import_module(point.module)
+        setattr(module, point.function, _with_signal(getattr(module, point.function), number, point.call))
+    sys.exit(main(arguments))
+
+
+def _with_signal(function: Callable[..., Any], number: signal.Signals, call: int) -> Callable[..., Any]:
+    calls = 0
+
+    def called(*arguments: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            os.kill(os.getpid(), number)
+        return function(*arguments, **more)
+
+    return called

@@ -1,0 +1,29 @@
+"""A pruning of a few steps, in this process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tuili.compress import CompressionResult, Measuring, PruneRecipe, Pruning, compress, open_parent
+
+HEALING = {
+    "steps": 6, "rows": 2, "precision": "fp32", "schedule": {"warmup": 2}, "checkpoint": {"interval": 2},
+    "log": {"interval": 2},
+}  # fmt: skip
+
+
+def pruned(
+    model: Path, out: Path, file: Path | None = None, resume: bool = False, steps: int = 6, problems: int = 0,
+    test: Path | None = None, **changes: Any,
+) -> CompressionResult:  # fmt: skip
+    """Prune in two rounds, or as `changes` of the recipe say."""
+    kernels = "torch" if file is None else "auto"
+    tree = {"multiple": 4, "samples": 6, "rounds": 2, "healing": HEALING | {"kernels": kernels, "steps": steps}}
+    config = PruneRecipe.model_validate_json(json.dumps({"prune": tree | changes})).prune
+    compression, console = Pruning(open_parent(model, config.healing), config), Console(quiet=True)
+    measuring = Measuring(problems, test)
+    return compress(compression, config.healing, file, out, resume=resume, measuring=measuring, console=console)

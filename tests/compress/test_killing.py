@@ -1,0 +1,59 @@
+"""A verb that is interrupted or killed, at whatever point, ends with the bytes of one that was left alone."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.compress.killing import Point, run_verb
+from tuili.cli.app import EXIT_INTERRUPTED
+from tuili.store import model_hash, open_model
+
+GIVEN = (
+    "prune.multiple=4", "prune.samples=4", "prune.healing.rows=1", "prune.healing.kernels=torch",
+    "prune.healing.precision=fp32", "prune.healing.steps=5", "prune.healing.checkpoint.interval=1",
+    "--rounds", "2", "--experts", "3", "--problems", "3",
+)  # fmt: skip
+PRUNE, LEARNING, STORE = "tuili.compress.pruning.prune", "tuili.posttrain.learning", "tuili.store.folder"
+KILLED = (
+    Point(PRUNE, "choose", 1),  # scores of the first round are taken, and nothing is saved
+    Point(LEARNING, "adam_tensors", 1),  # a step is done, and is not saved
+    Point("tuili.train.checkpoint", "write_durably", 2),  # a checkpoint is half there
+    Point(PRUNE, "choose", 1),  # the second round begins
+    Point(LEARNING, "adam_tensors", 3),  # the last step is not saved
+    Point("tuili.compress.own", "choose_threshold", 1),
+    Point("tuili.compress.measuring", "right_answers", 2),  # the parent has answered
+    Point(STORE, "flush_all", 1),  # the model is written, and not in its place
+)
+INTERRUPTED = (
+    Point(PRUNE, "choose", 1),
+    Point(LEARNING, "adam_tensors", 2),
+    Point("tuili.compress.own", "read_exits", 1),
+    Point("tuili.compress.measuring", "right_answers", 1),
+)
+
+
+@pytest.fixture(scope="module")
+def whole(own: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The hash of the model of a run that was left alone."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert run_verb(["compress", "prune", str(own), *GIVEN, "--out", str(out)]) == 0
+    return model_hash(out / "model")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_ends_at_many_points_ends_with_the_same_bytes(
+    number: signal.Signals, own: Path, whole: str, tmp_path: Path
+) -> None:
+    out, given = tmp_path / "run", ["compress", "prune", str(own), *GIVEN]
+    for session, point in enumerate(KILLED if number is signal.SIGKILL else INTERRUPTED):
+        resume = ["--resume"] if session else []
+        ended = run_verb([*given, "--out", str(out), *resume], number, point)
+        assert ended == (-number if number is signal.SIGKILL else EXIT_INTERRUPTED), point
+        assert not (out / "model").exists(), point
+    assert run_verb([*given, "--out", str(out), "--resume"]) == 0
+    assert model_hash(out / "model") == whole
+    open_model(out / "model")
+    assert not list(out.glob(".model*"))
