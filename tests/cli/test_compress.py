@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -107,3 +108,35 @@ def test_a_tampered_folder_is_refused_by_its_name(
     told = refusal(capsys, "compress", "prune", str(spoilt), *SMALL, "--out", str(tmp_path / "run"))
     assert f"{spoilt}: model.safetensors or config.json is damaged or was changed" in told
     assert not (tmp_path / "run").exists()
+
+
+def test_a_quantised_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    quantised = tmp_path / "quantised"
+    model, tokenizer = tiny_model(quantization={"numbers": "int8"})
+    save_model(quantised, model, tokenizer, [LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)])
+    told = refusal(capsys, "compress", "prune", str(quantised), *SMALL, "--out", str(tmp_path / "run"))
+    assert f"{quantised} was quantised: prune what it was made of" in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_is_one_line(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is full when the checkpoint is written, and once more when the model is."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    out = tmp_path / "run"
+    given = ["compress", "prune", str(model), *SMALL, "prune.healing.steps=1", "--rounds", "1", "--problems", "0"]
+    given += ["--out", str(out)]
+    for place in ("tuili.train.checkpoint.write_durably", "tuili.store.folder.flush_all"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, full)
+            assert main([*given, *(["--resume"] if out.exists() else [])]) == 2
+        told = capsys.readouterr().err.splitlines()[-1]
+        assert told.startswith("tuili: error: ")
+        assert "No space left on device" in told
+        assert not (out / "model").exists()
+    assert main([*given, "--resume"]) == 0
+    open_model(out / "model")

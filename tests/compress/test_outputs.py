@@ -62,7 +62,7 @@ def server(output: Path) -> Iterator[Running]:
 def test_a_server_says_what_the_engine_says(output: Path, server: Running) -> None:
     (alone,) = load_engine(output, numbers="fp32", slots=1).answer([Request(ASKED[0], Budget(max_tokens=8))])
     answer = server.client().chat.completions.create(
-        model="model", messages=[{"role": "user", "content": ASKED[0]}], max_tokens=8
+        model=output.parent.name, messages=[{"role": "user", "content": ASKED[0]}], max_tokens=8
     )
     assert (answer.choices[0].message.content or "") == alone.answer
     assert answer.usage is not None

@@ -14,10 +14,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol
 
-import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from rich.console import Console
 from torch import Tensor, nn
+from torch.optim import AdamW
 
 from tuili.config import Config
 from tuili.data import Block, StreamState
@@ -91,7 +91,6 @@ class LearningState:
 
 OpenBlocks = Callable[[StreamState], AbstractContextManager[PreparedBlocks]]
 """Begins to prepare the blocks of a run from a state of their stream on."""
-NO_FIGURES: Mapping[str, float] = {}
 
 
 class LearningSession:
@@ -147,7 +146,7 @@ class LearningSession:
         open_blocks: OpenBlocks,
         first: int,
         until: int,
-        measure: Callable[[int], Mapping[str, float]] = lambda step: NO_FIGURES,
+        measure: Callable[[int], Mapping[str, float]] = lambda step: {},
     ) -> bool:
         """Learn in the stage of the steps from `first` to `until`, as far as that is not done. False if interrupted.
 
@@ -156,9 +155,7 @@ class LearningSession:
         `CheckpointError` where a checkpoint cannot be written.
         """
         config, parameters = self._config, network.parameters
-        optimizer = torch.optim.AdamW(
-            parameters.values(), config.learning_rate, _BETAS, weight_decay=config.weight_decay
-        )
+        optimizer = AdamW(parameters.values(), config.learning_rate, _BETAS, weight_decay=config.weight_decay)
         if self._checkpoint is not None:
             restore_adam(parameters, optimizer, replace(self._checkpoint, step=self.state.step - first))
             network.load(self._checkpoint.tensors["parameters"])
@@ -191,6 +188,8 @@ class LearningSession:
                     self._manager.save(step + 1, tensors, asdict(self.state))
                 if stops and step + 1 < until:
                     return False
+        if until == self._steps:
+            self._manager.close()  # what comes of the run is made of what is saved
         return not self.interrupted or until == self._steps
 
     def _scale(self, step: int, first: int, until: int) -> float:
