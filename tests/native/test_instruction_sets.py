@@ -47,7 +47,7 @@ def test_its_products_pass_their_tests(instruction_set: str):
 @pytest.mark.native
 @every_other_set
 def test_what_it_computes_passes_all_tests(instruction_set: str):
-    native = ("test_products", "test_step", "test_verifier", "training/test_blocks")
+    native = ("test_products", "test_step", "test_verifier", "training/test_blocks", "training/test_codec")
     model = ("native_ops", "native_attention", "native_chains")
     assert_passes(instruction_set, *(f"native/{name}" for name in native), *(f"model/test_{name}" for name in model))
 

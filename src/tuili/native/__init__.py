@@ -1,5 +1,7 @@
 """The native library: C++ without dependencies, called over plain memory by ctypes."""
 
+from tuili.native.codec import BLOCK as CODEC_BLOCK
+from tuili.native.codec import CodeBits, GradientCodec, MessageError, message_bytes
 from tuili.native.dense import pack_dense
 from tuili.native.library import Library, Unavailable, load
 from tuili.native.own import pack_own
@@ -12,12 +14,16 @@ from tuili.native.training import Training, training
 from tuili.native.verifier import NativeVerifier
 
 __all__ = [
+    "CODEC_BLOCK",
     "FORMATS",
     "Among",
     "Batch",
     "CacheFormat",
+    "CodeBits",
+    "GradientCodec",
     "Library",
     "Matrix",
+    "MessageError",
     "NativeModel",
     "NativeVerifier",
     "NumberFormat",
@@ -27,6 +33,7 @@ __all__ = [
     "Training",
     "Unavailable",
     "load",
+    "message_bytes",
     "mixing_of",
     "pack",
     "pack_dense",

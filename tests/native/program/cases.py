@@ -276,6 +276,7 @@ def write(path: Path) -> None:
         training.experts,
         training.route,
         training.chains,
+        training.gradients,
         attention.attention,
     ):
         case(golden)

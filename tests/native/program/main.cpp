@@ -32,6 +32,8 @@ void tuili_route_backward(const tuili::RouteCall* call);
 void tuili_rows(const tuili::RowsCall* call, int32_t chain);
 void tuili_attention_forward(const tuili::AttentionCall* call);
 void tuili_attention_backward(const tuili::AttentionCall* call);
+int32_t tuili_encode(const tuili::CodecCall* call);
+int32_t tuili_decode(const tuili::CodecCall* call);
 }
 
 namespace tuili {
@@ -111,6 +113,8 @@ class Run {
         {"rows", [&] { tuili_rows(at<RowsCall>(action, 0), number(0)); }},
         {"attention_forward", [&] { tuili_attention_forward(at<AttentionCall>(action, 0)); }},
         {"attention_backward", [&] { tuili_attention_backward(at<AttentionCall>(action, 0)); }},
+        {"encode", [&] { if (tuili_encode(at<CodecCall>(action, 0))) complain(action, "a message is refused"); }},
+        {"decode", [&] { if (tuili_decode(at<CodecCall>(action, 0))) complain(action, "a message is refused"); }},
     };
     calls.at(action.name)();
   }
@@ -129,6 +133,7 @@ class Run {
     else if (action.kind == "int32") compare<int32_t>(action);
     else if (action.kind == "uint16") compare<uint16_t>(action);
     else if (action.kind == "int8") compare<int8_t>(action);
+    else if (action.kind == "uint8") compare<uint8_t>(action);
     else complain(action, action.kind + " is no kind of action");
   }
 

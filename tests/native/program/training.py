@@ -1,4 +1,4 @@
-"""What the C++ program is asked of training: layers of experts, routers, chains of small operations.
+"""What the C++ program is asked of training: layers of experts, routers, chains of small operations, gradients.
 
 Dimensions: R rows, N outputs, K inputs; of the others those of their structures.
 """
@@ -6,12 +6,15 @@ Dimensions: R rows, N outputs, K inputs; of the others those of their structures
 from __future__ import annotations
 
 import ctypes
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from tests.native.program.golden import Golden
+from tests.native.training import codec_twin
 from tuili.native import Unavailable, training
+from tuili.native.codec import CodecRecord
 from tuili.native.memory import aligned
 from tuili.native.rounding import bf16_of
 from tuili.native.training import Chain, ExpertsRecord, RouteRecord, RowsRecord
@@ -144,3 +147,28 @@ def both_ways(
         size = float(np.abs(numbers).max()) if numbers.dtype == np.float32 else 0.0
         error = ANY if numbers.dtype == np.uint16 else near * size
         golden.expect(f"{name}/{record.bf16}/{result}", made[result], numbers, error)
+
+
+def gradients(golden: Golden) -> None:
+    """Gradients to messages and back, of whole blocks and of one that is not."""
+    draw, library = np.random.default_rng(8), training(MOST_THREADS)
+    assert not isinstance(library, Unavailable), library.reason
+    for bits, rotated in itertools.product((2, 3, 4, 8), (False, True)):
+        name, seed = f"gradients/{bits}{'/rotated' * rotated}", 9 if rotated else None
+        number_N, error_N = draw.normal(size=(2, 3 * codec_twin.BLOCK + 77)).astype(np.float32)
+        number_N[300] = np.nan
+        data, after_N = codec_twin.encode(number_N, bits, seed, error_N, 0.75)
+        message, sum_N = np.zeros(len(data), np.uint8), error_N.copy()
+        sizes = {"count": number_N.size, "bytes": message.size, "threads": library.pool}
+        encode = CodecRecord(
+            number_N.ctypes.data, error_N.ctypes.data, message.ctypes.data,
+            **sizes, keep=0.75, seed=seed or 0, bits=bits, rotated=rotated,
+        )  # fmt: skip
+        decode = CodecRecord(sum_N.ctypes.data, None, message.ctypes.data, **sizes, weight=0.5, add=True)
+        golden.add(encode, decode, number_N, error_N, message, sum_N)
+        wanted_N = sum_N + codec_twin.decode(data, 0.5)
+        golden.call("encode", ctypes.addressof(encode))
+        golden.call("decode", ctypes.addressof(decode))
+        golden.expect(f"{name}/message", message, np.frombuffer(data, np.uint8))
+        golden.expect(f"{name}/errors", error_N, after_N)
+        golden.expect(f"{name}/sums", sum_N, wanted_N)

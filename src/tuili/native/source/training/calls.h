@@ -6,6 +6,7 @@
 
 #include "../threads.h"
 #include "attention_calls.h"
+#include "codec_calls.h"
 
 namespace tuili {
 
@@ -80,6 +81,8 @@ struct TrainingTable {
   void (*attention_backward)(const AttentionCall&);
   int64_t (*attention_bytes)(const AttentionCall&);
   void (*rows)(const RowsCall&, int32_t chain);
+  int32_t (*encode)(const CodecCall&);
+  int32_t (*decode)(const CodecCall&);
 };
 
 }  // namespace tuili

@@ -13,3 +13,6 @@ TUILI_EXPORT void tuili_attention_backward(const AttentionCall* call) { chosen->
 TUILI_EXPORT int64_t tuili_attention_bytes(const AttentionCall* call) { return chosen->training.attention_bytes(*call); }
 
 TUILI_EXPORT void tuili_rows(const RowsCall* call, int32_t chain) { chosen->training.rows(*call, chain); }
+
+TUILI_EXPORT int32_t tuili_encode(const CodecCall* call) { return chosen->training.encode(*call); }
+TUILI_EXPORT int32_t tuili_decode(const CodecCall* call) { return chosen->training.decode(*call); }
