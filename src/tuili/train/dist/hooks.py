@@ -1,0 +1,136 @@
+"""Ways in which gradients travel between processes: hooks for DDP and FSDP2, packed ones and those of torch beside them.
+
+How packed gradients are averaged is left to `codec`. DDP's packed buckets go through one thread, in their order: each is
+encoded and sent while the gradients of the next are computed.
+"""
+
+# Without `from __future__ import annotations`: DDP compares the types of a hook's parameters.
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Literal, cast
+
+import torch
+import torch.distributed as dist
+from pydantic import Field, PositiveInt, model_validator
+from torch import nn
+from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
+from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState, powerSGD_hook
+from torch.distributed.fsdp import FSDPModule
+from torch.nn.parallel import DistributedDataParallel
+
+from tuili.config import Config
+from tuili.errors import InputError
+from tuili.native import CodeBits, GradientCodec, Unavailable, load
+from tuili.train.dist.codec import PackedAverage, PackedSettings
+
+GradientFormat = Literal["fp32", "fp16", "powersgd", "8bit", "4bit", "3bit", "2bit"]
+POWERSGD_START = 10
+"""Steps with plain sums before the first one with PowerSGD, which starts from their errors."""
+
+Averaged = torch.futures.Future[torch.Tensor]
+
+
+class GradientConfig(Config):
+    """In what form gradients travel, and what becomes of what that loses."""
+
+    form: GradientFormat = "fp32"
+    """Packed numbers of so many bits with a scale for each 256; fp16 and PowerSGD are torch's own, for comparison."""
+    rotate: bool = False
+    """Packed ones: turn each block by random signs and a Hadamard matrix before it is rounded."""
+    keep_errors: float | None = Field(None, ge=0, lt=1)
+    """Packed ones: weight of the past in the moving average of the errors, 0.8 in ZeRO++; null: errors are lost."""
+    reset_errors: PositiveInt = 1024
+    """Steps after which that average begins anew."""
+    rank: PositiveInt = 1
+    """PowerSGD: the rank of its matrices."""
+
+    @property
+    def bits(self) -> CodeBits | None:
+        """The bits of a packed number; None where gradients are not packed."""
+        return cast(CodeBits, int(self.form[0])) if self.form.endswith("bit") else None
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> "GradientConfig":
+        if self.bits is None and (self.rotate or self.keep_errors is not None):
+            raise ValueError(f"rotate and keep_errors go with packed gradients, and form = {self.form}: use 3bit")
+        return self
+
+
+def packed_average(config: GradientConfig, group: dist.ProcessGroup, threads: int = 1) -> PackedAverage:
+    """The mean of packed gradients over a group. Raises `InputError` where the native library is not to be had."""
+    assert config.bits, "these gradients are not packed"
+    library = load()
+    if isinstance(library, Unavailable):
+        raise InputError(f"gradients = {config.form}: {library}; use fp32 or fp16")
+    settings = PackedSettings(config.bits, config.rotate, config.keep_errors, config.reset_errors)
+    return PackedAverage(group, GradientCodec(library, threads), settings)
+
+
+def hook_ddp(model: DistributedDataParallel, config: GradientConfig, group: dist.ProcessGroup) -> PackedAverage | None:
+    """Let the gradients of a model travel in a form over a group. Returns what packs them, if anything does.
+
+    DDP divides the gradients into other buckets after its first step, unless `find_unused_parameters` is set; errors
+    begin anew then. Raises `InputError` where the form is not to be had, as PowerSGD with more than one bucket on gloo.
+    """
+    match config.form:
+        case "fp32":
+            return None
+        case "fp16":
+            model.register_comm_hook(group, fp16_compress_hook)
+            return None
+        case "powersgd":
+            size = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
+            room = 0 if model.bucket_bytes_cap_default else model.bucket_bytes_cap  # by default the first one is small
+            if dist.get_backend(group) == "gloo" and size > room:
+                raise InputError(
+                    f"gradients = powersgd: on gloo the {size:,} bytes of all gradients must be one bucket: "
+                    f"give DDP a bucket_cap_mb of {-(-size // 2**20)} or more"
+                )
+            state = PowerSGDState(group, matrix_approximation_rank=config.rank, start_powerSGD_iter=POWERSGD_START)
+            model.register_comm_hook(state, powerSGD_hook)
+            return None
+        case _:
+            average = packed_average(config, group)
+            model.register_comm_hook(average, _packed_hook(model))
+            return average
+
+
+def hook_fsdp(model: nn.Module, average: PackedAverage) -> None:
+    """Average the sharded gradients of FSDP2 over a further group: between islands that each shard a model.
+
+    Each shard of gradients is first summed inside its island, by FSDP2, and then averaged between islands. Raises
+    `InputError` for a model without sharded modules.
+    """
+    sharded = {name: module for name, module in model.named_modules() if isinstance(module, FSDPModule)}
+    if not sharded:
+        raise InputError("packed gradients: no module of the model is sharded by FSDP2: call fully_shard before")
+    for name, module in sharded.items():
+        module.set_all_reduce_hook(partial(average.average, name=name or "model"))
+
+
+def _packed_hook(model: DistributedDataParallel):  # type: ignore[no-untyped-def]
+    """A hook whose buckets have names by their place and parameters."""
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gradients")
+    of_parameter = {id(parameter): name for name, parameter in model.module.named_parameters()}
+    names = dict[int, str]()
+
+    def average_bucket(average: PackedAverage, bucket: dist.GradBucket) -> Averaged:
+        numbers, done = bucket.buffer(), Averaged()
+        first, last = (of_parameter[id(bucket.parameters()[place])] for place in (0, -1))
+        name = f"{bucket.index()}/{first}/{last}/{numbers.numel()}"
+        if (before := names.setdefault(bucket.index(), name)) != name:
+            thread.submit(average.forget, before)
+            names[bucket.index()] = name
+
+        def work() -> None:
+            try:
+                average.average(numbers, name)
+                done.set_result(numbers)
+            except Exception as error:
+                done.set_exception(error)
+
+        thread.submit(work)
+        return done
+
+    return average_bucket

@@ -1,0 +1,168 @@
+"""Packed gradients between processes: all go on with the same bits, which are those of a simulation in numpy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from tests.native.calling import library
+from tests.native.training import codec_twin
+from tests.train.dist import packed_ranks as ranks
+from tuili.native import message_bytes
+from tuili.train.dist.codec import PackedSettings, parts_of
+from tuili.train.dist.hooks import GradientConfig
+
+
+@pytest.fixture(autouse=True)
+def has_library() -> None:
+    library()
+
+
+class Simulated:
+    """The same algorithm in one process: of each tensor, the errors of all processes."""
+
+    def __init__(self, settings: PackedSettings, world_size: int) -> None:
+        self.settings, self.world_size, self.rounds = settings, world_size, 0
+        self.errors: list[np.ndarray] = []
+        self.mean_errors: np.ndarray = np.zeros(0, np.float32)
+
+    def average(self, of_ranks: list[np.ndarray]) -> np.ndarray:
+        keep, count = self.settings.keep, of_ranks[0].size
+        if self.rounds % self.settings.reset == 0:
+            *self.errors, self.mean_errors = np.zeros((self.world_size + 1, count), np.float32)
+        mean_N = np.empty(count, np.float32)
+        for part in parts_of(count, self.world_size):
+            mean_P = np.zeros(part.stop - part.start, np.float32)
+            for rank, number_N in enumerate(of_ranks):
+                message, after_P = self.encode(number_N[part], self.errors[rank][part], rank)
+                mean_P = mean_P + codec_twin.decode(message, 1 / self.world_size)
+                if keep is not None:
+                    self.errors[rank][part] = after_P
+            message, after_P = self.encode(mean_P, self.mean_errors[part], self.world_size)
+            mean_N[part] = codec_twin.decode(message)
+            if keep is not None:
+                self.mean_errors[part] = after_P
+        self.rounds += 1
+        return mean_N
+
+    def encode(self, number_P: np.ndarray, error_P: np.ndarray, place: int) -> tuple[bytes, np.ndarray | None]:
+        settings = self.settings
+        seed = self.rounds * (self.world_size + 1) + place if settings.rotate else None
+        without = settings.keep is None
+        return codec_twin.encode(number_P, settings.bits, seed, None if without else error_P, settings.keep or 0.0)
+
+
+@pytest.mark.parametrize("world_size", [2, 3])
+@pytest.mark.parametrize(
+    "settings", [PackedSettings(3), PackedSettings(3, True, 0.8, reset=3)], ids=["plain", "rotated, with errors"]
+)
+def test_all_have_the_mean_of_the_simulation(tmp_path: Path, settings: PackedSettings, world_size: int) -> None:
+    """Also where some go on from what they saved."""
+    first, *others = ranks.run_ranks(tmp_path, world_size, ranks.average_rounds, settings)
+    simulated = {count: Simulated(settings, world_size) for count in ranks.COUNTS}
+    for round_number in range(ranks.ROUNDS):
+        for count in ranks.COUNTS:
+            key = f"{round_number}/{count}"
+            given = [ranks.gradients_of(rank, round_number, count).numpy() for rank in range(world_size)]
+            np.testing.assert_array_equal(first[key].numpy(), simulated[count].average(given), key)
+            for other in others:
+                np.testing.assert_array_equal(other[key].numpy(), first[key].numpy())
+    assert np.isnan(first["3/1500"].numpy()).sum() == 256
+    sizes = [[message_bytes(p.stop - p.start, 3) for p in parts_of(count, world_size)] for count in ranks.COUNTS]
+    once = sum(sum(of_parts) - of_parts[0] + (world_size - 1) * max(of_parts) for of_parts in sizes)
+    assert int(first["sent"]) == ranks.ROUNDS * once
+
+
+def test_parts_are_whole_blocks_and_about_equal() -> None:
+    for count in (0, 1, 256, 1500, 10_000):
+        for world_size in (1, 2, 3, 7):
+            parts = parts_of(count, world_size)
+            assert [n for part in parts for n in range(count)[part]] == list(range(count))
+            blocks = [-(-(part.stop - part.start) // 256) for part in parts]
+            assert max(blocks) - min(blocks) <= 1
+            assert all(part.start % 256 == 0 for part in parts if part.start < count)
+
+
+MIXTURES = [
+    *((GradientConfig(form=form), 25.0, True) for form in ("fp32", "fp16", "powersgd", "2bit", "3bit", "8bit")),
+    (GradientConfig(form="3bit", rotate=True, keep_errors=0.8), 0.001, False),
+]
+"""Of the last one, gradients are in several buckets, which change after the first step."""
+
+
+@pytest.mark.parametrize(("config", "bucket_mb", "find_unused"), MIXTURES, ids=lambda value: getattr(value, "form", str(value)))
+def test_replicas_of_ddp_stay_the_same_bits(
+    tmp_path: Path, config: GradientConfig, bucket_mb: float, find_unused: bool
+) -> None:
+    one, two = ranks.run_ranks(tmp_path, 2, ranks.train_ddp, config, bucket_mb, find_unused)
+    start = ranks.small_model().state_dict()
+    for name, weight in start.items():
+        assert torch.equal(one[name], two[name]), name
+        assert not torch.equal(one[name], weight), name
+    if config.keep_errors is not None:
+        buckets = {name.split("/")[1] for name in one if name.startswith("state/")}
+        assert len(buckets) > 1
+        assert len({name for name in one if name.endswith(":errors")}) == len(buckets)  # old names are forgotten
+
+
+def test_ddp_gives_the_gradients_of_the_simulation(tmp_path: Path) -> None:
+    config = GradientConfig(form="3bit", rotate=True, keep_errors=0.5)
+    one, _ = ranks.run_ranks(tmp_path, 2, ranks.train_ddp, config, 25.0, True)
+    simulated = Simulated(PackedSettings(3, True, 0.5), 2)
+    model = ranks.small_model()
+    optimizer = torch.optim.AdamW(model.parameters(), 0.01)
+    for step in range(ranks.STEPS):
+        given = []
+        for rank in range(2):
+            optimizer.zero_grad()
+            ranks.loss_of(model, rank, step).backward()
+            given.append(torch.cat([p.grad.view(-1) for p in model.parameters()]).numpy())
+        mean = torch.from_numpy(simulated.average(given))
+        for parameter in model.parameters():
+            parameter.grad = mean[: parameter.numel()].view_as(parameter).clone()
+            mean = mean[parameter.numel() :]
+        optimizer.step()
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(one[f"gradient/{name}"], parameter.grad, rtol=0, atol=0)
+
+
+def test_islands_of_fsdp_average_their_shards(tmp_path: Path) -> None:
+    (tmp_path / "fp32").mkdir()
+    config = GradientConfig(form="8bit")
+    packed = ranks.run_ranks(tmp_path, 4, ranks.train_islands, config)
+    alone = ranks.run_ranks(tmp_path / "fp32", 4, ranks.train_islands, GradientConfig())
+    model = ranks.small_model()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for step in range(ranks.STEPS):
+        optimizer.zero_grad()
+        sum((ranks.loss_of(model, rank, step) / 4 for rank in range(4)), torch.zeros(())).backward()
+        optimizer.step()
+    for name, parameter in model.named_parameters():
+        assert all(torch.equal(packed[0][name], other[name]) for other in packed)
+        assert not torch.equal(alone[0][name], alone[2][name])
+        torch.testing.assert_close(packed[0][name], parameter.detach(), rtol=0, atol=2e-3)
+
+
+def test_what_cannot_be_packed_is_refused(tmp_path: Path) -> None:
+    ranks.run_ranks(tmp_path, 2, ranks.refuse, str(tmp_path))
+    lines = (tmp_path / "0.txt").read_text().splitlines()
+    assert lines == [
+        "gradients of a: torch.bfloat16 on cpu, and only contiguous fp32 on the CPU can be packed",
+        "gradients of b: torch.float32 on cpu, and only contiguous fp32 on the CPU can be packed",
+        "packed gradients: no module of the model is sharded by FSDP2: call fully_shard before",
+        "gradients = powersgd: on gloo the 11,052 bytes of all gradients must be one bucket: "
+        "give DDP a bucket_cap_mb of 1 or more",
+    ]
+
+
+def test_settings_without_effect_are_refused() -> None:
+    with pytest.raises(ValidationError, match="go with packed gradients, and form = fp16"):
+        GradientConfig(form="fp16", rotate=True)
+    with pytest.raises(ValidationError, match="form = fp32"):
+        GradientConfig(keep_errors=0.0)
+    assert GradientConfig(form="3bit").bits == 3
+    assert GradientConfig().bits is None
