@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from tests.processes import quick_context
 from tests.waiting import GUARD_SECONDS
-from tuili.errors import InputError
+from tuili.errors import InputError, one_line
 from tuili.native import GradientCodec
 from tuili.train.dist.codec import PackedAverage, PackedSettings
 from tuili.train.dist.hooks import GradientConfig, hook_ddp, hook_fsdp, packed_average
@@ -139,10 +139,23 @@ def refuse(rank: int, folder: str) -> dict[str, Tensor]:
         lambda: average.average(torch.zeros(9, 2).t(), "b"),
         lambda: hook_fsdp(small_model(), average),
         lambda: hook_ddp(DistributedDataParallel(small_model()), GradientConfig(form="powersgd"), dist.group.WORLD),
+        learn_in_bf16,
+        lambda: fail_while_packing(rank),
     ):
         try:
             call()
-        except InputError as error:
-            refusals.append(str(error))
+        except (InputError, RuntimeError) as error:
+            refusals.append(one_line(error))
     Path(folder, f"{rank}.txt").write_text("\n".join(refusals))
     return {}
+
+
+def learn_in_bf16() -> None:
+    hook_ddp(DistributedDataParallel(small_model().bfloat16()), GradientConfig(form="3bit"), dist.group.WORLD)
+
+
+def fail_while_packing(rank: int) -> None:
+    model = DistributedDataParallel(small_model())
+    average = hook_ddp(model, GradientConfig(form="3bit"), dist.new_group())
+    average.settings = PackedSettings(5)
+    loss_of(model, rank, 0).backward()

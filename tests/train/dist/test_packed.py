@@ -149,14 +149,16 @@ def test_islands_of_fsdp_average_their_shards(tmp_path: Path) -> None:
 
 def test_what_cannot_be_packed_is_refused(tmp_path: Path) -> None:
     ranks.run_ranks(tmp_path, 2, ranks.refuse, str(tmp_path))
-    lines = (tmp_path / "0.txt").read_text().splitlines()
+    *lines, of_the_thread = (tmp_path / "0.txt").read_text().splitlines()
     assert lines == [
         "gradients of a: torch.bfloat16 on cpu, and only contiguous fp32 on the CPU can be packed",
         "gradients of b: torch.float32 on cpu, and only contiguous fp32 on the CPU can be packed",
         "packed gradients: no module of the model is sharded by FSDP2: call fully_shard before",
         "gradients = powersgd: on gloo the 11,052 bytes of all gradients must be one bucket: "
         "give DDP a bucket_cap_mb of 1 or more",
+        "gradients = 3bit: 0.weight is torch.bfloat16 on cpu; fp32 on the CPU can be packed, use fp16 or fp32",
     ]
+    assert "bits = 5: the codec has 2, 3, 4 and 8" in of_the_thread
 
 
 def test_settings_without_effect_are_refused() -> None:

@@ -129,7 +129,7 @@ class PackedAverage:
         with_errors = self.settings.keep is not None
         sizes = (count, part.stop - part.start) if with_errors else (0, 0)
         if name not in self._errors:
-            self._errors[name] = _Errors(*map(torch.zeros, sizes))
+            self._errors[name] = _Errors(torch.zeros(sizes[0]), torch.zeros(sizes[1]))
         errors = self._errors[name]
         if (found := (errors.number_N.numel(), errors.mean_P.numel())) != sizes:
             raise InputError(f"errors of {name}: {found} in place of {sizes}; go on with the same processes and model")

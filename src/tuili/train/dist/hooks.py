@@ -4,11 +4,12 @@ How packed gradients are averaged is left to `codec`. DDP's packed buckets go th
 encoded and sent while the gradients of the next are computed.
 """
 
-# Without `from __future__ import annotations`: DDP compares the types of a hook's parameters.
+from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 import torch.distributed as dist
@@ -51,7 +52,7 @@ class GradientConfig(Config):
         return cast(CodeBits, int(self.form[0])) if self.form.endswith("bit") else None
 
     @model_validator(mode="after")
-    def _has_effect(self) -> "GradientConfig":
+    def _has_effect(self) -> GradientConfig:
         if self.bits is None and (self.rotate or self.keep_errors is not None):
             raise ValueError(f"rotate and keep_errors go with packed gradients, and form = {self.form}: use 3bit")
         return self
@@ -91,6 +92,10 @@ def hook_ddp(model: DistributedDataParallel, config: GradientConfig, group: dist
             model.register_comm_hook(state, powerSGD_hook)
             return None
         case _:
+            for name, parameter in model.module.named_parameters():
+                if parameter.dtype != torch.float32 or parameter.device.type != "cpu":
+                    given = f"{name} is {parameter.dtype} on {parameter.device.type}"
+                    raise InputError(f"gradients = {config.form}: {given}; fp32 on the CPU can be packed, use fp16 or fp32")
             average = packed_average(config, group)
             model.register_comm_hook(average, _packed_hook(model))
             return average
@@ -109,13 +114,13 @@ def hook_fsdp(model: nn.Module, average: PackedAverage) -> None:
         module.set_all_reduce_hook(partial(average.average, name=name or "model"))
 
 
-def _packed_hook(model: DistributedDataParallel):  # type: ignore[no-untyped-def]
+def _packed_hook(model: DistributedDataParallel) -> Callable[[PackedAverage, Any], Averaged]:
     """A hook whose buckets have names by their place and parameters."""
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gradients")
     of_parameter = {id(parameter): name for name, parameter in model.module.named_parameters()}
     names = dict[int, str]()
 
-    def average_bucket(average: PackedAverage, bucket: dist.GradBucket) -> Averaged:
+    def average_bucket(average, bucket):  # type: ignore[no-untyped-def]  # DDP refuses types that are written as text
         numbers, done = bucket.buffer(), Averaged()
         first, last = (of_parameter[id(bucket.parameters()[place])] for place in (0, -1))
         name = f"{bucket.index()}/{first}/{last}/{numbers.numel()}"
@@ -128,7 +133,7 @@ def _packed_hook(model: DistributedDataParallel):  # type: ignore[no-untyped-def
                 average.average(numbers, name)
                 done.set_result(numbers)
             except Exception as error:
-                done.set_exception(error)
+                done.set_exception(error)  # type: ignore[arg-type]  # DDP raises it
 
         thread.submit(work)
         return done

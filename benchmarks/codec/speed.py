@@ -1,0 +1,76 @@
+"""How fast gradients are packed and unpacked, how many bytes a number takes, and on which links that pays.
+
+Numbers are normal, and more than the caches hold. GB/s are of fp32 numbers, in or out. A link pays below the speed at
+which an all-reduce of packed numbers takes as long as one of fp32 or fp16 ones, with no communication hidden behind
+computing: of W processes each sends 2 (W - 1) / W of the bytes, and encodes 1 + 1 / W of the numbers and decodes 2 of
+them as it goes (see docs/distributed.md). Converting to fp16 is taken to cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import Figure, time_runs
+from tuili.native import CodeBits, GradientCodec, Unavailable, load, message_bytes
+
+BITS: tuple[CodeBits, ...] = (2, 3, 4, 8)
+SEED = 1
+
+
+def measure(
+    numbers: int = 1 << 24, runs: int = 7, warmup: int = 2, threads: int = 1, processes: tuple[int, ...] = (2, 8)
+) -> Measured:
+    """Figures by the bits of a number, without and with rotation. processes: of the links that are told of."""
+    library = load()
+    if isinstance(library, Unavailable):
+        raise SystemExit(f"codec: {library}")
+    codec, number_N = GradientCodec(library, threads), np.random.default_rng(0).normal(size=numbers).astype(np.float32)
+    error_N, back_N, figures = np.zeros_like(number_N), np.empty_like(number_N), dict[str, Figure]()
+    for bits in BITS:
+        message, rotated = codec.encode(number_N, bits), codec.encode(number_N, bits, seed=SEED)
+        out = np.empty_like(message)
+        encode = partial(codec.encode, number_N, bits, out=out)
+        calls: dict[str, Callable[[], object]] = {
+            "encode": encode,
+            "encode_rotated": partial(encode, seed=SEED),
+            "encode_with_errors": partial(encode, error_N=error_N, keep=0.8),
+            "decode": partial(codec.decode, message, back_N),
+            "decode_rotated": partial(codec.decode, rotated, back_N),
+            "add": partial(codec.decode, message, back_N, add=True),
+        }
+        times = time_runs(*calls.values(), n=runs, warmup=warmup)
+        speeds = {
+            name: Figure("GB/s", [number_N.nbytes / ms / 1e6 for ms in time.runs])
+            for name, time in zip(calls, times, strict=True)
+        }
+        size = message_bytes(numbers, bits) / numbers
+        figures |= {f"{bits}_{name}": speed for name, speed in speeds.items()}
+        figures[f"{bits}_size"] = Figure("bytes/number", [size])
+        for of_number, name in ((4, "fp32"), (2, "fp16")):
+            for world_size in processes:
+                links = [
+                    paying_link(packing, unpacking, size, of_number, world_size)
+                    for packing, unpacking in zip(speeds["encode"].runs, speeds["decode"].runs, strict=True)
+                ]
+                figures[f"{bits}_pays_over_{name}_by_{world_size}"] = Figure("Gbit/s", links)
+    codec.close()
+    settings = {"numbers": numbers, "warmup": warmup, "threads": threads, "processes": list(processes)}
+    return settings | {"instruction_set": library.instruction_set}, figures
+
+
+def paying_link(encode: float, decode: float, size: float, of_number: float, world_size: int) -> float:
+    """The Gbit/s below which packed numbers arrive sooner; 0 where they are no smaller.
+
+    encode, decode: GB/s of fp32 numbers. size, of_number: the bytes of a number that is packed, or is not.
+    """
+    sent = 2 * (world_size - 1) / world_size
+    seconds = 4 * ((1 + 1 / world_size) / encode + 2 / decode)  # for 10^9 numbers
+    return max(0.0, 8 * sent * (of_number - size) / seconds)
+
+
+if __name__ == "__main__":
+    run("codec", measure)
