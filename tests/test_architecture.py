@@ -50,7 +50,8 @@ MAY_IMPORT = {
     "serve": _BASE | {"steps", "store", "grammars", "engine"},
     "posttrain": _BASE | {"machine", "silence", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"},
     "adapt": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval", "posttrain"},
-    "compress": _BASE | {"machine", "silence", "tasks", "store", "data", "model", "train", "eval", "posttrain"},
+    "compress": _BASE
+    | {"machine", "silence", "tasks", "store", "data", "model", "train", "engine", "eval", "posttrain"},
     "bench": _BASE | {"machine", "tasks", "store", "data", "engine"},
     "cli": _BASE
     | {

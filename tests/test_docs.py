@@ -49,14 +49,17 @@ def check_command(line: str) -> None:
         name, command = verb, subcommand
         context = command.make_context(name, rest, parent=context)
     if "overrides" in context.params:
-        from tuili.compress import PruneRecipe
+        from tuili.compress import PruneRecipe, QuantizeRecipe
         from tuili.posttrain import ExitsRecipe, TeachingRecipe, VerifierRecipe
         from tuili.train import Recipe
 
         recipe = context.params.get("recipe", name)
         of_reader = recipe.endswith(".yaml") and not Path(recipe).exists()
         recipe = "base" if of_reader else recipe
-        others = {"verifier": VerifierRecipe, "exits": ExitsRecipe, "teach": TeachingRecipe, "prune": PruneRecipe}
+        others = {
+            "verifier": VerifierRecipe, "exits": ExitsRecipe, "teach": TeachingRecipe, "prune": PruneRecipe,
+            "quantize": QuantizeRecipe,
+        }  # fmt: skip
         schema = next((schema for section, schema in others.items() if has_section(recipe, section)), Recipe)
         load_recipe(recipe, context.params["overrides"] or [], schema)
 

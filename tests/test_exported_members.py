@@ -87,11 +87,12 @@ FACES = {
         TeachingDataConfig TeachingRecipe TeachingResult VerifierRecipe VerifierRun VerifierTrainingResult
         best_thresholds build_sources calibrate_folder calibrate_verifier choose_threshold min_token_probability
         open_stream pack_attention packed_states predict_logits prompts_of_file read_texts recorded_teaching
-        taught_sources teach train_exits train_verifier verifier_figures write_familiarity
+        round_backbone taught_sources teach train_exits train_verifier verifier_figures write_familiarity
     """,
     "compress": """
         Compression CompressionPlan CompressionResult HealedNetwork HealingConfig HealingData Measuring Network Parent
-        PruneConfig PruneRecipe Pruning Samples TokenStates compress forward_kl make_plan open_parent tried_plan
+        PruneConfig PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples TokenStates compress forward_kl
+        make_plan open_parent tried_plan
     """,
     "adapt": """
         AdaptOptions AdaptResult Interrupted Listener Plan adapt

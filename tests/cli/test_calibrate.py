@@ -16,10 +16,13 @@ from tuili.engine import FEATURES, read_calibration
 from tuili.errors import InputError
 from tuili.eval import LabelledPrompt
 from tuili.eval.calibration.calibrate import FITTING_STRIDE
+from tuili.model import load_model, save_model
 from tuili.steps import Context
 from tuili.store import (
     FAMILIARITY_FILE,
     FamiliarityFile,
+    LineageEntry,
+    Quantization,
     familiarity_hash,
     read_familiarity_file,
     resolve_model,
@@ -98,6 +101,20 @@ def test_what_torch_is_calibrated_with_is_promised_with_torch(nano: Path, tmp_pa
     )
     assert main([*asked, *runs_by]) in (0, 3), "a promise, or too little confidence"
     assert main([*asked, "--runner", "torch"]) == 2
+
+
+def test_a_model_in_whole_numbers_is_promised_in_its_own(nano: Path, tmp_path: Path) -> None:
+    loaded, folder = load_model(nano), tmp_path / "int8"
+    loaded.model.quantize(Quantization("int8", "int8"))
+    save_model(folder, loaded.model, loaded.tokenizer, [LineageEntry("quantize")])
+    sample = ("--domains", "number_theory", "--levels", "1", "--per-cell", "12", "--tolerance", "0.4", "--delta", "0.1")
+    assert main(["calibrate", str(folder), "--steps", "1", "--tokens", "60", *sample]) == 0
+    calibration = read_calibration(folder)
+    assert calibration is not None
+    assert str(calibration.runtime) in ("native, int8", "torch, int8")
+    asked = ("ask", "2 + 3?", "--model", str(folder), "--max-steps", "1", "--max-tokens", "60")
+    assert main([*asked, "--error-tolerance", "0.4"]) in (0, 3), "a promise, or too little confidence"
+    assert main([*asked, "--error-tolerance", "0.4", "--numbers", "bf16"]) == 2
 
 
 def test_problems_of_your_own_are_a_sample_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,6 +98,30 @@ def test_what_cannot_be_is_refused(model: Path, tmp_path: Path, capsys: pytest.C
     assert not out.exists()
 
 
+def test_a_model_learns_whole_numbers_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parent, out = tmp_path / "parent", tmp_path / "run"
+    wide = tiny_model(hidden_size=64, intermediate_size=64, moe_intermediate_size=32)
+    save_model(parent, *wide, [LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)])
+    given = ["compress", "qat", str(parent), "quantize.healing.rows=1", "quantize.healing.kernels=torch"]
+    learns = [*given, "--numbers", "w4a8", "--cache", "int8", "--steps", "2"]
+    assert main([*learns, "--out", str(out), "--plan"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "numbers: w4a8, keys and values int8" in told
+    assert any(line.startswith("weights in the folder: ") for line in told)
+    assert not out.exists()
+    assert main([*learns, "--out", str(out)]) == 0
+    assert "it predicts the parent's next token" in capsys.readouterr().out
+    assert main(["info", str(out / "model")]) == 0
+    shown = capsys.readouterr().out
+    assert "w4a8, keys and values int8" in shown
+    assert "● quantize" in shown
+    assert "was quantised (w4a8)" in refusal(
+        capsys, "compress", "qat", str(out / "model"), "--out", str(tmp_path / "again")
+    )
+    assert "quantize.healing.steps" in refusal(capsys, *given, "--steps", "-1", "--out", str(tmp_path / "again"))
+    assert not (tmp_path / "again").exists()
+
+
 def test_a_tampered_folder_is_refused_by_its_name(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,7 +139,7 @@ def test_a_quantised_model_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     model, tokenizer = tiny_model(quantization={"numbers": "int8"})
     save_model(quantised, model, tokenizer, [LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)])
     told = refusal(capsys, "compress", "prune", str(quantised), *SMALL, "--out", str(tmp_path / "run"))
-    assert f"{quantised} was quantised: prune what it was made of" in told
+    assert f"{quantised} was quantised (int8), which is the last step of all: give the model" in told
     assert not (tmp_path / "run").exists()
 
 

@@ -40,7 +40,7 @@ def saved(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[TuiliForCausa
 
 
 def test_any_reader_finds_whole_numbers_and_scales(tmp_path: Path) -> None:
-    """Only numpy and safetensors here, as docs/compress.md says it."""
+    """Only numpy and safetensors here, as docs/models.md says it."""
     model, folder = learnt(Quantization("w4a8"), tmp_path / "model")
     assert json.loads((folder / "config.json").read_bytes())["quantization"] == {"numbers": "w4a8", "cache": None}
     with safe_open(folder / WEIGHTS, "np") as file:

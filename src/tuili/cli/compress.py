@@ -82,6 +82,42 @@ def prune(
     _compress(compression, config.healing, data, measuring, folder, plan, resume)
 
 
+@app.command()
+def qat(
+    model: ModelArgument,
+    overrides: OverridesArgument = None,
+    numbers: Annotated[
+        Literal["int8", "w4a8"] | None,
+        typer.Option(help="int8, or w4a8: weights of 4 bits in groups of 32 inputs, and inputs of 8."),
+    ] = None,
+    cache: Annotated[Literal["int8"] | None, typer.Option(help="Round keys and values, too.")] = None,
+    steps: Annotated[int | None, typer.Option(help="How long it learns; 0 rounds the weights as they are.")] = None,
+    data: HealingOption = None,
+    problems: ProblemsOption = PROBLEMS,
+    test: TestOption = None,
+    out: OutOption = None,
+    recipe: Annotated[str, typer.Option(help="A YAML file, or a shipped recipe's name.")] = "quantize",
+    plan: PlanFlag = False,
+    resume: ResumeFlag = False,
+) -> None:
+    """Let a model learn whole numbers, for example: tuili compress qat nano --numbers w4a8 --out runs/nano-w4a8
+
+    It learns to predict in them what it predicts in full numbers, and is written to OUT/model. Ctrl-C keeps what is
+    done; --resume goes on from it. docs/compress.md explains more.
+    """
+    folder = Path("runs", "qat") if out is None else parse_folder("--out", out)
+    given = {"numbers": numbers, "cache": cache, "healing.steps": steps}
+    changes = [f"quantize.{key}={value}" for key, value in given.items() if value is not None]
+    check_model(model)
+    from tuili.compress import Measuring, QuantizeRecipe, Quantizing, open_parent
+    from tuili.config import load_recipe
+
+    config = load_recipe(recipe, [*(overrides or []), *changes], QuantizeRecipe).quantize
+    measuring = Measuring(problems, test)
+    compression = Quantizing(open_parent(model, config.healing), config)
+    _compress(compression, config.healing, data, measuring, folder, plan, resume)
+
+
 def _compress(
     compression: Compression, healing: HealingConfig, data: Path | None, measuring: Measuring, out: Path,
     only_plan: bool, resume: bool,

@@ -151,9 +151,9 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     table.add_row("experts", f"{config['num_experts']}, {config['num_experts_per_tok']} for each token")
     for key in SHOWN_FIELDS:
         table.add_row(key.replace("_", " "), str(config[key]))
-    if config.get("quantization"):
-        numbers = (f"{part} {value}" for part, value in config["quantization"].items() if value)
-        table.add_row("trained for", ", ".join(numbers))
+    if learnt := config.get("quantization"):
+        cache = ", keys and values int8" if learnt.get("cache") else ""
+        table.add_row("trained for", f"{learnt.get('numbers', 'int8')}{cache}")
     if config.get("domains"):
         table.add_row("domains", ", ".join(config["domains"]))
     console.print(table)

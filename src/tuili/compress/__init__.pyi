@@ -6,6 +6,8 @@ from .parent import HealingData, Parent, Samples, open_parent
 from .plan import CompressionPlan, make_plan, tried_plan
 from .pruning.prune import Pruning
 from .pruning.recipe import PruneConfig, PruneRecipe
+from .quantization.quantize import Quantizing
+from .quantization.recipe import QuantizeConfig, QuantizeRecipe
 from .recipe import HealingConfig
 from .result import CompressionResult
 from .run import compress
@@ -23,6 +25,9 @@ __all__ = [
     "PruneConfig",
     "PruneRecipe",
     "Pruning",
+    "QuantizeConfig",
+    "QuantizeRecipe",
+    "Quantizing",
     "Samples",
     "TokenStates",
     "compress",

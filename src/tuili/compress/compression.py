@@ -11,6 +11,7 @@ from torch import nn
 
 from tuili.compress.network import Network
 from tuili.compress.parent import Parent, Samples, Tell
+from tuili.engine import Numbers
 from tuili.store import Parameters
 
 
@@ -21,6 +22,8 @@ class Compression(ABC):
     """What the lineage calls it, and its section in a recipe."""
     stages: int = 1
     """How often the model is changed; recovery follows each change."""
+    compared_with: Numbers = "auto"
+    """The numbers in which the parent answers the problems that both are measured on; the result does so in `auto`."""
 
     def __init__(self, parent: Parent) -> None:
         self.parent = parent

@@ -71,7 +71,7 @@ def forward_kl(teacher: TokenStates, student: TokenStates) -> tuple[Tensor, Tens
     parts = list(zip(teacher.hidden_NM.split(rows), student.hidden_NM.split(rows), strict=True))
     sums, agrees, likeliest = list[Tensor](), list[Tensor](), list[Tensor]()
     for aim_NM, hidden_NM in parts:
-        given = (aim_NM, teacher.head_VM, hidden_NM, student.head_VM)
+        given = (teacher, aim_NM, student, hidden_NM)
         # Where there are several parts, each is computed again on the way back rather than kept.
         part = _part_of_kl(*given) if len(parts) == 1 else checkpoint(_part_of_kl, *given, use_reentrant=False)
         for collected, value in zip((sums, agrees, likeliest), part, strict=True):
@@ -80,11 +80,13 @@ def forward_kl(teacher: TokenStates, student: TokenStates) -> tuple[Tensor, Tens
     return mean, torch.cat(agrees), torch.cat(likeliest) == student.target_N
 
 
-def _part_of_kl(aim_NM: Tensor, aim_head_VM: Tensor, hidden_NM: Tensor, head_VM: Tensor) -> tuple[Tensor, ...]:
+def _part_of_kl(
+    teacher: TokenStates, aim_NM: Tensor, student: TokenStates, hidden_NM: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
     """The sum of the divergences, whether both models agree on the likeliest token, and the student's."""
     with torch.no_grad():
-        aim_NV = functional.linear(aim_NM, aim_head_VM.to(aim_NM.dtype)).float().log_softmax(-1)
-    logits_NV = functional.linear(hidden_NM, head_VM.to(hidden_NM.dtype)).float().log_softmax(-1)
+        aim_NV = teacher.logits(aim_NM).log_softmax(-1)
+    logits_NV = student.logits(hidden_NM).log_softmax(-1)
     likeliest_N = logits_NV.detach().argmax(-1)
     divergence = functional.kl_div(logits_NV, aim_NV, reduction="sum", log_target=True)
     return divergence, aim_NV.argmax(-1) == likeliest_N, likeliest_N

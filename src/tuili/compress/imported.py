@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property, partial
 from pathlib import Path
@@ -65,7 +65,8 @@ class ImportedNetwork:
         target_N = block.targets_BT.flatten()
         learnt_N = target_N != IGNORE_INDEX
         hidden_NM = self._backbone.final_norm(hidden_BTM.flatten(0, 1)[learnt_N])
-        return TokenStates(hidden_NM, self._backbone.head_VM, target_N[learnt_N])
+        head: Callable[[Tensor], Tensor] = self._backbone.model.lm_head
+        return TokenStates(hidden_NM, self._backbone.head_VM, target_N[learnt_N], head=head)
 
     def take_gradients(self) -> None:
         """See `Network`."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuili.compress.parent import Parent, Tell
+from tuili.engine import Numbers
 from tuili.errors import InputError
 from tuili.eval import own_problems, paired_difference, right_answers
 from tuili.files import write_durably
@@ -69,13 +70,13 @@ class RightAnswers:
         asked = json.dumps([(problem.prompt, problem.earlier, problem.answer) for problem in problems])
         self._asked = hashlib.sha256(asked.encode()).hexdigest()
 
-    def of(self, model: Path, name: str) -> list[bool]:
-        """Whether each answer of a model is right. name: what the reader is told of it."""
-        kept, digest = self._kept(), model_hash(model)
+    def of(self, model: Path, name: str, numbers: Numbers = "auto") -> list[bool]:
+        """Whether each answer of a model is right, computed in these numbers. name: what the reader is told of it."""
+        kept, digest = self._kept(), model_hash(model) if numbers == "auto" else f"{model_hash(model)} in {numbers}"
         if digest not in kept:
             self._begun, self._told = time.perf_counter(), 0
             self._tell(f"{name} answers {len(self.problems)} problems")
-            right = right_answers(model, self.problems, lambda done, count: self._count(name, done, count))
+            right = right_answers(model, self.problems, lambda done, count: self._count(name, done, count), numbers)
             kept[digest] = "".join("01"[one] for one in right)
             write_durably(self._file, json.dumps({"problems": self._asked, "right": kept}).encode())
         return [mark == "1" for mark in kept[digest]]

@@ -7,11 +7,12 @@ Dimensions: N learnt tokens, M hidden size, V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tuili.data import Block
 
@@ -20,13 +21,21 @@ from tuili.data import Block
 class TokenStates:
     """The states of the learnt tokens of a block, which the head reads, and the tokens that follow them.
 
-    penalty: what is added to the loss beside, such as that of routers.
+    penalty: what is added to the loss beside, such as that of routers. head: what computes logits where they are not
+    plain products with `head_VM`.
     """
 
     hidden_NM: Tensor
     head_VM: Tensor
     target_N: Tensor
     penalty: Tensor | float = 0.0
+    head: Callable[[Tensor], Tensor] | None = None
+
+    def logits(self, hidden_NM: Tensor) -> Tensor:
+        """Those of some of the states, [N, V], in fp32."""
+        if self.head is not None:
+            return self.head(hidden_NM).float()
+        return functional.linear(hidden_NM, self.head_VM.to(hidden_NM.dtype)).float()
 
 
 class Network(Protocol):

@@ -77,7 +77,9 @@ class OwnNetwork:
             if self._learns:
                 z_loss, domain_loss = router_losses(walk)
                 penalty = ROUTER_Z * z_loss + self._domain_prior * domain_loss
-        return TokenStates(hidden_NM, cast(Tensor, self.model.lm_head.weight), walk.target_N, penalty)
+        head = self.model.lm_head
+        rounded = None if head.rounding is None else head
+        return TokenStates(hidden_NM, cast(Tensor, head.weight), walk.target_N, penalty, rounded)
 
     def take_gradients(self) -> None:
         """See `Network`: a parameter that no token has used has a gradient of zero."""

@@ -17,6 +17,7 @@ from torch import nn
 from tuili.compress.network import Network
 from tuili.compress.recipe import HealingConfig
 from tuili.data import Block, StreamState
+from tuili.errors import InputError
 from tuili.posttrain import OpenBlocks
 from tuili.store import (
     DenseShape,
@@ -137,9 +138,15 @@ class Parent(ABC):
 
 
 def open_parent(name: str | Path, healing: HealingConfig) -> Parent:
-    """Find a model and check it. Raises `ModelFolderError`, in one line, as `tuili.store.open_model` does."""
+    """Find a model and check it. Raises `ModelFolderError`, in one line, as `tuili.store.open_model` does, and
+    `InputError` for a model that has learnt whole numbers, which any change would undo."""
     from tuili.compress.imported import ImportedParent
     from tuili.compress.own import OwnParent
 
     stored = open_model(name)
+    if (learnt := stored.shape.quantization) is not None:
+        raise InputError(
+            f"{stored.path} was quantised ({learnt.numbers}), which is the last step of all: give the model that it "
+            "was made of"
+        )
     return ImportedParent(stored, healing) if isinstance(stored, ImportedModel) else OwnParent(stored, healing)

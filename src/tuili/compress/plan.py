@@ -38,9 +38,9 @@ class CompressionPlan:
     @property
     def lines(self) -> list[str]:
         """The plan for readers."""
-        gone = 1 - self.after.total / self.before.total
+        change = self.after.total / self.before.total - 1
         active = f"{self.before.active:,} -> {self.after.active:,} of them for a token at full depth"
-        lines = [f"parameters: {self.before.total:,} -> {self.after.total:,} ({-gone:+.1%}), {active}"]
+        lines = [f"parameters: {self.before.total:,} -> {self.after.total:,} ({change:+.1%}), {active}"]
         lines += self.changes
         measured = f"on {self.problems:,} problems, before and after" if self.problems else "not measured"
         lines.append(f"accuracy: {measured}")

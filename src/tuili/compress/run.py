@@ -152,7 +152,7 @@ class _Run:
         answers = RightAnswers(self._problems, self._out, self._tell, partial(self._check, session))
 
         def measure(fresh: Path) -> Mapping[str, float]:
-            before = answers.of(parent.path, "the parent")
+            before = answers.of(parent.path, "the parent", compression.compared_with)
             return compared(self._problems, before, answers.of(fresh, "the smaller model"))
 
         entry = write_result(

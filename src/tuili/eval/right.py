@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from tuili.engine import Budget, Request, load_decoder, load_engine
+from tuili.engine import Budget, Numbers, Request, load_decoder, load_engine
 from tuili.eval.asking import ask_problems
 from tuili.eval.comparing import Comparison
 from tuili.eval.own import OwnProblem
@@ -23,19 +23,21 @@ SLOTS = 16
 """Questions of a file that are answered together."""
 
 
-def right_answers(model: Path, problems: Sequence[Problem], progress: JobProgress = lambda *_: None) -> list[bool]:
+def right_answers(
+    model: Path, problems: Sequence[Problem], progress: JobProgress = lambda *_: None, numbers: Numbers = "auto"
+) -> list[bool]:
     """Whether a model's answer to each problem is right, as `tuili eval` counts it: one attempt, at depth `auto`.
 
     The problems are all generated ones, for a model of Tuili's own, or all of a file. What `progress` raises ends it.
     """
     asked = [problem for problem in problems if isinstance(problem, OwnProblem)]
     if not asked:
-        decoder = load_decoder(model, "auto", threads=torch.get_num_threads())
+        decoder = load_decoder(model, "auto", threads=torch.get_num_threads(), numbers=numbers)
         return [response.correct for response in answer_problems(decoder, problems, progress)]
     assert len(asked) == len(problems)
     stored = open_model(model)
     comparison, budget = Comparison.of_model(stored.path, stored.tokenizer), Budget()
-    engine = load_engine(stored, slots=SLOTS, waiting=len(asked) + 1)
+    engine = load_engine(stored, slots=SLOTS, waiting=len(asked) + 1, numbers=numbers)
 
     def request(problem: OwnProblem) -> Request:
         return Request(problem.prompt, budget, earlier=problem.earlier)

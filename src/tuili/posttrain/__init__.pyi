@@ -9,6 +9,7 @@ from .learning import LearningConfig, LearningNetwork, LearningSession, OpenBloc
 from .master_weights import MasterWeights
 from .packed_rows import pack_attention, packed_states
 from .promising import calibrate_folder, prompts_of_file, write_familiarity
+from .rounded_backbone import round_backbone
 from .teaching.data import build_sources, open_stream
 from .teaching.examples import ExampleEncoder
 from .teaching.recipe import TeachingConfig, TeachingDataConfig, TeachingRecipe
@@ -57,6 +58,7 @@ __all__ = [
     "prompts_of_file",
     "read_texts",
     "recorded_teaching",
+    "round_backbone",
     "taught_sources",
     "teach",
     "train_exits",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -32,6 +33,8 @@ def copy_changed(source: Path, folder: Path, changes: Mapping[str, Tensor], keep
         if file.is_file() and file not in weights and not (changes and is_part):
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, folder / place)
+    if changes:
+        _forget_numbers(folder / "config.json")
     missing = set(changes)
     for file in weights:
         tensors = load_file(file)
@@ -50,3 +53,10 @@ def copy_changed(source: Path, folder: Path, changes: Mapping[str, Tensor], keep
         (folder / file.name).chmod((folder / "config.json").stat().st_mode)
     if missing:
         raise ModelFolderError(f"{source}: there are no weights {min(missing)} to change")
+
+
+def _forget_numbers(config: Path) -> None:
+    """Whole numbers that the weights had learnt are not those of other weights."""
+    document = json.loads(config.read_text(encoding="utf-8"))
+    if document.pop("quantization", None) is not None:
+        config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

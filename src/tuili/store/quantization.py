@@ -1,6 +1,6 @@
 """Models that were trained for whole numbers: how they compute, and which tensors of a folder are whole numbers.
 
-The field `quantization` of config.json says the first; `docs/compress.md` describes the tensors for readers without
+The field `quantization` of config.json says the first; `docs/models.md` describes the tensors for readers without
 Tuili. How numbers are rounded is left to `tuili.native.rounding`, and to `tuili.model` in torch.
 
 Dimensions: E experts, N outputs of a matrix, K inputs.

@@ -29,8 +29,6 @@ class Pruning(Compression):
 
     def __init__(self, parent: Parent, config: PruneConfig) -> None:
         super().__init__(parent)
-        if parent.shape.quantization is not None:
-            raise InputError(f"{parent.path} was quantised: prune what it was made of, and quantise the smaller model")
         self._config, self.stages = config, config.rounds
         self._before, self._after = Sizes.of(parent.shape), pruned_sizes(parent.shape, config)
         least = max(1, 2 * (config.rounds - 1))  # the last round has half of all

@@ -1,0 +1,278 @@
+"""A model learns whole numbers, is written in them, goes on where it was, and is refused where it cannot learn them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from safetensors import safe_open
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
+
+from benchmarks.harness.tiny import tiny_model
+from tests.compress.conftest import RECIPE
+from tests.compress.killing import Point, run_verb
+from tests.engine.runtime.texts import Texts
+from tests.native.calling import library
+from tests.store.dense_folders import KINDS, dense_model, dense_tokenizer
+from tuili.compress import (
+    CompressionResult,
+    HealedNetwork,
+    Measuring,
+    QuantizeRecipe,
+    Quantizing,
+    compress,
+    make_plan,
+    measuring,
+    open_parent,
+)
+from tuili.compress.quantization.quantize import stored_bytes
+from tuili.data import StreamState
+from tuili.engine.runtime.choice import Choice, choose
+from tuili.engine.runtime.native.load import native_step
+from tuili.errors import InputError
+from tuili.model import save_model
+from tuili.store import LineageEntry, Quantization, model_hash, open_model, read_lineage
+from tuili.tasks import Problem
+
+HEALING = {
+    "steps": 5, "rows": 2, "precision": "auto", "schedule": {"warmup": 2}, "checkpoint": {"interval": 2},
+    "log": {"interval": 1}, "learning_rate": 1e-3,
+}  # fmt: skip
+WEIGHTS = "model.safetensors"
+EMBEDDING = "model.embed_tokens.weight"
+IDS = [1, *range(20, 60)]
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of Tuili's own that 4 bits suit."""
+    folder = tmp_path_factory.mktemp("wide") / "model"
+    model, tokenizer = tiny_model(hidden_size=64, intermediate_size=64, moe_intermediate_size=32, head_dim=16)
+    save_model(folder, model, tokenizer, [LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An imported model in bf16."""
+    folder = tmp_path_factory.mktemp("half") / "model"
+    dense_model(**KINDS["llama, tied"]).bfloat16().save_pretrained(folder)
+    dense_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def learnt(
+    model: Path, out: Path, file: Path | None = None, resume: bool = False,
+    healing: Mapping[str, Any] | None = None, problems: int = 0, test: Path | None = None, **changes: Any,
+) -> CompressionResult:  # fmt: skip
+    kernels = "torch" if file is None else "auto"
+    tree = {"healing": HEALING | {"kernels": kernels} | (healing or {})}
+    config = QuantizeRecipe.model_validate_json(json.dumps({"quantize": tree | changes})).quantize
+    compression = Quantizing(open_parent(model, config.healing), config)
+    console, measured = Console(quiet=True), Measuring(problems, test)
+    return compress(compression, config.healing, file, out, resume=resume, measuring=measured, console=console)
+
+
+def native_logits(folder: Path, numbers: Any = "auto") -> np.ndarray:
+    library()
+    stored = open_model(folder)
+    choice = choose("native", numbers, "fp32", lambda: "", trained=stored.shape.quantization)
+    return np.stack(Texts(native_step(stored, choice, 1, 1, verifies=False)).read(0, IDS))
+
+
+@pytest.mark.parametrize(("numbers", "cache"), [("int8", None), ("w4a8", "int8")])
+def test_an_own_model_learns_and_is_written_in_whole_numbers(
+    numbers: str, cache: str | None, wide: Path, tmp_path: Path
+) -> None:
+    result = learnt(wide, tmp_path / "run", numbers=numbers, cache=cache)
+    assert result.model is not None
+    stored = open_model(result.model)
+    assert stored.shape.quantization == Quantization(numbers, cache)
+    assert {tensor.dtype for tensor in load_file(result.model / WEIGHTS).values()} == (
+        {torch.int8, torch.float32} | ({torch.uint8, torch.float16} if numbers == "w4a8" else set())
+    )
+    parent, entry = read_lineage(result.model)
+    assert (parent.step, entry.step, entry.parent) == ("train", "quantize", model_hash(wide))
+    assert entry.recipe["quantize"]["numbers"] == numbers
+    assert entry.figures["parameters"] == entry.figures["parameters_before"]
+    network = AutoModelForCausalLM.from_pretrained(result.model)
+    with torch.inference_mode():
+        logits = network(torch.tensor([IDS]), use_cache=False, depth=4).logits[0].numpy()
+    native = native_logits(result.model)[-1]
+    if cache is None:
+        assert np.linalg.norm(native - logits) < 0.02 * np.linalg.norm(logits)
+
+
+def test_the_numbers_and_scales_are_read_with_safetensors_alone(wide: Path, tmp_path: Path) -> None:
+    """As they were learnt: rounding the parent, which has learnt nothing, gives the nearest numbers to its weights."""
+    result = learnt(wide, tmp_path / "run", healing={"steps": 0})
+    assert result.model is not None
+    with safe_open(result.model / WEIGHTS, "np") as rounded, safe_open(wide / WEIGHTS, "np") as full:
+        for name in (EMBEDDING, "model.reasoning.0.moe.experts.gate_up_proj", "model.trunk.0.mlp.down_proj.weight"):
+            number, scale, weight = rounded.get_tensor(name), rounded.get_tensor(f"{name}_scale"), full.get_tensor(name)
+            assert number.dtype == np.int8
+            assert scale.shape == (*weight.shape[:-1], 1)
+            assert (np.abs(number * scale - weight) <= 0.501 * scale).all()
+
+
+def test_learning_comes_nearer_to_the_parent_than_rounding(wide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one block, and by the parent's predictions alone."""
+    monkeypatch.setattr("tuili.compress.own.DOMAIN_PRIOR", 0.0)
+    tree = {"numbers": "w4a8", "healing": HEALING | {"kernels": "torch", "precision": "fp32"}}
+    config = QuantizeRecipe.model_validate_json(json.dumps({"quantize": tree})).quantize
+    parent = open_parent(wide, config.healing)
+    student = parent.network(Quantizing(parent, config).blank(0), learns=True)
+    student.load(parent.load().state_dict())
+    healed = HealedNetwork(student, parent.network(parent.load(), learns=False))
+    optimizer = torch.optim.AdamW(healed.parameters.values(), 1e-4)
+    with parent.data(None, print).open_blocks(StreamState()) as blocks:
+        block, _ = next(blocks)
+    losses = []
+    for _ in range(6):
+        losses.append(healed.learn(block, 0)["loss"])
+        optimizer.step()
+        optimizer.zero_grad()
+    assert losses[0] > 1e-4
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_an_imported_model_learns_the_numbers_that_the_engine_makes_of_its_folder(
+    half: Path, questions: Path, tmp_path: Path
+) -> None:
+    result = learnt(half, tmp_path / "run", questions)
+    assert result.model is not None
+    assert open_model(result.model).shape.quantization == Quantization()
+    tensors = load_file(result.model / WEIGHTS)
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.bfloat16}
+    assert not torch.equal(tensors[EMBEDDING], load_file(half / WEIGHTS)[EMBEDDING])
+    assert read_lineage(result.model)[-1].figures["agreement"] > 0
+    library()
+    stored = open_model(result.model)
+    assert choose("native", "auto", "auto", lambda: "", trained=stored.shape.quantization) == Choice(
+        "native", "int8", "bf16"
+    )
+    network = AutoModelForCausalLM.from_pretrained(result.model, dtype=torch.float32)
+    with torch.inference_mode():
+        plain = network(torch.tensor([IDS])).logits[0].numpy()
+    native = native_logits(result.model)[-1]
+    assert 0 < np.linalg.norm(native - plain) < 0.1 * np.linalg.norm(plain)
+
+
+def test_a_plan_says_how_large_the_folder_will_be(wide: Path, half: Path, questions: Path, tmp_path: Path) -> None:
+    result = learnt(wide, tmp_path / "run", healing={"steps": 0}, numbers="w4a8")
+    assert result.model is not None
+    shape = open_model(wide).shape
+    head = (result.model / WEIGHTS).stat().st_size - stored_bytes(shape, Quantization("w4a8"))
+    assert 0 < head < 60_000  # names and places of the tensors
+    config = QuantizeRecipe().quantize
+    for model, file, told in ((wide, None, "MB"), (half, questions, "as before, which are rounded when")):
+        compression = Quantizing(open_parent(model, config.healing), config)
+        lines = make_plan(compression, config.healing, compression.parent.data(file, print)).lines
+        assert "(+0.0%)" in lines[0]
+        assert "numbers: int8" in lines
+        assert told in lines[2]
+
+
+KILLED = (
+    Point("tuili.posttrain.learning", "adam_tensors", 1),  # a step is done, and is not saved
+    Point("tuili.train.checkpoint", "write_durably", 2),  # a checkpoint is half there
+    Point("tuili.posttrain.learning", "adam_tensors", 3),  # the last step is not saved
+    Point("tuili.compress.measuring", "right_answers", 2),  # the parent has answered
+    Point("tuili.store.folder", "flush_all", 1),  # the model is written, and not in its place
+)
+
+
+@pytest.mark.parametrize("kind", ["own", "imported"])
+def test_a_killed_run_ends_with_the_same_bytes(
+    kind: str, wide: Path, half: Path, questions: Path, tmp_path: Path
+) -> None:
+    given = ["compress", "qat", str(wide if kind == "own" else half), "--steps", "4", "--problems", "3"]
+    given += ["quantize.healing.rows=1", "quantize.healing.checkpoint.interval=1"]
+    test = tmp_path / "test.jsonl"
+    test.write_text('{"question": "Add 1 and 2.", "equation": "+ 1 2", "answer": "3"}\n')
+    given += (
+        ["--numbers", "w4a8", "--cache", "int8", "quantize.healing.kernels=torch"]
+        if kind == "own"
+        else ["--data", str(questions), "--test", str(test)]
+    )
+    assert run_verb([*given, "--out", str(tmp_path / "whole")]) == 0
+    out = tmp_path / "part"
+    for session, point in enumerate(KILLED):
+        resume = ["--resume"] if session else []
+        assert run_verb([*given, "--out", str(out), *resume], signal.SIGKILL, point) == -signal.SIGKILL, point
+        assert not (out / "model").exists(), point
+    assert run_verb([*given, "--out", str(out), "--resume"]) == 0
+    assert model_hash(out / "model") == model_hash(tmp_path / "whole" / "model")
+    figures = read_lineage(out / "model")[-1].figures
+    assert {"right", "right_before", "agreement"} <= {*figures}
+
+
+def test_the_parent_answers_in_full_numbers(
+    wide: Path, half: Path, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is what the rounded model is compared with; the engine would round it, too."""
+    asked = list[tuple[bool, str]]()
+
+    def answers(model: Path, problems: Sequence[Problem], progress: object, numbers: str) -> list[bool]:
+        asked.append((open_model(model).shape.quantization is None, numbers))
+        return [True] * len(problems)
+
+    monkeypatch.setattr(measuring, "right_answers", answers)
+    (tmp_path / "test.jsonl").write_text('{"question": "Add 1 and 2.", "equation": "+ 1 2", "answer": "3"}\n')
+    learnt(wide, tmp_path / "own", healing={"steps": 0}, problems=6)
+    learnt(half, tmp_path / "imported", questions, healing={"steps": 0}, problems=6, test=tmp_path / "test.jsonl")
+    assert asked == [(True, "fp32"), (False, "auto"), (True, "bf16"), (False, "auto")]
+
+
+def test_what_has_learnt_whole_numbers_is_not_changed_again(
+    wide: Path, half: Path, questions: Path, tmp_path: Path
+) -> None:
+    for model, file in ((wide, None), (half, questions)):
+        result = learnt(model, tmp_path / model.parent.name, file, healing={"steps": 0})
+        assert result.model is not None
+        with pytest.raises(InputError, match=r"was quantised \(int8\), .*: give the model that it was made of"):
+            learnt(result.model, tmp_path / "again", file)
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"numbers": "w4a8"}, "is imported, and learns int8 with keys and values in full numbers alone"),
+        ({"cache": "int8"}, "leave numbers and cache out"),
+        ({"healing": {"precision": "fp32"}}, "is stored in bfloat16, and would learn numbers of float32"),
+    ],
+)
+def test_what_an_imported_model_cannot_learn_is_refused(
+    changes: dict[str, Any], reason: str, half: Path, questions: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=reason):
+        learnt(half, tmp_path / "run", questions, **changes)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_that_is_too_narrow_for_4_bits_is_refused(own: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"w4a8 has groups of 32 inputs, and hidden_size is \d+: use int8"):
+        learnt(own, tmp_path / "run", numbers="w4a8")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_scale_that_was_changed_is_noticed(wide: Path, tmp_path: Path) -> None:
+    result = learnt(wide, tmp_path / "run", healing={"steps": 0})
+    assert result.model is not None
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(result.model, spoilt)
+    weights = bytearray((spoilt / WEIGHTS).read_bytes())
+    weights[-1] ^= 1
+    (spoilt / WEIGHTS).write_bytes(weights)
+    with pytest.raises(InputError, match=r"spoilt: model\.safetensors or config\.json is damaged or was changed"):
+        open_model(spoilt)
