@@ -7,18 +7,17 @@ are those of the recovery's log, over the tokens that were read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired
 from benchmarks.pruned.training import WAYS, Curve, last_entry, pruned, recovery
 from tuili.errors import InputError
-from tuili.eval import right_answers
-from tuili.store import StoredModel, count_parameters, model_hash, open_model, shipped_names
-from tuili.tasks import Problem, trained_domains, unseen_problems
+from tuili.store import StoredModel, count_parameters, open_model, shipped_names
+from tuili.tasks import trained_domains, unseen_problems
 
 FOLDER = RUNS / "pruned"
 COMPARED = {"activation": "magnitude", "reap": "frequency"}
@@ -70,43 +69,6 @@ def measure(
         "half of the experts for 1 point at most",
         "curves": curves,
     }, together(found)
-
-
-class Answers:
-    """Which problems models answer rightly. What was measured of the same weights is not measured again."""
-
-    def __init__(self, problems: Sequence[Problem], cells: Cells) -> None:
-        self._problems, self._cells = problems, cells
-
-    def of(self, model: Path) -> list[bool]:
-        """Whether each answer of a model is right."""
-
-        def marks() -> str:
-            print(f"bench: {len(self._problems)} problems for {model.parent.name}", flush=True)
-            return "".join("01"[right] for right in right_answers(model, self._problems))
-
-        return [mark == "1" for mark in self._cells.get(model_hash(model), marks)]
-
-    def figures(self, name: str, right: Sequence[bool], parent: Sequence[bool]) -> dict[str, Figure]:
-        """The share of right answers at each level, and of the parent's share; all together in points beside it."""
-        figures = dict[str, Figure]()
-        for level, (of_level, of_parent) in self._by_level(right, parent).items():
-            share, whole = (sum(marks) / len(marks) for marks in (of_level, of_parent))
-            figures[f"{name}_level_{level}"] = Figure("share", [share])
-            if name != "parent" and whole:
-                figures[f"{name}_level_{level}_kept"] = Figure("share of the parent's", [share / whole])
-        return figures if name == "parent" else figures | paired(f"{name}_over_parent", right, parent)
-
-    def _by_level(
-        self, right: Sequence[bool], parent: Sequence[bool]
-    ) -> Mapping[int, tuple[Sequence[bool], Sequence[bool]]]:
-        places: dict[int, list[int]] = {}
-        for place, problem in enumerate(self._problems):
-            places.setdefault(problem.level, []).append(place)
-        return {
-            level: ([right[place] for place in of_level], [parent[place] for place in of_level])
-            for level, of_level in places.items()
-        }
 
 
 def _costs(way: str, model: Path) -> dict[str, Figure]:

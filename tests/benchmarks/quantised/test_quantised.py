@@ -1,0 +1,75 @@
+"""Models are quantised by the verb, once each, and answer the problems of their parent; speeds are timed in turns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.harness.cells import Cells
+from benchmarks.harness.tiny import tiny_model
+from benchmarks.quantised import __main__ as measuring
+from benchmarks.quantised import speed, training
+from tuili.cli.app import main
+from tuili.model import save_model
+from tuili.store import LineageEntry, Quantization, open_model
+
+RECIPE = {"data": {"domains": ["calendar"], "levels": [1.0]}, "curriculum": {"kind": "uniform"}}
+SMALL = (
+    "quantize.healing.rows=1", "quantize.healing.length=320", "quantize.healing.kernels=torch",
+    "quantize.healing.precision=fp32",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("parent") / "model"
+    wide = tiny_model(hidden_size=32, intermediate_size=32, moe_intermediate_size=32)
+    save_model(folder, *wide, [LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)])
+    return folder
+
+
+def test_models_are_quantised_and_measured_once(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
+    monkeypatch.setattr(measuring, "trained_domains", lambda _: ("calendar",))
+    monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
+    monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
+    monkeypatch.setattr(training, "tuili", lambda *line: main([*line]))
+    sides = enumerate(speed.SIDES, start=1)
+    timed = {f"{side}_{what}": [10.0 * number] for number, side in sides for what in ("reading", "writing")}
+    monkeypatch.setattr(measuring, "speeds", lambda *_: timed)
+    how: dict[str, Any] = {"ways": ("int8", "w4a8"), "seeds": (1, 2), "steps": 1, "per_cell": 2, "levels": (1, 2)}
+    how |= {"changes": SMALL, "folder": str(tmp_path / "runs"), "rounds": 1}
+    config, figures = measuring.measure(str(parent), **how)
+    assert (config["model"], config["parent_numbers"]) == ("given", "fp32")
+    assert {"int8_ptq_over_parent", "w4a8_qat_over_parent_low95", "w4a8_qat_over_ptq", "int8_qat_level_2"} <= {*figures}
+    assert len(figures["int8_qat_level_1"].runs) == 2
+    assert len(figures["parent_level_1"].runs) == 1
+    assert figures["w4a8_weights"].runs[0] < figures["int8_weights"].runs[0]
+    assert figures["int8_writing_over_bf16"].runs == [pytest.approx(3 / 4)]
+    for name in ("int8_0_1", "int8_1_1", "int8_1_2", "w4a8_0_1"):
+        quantization = open_model(tmp_path / "runs" / name / "model").shape.quantization
+        assert quantization == Quantization(name.split("_")[0])
+    assert not (tmp_path / "runs" / "int8_0_2").exists()
+    monkeypatch.setattr(training, "tuili", lambda *_: pytest.fail("quantised again"))
+    monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
+    monkeypatch.setattr(measuring, "speeds", lambda *_: pytest.fail("timed again"))
+    assert measuring.measure(str(parent), **how) == (config, figures)
+
+
+def test_all_sides_are_timed_with_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, tokens in (("SHORT", 4), ("LONG", 9), ("NEW", 3)):
+        monkeypatch.setattr(speed, name, tokens)
+    runs = speed.speeds("nano", 1, 2)
+    assert {*runs} == {f"{side}_{what}" for side in speed.SIDES for what in ("reading", "writing")}
+    assert all(len(times) == 2 for times in runs.values())
+    timed = {name: [10.0, 20.0] for name in runs}
+    assert speed.figures_of(timed)["int8_reading"].runs == [900.0, 450.0]
+
+
+def test_goals_are_of_sides_that_are_timed() -> None:
+    names = {f"{side}_{what}" for side in speed.SIDES for what in ("reading", "writing")}
+    for goal in speed.GOALS:
+        one, other = goal.split("_over_")
+        assert {one, f"{other}_{one.rpartition('_')[2]}"} <= names
