@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness.record import ROOT
-from benchmarks.table import answer_rows, example_rows, headlines, pruned_rows, results, taught_rows, verifier_rows
+from benchmarks.table import (
+    answer_rows,
+    example_rows,
+    headlines,
+    pruned_rows,
+    quantised_rows,
+    results,
+    taught_rows,
+    verifier_rows,
+)
 from benchmarks.table.rows import Row
 
 README = ROOT / "README.md"
@@ -23,7 +32,10 @@ SECTION = re.compile(r"(<!-- results: ([a-z ]+) -->\n).*?(<!-- end of results --
 TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
     README: {"headlines": (headlines.COLUMNS, headlines.HEADLINES)},
     ASKING: {"everyday": (answer_rows.QUESTION_COLUMNS, answer_rows.ASKED)},
-    COMPRESS: {"pruned": (pruned_rows.COLUMNS, pruned_rows.PRUNED)},
+    COMPRESS: {
+        "pruned": (pruned_rows.COLUMNS, pruned_rows.PRUNED),
+        "quantised": (quantised_rows.COLUMNS, quantised_rows.QUANTISED),
+    },
     REAL_MODELS: {
         "examples": (example_rows.COLUMNS, example_rows.EXAMPLES),
         "taught": (taught_rows.COLUMNS, taught_rows.TABLE),

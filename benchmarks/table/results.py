@@ -11,6 +11,7 @@ from benchmarks.table.imported_rows import IMPORTED
 from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
 from benchmarks.table.promised_rows import PROMISED
 from benchmarks.table.pruned_rows import KEPT
+from benchmarks.table.quantised_rows import WHOLE_NUMBERS
 from benchmarks.table.taught_rows import ADAPTED, TAUGHT
 
 COLUMNS = ("measured", "result", "goal", "record")
@@ -19,7 +20,7 @@ GROUPS = {
     "engine": ENGINE,
     "other engines": OTHER_ENGINES,
     "imported models": (*IMPORTED, *TAUGHT, *COMPARED, *PROMISED, *ADAPTED),
-    "smaller models": KEPT,
+    "smaller models": (*KEPT, *WHOLE_NUMBERS),
     "serving": SERVING,
     "training": TRAINING,
     "checker and verifier": (*CHECKER, *MULTIPLIED),

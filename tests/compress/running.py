@@ -1,18 +1,33 @@
-"""A pruning of a few steps, in this process."""
+"""A pruning of a few steps, and the learning of whole numbers, in this process."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from tuili.compress import CompressionResult, Measuring, PruneRecipe, Pruning, compress, open_parent
+from tuili.compress import (
+    CompressionResult,
+    Measuring,
+    PruneRecipe,
+    Pruning,
+    QuantizeRecipe,
+    Quantizing,
+    compress,
+    open_parent,
+)
 
 HEALING = {
     "steps": 6, "rows": 2, "precision": "fp32", "schedule": {"warmup": 2}, "checkpoint": {"interval": 2},
     "log": {"interval": 2},
+}  # fmt: skip
+
+LEARNING = {
+    "steps": 5, "rows": 2, "precision": "auto", "schedule": {"warmup": 2}, "checkpoint": {"interval": 2},
+    "log": {"interval": 1}, "learning_rate": 1e-3,
 }  # fmt: skip
 
 
@@ -27,3 +42,16 @@ def pruned(
     compression, console = Pruning(open_parent(model, config.healing), config), Console(quiet=True)
     measuring = Measuring(problems, test)
     return compress(compression, config.healing, file, out, resume=resume, measuring=measuring, console=console)
+
+
+def quantised(
+    model: Path, out: Path, file: Path | None = None, resume: bool = False,
+    healing: Mapping[str, Any] | None = None, problems: int = 0, test: Path | None = None, **changes: Any,
+) -> CompressionResult:  # fmt: skip
+    """Learn whole numbers, or as `changes` of the recipe say."""
+    kernels = "torch" if file is None else "auto"
+    tree = {"healing": LEARNING | {"kernels": kernels} | (healing or {})}
+    config = QuantizeRecipe.model_validate_json(json.dumps({"quantize": tree | changes})).quantize
+    compression = Quantizing(open_parent(model, config.healing), config)
+    console, measured = Console(quiet=True), Measuring(problems, test)
+    return compress(compression, config.healing, file, out, resume=resume, measuring=measured, console=console)

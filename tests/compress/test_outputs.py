@@ -1,4 +1,4 @@
-"""What comes out of a pruning is a model like any other: for transformers, for both runners, and for a server."""
+"""What comes out of a verb is a model like any other: for transformers, for both runners, and for a server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.compress.running import pruned
+from tests.compress.running import pruned, quantised
 from tests.serve.conftest import Running, running
 from tuili.engine import Budget, Request, load_decoder, load_engine
 from tuili.serve.models import engine_factory
@@ -19,14 +19,16 @@ ASKED = ("What is 12 + 30?", "12 * 3 = ?")
 PROMPT = [[1, 20, 30, 40, 50]]
 
 
-@pytest.fixture(scope="module", params=["own", "imported"])
+@pytest.fixture(scope="module", params=["own", "imported", "whole numbers"])
 def output(
     request: pytest.FixtureRequest, own: Path, dense: Path, questions: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A pruned model of either kind, with fewer neurons and heads, and with fewer experts."""
+    """A pruned model of either kind, with fewer neurons and heads, and with fewer experts; and one in whole numbers."""
     out = tmp_path_factory.mktemp("run") / "run"
     if request.param == "own":
         result = pruned(own, out, steps=2, key_value_heads=1, experts=3)
+    elif request.param == "whole numbers":
+        result = quantised(own, out, healing={"steps": 2}, cache="int8")
     else:
         result = pruned(dense, out, questions, steps=2, key_value_heads=1)
     assert result.model is not None

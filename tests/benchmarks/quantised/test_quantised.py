@@ -11,6 +11,7 @@ from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
 from benchmarks.quantised import __main__ as measuring
 from benchmarks.quantised import speed, training
+from benchmarks.table import quantised_rows
 from tuili.cli.app import main
 from tuili.model import save_model
 from tuili.store import LineageEntry, Quantization, open_model
@@ -66,6 +67,12 @@ def test_all_sides_are_timed_with_the_same_work(monkeypatch: pytest.MonkeyPatch)
     assert all(len(times) == 2 for times in runs.values())
     timed = {name: [10.0, 20.0] for name in runs}
     assert speed.figures_of(timed)["int8_reading"].runs == [900.0, 450.0]
+
+
+def test_tables_have_a_row_for_each_way_and_goal() -> None:
+    assert {*quantised_rows.WAYS} == {*training.WAYS}
+    goals = {f"{one}_{what}_over_{other}": float(least) for (one, what, other), least in quantised_rows.GOALS.items()}
+    assert goals == speed.GOALS
 
 
 def test_goals_are_of_sides_that_are_timed() -> None:

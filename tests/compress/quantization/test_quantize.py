@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
 from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
@@ -20,16 +19,14 @@ from transformers import AutoModelForCausalLM
 from benchmarks.harness.tiny import tiny_model
 from tests.compress.conftest import RECIPE
 from tests.compress.killing import Point, run_verb
+from tests.compress.running import LEARNING, quantised
 from tests.engine.runtime.texts import Texts
 from tests.native.calling import library
 from tests.store.dense_folders import KINDS, dense_model, dense_tokenizer
 from tuili.compress import (
-    CompressionResult,
     HealedNetwork,
-    Measuring,
     QuantizeRecipe,
     Quantizing,
-    compress,
     make_plan,
     measuring,
     open_parent,
@@ -43,10 +40,6 @@ from tuili.model import save_model
 from tuili.store import LineageEntry, Quantization, model_hash, open_model, read_lineage
 from tuili.tasks import Problem
 
-HEALING = {
-    "steps": 5, "rows": 2, "precision": "auto", "schedule": {"warmup": 2}, "checkpoint": {"interval": 2},
-    "log": {"interval": 1}, "learning_rate": 1e-3,
-}  # fmt: skip
 WEIGHTS = "model.safetensors"
 EMBEDDING = "model.embed_tokens.weight"
 IDS = [1, *range(20, 60)]
@@ -70,18 +63,6 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def learnt(
-    model: Path, out: Path, file: Path | None = None, resume: bool = False,
-    healing: Mapping[str, Any] | None = None, problems: int = 0, test: Path | None = None, **changes: Any,
-) -> CompressionResult:  # fmt: skip
-    kernels = "torch" if file is None else "auto"
-    tree = {"healing": HEALING | {"kernels": kernels} | (healing or {})}
-    config = QuantizeRecipe.model_validate_json(json.dumps({"quantize": tree | changes})).quantize
-    compression = Quantizing(open_parent(model, config.healing), config)
-    console, measured = Console(quiet=True), Measuring(problems, test)
-    return compress(compression, config.healing, file, out, resume=resume, measuring=measured, console=console)
-
-
 def native_logits(folder: Path, numbers: Any = "auto") -> np.ndarray:
     library()
     stored = open_model(folder)
@@ -93,7 +74,7 @@ def native_logits(folder: Path, numbers: Any = "auto") -> np.ndarray:
 def test_an_own_model_learns_and_is_written_in_whole_numbers(
     numbers: str, cache: str | None, wide: Path, tmp_path: Path
 ) -> None:
-    result = learnt(wide, tmp_path / "run", numbers=numbers, cache=cache)
+    result = quantised(wide, tmp_path / "run", numbers=numbers, cache=cache)
     assert result.model is not None
     stored = open_model(result.model)
     assert stored.shape.quantization == Quantization(numbers, cache)
@@ -114,7 +95,7 @@ def test_an_own_model_learns_and_is_written_in_whole_numbers(
 
 def test_the_numbers_and_scales_are_read_with_safetensors_alone(wide: Path, tmp_path: Path) -> None:
     """As they were learnt: rounding the parent, which has learnt nothing, gives the nearest numbers to its weights."""
-    result = learnt(wide, tmp_path / "run", healing={"steps": 0})
+    result = quantised(wide, tmp_path / "run", healing={"steps": 0})
     assert result.model is not None
     with safe_open(result.model / WEIGHTS, "np") as rounded, safe_open(wide / WEIGHTS, "np") as full:
         for name in (EMBEDDING, "model.reasoning.0.moe.experts.gate_up_proj", "model.trunk.0.mlp.down_proj.weight"):
@@ -127,7 +108,7 @@ def test_the_numbers_and_scales_are_read_with_safetensors_alone(wide: Path, tmp_
 def test_learning_comes_nearer_to_the_parent_than_rounding(wide: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On one block, and by the parent's predictions alone."""
     monkeypatch.setattr("tuili.compress.own.DOMAIN_PRIOR", 0.0)
-    tree = {"numbers": "w4a8", "healing": HEALING | {"kernels": "torch", "precision": "fp32"}}
+    tree = {"numbers": "w4a8", "healing": LEARNING | {"kernels": "torch", "precision": "fp32"}}
     config = QuantizeRecipe.model_validate_json(json.dumps({"quantize": tree})).quantize
     parent = open_parent(wide, config.healing)
     student = parent.network(Quantizing(parent, config).blank(0), learns=True)
@@ -148,7 +129,7 @@ def test_learning_comes_nearer_to_the_parent_than_rounding(wide: Path, monkeypat
 def test_an_imported_model_learns_the_numbers_that_the_engine_makes_of_its_folder(
     half: Path, questions: Path, tmp_path: Path
 ) -> None:
-    result = learnt(half, tmp_path / "run", questions)
+    result = quantised(half, tmp_path / "run", questions)
     assert result.model is not None
     assert open_model(result.model).shape.quantization == Quantization()
     tensors = load_file(result.model / WEIGHTS)
@@ -168,7 +149,7 @@ def test_an_imported_model_learns_the_numbers_that_the_engine_makes_of_its_folde
 
 
 def test_a_plan_says_how_large_the_folder_will_be(wide: Path, half: Path, questions: Path, tmp_path: Path) -> None:
-    result = learnt(wide, tmp_path / "run", healing={"steps": 0}, numbers="w4a8")
+    result = quantised(wide, tmp_path / "run", healing={"steps": 0}, numbers="w4a8")
     assert result.model is not None
     shape = open_model(wide).shape
     head = (result.model / WEIGHTS).stat().st_size - stored_bytes(shape, Quantization("w4a8"))
@@ -228,8 +209,8 @@ def test_the_parent_answers_in_full_numbers(
 
     monkeypatch.setattr(measuring, "right_answers", answers)
     (tmp_path / "test.jsonl").write_text('{"question": "Add 1 and 2.", "equation": "+ 1 2", "answer": "3"}\n')
-    learnt(wide, tmp_path / "own", healing={"steps": 0}, problems=6)
-    learnt(half, tmp_path / "imported", questions, healing={"steps": 0}, problems=6, test=tmp_path / "test.jsonl")
+    quantised(wide, tmp_path / "own", healing={"steps": 0}, problems=6)
+    quantised(half, tmp_path / "imported", questions, healing={"steps": 0}, problems=6, test=tmp_path / "test.jsonl")
     assert asked == [(True, "fp32"), (False, "auto"), (True, "bf16"), (False, "auto")]
 
 
@@ -237,10 +218,10 @@ def test_what_has_learnt_whole_numbers_is_not_changed_again(
     wide: Path, half: Path, questions: Path, tmp_path: Path
 ) -> None:
     for model, file in ((wide, None), (half, questions)):
-        result = learnt(model, tmp_path / model.parent.name, file, healing={"steps": 0})
+        result = quantised(model, tmp_path / model.parent.name, file, healing={"steps": 0})
         assert result.model is not None
         with pytest.raises(InputError, match=r"was quantised \(int8\), .*: give the model that it was made of"):
-            learnt(result.model, tmp_path / "again", file)
+            quantised(result.model, tmp_path / "again", file)
     assert not (tmp_path / "again").exists()
 
 
@@ -256,18 +237,18 @@ def test_what_an_imported_model_cannot_learn_is_refused(
     changes: dict[str, Any], reason: str, half: Path, questions: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=reason):
-        learnt(half, tmp_path / "run", questions, **changes)
+        quantised(half, tmp_path / "run", questions, **changes)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_model_that_is_too_narrow_for_4_bits_is_refused(own: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"w4a8 has groups of 32 inputs, and hidden_size is \d+: use int8"):
-        learnt(own, tmp_path / "run", numbers="w4a8")
+        quantised(own, tmp_path / "run", numbers="w4a8")
     assert not (tmp_path / "run").exists()
 
 
 def test_a_scale_that_was_changed_is_noticed(wide: Path, tmp_path: Path) -> None:
-    result = learnt(wide, tmp_path / "run", healing={"steps": 0})
+    result = quantised(wide, tmp_path / "run", healing={"steps": 0})
     assert result.model is not None
     spoilt = tmp_path / "spoilt"
     shutil.copytree(result.model, spoilt)

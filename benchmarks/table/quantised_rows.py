@@ -1,0 +1,77 @@
+"""Results of models in whole numbers: what they cost in answers of their parent, and their speed."""
+
+from __future__ import annotations
+
+from benchmarks.table.rows import Row, bench, figure, middle, results, text
+
+RECORD = "quantised"
+WAYS = {"int8": "int8", "int8_cache": "int8, keys and values too", "w4a8": "w4a8"}
+LEVELS = (1, 2, 3)
+POINTS = {"int8": "-0.2", "int8_cache": "none", "w4a8": "-0.5"}
+"""The least points over the parent that are aimed at."""
+COLUMNS = ("numbers", "MB", *(f"level {level}" for level in LEVELS), "points, rounded as it is", "points, learnt")
+ENGINES = {
+    "torch_fp16": "the torch step in fp16",
+    "fp32": "the native step in fp32",
+    "bf16": "the native step in bf16",
+    "int8": "the native step in int8",
+    "w4a8": "the native step in w4a8",
+}
+GOALS = {
+    ("int8", "writing", "torch_fp16"): "3",
+    ("int8", "writing", "fp32"): "3",
+    ("int8", "writing", "bf16"): "1.75",
+    ("int8", "reading", "fp32"): "3",
+    ("int8", "reading", "bf16"): "1.8",
+    ("w4a8", "writing", "bf16"): "2.5",
+}
+"""The least quotients of speeds, as the benchmark has them."""
+
+QUANTISED = (
+    Row(
+        "those of the parent",
+        results(RECORD),
+        (text("–"), *(middle(f"parent_level_{level}", "{:.3f}") for level in LEVELS), text("–"), text("–")),
+        linked=False,
+    ),
+    *(
+        Row(
+            what,
+            results(RECORD),
+            (
+                middle(f"{way}_weights", "{:.1f}"),
+                *(figure(f"{way}_qat_level_{level}", "{:.3f}") for level in LEVELS),
+                figure(f"{way}_ptq_over_parent", "{:+.2f}"),
+                figure(f"{way}_qat_over_parent", "{:+.2f}"),
+            ),
+            linked=False,
+        )
+        for way, what in WAYS.items()
+    ),
+)
+"""A row for the parent, and one for each kind of numbers."""
+
+WHOLE_NUMBERS = (
+    *(
+        bench(
+            f"Whole numbers: points of right answers over the parent in {what}, {how}",
+            RECORD,
+            f"{way}_{key}_over_parent",
+            "{:+.2f}",
+            goal=POINTS[way] if key == "qat" else "none",
+        )
+        for way, what in WAYS.items()
+        for key, how in (("ptq", "rounded as it is"), ("qat", "learnt"))
+    ),
+    *(
+        bench(
+            f"Whole numbers, more than 100M parameters: {work} by {ENGINES[one]} over {ENGINES[other]}",
+            RECORD,
+            f"{one}_{what}_over_{other}",
+            "{:.2f}",
+            goal=goal,
+        )
+        for (one, what, other), goal in GOALS.items()
+        for work in ("writing at batch 1" if what == "writing" else "reading 256 tokens",)
+    ),
+)
