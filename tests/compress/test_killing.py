@@ -29,7 +29,8 @@ KILLED = (
 )
 INTERRUPTED = (
     Point(PRUNE, "choose", 1),
-    Point(LEARNING, "adam_tensors", 2),
+    Point(PRUNE, "choose", 1),  # of the second round: the session goes on behind the first step
+    Point(LEARNING, "adam_tensors", 1),
     Point("tuili.compress.own", "read_exits", 1),
     Point("tuili.compress.measuring", "right_answers", 1),
 )
