@@ -8,6 +8,7 @@ import pytest
 from tests.native import twins
 from tests.native.calling import Products
 from tests.native.test_products import numbers
+from tuili.errors import InputError
 from tuili.native import pack
 from tuili.native.panels import Matrix
 from tuili.native.rounding import int8_of, mixed, mixing_of
@@ -59,6 +60,14 @@ def test_a_product_of_4_bits_mixes_its_inputs(outputs, inputs):
 def test_inputs_of_8_bits_need_no_groups():
     weight_NK = numbers(70, 37)
     assert same(pack_whole(whole(weight_NK, 8)), pack(weight_NK, "int8"))
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_scales_that_are_not_finite_are_refused(bits):
+    number, scale = whole(numbers(16, 64), bits)
+    scale[3] = np.nan
+    with pytest.raises(InputError, match="a matrix of 16 x 64 has weights that are not finite"):
+        pack_whole(Whole(number, scale))
 
 
 def test_experts_are_one_behind_the_other():

@@ -113,13 +113,13 @@ def pack(
         scale_N, sum_N = (take(room, np.float32), take(room, np.int32)) if room else (None, None)
         matrix = Matrix(kind, outputs, inputs, panels, scale_N, sum_N, mixing)
         if not packer(matrix.record, np.ascontiguousarray(weight_NK, np.float32)):
-            raise _not_finite(outputs, inputs)
+            raise not_finite(outputs, inputs)
         return matrix
     scales, sums = list[Floats](), list[npt.NDArray[np.int32]]()
     for begin in range(0, outputs, PANEL):  # so much at once stays in the cache
         weight_PK = np.ascontiguousarray(weight_NK[begin : begin + PANEL], np.float32)
         if not np.isfinite(weight_PK).all():
-            raise _not_finite(outputs, inputs)
+            raise not_finite(outputs, inputs)
         constant_PGC = None
         match kind:
             case "fp32":
@@ -139,7 +139,8 @@ def pack(
     return Matrix(kind, outputs, inputs, panels, joined(scales, take), joined(sums, take), mixing)
 
 
-def _not_finite(outputs: int, inputs: int) -> InputError:
+def not_finite(outputs: int, inputs: int) -> InputError:
+    """What a matrix with such weights is refused by."""
     return InputError(f"a matrix of {outputs} x {inputs} has weights that are not finite: it cannot be packed")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.native.memory import Take, aligned
-from tuili.native.panels import PANEL, Matrix, PackedFormat, fill, joined, take_panels
+from tuili.native.panels import PANEL, Matrix, PackedFormat, fill, joined, not_finite, take_panels
 from tuili.native.rounding import INT4_GROUP, Floats, mixed, mixing_of, nibbles_of
 
 SCALE_SUFFIX = "_scale"
@@ -57,10 +57,15 @@ def one_by_one(byte: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def pack_whole(whole: Whole, take: Take = aligned) -> Matrix:
-    """Pack a matrix: with 8 bits to what `pack` makes of the weights that it stands for."""
+    """Pack a matrix: with 8 bits to what `pack` makes of the weights that it stands for.
+
+    Raises `InputError` where a scale is not finite.
+    """
     number_NX, scale = whole
     outputs, is_int8 = len(number_NX), whole.format == "int8"
     inputs = number_NX.shape[1] * (1 if is_int8 else 2)
+    if not np.isfinite(scale).all():
+        raise not_finite(outputs, inputs)
     panels = take_panels(whole.format, outputs, inputs, take)
     for begin in range(0, outputs, PANEL):
         part_PX = number_NX[begin : begin + PANEL]
