@@ -1,0 +1,104 @@
+"""JSONL, plain or compressed with gzip or zstd: a document a line. A bad line is refused, and the next one is read."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from typing import IO, BinaryIO
+
+import zstandard
+
+from tuili.data.lines import MAX_LINE, read_json
+from tuili.data.pipeline.document import Document, ReadFault, Refusal
+from tuili.data.pipeline.readers.reader import Item, Reader, SourceFile
+from tuili.errors import RecordError, one_line
+
+SUFFIXES = (".jsonl", ".ndjson")
+MAX_EXPANSION = 1000
+"""How many times its size a compressed file may expand to: text compresses 3 to 50 times."""
+EXPANDS_FREELY = 2**26
+"""Bytes that any file may expand to."""
+EXAMPLE = '{"text": "..."}'
+_BLOCK = 2**20
+_MAX_WINDOW = 2**27
+
+
+class JsonlReader(Reader):
+    """Reads JSONL. To cut lines needs no parsing; to read one is Python's own."""
+
+    parses = False
+
+    def items(self, number: int, file: SourceFile, start: int) -> Iterator[Item]:
+        """The lines that are not blank."""
+        line, count = 0, 0
+        try:
+            with file.path.open("rb") as raw, _expanded(file.path.name, raw) as stream:
+                for line, data, fault in _lines(stream, file):
+                    if count >= start:
+                        place = f"{file.name}:{line}"
+                        refusal = Refusal(place, fault[0], fault[1]) if fault else None
+                        yield Item(number, count, place, data, len(data), raw.tell(), refusal)
+                    count += 1
+        except OSError as error:
+            # that of the system has a number, that of gzip has none
+            kind = ReadFault.UNREADABLE if error.errno else ReadFault.DAMAGED
+            yield self._broken(number, count, file, line, kind, error.strerror or one_line(error))
+        except (EOFError, zlib.error, zstandard.ZstdError) as error:
+            yield self._broken(number, count, file, line, ReadFault.DAMAGED, one_line(error))
+
+    def _broken(self, number: int, count: int, file: SourceFile, line: int, kind: ReadFault, why: str) -> Item:
+        place = f"{file.name}:{line + 1}"
+        message = f"{why}: nothing can be read from this line on"
+        return Item(number, count, place, offset=file.size, fault=Refusal(place, kind, message))
+
+    def read(self, file: SourceFile, item: Item) -> Iterator[Document | Refusal]:
+        """The document of a line."""
+        try:
+            fields = read_json(item.place, item.data, EXAMPLE)
+        except RecordError as error:
+            message = str(error).removeprefix(f"{item.place}: ")
+            is_json = "UTF-8" not in message
+            yield Refusal(item.place, ReadFault.NOT_JSON if is_json else ReadFault.WRONG_ENCODING, one_line(error))
+            return
+        if isinstance(fields, dict):
+            yield self.row(item.place, fields)
+        else:
+            yield Refusal(item.place, ReadFault.NOT_JSON, f"not a JSON object: write {EXAMPLE}")
+
+
+def _expanded(name: str, raw: BinaryIO) -> IO[bytes]:
+    if name.endswith(".gz"):
+        return gzip.open(raw)
+    if name.endswith(".zst"):
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
+        stream = decompressor.stream_reader(raw, read_size=_BLOCK, read_across_frames=True, closefd=False)
+        return io.BufferedReader(stream, _BLOCK)  # type: ignore[type-var] # it is a raw stream in all but name
+    return io.BufferedReader(raw, _BLOCK)  # type: ignore[type-var] # a buffer more does no harm
+
+
+Line = tuple[int, bytes, tuple[ReadFault, str] | None]
+
+
+def _lines(stream: IO[bytes], file: SourceFile) -> Iterator[Line]:
+    """The number of each line that is not blank, with the line, or with the fault of a line that is too long.
+
+    Ends with a fault where the file has expanded too much.
+    """
+    most = max(EXPANDS_FREELY, MAX_EXPANSION * file.size)
+    produced = number = 0
+    while line := stream.readline(MAX_LINE + 1):
+        number += 1
+        produced += len(line)
+        if len(line) > MAX_LINE:
+            while line and not line.endswith(b"\n") and produced <= most:
+                line = stream.readline(_BLOCK)
+                produced += len(line)
+            yield number, b"", (ReadFault.TOO_LONG, f"longer than {MAX_LINE >> 20} MiB: write one document a line")
+        elif not line.isspace():
+            yield number, line, None
+        if produced > most:
+            message = f"the file expands to over {MAX_EXPANSION} times its size: what follows is not read"
+            yield number + 1, b"", (ReadFault.EXPANDS_TOO_MUCH, message)
+            return

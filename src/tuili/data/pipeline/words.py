@@ -1,0 +1,170 @@
+"""The one pass over a text that all blocks share: its words and lines as arrays, found and hashed without a loop.
+
+A word is a run of letters and digits, or one Han character, in lower case. Its hash is a polynomial of its characters
+in whole numbers modulo 2^64, so that the hashes of all words, and of all runs of n words, come from one running sum.
+What is measured with it is left to `repetition` and the blocks.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.data.pipeline.characters import Class, Classes, Codes, classes_of
+
+Hashes = NDArray[np.uint64]
+Places = NDArray[np.intp]
+
+_BASE = 0x9E3779B97F4A7C15
+_INVERSE = pow(_BASE, -1, 2**64)
+_MIX = np.uint64(0xD6E8FEB86659FD93)
+_HALF = np.uint64(32)
+
+
+class Words:
+    """The words and lines of a text. Arrays are computed when they are first asked for.
+
+    Places count the characters of the text in lower case, which for a few rare letters is longer than the text.
+    """
+
+    def __init__(self, text: str) -> None:
+        """Raises `UnicodeEncodeError` for a text with half characters, which readers refuse."""
+        lowered = text.lower()
+        self.codes: Codes = np.frombuffer(lowered.encode("utf-32-le"), np.uint32)
+        """The characters in lower case, as code points [characters]."""
+        self.classes: Classes = classes_of(self.codes)
+        """The class of each character [characters]."""
+
+    @cached_property
+    def class_counts(self) -> NDArray[np.intp]:
+        """How many characters each `Class` has [classes]."""
+        return np.bincount(self.classes, minlength=len(Class))
+
+    @cached_property
+    def _bounds(self) -> tuple[Places, Places]:
+        within = self.classes >= Class.LETTER
+        han = self.classes == Class.HAN
+        joined = within[1:] & within[:-1]
+        if self.class_counts[Class.HAN]:
+            joined &= ~(han[1:] | han[:-1])
+        starts, ends = within.copy(), within.copy()
+        starts[1:] &= ~joined
+        ends[:-1] &= ~joined
+        return np.flatnonzero(starts), np.flatnonzero(ends) + 1
+
+    @property
+    def starts(self) -> Places:
+        """Where each word begins [words]."""
+        return self._bounds[0]
+
+    @property
+    def ends(self) -> Places:
+        """Where each word ends, exclusive [words]."""
+        return self._bounds[1]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @cached_property
+    def lengths(self) -> Places:
+        """The characters of each word [words]."""
+        return self.ends - self.starts
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """A hash of each word [words]: equal words have equal ones, in every document and on every machine."""
+        return _mixed(_Sums(_mixed(self.codes.astype(np.uint64) + np.uint64(1))).between(self.starts, self.ends))
+
+    @cached_property
+    def _sums(self) -> _Sums:
+        return _Sums(self.hashes)
+
+    def ngrams(self, n: int) -> Hashes:
+        """A hash of each run of n words [words - n + 1], none where there are fewer than n. Of n = 1 it is `hashes`."""
+        count = len(self) - n + 1
+        if n == 1 or count <= 0:
+            return self.hashes[: max(count, 0)]
+        first = np.arange(count)
+        return _mixed(self._sums.between(first, first + n))
+
+    @cached_property
+    def _line_bounds(self) -> tuple[Places, Places]:
+        """Where each line begins and ends among the words, of lines that hold words."""
+        newlines = np.flatnonzero(self.classes == Class.NEWLINE)
+        cuts = np.concatenate([[0], np.searchsorted(self.starts, newlines), [len(self)]])
+        held = cuts[1:] > cuts[:-1]
+        return cuts[:-1][held], cuts[1:][held]
+
+    @property
+    def line_starts(self) -> Places:
+        """The first word of each line that holds words [lines]."""
+        return self._line_bounds[0]
+
+    @property
+    def line_ends(self) -> Places:
+        """The word behind the last of each line [lines]."""
+        return self._line_bounds[1]
+
+    @cached_property
+    def line_hashes(self) -> Hashes:
+        """A hash of the words of each line [lines]: spaces and punctuation do not count."""
+        return _mixed(self._sums.between(self.line_starts, self.line_ends))
+
+    @cached_property
+    def line_lengths(self) -> Places:
+        """Characters of each line, from its first word to its last [lines]."""
+        return self.ends[self.line_ends - 1] - self.starts[self.line_starts]
+
+    @cached_property
+    def line_last_codes(self) -> Codes:
+        """The last character of each line that is no space [lines]."""
+        place = np.arange(len(self.codes))
+        last = np.maximum.accumulate(np.where(self.classes > Class.NEWLINE, place, 0))
+        newlines = np.append(np.flatnonzero(self.classes == Class.NEWLINE), len(self.codes))
+        ends = newlines[np.searchsorted(newlines, self.ends[self.line_ends - 1])]
+        return self.codes[last[ends - 1]]
+
+
+class _Sums:
+    """Running sums of `values[i] * base^i`, from which the polynomial of any stretch follows."""
+
+    def __init__(self, values: Hashes) -> None:
+        powers, self._inverses = _powers(len(values))
+        self._sums = np.zeros(len(values) + 1, np.uint64)
+        np.cumsum(values * powers, out=self._sums[1:])
+
+    def between(self, starts: Places, ends: Places) -> Hashes:
+        """The polynomial of each stretch of values."""
+        return (self._sums[ends] - self._sums[starts]) * self._inverses[starts]
+
+
+def _mixed(values: Hashes) -> Hashes:
+    """A one-to-one map that spreads every bit over the others."""
+    values = (values ^ (values >> _HALF)) * _MIX
+    values ^= values >> _HALF
+    values *= _MIX
+    return values ^ (values >> _HALF)
+
+
+def hash_words(text: str) -> Hashes:
+    """The hashes of the words of a text, as a document's `words.hashes` would hold them."""
+    return Words(text).hashes
+
+
+_tables: tuple[Hashes, Hashes] = (np.empty(0, np.uint64), np.empty(0, np.uint64))
+
+
+def _powers(length: int) -> tuple[Hashes, Hashes]:
+    """The powers of the base and of its inverse, at least `length` of each, kept for the next text."""
+    global _tables  # noqa: PLW0603 -- grown as texts demand, the same whoever grows it
+    if len(_tables[0]) < length:
+        size = max(1 << (length - 1).bit_length(), 1 << 13)
+        pair = []
+        for base in (_BASE, _INVERSE):
+            powers = np.full(size, base, np.uint64)
+            powers[0] = 1
+            pair.append(np.cumprod(powers))
+        _tables = (pair[0], pair[1])
+    return _tables[0][:length], _tables[1][:length]
