@@ -59,6 +59,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _file(path: Path, name: str, number: int, given: Input) -> SourceFile:
     form: Format | None
+    name = os.fsencode(name).decode("utf-8", "backslashreplace")  # names of files need not be UTF-8
     if given.format == "auto":
         form = next((form for form, ends in SUFFIXES.items() if path.name.lower().endswith(ends)), None)
     else:

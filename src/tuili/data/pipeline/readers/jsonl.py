@@ -15,7 +15,6 @@ from tuili.data.pipeline.document import Document, ReadFault, Refusal
 from tuili.data.pipeline.readers.reader import Item, Reader, SourceFile
 from tuili.errors import RecordError, one_line
 
-SUFFIXES = (".jsonl", ".ndjson")
 MAX_EXPANSION = 1000
 """How many times its size a compressed file may expand to: text compresses 3 to 50 times."""
 EXPANDS_FREELY = 2**26

@@ -9,7 +9,6 @@ from tuili.data.pipeline.document import Document, ReadFault, Refusal
 from tuili.data.pipeline.readers.reader import Input, Item, Reader, SourceFile, read_whole
 from tuili.errors import InputError
 
-SUFFIXES = (".txt", ".text", ".md", ".rst")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 

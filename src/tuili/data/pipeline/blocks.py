@@ -1,0 +1,26 @@
+"""The blocks that a recipe may name. A new block is added to the union here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tuili.data.pipeline.filters.basic import BasicSettings
+from tuili.data.pipeline.filters.masking import MaskingSettings
+from tuili.data.pipeline.filters.published import (
+    C4Settings,
+    FineWebSettings,
+    GopherQualitySettings,
+    GopherRepetitionSettings,
+)
+
+AnyBlockSettings = Annotated[
+    BasicSettings
+    | MaskingSettings
+    | GopherQualitySettings
+    | GopherRepetitionSettings
+    | C4Settings
+    | FineWebSettings,
+    Field(discriminator="block"),
+]

@@ -1,0 +1,59 @@
+"""Measures of repetition, each over all words or lines of a document at once.
+
+The measures are those of Gopher (arXiv 2112.11446, table A1), in characters of words.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.data.pipeline.words import Hashes, Places, Words
+
+
+def repeated(hashes: Hashes) -> NDArray[np.bool_]:
+    """Which of the hashes have stood before."""
+    again = np.zeros(len(hashes), np.bool_)
+    in_order = np.sort(hashes)
+    if (in_order[1:] == in_order[:-1]).any():
+        order = np.argsort(hashes, kind="stable")
+        in_order = hashes[order]
+        again[order[1:][in_order[1:] == in_order[:-1]]] = True
+    return again
+
+
+def repeated_share(hashes: Hashes, lengths: Places) -> float:
+    """The share of characters in things, such as lines, that have stood before."""
+    total = int(lengths.sum())
+    return float(lengths[repeated(hashes)].sum() / total) if total else 0.0
+
+
+def repeated_ngrams(words: Words, n: int) -> float:
+    """The share of characters of words in runs of n words that have stood before."""
+    hashes = words.ngrams(n)
+    again = repeated(hashes)
+    if not again.any():
+        return 0.0
+    change = np.zeros(len(words) + 1, np.intp)
+    places = np.flatnonzero(again)
+    change[places] += 1
+    np.subtract.at(change, places + n, 1)
+    covered = np.cumsum(change[:-1]) > 0
+    return float(words.lengths[covered].sum() / words.lengths.sum())
+
+
+def top_ngram(words: Words, n: int) -> float:
+    """The share of characters of words that the commonest run of n words takes up, where it stands twice or more."""
+    hashes = np.sort(words.ngrams(n))
+    if len(hashes) < 2:
+        return 0.0
+    ends = np.append(np.flatnonzero(hashes[1:] != hashes[:-1]), len(hashes) - 1)
+    counts = np.diff(ends, prepend=-1)
+    most = int(counts.max())
+    if most < 2:
+        return 0.0
+    commonest = hashes[ends[counts == most]]
+    places = np.flatnonzero(np.isin(words.ngrams(n), commonest))
+    sums = np.append(0, np.cumsum(words.lengths))
+    longest = int((sums[places + n] - sums[places]).max())
+    return min(1.0, longest * most / int(words.lengths.sum()))

@@ -1,0 +1,125 @@
+"""A pipeline: a plain list of blocks that documents pass one after another.
+
+`process` is the part that may run anywhere, `settle` the part that must know the order. Which process runs which is
+left to `pool`, files and steps to `build`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from tuili.data.pipeline.block import AnyBlock, Block, OrderedBlock
+from tuili.data.pipeline.document import Document, Drop, Refusal
+
+OUTPUT_BLOCK, NO_RECORD = "output", "no_record"
+"""The name under which documents without a record are dropped where records are written, and that reason."""
+
+
+class Trace(msgspec.Struct, array_like=True, frozen=True):
+    """What the report and the list of drops tell of a document."""
+
+    id: str
+    place: str
+    kind: str
+    characters: int
+    excerpt: str
+    measures: dict[str, float]
+
+    @classmethod
+    def of(cls, document: Document) -> Trace:
+        """The trace of a document as it is now."""
+        text = document.text
+        return cls(document.id, document.place, document.kind, len(text), document.excerpt, document.measures)
+
+
+class Kept(msgspec.Struct, array_like=True, frozen=True, tag=0):
+    """A document that passed every block."""
+
+    trace: Trace
+    line: bytes
+    """What is written of it: a JSON object and the end of its line."""
+
+
+class Dropped(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """A document that a block dropped."""
+
+    trace: Trace
+    block: str
+    drop: Drop
+
+
+class Asked(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """A document that an ordered block has still to decide on; `then` is what becomes of it where it is kept."""
+
+    trace: Trace
+    block: int
+    prepared: bytes
+    then: list[Kept | Dropped | Asked]
+
+
+class Refused(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """What a reader could not read."""
+
+    reader: str
+    refusal: Refusal
+
+
+Settled = Kept | Dropped | Refused
+Outcome = Kept | Dropped | Asked | Refused
+
+
+class Pipeline:
+    """Blocks in their order, and what is written of a document that passes all of them."""
+
+    def __init__(self, blocks: Sequence[AnyBlock], *, records: bool = False) -> None:
+        """records: whether the training record that was lifted from a document is written, not the document."""
+        self.blocks = list(blocks)
+        self._records = records
+        self._encode = msgspec.json.Encoder().encode
+
+    @property
+    def ordered(self) -> list[tuple[int, OrderedBlock]]:
+        """The blocks that must know the order, with their places."""
+        return [(place, block) for place, block in enumerate(self.blocks) if isinstance(block, OrderedBlock)]
+
+    def process(self, document: Document, first: int = 0) -> list[Kept | Dropped | Asked]:
+        """Send a document through the blocks from number `first` on, as far as that depends on it alone."""
+        for place in range(first, len(self.blocks)):
+            block = self.blocks[place]
+            if isinstance(block, OrderedBlock):
+                prepared = block.prepare(document)
+                return [Asked(Trace.of(document), place, prepared, self.process(document, place + 1))]
+            assert isinstance(block, Block)
+            result = block.apply(document)
+            if isinstance(result, Drop):
+                return [Dropped(Trace.of(document), block.name, result)]
+            if not isinstance(result, Document):
+                assert result, f"{block.name} split {document.id} into nothing: it should drop it with a reason"
+                return [outcome for part in result for outcome in self.process(part, place + 1)]
+            document = result
+        if self._records and document.record is None:
+            return [Dropped(Trace.of(document), OUTPUT_BLOCK, Drop(NO_RECORD))]
+        written = document.record if self._records else document
+        return [Kept(Trace.of(document), self._encode(written) + b"\n")]
+
+    def settle(self, outcome: Outcome) -> Iterator[Settled]:
+        """What becomes of a document in the end. Must be called in the order of the corpus, once for each outcome."""
+        if not isinstance(outcome, Asked):
+            yield outcome
+            return
+        block = self.blocks[outcome.block]
+        assert isinstance(block, OrderedBlock)
+        drop = block.decide(outcome.trace.id, outcome.prepared)
+        if drop is not None:
+            yield Dropped(outcome.trace, block.name, drop)
+            return
+        for later in outcome.then:
+            yield from self.settle(later)
+
+    def run(self, documents: Iterator[Document]) -> Iterator[Settled]:
+        """Send documents through all blocks in this process, in order."""
+        for document in documents:
+            for outcome in self.process(document):
+                yield from self.settle(outcome)

@@ -1,0 +1,46 @@
+"""The recipe of a build: inputs, blocks and output, as `recipes/documents.yaml` shows them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tuili.config import Config
+from tuili.data.pipeline.blocks import AnyBlockSettings
+from tuili.data.pipeline.readers.reader import Input
+
+
+class Output(Config):
+    """What is written of documents that are kept."""
+
+    format: Literal["jsonl.zst", "parquet"] = "jsonl.zst"
+    form: Literal["documents", "records"] = Field("documents", description="Documents, or the records lifted from them.")
+    shard_documents: int = Field(100_000, ge=1, description="A shard ends behind about so many documents ...")
+    shard_bytes: int = Field(2**28, ge=2**16, description="... or bytes before compression.")
+    level: int = Field(3, ge=1, le=19, description="Level of the compression by zstd.")
+
+
+class Limits(Config):
+    """What reading and filtering an item may take before it is refused."""
+
+    seconds: float = Field(20.0, gt=0, le=3600, description="Seconds of computing.")
+    memory: int = Field(2**31, ge=2**28, description="Bytes of a worker's memory.")
+
+
+class BuildSettings(Config):
+    """From documents to a clean corpus."""
+
+    inputs: tuple[Input, ...] = ()
+    blocks: tuple[AnyBlockSettings, ...] = ()
+    output: Output = Output()
+    limits: Limits = Limits()
+    examples: int = Field(5, ge=0, le=100, description="Examples of each reason that the report shows.")
+
+
+class BuildRecipe(BaseModel):
+    """A recipe with the section `build`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    build: BuildSettings
