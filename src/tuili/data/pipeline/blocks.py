@@ -7,13 +7,10 @@ from typing import Annotated
 from pydantic import Field
 
 from tuili.data.pipeline.filters.basic import BasicSettings
+from tuili.data.pipeline.filters.c4 import C4Settings
+from tuili.data.pipeline.filters.fineweb import FineWebSettings
+from tuili.data.pipeline.filters.gopher import GopherQualitySettings, GopherRepetitionSettings
 from tuili.data.pipeline.filters.masking import MaskingSettings
-from tuili.data.pipeline.filters.published import (
-    C4Settings,
-    FineWebSettings,
-    GopherQualitySettings,
-    GopherRepetitionSettings,
-)
 
 AnyBlockSettings = Annotated[
     BasicSettings

@@ -46,8 +46,14 @@ class Document(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
         return self if text == self.text else msgspec.structs.replace(self, text=text)
 
     def with_measures(self, **measures: float) -> Document:
-        """The same document with more measures. Its words are kept."""
-        changed = msgspec.structs.replace(self, measures={**self.measures, **measures})
+        """The same document with more measures."""
+        return self._keeping_words(msgspec.structs.replace(self, measures={**self.measures, **measures}))
+
+    def with_metadata(self, **metadata: Any) -> Document:
+        """The same document with more metadata."""
+        return self._keeping_words(msgspec.structs.replace(self, metadata={**self.metadata, **metadata}))
+
+    def _keeping_words(self, changed: Document) -> Document:
         if "words" in self.__dict__:
             changed.__dict__["words"] = self.words
         return changed

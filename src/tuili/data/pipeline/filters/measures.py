@@ -1,0 +1,137 @@
+"""What the basic filter measures of a document: one function a reason, each from the words that are computed once.
+
+Shares are of the characters that are no space, unless another thing is named.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from tuili.data.pipeline.characters import Class
+from tuili.data.pipeline.filters.language import found_in
+from tuili.data.pipeline.filters.repetition import repeated_ngrams, repeated_share, top_ngram
+from tuili.data.pipeline.words import Hashes, Words, hash_words
+
+LONG_WORD = 30
+"""Characters from which on a word is more likely code, an address or packed data."""
+SHORT_LINE_WORDS, SHORT_LINE_HAN = 4, 8
+"""A line of fewer words, or Han characters, is short: an entry of a menu, a label, a heading."""
+FEW_LINES = 5
+"""What is measured of lines says nothing of a document with fewer."""
+_REPLACEMENT = 0xFFFD
+_ENDS = np.array(sorted(map(ord, ".!?:;\"')]”’»…。！？；：）」』】")), np.uint32)
+_START = 8
+
+
+def word_count(words: Words) -> float:
+    """The number of words; each Han character is one."""
+    return float(len(words))
+
+
+def mean_word_length(words: Words) -> float:
+    """Characters a word."""
+    return float(words.lengths.mean())
+
+
+def symbols(words: Words) -> float:
+    """The share of punctuation and symbols."""
+    counts = words.class_counts
+    return int(counts[Class.PUNCTUATION] + counts[Class.SYMBOL]) / _visible(words)
+
+
+def digits(words: Words) -> float:
+    """The share of digits."""
+    return int(words.class_counts[Class.DIGIT]) / _visible(words)
+
+
+def garbled(words: Words) -> float:
+    """The share of control characters, those of private use, and those that stand for a character that was lost."""
+    lost = int((words.codes == _REPLACEMENT).sum()) if words.class_counts[Class.SYMBOL] else 0
+    return (int(words.class_counts[Class.CONTROL]) + lost) / _visible(words)
+
+
+def long_words(words: Words) -> float:
+    """The share of characters of words in those that are too long for one."""
+    return float(words.lengths[words.lengths > LONG_WORD].sum() / words.lengths.sum())
+
+
+def same_characters(words: Words) -> float:
+    """The share of characters behind three of the same kind, as in a drawn line."""
+    codes = words.codes
+    if len(codes) < 4:
+        return 0.0
+    same = (codes[3:] == codes[2:-1]) & (codes[3:] == codes[1:-2]) & (codes[3:] == codes[:-3])
+    return int((same & (words.classes[3:] > Class.NEWLINE)).sum()) / _visible(words)
+
+
+def short_lines(words: Words) -> float:
+    """The share of lines that are short."""
+    if len(words.line_starts) < FEW_LINES:
+        return 0.0
+    least = SHORT_LINE_HAN if 2 * int(words.class_counts[Class.HAN]) > len(words) else SHORT_LINE_WORDS
+    return float((words.line_ends - words.line_starts < least).mean())
+
+
+def unended_lines(words: Words) -> float:
+    """The share of characters of lines in those that end without punctuation."""
+    if len(words.line_starts) < FEW_LINES:
+        return 0.0
+    last = words.line_last_codes
+    ended = _ENDS[np.minimum(np.searchsorted(_ENDS, last), len(_ENDS) - 1)] == last
+    return float(words.line_lengths[~ended].sum() / words.line_lengths.sum())
+
+
+def same_starts(words: Words) -> float:
+    """The share of lines whose first characters are those of an earlier line but for digits: logs, tables of links."""
+    count = len(words.line_starts)
+    if count < 2 * FEW_LINES:
+        return 0.0
+    starts = words.starts[words.line_starts]
+    places = np.minimum(starts[:, None] + np.arange(_START), len(words.codes) - 1)
+    heads = np.where(words.classes[places] == Class.DIGIT, ord("0"), words.codes[places]).astype(np.uint32)
+    keys = np.sort(heads.view([("", np.uint32)] * _START).ravel())
+    return float((keys[1:] == keys[:-1]).sum() / count)
+
+
+def repeated_lines(words: Words) -> float:
+    """The share of characters of lines in those that have stood before."""
+    return repeated_share(words.line_hashes, words.line_lengths)
+
+
+def repeated_runs(words: Words) -> float:
+    """The share of characters of words in runs of five words, of Chinese ten characters, that have stood before."""
+    return repeated_ngrams(words, 10 if 2 * int(words.class_counts[Class.HAN]) > len(words) else 5)
+
+
+def commonest_run(words: Words) -> float:
+    """The share of characters of words that the commonest run of three words, of Chinese four characters, takes up."""
+    return top_ngram(words, 4 if 2 * int(words.class_counts[Class.HAN]) > len(words) else 3)
+
+
+def boilerplate(words: Words) -> float:
+    """The share of words in phrases of `boilerplate.yaml`."""
+    covered = np.zeros(len(words) + 1, np.intp)
+    for n, table in _phrases().items():
+        places = np.flatnonzero(found_in(table, words.ngrams(n))) if len(words) >= n else ()
+        for place in places:
+            covered[place : place + n] = 1
+    return int(covered.sum()) / len(words)
+
+
+@cache
+def _phrases() -> dict[int, Hashes]:
+    """The hashes of all phrases of n words, in order, by n."""
+    lists = yaml.safe_load(Path(__file__).with_name("boilerplate.yaml").read_text(encoding="utf-8"))
+    tables = dict[int, list[int]]()
+    for phrase in (phrase for phrases in lists.values() for phrase in phrases):
+        n = len(hash_words(phrase))
+        tables.setdefault(n, []).append(int(Words(phrase).ngrams(n)[0]))
+    return {n: np.array(sorted(values), np.uint64) for n, values in sorted(tables.items())}
+
+
+def _visible(words: Words) -> int:
+    return max(1, len(words.codes) - int(words.class_counts[: Class.NEWLINE + 1].sum()))

@@ -1,0 +1,133 @@
+"""What became of the documents: counts for each block and reason, histograms, and a few examples of each.
+
+All of it is bounded whatever the corpus' size, and the same however the work was shared or interrupted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import msgspec
+
+from tuili.data.pipeline.pipeline import Dropped, Kept, Refused, Settled, Trace
+
+KEPT = "kept"
+"""The name under which examples and lengths of documents that were kept stand, beside `block/reason`."""
+MAX_MEASURES = 64
+"""Measures of which histograms are kept."""
+STEPS = 4
+"""Bins of a histogram from one number to its double."""
+
+
+class Example(msgspec.Struct, frozen=True):
+    """A document that the report shows."""
+
+    order: str
+    """A hash of its id: the examples with the smallest are kept, which is a sample that does not depend on order."""
+    id: str
+    place: str
+    kind: str
+    excerpt: str
+    measured: dict[str, float | str] = {}
+
+
+class Histogram(msgspec.Struct):
+    """Counts of values in bins: of equal width to 1, and beyond it a quarter of a doubling wide."""
+
+    bins: dict[int, int] = {}
+    total: float = 0.0
+
+    def add(self, value: float) -> None:
+        """Count a value. Negative ones count as 0."""
+        self.total += value
+        place = bin_of(value)
+        self.bins[place] = self.bins.get(place, 0) + 1
+
+    @property
+    def count(self) -> int:
+        """How many values were counted."""
+        return sum(self.bins.values())
+
+
+def bin_of(value: float) -> int:
+    """The bin of a value: -50 to -1 for those below 1, from 0 on for larger ones."""
+    if not value >= 0:  # NaN, too
+        return -50
+    return int(value * 50) - 50 if value < 1 else int(math.log2(min(value, 1e300)) * STEPS + 1e-9)
+
+
+def bin_start(place: int) -> float:
+    """The smallest value of a bin."""
+    return (place + 50) / 50 if place < 0 else 2 ** (place / STEPS)
+
+
+class Tally(msgspec.Struct):
+    """The counts of a build so far."""
+
+    refused: dict[str, dict[str, int]] = {}
+    """By reader and fault."""
+    dropped: dict[str, dict[str, int]] = {}
+    """By block and reason."""
+    kept: dict[str, int] = {}
+    """By kind of text."""
+    kept_characters: int = 0
+    dropped_characters: int = 0
+    lengths: dict[str, Histogram] = {}
+    """Characters of documents: `kept` and `dropped`."""
+    measures: dict[str, dict[str, Histogram]] = {}
+    """By measure: `kept` and `dropped`."""
+    examples: dict[str, list[Example]] = {}
+    """By `kept` or `block/reason`."""
+
+    def add(self, settled: Settled, examples: int) -> None:
+        """Count a document. examples: how many of each kind are kept."""
+        match settled:
+            case Refused(reader, refusal):
+                _count(self.refused, reader, refusal.fault)
+                trace = Trace(refusal.place, refusal.place, "", 0, refusal.message, {})
+                self._keep(f"{reader}/{refusal.fault}", trace, {}, examples)
+            case Dropped(trace, block, drop):
+                _count(self.dropped, block, drop.reason)
+                self.dropped_characters += trace.characters
+                self._measure("dropped", trace)
+                self._keep(f"{block}/{drop.reason}", trace, drop.measured, examples)
+            case Kept(trace):
+                self.kept[trace.kind] = self.kept.get(trace.kind, 0) + 1
+                self.kept_characters += trace.characters
+                self._measure(KEPT, trace)
+                self._keep(KEPT, trace, {}, examples)
+
+    @property
+    def documents_kept(self) -> int:
+        """Documents that were kept."""
+        return sum(self.kept.values())
+
+    @property
+    def documents_dropped(self) -> int:
+        """Documents that were dropped."""
+        return sum(sum(reasons.values()) for reasons in self.dropped.values())
+
+    @property
+    def parts_refused(self) -> int:
+        """Files, lines and rows that could not be read."""
+        return sum(sum(faults.values()) for faults in self.refused.values())
+
+    def _measure(self, end: str, trace: Trace) -> None:
+        self.lengths.setdefault(end, Histogram()).add(trace.characters)
+        for name, value in trace.measures.items():
+            if name in self.measures or len(self.measures) < MAX_MEASURES:
+                self.measures.setdefault(name, {}).setdefault(end, Histogram()).add(value)
+
+    def _keep(self, name: str, trace: Trace, measured: dict[str, float | str], most: int) -> None:
+        order = hashlib.blake2b(trace.id.encode(), digest_size=8).hexdigest()
+        kept = self.examples.setdefault(name, [])
+        if len(kept) < most or (most and order < kept[-1].order):
+            kept.append(Example(order, trace.id, trace.place, trace.kind, trace.excerpt, measured))
+            kept.sort(key=lambda example: (example.order, example.id))
+            del kept[most:]
+
+
+def _count(counts: dict[str, dict[str, int]], of: str, name: str) -> None:
+    reasons = counts.setdefault(of, {})
+    reasons[name] = reasons.get(name, 0) + 1
