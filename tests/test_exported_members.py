@@ -101,8 +101,12 @@ FACES = {
         Block BlockStream Document FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MULTIPLIED_SOURCE
         MultiplyReport QuestionForm ReadQuestion Record RecordSource Refusal Source StreamState
         TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
-        masked_question multiply multiply_all numbered_records original_id prefetch read_questions read_records
+        masked_question multiply multiply_all numbered_records original_id pipeline prefetch read_questions read_records
         record_schema sample_texts train_tokenizer write_records
+    """,
+    "data.pipeline": """
+        AnyBlock Block BlockSettings Built BuildRecipe BuildSettings Document Drop Input Lookup OrderedBlock Pipeline
+        Progress ReadFault Refusal Words build hash_words read_manifest
     """,
     "serve": """
         AlarmFiles Effort HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces

@@ -1,3 +1,4 @@
+from . import pipeline
 from .multiplying.multiply import multiply, multiply_all
 from .multiplying.outcome import MultiplyReport, Refusal
 from .packing import IGNORE_INDEX, Block, Document
@@ -56,6 +57,7 @@ __all__ = [
     "multiply_all",
     "numbered_records",
     "original_id",
+    "pipeline",
     "prefetch",
     "read_questions",
     "read_records",

@@ -1,8 +1,8 @@
 """Blocks: what a pipeline is a list of. A document passes a block, is changed or split by it, or is dropped by it with
 a reason that the block names.
 
-To write a block, subclass `Block`, or `OrderedBlock` where it must know the documents before; give it a settings class
-derived from `BlockSettings`; and add that to the union in `blocks`. How blocks are run is left to `pipeline` and `build`.
+To write a block, subclass `Block`, or `OrderedBlock` where it must know the documents before; give it settings derived
+from `BlockSettings`; and add those to the union in `blocks`. How blocks are run is left to `pipeline` and `build`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class AnyBlock(ABC):
     def drop(self, reason: StrEnum, **measured: float | str) -> Drop:
         """A drop for one of the block's reasons, with what was measured."""
         assert isinstance(reason, self.Reason), f"{reason!r} is no reason of the block {self.name}"
-        return Drop(reason.value, measured)
+        numbers = {name: value if isinstance(value, str) else float(value) for name, value in measured.items()}
+        return Drop(reason.value, numbers)
 
 
 class Block(AnyBlock):

@@ -13,11 +13,6 @@ from tuili.data.pipeline.filters.gopher import GopherQualitySettings, GopherRepe
 from tuili.data.pipeline.filters.masking import MaskingSettings
 
 AnyBlockSettings = Annotated[
-    BasicSettings
-    | MaskingSettings
-    | GopherQualitySettings
-    | GopherRepetitionSettings
-    | C4Settings
-    | FineWebSettings,
+    BasicSettings | MaskingSettings | GopherQualitySettings | GopherRepetitionSettings | C4Settings | FineWebSettings,
     Field(discriminator="block"),
 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tuili.config import Config
 from tuili.data.pipeline.blocks import AnyBlockSettings
@@ -14,11 +14,19 @@ from tuili.data.pipeline.readers.reader import Input
 class Output(Config):
     """What is written of documents that are kept."""
 
-    format: Literal["jsonl.zst", "parquet"] = "jsonl.zst"
-    form: Literal["documents", "records"] = Field("documents", description="Documents, or the records lifted from them.")
+    format: Literal["jsonl.zst", "jsonl", "parquet"] = "jsonl.zst"
+    form: Literal["documents", "records"] = Field(
+        "documents", description="Documents, or the records lifted from them."
+    )
     shard_documents: int = Field(100_000, ge=1, description="A shard ends behind about so many documents ...")
     shard_bytes: int = Field(2**28, ge=2**16, description="... or bytes before compression.")
     level: int = Field(3, ge=1, le=19, description="Level of the compression by zstd.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.form == "records" and self.format == "parquet":
+            raise ValueError("records are written as jsonl or jsonl.zst, which tuili train reads")
+        return self
 
 
 class Limits(Config):

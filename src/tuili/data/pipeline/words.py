@@ -39,8 +39,8 @@ class Words:
 
     @cached_property
     def class_counts(self) -> NDArray[np.intp]:
-        """How many characters each `Class` has [classes]."""
-        return np.bincount(self.classes, minlength=len(Class))
+        """How many characters each class has [classes]."""
+        return np.bincount(self.classes, minlength=Class.COUNT)
 
     @cached_property
     def _bounds(self) -> tuple[Places, Places]:
@@ -75,7 +75,7 @@ class Words:
     @cached_property
     def hashes(self) -> Hashes:
         """A hash of each word [words]: equal words have equal ones, in every document and on every machine."""
-        return _mixed(_Sums(_mixed(self.codes.astype(np.uint64) + np.uint64(1))).between(self.starts, self.ends))
+        return _mixed(_Sums(self.codes.astype(np.uint64) + np.uint64(1)).between(self.starts, self.ends))
 
     @cached_property
     def _sums(self) -> _Sums:
@@ -158,7 +158,7 @@ _tables: tuple[Hashes, Hashes] = (np.empty(0, np.uint64), np.empty(0, np.uint64)
 
 def _powers(length: int) -> tuple[Hashes, Hashes]:
     """The powers of the base and of its inverse, at least `length` of each, kept for the next text."""
-    global _tables  # noqa: PLW0603 -- grown as texts demand, the same whoever grows it
+    global _tables
     if len(_tables[0]) < length:
         size = max(1 << (length - 1).bit_length(), 1 << 13)
         pair = []

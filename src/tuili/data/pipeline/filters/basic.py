@@ -100,7 +100,9 @@ class BasicSettings(BlockSettings):
     """The basic filter in a recipe."""
 
     block: Literal["basic"]
-    languages: tuple[str, ...] = Field(("en", "zh"), min_length=1, description="Languages to be kept; codes of ISO 639-1.")
+    languages: tuple[str, ...] = Field(
+        ("en", "zh"), min_length=1, description="Languages to be kept; codes of ISO 639-1."
+    )
     thresholds: dict[str, dict[str, float | None]] = Field(
         {}, description="Changes to thresholds.yaml: a number, or null for none, by kind of text and reason."
     )

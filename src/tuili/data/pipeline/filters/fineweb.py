@@ -1,4 +1,6 @@
-"""The rules that FineWeb adds to those of C4 and Gopher (arXiv 2406.17557, section 3.5), with the published thresholds."""
+"""The rules that FineWeb adds to those of C4 and Gopher (arXiv 2406.17557, section 3.5), with the published
+thresholds.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ import yaml
 from numpy.typing import NDArray
 
 from tuili.data.pipeline.characters import Class
-from tuili.data.pipeline.words import Hashes, Words, hash_words
+from tuili.data.pipeline.lookup import Lookup
+from tuili.data.pipeline.words import Words, hash_words
 
 UNKNOWN = "unknown"
 _HAN_WORDS = 0.3
@@ -34,17 +35,16 @@ class Language(NamedTuple):
 
 
 @cache
-def _tables() -> tuple[Hashes, NDArray[np.intp], list[str], Hashes]:
-    """Hashes in order, a mask of the languages that each belongs to, the languages, and the hashes of Chinese."""
+def _tables() -> tuple[Lookup, NDArray[np.float64], list[str], Lookup]:
+    """All function words, to which languages each belongs [words + 1, languages], these, and Chinese characters."""
     lists = yaml.safe_load(Path(__file__).with_name("function_words.yaml").read_text(encoding="utf-8"))
-    chinese = np.sort(hash_words(lists.pop("zh")))
+    chinese = Lookup(np.unique(hash_words(lists.pop("zh"))))
     names = list(lists)
-    of_word = dict[int, int]()
-    for number, name in enumerate(names):
-        for value in hash_words(lists[name]).tolist():
-            of_word[value] = of_word.get(value, 0) | 1 << number
-    hashes = np.array(sorted(of_word), np.uint64)
-    return hashes, np.array([of_word[int(value)] for value in hashes], np.intp), names, chinese
+    of_language = [hash_words(lists[name]) for name in names]
+    hashes = np.unique(np.concatenate(of_language))
+    belongs = np.stack([np.isin(hashes, own) for own in of_language], axis=1).astype(np.float64)
+    none = np.zeros((1, len(names)))
+    return Lookup(hashes), np.concatenate([belongs, none]), names, chinese
 
 
 def language_of(words: Words) -> Language:
@@ -54,27 +54,18 @@ def language_of(words: Words) -> Language:
         return Language(UNKNOWN, 0.0)
     classes = words.class_counts
     han, kana, hangul = (int(classes[kind]) for kind in (Class.HAN, Class.KANA, Class.HANGUL))
-    hashes, masks, names, chinese = _tables()
+    lookup, belongs, names, chinese = _tables()
     if han + kana >= _HAN_WORDS * count and han + kana > hangul:
         if kana > _KANA * (han + kana):
             return Language("ja", 0.0)
-        found = found_in(chinese, words.hashes)
-        return Language("zh", float(found.sum() / han))
+        return Language("zh", np.count_nonzero(chinese.holds(words.hashes)) / han)
     if hangul > _HAN_WORDS * int(classes[Class.LETTER] + hangul):
         return Language("ko", 0.0)
     if not int(classes[Class.LETTER]):
         return Language(UNKNOWN, 0.0)
-    basic = int((words.codes[words.classes == Class.LETTER] < 0x250).sum())
+    basic = np.count_nonzero((words.classes == Class.LETTER) & (words.codes < 0x250))
     if basic < 0.5 * int(classes[Class.LETTER]):
         return Language(UNKNOWN, 0.0)  # Cyrillic, Arabic and other letters
-    place = np.minimum(np.searchsorted(hashes, words.hashes), len(hashes) - 1)
-    hits = masks[place[hashes[place] == words.hashes]]
-    counts = [int(((hits >> number) & 1).sum()) for number in range(len(names))]
-    best = max(range(len(names)), key=counts.__getitem__)
-    return Language(names[best], counts[best] / count) if counts[best] else Language(UNKNOWN, 0.0)
-
-
-def found_in(table: Hashes, hashes: Hashes) -> NDArray[np.bool_]:
-    """Which hashes stand in a table that is in order."""
-    place = np.minimum(np.searchsorted(table, hashes), len(table) - 1)
-    return np.asarray(table[place] == hashes)
+    counts = np.bincount(lookup.places(words.hashes), minlength=len(belongs)) @ belongs
+    best = int(counts.argmax())
+    return Language(names[best], int(counts[best]) / count) if counts[best] else Language(UNKNOWN, 0.0)

@@ -38,7 +38,23 @@ _KEY = re.compile(
       )(?![\w-])""",
     re.VERBOSE,
 )
-_KEY_SIGNS = ("PRIVATE KEY", "AKIA", "ASIA", "_", "sk-", "xox", "AIza", "glpat-", "eyJ")
+_KEY_SIGNS = (
+    "PRIVATE KEY",
+    "AKIA",
+    "ASIA",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "hf_",
+    "sk-",
+    "xox",
+    "AIza",
+    "glpat-",
+    "eyJ",
+)
 _SEVEN_DIGITS = re.compile(r"\d(?:[ ().-]{0,3}\d){6}")
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import yaml
 
 from tuili.data.pipeline.characters import Class
-from tuili.data.pipeline.filters.language import found_in
 from tuili.data.pipeline.filters.repetition import repeated_ngrams, repeated_share, top_ngram
-from tuili.data.pipeline.words import Hashes, Words, hash_words
+from tuili.data.pipeline.lookup import Lookup
+from tuili.data.pipeline.words import Words
 
 LONG_WORD = 30
 """Characters from which on a word is more likely code, an address or packed data."""
@@ -22,9 +22,12 @@ SHORT_LINE_WORDS, SHORT_LINE_HAN = 4, 8
 """A line of fewer words, or Han characters, is short: an entry of a menu, a label, a heading."""
 FEW_LINES = 5
 """What is measured of lines says nothing of a document with fewer."""
+_LONGEST = 9
+"""Words of the longest phrase of `boilerplate.yaml`."""
 _REPLACEMENT = 0xFFFD
 _ENDS = np.array(sorted(map(ord, ".!?:;\"')]”’»…。！？；：）」』】")), np.uint32)
 _START = 8
+_START_WEIGHTS = np.array([pow(0x9E3779B97F4A7C15, power, 2**64) for power in range(1, _START + 1)], np.uint64)
 
 
 def word_count(words: Words) -> float:
@@ -50,7 +53,7 @@ def digits(words: Words) -> float:
 
 def garbled(words: Words) -> float:
     """The share of control characters, those of private use, and those that stand for a character that was lost."""
-    lost = int((words.codes == _REPLACEMENT).sum()) if words.class_counts[Class.SYMBOL] else 0
+    lost = np.count_nonzero(words.codes == _REPLACEMENT) if words.class_counts[Class.SYMBOL] else 0
     return (int(words.class_counts[Class.CONTROL]) + lost) / _visible(words)
 
 
@@ -65,7 +68,7 @@ def same_characters(words: Words) -> float:
     if len(codes) < 4:
         return 0.0
     same = (codes[3:] == codes[2:-1]) & (codes[3:] == codes[1:-2]) & (codes[3:] == codes[:-3])
-    return int((same & (words.classes[3:] > Class.NEWLINE)).sum()) / _visible(words)
+    return np.count_nonzero(same & (words.classes[3:] > Class.NEWLINE)) / _visible(words)
 
 
 def short_lines(words: Words) -> float:
@@ -73,7 +76,7 @@ def short_lines(words: Words) -> float:
     if len(words.line_starts) < FEW_LINES:
         return 0.0
     least = SHORT_LINE_HAN if 2 * int(words.class_counts[Class.HAN]) > len(words) else SHORT_LINE_WORDS
-    return float((words.line_ends - words.line_starts < least).mean())
+    return np.count_nonzero(words.line_ends - words.line_starts < least) / len(words.line_starts)
 
 
 def unended_lines(words: Words) -> float:
@@ -92,8 +95,8 @@ def same_starts(words: Words) -> float:
         return 0.0
     starts = words.starts[words.line_starts]
     places = np.minimum(starts[:, None] + np.arange(_START), len(words.codes) - 1)
-    heads = np.where(words.classes[places] == Class.DIGIT, ord("0"), words.codes[places]).astype(np.uint32)
-    keys = np.sort(heads.view([("", np.uint32)] * _START).ravel())
+    heads = np.where(words.classes[places] == Class.DIGIT, ord("0"), words.codes[places])
+    keys = np.sort((heads * _START_WEIGHTS).sum(1))
     return float((keys[1:] == keys[:-1]).sum() / count)
 
 
@@ -114,23 +117,24 @@ def commonest_run(words: Words) -> float:
 
 def boilerplate(words: Words) -> float:
     """The share of words in phrases of `boilerplate.yaml`."""
-    covered = np.zeros(len(words) + 1, np.intp)
-    for n, table in _phrases().items():
-        places = np.flatnonzero(found_in(table, words.ngrams(n))) if len(words) >= n else ()
-        for place in places:
-            covered[place : place + n] = 1
-    return int(covered.sum()) / len(words)
+    begins, phrases = _phrases()
+    covered = end = 0
+    for place in np.flatnonzero(begins.holds(words.ngrams(2))).tolist() if len(words) > 1 else ():
+        rest = tuple(words.hashes[place : place + _LONGEST].tolist())
+        n = max((n for n in range(2, len(rest) + 1) if rest[:n] in phrases), default=0)
+        covered += max(0, place + n - max(end, place))
+        end = max(end, place + n)
+    return covered / len(words)
 
 
 @cache
-def _phrases() -> dict[int, Hashes]:
-    """The hashes of all phrases of n words, in order, by n."""
+def _phrases() -> tuple[Lookup, frozenset[tuple[int, ...]]]:
+    """The hashes of the first two words of all phrases, and the phrases as hashes of their words."""
     lists = yaml.safe_load(Path(__file__).with_name("boilerplate.yaml").read_text(encoding="utf-8"))
-    tables = dict[int, list[int]]()
-    for phrase in (phrase for phrases in lists.values() for phrase in phrases):
-        n = len(hash_words(phrase))
-        tables.setdefault(n, []).append(int(Words(phrase).ngrams(n)[0]))
-    return {n: np.array(sorted(values), np.uint64) for n, values in sorted(tables.items())}
+    phrases = [Words(phrase) for phrases in lists.values() for phrase in phrases]
+    assert all(2 <= len(phrase) <= _LONGEST for phrase in phrases)
+    begins = Lookup(np.unique(np.concatenate([phrase.ngrams(2)[:1] for phrase in phrases])))
+    return begins, frozenset(tuple(phrase.hashes.tolist()) for phrase in phrases)
 
 
 def _visible(words: Words) -> int:

@@ -35,25 +35,25 @@ def repeated_ngrams(words: Words, n: int) -> float:
     if not again.any():
         return 0.0
     change = np.zeros(len(words) + 1, np.intp)
-    places = np.flatnonzero(again)
-    change[places] += 1
-    np.subtract.at(change, places + n, 1)
+    change[: len(again)] += again
+    change[n : n + len(again)] -= again
     covered = np.cumsum(change[:-1]) > 0
     return float(words.lengths[covered].sum() / words.lengths.sum())
 
 
 def top_ngram(words: Words, n: int) -> float:
     """The share of characters of words that the commonest run of n words takes up, where it stands twice or more."""
-    hashes = np.sort(words.ngrams(n))
+    hashes = words.ngrams(n)
     if len(hashes) < 2:
         return 0.0
+    order = np.argsort(hashes)
+    hashes = hashes[order]
     ends = np.append(np.flatnonzero(hashes[1:] != hashes[:-1]), len(hashes) - 1)
     counts = np.diff(ends, prepend=-1)
     most = int(counts.max())
     if most < 2:
         return 0.0
-    commonest = hashes[ends[counts == most]]
-    places = np.flatnonzero(np.isin(words.ngrams(n), commonest))
+    places = order[ends[counts == most]]
     sums = np.append(0, np.cumsum(words.lengths))
     longest = int((sums[places + n] - sums[places]).max())
     return min(1.0, longest * most / int(words.lengths.sum()))

@@ -35,7 +35,9 @@ def find_files(inputs: Sequence[Input]) -> list[SourceFile]:
         if given.format == "dataset":
             found.append(SourceFile(given.path, name, "dataset", number, 0, 0))
         elif given.path.is_dir():
-            inside = [_file(path, f"{name}/{path.relative_to(given.path)}", number, given) for path in _walk(given.path)]
+            inside = [
+                _file(path, f"{name}/{path.relative_to(given.path)}", number, given) for path in _walk(given.path)
+            ]
             if not inside:
                 raise InputError(f"{given.path} holds no file: name a folder with documents in it")
             found += inside

@@ -1,0 +1,57 @@
+"""The state of a build between two steps: where reading goes on, how far each file has been written, and the tally."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from tuili.data.pipeline.tally import Tally
+from tuili.data.pipeline.writers.shards import ShardPosition
+from tuili.errors import InputError, TuiliError
+from tuili.files import write_durably
+
+STATE_FILE = "state.json"
+
+
+class State(msgspec.Struct):
+    """All that a build that goes on must know. Written after the files that it speaks of are on the disk."""
+
+    recipe: str
+    """A hash of the recipe and of Tuili's version."""
+    corpus: str
+    """A hash of the files of the corpus."""
+    file: int = 0
+    """The file that is read next, ..."""
+    item: int = 0
+    """... from this item on."""
+    kept: ShardPosition = msgspec.field(default_factory=ShardPosition)
+    dropped: ShardPosition = msgspec.field(default_factory=ShardPosition)
+    journals: dict[str, int] = {}
+    """Bytes of the journal of each ordered block, by its place."""
+    tally: Tally = msgspec.field(default_factory=Tally)
+    complete: bool = False
+    """Whether all was read."""
+
+
+def read_state(folder: Path, recipe: str, corpus: str) -> State | None:
+    """The state of a build that was left, or None where there is none.
+
+    Raises `InputError` where it was left by another recipe or documents have changed since.
+    """
+    path = folder / STATE_FILE
+    try:
+        state = msgspec.json.decode(path.read_bytes(), type=State)
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, OSError) as error:
+        raise TuiliError(f"{path} cannot be read ({error}): remove {folder} and begin anew") from error
+    for then, now, what in ((state.recipe, recipe, "another recipe"), (state.corpus, corpus, "other documents")):
+        if then != now:
+            raise InputError(f"{folder} was left by a build with {what}: remove it, or choose another place")
+    return state
+
+
+def write_state(folder: Path, state: State) -> None:
+    """Write the state so that after a crash it is there whole, or as it was before."""
+    write_durably(folder / STATE_FILE, msgspec.json.encode(state))

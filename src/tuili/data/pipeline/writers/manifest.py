@@ -1,0 +1,77 @@
+"""The manifest of a built corpus: what was read, kept, dropped and refused, and a hash of every file.
+
+It holds no time and no place of a machine: the same documents and recipe give the same manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuili import __version__
+from tuili.data.pipeline.readers.reader import SourceFile
+from tuili.data.pipeline.recipe import BuildSettings
+from tuili.data.pipeline.tally import Tally
+from tuili.errors import InputError
+from tuili.files import write_durably
+
+MANIFEST_FILE = "manifest.json"
+
+
+def write_manifest(folder: Path, settings: BuildSettings, files: Sequence[SourceFile], tally: Tally) -> dict[str, Any]:
+    """Write the manifest of a folder whose shards are whole, and return it."""
+    inputs = [
+        {
+            "name": next(file.name.partition("/")[0] for file in files if file.input == number),
+            "files": sum(file.input == number for file in files),
+            "bytes": sum(file.size for file in files if file.input == number),
+        }
+        for number in range(len(settings.inputs))
+    ]
+    manifest = {
+        "tuili": __version__,
+        "recipe": settings.model_dump(mode="json", exclude={"inputs", "limits"}),
+        "inputs": inputs,
+        "documents": {
+            "kept": tally.documents_kept,
+            "dropped": tally.documents_dropped,
+            "refused": tally.parts_refused,
+            "kept_characters": tally.kept_characters,
+            "dropped_characters": tally.dropped_characters,
+        },
+        "kept": dict(sorted(tally.kept.items())),
+        "dropped": _in_order(tally.dropped),
+        "refused": _in_order(tally.refused),
+        "files": [
+            {"name": str(path.relative_to(folder)), "bytes": path.stat().st_size, "sha256": _hash(path)}
+            for path in sorted([*folder.glob("part-*"), *folder.glob("dropped/part-*")])
+        ],
+    }
+    write_durably(folder / MANIFEST_FILE, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
+    return manifest
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a built corpus. Raises `InputError` where there is none, or one that is damaged."""
+    path = folder / MANIFEST_FILE
+    try:
+        manifest: Any = json.loads(path.read_bytes())
+    except OSError:
+        raise InputError(f"{folder} holds no built corpus: build one by tuili data build") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON ({error}): build the corpus anew") from error
+    if not isinstance(manifest, dict) or not {"documents", "dropped", "refused", "files"} <= manifest.keys():
+        raise InputError(f"{path} is not the manifest of a built corpus: build the corpus anew")
+    return manifest
+
+
+def _in_order(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    return {name: dict(sorted(reasons.items())) for name, reasons in sorted(counts.items())}
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,102 @@
+"""Shards of lines: files that grow by whole steps, so that one can be cut back to its last step after a kill.
+
+A step is a frame of zstd of its own: what a shard holds depends on the lines and the steps alone. The manifest over
+shards is left to `manifest`, Parquet to `parquet`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import zstandard
+
+from tuili.errors import TuiliError
+from tuili.files import flush
+
+
+class ShardPosition(msgspec.Struct):
+    """How far the shards of a folder have come."""
+
+    shard: int = 0
+    """The number of the shard that grows."""
+    documents: int = 0
+    """Lines in it."""
+    size: int = 0
+    """Bytes of its lines before compression."""
+    length: int = 0
+    """Bytes of its file."""
+
+
+class Shards:
+    """The shards of a folder, `part-00000.jsonl.zst` and on. Taken up where `position` says: what is beyond is cut."""
+
+    def __init__(
+        self,
+        folder: Path,
+        position: ShardPosition,
+        *,
+        documents: int,
+        size: int,
+        level: int,
+        suffix: str = ".jsonl.zst",
+    ) -> None:
+        """documents, size: a shard ends with the step that reaches so many lines or bytes. Raises `TuiliError` where
+        a shard is shorter than it was.
+        """
+        self._folder, self._suffix = folder, suffix
+        self.position = position
+        self._documents, self._size = documents, size
+        self._compressor = zstandard.ZstdCompressor(level, write_checksum=True) if suffix.endswith(".zst") else None
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in self.paths():
+            if int(path.name[5:10]) > position.shard:
+                path.unlink()
+        self._file = self._open()
+        self._file.seek(0, os.SEEK_END)
+        if self._file.tell() < position.length:
+            path = self._path(position.shard)
+            raise TuiliError(f"{path} is shorter than when the build was left: remove its folder and begin anew")
+        self._file.truncate(position.length)
+        self._file.seek(position.length)
+
+    def paths(self) -> list[Path]:
+        """The files of all shards, in order."""
+        return sorted(self._folder.glob(f"part-?????{self._suffix}"))
+
+    def append(self, lines: Sequence[bytes]) -> None:
+        """Write the lines of a step, in a new shard where the last one is full."""
+        if not lines:
+            return
+        at = self.position
+        if at.documents >= self._documents or at.size >= self._size:
+            self.flush()
+            self._file.close()
+            self.position = at = ShardPosition(at.shard + 1)
+            self._file = self._open()
+        data = b"".join(lines)
+        at.documents += len(lines)
+        at.size += len(data)
+        at.length += self._file.write(self._compressor.compress(data) if self._compressor else data)
+
+    def flush(self) -> None:
+        """Wait until all that was appended is on the disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Flush, and let the file go."""
+        self.flush()
+        self._file.close()
+        flush(self._folder)
+
+    def _path(self, shard: int) -> Path:
+        return self._folder / f"part-{shard:05}{self._suffix}"
+
+    def _open(self) -> BinaryIO:
+        path = self._path(self.position.shard)
+        path.touch()
+        return path.open("r+b")
