@@ -39,10 +39,9 @@ class CodecRecord(ctypes.Structure):
         ("count", ctypes.c_int64),
         ("bytes", ctypes.c_int64),
         ("threads", _pointer),
-        ("keep", ctypes.c_float),
-        ("weight", ctypes.c_float),
+        *((name, ctypes.c_float) for name in ("keep", "clip", "weight")),
         ("seed", ctypes.c_uint32),
-        *((name, _int) for name in ("bits", "rotated", "add")),
+        *((name, _int) for name in ("bits", "rotated", "add", "pad")),
     )
 
 
@@ -77,6 +76,7 @@ class GradientCodec:
         bits: CodeBits,
         *,
         seed: int | None = None,
+        clip: float = 1.0,
         error_N: Floats | None = None,
         keep: float = 0.0,
         out: NDArray[np.uint8] | None = None,
@@ -86,17 +86,21 @@ class GradientCodec:
         Of a block of 256, the number of the largest size stands for the least code, -2^(bits - 1). So a number errs by
         half of its scale at most, or by a whole one where it is of the other sign and nearly as large.
         seed: from 0 to 2^32 - 1; whole blocks are turned by random signs and a Hadamard matrix before they are rounded,
-        which spreads a number that is much larger than its neighbours. error_N: is added to the numbers first, and then
-        becomes `keep` times itself and 1 - `keep` times what was lost now.
+        which spreads a number that is much larger than its neighbours. clip: from 0.01 to 1; the least code stands for
+        that share of the largest number, and what is beyond the codes is cut off, so that the others err less. error_N:
+        is added to the numbers first, and then becomes `keep` times itself and 1 - `keep` times what was lost now.
 
         A block without a number above 1e-30 in size becomes zeros. One with a number that is not finite, or above 1e30,
         becomes NaN as a whole, so that all who decode it see it alike; its errors stay as they were.
-        Raises `InputError` where an array has another kind, size or layout, or bits are none of 2, 3, 4 and 8.
+        Raises `InputError` where an array has another kind, size or layout, bits are none of 2, 3, 4 and 8, or the seed
+        or clip is out of range.
         """
         if bits not in (2, 3, 4, 8):
             raise InputError(f"bits = {bits}: the codec has 2, 3, 4 and 8")
         if seed is not None and not 0 <= seed < 2**32:
             raise InputError(f"seed = {seed}: use 0 to 2^32 - 1")
+        if not 0.01 <= clip <= 1:
+            raise InputError(f"clip = {clip}: use 0.01 to 1")
         size = message_bytes(number_N.size, bits)
         message = np.empty(size, np.uint8) if out is None else out
         _check("numbers", number_N, np.float32)
@@ -112,6 +116,7 @@ class GradientCodec:
                 number_N.size,
                 size,
                 keep=keep,
+                clip=clip,
                 seed=seed or 0,
                 bits=bits,
                 rotated=seed is not None,

@@ -157,12 +157,12 @@ def gradients(golden: Golden) -> None:
         name, seed = f"gradients/{bits}{'/rotated' * rotated}", 9 if rotated else None
         number_N, error_N = draw.normal(size=(2, 3 * codec_twin.BLOCK + 77)).astype(np.float32)
         number_N[300] = np.nan
-        data, after_N = codec_twin.encode(number_N, bits, seed, error_N, 0.75)
+        data, after_N = codec_twin.encode(number_N, bits, seed, error_N, 0.75, 0.9)
         message, sum_N = np.zeros(len(data), np.uint8), error_N.copy()
         sizes = {"count": number_N.size, "bytes": message.size, "threads": library.pool}
         encode = CodecRecord(
             number_N.ctypes.data, error_N.ctypes.data, message.ctypes.data,
-            **sizes, keep=0.75, seed=seed or 0, bits=bits, rotated=rotated,
+            **sizes, keep=0.75, clip=0.9, seed=seed or 0, bits=bits, rotated=rotated,
         )  # fmt: skip
         decode = CodecRecord(sum_N.ctypes.data, None, message.ctypes.data, **sizes, weight=0.5, add=True)
         golden.add(encode, decode, number_N, error_N, message, sum_N)

@@ -22,6 +22,7 @@ def encode(
     seed: int | None = None,
     error_N: np.ndarray | None = None,
     keep: float = 0.0,
+    clip: float = 1.0,
 ) -> tuple[bytes, np.ndarray | None]:
     """A message, and the errors behind it."""
     given_N = number_N if error_N is None else number_N + error_N
@@ -31,7 +32,7 @@ def encode(
         is_sound = np.abs(x_X).max() <= MOST
         if is_rotated(seed, x_X.size):
             x_X = mixed((signs(seed, block) * (x_X * np.float32(1 / 16)))[None], BLOCK)[0]
-        scale = scale_of(x_X, bits) if is_sound else np.float32(np.nan)
+        scale = scale_of(x_X, bits, clip) if is_sound else np.float32(np.nan)
         scales.append(np.uint32(scale.view(np.uint32) >> 16).astype("<u2").tobytes())
         codes.append(packed(codes_of(x_X, scale, bits), bits))
     header = struct.pack("<HBBIq", MARK, bits, seed is not None, seed or 0, number_N.size)
@@ -66,18 +67,19 @@ def is_rotated(seed: int | None, size: int) -> bool:
     return seed is not None and size == BLOCK
 
 
-def scale_of(x_X: np.ndarray, bits: int) -> np.float32:
+def scale_of(x_X: np.ndarray, bits: int, clip: float) -> np.float32:
     size = np.abs(x_X).max()
     if size < LEAST:
         return np.float32(0)
-    scale = (size if size in x_X else -size) / np.float32(-(2 ** (bits - 1)))
+    scale = (size if size in x_X else -size) / np.float32(-(2 ** (bits - 1))) * np.float32(clip)
     return (scale.view(np.uint32) + np.uint32(0xFFFF) & np.uint32(0xFFFF0000)).view(np.float32)
 
 
 def codes_of(x_X: np.ndarray, scale: np.float32, bits: int) -> np.ndarray:
     if scale == 0 or np.isnan(scale):
         return np.zeros(x_X.size, np.int64)
-    return np.minimum(np.rint(x_X * (np.float32(1) / scale)), 2 ** (bits - 1) - 1).astype(np.int64)
+    half = 2 ** (bits - 1)
+    return np.clip(np.rint(x_X * (np.float32(1) / scale)), -half, half - 1).astype(np.int64)
 
 
 def packed(code_X: np.ndarray, bits: int) -> bytes:

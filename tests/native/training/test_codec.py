@@ -38,13 +38,13 @@ def decoded(codec: GradientCodec, message: np.ndarray, count: int) -> np.ndarray
 
 @pytest.mark.parametrize("count", SIZES)
 @pytest.mark.parametrize("bits", BITS)
-@pytest.mark.parametrize("seed", [None, 5])
+@pytest.mark.parametrize(("seed", "clip"), [(None, 1.0), (5, 1.0), (None, 0.7)])
 def test_messages_numbers_and_errors_are_those_of_the_twin(
-    codec: GradientCodec, count: int, bits: int, seed: int | None
+    codec: GradientCodec, count: int, bits: int, seed: int | None, clip: float
 ):
     number_N, error_N = normal(count), normal(count, 1) / 8
-    wanted, after_N = codec_twin.encode(number_N, bits, seed, error_N, 0.8)
-    message = codec.encode(number_N, bits, seed=seed, error_N=error_N, keep=0.8)
+    wanted, after_N = codec_twin.encode(number_N, bits, seed, error_N, 0.8, clip)
+    message = codec.encode(number_N, bits, seed=seed, clip=clip, error_N=error_N, keep=0.8)
     assert message.tobytes() == wanted
     np.testing.assert_array_equal(error_N, after_N)
     np.testing.assert_array_equal(decoded(codec, message, count), codec_twin.decode(wanted))
@@ -100,6 +100,16 @@ def test_rotation_spreads_a_number_that_is_larger(codec: GradientCodec):
     ]
     assert lost[1] < lost[0] / 2
     assert codec.encode(number_N, 3, seed=3).tobytes() != codec.encode(number_N, 3, seed=4).tobytes()
+
+
+def test_numbers_err_less_in_the_mean_where_the_largest_are_cut_off(codec: GradientCodec):
+    number_N = normal(64 * BLOCK)
+    lost = [
+        float(np.square(decoded(codec, codec.encode(number_N, 3, clip=clip), number_N.size) - number_N).mean())
+        for clip in (1.0, 0.8, 0.4)
+    ]
+    assert lost[1] < 0.85 * lost[0] < lost[2]
+    assert np.abs(decoded(codec, codec.encode(number_N, 3, clip=0.4), number_N.size)).max() < np.abs(number_N).max() / 2
 
 
 def test_any_number_of_threads_gives_the_same_bits(codec: GradientCodec):
@@ -197,5 +207,7 @@ def test_arrays_that_cannot_be_used_are_refused(codec: GradientCodec):
             call()
     with pytest.raises(InputError, match="bits = 5: the codec has 2, 3, 4 and 8"):
         codec.encode(x, 5)
+    with pytest.raises(InputError, match=r"clip = 1\.5: use 0\.01 to 1"):
+        codec.encode(x, 3, clip=1.5)
     with pytest.raises(InputError, match="seed = -1"):
         codec.encode(x, 3, seed=-1)

@@ -140,6 +140,7 @@ def refuse(rank: int, folder: str) -> dict[str, Tensor]:
         lambda: hook_fsdp(small_model(), average),
         lambda: hook_ddp(DistributedDataParallel(small_model()), GradientConfig(form="powersgd"), dist.group.WORLD),
         learn_in_bf16,
+        lambda: go_on_with_errors_of_another(rank),
         lambda: fail_while_packing(rank),
     ):
         try:
@@ -152,6 +153,12 @@ def refuse(rank: int, folder: str) -> dict[str, Tensor]:
 
 def learn_in_bf16() -> None:
     hook_ddp(DistributedDataParallel(small_model().bfloat16()), GradientConfig(form="3bit"), dist.group.WORLD)
+
+
+def go_on_with_errors_of_another(rank: int) -> None:
+    average = average_of(PackedSettings(keep=0.8))
+    average.average(torch.ones(600), "a")
+    average.average(torch.ones(700), "a")
 
 
 def fail_while_packing(rank: int) -> None:

@@ -53,12 +53,12 @@ class Simulated:
         settings = self.settings
         seed = self.rounds * (self.world_size + 1) + place if settings.rotate else None
         without = settings.keep is None
-        return codec_twin.encode(number_P, settings.bits, seed, None if without else error_P, settings.keep or 0.0)
+        return codec_twin.encode(number_P, settings.bits, seed, None if without else error_P, settings.keep or 0.0, settings.clip)
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
 @pytest.mark.parametrize(
-    "settings", [PackedSettings(3), PackedSettings(3, True, 0.8, reset=3)], ids=["plain", "rotated, with errors"]
+    "settings", [PackedSettings(3), PackedSettings(3, True, 0.9, 0.8, reset=3)], ids=["plain", "rotated, with errors"]
 )
 def test_all_have_the_mean_of_the_simulation(tmp_path: Path, settings: PackedSettings, world_size: int) -> None:
     """Also where some go on from what they saved."""
@@ -112,7 +112,7 @@ def test_replicas_of_ddp_stay_the_same_bits(
 def test_ddp_gives_the_gradients_of_the_simulation(tmp_path: Path) -> None:
     config = GradientConfig(form="3bit", rotate=True, keep_errors=0.5)
     one, _ = ranks.run_ranks(tmp_path, 2, ranks.train_ddp, config, 25.0, True)
-    simulated = Simulated(PackedSettings(3, True, 0.5), 2)
+    simulated = Simulated(PackedSettings(3, True, keep=0.5), 2)
     model = ranks.small_model()
     optimizer = torch.optim.AdamW(model.parameters(), 0.01)
     for step in range(ranks.STEPS):
@@ -157,12 +157,13 @@ def test_what_cannot_be_packed_is_refused(tmp_path: Path) -> None:
         "gradients = powersgd: on gloo the 11,052 bytes of all gradients must be one bucket: "
         "give DDP a bucket_cap_mb of 1 or more",
         "gradients = 3bit: 0.weight is torch.bfloat16 on cpu; fp32 on the CPU can be packed, use fp16 or fp32",
+        "errors of a: (600, 256) in place of (700, 256): go on with the same processes, model and settings",
     ]
     assert "bits = 5: the codec has 2, 3, 4 and 8" in of_the_thread
 
 
 def test_settings_without_effect_are_refused() -> None:
-    with pytest.raises(ValidationError, match="go with packed gradients, and form = fp16"):
+    with pytest.raises(ValidationError, match="rotate, clip and keep_errors go with packed gradients, and form = fp16"):
         GradientConfig(form="fp16", rotate=True)
     with pytest.raises(ValidationError, match="form = fp32"):
         GradientConfig(keep_errors=0.0)

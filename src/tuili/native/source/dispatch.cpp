@@ -50,7 +50,7 @@ const Table* chosen = nullptr;
 using namespace tuili;
 
 // Grows with every change of a structure or a function that Python sees.
-TUILI_EXPORT int32_t tuili_abi() { return 5; }
+TUILI_EXPORT int32_t tuili_abi() { return 6; }
 
 // The name of the index-th instruction set that was built and runs on this processor, the best first; null behind the last.
 TUILI_EXPORT const char* tuili_instruction_set(int32_t index) {

@@ -31,6 +31,8 @@ class PackedSettings:
     bits: CodeBits = 3
     rotate: bool = False
     """Turn each block by random signs and a Hadamard matrix first."""
+    clip: float = 1.0
+    """The share of a block's largest number that codes reach."""
     keep: float | None = None
     """Weight of the errors so far in their moving average; None: what is lost is lost."""
     reset: int = 1024
@@ -132,7 +134,7 @@ class PackedAverage:
             self._errors[name] = _Errors(torch.zeros(sizes[0]), torch.zeros(sizes[1]))
         errors = self._errors[name]
         if (found := (errors.number_N.numel(), errors.mean_P.numel())) != sizes:
-            raise InputError(f"errors of {name}: {found} in place of {sizes}; go on with the same processes and model")
+            raise InputError(f"errors of {name}: {found} in place of {sizes}: go on with the same processes, model and settings")
         if with_errors and errors.rounds % self.settings.reset == 0:
             errors.number_N.zero_()
             errors.mean_P.zero_()
@@ -147,6 +149,7 @@ class PackedAverage:
             number_P,
             settings.bits,
             seed=(errors.rounds * (self.group.size() + 1) + place) % 2**32 if settings.rotate else None,
+            clip=settings.clip,
             error_N=None if settings.keep is None else error_P.numpy(),
             keep=settings.keep or 0.0,
             out=out,

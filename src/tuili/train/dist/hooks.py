@@ -39,6 +39,8 @@ class GradientConfig(Config):
     """Packed numbers of so many bits with a scale for each 256; fp16 and PowerSGD are torch's own, for comparison."""
     rotate: bool = False
     """Packed ones: turn each block by random signs and a Hadamard matrix before it is rounded."""
+    clip: float = Field(1.0, ge=0.01, le=1)
+    """Packed ones: the share of a block's largest number that codes reach; what is beyond is cut off."""
     keep_errors: float | None = Field(None, ge=0, lt=1)
     """Packed ones: weight of the past in the moving average of the errors, 0.8 in ZeRO++; null: errors are lost."""
     reset_errors: PositiveInt = 1024
@@ -53,8 +55,8 @@ class GradientConfig(Config):
 
     @model_validator(mode="after")
     def _has_effect(self) -> GradientConfig:
-        if self.bits is None and (self.rotate or self.keep_errors is not None):
-            raise ValueError(f"rotate and keep_errors go with packed gradients, and form = {self.form}: use 3bit")
+        if self.bits is None and (self.rotate or self.keep_errors is not None or self.clip < 1):
+            raise ValueError(f"rotate, clip and keep_errors go with packed gradients, and form = {self.form}: use 3bit")
         return self
 
 
@@ -64,7 +66,7 @@ def packed_average(config: GradientConfig, group: dist.ProcessGroup, threads: in
     library = load()
     if isinstance(library, Unavailable):
         raise InputError(f"gradients = {config.form}: {library}; use fp32 or fp16")
-    settings = PackedSettings(config.bits, config.rotate, config.keep_errors, config.reset_errors)
+    settings = PackedSettings(config.bits, config.rotate, config.clip, config.keep_errors, config.reset_errors)
     return PackedAverage(group, GradientCodec(library, threads), settings)
 
 

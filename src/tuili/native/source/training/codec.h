@@ -1,6 +1,7 @@
 // Gradients as whole numbers of 2, 3, 4 or 8 bits with a scale for each block; codec_calls.h has the message.
 //
-// The number of the largest size stands for the least code, so that every code is used and 0 stays 0; the scale has its sign.
+// The number of the largest size, or a share of it, stands for the least code, so that every code is used and 0 stays 0; the
+// scale has its sign.
 // Every number is rounded in one order, so that the bits do not depend on the instruction set or on the threads.
 #pragma once
 #include <utility>
@@ -43,13 +44,13 @@ inline void turn_signs(float* x, uint64_t seed, int64_t block) {
   }
 }
 
-// What one unit of a block's codes stands for, as a bf16 that is rounded away from 0: so no code is below the least one.
-inline float scale_of(const float* x, int bits_of_code) {
+// What one unit of a block's codes stands for, as a bf16 that is rounded away from 0.
+inline float scale_of(const float* x, int bits_of_code, float clip) {
   Floats most = zero(), high = all(-INFINITY);
   for (int i = 0; i < CODEC_BLOCK; i += LANES) most = max(absolute(load(x + i)), most), high = max(load(x + i), high);
   const float top = largest(most);
   if (top < CODEC_LEAST) return 0;
-  const float scale = (largest(high) == top ? top : -top) / -float(1 << (bits_of_code - 1));
+  const float scale = (largest(high) == top ? top : -top) / -float(1 << (bits_of_code - 1)) * clip;
   return bits<float>((bits<uint32_t>(scale) + 0xffff) & 0xffff0000);
 }
 
@@ -57,12 +58,13 @@ inline float scale_of(const float* x, int bits_of_code) {
 template <int BITS>
 inline void pack_codes(const float* x, float scale, uint8_t* codes) {
   if (!(std::fabs(scale) > 0)) return void(std::memset(codes, 0, BITS * COLUMNS));
+  constexpr int HALF = 1 << (BITS - 1);
   const Floats units = all(1.f / scale);
   const auto store_byte = [&](int plane, int c, Ints byte) { store_int8(reinterpret_cast<int8_t*>(codes) + plane * COLUMNS + c, byte); };
   for (int c = 0; c < COLUMNS; c += LANES) {
     Words word{};
     for (int row = 0; row < 8; row++) {
-      const Ints code = min(rounded(load(x + row * COLUMNS + c) * units), (1 << (BITS - 1)) - 1 - Ints{});
+      const Ints code = max(min(rounded(load(x + row * COLUMNS + c) * units), HALF - 1 - Ints{}), -HALF - Ints{});
       if constexpr (BITS == 8) store_byte(row, c, code);
       else word |= (Words(code) & ((1 << BITS) - 1)) << BITS * row;
     }
@@ -115,7 +117,7 @@ inline void encode_block(const CodecCall& call, const CodecBlock& block, char* s
   else each_row(block, [&](int row, int i, int n) { std::copy_n(given + i, n, x + row * COLUMNS); });
   const bool rotated = call.rotated && block.whole();
   if (rotated) turn_signs(x, call.seed, block.number), mix<CODEC_BLOCK>(x, CODEC_BLOCK, x);
-  const float scale = sound ? scale_of(x, BITS) : NAN;
+  const float scale = sound ? scale_of(x, BITS, call.clip) : NAN;
   const uint16_t half = uint16_t(bits<uint32_t>(scale) >> 16);
   std::memcpy(scale_at, &half, 2);
   pack_codes<BITS>(x, scale, packed);

@@ -29,11 +29,12 @@ struct CodecCall {
   int64_t count, bytes;  // N, and the bytes of the message
   Threads* threads;
   float keep;      // encode: the weight of the errors so far in their average
+  float clip;      // encode: the share of the largest number in a block that the least code stands for
   float weight;    // decode: what the numbers are multiplied by
   uint32_t seed;   // encode: of the signs of a rotation
-  int32_t bits, rotated, add;  // the first two: encode. add: decode adds to the numbers that are there
+  int32_t bits, rotated, add, pad;  // the first two: encode. add: decode adds to the numbers that are there
 };
-static_assert(sizeof(CodecCall) == 72, "mirrored");
+static_assert(sizeof(CodecCall) == 80, "mirrored");
 
 enum class CodecFault : int32_t { none, size, header };
 
