@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from benchmarks.harness.tiny import tiny_model
-from tests.compress.conftest import RECIPE
-from tests.compress.killing import Point, run_verb
 from tests.compress.running import LEARNING, quantised
 from tests.engine.runtime.texts import Texts
 from tests.native.calling import library
-from tests.store.dense_folders import KINDS, dense_model, dense_tokenizer
 from tuili.compress import (
     HealedNetwork,
     QuantizeRecipe,
@@ -35,32 +29,12 @@ from tuili.compress.quantization.quantize import stored_bytes
 from tuili.data import StreamState
 from tuili.engine.runtime.choice import Choice, choose
 from tuili.engine.runtime.native.load import native_step
-from tuili.errors import InputError
-from tuili.model import save_model
-from tuili.store import LineageEntry, Quantization, model_hash, open_model, read_lineage
+from tuili.store import Quantization, model_hash, open_model, read_lineage
 from tuili.tasks import Problem
 
 WEIGHTS = "model.safetensors"
 EMBEDDING = "model.embed_tokens.weight"
 IDS = [1, *range(20, 60)]
-
-
-@pytest.fixture(scope="module")
-def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of Tuili's own that 4 bits suit."""
-    folder = tmp_path_factory.mktemp("wide") / "model"
-    model, tokenizer = tiny_model(hidden_size=64, intermediate_size=64, moe_intermediate_size=32, head_dim=16)
-    save_model(folder, model, tokenizer, [LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)])
-    return folder
-
-
-@pytest.fixture(scope="module")
-def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An imported model in bf16."""
-    folder = tmp_path_factory.mktemp("half") / "model"
-    dense_model(**KINDS["llama, tied"]).bfloat16().save_pretrained(folder)
-    dense_tokenizer().save_pretrained(folder)
-    return folder
 
 
 def native_logits(folder: Path, numbers: Any = "auto") -> np.ndarray:
@@ -163,40 +137,6 @@ def test_a_plan_says_how_large_the_folder_will_be(wide: Path, half: Path, questi
         assert told in lines[2]
 
 
-KILLED = (
-    Point("tuili.posttrain.learning", "adam_tensors", 1),  # a step is done, and is not saved
-    Point("tuili.train.checkpoint", "write_durably", 2),  # a checkpoint is half there
-    Point("tuili.posttrain.learning", "adam_tensors", 3),  # the last step is not saved
-    Point("tuili.compress.measuring", "right_answers", 2),  # the parent has answered
-    Point("tuili.store.folder", "flush_all", 1),  # the model is written, and not in its place
-)
-
-
-@pytest.mark.parametrize("kind", ["own", "imported"])
-def test_a_killed_run_ends_with_the_same_bytes(
-    kind: str, wide: Path, half: Path, questions: Path, tmp_path: Path
-) -> None:
-    given = ["compress", "qat", str(wide if kind == "own" else half), "--steps", "4", "--problems", "3"]
-    given += ["quantize.healing.rows=1", "quantize.healing.checkpoint.interval=1"]
-    test = tmp_path / "test.jsonl"
-    test.write_text('{"question": "Add 1 and 2.", "equation": "+ 1 2", "answer": "3"}\n')
-    given += (
-        ["--numbers", "w4a8", "--cache", "int8", "quantize.healing.kernels=torch"]
-        if kind == "own"
-        else ["--data", str(questions), "--test", str(test)]
-    )
-    assert run_verb([*given, "--out", str(tmp_path / "whole")]) == 0
-    out = tmp_path / "part"
-    for session, point in enumerate(KILLED):
-        resume = ["--resume"] if session else []
-        assert run_verb([*given, "--out", str(out), *resume], signal.SIGKILL, point) == -signal.SIGKILL, point
-        assert not (out / "model").exists(), point
-    assert run_verb([*given, "--out", str(out), "--resume"]) == 0
-    assert model_hash(out / "model") == model_hash(tmp_path / "whole" / "model")
-    figures = read_lineage(out / "model")[-1].figures
-    assert {"right", "right_before", "agreement"} <= {*figures}
-
-
 def test_the_parent_answers_in_full_numbers(
     wide: Path, half: Path, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,48 +152,3 @@ def test_the_parent_answers_in_full_numbers(
     quantised(wide, tmp_path / "own", healing={"steps": 0}, problems=6)
     quantised(half, tmp_path / "imported", questions, healing={"steps": 0}, problems=6, test=tmp_path / "test.jsonl")
     assert asked == [(True, "fp32"), (False, "auto"), (True, "bf16"), (False, "auto")]
-
-
-def test_what_has_learnt_whole_numbers_is_not_changed_again(
-    wide: Path, half: Path, questions: Path, tmp_path: Path
-) -> None:
-    for model, file in ((wide, None), (half, questions)):
-        result = quantised(model, tmp_path / model.parent.name, file, healing={"steps": 0})
-        assert result.model is not None
-        with pytest.raises(InputError, match=r"was quantised \(int8\), .*: give the model that it was made of"):
-            quantised(result.model, tmp_path / "again", file)
-    assert not (tmp_path / "again").exists()
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"numbers": "w4a8"}, "is imported, and learns int8 with keys and values in full numbers alone"),
-        ({"cache": "int8"}, "leave numbers and cache out"),
-        ({"healing": {"precision": "fp32"}}, "is stored in bfloat16, and would learn numbers of float32"),
-    ],
-)
-def test_what_an_imported_model_cannot_learn_is_refused(
-    changes: dict[str, Any], reason: str, half: Path, questions: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(InputError, match=reason):
-        quantised(half, tmp_path / "run", questions, **changes)
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_model_that_is_too_narrow_for_4_bits_is_refused(own: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"w4a8 has groups of 32 inputs, and hidden_size is \d+: use int8"):
-        quantised(own, tmp_path / "run", numbers="w4a8")
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_scale_that_was_changed_is_noticed(wide: Path, tmp_path: Path) -> None:
-    result = quantised(wide, tmp_path / "run", healing={"steps": 0})
-    assert result.model is not None
-    spoilt = tmp_path / "spoilt"
-    shutil.copytree(result.model, spoilt)
-    weights = bytearray((spoilt / WEIGHTS).read_bytes())
-    weights[-1] ^= 1
-    (spoilt / WEIGHTS).write_bytes(weights)
-    with pytest.raises(InputError, match=r"spoilt: model\.safetensors or config\.json is damaged or was changed"):
-        open_model(spoilt)

@@ -1,0 +1,60 @@
+"""What cannot learn whole numbers is refused in one line, and nothing is written."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.compress.running import quantised
+from tuili.errors import InputError
+from tuili.store import open_model
+
+WEIGHTS = "model.safetensors"
+
+
+def test_what_has_learnt_whole_numbers_is_not_changed_again(
+    wide: Path, half: Path, questions: Path, tmp_path: Path
+) -> None:
+    for model, file in ((wide, None), (half, questions)):
+        result = quantised(model, tmp_path / model.parent.name, file, healing={"steps": 0})
+        assert result.model is not None
+        with pytest.raises(InputError, match=r"was quantised \(int8\), .*: give the model that it was made of"):
+            quantised(result.model, tmp_path / "again", file)
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"numbers": "w4a8"}, "is imported, and learns int8 with keys and values in full numbers alone"),
+        ({"cache": "int8"}, "leave numbers and cache out"),
+        ({"healing": {"precision": "fp32"}}, "is stored in bfloat16, and would learn numbers of float32"),
+    ],
+)
+def test_what_an_imported_model_cannot_learn_is_refused(
+    changes: dict[str, Any], reason: str, half: Path, questions: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=reason):
+        quantised(half, tmp_path / "run", questions, **changes)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_model_that_is_too_narrow_for_4_bits_is_refused(own: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"w4a8 has groups of 32 inputs, and hidden_size is \d+: use int8"):
+        quantised(own, tmp_path / "run", numbers="w4a8")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_scale_that_was_changed_is_noticed(wide: Path, tmp_path: Path) -> None:
+    result = quantised(wide, tmp_path / "run", healing={"steps": 0})
+    assert result.model is not None
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(result.model, spoilt)
+    weights = bytearray((spoilt / WEIGHTS).read_bytes())
+    weights[-1] ^= 1
+    (spoilt / WEIGHTS).write_bytes(weights)
+    with pytest.raises(InputError, match=r"spoilt: model\.safetensors or config\.json is damaged or was changed"):
+        open_model(spoilt)
