@@ -105,8 +105,9 @@ FACES = {
         record_schema sample_texts train_tokenizer write_records
     """,
     "data.pipeline": """
-        AnyBlock Block BlockSettings Built BuildRecipe BuildSettings Document Drop Input Lookup OrderedBlock Pipeline
-        Progress ReadFault Refusal Words build hash_words read_manifest
+        AnyBlock Block BlockSettings Built BuildRecipe BuildSettings Document Drop Dropped Input Kept Lookup
+        OrderedBlock Pipeline Progress ReadFault Refusal Refused Settled Tally Words build hash_words read_manifest
+        survey
     """,
     "serve": """
         AlarmFiles Effort HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces

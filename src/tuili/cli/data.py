@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from tuili.cli.documents import build, filter_documents, sample, stats
 from tuili.cli.options import (
     DomainsOption,
     LanguageOption,
@@ -25,7 +26,7 @@ from tuili.cli.options import (
 from tuili.cli.questions import import_questions, multiply
 from tuili.errors import RecordError, TuiliError
 
-app = typer.Typer(no_args_is_help=False, help="Make problems, check data files, train a tokenizer.")
+app = typer.Typer(no_args_is_help=False, help="Make problems, clean documents, check data files, train a tokenizer.")
 
 
 @app.command()
@@ -128,6 +129,10 @@ def check(file: Annotated[Path, typer.Argument(metavar="FILE", help="A JSONL fil
 
 app.command(name="import")(import_questions)
 app.command()(multiply)
+app.command()(build)
+app.command(name="filter")(filter_documents)
+app.command()(stats)
+app.command()(sample)
 
 
 @app.command()

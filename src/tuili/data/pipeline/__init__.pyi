@@ -1,10 +1,11 @@
 from .block import AnyBlock, Block, BlockSettings, OrderedBlock
-from .build import Built, Progress, build
+from .build import Built, Progress, build, survey
 from .document import Document, Drop, ReadFault, Refusal
 from .lookup import Lookup
-from .pipeline import Pipeline
+from .pipeline import Dropped, Kept, Pipeline, Refused, Settled
 from .readers.reader import Input
 from .recipe import BuildRecipe, BuildSettings
+from .tally import Tally
 from .words import Words, hash_words
 from .writers.manifest import read_manifest
 
@@ -17,15 +18,21 @@ __all__ = [
     "Built",
     "Document",
     "Drop",
+    "Dropped",
     "Input",
+    "Kept",
     "Lookup",
     "OrderedBlock",
     "Pipeline",
     "Progress",
     "ReadFault",
     "Refusal",
+    "Refused",
+    "Settled",
+    "Tally",
     "Words",
     "build",
     "hash_words",
     "read_manifest",
+    "survey",
 ]

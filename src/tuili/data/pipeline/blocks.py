@@ -11,8 +11,8 @@ from tuili.data.pipeline.filters.c4 import C4Settings
 from tuili.data.pipeline.filters.fineweb import FineWebSettings
 from tuili.data.pipeline.filters.gopher import GopherQualitySettings, GopherRepetitionSettings
 from tuili.data.pipeline.filters.masking import MaskingSettings
+from tuili.data.pipeline.filters.measuring import MeasuringSettings
 
-AnyBlockSettings = Annotated[
-    BasicSettings | MaskingSettings | GopherQualitySettings | GopherRepetitionSettings | C4Settings | FineWebSettings,
-    Field(discriminator="block"),
-]
+_Filters = BasicSettings | MaskingSettings | MeasuringSettings
+_Published = GopherQualitySettings | GopherRepetitionSettings | C4Settings | FineWebSettings
+AnyBlockSettings = Annotated[_Filters | _Published, Field(discriminator="block")]

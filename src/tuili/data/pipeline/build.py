@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ import msgspec
 
 from tuili import __version__
 from tuili.data.pipeline.pipeline import Dropped, Kept, Pipeline, Refused, Settled
-from tuili.data.pipeline.pool import OwnProcess, Pool, Workers
+from tuili.data.pipeline.pool import Pool, open_pool
 from tuili.data.pipeline.readers.files import find_files, fingerprint
 from tuili.data.pipeline.readers.reader import Item, SourceFile
 from tuili.data.pipeline.reading import Corpus, batches
@@ -80,23 +81,27 @@ def build(settings: BuildSettings, folder: Path, *, workers: int = 0, tell: Tell
         return Built(folder, read_manifest(folder))
     check_folder_place(folder)
     corpus = Corpus(settings.inputs, files)
-    blocks = [block.build() for block in settings.blocks]
-    pipeline = Pipeline(blocks, records=settings.output.form == "records")
+    pipeline = settings.pipeline()
     work = folder.with_name(f"{folder.name}.building")
     run = _Build(settings, files, pipeline, work)
-    pool: Pool
-    if workers or corpus.needs_worker:
-        pool = Workers(settings, corpus, max(workers, 1))
-    else:
-        pool = OwnProcess(corpus, pipeline)
-    try:
+    with open_pool(settings, corpus, pipeline, workers) as pool:
         run.read(pool, corpus, tell)
-    finally:
-        pool.close()
     manifest = run.finish()
     work.rename(folder)
     shutil.rmtree(folder / PRIVATE)
     return Built(folder, manifest)
+
+
+def survey(settings: BuildSettings, *, workers: int = 0, tell: Tell = lambda progress: None) -> Iterator[Settled]:
+    """What becomes of each document, without anything being written. Raises `InputError` as `build` does."""
+    files = find_files(settings.inputs)
+    corpus, pipeline = Corpus(settings.inputs, files), settings.pipeline()
+    before = [0, *accumulate(file.size for file in files)]
+    with open_pool(settings, corpus, pipeline, workers) as pool:
+        for batch, outcomes in pool.read(batches(corpus.items(pool.outline))):
+            for outcome in chain.from_iterable(outcomes):
+                yield from pipeline.settle(outcome)
+            tell(Progress(before[batch[-1].file] + batch[-1].offset, before[-1], 0, 0, 0))
 
 
 class _Build:
@@ -145,14 +150,12 @@ class _Build:
         state = self._state
         if state.complete:
             return
-        before = [0]
-        for file in self._files:
-            before.append(before[-1] + file.size)
+        before = [0, *accumulate(file.size for file in self._files)]
         encode = msgspec.json.Encoder().encode
         kept, dropped = list[bytes](), list[bytes]()
         items = weight = written = 0
         for batch, outcomes in pool.read(batches(corpus.items(pool.outline, state.file, state.item))):
-            for settled in self._settled(outcomes):
+            for settled in (one for outcome in chain.from_iterable(outcomes) for one in self._pipeline.settle(outcome)):
                 state.tally.add(settled, self._settings.examples)
                 if isinstance(settled, Kept):
                     kept.append(settled.line)
@@ -172,11 +175,6 @@ class _Build:
             tell(Progress(before[last.file] + last.offset, before[-1], *counts))
         state.complete = True
         self._commit(kept, dropped)
-
-    def _settled(self, outcomes: list[list[Any]]) -> Iterable[Settled]:
-        for of_item in outcomes:
-            for outcome in of_item:
-                yield from self._pipeline.settle(outcome)
 
     def _commit(self, kept: list[bytes], dropped: list[bytes]) -> None:
         for shards, lines in ((self._kept, kept), (self._dropped, dropped)):

@@ -47,7 +47,11 @@ class Document(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
 
     def with_measures(self, **measures: float) -> Document:
         """The same document with more measures."""
-        return self._keeping_words(msgspec.structs.replace(self, measures={**self.measures, **measures}))
+        return self._keeping_words(
+            msgspec.structs.replace(
+                self, measures={**self.measures, **{name: float(value) for name, value in measures.items()}}
+            )
+        )
 
     def with_metadata(self, **metadata: Any) -> Document:
         """The same document with more metadata."""

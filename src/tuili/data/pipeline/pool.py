@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import BinaryIO, Protocol
 
@@ -132,6 +133,20 @@ class Workers:
         worker = _Worker(self._setup, self._seconds * WAIT)
         self._all.append(worker)
         self._idle.put(worker)
+
+
+@contextmanager
+def open_pool(settings: BuildSettings, corpus: Corpus, pipeline: Pipeline, workers: int) -> Iterator[Pool]:
+    """A pool that is closed behind the block: workers, or this process for 0, unless foreign code has to read."""
+    pool: Pool
+    if workers or corpus.needs_worker:
+        pool = Workers(settings, corpus, max(workers, 1))
+    else:
+        pool = OwnProcess(corpus, pipeline)
+    try:
+        yield pool
+    finally:
+        pool.close()
 
 
 class _Worker:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tuili.config import Config
 from tuili.data.pipeline.blocks import AnyBlockSettings
+from tuili.data.pipeline.pipeline import Pipeline
 from tuili.data.pipeline.readers.reader import Input
 
 
@@ -44,6 +45,10 @@ class BuildSettings(Config):
     output: Output = Output()
     limits: Limits = Limits()
     examples: int = Field(5, ge=0, le=100, description="Examples of each reason that the report shows.")
+
+    def pipeline(self) -> Pipeline:
+        """The blocks, built."""
+        return Pipeline([block.build() for block in self.blocks], records=self.output.form == "records")
 
 
 class BuildRecipe(BaseModel):

@@ -49,6 +49,15 @@ class Histogram(msgspec.Struct):
         """How many values were counted."""
         return sum(self.bins.values())
 
+    def quantile(self, share: float) -> float:
+        """The start of the bin below whose end this share of the values lies."""
+        passed = 0
+        for place, number in sorted(self.bins.items()):
+            passed += number
+            if passed >= share * self.count:
+                return bin_start(place)
+        return 0.0
+
 
 def bin_of(value: float) -> int:
     """The bin of a value: -50 to -1 for those below 1, from 0 on for larger ones."""

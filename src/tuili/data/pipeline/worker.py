@@ -87,15 +87,13 @@ def main() -> None:
     if first is None:
         return
     setup = msgspec.msgpack.decode(first, type=Setup)
-    from tuili.data.pipeline.pipeline import Pipeline
     from tuili.data.pipeline.reading import Corpus
     from tuili.data.pipeline.recipe import BuildSettings
 
     settings = BuildSettings.model_validate_json(setup.settings)
     files = [SourceFile(Path(os.fsdecode(path)), *rest) for path, *rest in setup.files]  # type: ignore[arg-type]
     corpus = Corpus(settings.inputs, files)
-    blocks = [block.build() for block in settings.blocks]
-    pipeline = Pipeline(blocks, records=settings.output.form == "records")
+    pipeline = settings.pipeline()
     send(answers, Done([]))
     resource.setrlimit(resource.RLIMIT_DATA, (settings.limits.memory, settings.limits.memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -21,6 +21,11 @@ MAX_FILE = 2**26
 """Bytes of a file that is one document."""
 
 
+_OWN = frozenset({"text", "id", "place", "kind"})
+_OWN_ALL = _OWN | {"metadata", "measures", "record"}
+"""The fields of a document as a pipeline writes it."""
+
+
 class Input(Config):
     """One input of a recipe: a file, a folder of files, or a dataset, with how it is read."""
 
@@ -122,6 +127,8 @@ class Reader(ABC):
     def row(self, place: str, fields: dict[str, Any]) -> Document | Refusal:
         """The document of a row of JSONL, Parquet or a dataset. Fields without a meaning of their own are metadata."""
         own = self.settings
+        if _OWN <= fields.keys() and fields.keys() <= _OWN_ALL:  # a document that a pipeline has written
+            return self._again(place, fields)
         for name in filter(None, (own.text, own.id, own.kind_field)):
             if name not in fields:
                 known = ", ".join(list(fields)[:8]) or "none"
@@ -133,6 +140,16 @@ class Reader(ABC):
         identity = str(fields[own.id]) if own.id else document.id
         kind = str(fields[own.kind_field]) if own.kind_field else document.kind
         return msgspec.structs.replace(document, id=identity, kind=kind)
+
+    def _again(self, place: str, fields: dict[str, Any]) -> Document | Refusal:
+        document = self.document(place, fields["text"], {})
+        if isinstance(document, Refusal):
+            return document
+        try:
+            again = msgspec.convert(fields, Document)
+        except msgspec.ValidationError as error:
+            return Refusal(place, ReadFault.NO_TEXT, f"looks like a document of a pipeline, but: {error}")
+        return msgspec.structs.replace(again, kind=self.settings.kind or again.kind)
 
 
 def read_whole(file: SourceFile) -> bytes | Refusal:

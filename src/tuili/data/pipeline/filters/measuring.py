@@ -1,0 +1,41 @@
+"""Measures as a block: every measure of the basic filter is noted, and nothing is dropped. To find thresholds with."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from tuili.data.pipeline.block import Block, BlockSettings
+from tuili.data.pipeline.document import Document
+from tuili.data.pipeline.filters.basic import LENGTH_RULES, LETTERS_RULES, RULES
+from tuili.data.pipeline.filters.language import language_of
+
+
+class Measuring(StrEnum):
+    """It drops nothing."""
+
+
+class MeasuringSettings(BlockSettings):
+    """The measures in a recipe."""
+
+    block: Literal["measure"]
+
+    def build(self) -> MeasuringBlock:
+        """The block."""
+        return MeasuringBlock()
+
+
+class MeasuringBlock(Block):
+    """Notes what each rule of the basic filter would measure, by the name of the measure."""
+
+    name = "measure"
+    Reason = Measuring
+
+    def apply(self, document: Document) -> Document:
+        """The document with its measures, and its language in its metadata."""
+        words = document.words
+        rules = [*LENGTH_RULES[:1], *LETTERS_RULES[:1], *RULES] if len(words) else LENGTH_RULES[:1]
+        found = {rule.measure.__name__: round(rule.measure(words), 4) for rule in rules}
+        language = language_of(words)
+        found["function_words"] = round(language.function_words, 4)
+        return document.with_measures(**found).with_metadata(language=language.name)
