@@ -1,5 +1,5 @@
 from .block import AnyBlock, Block, BlockSettings, OrderedBlock
-from .build import Built, Progress, build, survey
+from .building import Built, Progress, build, survey
 from .document import Document, Drop, ReadFault, Refusal
 from .lookup import Lookup
 from .pipeline import Dropped, Kept, Pipeline, Refused, Settled

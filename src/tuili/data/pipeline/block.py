@@ -2,7 +2,7 @@
 a reason that the block names.
 
 To write a block, subclass `Block`, or `OrderedBlock` where it must know the documents before; give it settings derived
-from `BlockSettings`; and add those to the union in `blocks`. How blocks are run is left to `pipeline` and `build`.
+from `BlockSettings`; and add those to the union in `blocks`. How blocks are run is left to `pipeline` and `building`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A pipeline: a plain list of blocks that documents pass one after another.
 
 `process` is the part that may run anywhere, `settle` the part that must know the order. Which process runs which is
-left to `pool`, files and steps to `build`.
+left to `pool`, files and steps to `building`.
 """
 
 from __future__ import annotations

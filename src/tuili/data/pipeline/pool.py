@@ -13,7 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import BinaryIO, Protocol
 
@@ -197,6 +197,10 @@ class _Worker:
         """End the process and wait for its end; it may have ended already."""
         self._process.kill()
         self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream:
+                with suppress(BrokenPipeError):
+                    stream.close()
 
 
 def _binary(stream: object) -> BinaryIO:

@@ -127,7 +127,7 @@ class Reader(ABC):
     def row(self, place: str, fields: dict[str, Any]) -> Document | Refusal:
         """The document of a row of JSONL, Parquet or a dataset. Fields without a meaning of their own are metadata."""
         own = self.settings
-        if _OWN <= fields.keys() and fields.keys() <= _OWN_ALL:  # a document that a pipeline has written
+        if fields.keys() >= _OWN and fields.keys() <= _OWN_ALL:  # a document that a pipeline has written
             return self._again(place, fields)
         for name in filter(None, (own.text, own.id, own.kind_field)):
             if name not in fields:

@@ -55,11 +55,10 @@ class Shards:
         for path in self.paths():
             if int(path.name[5:10]) > position.shard:
                 path.unlink()
-        self._file = self._open()
-        self._file.seek(0, os.SEEK_END)
-        if self._file.tell() < position.length:
-            path = self._path(position.shard)
+        path = self._path(position.shard)
+        if position.length > (path.stat().st_size if path.exists() else 0):
             raise TuiliError(f"{path} is shorter than when the build was left: remove its folder and begin anew")
+        self._file = self._open()
         self._file.truncate(position.length)
         self._file.seek(position.length)
 
@@ -88,10 +87,11 @@ class Shards:
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Flush, and let the file go."""
-        self.flush()
-        self._file.close()
-        flush(self._folder)
+        """Flush, and let the file go. May be called again."""
+        if not self._file.closed:
+            self.flush()
+            self._file.close()
+            flush(self._folder)
 
     def _path(self, shard: int) -> Path:
         return self._folder / f"part-{shard:05}{self._suffix}"

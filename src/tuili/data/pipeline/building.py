@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate, chain
 from pathlib import Path
@@ -84,9 +85,10 @@ def build(settings: BuildSettings, folder: Path, *, workers: int = 0, tell: Tell
     pipeline = settings.pipeline()
     work = folder.with_name(f"{folder.name}.building")
     run = _Build(settings, files, pipeline, work)
-    with open_pool(settings, corpus, pipeline, workers) as pool:
-        run.read(pool, corpus, tell)
-    manifest = run.finish()
+    with closing(run):
+        with open_pool(settings, corpus, pipeline, workers) as pool:
+            run.read(pool, corpus, tell)
+        manifest = run.finish()
     work.rename(folder)
     shutil.rmtree(folder / PRIVATE)
     return Built(folder, manifest)
@@ -188,10 +190,14 @@ class _Build:
         self._state.kept, self._state.dropped = self._kept.position, self._dropped.position
         write_state(self._private, self._state)
 
-    def finish(self) -> dict[str, Any]:
-        """Write what speaks of the whole. May be done again."""
+    def close(self) -> None:
+        """Let the files go."""
         self._kept.close()
         self._dropped.close()
+
+    def finish(self) -> dict[str, Any]:
+        """Write what speaks of the whole. May be done again."""
+        self.close()
         if self._settings.output.format == "parquet":
             from tuili.data.pipeline.writers.parquet import to_parquet
 

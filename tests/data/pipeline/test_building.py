@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from tests.data.pipeline.conftest import contents, prose
+from tests.data.pipeline.test_pipeline import OnlyOnce
+from tuili.data.pipeline import build
+from tuili.data.pipeline.building import Progress
+from tuili.data.pipeline.pipeline import Pipeline
+from tuili.data.pipeline.recipe import BuildSettings
+from tuili.errors import InputError, TuiliError
+
+ROOT = Path(__file__).parents[3]
+BLOCKS = [{"block": "basic"}, {"block": "mask"}]
+
+
+def settings(*paths: Path, **more: object) -> BuildSettings:
+    return BuildSettings.model_validate({"inputs": [{"path": path} for path in paths], "blocks": BLOCKS, **more})
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    text = zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.reading.BATCH_ITEMS", 5)
+    monkeypatch.setattr("tuili.data.pipeline.building.STEP_ITEMS", 10)
+
+
+def test_every_document_is_kept_or_listed_with_block_and_reason(corpus: Path, tmp_path: Path) -> None:
+    built = build(settings(corpus), tmp_path / "out")
+    kept = lines(tmp_path / "out" / "part-00000.jsonl.zst")
+    dropped = lines(tmp_path / "out" / "dropped" / "part-00000.jsonl.zst")
+    assert len(kept) == 199
+    assert {(line["place"], line["block"], line["reason"]) for line in dropped} == {
+        ("pages/a.jsonl:8", "jsonl", "not_json"),
+        ("pages/a.jsonl:12", "basic", "few_words"),
+        ("pages/d.txt", "text", "wrong_encoding"),
+        ("pages/picture.png", "files", "unknown_format"),
+    }
+    assert built.manifest["documents"] | {"kept_characters": 0} == {
+        "kept": 199, "dropped": 1, "refused": 3, "kept_characters": 0, "dropped_characters": 5,
+    }  # fmt: skip
+    assert built.manifest["dropped"] == {"basic": {"few_words": 1}}
+    (masked,) = (line for line in kept if line["place"] == "pages/a.jsonl:14")
+    assert str(masked["text"]).endswith("Write to [mail].")
+    assert masked["measures"] == {"masked_mail": 1.0}
+    assert masked["metadata"] == {"n": 13, "language": "en"} or masked["metadata"] == {"language": "en"}
+    assert not (tmp_path / "out.building").exists()
+    assert not (tmp_path / "out" / ".build").exists()
+
+
+def test_the_report_shows_reasons_examples_and_pictures_without_running_the_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("<script>alert(1)</script>")
+    (tmp_path / "b.txt").write_text(prose(1))
+    build(settings(tmp_path / "a.txt", tmp_path / "b.txt"), tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "basic/few words" in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in page
+    assert "<rect" in page
+    assert "http" not in page
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_workers_write_the_same_bytes_as_one_process(corpus: Path, tmp_path: Path) -> None:
+    build(settings(corpus, output={"shard_documents": 40}), tmp_path / "one")
+    build(settings(corpus, output={"shard_documents": 40}), tmp_path / "two", workers=2)
+    one = contents(tmp_path / "one")
+    assert one == contents(tmp_path / "two")
+    assert len([name for name in one if name.startswith("part-")]) == 5
+
+
+class Interrupt(Exception):
+    pass
+
+
+class Once(BuildSettings):
+    """A recipe with an ordered block."""
+
+    def pipeline(self) -> Pipeline:
+        return Pipeline([OnlyOnce()])
+
+
+@pytest.mark.usefixtures("small_steps")
+@pytest.mark.parametrize("at", [1, 3, 17, 40])
+def test_an_ordered_block_remembers_what_it_knew_before_an_interruption(corpus: Path, tmp_path: Path, at: int) -> None:
+    again = corpus / "again.jsonl"
+    again.write_bytes((corpus / "a.jsonl").read_bytes())
+    recipe = Once.model_validate({"inputs": [{"path": corpus}], "output": {"shard_documents": 40}})
+    whole = build(recipe, tmp_path / "whole")
+    assert whole.manifest["dropped"] == {"once": {"again": 99}}
+    told = list[Progress]()
+
+    def stop(progress: Progress) -> None:
+        told.append(progress)
+        if len(told) == at:
+            raise Interrupt
+
+    with pytest.raises(Interrupt):
+        build(recipe, tmp_path / "out", tell=stop)
+    assert not (tmp_path / "out").exists()
+    build(recipe, tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tuili.data.pipeline import build, BuildSettings
+from tuili.data.pipeline import building, reading
+reading.BATCH_ITEMS, building.STEP_ITEMS = 5, 10
+left, fsync = [int(sys.argv[4])], os.fsync
+def flushed(descriptor):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    fsync(descriptor)
+os.fsync = flushed
+build(BuildSettings.model_validate_json(sys.argv[1]), Path(sys.argv[2]), workers=int(sys.argv[3]))
+"""
+
+
+@pytest.mark.parametrize(("workers", "kills"), [(0, (1, 2, 3, 4, 11, 23, 48)), (1, (6, 31))])
+def test_a_build_that_is_killed_again_and_again_writes_the_same_bytes(
+    corpus: Path, tmp_path: Path, workers: int, kills: tuple[int, ...]
+) -> None:
+    """Each time it goes on, and is killed before some call that flushes: of a shard, the state, or the manifest."""
+    recipe = settings(corpus, output={"shard_documents": 40})
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+
+    def run(out: str, kill: int) -> int:
+        command = [sys.executable, "-c", KILLED, recipe.model_dump_json(), tmp_path / out, str(workers), str(kill)]
+        return subprocess.run(command, env=environment, check=False).returncode
+
+    assert run("whole", 0) == 0
+    for kill in kills:
+        assert run("out", kill) == -signal.SIGKILL
+        assert not (tmp_path / "out").exists()
+    assert run("out", 0) == 0
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_build_that_was_killed_before_its_last_act_is_done(corpus: Path, tmp_path: Path) -> None:
+    first = build(settings(corpus), tmp_path / "out")
+    (tmp_path / "out" / ".build").mkdir()
+    assert build(settings(corpus), tmp_path / "out") == first
+    assert not (tmp_path / "out" / ".build").exists()
+
+
+def interrupted(recipe: BuildSettings, out: Path) -> None:
+    def stop(progress: Progress) -> None:
+        raise Interrupt
+
+    with pytest.raises(Interrupt):
+        build(recipe, out, tell=stop)
+
+
+def test_what_has_changed_since_a_build_was_left_is_refused(corpus: Path, tmp_path: Path) -> None:
+    interrupted(settings(corpus), tmp_path / "out")
+    # nothing was committed yet, so there is no state that could be at odds
+    build(settings(corpus), tmp_path / "out")
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_other_recipes_and_other_documents_do_not_go_on(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.building.STEP_ITEMS", 1)
+    interrupted(settings(corpus), tmp_path / "out")
+    with pytest.raises(InputError, match="another recipe: remove it"):
+        build(settings(corpus, examples=1), tmp_path / "out")
+    (corpus / "c.txt").write_text(prose(5))
+    with pytest.raises(InputError, match="other documents: remove it"):
+        build(settings(corpus), tmp_path / "out")
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_a_shard_that_has_become_shorter_is_told(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.building.STEP_ITEMS", 1)
+    interrupted(settings(corpus), tmp_path / "out")
+    (tmp_path / "out.building" / "part-00000.jsonl.zst").write_bytes(b"")
+    with pytest.raises(TuiliError, match="shorter than when the build was left"):
+        build(settings(corpus), tmp_path / "out")
+
+
+def test_a_folder_that_is_there_is_left_alone(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(InputError, match="exists already"):
+        build(settings(corpus), tmp_path / "out")
+
+
+def test_without_inputs_nothing_is_built(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"build\.inputs is empty"):
+        build(settings(), tmp_path / "out")
+    with pytest.raises(InputError, match="no such file or folder"):
+        build(settings(tmp_path / "nowhere"), tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no file"):
+        build(settings(tmp_path / "empty"), tmp_path / "out")
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same.txt").write_text("text")
+    with pytest.raises(InputError, match=r"two inputs are called same\.txt"):
+        build(settings(tmp_path / "a" / "same.txt", tmp_path / "b" / "same.txt"), tmp_path / "out")
+
+
+def test_what_was_built_can_be_read_again_as_it_was(corpus: Path, tmp_path: Path) -> None:
+    build(settings(corpus), tmp_path / "first")
+    build(settings(tmp_path / "first" / "part-00000.jsonl.zst"), tmp_path / "second")
+    first, second = (contents(tmp_path / name)["part-00000.jsonl.zst"] for name in ("first", "second"))
+    assert first == second
+
+
+def test_lines_without_compression_and_parquet_hold_the_same_documents(corpus: Path, tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    build(settings(corpus), tmp_path / "zst")
+    expected = lines(tmp_path / "zst" / "part-00000.jsonl.zst")
+    build(settings(corpus, output={"format": "jsonl"}), tmp_path / "plain")
+    plain = (tmp_path / "plain" / "part-00000.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in plain] == expected
+    built = build(settings(corpus, output={"format": "parquet"}), tmp_path / "parquet")
+    rows = pq.read_table(tmp_path / "parquet" / "part-00000.parquet").to_pylist()
+    assert [row["text"] for row in rows] == [line["text"] for line in expected]
+    assert json.loads(rows[0]["metadata"]) == expected[0]["metadata"]
+    names = {entry["name"] for entry in built.manifest["files"]}
+    assert names == {"part-00000.parquet", "dropped/part-00000.jsonl.zst"}
+    assert set(contents(tmp_path / "parquet")) == names | {"manifest.json", "report.html"}
