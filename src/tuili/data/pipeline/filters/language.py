@@ -24,6 +24,9 @@ _HAN_WORDS = 0.3
 _KANA = 0.05
 """... and Japanese from this share of kana among them on."""
 
+_HITS, _SHARE = 4, 0.1
+"""So many function words, and such a share of the words, speak for a language other than English."""
+
 
 class Language(NamedTuple):
     """What a text is written in."""
@@ -68,4 +71,7 @@ def language_of(words: Words) -> Language:
         return Language(UNKNOWN, 0.0)  # Cyrillic, Arabic and other letters
     counts = np.bincount(lookup.places(words.hashes), minlength=len(belongs)) @ belongs
     best = int(counts.argmax())
-    return Language(names[best], int(counts[best]) / count) if counts[best] else Language(UNKNOWN, 0.0)
+    hits, share = int(counts[best]), float(counts[best]) / count
+    if not hits or (best and (hits < _HITS or share < _SHARE)):
+        return Language(UNKNOWN, 0.0)  # a word or two of another language stand in formulas, too
+    return Language(names[best], share)

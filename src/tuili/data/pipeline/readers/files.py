@@ -28,7 +28,9 @@ def find_files(inputs: Sequence[Input]) -> list[SourceFile]:
     found = list[SourceFile]()
     names = set[str]()
     for number, given in enumerate(inputs):
-        name = given.path.resolve().name if given.format != "dataset" else str(given.path)
+        name = str(given.path) if given.format == "dataset" else given.path.name
+        if name in ("", ".."):
+            name = given.path.resolve().name
         if name in names:
             raise InputError(f"two inputs are called {name}: the places of their documents would be mixed up")
         names.add(name)
@@ -69,7 +71,7 @@ def _file(path: Path, name: str, number: int, given: Input) -> SourceFile:
     try:
         found = path.stat()
     except OSError:  # a link to nowhere: reading it will say so
-        return SourceFile(path, name, form, number, 0, 0)
+        return SourceFile(path, name, None, number, 0, 0)
     regular = stat.S_ISREG(found.st_mode)  # to open a pipe would wait for its writer
     return SourceFile(path, name, form if regular else None, number, found.st_size, found.st_mtime_ns)
 

@@ -6,7 +6,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import zstandard
 
@@ -21,6 +21,8 @@ EXPANDS_FREELY = 2**26
 """Bytes that any file may expand to."""
 EXAMPLE = '{"text": "..."}'
 _BLOCK = 2**20
+_PIECE = 2**11
+"""Bytes that are expanded at a time: those of a bomb become 64 MiB."""
 _MAX_WINDOW = 2**27
 
 
@@ -71,10 +73,38 @@ def _expanded(name: str, raw: BinaryIO) -> IO[bytes]:
     if name.endswith(".gz"):
         return gzip.open(raw)
     if name.endswith(".zst"):
-        decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
-        stream = decompressor.stream_reader(raw, read_size=_BLOCK, read_across_frames=True, closefd=False)
-        return io.BufferedReader(stream, _BLOCK)  # type: ignore[type-var] # it is a raw stream in all but name
-    return io.BufferedReader(raw, _BLOCK)  # type: ignore[type-var] # a buffer more does no harm
+        return io.BufferedReader(_Zstd(raw), _BLOCK)
+    return raw
+
+
+class _Zstd(io.RawIOBase):
+    """The frames of a file, expanded. The library's own stream ends without an error where a file is cut short."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self._context = raw, zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._packed, self._expanded = b"", memoryview(b"")
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer as far as one piece goes; 0 at the end. Raises `EOFError` where a frame has no end."""
+        while not self._expanded:
+            self._packed = self._packed or self._raw.read(_PIECE)
+            if not self._packed:
+                if self._frame:
+                    raise EOFError("the file ends before its last frame does")
+                return 0
+            self._frame = self._frame or self._context.decompressobj()
+            self._expanded = memoryview(self._frame.decompress(self._packed))
+            self._packed = self._frame.unused_data if self._frame.eof else b""
+            if self._frame.eof:
+                self._frame = None
+        size = min(len(buffer), len(self._expanded))
+        buffer[:size], self._expanded = self._expanded[:size], self._expanded[size:]
+        return size
 
 
 Line = tuple[int, bytes, tuple[ReadFault, str] | None]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -15,6 +16,7 @@ from pydantic import Field
 
 from tuili.config import Config
 from tuili.data.pipeline.document import MAX_CHARACTERS, Document, ReadFault, Refusal
+from tuili.errors import InputError
 
 Format = Literal["jsonl", "parquet", "text", "html", "pdf", "dataset"]
 MAX_FILE = 2**26
@@ -150,6 +152,12 @@ class Reader(ABC):
         except msgspec.ValidationError as error:
             return Refusal(place, ReadFault.NO_TEXT, f"looks like a document of a pipeline, but: {error}")
         return msgspec.structs.replace(again, kind=self.settings.kind or again.kind)
+
+
+def needed(package: str, what: str) -> None:
+    """Raise `InputError` where an optional package is not installed."""
+    if find_spec(package) is None:
+        raise InputError(f"{what} cannot be read without {package}: pip install 'tuili[documents]'")
 
 
 def read_whole(file: SourceFile) -> bytes | Refusal:

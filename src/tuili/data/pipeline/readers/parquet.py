@@ -1,0 +1,127 @@
+"""Parquet: a document a row. The rows are cut into items by what the file says of its groups, which may be a lie: that
+reading runs in a worker, whose time and memory have limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from tuili.data.pipeline.document import Document, ReadFault, Refusal
+from tuili.data.pipeline.readers.reader import Input, Item, Reader, SourceFile, needed
+from tuili.errors import one_line
+
+ITEM_BYTES, ITEM_ROWS = 2**20, 1024
+"""An item holds about so many bytes of rows, and at most so many rows."""
+MAX_GROUP = 2**30
+"""Bytes that a group of rows may say it has: a reader takes a group's pages into memory."""
+MAX_ITEMS = 10_000_000
+
+
+class Part(msgspec.Struct, array_like=True, frozen=True):
+    """Some rows of a group."""
+
+    group: int
+    size: int
+    """Rows of each part of the group."""
+    number: int
+    """Which part of it."""
+
+
+class ParquetReader(Reader):
+    """Reads rows. Columns beside the text are metadata where JSON can hold them; others are left out."""
+
+    outlines = True
+
+    def __init__(self, settings: Input) -> None:
+        """Raises `InputError` where pyarrow is not installed."""
+        super().__init__(settings)
+        needed("pyarrow", "Parquet")
+        self._open: tuple[int, Part, Iterator[Any]] | None = None
+
+    def outline(self, number: int, file: SourceFile) -> list[Item]:
+        """The items of a file: parts of its groups of rows."""
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+
+        try:
+            with ParquetFile(file.path) as parquet:
+                groups = [parquet.metadata.row_group(group) for group in range(parquet.metadata.num_row_groups)]
+                return self._outline(number, file, [(group.num_rows, group.total_byte_size) for group in groups])
+        except (ArrowException, OSError, ValueError, MemoryError) as error:
+            refusal = Refusal(file.name, ReadFault.DAMAGED, one_line(error))
+            return [Item(number, 0, file.name, offset=file.size, fault=refusal)]
+
+    def _outline(self, number: int, file: SourceFile, groups: list[tuple[int, int]]) -> list[Item]:
+        items = list[Item]()
+        done, total = 0, max(1, sum(max(0, size) for _, size in groups))
+        for group, (rows, size) in enumerate(groups):
+            place = f"{file.name}#group={group}"
+            done += max(0, size)
+            offset = int(file.size * done / total)
+            if rows < 0 or size < 0 or size > MAX_GROUP or len(items) > MAX_ITEMS:
+                message = f"a group of {rows:,} rows and {size:,} bytes: write groups of at most {MAX_GROUP >> 20} MiB"
+                refusal = Refusal(place, ReadFault.TOO_LONG, message)
+                items.append(Item(number, len(items), place, offset=offset, fault=refusal))
+                continue
+            step = min(max(1, ITEM_BYTES * rows // max(size, 1)), ITEM_ROWS)
+            for part in range(-(-rows // step)):
+                data = msgspec.msgpack.encode(Part(group, step, part))
+                items.append(Item(number, len(items), place, data, min(size, ITEM_BYTES), offset))
+        if not items:
+            items.append(Item(number, 0, file.name, fault=Refusal(file.name, ReadFault.EMPTY, "there are no rows")))
+        return items
+
+    def read(self, file: SourceFile, item: Item) -> Iterator[Document | Refusal]:
+        """The documents of some rows."""
+        from pyarrow import ArrowException
+
+        part = msgspec.msgpack.decode(item.data, type=Part)
+        try:
+            rows = self._rows(file, item.file, part)
+        except (ArrowException, OSError, ValueError) as error:
+            self._open = None
+            yield Refusal(f"{item.place}&part={part.number}", ReadFault.DAMAGED, one_line(error))
+            return
+        for number, row in enumerate(rows, start=part.number * part.size + 1):
+            place = f"{item.place}&row={number}"
+            fields = {key: value for key, value in row.items() if value is not None and _is_json(value)}
+            if self.settings.text in row:
+                fields[self.settings.text] = row[self.settings.text]
+            yield self.row(place, fields)
+
+    def _rows(self, file: SourceFile, number: int, part: Part) -> list[dict[str, Any]]:
+        """The rows of a part. Parts that follow one another are read on; else the group is read from its start."""
+        reached = self._open
+        if (
+            reached is None
+            or reached[0] != number
+            or reached[1].group != part.group
+            or reached[1].number >= part.number
+        ):
+            reached = (number, Part(part.group, part.size, -1), self._batches(file, part))
+        before, batches = reached[1].number, reached[2]
+        self._open = None  # an error on the way leaves nothing that could be read on
+        for _ in range(part.number - before):
+            batch = next(batches, None)
+            if batch is None:
+                raise ValueError("the group has fewer rows than the file says")
+        self._open = (number, part, batches)
+        rows: list[dict[str, Any]] = batch.to_pylist()
+        return rows
+
+    def _batches(self, file: SourceFile, part: Part) -> Iterator[Any]:
+        from pyarrow.parquet import ParquetFile
+
+        with ParquetFile(file.path) as parquet:
+            yield from parquet.iter_batches(part.size, row_groups=[part.group], use_threads=False)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        msgspec.json.encode(value)
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+        return False
+    return isinstance(value, str | int | float | bool | list | dict)

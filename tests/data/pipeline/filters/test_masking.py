@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuili.data.pipeline.document import Document
+from tuili.data.pipeline.filters.masking import MaskingSettings, What
+
+
+def masked(text: str, *what: What) -> str:
+    return MaskingSettings(block="mask", what=what or ("mail", "phone", "key")).build().apply(
+        Document(text, "a", "a", "web")
+    ).text  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Write to jane.doe+x@mail.example.org.", "Write to [mail]."),
+        ("<a@b.co>, c_d@e-f.museum", "<[mail]>, [mail]"),
+        ("请联系 zhang@example.com.cn。", "请联系 [mail]。"),
+        ("Call +44 20 7946 0958 or (212) 555-0123, 212-555-0123.", "Call [phone] or [phone], [phone]."),
+        ("电话：13812345678，010-62512345", "电话：[phone]，[phone]"),
+        ("key AKIAIOSFODNN7EXAMPLE, ghp_" + "a1B2" * 9, "key [key], [key]"),
+        ("sk-proj-" + "a1B2" * 9, "[key]"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "[key]"),
+    ],
+)
+def test_mail_phone_and_keys_are_masked(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x@y and @name and a @ b, pip install torch@2.13",
+        "3.14159265358979 * 10 = 31.4159265358979, 1234567890123456",
+        "48 / 2 = 24, 2024-05-28 10:00:00, 10.1000/182-34-5678, 192.168.100.200",
+        "https://host.example/13812345678/x, sha 0123456789abcdef0123456789abcdef",
+        "task-force sk-learn snake_case_names_are_not_keys",
+    ],
+)
+def test_what_only_looks_like_it_stays(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_what_is_masked_can_be_chosen_and_is_counted() -> None:
+    document = MaskingSettings(block="mask", what=("mail",)).build().apply(
+        Document("a@b.org, c@d.org, +44 20 7946 0958", "a", "a", "web")
+    )  # fmt: skip
+    assert document.text == "[mail], [mail], +44 20 7946 0958"
+    assert document.measures == {"masked_mail": 2.0}
+
+
+@given(st.text(st.sampled_from("aB1@._-+() \n您"), max_size=300))
+def test_masking_again_changes_nothing(text: str) -> None:
+    once = masked(text, "mail")
+    assert masked(once, "mail") == once
+
+
+@pytest.mark.parametrize("text", ["@" * 50_000, "a" * 50_000 + "@", "1 " * 30_000, "-----BEGIN PRIVATE KEY-----" * 500])
+def test_hostile_texts_take_no_time_to_speak_of(text: str) -> None:
+    """A pattern that tries every way would not end here at all."""
+    assert isinstance(masked(text), str)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.data.pipeline.readers.reading import read
+from tuili.data.pipeline.document import Document, ReadFault, Refusal
+
+GOOD = b'{"text": "good"}\n'
+
+
+def packed(name: str, data: bytes) -> bytes:
+    if name.endswith(".gz"):
+        return gzip.compress(data, mtime=0)
+    return zstandard.compress(data) if name.endswith(".zst") else data
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "a.ndjson"])
+def test_a_line_is_a_document_with_its_place_and_metadata(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(packed(name, b'\xef\xbb\xbf{"text": "one", "n": 1}\r\n\n' + GOOD.rstrip()))
+    first, second = read(tmp_path / name)
+    assert first == Document("one", f"{name}:1", f"{name}:1", "prose", {"n": 1})
+    assert isinstance(second, Document)
+    assert second.place == f"{name}:3"
+
+
+def test_fields_may_have_other_names(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"content": "one", "name": 7, "type": "web"}\n{"content": "x", "name": 8}')
+    document, refusal = read(tmp_path / "a.jsonl", text="content", id="name", kind_field="type")
+    assert document == Document("one", "7", "a.jsonl:1", "web")
+    assert refusal == Refusal("a.jsonl:2", ReadFault.NO_TEXT, "there is no field 'type'; its fields: content, name")
+
+
+BAD = {
+    b"not JSON": ReadFault.NOT_JSON,
+    b'"a text"': ReadFault.NOT_JSON,
+    b"[" * 100_000: ReadFault.NOT_JSON,
+    b'{"text": NaN}': ReadFault.NOT_JSON,
+    b'{"text": 1e999999, "n": ' + b"9" * 5000 + b"}": ReadFault.NOT_JSON,
+    b'{"text": "a", "text": "b"}': ReadFault.NOT_JSON,
+    b'{"text": "\xff"}': ReadFault.WRONG_ENCODING,
+    b'{"text": "\\ud800"}': ReadFault.WRONG_ENCODING,
+    b'{"text": "a\\u0000b"}': ReadFault.WRONG_ENCODING,
+    b'{"text": null}': ReadFault.NO_TEXT,
+    b'{"text": ["a"]}': ReadFault.NO_TEXT,
+    b'{"title": "a"}': ReadFault.NO_TEXT,
+    b"{}": ReadFault.NO_TEXT,
+    b'{"text": ""}': ReadFault.EMPTY,
+    b'{"text": " \\n"}': ReadFault.EMPTY,
+    b'{"text": "a", "id": 3, "place": "p", "kind": "web"}': ReadFault.NO_TEXT,
+    b'{"text": "' + b"a" * 5_000_000 + b'"}': ReadFault.TOO_LONG,
+    b'{"text": "' + b"a" * 17_000_000 + b'"}': ReadFault.TOO_LONG,
+}
+
+
+@pytest.mark.parametrize(("line", "fault"), BAD.items(), ids=lambda value: str(value)[:40])
+def test_a_bad_line_is_refused_with_its_place_and_the_next_one_is_read(
+    tmp_path: Path, line: bytes, fault: ReadFault
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(GOOD + line + b"\n" + GOOD)
+    first, refusal, last = read(tmp_path / "a.jsonl")
+    assert isinstance(refusal, Refusal)
+    assert (refusal.place, refusal.fault) == ("a.jsonl:2", fault)
+    assert refusal.message
+    assert "\n" not in refusal.message
+    assert len(refusal.message) < 300
+    assert isinstance(first, Document) and isinstance(last, Document)
+    assert last.place == "a.jsonl:3"
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst"])
+def test_a_file_that_is_cut_short_gives_what_stands_before_the_cut(tmp_path: Path, name: str) -> None:
+    rng = random.Random(0)
+    lines = [json.dumps({"text": rng.randbytes(5000).hex()}) for _ in range(400)]
+    data = packed(name, "\n".join(lines).encode())
+    (tmp_path / name).write_bytes(data[: len(data) // 2])
+    *documents, refusal = read(tmp_path / name)
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.DAMAGED
+    assert refusal.message.endswith("nothing can be read from this line on")
+    assert 100 < len(documents) < 300
+    assert all(isinstance(document, Document) for document in documents)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst"])
+def test_a_file_of_another_format_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"%PDF-1.4 this is no archive")
+    (refusal,) = read(tmp_path / name)
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.DAMAGED
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_a_bomb_ends_where_it_has_expanded_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: bool
+) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.readers.jsonl.EXPANDS_FREELY", 2**20)
+    data = b"\n" * 30_000_000 if lines else b"a" * 60_000_000
+    (tmp_path / "a.jsonl.zst").write_bytes(zstandard.compress(GOOD + data))
+    first, *refusals = read(tmp_path / "a.jsonl.zst")
+    assert isinstance(first, Document)
+    faults = [refusal.fault for refusal in refusals if isinstance(refusal, Refusal)]
+    assert faults == [ReadFault.TOO_LONG] * (not lines) + [ReadFault.EXPANDS_TOO_MUCH]
+
+
+def test_a_file_that_has_gone_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").symlink_to(tmp_path / "nowhere")
+    (refusal,) = read(tmp_path / "a.jsonl")
+    assert refusal == Refusal("a.jsonl", ReadFault.UNREADABLE, "a link to nowhere")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.binary(max_size=40) | st.sampled_from(list(BAD)[:-3]), max_size=6), st.integers(0, 3))
+def test_no_line_is_lost(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], good: int) -> None:
+    """Whatever stands in a file, each of its lines is a document or a refusal, and reading may begin at any of them."""
+    folder = tmp_path_factory.mktemp("lines")
+    data = b"\n".join([*lines, *[GOOD.strip()] * good])
+    (folder / "a.jsonl").write_bytes(data)
+    found = read(folder / "a.jsonl")
+    numbers = [number for number, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
+    assert [one.place for one in found] == [f"a.jsonl:{number}" for number in numbers]
+    for start in range(len(found)):
+        assert read(folder / "a.jsonl", start=start) == found[start:]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.text(min_size=1).filter(lambda text: text.strip() and "\0" not in text),
+            st.dictionaries(st.sampled_from("abc"), st.integers() | st.text() | st.none() | st.lists(st.floats(0, 1))),
+        ),
+        max_size=5,
+    ),
+    st.sampled_from(["a.jsonl", "a.jsonl.gz", "a.jsonl.zst"]),
+)
+def test_what_was_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, dict[str, object]]], name: str
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    lines = [
+        json.dumps({"text": text, **more}, ensure_ascii=number % 2 == 0) for number, (text, more) in enumerate(rows)
+    ]
+    (folder / name).write_bytes(packed(name, "\n".join(lines).encode()))
+    assert [(one.text, one.metadata) for one in read(folder / name) if isinstance(one, Document)] == rows
