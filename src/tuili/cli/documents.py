@@ -17,7 +17,7 @@ from tuili.cli.options import parse_folder
 from tuili.errors import InputError
 
 if TYPE_CHECKING:
-    from tuili.data.pipeline import BuildSettings, Progress
+    from tuili.data import pipeline
 
 WorkersOption = Annotated[
     int | None, typer.Option(min=0, max=1024, help="Processes that read and filter; by default one for each core.")
@@ -48,10 +48,10 @@ def build(
     """
     folder = parse_folder("--out", out)
     from tuili.config import load_recipe
-    from tuili.data.pipeline import BuildRecipe, Input
+    from tuili.data import pipeline
 
-    settings = load_recipe(recipe, overrides or [], BuildRecipe).build
-    given = tuple(Input(path=path, kind=kind) for path in inputs or [])
+    settings = load_recipe(recipe, overrides or [], pipeline.BuildRecipe).build
+    given = tuple(pipeline.Input(path=path, kind=kind) for path in inputs or [])
     if kind and not given:
         raise InputError("--kind says what the inputs of --input are: name one, or set build.inputs in the recipe")
     _build(settings.model_copy(update={"inputs": settings.inputs + given}), folder, workers)
@@ -65,9 +65,9 @@ def filter_documents(
 ) -> None:
     """Filter documents by the basic filter alone, for example: tuili data filter pages --kind web --out filtered"""
     folder = parse_folder("--out", out)
-    from tuili.data.pipeline import BuildSettings
+    from tuili.data import pipeline
 
-    settings = BuildSettings.model_validate({"blocks": [{"block": "basic"}], "inputs": _inputs(paths, kind)})
+    settings = pipeline.BuildSettings.model_validate({"blocks": [{"block": "basic"}], "inputs": _inputs(paths, kind)})
     _build(settings, folder, workers)
 
 
@@ -81,19 +81,19 @@ def stats(
     Of a built corpus it also tells what was dropped and why.
     """
     from tuili.cli.options import result_console
-    from tuili.data.pipeline import BuildSettings, Kept, Tally, survey
+    from tuili.data import pipeline
 
     console = result_console()
     for path in paths:
         if (path / "manifest.json").is_file():
             _show_manifest(console, path)
-    settings = BuildSettings.model_validate({"blocks": [{"block": "measure"}], "inputs": _inputs(paths, kind)})
-    tally = Tally()
+    settings = pipeline.BuildSettings.model_validate({"blocks": [{"block": "measure"}], "inputs": _inputs(paths, kind)})
+    tally = pipeline.Tally()
     languages = dict[str, int]()
     with _progress() as tell:
-        for settled in survey(settings, workers=_workers(workers), tell=tell):
+        for settled in pipeline.survey(settings, workers=_workers(workers), tell=tell):
             tally.add(settled, 0)
-            if isinstance(settled, Kept):
+            if isinstance(settled, pipeline.Kept):
                 language = _fields(settled)["metadata"]["language"]
                 languages[language] = languages.get(language, 0) + 1
     shown = ", ".join(f"{count:,} {name}" for name, count in sorted(languages.items(), key=lambda one: -one[1]))
@@ -117,15 +117,17 @@ def sample(
     import hashlib
     import heapq
 
-    from tuili.data.pipeline import BuildSettings, Kept, survey
+    from tuili.data import pipeline
 
     if reason is not None:
         inputs = [{"path": path, "text": "place"} for folder in paths for path in _shards(folder / "dropped", folder)]
     else:
         inputs = _inputs(paths, None)
     drawn = list[tuple[int, str, dict[str, Any]]]()
-    for settled in survey(BuildSettings.model_validate({"inputs": inputs}), workers=_workers(workers)):
-        if not isinstance(settled, Kept):
+    for settled in pipeline.survey(
+        pipeline.BuildSettings.model_validate({"inputs": inputs}), workers=_workers(workers)
+    ):
+        if not isinstance(settled, pipeline.Kept):
             continue
         fields = _fields(settled)
         told = fields.get("metadata", {})
@@ -148,12 +150,13 @@ def sample(
             print(f"{fields['text']}: {measured or fields['metadata'].get('message', reason)}")
 
 
-def _build(settings: BuildSettings, folder: Path, workers: int | None) -> None:
-    from tuili.data.pipeline import build as run
+def _build(settings: pipeline.BuildSettings, folder: Path, workers: int | None) -> None:
+
+    from tuili.data import pipeline
 
     try:
         with _progress() as tell:
-            built = run(settings, folder, workers=_workers(workers), tell=tell)
+            built = pipeline.build(settings, folder, workers=_workers(workers), tell=tell)
     except KeyboardInterrupt:
         print("interrupted: what is done is kept, and the same command goes on from it")
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -191,9 +194,9 @@ def _fields(settled: Any) -> dict[str, Any]:
 
 
 def _show_manifest(console: Any, folder: Path) -> None:
-    from tuili.data.pipeline import read_manifest
+    from tuili.data import pipeline
 
-    manifest = read_manifest(folder)
+    manifest = pipeline.read_manifest(folder)
     for end in ("dropped", "refused"):
         for block, reasons in manifest[end].items():
             for reason, count in reasons.items():
@@ -216,7 +219,7 @@ def _show_measures(console: Any, tally: Any) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[Progress], None]]:
+def _progress() -> Iterator[Callable[[pipeline.Progress], None]]:
     """A bar on stderr: the share of bytes read, documents a second, what became of them, and the time left."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -228,7 +231,7 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
         task = bar.add_task("reading", total=None)
         first = list[int]()
 
-        def tell(progress: Progress) -> None:
+        def tell(progress: pipeline.Progress) -> None:
             done = progress.kept + progress.dropped
             first.append(done) if not first else None
             elapsed = bar.tasks[0].elapsed or 0.0

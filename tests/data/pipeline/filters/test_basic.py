@@ -21,8 +21,8 @@ CHINESE = (
 )
 GERMAN = (
     "Die Würde des Menschen ist unantastbar. Sie zu achten und zu schützen ist die Verpflichtung aller staatlichen "
-    "Gewalt. Das deutsche Volk bekennt sich darum zu den Menschenrechten als Grundlage jeder Gemeinschaft, des Friedens "
-    "und der Gerechtigkeit in der Welt, und die nachfolgenden Rechte binden die Gesetzgebung als geltendes Recht."
+    "Gewalt. Das deutsche Volk bekennt sich darum zu den Menschenrechten als Grundlage jeder Gemeinschaft, des "
+    "Friedens und der Gerechtigkeit in der Welt, und die nachfolgenden Rechte binden die Gesetzgebung als Recht."
 )
 JAPANESE = (
     "すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。"
@@ -54,7 +54,7 @@ def numbered(count: int) -> str:
     [
         ("", Reason.FEW_WORDS),
         ("too short", Reason.FEW_WORDS),
-        (GERMAN, Reason.OTHER_LANGUAGE),
+        (GERMAN * 2, Reason.OTHER_LANGUAGE),
         (JAPANESE * 2, Reason.OTHER_LANGUAGE),
         ("Все люди рождаются свободными и равными в своем достоинстве и правах. " * 8, Reason.OTHER_LANGUAGE),
         (SPAM + SPAM[:-40] + "of the and", Reason.FEW_FUNCTION_WORDS),
@@ -121,7 +121,7 @@ def test_other_languages_can_be_kept() -> None:
         (JAPANESE, "ja"),
         ("모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다.", "ko"),
         ("Tous les êtres humains naissent libres et égaux en dignité et en droits.", "fr"),
-        ("Todos los seres humanos nacen libres e iguales en dignidad y derechos.", "es"),
+        ("Todos los seres humanos nacen libres e iguales en dignidad y derechos, dotados como están de razón.", "es"),
         ("3 + 4 = 7", "unknown"),
         ("", "unknown"),
     ],

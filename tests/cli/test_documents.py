@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.data.pipeline.conftest import contents, prose
+from tuili.cli.app import main
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    lines = [json.dumps({"text": prose(number)}) for number in range(20)]
+    (folder / "a.jsonl").write_text("\n".join([*lines, '{"text": "too short"}', "no JSON"]))
+    return folder
+
+
+def data(*arguments: str | Path) -> int:
+    return main(["data", *map(str, arguments), "--workers", "0"])
+
+
+def test_a_corpus_is_built_measured_and_sampled(
+    pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "corpus"
+    assert data("build", "documents", "--input", pages, "--out", out) == 0
+    assert f"{out}: 20 documents kept, 1 dropped, 1 parts refused" in capsys.readouterr().out
+    assert set(contents(out)) == {
+        "manifest.json", "report.html", "part-00000.jsonl.zst", "dropped/part-00000.jsonl.zst",
+    }  # fmt: skip
+    assert data("stats", out) == 0
+    told = capsys.readouterr().out
+    assert "1 dropped by basic: few_words" in told
+    assert "20 documents" in told and "20 en" in told
+    assert "median" in told
+    assert data("sample", out, "--count", "2") == 0
+    first = capsys.readouterr().out
+    assert first.count("--- pages/a.jsonl:") == 2
+    assert data("sample", out, "--count", "2") == 0
+    assert capsys.readouterr().out == first
+    assert data("sample", out, "--count", "2", "--seed", "1") == 0
+    assert capsys.readouterr().out != first
+    assert data("sample", out, "--reason", "basic/few_words") == 0
+    assert capsys.readouterr().out == "pages/a.jsonl:21: measured 2.0, least 30.0\n"
+    assert data("sample", out, "--reason", "jsonl/not_json") == 0
+    assert capsys.readouterr().out.startswith("pages/a.jsonl:22: ")
+
+
+def test_filter_is_the_basic_filter_alone(pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert data("filter", pages, "--kind", "problem", "--out", tmp_path / "out") == 0
+    assert "21 documents kept" not in capsys.readouterr().out
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [block["block"] for block in manifest["recipe"]["blocks"]] == ["basic"]
+    assert manifest["kept"] == {"problem": 20}
+
+
+def test_a_recipe_may_name_inputs_and_kinds(pages: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(
+        f"base: documents\nbuild:\n  inputs: [{{path: {pages}, kind: poem}}]\n"
+        "  blocks: [{block: basic, thresholds: {poem: {few_words: 1}}}]\n"
+    )
+    assert data("build", recipe, "--out", tmp_path / "out", "build.output.format=jsonl") == 0
+    assert len((tmp_path / "out" / "part-00000.jsonl").read_text().splitlines()) == 21
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["build", "documents"], "build.inputs is empty: name what is to be read"),
+        (
+            ["build", "documents", "--input", "nowhere"],
+            "nowhere: no such file or folder; name what holds the documents",
+        ),
+        (["build", "documents", "--kind", "web"], "--kind says what the inputs of --input are"),
+        (["build", "documents", "build.blocks=[{block: basics}]"], "build.blocks"),
+        (["build", "documents", "build.output.format=csv"], "should be 'jsonl.zst', 'jsonl' or 'parquet'"),
+        (["build", "nano"], "nano"),
+        (["filter", "nowhere"], "nowhere: no such file or folder"),
+        (["stats", "nowhere"], "nowhere: no such file or folder"),
+        (["sample", ".", "--reason", "basic/few_words"], "holds no built corpus: build one by tuili data build"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert data(*arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_keeps_what_is_done(pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file is a pipe in disguise: the build waits at it, and is interrupted there."""
+    os.mkfifo(tmp_path / "never.jsonl")
+    code = (
+        "import sys; from tuili.cli.app import main; import tuili.data.pipeline.readers.files as files;"
+        "files.stat.S_ISREG = lambda mode: True; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "data", "build", "documents", "--input", tmp_path / "never.jsonl"]
+    process = subprocess.Popen(
+        [*command, "--out", tmp_path / "out", "--workers", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT / "src"
+    )
+    while not (tmp_path / "out.building" / "part-00000.jsonl.zst").exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate()
+    assert process.returncode == 130
+    assert out == "interrupted: what is done is kept, and the same command goes on from it\n"
