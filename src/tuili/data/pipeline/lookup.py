@@ -40,7 +40,7 @@ class Lookup:
 
     def holds(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Which hashes are in the set."""
-        return self.places(hashes) != len(self.hashes) - 1
+        return np.asarray(self.places(hashes) != len(self.hashes) - 1)
 
     def _slot(self, hashes: Hashes) -> Hashes:
         return hashes >> np.uint64(48)

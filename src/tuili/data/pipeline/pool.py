@@ -66,7 +66,9 @@ class Workers:
     """Reads in several worker processes."""
 
     def __init__(self, settings: BuildSettings, corpus: Corpus, count: int) -> None:
-        files = [(os.fsencode(file.path.absolute()), *file[1:]) for file in corpus.files]
+        files: list[tuple[bytes, str, str | None, int, int, int]] = [
+            (os.fsencode(file.path.absolute()), *file[1:]) for file in corpus.files
+        ]
         self._setup = Setup(settings.model_dump_json(), files)
         self._corpus, self._seconds, self._count = corpus, settings.limits.seconds, count
         self._threads = ThreadPoolExecutor(count)

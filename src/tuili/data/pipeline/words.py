@@ -124,7 +124,7 @@ class Words:
         last = np.maximum.accumulate(np.where(self.classes > Class.NEWLINE, place, 0))
         newlines = np.append(np.flatnonzero(self.classes == Class.NEWLINE), len(self.codes))
         ends = newlines[np.searchsorted(newlines, self.ends[self.line_ends - 1])]
-        return self.codes[last[ends - 1]]
+        return np.asarray(self.codes[last[ends - 1]])
 
 
 class _Sums:

@@ -6,7 +6,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import zstandard
 
@@ -24,6 +24,9 @@ _BLOCK = 2**20
 _PIECE = 2**11
 """Bytes that are expanded at a time: those of a bomb become 64 MiB."""
 _MAX_WINDOW = 2**27
+
+
+Stream = BinaryIO | gzip.GzipFile | io.BufferedReader
 
 
 class JsonlReader(Reader):
@@ -69,7 +72,7 @@ class JsonlReader(Reader):
             yield Refusal(item.place, ReadFault.NOT_JSON, f"not a JSON object: write {EXAMPLE}")
 
 
-def _expanded(name: str, raw: BinaryIO) -> IO[bytes]:
+def _expanded(name: str, raw: BinaryIO) -> Stream:
     if name.endswith(".gz"):
         return gzip.open(raw)
     if name.endswith(".zst"):
@@ -110,7 +113,7 @@ class _Zstd(io.RawIOBase):
 Line = tuple[int, bytes, tuple[ReadFault, str] | None]
 
 
-def _lines(stream: IO[bytes], file: SourceFile) -> Iterator[Line]:
+def _lines(stream: Stream, file: SourceFile) -> Iterator[Line]:
     """The number of each line that is not blank, with the line, or with the fault of a line that is too long.
 
     Ends with a fault where the file has expanded too much.

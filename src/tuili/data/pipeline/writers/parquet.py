@@ -27,7 +27,7 @@ def to_parquet(shard: Path, folder: Path) -> None:
     target = folder / f"{shard.name.partition('.')[0]}.parquet"
     decompressor = zstandard.ZstdDecompressor()
     with whole_file(target) as part, shard.open("rb") as raw:
-        lines = io.BufferedReader(decompressor.stream_reader(raw, read_across_frames=True))  # type: ignore[type-var]
+        lines = io.BufferedReader(decompressor.stream_reader(raw, read_across_frames=True))
         with pq.ParquetWriter(part, schema, compression="zstd") as writer:
             while rows := [_row(json.loads(line)) for line in islice(lines, ROW_GROUP)]:
                 writer.write_table(pa.Table.from_pylist(rows, schema))

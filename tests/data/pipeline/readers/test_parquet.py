@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.data.pipeline.readers.reading import read
+from tuili.data.pipeline.document import Document, ReadFault, Refusal
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+
+def write(path: Path, rows: list[dict[str, object]], group: int = 1000) -> None:
+    pq.write_table(pa.Table.from_pylist(rows), path, row_group_size=group)
+
+
+def test_a_row_is_a_document_with_what_json_can_hold_of_it(tmp_path: Path) -> None:
+    rows = [{"text": "one", "n": 1, "tags": ["a"], "raw": b"x", "day": datetime.date(2024, 5, 1), "none": None}]
+    write(tmp_path / "a.parquet", rows)
+    (document,) = read(tmp_path / "a.parquet")
+    assert isinstance(document, Document)
+    assert (document.text, document.place) == ("one", "a.parquet#group=0&row=1")
+    assert document.metadata == {"n": 1, "tags": ["a"]}
+
+
+@pytest.mark.parametrize("group", [1, 7, 1000])
+def test_rows_come_in_order_and_reading_may_begin_at_any_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: int
+) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.readers.parquet.ITEM_ROWS", 3)
+    write(tmp_path / "a.parquet", [{"text": f"row {number}"} for number in range(20)], group)
+    found = read(tmp_path / "a.parquet")
+    assert [one.text for one in found if isinstance(one, Document)] == [f"row {number}" for number in range(20)]
+    for start in range(7):
+        later = read(tmp_path / "a.parquet", start=start)
+        assert len(later) > 0 and found[-len(later) :] == later
+
+
+def test_bad_rows_are_refused_and_the_others_are_read(tmp_path: Path) -> None:
+    rows = [{"text": "one"}, {"text": None}, {"text": " "}, {"text": "a\0b"}, {"text": "two"}]
+    write(tmp_path / "a.parquet", rows)
+    faults = [one.fault if isinstance(one, Refusal) else one.text for one in read(tmp_path / "a.parquet")]
+    assert faults == ["one", ReadFault.NO_TEXT, ReadFault.EMPTY, ReadFault.WRONG_ENCODING, "two"]
+    write(tmp_path / "b.parquet", [{"title": "one"}])
+    (refusal,) = read(tmp_path / "b.parquet")
+    assert isinstance(refusal, Refusal)
+    assert refusal.message == "there is no field 'text'; its fields: title"
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1", b"%PDF", b"PAR1" + b"\xff" * 100 + b"PAR1"])
+def test_what_is_no_parquet_is_refused(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "a.parquet").write_bytes(damage)
+    (refusal,) = read(tmp_path / "a.parquet")
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.DAMAGED
+    assert refusal.message
+
+
+def test_damage_within_is_refused_and_nothing_is_lost_in_silence(tmp_path: Path) -> None:
+    """Bytes of the pages are changed, of the footer none: each row is read, or the part it stands in is refused."""
+    path = tmp_path / "a.parquet"
+    write(path, [{"text": f"row {number} " + "x" * number} for number in range(60)], group=20)
+    whole = path.read_bytes()
+    for place in range(4, len(whole) - 1200, 37):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        found = read(path)
+        rows = sum(isinstance(one, Document) or "row=" in one.place for one in found)
+        assert rows == 60 or any(isinstance(one, Refusal) for one in found)
+
+
+def test_a_file_without_rows_is_told(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "a.parquet")
+    (refusal,) = read(tmp_path / "a.parquet")
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.EMPTY
+
+
+def test_a_group_that_says_it_is_huge_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.readers.parquet.MAX_GROUP", 50)
+    write(tmp_path / "a.parquet", [{"text": "x" * 5000}])
+    (refusal,) = read(tmp_path / "a.parquet")
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.TOO_LONG
+    assert refusal.place == "a.parquet#group=0"
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.text(min_size=1).filter(lambda text: text.strip() and "\0" not in text), min_size=1, max_size=9))
+def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
+    path = tmp_path_factory.mktemp("rows") / "a.parquet"
+    write(path, [{"text": text} for text in texts], group=4)
+    assert [one.text for one in read(path) if isinstance(one, Document)] == texts
