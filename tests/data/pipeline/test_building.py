@@ -23,7 +23,7 @@ BLOCKS = [{"block": "basic"}, {"block": "mask"}]
 
 
 def settings(*paths: Path, **more: object) -> BuildSettings:
-    return BuildSettings.model_validate({"inputs": [{"path": path} for path in paths], "blocks": BLOCKS, **more})
+    return BuildSettings.model_validate({"inputs": [{"path": path} for path in paths], "blocks": BLOCKS} | more)
 
 
 def lines(path: Path) -> list[dict[str, object]]:
@@ -222,6 +222,11 @@ def test_what_was_built_can_be_read_again_as_it_was(corpus: Path, tmp_path: Path
     assert first == second
 
 
+def read_again(path: Path, tmp_path: Path) -> list[str]:
+    build(settings(path, blocks=[], output={"format": "jsonl"}), tmp_path / "again")
+    return (tmp_path / "again" / "part-00000.jsonl").read_text().splitlines()
+
+
 def test_lines_without_compression_and_parquet_hold_the_same_documents(corpus: Path, tmp_path: Path) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
     build(settings(corpus), tmp_path / "zst")
@@ -233,6 +238,16 @@ def test_lines_without_compression_and_parquet_hold_the_same_documents(corpus: P
     rows = pq.read_table(tmp_path / "parquet" / "part-00000.parquet").to_pylist()
     assert [row["text"] for row in rows] == [line["text"] for line in expected]
     assert json.loads(rows[0]["metadata"]) == expected[0]["metadata"]
+    assert [json.loads(line) for line in read_again(tmp_path / "parquet" / "part-00000.parquet", tmp_path)] == expected
     names = {entry["name"] for entry in built.manifest["files"]}
     assert names == {"part-00000.parquet", "dropped/part-00000.jsonl.zst"}
     assert set(contents(tmp_path / "parquet")) == names | {"manifest.json", "report.html"}
+
+
+def test_a_line_that_is_nested_too_deep_to_be_written_is_refused(tmp_path: Path) -> None:
+    deep = [f'{{"text": "{prose(1)}", "n": {"[" * depth}{"]" * depth}}}' for depth in range(900, 1000)]
+    (tmp_path / "a.jsonl").write_text("\n".join(deep))
+    built = build(settings(tmp_path / "a.jsonl"), tmp_path / "out")
+    counts = built.manifest["documents"]
+    assert counts["kept"] + counts["refused"] == 100
+    assert counts["refused"]

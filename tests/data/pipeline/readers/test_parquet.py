@@ -91,3 +91,11 @@ def test_what_was_written_is_read(tmp_path_factory: pytest.TempPathFactory, text
     path = tmp_path_factory.mktemp("rows") / "a.parquet"
     write(path, [{"text": text} for text in texts], group=4)
     assert [one.text for one in read(path) if isinstance(one, Document)] == texts
+
+
+def test_a_row_that_is_no_utf8_costs_itself_alone(tmp_path: Path) -> None:
+    column = pa.array([b"one", b"\xff\xfe", b"two"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet")
+    first, refusal, last = read(tmp_path / "a.parquet")
+    assert isinstance(first, Document) and isinstance(last, Document)
+    assert isinstance(refusal, Refusal) and refusal.place == "a.parquet#group=0&row=2"

@@ -109,14 +109,24 @@ class ParquetReader(Reader):
             if batch is None:
                 raise ValueError("the group has fewer rows than the file says")
         self._open = (number, part, batches)
-        rows: list[dict[str, Any]] = batch.to_pylist()
-        return rows
+        return _listed(batch, self.settings.text)
 
     def _batches(self, file: SourceFile, part: Part) -> Iterator[Any]:
         from pyarrow.parquet import ParquetFile
 
         with ParquetFile(file.path) as parquet:
             yield from parquet.iter_batches(part.size, row_groups=[part.group], use_threads=False)
+
+
+def _listed(batch: Any, text: str) -> list[dict[str, Any]]:
+    """The rows of a batch; one that is not UTF-8 has no text."""
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist()
+    except UnicodeDecodeError:
+        if len(batch) == 1:
+            return [{text: None}]
+        return [row for place in range(len(batch)) for row in _listed(batch.slice(place, 1), text)]
+    return rows
 
 
 def _is_json(value: Any) -> bool:

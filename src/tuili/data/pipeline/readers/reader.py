@@ -16,7 +16,7 @@ from pydantic import Field
 
 from tuili.config import Config
 from tuili.data.pipeline.document import MAX_CHARACTERS, Document, ReadFault, Refusal
-from tuili.errors import InputError
+from tuili.errors import InputError, one_line
 
 Format = Literal["jsonl", "parquet", "text", "html", "pdf", "dataset"]
 MAX_FILE = 2**26
@@ -136,6 +136,10 @@ class Reader(ABC):
                 known = ", ".join(list(fields)[:8]) or "none"
                 return Refusal(place, ReadFault.NO_TEXT, f"there is no field {name!r}; its fields: {known}")
         rest = {key: value for key, value in fields.items() if key not in (own.text, own.id, own.kind_field)}
+        try:
+            msgspec.json.encode(rest)
+        except (OverflowError, RecursionError) as error:
+            return Refusal(place, ReadFault.NOT_JSON, f"its other fields cannot be written: {one_line(error)}")
         document = self.document(place, fields[own.text], rest)
         if isinstance(document, Refusal) or not (own.id or own.kind_field):
             return document
@@ -148,10 +152,16 @@ class Reader(ABC):
         if isinstance(document, Refusal):
             return document
         try:
-            again = msgspec.convert(fields, Document)
-        except msgspec.ValidationError as error:
+            held = {name: msgspec.json.decode(value) for name, value in fields.items() if _is_packed(name, value)}
+            again = msgspec.convert({**fields, **held}, Document)
+        except msgspec.MsgspecError as error:
             return Refusal(place, ReadFault.NO_TEXT, f"looks like a document of a pipeline, but: {error}")
         return msgspec.structs.replace(again, kind=self.settings.kind or again.kind)
+
+
+def _is_packed(name: str, value: Any) -> bool:
+    """Whether it is JSON in a column of Parquet."""
+    return name in ("metadata", "measures") and isinstance(value, str)
 
 
 def needed(package: str, what: str) -> None:
