@@ -10,9 +10,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from tuili.data.pipeline.block import Block, BlockSettings
+from tuili.data.pipeline.characters import Class
 from tuili.data.pipeline.document import Document
 
 What = Literal["mail", "phone", "key"]
@@ -56,6 +58,14 @@ _KEY_SIGNS = (
     "eyJ",
 )
 _SEVEN_DIGITS = re.compile(r"\d(?:[ ().-]{0,3}\d){6}")
+_SPAN = 24
+"""Characters from the first to the last of seven such digits, at most."""
+
+
+def may_hold_phone(document: Document) -> bool:
+    """Whether seven digits stand as near to one another as in a number of a telephone."""
+    digits = np.flatnonzero(document.words.classes == Class.DIGIT)
+    return bool((digits[6:] - digits[:-6] <= _SPAN).any()) and _SEVEN_DIGITS.search(document.text) is not None
 
 
 class Masking(StrEnum):
@@ -79,10 +89,10 @@ class MaskingBlock(Block):
     name = "mask"
     Reason = Masking
 
-    _forms: tuple[tuple[What, re.Pattern[str], Callable[[str], bool]], ...] = (
-        ("key", _KEY, lambda text: any(sign in text for sign in _KEY_SIGNS)),
-        ("mail", _MAIL, lambda text: "@" in text),
-        ("phone", _PHONE, lambda text: _SEVEN_DIGITS.search(text) is not None),
+    _forms: tuple[tuple[What, re.Pattern[str], Callable[[Document], bool]], ...] = (
+        ("key", _KEY, lambda document: any(sign in document.text for sign in _KEY_SIGNS)),
+        ("mail", _MAIL, lambda document: "@" in document.text),
+        ("phone", _PHONE, lambda document: may_hold_phone(document)),
     )
 
     def __init__(self, what: tuple[What, ...]) -> None:
@@ -92,7 +102,7 @@ class MaskingBlock(Block):
         """The document with what was found masked."""
         text, found = document.text, dict[str, float]()
         for name, pattern, may_hold in self._chosen:
-            if may_hold(text):  # most documents hold none, and to look for a sign is cheap
+            if may_hold(document):  # most documents hold none, and to look for a sign is cheap
                 text, count = pattern.subn(f"[{name}]", text)
                 if count:
                     found[f"masked_{name}"] = count

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.data.pipeline.conftest import contents
+from tuili.data.pipeline.document import Drop
+from tuili.data.pipeline.pipeline import Dropped, Kept, Trace
+from tuili.data.pipeline.report import HEIGHT, bars
+from tuili.data.pipeline.tally import Histogram, Tally, bin_of, bin_start
+from tuili.data.pipeline.writers.shards import ShardPosition, Shards
+
+STEPS = st.lists(st.lists(st.binary(max_size=20).map(lambda data: data + b"\n"), max_size=4), max_size=12)
+
+
+def shards(folder: Path, position: ShardPosition | None = None) -> Shards:
+    return Shards(folder, position or ShardPosition(), documents=5, size=60, level=3)
+
+
+def again(position: ShardPosition) -> ShardPosition:
+    return ShardPosition(position.shard, position.documents, position.size, position.length)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, st.data())
+def test_shards_that_are_taken_up_anywhere_hold_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[list[bytes]], data: st.DataObject
+) -> None:
+    """What was written behind the position, even whole shards, is gone as if it had never been."""
+    at, others = data.draw(st.integers(0, len(steps))), data.draw(STEPS)
+    whole, cut = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("cut")
+    writer = shards(whole)
+    for lines in steps:
+        writer.append(lines)
+    writer.close()
+    writer = shards(cut)
+    for lines in steps[:at]:
+        writer.append(lines)
+    writer.flush()
+    position = again(writer.position)
+    for lines in others:
+        writer.append(lines)
+    writer.close()
+    writer = shards(cut, position)
+    for lines in steps[at:]:
+        writer.append(lines)
+    writer.close()
+    assert contents(cut) == contents(whole)
+
+
+@given(st.lists(st.floats(0, 1e12), min_size=1))
+def test_a_histogram_counts_every_value_in_a_bin_that_holds_it(values: list[float]) -> None:
+    histogram = Histogram()
+    for value in values:
+        histogram.add(value)
+        place = bin_of(value)
+        assert bin_start(place) <= value * (1 + 1e-6) + 1e-9
+        assert value <= bin_start(place + 1) * (1 + 1e-6)
+    assert histogram.count == len(values)
+    assert bin_of(histogram.quantile(0.5)) <= bin_of(sorted(values)[len(values) // 2])
+
+
+def test_values_that_are_no_share_and_no_length_have_a_bin() -> None:
+    assert bin_of(float("nan")) == bin_of(-3) == bin_of(0) == -50
+    assert bin_of(float("inf")) == bin_of(1e301)
+
+
+def trace(number: int) -> Trace:
+    return Trace(f"a:{number}", f"a:{number}", "web", 10 * number, "text", {"quality": number / 100})
+
+
+def test_examples_are_few_and_do_not_depend_on_the_order() -> None:
+    ends = [
+        Kept(trace(number), b"") if number % 2 else Dropped(trace(number), "basic", Drop("few")) for number in range(99)
+    ]
+    forwards, backwards = Tally(), Tally()
+    for tally, order in ((forwards, ends), (backwards, ends[::-1])):
+        for settled in order:
+            tally.add(settled, 3)
+    assert forwards.examples == backwards.examples
+    assert {name: len(kept) for name, kept in forwards.examples.items()} == {"kept": 3, "basic/few": 3}
+    assert forwards.documents_kept + forwards.documents_dropped == 99
+
+
+def test_bars_are_shares_of_each_end_and_fit_the_picture() -> None:
+    tally = Tally()
+    for number in range(50):
+        tally.add(Kept(trace(number), b""), 0)
+        tally.add(Dropped(trace(number), "basic", Drop("few")), 0)
+    drawn = bars(tally.measures["quality"])
+    assert {bar.end for bar in drawn} == {"kept", "dropped"}
+    assert max(bar.height for bar in drawn) == HEIGHT
+    assert all(bar.y >= 0 and bar.y + bar.height == pytest.approx(HEIGHT) for bar in drawn)
+    assert bars({}) == []
