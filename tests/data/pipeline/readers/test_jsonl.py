@@ -108,6 +108,14 @@ def test_a_bomb_ends_where_it_has_expanded_too_much(
     assert faults == [ReadFault.TOO_LONG] * (not lines) + [ReadFault.EXPANDS_TOO_MUCH]
 
 
+def test_blank_lines_without_end_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.readers.jsonl.MAX_BLANK", 10)
+    (tmp_path / "a.jsonl").write_bytes((GOOD + b"\n" * 10) * 2 + b"\n" * 5 + GOOD)
+    *documents, refusal = read(tmp_path / "a.jsonl")
+    assert [one.place for one in documents] == ["a.jsonl:1", "a.jsonl:12"]
+    assert isinstance(refusal, Refusal) and (refusal.place, refusal.fault) == ("a.jsonl:23", ReadFault.TOO_LONG)
+
+
 def test_a_file_that_has_gone_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").symlink_to(tmp_path / "nowhere")
     (refusal,) = read(tmp_path / "a.jsonl")

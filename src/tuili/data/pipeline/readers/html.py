@@ -70,7 +70,7 @@ def _decode(data: bytes) -> str:
     except UnicodeDecodeError:
         from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
-        return str(bytes_to_str(data, detect_encoding(data)))
+        return str(bytes_to_str(data, detect_encoding(data) or "utf-8"))
 
 
 def _resiliparse() -> Callable[[str], str]:

@@ -19,6 +19,8 @@ MAX_EXPANSION = 1000
 """How many times its size a compressed file may expand to: text compresses 3 to 50 times."""
 EXPANDS_FREELY = 2**26
 """Bytes that any file may expand to."""
+MAX_BLANK = 1_000_000
+"""Blank lines one after another. A bomb of them costs no memory, but time."""
 EXAMPLE = '{"text": "..."}'
 _BLOCK = 2**20
 _PIECE = 2**11
@@ -119,7 +121,7 @@ def _lines(stream: Stream, file: SourceFile) -> Iterator[Line]:
     Ends with a fault where the file has expanded too much.
     """
     most = max(EXPANDS_FREELY, MAX_EXPANSION * file.size)
-    produced = number = 0
+    produced = number = blank = 0
     while line := stream.readline(MAX_LINE + 1):
         number += 1
         produced += len(line)
@@ -128,8 +130,16 @@ def _lines(stream: Stream, file: SourceFile) -> Iterator[Line]:
                 line = stream.readline(_BLOCK)
                 produced += len(line)
             yield number, b"", (ReadFault.TOO_LONG, f"longer than {MAX_LINE >> 20} MiB: write one document a line")
+            blank = 0
         elif not line.isspace():
             yield number, line, None
+            blank = 0
+        else:
+            blank += 1
+            if blank > MAX_BLANK:
+                message = f"over {MAX_BLANK:,} blank lines one after another: what follows is not read"
+                yield number, b"", (ReadFault.TOO_LONG, message)
+                return
         if produced > most:
             message = f"the file expands to over {MAX_EXPANSION} times its size: what follows is not read"
             yield number + 1, b"", (ReadFault.EXPANDS_TOO_MUCH, message)

@@ -104,6 +104,7 @@ class ParquetReader(Reader):
             reached = (number, Part(part.group, part.size, -1), self._batches(file, part))
         before, batches = reached[1].number, reached[2]
         self._open = None  # an error on the way leaves nothing that could be read on
+        batch: Any = None
         for _ in range(part.number - before):
             batch = next(batches, None)
             if batch is None:
