@@ -100,6 +100,7 @@ def test_a_bomb_ends_where_it_has_expanded_too_much(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: bool
 ) -> None:
     monkeypatch.setattr("tuili.data.pipeline.readers.jsonl.EXPANDS_FREELY", 2**20)
+    monkeypatch.setattr("tuili.data.pipeline.readers.jsonl.MAX_BLANK", 10**9)
     data = b"\n" * 30_000_000 if lines else b"a" * 60_000_000
     (tmp_path / "a.jsonl.zst").write_bytes(zstandard.compress(GOOD + data))
     first, *refusals = read(tmp_path / "a.jsonl.zst")
