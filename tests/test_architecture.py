@@ -18,11 +18,11 @@ PACKAGE = ROOT / "src" / "tuili"
 LONGEST_FILE = 400
 LONGEST_ENGINE = 4930
 """Lines of code of the whole engine but its runner for torch, without blank ones, comments and docstrings."""
-LONGEST_NATIVE = 2080
+LONGEST_NATIVE = 2120
 """Lines of C++ of the native library but for what trains, without blank ones and comments. What packs is in it."""
 LONGEST_TRAINING = 1400
 """The same of what trains, in a folder of its own."""
-LONGEST_NATIVE_STEP = 580
+LONGEST_NATIVE_STEP = 610
 """Lines of code of its step in Python: what is called, and the tables and weights that this is given."""
 NATIVE_STEP = ("dense", "own", "records", "sizes", "slots", "step", "verifier", "weights")
 

@@ -1,4 +1,4 @@
-"""A pruning of a few steps, and the learning of whole numbers, in this process."""
+"""A pruning and a factorisation of a few steps, and the learning of whole numbers, in this process."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from rich.console import Console
 
 from tuili.compress import (
     CompressionResult,
+    FactoriseConfig,
+    FactoriseRecipe,
+    Factorising,
     Measuring,
     PruneRecipe,
     Pruning,
@@ -55,3 +58,17 @@ def quantised(
     compression = Quantizing(open_parent(model, config.healing), config)
     console, measured = Console(quiet=True), Measuring(problems, test)
     return compress(compression, config.healing, file, out, resume=resume, measuring=measured, console=console)
+
+
+def config_of(steps: int = 6, **changes: Any) -> FactoriseConfig:
+    """Of a factorisation in ranks that a tiny model has."""
+    healing = HEALING | {"kernels": "torch", "steps": steps}
+    tree = {"keep": 0.8, "multiple": 2, "samples": 6, "probes": 3, "healing": healing}
+    return FactoriseRecipe.model_validate_json(json.dumps({"factorise": tree | changes})).factorise
+
+
+def factorised(model: Path, out: Path, resume: bool = False, steps: int = 6, **changes: Any) -> CompressionResult:
+    """Factorise as `changes` of the recipe say."""
+    config = config_of(steps, **changes)
+    compression, console = Factorising(open_parent(model, config.healing), config), Console(quiet=True)
+    return compress(compression, config.healing, None, out, resume=resume, console=console)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.compress.running import pruned, quantised
+from tests.compress.running import factorised, pruned, quantised
 from tests.serve.conftest import Running, running
 from tuili.engine import Budget, Request, load_decoder, load_engine
 from tuili.serve.models import engine_factory
@@ -19,16 +19,22 @@ ASKED = ("What is 12 + 30?", "12 * 3 = ?")
 PROMPT = [[1, 20, 30, 40, 50]]
 
 
-@pytest.fixture(scope="module", params=["own", "imported", "whole numbers"])
+@pytest.fixture(scope="module", params=["own", "imported", "whole numbers", "factors", "factors in whole numbers"])
 def output(
     request: pytest.FixtureRequest, own: Path, dense: Path, questions: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A pruned model of either kind, with fewer neurons and heads, and with fewer experts; and one in whole numbers."""
+    """A pruned model of either kind, with fewer neurons and heads, and with fewer experts; others in whole numbers,
+    with factors, and both."""
     out = tmp_path_factory.mktemp("run") / "run"
     if request.param == "own":
         result = pruned(own, out, steps=2, key_value_heads=1, experts=3)
     elif request.param == "whole numbers":
         result = quantised(own, out, healing={"steps": 2}, cache="int8")
+    elif request.param.startswith("factors"):
+        result = factorised(own, out, steps=2)
+        if request.param != "factors":
+            assert result.model is not None
+            result = quantised(result.model, out.with_name("whole"), healing={"steps": 2})
     else:
         result = pruned(dense, out, questions, steps=2, key_value_heads=1)
     assert result.model is not None

@@ -66,6 +66,25 @@ SHAPES: dict[str, dict[str, object]] = {
         "max_unit": 1,
     },
     "heads of 256, an only expert": {"head_dim": 256, "num_experts": 1, "num_experts_per_tok": 1, "hidden_size": 17},
+    "factors": {
+        "ranks": {
+            "trunk.0.attention.q_proj": 7,
+            "trunk.0.key_value.v_proj": 5,
+            "trunk.0.mlp.gate_up_proj": 33,
+            "trunk.1.attention.o_proj": 20,
+            "trunk.1.key_value.k_proj": 9,
+            "trunk.1.mlp.down_proj": 40,
+            "shared_key_value.k_proj": 16,
+            "reasoning.0.attention.q_proj": 12,
+            "reasoning.0.moe.experts.gate_up_proj": [40, 20],
+            "reasoning.0.moe.experts.down_proj": [44, 30],
+            "reasoning.1.moe.experts.gate_up_proj": 9,
+            "reasoning.1.moe.experts.down_proj": 11,
+            "reasoning.2.moe.experts.gate_up_proj": [8, 48],
+            "reasoning.3.moe.experts.down_proj": [48, 8],
+            "reasoning.3.attention.o_proj": 3,
+        }
+    },
     "heads of 64": {"head_dim": 64, "num_attention_heads": 3, "num_key_value_heads": 1, "window": 40},
     "heads of 128": {"head_dim": 128, "num_attention_heads": 2, "num_key_value_heads": 2, "max_unit": 3},
 }

@@ -30,11 +30,12 @@ def test_a_prompt_and_decoding_equal_torch(name: str) -> None:
     assert np.abs(np.concatenate(parts, axis=1) - torch_logits(model, text)).max() <= NEAR
 
 
+@pytest.mark.parametrize("name", ["layered", "factors"])
 @pytest.mark.parametrize("cache", CACHE_FORMATS)
 @pytest.mark.parametrize("numbers", FORMATS)
-def test_a_row_is_bit_equal_whatever_stands_beside_it(numbers: str, cache: str) -> None:
+def test_a_row_is_bit_equal_whatever_stands_beside_it(numbers: str, cache: str, name: str) -> None:
     """Token by token, in chunks, beside other texts, in any order of slots, and for any number of threads."""
-    model = torch_model(num_experts_per_tok=3)
+    model = torch_model(num_experts_per_tok=3, **SHAPES[name])
     shape, text, other = model.config.shape, ids(1, 40), ids(2, 40)
     alone = Texts(native_model(model, numbers, cache), shape, 1)
     expected_XTV = np.concatenate([alone.read([(0, [token])]) for token in text], axis=1)

@@ -30,7 +30,9 @@ def test_the_base_recipe_shows_every_key_with_its_default() -> None:
 OF_MODELS = [
     name
     for name in shipped_recipes()
-    if not any(has_section(name, section) for section in ("verifier", "exits", "teach", "prune", "quantize"))
+    if not any(
+        has_section(name, section) for section in ("verifier", "exits", "teach", "prune", "quantize", "factorise")
+    )
 ]
 
 

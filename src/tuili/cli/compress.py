@@ -83,6 +83,47 @@ def prune(
 
 
 @app.command()
+def factorise(
+    model: ModelArgument,
+    overrides: OverridesArgument = None,
+    keep: Annotated[float | None, typer.Option(help="Of all parameters, the share that stays at most.")] = None,
+    ranks: Annotated[
+        Literal["dynamic", "uniform"] | None,
+        typer.Option(help="Ranks by measured sensitivity, or the same share of each."),
+    ] = None,
+    by: Annotated[
+        Literal["whitened", "plain"] | None, typer.Option("--by", help="Factors for the inputs of samples, or for any.")
+    ] = None,
+    bases: Annotated[
+        Literal["auto", "separate", "shared"] | None, typer.Option(help="Factors of each expert, or shared bases.")
+    ] = None,
+    data: HealingOption = None,
+    problems: ProblemsOption = PROBLEMS,
+    test: TestOption = None,
+    out: OutOption = None,
+    recipe: Annotated[str, typer.Option(help="A YAML file, or a shipped recipe's name.")] = "factorise",
+    plan: PlanFlag = False,
+    resume: ResumeFlag = False,
+) -> None:
+    """Make matrices products of smaller ones, for example: tuili compress factorise nano --keep 0.32 --out runs/factors
+
+    The smaller model is written to OUT/model. It recovers by learning what its parent predicts. Ctrl-C keeps what is
+    done; --resume goes on from it. docs/compress.md explains more.
+    """
+    folder = Path("runs", "factorise") if out is None else parse_folder("--out", out)
+    given = {"keep": keep, "ranks": ranks, "by": by, "bases": bases}
+    changes = [f"factorise.{key}={value}" for key, value in given.items() if value is not None]
+    check_model(model)
+    from tuili.compress import FactoriseRecipe, Factorising, Measuring, open_parent
+    from tuili.config import load_recipe
+
+    config = load_recipe(recipe, [*(overrides or []), *changes], FactoriseRecipe).factorise
+    measuring = Measuring(problems, test)
+    compression = Factorising(open_parent(model, config.healing), config)
+    _compress(compression, config.healing, data, measuring, folder, plan, resume)
+
+
+@app.command()
 def qat(
     model: ModelArgument,
     overrides: OverridesArgument = None,

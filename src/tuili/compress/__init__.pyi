@@ -1,4 +1,6 @@
 from .compression import Compression
+from .factorising.factorise import Factorising
+from .factorising.recipe import FactoriseConfig, FactoriseRecipe
 from .healing import HealedNetwork, forward_kl
 from .measuring import Measuring
 from .network import Network, TokenStates
@@ -16,6 +18,9 @@ __all__ = [
     "Compression",
     "CompressionPlan",
     "CompressionResult",
+    "FactoriseConfig",
+    "FactoriseRecipe",
+    "Factorising",
     "HealedNetwork",
     "HealingConfig",
     "HealingData",

@@ -54,6 +54,23 @@ class Compression(ABC):
         The weights of the model and the samples alone decide what comes out.
         """
 
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """What `change` found, for the lineage."""
+        return {}
+
+    @property
+    def decisions(self) -> Mapping[str, Any]:
+        """What the shape of a `blank` model depends on and `change` has chosen, as JSON can hold it."""
+        return {}
+
+    def recall(self, decisions: Mapping[str, Any]) -> None:
+        """Take up the decisions of an earlier session of a run, so that `blank` gives a model of its shape.
+
+        Raises `LookupError`, `TypeError` or `ValueError` for any that cannot be its own.
+        """
+        assert not decisions
+
     def write(self, network: Network, fresh: Path) -> None:
         """Write the model that has recovered to a path where nothing is; by default as its parent is written."""
         self.parent.write(network, fresh)

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tuili.compress.compression import Compression
+from tuili.compress.decisions import recall_decisions, record_decisions
 from tuili.compress.healing import HealedNetwork
 from tuili.compress.measuring import Measuring, RightAnswers, compared
 from tuili.compress.network import Network
@@ -113,10 +114,13 @@ class _Run:
             if session.state.step > until:
                 continue
             if first < session.state.step:  # what has been learnt in this stage is in a checkpoint
+                recall_decisions(compression, self._out)
                 model = compression.blank(stage)
             else:
                 begun = parent.load() if model is None else model
-                model = compression.change(stage, begun, partial(self._samples, session), self._tell)
+                tell = partial(self._tell_unless_stopped, session)
+                model = compression.change(stage, begun, partial(self._samples, session), tell)
+                record_decisions(compression, self._out)
             student = parent.network(model, learns=True)
             if not session.learn(HealedNetwork(student, teacher), self._data.open_blocks, first, until):
                 raise _Stopped
@@ -126,6 +130,10 @@ class _Run:
     def _check(self, session: LearningSession) -> None:
         if session.interrupted:
             raise _Stopped  # the steps so far are saved, and what comes behind them begins anew
+
+    def _tell_unless_stopped(self, session: LearningSession, line: str) -> None:
+        self._check(session)
+        self._tell(line)
 
     def _samples(self, session: LearningSession, documents: int) -> Iterator[Block]:
         for block in self._data.samples(documents):
@@ -144,7 +152,7 @@ class _Run:
         entry = LineageEntry(
             compression.step,
             {compression.step: recipe},
-            learnt | sizes | dict(figures),
+            learnt | sizes | dict(compression.figures) | dict(figures),
             {compression.step: healing.seed},
             state.tokens,
             seconds / 3600,

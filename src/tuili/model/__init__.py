@@ -21,6 +21,7 @@ from tuili.model.layers import (
     RMSNorm,
     TrunkLayer,
 )
+from tuili.model.low_rank import LowRankExperts, LowRankProjection, factors_of
 from tuili.model.modeling import TuiliForCausalLM, TuiliModel, TuiliOutput
 from tuili.model.presets import PRESETS, preset
 from tuili.model.rotary import rotary
@@ -51,6 +52,8 @@ __all__ = [
     "LayeredAttention",
     "LoadedModel",
     "LoadedVerifier",
+    "LowRankExperts",
+    "LowRankProjection",
     "MixtureOfExperts",
     "Projection",
     "RMSNorm",
@@ -66,6 +69,7 @@ __all__ = [
     "Verifier",
     "check_folder",
     "count_parameters",
+    "factors_of",
     "features_of",
     "foreign_embeddings",
     "foreign_linear",

@@ -14,6 +14,7 @@ from tuili.errors import InputError
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Experts, Router
 from tuili.model.layers import Projection, ShortConvolution
+from tuili.model.low_rank import ExpertMatrices, LowRankExperts
 from tuili.model.stored_numbers import read_whole_numbers, stored_state
 
 
@@ -51,6 +52,11 @@ class TuiliPreTrainedModel(PreTrainedModel):
 
     def get_correct_experts_implementation(self, requested_experts: str | None) -> str:
         """`Experts.forward` is the default; transformers' `grouped_mm` and `batched_mm` can be asked for."""
+        of_factors = any(".experts." in name for name in self.config.ranks or ())
+        if of_factors and requested_experts not in (None, "eager"):
+            raise InputError(
+                f"experts_implementation = {requested_experts}: experts kept as factors run by eager alone"
+            )
         return str(super().get_correct_experts_implementation(requested_experts or "eager"))
 
     def activation_checkpointing_enable(
@@ -77,6 +83,9 @@ class TuiliPreTrainedModel(PreTrainedModel):
         elif isinstance(module, Experts):
             init.normal_(module.gate_up_proj, std=config.hidden_size**-0.5)
             init.zeros_(module.down_proj)
+        elif isinstance(module, ExpertMatrices | LowRankExperts):
+            for parameter in module.parameters(recurse=False):
+                init.normal_(parameter, std=parameter.shape[-1] ** -0.5)
         elif isinstance(module, Router):
             init.normal_(module.weight, std=config.initializer_range)
             init.zeros_(module.balance_bias)

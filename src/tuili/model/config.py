@@ -29,6 +29,7 @@ class TuiliConfig(PreTrainedConfig):
     the trunk is dense. `domains` names the experts. While training, a share `router_exploration` of the tokens takes
     a random second expert, so that the model still works where few experts are kept.
     Numbers: `quantization` has the fields of `tuili.store.Quantization` where the model was trained for whole numbers.
+    Factors: `ranks` names the matrices that are kept as products of smaller ones; see `tuili.store.matrix_shapes`.
     Asking: `conversation` says whether the model was trained on conversations (`multi`) or on single questions.
     """
 
@@ -64,6 +65,7 @@ class TuiliConfig(PreTrainedConfig):
     router_bias_rate: int | float = ModelSettings.router_bias_rate
     router_exploration: int | float = ModelSettings.router_exploration
     domains: list[str] | None = None
+    ranks: dict[str, int | list[int]] | None = None
 
     exit_threshold: int | float = ModelShape.exit_threshold
     conversation: Conversation = ModelShape.conversation
@@ -113,7 +115,13 @@ class TuiliConfig(PreTrainedConfig):
         values: dict[str, Any] = {}
         for field in fields(kind):
             value = getattr(self, field.name)
-            values[field.name] = tuple(value) if isinstance(value, list) else value
+            if isinstance(value, dict) and field.name == "ranks":
+                value = {key: _frozen(each) for key, each in value.items()}
+            values[field.name] = _frozen(value)
         if self.quantization is not None:
             values["quantization"] = Quantization(**self.quantization)
         return kind(**values)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -193,7 +193,7 @@ class MixtureOfExperts(Fusable):
     def forward(self, hidden_BTD: Tensor, real_BT: Tensor | None = None) -> tuple[Tensor, Route]:
         hidden_ND = hidden_BTD.flatten(0, -2)
         real_N = None if real_BT is None else real_BT.flatten().contiguous()
-        by_library = self.native and self.experts.rounding is None
+        by_library = self.native and isinstance(self.experts, Experts) and self.experts.rounding is None
         if by_library and takes_layer(hidden_ND := hidden_ND.to(output_dtype(hidden_ND)), *self._matrices()):
             output_ND, route = self._by_library(hidden_ND, real_N)
         else:

@@ -39,6 +39,7 @@ from tuili.model.layers import (
     ShortConvolution,
     TrunkLayer,
 )
+from tuili.model.low_rank import keep_factors
 from tuili.model.native_attention import takes_attention
 from tuili.model.reach import Reach
 from tuili.model.rotary import rotary
@@ -76,6 +77,8 @@ class TuiliModel(TuiliPreTrainedModel, Roundable, Fusable):
         self.shared_key_value = KeyValueProjection(config, config.trunk_layers)
         self.reasoning = nn.ModuleList([ReasoningLayer(config) for _ in range(config.num_groups * config.group_layers)])
         self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        if config.ranks:
+            keep_factors(self, config.shape)
         self.gradient_checkpointing = False
         set_rounding(self, config.shape.quantization)
         self.post_init()

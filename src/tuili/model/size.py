@@ -15,6 +15,6 @@ def count_parameters(config: TuiliConfig) -> Parameters:
         model = TuiliForCausalLM(config)
     total = sum(parameter.numel() for parameter in model.parameters())
     reasoning = sum(parameter.numel() for parameter in model.model.reasoning.parameters())
-    experts = sum(p.numel() for name, p in model.named_parameters() if ".experts." in name)
+    experts = sum(parameter.numel() for parameter in model.parameters() if parameter.dim() == 3)
     idle = experts * (config.num_experts - config.num_experts_per_tok) // config.num_experts
     return Parameters(total=total, active=total - idle, active_trunk=total - reasoning)

@@ -43,6 +43,7 @@ class MatrixRecord(ctypes.Structure):
 
     _fields_ = (
         ("panels", ctypes.c_void_p), ("scale_N", ctypes.c_void_p), ("sum_N", ctypes.c_void_p),
+        ("inner", ctypes.c_void_p), ("next", ctypes.c_void_p),
         ("outputs", ctypes.c_int32), ("inputs", ctypes.c_int32), ("format", ctypes.c_int32), ("mixing", ctypes.c_int32),
     )  # fmt: skip
 
@@ -69,6 +70,8 @@ class Matrix:
             self.panels.ctypes.data,
             scale,
             total,
+            None,
+            None,
             self.outputs,
             self.inputs,
             list(STEP).index(self.format),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,28 @@ class Weights:
         return copy.ctypes.data
 
     def matrix(self, *names: str) -> MatrixRecord:
-        """The matrices of some linear layers as one, packed."""
+        """The matrices of some linear layers as one, packed; those that are kept as factors stand behind each other."""
+        parts = list[MatrixRecord]()
+        for as_one, group in groupby(names, lambda name: name in self.tensors):
+            some = tuple(group)
+            parts += [self._joined(*some)] if as_one else map(self._product, some)
+        record = parts.pop()
+        while parts:
+            parts[-1].next = self.records([record])
+            record = parts.pop()
+        return record
+
+    def _joined(self, *names: str) -> MatrixRecord:
         if self.whole:
             return self._kept(pack_whole(whole_of(self.tensors, *names), self._arena.take))
         parts = [self.numbers(name) for name in names]
         return self.packed(np.concatenate(parts) if len(parts) > 1 else parts[0], self.format)
+
+    def _product(self, name: str) -> MatrixRecord:
+        """A matrix that is kept as two factors."""
+        inner, outer = (self._joined(f"{name.removesuffix('weight')}{part}.weight") for part in ("inner", "outer"))
+        outer.inner = self.records([inner])
+        return outer
 
     def head(self, tokens: NDArray[np.int32] | None = None) -> HeadRecord:
         """That of the logits, of all tokens or of some, packed; it may be tied to the embedding. With int4 that of a
@@ -94,11 +112,24 @@ class Weights:
         return self.format in ("int8", "int4") and EMBEDDING + SCALE_SUFFIX in self.tensors
 
     def matrices(self, name: str) -> int:
-        """The address of the records of a tensor's matrices, one for each expert."""
-        if self.whole:
-            experts = (Whole(*parts) for parts in zip(*whole_of(self.tensors, name), strict=True))
-            return self.records([self._kept(pack_whole(expert, self._arena.take)) for expert in experts])
-        return self.records([self.packed(weight_NK, self.format) for weight_NK in self.numbers(name)])
+        """The address of the records of a tensor's matrices, one for each expert; of factors those of the last."""
+        names = [name] if name in self.tensors else [f"{name}.{part}" for part in ("inner", "core", "outer")]
+        factors = [self._each(factor) for factor in names if factor in self.tensors]
+        experts, address = max(map(len, factors)), None
+        for factor in factors:
+            for record in factor:
+                record.inner = address
+            address = self.records(factor * (experts // len(factor)))
+        assert address is not None
+        return address
+
+    def _each(self, name: str) -> list[MatrixRecord]:
+        """The matrices of all experts, or the one that they share."""
+        if not self.whole:
+            stack = self.numbers(name)
+            return [self.packed(weight_NK, self.format) for weight_NK in stack.reshape(-1, *stack.shape[-2:])]
+        whole = (part.reshape(-1, *part.shape[-2:]) for part in whole_of(self.tensors, name))
+        return [self._kept(pack_whole(Whole(*parts), self._arena.take)) for parts in zip(*whole, strict=True)]
 
     def records(self, records: Sequence[ctypes.Structure]) -> int:
         """The address of records behind one another."""

@@ -41,6 +41,7 @@ from .imported.thinking_file import (
     write_thinking_file,
 )
 from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
+from .matrices import Rank, factor_shapes, matrix_shapes
 from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty
 from .quantization import SCALE_SUFFIX, WEIGHT_GROUP, Quantization, WholeNumbers
 from .safetensors import check_safetensors, read_tensors
@@ -102,6 +103,7 @@ __all__ = [
     "Ngrams",
     "Parameters",
     "Quantization",
+    "Rank",
     "RopeScaling",
     "StoredModel",
     "StoredTensors",
@@ -123,9 +125,11 @@ __all__ = [
     "dense_tensor_shapes",
     "exit_tensor_shapes",
     "exits_hash",
+    "factor_shapes",
     "familiarity_hash",
     "is_fetched",
     "load_tokenizer",
+    "matrix_shapes",
     "model_hash",
     "model_type",
     "ngrams_of",

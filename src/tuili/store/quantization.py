@@ -22,13 +22,13 @@ MOST_MIXED = 64
 SCALE_SUFFIX = "_scale"
 """Behind the name of a tensor of whole numbers, that of its scales."""
 _EMBEDDING = "embed_tokens.weight"
+_FACTORS = ("", ".inner", ".core", ".outer")
 _MATRICES = (
-    *(f"{part}_proj.weight" for part in ("q", "k", "v", "o", "gate_up", "down")),
-    "experts.gate_up_proj",
-    "experts.down_proj",
+    *(f"{part}_proj{factor}.weight" for part in ("q", "k", "v", "o", "gate_up", "down") for factor in _FACTORS),
+    *(f"experts.{part}_proj{factor}" for part in ("gate_up", "down") for factor in _FACTORS),
 )
 """How the names of matrices end that are multiplied in whole numbers. Routers and the gates of attention are not among
-them: they are small, and decide."""
+them: they are small, and decide. Each may be kept as factors."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from sys import float_info
@@ -14,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tuili.errors import ModelFolderError
 from tuili.store.folder import CONFIG_FILE
+from tuili.store.matrices import Rank, check_ranks
 from tuili.store.quantization import Quantization
 
 MAX_SIZE = 2**24
@@ -110,6 +112,7 @@ class ModelShape:
     num_experts_per_tok: int = 2
     moe_intermediate_size: int = 80
     domains: tuple[str, ...] | None = None
+    ranks: Mapping[str, Rank] | None = None
 
     exit_threshold: int | float = 0.97
     conversation: Conversation = "single"
@@ -143,6 +146,8 @@ class ModelShape:
             ids = value if isinstance(value, tuple) else [value]
             if wrong := [token for token in ids if token is not None and not 0 <= token < self.vocab_size]:
                 raise ValueError(f"{name} is {wrong[0]}: the vocabulary goes from 0 to {self.vocab_size - 1}")
+        if self.ranks is not None:
+            check_ranks(self)
 
     @property
     def exit_layers(self) -> tuple[int, ...]:

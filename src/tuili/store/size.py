@@ -7,6 +7,7 @@ from math import prod
 
 from tuili.store.imported.dense_shape import EMBEDDING, DenseShape, dense_tensor_shapes
 from tuili.store.shape import ModelShape
+from tuili.store.tensors import tensor_shapes
 
 
 @dataclass(frozen=True)
@@ -26,21 +27,13 @@ def count_parameters(shape: ModelShape | DenseShape) -> Parameters:
     """Count the parameters of the network that has this shape; `tuili.model` says what the network computes."""
     if isinstance(shape, DenseShape):
         return _count_dense(shape)
-    hidden, head = shape.hidden_size, shape.head_dim
-    queries, gates = shape.num_attention_heads * head, 3 * shape.num_attention_heads if shape.layered else 0
-    attention = hidden * (2 * queries + gates) + head
-    key_value = 2 * hidden * shape.num_key_value_heads * head + head
-    trunk_layer = 2 * hidden + attention + key_value + 3 * hidden * shape.intermediate_size
-    expert = 3 * hidden * shape.moe_intermediate_size
-    routing = 2 * hidden + attention + shape.num_experts * hidden
-    around = hidden * (shape.vocab_size + shape.convolution_width - 1) + 2 * hidden + key_value
-    reasoning_layers = shape.num_groups * shape.group_layers
-    trunk = around + shape.trunk_layers * trunk_layer
-    return Parameters(
-        total=trunk + reasoning_layers * (routing + shape.num_experts * expert),
-        active=trunk + reasoning_layers * (routing + shape.num_experts_per_tok * expert),
-        active_trunk=trunk,
-    )
+    tensors = {name: tensor for name, tensor in tensor_shapes(shape).items() if not name.endswith("balance_bias")}
+    sizes = {name: prod(tensor) for name, tensor in tensors.items()}
+    total = sum(sizes.values())
+    of_experts = sum(sizes[name] for name, tensor in tensors.items() if len(tensor) == 3)
+    idle = of_experts * (shape.num_experts - shape.num_experts_per_tok) // shape.num_experts
+    reasoning = sum(size for name, size in sizes.items() if name.startswith("model.reasoning."))
+    return Parameters(total, total - idle, total - reasoning)
 
 
 def _count_dense(shape: DenseShape) -> Parameters:

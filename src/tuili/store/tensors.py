@@ -20,6 +20,7 @@ import numpy as np
 from tuili.errors import ModelFolderError
 from tuili.store.folder import INDEX_FILE, read_object
 from tuili.store.imported.dense_shape import EMBEDDING, HEAD, DenseShape, dense_tensor_shapes, dense_tensors_found
+from tuili.store.matrices import factor_shapes, matrix_shapes
 from tuili.store.safetensors import TensorPlace, read_header
 from tuili.store.shape import ModelShape
 
@@ -139,41 +140,30 @@ def tensor_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
 
     The head has none of its own: it is the embedding.
     """
-    M, D = shape.hidden_size, shape.head_dim
-    queries, keys = shape.num_attention_heads * D, shape.num_key_value_heads * D
-    key_value = {"k_proj.weight": (keys, M), "v_proj.weight": (keys, M), "k_norm.weight": (D,)}
-    attention = {"q_proj.weight": (queries, M), "o_proj.weight": (M, queries), "q_norm.weight": (D,)}
+    M, D, experts = shape.hidden_size, shape.head_dim, shape.num_experts
+    attention: dict[str, tuple[int, ...]] = {"attention.q_norm.weight": (D,)}
     if shape.layered:
-        attention["gate_proj.weight"] = (3 * shape.num_attention_heads, M)
-    experts, inner = shape.num_experts, shape.moe_intermediate_size
-    trunk = {
-        "attention_norm.weight": (M,),
-        **_under("key_value", key_value),
-        **_under("attention", attention),
-        "mlp_norm.weight": (M,),
-        "mlp.gate_up_proj.weight": (2 * shape.intermediate_size, M),
-        "mlp.down_proj.weight": (M, shape.intermediate_size),
-    }
-    reasoning = {
-        "attention_norm.weight": (M,),
-        **_under("attention", attention),
-        "moe_norm.weight": (M,),
-        "moe.router.weight": (experts, M),
-        "moe.router.balance_bias": (experts,),
-        "moe.experts.gate_up_proj": (experts, 2 * inner, M),
-        "moe.experts.down_proj": (experts, M, inner),
-    }
+        attention["attention.gate_proj.weight"] = (3 * shape.num_attention_heads, M)
+    norms = {"attention_norm.weight": (M,)}
+    trunk = norms | attention | {"key_value.k_norm.weight": (D,), "mlp_norm.weight": (M,)}
+    router = {"moe.router.weight": (experts, M), "moe.router.balance_bias": (experts,)}
+    reasoning = norms | attention | {"moe_norm.weight": (M,)} | router
     tensors: dict[str, tuple[int, ...]] = {
         "embed_tokens.weight": (shape.vocab_size, M),
         "convolution.weight": (shape.convolution_width - 1, M),
         "shared_norm.weight": (M,),
-        **_under("shared_key_value", key_value),
+        "shared_key_value.k_norm.weight": (D,),
         "norm.weight": (M,),
     }
     for layer in range(shape.trunk_layers):
         tensors |= _under(f"trunk.{layer}", trunk)
     for layer in range(shape.num_groups * shape.group_layers):
         tensors |= _under(f"reasoning.{layer}", reasoning)
+    ranks = shape.ranks or {}
+    for name, sizes in matrix_shapes(shape).items():
+        weight = ".weight" if len(sizes) == 2 else ""
+        parts = factor_shapes(sizes, ranks[name]) if name in ranks else {"": sizes}
+        tensors |= {f"{name}.{part}".rstrip(".") + weight: tensor for part, tensor in parts.items()}
     return _under("model", tensors)
 
 

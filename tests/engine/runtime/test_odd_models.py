@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.engine.runtime.steps import KINDS, scheduler_of
+from tests.model.factors import factorised
 from tuili.engine.answer import Answer, Outcome
 from tuili.engine.engine import Engine
 from tuili.engine.promises.promises import Promises
@@ -63,6 +64,12 @@ def written(answer: Answer) -> tuple[Any, ...]:
 def test_a_model_of_any_shape_is_run_alike_by_both_steps(shape: str) -> None:
     model, tokenizer = tiny_model(**SHAPES[shape])
     told = answers(randomize_weights(model), tokenizer)
+    assert all(answer.receipt.outcome is not Outcome.FAILED for some in told for answer in some)
+    assert list(map(written, told[0])) == list(map(written, told[1]))
+
+
+def test_a_model_with_factors_is_run_alike_by_both_steps() -> None:
+    told = answers(*factorised())
     assert all(answer.receipt.outcome is not Outcome.FAILED for some in told for answer in some)
     assert list(map(written, told[0])) == list(map(written, told[1]))
 

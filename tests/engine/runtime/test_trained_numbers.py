@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.engine.runtime.texts import Texts
+from tests.model.factors import factorised
 from tests.native.calling import library
 from tuili.engine import load_runner
 from tuili.engine.runtime.choice import Choice, choose
@@ -20,14 +21,17 @@ from tuili.model import LoadedModel, load_model, save_model
 from tuili.store import LineageEntry, Quantization, open_model
 
 WIDE = {"hidden_size": 64, "intermediate_size": 64, "moe_intermediate_size": 40, "head_dim": 16}
-TRAINED = {"int8": Quantization(), "int4": Quantization("w4a8"), "with a cache": Quantization("int8", "int8")}
+TRAINED = {
+    "int8": Quantization(), "int4": Quantization("w4a8"), "with a cache": Quantization("int8", "int8"),
+    "factors of int8": Quantization(), "factors of int4": Quantization("w4a8"),
+}  # fmt: skip
 IDS = [1, *range(20, 60), 12, 12, *range(30, 50)]
 
 
 @pytest.fixture(scope="module", params=TRAINED)
 def learnt(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
     """A model in memory with full weights, which computes in whole numbers, and its folder."""
-    model, tokenizer = tiny_model(**WIDE)
+    model, tokenizer = (factorised if "factors" in request.param else tiny_model)(**WIDE)
     randomize_weights(model, std=0.1).quantize(TRAINED[request.param])
     folder = tmp_path_factory.mktemp("learnt") / "model"
     save_model(folder, model.eval(), tokenizer, [LineageEntry("train")])

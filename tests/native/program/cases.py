@@ -52,6 +52,8 @@ MODELS = [
     ("odd", "fp32", "bf16"),
     ("one expert, no convolution", "bf16", "int8"),
     ("heads of 64", "int8", "int8"),
+    ("factors", "fp32", "fp32"),
+    ("factors", "int8", "bf16"),
     ("dense", "int8", "fp32"),
     ("wide", "fp32", "fp32"),
     ("wide", "int4", "bf16"),

@@ -8,8 +8,7 @@ Dimensions: B rows, T tokens, E experts, F neurons, K heads of keys and values, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable
 from typing import Any, cast
 
 import torch
@@ -19,9 +18,9 @@ from tuili.compress.pruning.kept import Kept, Scores, rows_of
 from tuili.compress.pruning.moments import ExpertMoments, InputMoments
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
-from tuili.data import IGNORE_INDEX, Block
+from tuili.compress.reading import read_samples
+from tuili.data import Block
 from tuili.model import LayeredAttention, ReasoningLayer, TrunkLayer, TuiliConfig, TuiliForCausalLM
-from tuili.train import walk_exits
 
 
 def blank_own(model_config: TuiliConfig, sizes: Sizes) -> TuiliForCausalLM:
@@ -50,7 +49,7 @@ def own_scores(model: TuiliForCausalLM, config: PruneConfig, blocks: Iterable[Bl
     inner = [InputMoments(layer.mlp.down_proj) for layer in trunk]
     experts = [ExpertMoments(moe) for moe in of_moe]
     if _needs_samples(config):
-        _read(model, [*outputs[:depth], *inner], outputs[depth:], experts, blocks)
+        read_samples(model, [*outputs[:depth], *inner], outputs[depth:], experts, blocks)
     heads, size = model.config.num_key_value_heads, model.config.head_dim
     if config.by == "activation":
         neurons = [moments.added for moments in inner]
@@ -118,36 +117,6 @@ def cut_own(model: TuiliForCausalLM, kept: Kept, sizes: Sizes) -> TuiliForCausal
     smaller = blank_own(config, sizes)
     smaller.load_state_dict(tensors)
     return smaller
-
-
-def _read(
-    model: TuiliForCausalLM,
-    of_trunk: Sequence[InputMoments],
-    of_reasoning: Sequence[InputMoments],
-    experts: Sequence[ExpertMoments],
-    blocks: Iterable[Block],
-) -> None:
-    """Run blocks through a model: all their tokens through the trunk, those of responses through all layers."""
-    model.train(False)
-    with ExitStack() as stack, torch.inference_mode():
-        for moments in (*of_trunk, *of_reasoning):
-            stack.enter_context(moments.watching())
-        for routed in experts:
-            stack.enter_context(routed.watching())
-        for block in blocks:
-            _read_block(model, of_trunk, of_reasoning, block.to(model.device))
-
-
-def _read_block(
-    model: TuiliForCausalLM, of_trunk: Sequence[InputMoments], of_reasoning: Sequence[InputMoments], block: Block
-) -> None:
-    learnt_B1 = (block.targets_BT != IGNORE_INDEX).sum(1, keepdim=True)
-    for moments in of_trunk:
-        moments.counts = lambda columns: block.documents_BT >= 0
-    for moments in of_reasoning:  # there the learnt tokens of a row come first
-        moments.counts = lambda columns: torch.arange(columns, device=model.device) < learnt_B1
-    generator = torch.Generator(model.device).manual_seed(0)
-    walk_exits(model, block, [1.0] * model.config.num_groups, generator)
 
 
 def _norms(gate_up: Tensor, down: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes, pruned_sizes
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, check_folder
-from tuili.store import DenseShape, Parameters, count_parameters
+from tuili.store import DenseShape, ModelShape, Parameters, count_parameters
 
 
 class Pruning(Compression):
@@ -29,6 +29,8 @@ class Pruning(Compression):
 
     def __init__(self, parent: Parent, config: PruneConfig) -> None:
         super().__init__(parent)
+        if isinstance(parent.shape, ModelShape) and parent.shape.ranks:
+            raise InputError(f"{parent.path} is factorised: prune its parent, and factorise what comes out")
         self._config, self.stages = config, config.rounds
         self._before, self._after = Sizes.of(parent.shape), pruned_sizes(parent.shape, config)
         least = max(1, 2 * (config.rounds - 1))  # the last round has half of all

@@ -73,6 +73,31 @@ inline void each_expert(const Call& call, const Pairs& pairs, int64_t work, F&& 
   }
 }
 
+// Rows that experts read: one for each pair where they are sorted, else one for each token.
+struct ExpertInputs {
+  float* x;
+  int64_t stride;
+  bool sorted;
+};
+
+// What the matrices of the experts, and those that make their inputs, make of rows. One that all experts have in common runs
+// over all rows at once.
+inline ExpertInputs products(const Call& call, const Pairs& pairs, const Matrix* matrix_E, ExpertInputs rows) {
+  const Sizes& sizes = call.model.sizes;
+  const int N = call.tokens.count, Y = N * sizes.experts_per_token, E = sizes.experts;
+  if (matrix_E->inner) rows = products(call, pairs, matrix_E->inner, rows);
+  const bool common = E > 1 && matrix_E[0].panels == matrix_E[1].panels;
+  const int outputs = matrix_E->outputs, read = rows.sorted ? Y : N, made = common ? read : Y;
+  float* result = call.memory.take<float>(int64_t(made) * outputs);
+  const Inputs inputs = prepare(*matrix_E, rows.x, rows.stride, read, call.memory);
+  const int32_t* row_Y = rows.sorted ? pairs.own_Y : pairs.row_Y;
+  if (common) product(*matrix_E, inputs, nullptr, read, result, outputs, call.threads);
+  else each_expert(call, pairs, int64_t(Y) * matrix_E->inputs * outputs, [&](int e, int first, int count, Threads& threads) {
+    product(matrix_E[e], inputs, row_Y + first, count, result + int64_t(first) * outputs, outputs, threads);
+  });
+  return {result, outputs, rows.sorted || !common};
+}
+
 // Adds the experts of the reasoning layer number `index`.
 inline void experts(const Call& call, int index, float* hidden_NM) {
   const Layer& layer = call.model.layers[index];
@@ -80,7 +105,7 @@ inline void experts(const Call& call, int index, float* hidden_NM) {
   const int N = call.tokens.count, M = sizes.hidden, E = sizes.experts, k = sizes.experts_per_token, Y = N * k;
   const int F = sizes.expert_size;
   const uintptr_t mark = call.memory.mark();
-  const float* normed_NM = normed(call, hidden_NM, layer.norm_M);
+  float* normed_NM = normed(call, hidden_NM, layer.norm_M);
   const float* logit_NE = projected(call, layer.router, normed_NM, M);
   Choice* choice_Nk = call.memory.take<Choice>(Y);
   for (int n = 0; n < N; n++) choose_experts(logit_NE + n * E, layer.router_bias_E, E, k, choice_Nk + n * k);
@@ -88,18 +113,9 @@ inline void experts(const Call& call, int index, float* hidden_NM) {
   int64_t* tokens_E = call.model.counters.expert_tokens_LE + int64_t(index - call.model.depth_G[0]) * E;
   for (int e = 0; e < E; e++) tokens_E[e] += pairs.begin_E[e + 1] - pairs.begin_E[e];
 
-  const int64_t work = int64_t(Y) * M * F * 2;
-  float *gate_up_Y2F = call.memory.take<float>(int64_t(Y) * 2 * F), *output_YM = call.memory.take<float>(int64_t(Y) * M);
-  const Inputs inputs = prepare(layer.gate_up_E[0], normed_NM, M, N, call.memory);
-  each_expert(call, pairs, work, [&](int e, int first, int count, Threads& threads) {
-    float* gate_up = gate_up_Y2F + int64_t(first) * 2 * F;
-    product(layer.gate_up_E[e], inputs, pairs.row_Y + first, count, gate_up, 2 * F, threads);
-  });
-  for (int y = 0; y < Y; y++) gate(gate_up_Y2F + int64_t(y) * 2 * F, F, pairs.weight_Y[y]);
-  const Inputs active = prepare(layer.down_E[0], gate_up_Y2F, 2 * F, Y, call.memory);
-  each_expert(call, pairs, work, [&](int e, int first, int count, Threads& threads) {
-    product(layer.down_E[e], active, pairs.own_Y + first, count, output_YM + int64_t(first) * M, M, threads);
-  });
+  const ExpertInputs gate_up = products(call, pairs, layer.gate_up_E, {normed_NM, M, false});
+  for (int y = 0; y < Y; y++) gate(gate_up.x + int64_t(y) * 2 * F, F, pairs.weight_Y[y]);
+  const float* output_YM = products(call, pairs, layer.down_E, {gate_up.x, 2 * F, true}).x;
   for (int y = 0; y < Y; y++) add(hidden_NM + int64_t(y / k) * M, output_YM + int64_t(pairs.place_Nk[y]) * M, M);
   call.memory.release(mark);
 }

@@ -16,22 +16,30 @@ struct Call {
   Threads& threads;
 };
 
-inline const float* normed(const float* x_NM, int N, const float* gain_M, int M, float eps, Workspace& memory) {
+inline float* normed(const float* x_NM, int N, const float* gain_M, int M, float eps, Workspace& memory) {
   float* normed_NM = memory.take<float>(int64_t(N) * M);
   for (int n = 0; n < N; n++) norm(x_NM + int64_t(n) * M, gain_M, M, eps, normed_NM + int64_t(n) * M);
   return normed_NM;
 }
-inline const float* normed(const Call& call, const float* hidden_NM, const float* gain_M) {
+inline float* normed(const Call& call, const float* hidden_NM, const float* gain_M) {
   return normed(hidden_NM, call.tokens.count, gain_M, call.model.sizes.hidden, call.model.sizes.eps, call.memory);
 }
 
-// The product of rows that stand `stride` numbers apart with a matrix, plus a bias: [N, outputs] in the workspace.
+// The product of rows that stand `stride` numbers apart with a matrix and all behind it, plus a bias: [N, outputs] in the
+// workspace.
 inline float* projected(const Matrix& matrix, const float* x_NK, int64_t stride, int N, Workspace& memory, Threads& threads,
                         const float* bias = nullptr) {
-  float* result = memory.take<float>(int64_t(N) * matrix.outputs);
-  const Inputs inputs = prepare(matrix, x_NK, stride, N, memory);
-  product(matrix, inputs, nullptr, N, result, matrix.outputs, threads);
-  for (int n = 0; n < N && bias; n++) add(result + int64_t(n) * matrix.outputs, bias, matrix.outputs);
+  const int64_t width = outputs_of(matrix);
+  float* result = memory.take<float>(N * width);
+  float* first = result;
+  for (const Matrix* part = &matrix; part; first += part->outputs, part = part->next) {
+    const uintptr_t mark = memory.mark();
+    const float* x = part->inner ? projected(*part->inner, x_NK, stride, N, memory, threads) : x_NK;
+    const Inputs inputs = prepare(*part, x, part->inner ? part->inputs : stride, N, memory);
+    product(*part, inputs, nullptr, N, first, width, threads);
+    memory.release(mark);
+  }
+  for (int n = 0; n < N && bias; n++) add(result + n * width, bias, width);
   return result;
 }
 inline float* projected(const Call& call, const Matrix& matrix, const float* x_NK, int64_t stride, const float* bias = nullptr) {
@@ -92,7 +100,7 @@ inline void attention(const Call& call, int index, float* hidden_NM) {
   const Sizes& sizes = call.model.sizes;
   const int N = call.tokens.count, M = sizes.hidden, H = sizes.heads, K = sizes.kv_heads, D = sizes.head_size, G = H / K;
   const int set = layer.set, own = layer.own;
-  const int64_t width = layer.input.outputs, own_keys = own ? K * D : 0;
+  const int64_t width = outputs_of(layer.input), own_keys = own ? K * D : 0;
   const uintptr_t mark = call.memory.mark();
   const float* normed_NM = normed(call, hidden_NM, layer.attention_norm_M);
   float* projected_NX = projected(call, layer.input, normed_NM, M, layer.input_bias);
@@ -124,7 +132,7 @@ inline void attention(const Call& call, int index, float* hidden_NM) {
 
 // Adds a dense feed-forward network.
 inline void feed_forward(const Call& call, const Layer& layer, float* hidden_NM) {
-  const int N = call.tokens.count, M = call.model.sizes.hidden, F = layer.down.inputs;
+  const int N = call.tokens.count, M = call.model.sizes.hidden, F = call.model.sizes.feed_forward;
   const uintptr_t mark = call.memory.mark();
   float* gate_up_N2F = projected(call, layer.gate_up, normed(call, hidden_NM, layer.norm_M), M, layer.gate_up_bias);
   for (int n = 0; n < N; n++) gate(gate_up_N2F + int64_t(n) * 2 * F, F, 1.f);

@@ -142,8 +142,8 @@ struct Response {
   int64_t workspace_bytes;
 };
 
-static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 328 && sizeof(Model) == 368 && sizeof(Slot) == 40, "mirrored");
-static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72 && sizeof(Exit) == 128 && sizeof(Head) == 48, "too");
-static_assert(sizeof(VerifierLayer) == 192 && sizeof(Verifier) == 224 && sizeof(Response) == 64, "too");
+static_assert(sizeof(Sizes) == 80 && sizeof(Layer) == 424 && sizeof(Model) == 432 && sizeof(Slot) == 40, "mirrored");
+static_assert(sizeof(Slots) == 16 && sizeof(Batch) == 72 && sizeof(Exit) == 160 && sizeof(Head) == 64, "too");
+static_assert(sizeof(VerifierLayer) == 256 && sizeof(Verifier) == 288 && sizeof(Response) == 64, "too");
 
 }  // namespace tuili

@@ -107,12 +107,22 @@ inline void exit(const Batch& batch, int going, int among) {
   }
 }
 
+// The most numbers of a row that stand between the factors of any matrix of a layer.
+inline int widest_between(const Model& model) {
+  int most = between(model.shared);
+  for (const Layer* layer = model.layers; layer < model.layers + model.sizes.layers; layer++)
+    for (const Matrix* matrix : {&layer->input, &layer->output, &layer->gate_up, &layer->down, layer->gate_up_E, layer->down_E})
+      if (matrix) most = std::max(most, between(*matrix));
+  return most;
+}
+
 // The most workspace that a step over so many rows takes: all that its largest layers cut, as if nothing were given back.
 inline int64_t step_bytes(const Model& model, int rows) {
   const Sizes& s = model.sizes;
   const int64_t N = rows, HD = s.heads * s.head_size, Y = N * s.experts_per_token, F = s.feed_forward, X = s.positions + BLOCK;
   const int64_t heads = HD + 2 * s.kv_heads * s.head_size + 3 * s.heads;
-  const int64_t of_row = 5 * int64_t(s.hidden) + heads + HD + 2 * F + s.experts, of_pair = 2 * s.expert_size + s.hidden + 16;
+  const int64_t low = 2 * widest_between(model) + 4 * PANEL;  // as results, and prepared for the next factor
+  const int64_t of_row = low + 5 * int64_t(s.hidden) + heads + HD + 2 * F + s.experts, of_pair = low + 2 * s.expert_size + s.hidden + 16;
   const int64_t of_thread = X * (2 * (s.heads / s.kv_heads) + 16) + (s.heads / s.kv_heads) * (s.head_size + BLOCK);
   const int64_t inputs = N * (3 * s.hidden + HD + F + 4 * PANEL) + Y * (s.expert_size + PANEL);
   int64_t of_exit = 0;

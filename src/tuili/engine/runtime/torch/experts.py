@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from tuili.engine.runtime.torch.int8_linear import Weight, linear
-from tuili.model import MixtureOfExperts, gated_silu, route_tokens
+from tuili.engine.runtime.torch.int8_linear import Chain, Weight, linear
+from tuili.model import MixtureOfExperts, factors_of, gated_silu, route_tokens
 
 
 class LeanExperts:
@@ -24,8 +24,8 @@ class LeanExperts:
     def __init__(self, moe: MixtureOfExperts, convert: Callable[[Tensor], Weight]) -> None:
         self._router = moe.router
         self._router_EM, self._bias_E = moe.router.weight.detach().float(), moe.router.balance_bias
-        self._gate_up = [convert(weight_FM) for weight_FM in moe.experts.gate_up_proj.detach()]
-        self._down = [convert(weight_MF) for weight_MF in moe.experts.down_proj.detach()]
+        self._gate_up = _matrices(factors_of(moe.experts.gate_up_proj), convert)
+        self._down = _matrices(factors_of(moe.experts.down_proj), convert)
 
     def route(self, hidden_NM: Tensor) -> tuple[Tensor, Tensor]:
         """The experts of each token and their weights [N, k]."""
@@ -52,3 +52,13 @@ class LeanExperts:
             if count:
                 yield expert, slice(start, start + count)
                 start += count
+
+
+def _matrices(factors: list[Tensor], convert: Callable[[Tensor], Weight]) -> list[Weight]:
+    """The matrix of each expert; one that is kept as factors stays so. Factors of two dimensions belong to all."""
+    experts = max(len(factor) for factor in factors if factor.dim() == 3)
+    stacks = [
+        [convert(matrix) for matrix in factor.detach()] if factor.dim() == 3 else [convert(factor.detach())] * experts
+        for factor in factors
+    ]
+    return [matrices[0] if len(matrices) == 1 else Chain(matrices) for matrices in zip(*stacks, strict=True)]

@@ -10,7 +10,7 @@ Dimensions: N outputs, K inputs, R rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +43,19 @@ class Int4Weight(NamedTuple):
     mixing: int
 
 
-Weight = Tensor | Int8Weight | Int4Weight
+class Chain(NamedTuple):
+    """Matrices one behind the other: factors of low rank, that of the inputs first."""
+
+    factors: tuple[Weight, ...]
+
+
+class Beside(NamedTuple):
+    """Matrices of the same input, whose outputs stand beside each other."""
+
+    parts: tuple[Weight, ...]
+
+
+Weight: TypeAlias = Tensor | Int8Weight | Int4Weight | Chain | Beside
 
 
 def quantize(weight_NK: Tensor, foreign: bool = False) -> Int8Weight:
@@ -78,6 +90,12 @@ def linear(x: Tensor, weight: Weight) -> Tensor:
     """`x` [..., K] times the transposed matrix: [..., N], in the dtype of `x`."""
     if isinstance(weight, Tensor):
         return F.linear(x, weight)
+    if isinstance(weight, Chain):
+        for factor in weight.factors:
+            x = linear(x, factor)
+        return x
+    if isinstance(weight, Beside):
+        return torch.cat([linear(x, part) for part in weight.parts], dim=-1)
     x_RK = x.flatten(0, -2).float()
     if isinstance(weight, Int4Weight):
         whole_RK, scale_R1 = _rounded(_mixed(x_RK, weight.mixing))

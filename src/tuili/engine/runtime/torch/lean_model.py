@@ -16,13 +16,14 @@ from torch import Tensor
 
 from tuili.engine.runtime.torch.attention_plan import AttentionPlan, select_units
 from tuili.engine.runtime.torch.experts import LeanExperts
-from tuili.engine.runtime.torch.int8_linear import Converter, Weight, linear, quantize
+from tuili.engine.runtime.torch.int8_linear import Beside, Chain, Converter, Weight, linear, quantize
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.runtime import runtime_of
 from tuili.engine.runtime.torch.tally import Tally
 from tuili.model import (
     KeyValueProjection,
     LayeredAttention,
+    LowRankProjection,
     Projection,
     ReasoningLayer,
     RMSNorm,
@@ -64,7 +65,7 @@ class LeanModel:
         self._trunk = [_Trunk(layer, convert) for layer in inner.trunk if isinstance(layer, TrunkLayer)]
         shared = inner.shared_key_value
         self._shared_norm = Norm(inner.shared_norm.weight, inner.shared_norm.eps)
-        self._shared = convert(_fuse([shared.k_proj, shared.v_proj]))
+        self._shared = _fused([shared.k_proj, shared.v_proj], convert)
         self._key_norm = Norm(shared.k_norm.weight.expand(shared.heads, -1), shared.k_norm.eps)
         self._reasoning = [_Reasoning(layer, convert) for layer in inner.reasoning if isinstance(layer, ReasoningLayer)]
         self._norm = Norm(inner.norm.weight, inner.norm.eps)
@@ -141,7 +142,7 @@ class _Attention:
         self._gates = None
         if gates and convert.trained is not None:  # gates decide: such a model has learnt them in its own numbers
             self._gates, gates = gates[0].weight.detach(), []
-        self._weight = convert(_fuse([attention.q_proj, *keys, *values, *gates]))
+        self._weight = _fused([attention.q_proj, *keys, *values, *gates], convert)
         self._sizes = (
             (self._heads + self._kv_heads) * self._size,
             self._kv_heads * self._size,
@@ -151,7 +152,7 @@ class _Attention:
         if key_value is not None:
             gains.append(key_value.k_norm.weight.expand(self._kv_heads, -1))
         self._rotated_norm = Norm(torch.cat(gains), norm.eps)
-        self._output = convert(attention.o_proj.weight)
+        self._output = _weight(attention.o_proj, convert)
 
     def project(self, hidden_RM: Tensor, plan: AttentionPlan) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Queries [R, H, D], own keys and values [R, K, D], gates [R, 3 * H]; of size 0 if there are none."""
@@ -202,7 +203,7 @@ class _Trunk:
     def __init__(self, layer: TrunkLayer, convert: Converter) -> None:
         self._attention = _Attention(layer.attention, layer.attention_norm, convert, layer.key_value)
         self._norm = Norm(layer.mlp_norm.weight, layer.mlp_norm.eps)
-        self._gate_up, self._down = convert(layer.mlp.gate_up_proj.weight), convert(layer.mlp.down_proj.weight)
+        self._gate_up, self._down = _weight(layer.mlp.gate_up_proj, convert), _weight(layer.mlp.down_proj, convert)
 
     def __call__(self, hidden_RM: Tensor, kv_C2KXD: Tensor, plan: AttentionPlan, layer: int, tally: Tally) -> Tensor:
         query_RHD, key_RKD, value_RKD, gate = self._attention.project(hidden_RM, plan)
@@ -236,12 +237,22 @@ def unchanged(weight: Tensor) -> Weight:
     return weight
 
 
-def _fuse(layers: list[Projection]) -> Tensor:
-    """The weights of linear layers of the same input as one matrix, of which the layers' own become views."""
+def _weight(layer: Projection | LowRankProjection, convert: Converter) -> Weight:
+    """The weights of a linear layer."""
+    if isinstance(layer, LowRankProjection):
+        return Chain((convert(layer.inner.weight), convert(layer.outer.weight)))
+    return convert(layer.weight)
+
+
+def _fused(layers: list[Projection], convert: Converter) -> Weight:
+    """The weights of linear layers of the same input as one matrix, of which the layers' own become views; beside each
+    other where there are factors."""
+    if any(isinstance(layer, LowRankProjection) for layer in layers):
+        return Beside(tuple(_weight(layer, convert) for layer in layers))
     weight = torch.cat([layer.weight.detach() for layer in layers])
     for layer, part in zip(layers, weight.split([len(layer.weight) for layer in layers]), strict=True):
         layer.weight.data = part
-    return weight
+    return convert(weight)
 
 
 def write(kv_C2KXD: Tensor, plan: AttentionPlan, key_RKD: Tensor, value_RKD: Tensor) -> None:

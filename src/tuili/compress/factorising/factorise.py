@@ -1,0 +1,183 @@
+"""Factorisation as a `Compression`: the matrices of a model become factors, within a number of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tuili.compress.compression import Compression
+from tuili.compress.factorising.allocation import dynamic, least_parameters, uniform
+from tuili.compress.factorising.options import Decomposed, Option, Rank, parameters_of, separate_ranks
+from tuili.compress.factorising.own import factorised_own, matrices_of, moments_of, with_ranks
+from tuili.compress.factorising.recipe import FactoriseConfig
+from tuili.compress.factorising.sensitivity import divergences
+from tuili.compress.factorising.whitened import WhitenedStack, damped
+from tuili.compress.own import OwnParent
+from tuili.compress.parent import Parent, Samples, Tell
+from tuili.errors import InputError
+from tuili.model import TuiliForCausalLM, check_folder
+from tuili.store import ModelShape, Parameters, count_parameters, matrix_shapes
+
+LEAST_DIVERGENCE = 1e-9
+"""In nats a token; a matrix whose approximation changes less counts as if it changed so much."""
+
+
+class Factorising(Compression):
+    """One factorisation of one parent."""
+
+    step = "factorise"
+
+    def __init__(self, parent: Parent, config: FactoriseConfig) -> None:
+        super().__init__(parent)
+        self._config = config
+        if not isinstance(parent, OwnParent):
+            raise InputError(
+                f"{parent.path} is imported: a network of its family has no factors in transformers; prune it, or "
+                "distil it into a smaller one"
+            )
+        shape = parent.stored.shape
+        if shape.ranks:
+            raise InputError(f"{parent.path} is factorised already: factorise its parent, with a lower keep")
+        self._shape: ModelShape = shape
+        self._sizes = matrix_shapes(shape)
+        total = count_parameters(shape).total
+        self._others = total - sum(parameters_of(sizes, None) for sizes in self._sizes.values())
+        self._budget = int(config.keep * total) - self._others
+        self._planned = [_without_data(sizes, config.multiple) for sizes in self._sizes.values()]
+        self._refuse_too_few(self._planned)
+        self._ranks: Mapping[str, Rank] | None = None
+        self._figures: Mapping[str, float] = {}
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """See `Compression`."""
+        return self._config.model_dump(mode="json")
+
+    @property
+    def parameters(self) -> Parameters:
+        """See `Compression`; before the ranks are chosen, with uniform ones."""
+        return count_parameters(replace(self._shape, ranks=self._present_ranks))
+
+    @property
+    def changes(self) -> Mapping[str, str]:
+        """See `Compression`."""
+        of_others = f"{self._others:,} parameters stay as they are"
+        ranks = f"{self._config.ranks}, multiples of {self._config.multiple}"
+        told = f"at most {self._budget:,} parameters for {len(self._sizes)} matrices and stacks of experts, {of_others}"
+        return {"factors": told, "ranks": ranks}
+
+    @property
+    def decisions(self) -> Mapping[str, Any]:
+        """See `Compression`: the ranks."""
+        return {"ranks": self._ranks, "figures": self._figures}
+
+    def recall(self, decisions: Mapping[str, Any]) -> None:
+        """See `Compression`."""
+        ranks = {name: tuple(rank) if isinstance(rank, list) else rank for name, rank in decisions["ranks"].items()}
+        replace(self._shape, ranks=ranks)  # refuses those that its matrices cannot have
+        self._ranks, self._figures = ranks, dict(decisions["figures"])
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """See `Compression`."""
+        return self._figures
+
+    def blank(self, stage: int) -> nn.Module:
+        """See `Compression`."""
+        return TuiliForCausalLM(with_ranks(check_folder(self.parent.path), self._present_ranks))
+
+    def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
+        """See `Compression`: matrices become factors."""
+        assert isinstance(model, TuiliForCausalLM)
+        config, weights = self._config, matrices_of(model)
+        moments = self._moments(model, samples, tell)
+        decomposed = {}
+        for number, (name, sizes) in enumerate(self._sizes.items()):
+            if number % 10 == 0:
+                tell(f"decomposition: {number} of {len(self._sizes)} matrices")
+            weight_EOI = weights[name].detach().view(-1, *sizes[-2:])
+            whitened = WhitenedStack(weight_EOI, moments[name])
+            decomposed[name] = Decomposed(whitened, sizes, config.multiple, config.bases)
+        options = [each.options for each in decomposed.values()]
+        self._refuse_too_few(options)
+        even = uniform(options, self._budget)
+        chosen = even
+        if config.ranks == "dynamic":
+            matters = self._sensitivities(model, decomposed, even, samples, tell)
+            chosen = dynamic(options, matters, self._budget)
+        ranks = {name: option.rank for name, option in zip(decomposed, chosen, strict=True) if option.rank is not None}
+        self._ranks, self._figures = ranks, _figures(chosen)
+        tell(_told(self._sizes, chosen))
+        return factorised_own(model, {name: decomposed[name].factors(rank) for name, rank in ranks.items()})
+
+    def _moments(self, model: TuiliForCausalLM, samples: Samples, tell: Tell) -> dict[str, Tensor]:
+        """Second moments of the inputs of each matrix, or unit matrices for plain factors."""
+        if self._config.by == "plain":
+            stacks = {name: (1 if len(sizes) == 2 else sizes[0], sizes[-1]) for name, sizes in self._sizes.items()}
+            return {name: torch.eye(inputs).expand(count, -1, -1) for name, (count, inputs) in stacks.items()}
+        tell(f"second moments on {self._config.samples} documents")
+        found = moments_of(model, samples(self._config.samples))
+        return {name: damped(moment, self._config.damping) for name, moment in found.items()}
+
+    def _sensitivities(
+        self, model: TuiliForCausalLM, decomposed: Mapping[str, Decomposed], even: Sequence[Option],
+        samples: Samples, tell: Tell,
+    ) -> list[float]:  # fmt: skip
+        """For each matrix, the nats a token that are lost for what its approximation by uniform ranks loses."""
+        approximations, errors = {}, {}
+        for (name, each), option in zip(decomposed.items(), even, strict=True):
+            if option.rank is not None:
+                approximations[name] = each.factors(option.rank).product_EOI.reshape(each.sizes)
+                errors[name] = option.error
+        network = self.parent.network(model, learns=False)
+        blocks = list(samples(self._config.probes))
+        found = divergences(network, matrices_of(model), approximations, blocks, tell)
+        lost = {name: max(found[name], LEAST_DIVERGENCE) for name in found}
+        measured = {name: lost[name] / errors[name] if errors[name] > 0 else 0.0 for name in found}
+        most = max(measured.values(), default=1.0)  # of a matrix that uniform ranks leave whole nothing is known
+        return [measured.get(name, most) for name in decomposed]
+
+    @cached_property
+    def _even_ranks(self) -> dict[str, Rank]:
+        """Uniform ranks, of separate factors, for what has to be said before samples are read."""
+        chosen = uniform(self._planned, self._budget)
+        return {name: option.rank for name, option in zip(self._sizes, chosen, strict=True) if option.rank is not None}
+
+    @property
+    def _present_ranks(self) -> Mapping[str, Rank]:
+        return self._even_ranks if self._ranks is None else self._ranks
+
+    def _refuse_too_few(self, options: Sequence[Sequence[Option]]) -> None:
+        least = least_parameters(options)
+        if least > self._budget:
+            total = count_parameters(self._shape).total
+            possible = (self._others + least) / total
+            raise InputError(
+                f"factorise.keep = {self._config.keep:g}: with ranks of {self._config.multiple} {possible:.3f} is the "
+                "least: raise it, or lower factorise.multiple"
+            )
+
+
+def _without_data(sizes: Sequence[int], multiple: int) -> list[Option]:
+    """Separate factors of a matrix, of which the larger ones count as the better."""
+    ranks: list[int | None] = [*separate_ranks(sizes, multiple), None]
+    counts = [parameters_of(sizes, rank) for rank in ranks]
+    return [Option(count, float(counts[-1] - count), rank) for count, rank in zip(counts, ranks, strict=True)]
+
+
+def _figures(chosen: Sequence[Option]) -> dict[str, float]:
+    factors = [option.rank for option in chosen if option.rank is not None]
+    return {"factors": float(len(factors)), "shared_bases": float(sum(isinstance(rank, tuple) for rank in factors))}
+
+
+def _told(sizes: Mapping[str, Sequence[int]], chosen: Sequence[Option]) -> str:
+    figures, stacks = _figures(chosen), sum(len(each) == 3 for each in sizes.values())
+    return (
+        f"{figures['factors']:.0f} of {len(sizes)} matrices become factors; the experts of "
+        f"{figures['shared_bases']:.0f} of {stacks} stacks share bases"
+    )

@@ -1,0 +1,93 @@
+"""What a matrix, or the stack of a layer's experts, may become: factors of several ranks, or what it is.
+
+Dimensions: E matrices of a stack, O outputs, I inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+from tuili.compress.factorising.shared import SharedFactors, SharedStack
+from tuili.compress.factorising.whitened import SeparateFactors, WhitenedStack, error_of
+from tuili.store import factor_shapes
+
+Rank = int | tuple[int, int]
+"""That of each matrix of a stack; or the outputs and inputs of the bases that all share."""
+Bases = Literal["auto", "separate", "shared"]
+
+
+@dataclass(frozen=True)
+class Option:
+    """parameters: how many it takes. error: the mean square of what is lost. rank: None for the matrix as it is."""
+
+    parameters: int
+    error: float
+    rank: Rank | None
+
+
+def parameters_of(sizes: Sequence[int], rank: Rank | None) -> int:
+    """How many parameters a matrix [O, I], or a stack [E, O, I], takes at a rank."""
+    return prod(sizes) if rank is None else sum(map(prod, factor_shapes(tuple(sizes), rank).values()))
+
+
+def separate_ranks(sizes: Sequence[int], multiple: int) -> list[int]:
+    """The ranks at which factors of each matrix take less than the matrix, rising."""
+    outputs, inputs = sizes[-2:]
+    return [
+        rank for rank in range(multiple, min(outputs, inputs), multiple) if rank * (outputs + inputs) < outputs * inputs
+    ]
+
+
+def shared_rank(stack: SharedStack, budget: int, multiple: int) -> tuple[int, int] | None:
+    """The sizes of shared bases that should lose the least within so many parameters; None where none fits.
+
+    What is lost is at most the sum of what each basis alone loses, and that is what is compared.
+    """
+    sizes = count, outputs, inputs = tuple(stack.weight_EOI.shape)
+    best, rank = float("inf"), None
+    for kept in range(multiple, outputs + 1, multiple):
+        left = (budget - outputs * kept) // (count * kept + inputs)
+        other = min(left // multiple * multiple, inputs // multiple * multiple)
+        if other < multiple:
+            break
+        lost = float(stack.lost_outputs[kept] + stack.lost_inputs[other])
+        if lost < best and parameters_of(sizes, (kept, other)) < parameters_of(sizes, None):
+            best, rank = lost, (kept, other)
+    return rank
+
+
+class Decomposed:
+    """A matrix, or a stack of them, with the second moments of its inputs, and what it may become.
+
+    sizes: [O, I], or [E, O, I] of experts. Shared bases are tried for experts alone, at about the sizes of the separate
+    factors, so that both can be compared.
+    """
+
+    def __init__(self, whitened: WhitenedStack, sizes: Sequence[int], multiple: int, bases: Bases) -> None:
+        self.sizes, self._whitened, self._multiple = tuple(sizes), whitened, multiple
+        self._shared = SharedStack(whitened.weight_EOI, whitened.moment_EII)
+        self._made = dict[tuple[int, int], SharedFactors]()
+        ranks = separate_ranks(sizes, multiple)
+        separate = [Option(parameters_of(sizes, rank), whitened.errors[rank], rank) for rank in ranks]
+        shared = self._shared_options([option.parameters for option in separate]) if len(self.sizes) == 3 else []
+        chosen = {"auto": [*separate, *shared], "separate": separate, "shared": shared or separate}[bases]
+        whole = Option(parameters_of(sizes, None), 0.0, None)
+        self.options = sorted([*chosen, whole], key=lambda option: (option.parameters, option.error))
+
+    def factors(self, rank: Rank) -> SeparateFactors | SharedFactors:
+        """The factors of one of the options."""
+        return self._whitened.factors(rank) if isinstance(rank, int) else self._made[rank]
+
+    def _shared_options(self, budgets: Sequence[int]) -> list[Option]:
+        weight, moment = self._whitened.weight_EOI, self._whitened.moment_EII
+        options = []
+        for budget in budgets:
+            rank = shared_rank(self._shared, budget, self._multiple)
+            if rank is not None and rank not in self._made:
+                self._made[rank] = self._shared.factors(*rank)
+                error = error_of(weight, self._made[rank].product_EOI, moment)
+                options.append(Option(parameters_of(self.sizes, rank), error, rank))
+        return options

@@ -1,0 +1,43 @@
+"""How much each matrix matters: what the model's predictions lose where it alone is approximated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tuili.compress.healing import forward_kl
+from tuili.compress.network import Network
+from tuili.compress.parent import Tell
+from tuili.data import Block
+
+TOLD_EVERY = 10
+"""Matrices between two lines of progress."""
+
+
+@torch.no_grad()
+def divergences(
+    network: Network, matrices: Mapping[str, nn.Parameter], approximations: Mapping[str, Tensor],
+    blocks: Sequence[Block], tell: Tell,
+) -> dict[str, float]:  # fmt: skip
+    """The mean KL divergence of the model from itself, in nats a token, for each approximation in turn.
+
+    network: reads the model that has the matrices; they are in the end what they were.
+    """
+    aims = [network.read(block, number) for number, block in enumerate(blocks)]
+    found = {}
+    for count, (name, approximation) in enumerate(approximations.items()):
+        if count % TOLD_EVERY == 0:
+            tell(f"sensitivity: {count} of {len(approximations)} matrices")
+        matrix = matrices[name]
+        before = matrix.detach().clone()
+        matrix.copy_(approximation)
+        states = [network.read(block, number) for number, block in enumerate(blocks)]
+        matrix.copy_(before)
+        tokens = sum(len(aim.target_N) for aim in aims)
+        total = sum(
+            forward_kl(aim, state)[0].item() * len(aim.target_N) for aim, state in zip(aims, states, strict=True)
+        )
+        found[name] = total / max(1, tokens)
+    return found

@@ -1,0 +1,120 @@
+"""Matrices that are kept as factors of low rank: W = outer · inner, and for experts W_e = outer · core_e · inner.
+
+Which of a network's matrices are kept so, and at which rank, is said by `TuiliConfig.ranks`. How the factors are found
+is left to `tuili.compress`.
+
+Dimensions: N tokens, Y sorted rows, k choices of each token, E experts, D hidden size, F expert size, I and O inputs
+and outputs of a matrix, R rank, S and R of shared bases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tuili.model.fake_quantization import Roundable, rounded_products
+from tuili.model.grouped import Sorting, grouped_linear, sort_rows, sum_choices
+from tuili.model.kernels import Fusable, gated_silu, output_dtype, weighted_gated_silu
+from tuili.model.layers import Projection
+from tuili.store import ModelShape, Rank, factor_shapes, matrix_shapes
+
+STACKS = ("gate_up_proj", "down_proj")
+"""The matrices of a layer's experts."""
+
+
+class LowRankProjection(nn.Module):
+    """A linear layer without bias as two, one behind the other."""
+
+    def __init__(self, inputs: int, outputs: int, rank: int) -> None:
+        super().__init__()
+        self.inner, self.outer = Projection(inputs, rank), Projection(rank, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.outer(self.inner(x))
+        return output
+
+
+class ExpertMatrices(nn.Module):
+    """The matrices [O, I] of all experts as factors: `inner` [E, R, I] and `outer` [E, O, R], or with bases that all
+    share, `inner` [R, I], `core` [E, S, R] and `outer` [O, S]."""
+
+    def __init__(self, sizes: tuple[int, ...], rank: Rank) -> None:
+        super().__init__()
+        for name, shape in factor_shapes(sizes, rank).items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape)))
+
+    @property
+    def factors(self) -> list[Tensor]:
+        """From the input to the output; those of three dimensions are one for each expert."""
+        parameters = dict(self.named_parameters())
+        return [parameters[name] for name in ("inner", "core", "outer") if name in parameters]
+
+
+class LowRankExperts(Roundable, Fusable):
+    """The experts of a layer, `gate_up_proj` or `down_proj` or both as factors. In place of `Experts`."""
+
+    gate_up_proj: ExpertMatrices | nn.Parameter
+    down_proj: ExpertMatrices | nn.Parameter
+
+    def __init__(self, matrices: Mapping[str, tuple[tuple[int, ...], Rank | None]]) -> None:
+        """matrices: the sizes [E, O, I] and the rank of each, none for a whole one."""
+        super().__init__()
+        for name, (sizes, rank) in matrices.items():
+            setattr(self, name, nn.Parameter(torch.empty(sizes)) if rank is None else ExpertMatrices(sizes, rank))
+            self.num_experts = sizes[0]
+
+    def forward(self, hidden_ND: Tensor, expert_Nk: Tensor, weight_Nk: Tensor) -> Tensor:
+        """See `Experts`."""
+        gate_up, down = factors_of(self.gate_up_proj), factors_of(self.down_proj)
+        if len(hidden_ND) == 1 and self.rounding is None:
+            outputs = []
+            for expert, weight in zip(expert_Nk[0].tolist(), weight_Nk[0], strict=True):
+                active_1F = gated_silu(_through(hidden_ND, gate_up, expert)) * weight
+                outputs.append(_through(active_1F, down, expert))
+            return torch.stack(outputs).sum(0)
+        sorting = Sorting.by_group(expert_Nk, self.num_experts)
+        inputs_YD = sort_rows(hidden_ND.to(output_dtype(hidden_ND)), sorting)
+        gate_up_YF = self._through_sorted(inputs_YD, gate_up, sorting)
+        weight_Y1 = sorting.sort(weight_Nk)[:, None]  # 0 for a filler, see `Experts`
+        active_YF = self.kernel(weighted_gated_silu)(gate_up_YF, weight_Y1)
+        return sum_choices(self._through_sorted(active_YF, down, sorting), sorting)
+
+    def _through_sorted(self, x_YI: Tensor, factors: list[Tensor], sorting: Sorting) -> Tensor:
+        """Sorted rows through the factors of their experts."""
+        for factor in factors:
+            matrices, sizes = (factor, sorting.sizes) if factor.dim() == 3 else (factor[None], [len(x_YI)])
+            if self.rounding is None:
+                x_YI = grouped_linear(x_YI, matrices, sizes)
+            else:
+                inputs = factor.shape[-1]
+                x_YI = rounded_products(x_YI, matrices, sizes, self.rounding.bits(inputs), self.rounding.mixing(inputs))
+        return x_YI
+
+
+def factors_of(matrices: ExpertMatrices | Tensor) -> list[Tensor]:
+    """The factors of the matrices of experts; of whole ones these themselves."""
+    return matrices.factors if isinstance(matrices, ExpertMatrices) else [matrices]
+
+
+def keep_factors(network: nn.Module, shape: ModelShape) -> None:
+    """Put factors in the place of the matrices of a network for which its shape has ranks."""
+    matrices, ranks = matrix_shapes(shape), shape.ranks or {}
+    for name, rank in ranks.items():
+        place, _, last = name.rpartition(".")
+        if len(matrices[name]) == 2:
+            outputs, inputs = matrices[name]
+            assert isinstance(rank, int)
+            setattr(network.get_submodule(place), last, LowRankProjection(inputs, outputs, rank))
+        elif not isinstance(network.get_submodule(place), LowRankExperts):
+            stacks = {stack: (matrices[f"{place}.{stack}"], ranks.get(f"{place}.{stack}")) for stack in STACKS}
+            network.set_submodule(place, LowRankExperts(stacks))
+
+
+def _through(x_NI: Tensor, factors: list[Tensor], expert: int) -> Tensor:
+    """Rows of one expert through its factors."""
+    for factor in factors:
+        x_NI = F.linear(x_NI, factor[expert] if factor.dim() == 3 else factor)
+    return x_NI

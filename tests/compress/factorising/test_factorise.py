@@ -1,0 +1,140 @@
+"""A factorisation keeps within its share, writes a model with its lineage, and goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from tests.compress.running import HEALING, config_of, factorised
+from tests.compress.test_run import interrupted_at
+from tuili.compress import FactoriseConfig, Factorising, PruneConfig, Pruning, open_parent
+from tuili.compress.factorising import factorise
+from tuili.engine import load_decoder
+from tuili.errors import InputError
+from tuili.store import count_parameters, model_hash, open_model, read_lineage
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"ranks": "uniform", "by": "plain"}, {"bases": "shared"}, {"bases": "separate", "ranks": "uniform"}]
+)
+def test_a_model_is_factorised_within_its_share(own: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
+    result = factorised(own, tmp_path / "run", **changes)
+    assert result.model == tmp_path / "run" / "model"
+    before, after = (count_parameters(open_model(path).shape) for path in (own, result.model))
+    least = 0.6 if changes.get("ranks") == "uniform" else 0.75  # the same share of all has few steps
+    assert least * before.total < after.total <= 0.8 * before.total
+    ranks = open_model(result.model).shape.ranks
+    assert ranks
+    if changes.get("bases") == "separate":
+        assert all(isinstance(rank, int) for rank in ranks.values())
+    if changes.get("bases") == "shared":
+        assert any(isinstance(rank, tuple) for name, rank in ranks.items() if ".experts." in name)
+    parent, entry = read_lineage(result.model)
+    assert (parent.step, entry.step, entry.parent) == ("train", "factorise", model_hash(own))
+    assert entry.hash == model_hash(result.model)
+    assert entry.recipe["factorise"]["keep"] == 0.8
+    assert entry.figures["parameters"] == after.total
+    assert entry.figures["factors"] == len(ranks)
+    network = AutoModelForCausalLM.from_pretrained(result.model)
+    assert torch.isfinite(network(torch.tensor([[1, 20, 30]])).logits).all()
+    assert load_decoder(result.model, depth="auto", runner="torch", max_new_tokens=3) is not None
+
+
+def test_recovery_begins_closer_where_ranks_and_factors_are_measured(own: Path, tmp_path: Path) -> None:
+    """At the same number of parameters. Nothing is learnt in the step that is measured."""
+    lost = {}
+    for name, changes in {"measured": {}, "even": {"ranks": "uniform"}, "plain": {"by": "plain"}}.items():
+        healing = HEALING | {"kernels": "torch", "steps": 1, "log": {"interval": 1}}
+        result = factorised(own, tmp_path / name, keep=0.7, probes=6, samples=12, healing=healing, **changes)
+        lost[name] = result.figures["loss"]
+    assert lost["measured"] < lost["even"]
+    assert lost["measured"] < lost["plain"]
+
+
+@pytest.mark.parametrize("steps", [(1, 3, 5), (6,)])
+def test_an_interrupted_factorisation_ends_with_the_same_bytes(
+    steps: tuple[int, ...], own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = factorised(own, tmp_path / "whole", steps=8, bases="separate")
+    for number, step in enumerate(steps):
+        with monkeypatch.context() as patch:
+            interrupted_at(step, patch)
+            part = factorised(own, tmp_path / "part", resume=number > 0, steps=8, bases="separate")
+        assert (part.step, part.model) == (step, None)
+    with pytest.raises(InputError, match=r"began with keep = 0\.8, not 0\.7"):
+        factorised(own, tmp_path / "part", resume=True, steps=8, bases="separate", keep=0.7)
+    again = factorised(own, tmp_path / "part", resume=True, steps=8, bases="separate")
+    assert whole.model is not None
+    assert again.model is not None
+    assert model_hash(again.model) == model_hash(whole.model)
+    assert read_lineage(again.model)[-1].figures == read_lineage(whole.model)[-1].figures
+
+
+def test_a_factorisation_stopped_before_its_first_step_begins_anew(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopping(*arguments: Any) -> dict[str, float]:
+        signal.raise_signal(signal.SIGINT)
+        arguments[-1]("a line")
+        raise AssertionError("not reached")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(factorise, "divergences", stopping)
+        part = factorised(own, tmp_path / "run", bases="separate", steps=2)
+    assert (part.step, part.model) == (0, None)
+    whole = factorised(own, tmp_path / "whole", bases="separate", steps=2)
+    again = factorised(own, tmp_path / "run", bases="separate", steps=2, resume=True)
+    assert whole.model is not None
+    assert again.model is not None
+    assert model_hash(again.model) == model_hash(whole.model)
+
+
+def test_damaged_decisions_are_refused(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        interrupted_at(2, patch)
+        factorised(own, tmp_path / "run")
+    decisions = tmp_path / "run" / "decisions.json"
+    ranks = json.loads(decisions.read_text())
+    for damaged in ("{", "{}", json.dumps(ranks | {"ranks": {"trunk.0.mlp.down_proj": 99}})):
+        decisions.write_text(damaged)
+        with pytest.raises(InputError, match=r"decisions\.json is damaged: choose another --out"):
+            factorised(own, tmp_path / "run", resume=True)
+
+
+def test_a_share_that_no_ranks_fit_into_is_refused(own: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"factorise\.keep = 0\.3: with ranks of 2 0\.\d+ is the least: raise it"):
+        factorised(own, tmp_path / "run", keep=0.3)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_has_factors_is_neither_factorised_nor_pruned(own: Path, tmp_path: Path) -> None:
+    once = factorised(own, tmp_path / "run", steps=0)
+    assert once.model is not None
+    with pytest.raises(InputError, match="is factorised already: factorise its parent"):
+        factorised(once.model, tmp_path / "other")
+    config = PruneConfig(multiple=4)
+    with pytest.raises(InputError, match="is factorised: prune its parent"):
+        Pruning(open_parent(once.model, config.healing), config)
+
+
+def test_an_imported_model_is_refused(dense: Path) -> None:
+    config = config_of()
+    with pytest.raises(InputError, match="is imported: a network of its family has no factors in transformers"):
+        Factorising(open_parent(dense, FactoriseConfig().healing), config)
+
+
+def test_a_tampered_parent_is_refused_by_its_name(own: Path, tmp_path: Path) -> None:
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(own, spoilt)
+    config = json.loads((spoilt / "config.json").read_text())
+    (spoilt / "config.json").write_text(json.dumps(config | {"exit_threshold": 0.5}))
+    with pytest.raises(InputError, match=r"spoilt: model\.safetensors or config\.json is damaged or was changed"):
+        factorised(spoilt, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,60 @@
+"""A factorisation that is interrupted or killed, at whatever point, ends with the bytes of one that was left alone."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.compress.killing import Point, run_verb
+from tuili.cli.app import EXIT_INTERRUPTED
+from tuili.store import model_hash, open_model
+
+GIVEN = (
+    "factorise.multiple=2", "factorise.samples=4", "factorise.probes=2", "factorise.healing.rows=1",
+    "factorise.healing.kernels=torch", "factorise.healing.precision=fp32", "factorise.healing.steps=4",
+    "factorise.healing.checkpoint.interval=1", "--keep", "0.8", "--bases", "separate", "--problems", "3",
+)  # fmt: skip
+FACTORISE, LEARNING = "tuili.compress.factorising.factorise", "tuili.posttrain.learning"
+KILLED = (
+    Point(FACTORISE, "damped", 1),  # moments are taken
+    Point(FACTORISE, "divergences", 1),
+    Point("tuili.compress.decisions", "write_durably", 1),  # ranks are chosen, and not kept
+    Point("tuili.train.checkpoint", "write_durably", 2),  # a checkpoint is half there
+    Point(LEARNING, "adam_tensors", 2),
+    Point("tuili.compress.own", "choose_threshold", 1),
+    Point("tuili.compress.measuring", "right_answers", 2),
+    Point("tuili.store.folder", "flush_all", 1),  # the model is written, and not in its place
+)
+INTERRUPTED = (
+    Point(FACTORISE, "damped", 1),
+    Point(FACTORISE, "divergences", 1),
+    Point(LEARNING, "adam_tensors", 2),
+    Point("tuili.compress.own", "read_exits", 1),
+    Point("tuili.compress.measuring", "right_answers", 1),
+)
+
+
+@pytest.fixture(scope="module")
+def whole(own: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The hash of the model of a run that was left alone."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert run_verb(["compress", "factorise", str(own), *GIVEN, "--out", str(out)]) == 0
+    return model_hash(out / "model")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_ends_at_many_points_ends_with_the_same_bytes(
+    number: signal.Signals, own: Path, whole: str, tmp_path: Path
+) -> None:
+    out, given = tmp_path / "run", ["compress", "factorise", str(own), *GIVEN]
+    for session, point in enumerate(KILLED if number is signal.SIGKILL else INTERRUPTED):
+        resume = ["--resume"] if session else []
+        ended = run_verb([*given, "--out", str(out), *resume], number, point)
+        assert ended == (-number if number is signal.SIGKILL else EXIT_INTERRUPTED), point
+        assert not (out / "model").exists(), point
+    assert run_verb([*given, "--out", str(out), "--resume"]) == 0
+    assert model_hash(out / "model") == whole
+    open_model(out / "model")
+    assert not list(out.glob(".model*"))
