@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -111,7 +111,7 @@ class Factorising(Compression):
             matters = self._sensitivities(model, decomposed, even, samples, tell)
             chosen = dynamic(options, matters, self._budget)
         ranks = {name: option.rank for name, option in zip(decomposed, chosen, strict=True) if option.rank is not None}
-        self._ranks, self._figures = ranks, _figures(chosen)
+        self._ranks, self._figures = ranks, _figures(chosen) | _compared(decomposed.values(), even)
         tell(_told(self._sizes, chosen))
         return factorised_own(model, {name: decomposed[name].factors(rank) for name, rank in ranks.items()})
 
@@ -173,6 +173,13 @@ def _without_data(sizes: Sequence[int], multiple: int) -> list[Option]:
 def _figures(chosen: Sequence[Option]) -> dict[str, float]:
     factors = [option.rank for option in chosen if option.rank is not None]
     return {"factors": float(len(factors)), "shared_bases": float(sum(isinstance(rank, tuple) for rank in factors))}
+
+
+def _compared(decomposed: Iterable[Decomposed], even: Sequence[Option]) -> dict[str, float]:
+    """How much shared bases lose over separate factors in the parameters of uniform ranks, on average over stacks."""
+    found = [each.shared_over_separate(option.parameters) for each, option in zip(decomposed, even, strict=True)]
+    known = [ratio for ratio in found if ratio is not None]
+    return {"shared_over_separate": sum(known) / len(known)} if known else {}
 
 
 def _told(sizes: Mapping[str, Sequence[int]], chosen: Sequence[Option]) -> str:

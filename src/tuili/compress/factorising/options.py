@@ -81,6 +81,14 @@ class Decomposed:
         """The factors of one of the options."""
         return self._whitened.factors(rank) if isinstance(rank, int) else self._made[rank]
 
+    def shared_over_separate(self, budget: int) -> float | None:
+        """What shared bases lose within so many parameters over what separate factors do; None where one of both has no
+        option."""
+        fitting = [option for option in self.options if option.parameters <= budget]
+        shared = [option.error for option in fitting if isinstance(option.rank, tuple)]
+        separate = [option.error for option in fitting if isinstance(option.rank, int)]
+        return min(shared) / max(min(separate), 1e-30) if shared and separate else None
+
     def _shared_options(self, budgets: Sequence[int]) -> list[Option]:
         weight, moment = self._whitened.weight_EOI, self._whitened.moment_EII
         options = []

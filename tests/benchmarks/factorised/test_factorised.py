@@ -1,0 +1,57 @@
+"""Models are factorised by the verb, once each, and answer the problems of their parent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.factorised import __main__ as measuring
+from benchmarks.factorised import training
+from benchmarks.harness.cells import Cells
+from benchmarks.harness.tiny import tiny_model
+from tuili.cli.app import main
+from tuili.model import save_model
+from tuili.store import LineageEntry, open_model
+from tuili.tasks import unseen_problems
+
+RECIPE = {"data": {"domains": ["arithmetic"], "levels": [1.0]}, "curriculum": {"kind": "uniform"}}
+SMALL = (
+    "factorise.multiple=4", "factorise.samples=2", "factorise.probes=1", "factorise.healing.rows=1",
+    "factorise.healing.length=320", "factorise.healing.kernels=torch", "factorise.healing.precision=fp32",
+    "factorise.healing.log.interval=1",
+)  # fmt: skip
+
+
+def test_models_are_factorised_and_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = tmp_path / "parent"
+    save_model(parent, *tiny_model(), [LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)])
+    monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
+    monkeypatch.setattr(measuring, "trained_domains", lambda _: ("arithmetic",))
+    monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
+    monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
+    monkeypatch.setattr(training, "tuili", lambda *line: main([*line]))
+    how: dict[str, Any] = {"ways": ("dynamic", "uniform"), "seeds": (1,), "steps": 1, "per_cell": 2, "levels": (1, 3)}
+    how |= {"keep": 0.9, "changes": SMALL, "folder": str(tmp_path / "runs")}
+    config, figures = measuring.measure(str(parent), **how)
+    assert config["model"] == "given"
+    assert [tokens for tokens, _ in config["curves"]["uniform_1"]] == [320]
+    assert figures["dynamic_parameters"].runs[0] <= 0.9 * config["parameters"]["total"]
+    wanted = {"dynamic_over_uniform", "dynamic_over_uniform_raw_low95", "uniform_raw_over_parent", "dynamic_level_3"}
+    assert wanted <= {*figures}
+    assert figures["dynamic_shared_over_separate"].runs[0] > 0
+    assert open_model(tmp_path / "runs" / "dynamic_0.9_1_1" / "model").shape.ranks
+    monkeypatch.setattr(training, "tuili", lambda *_: pytest.fail("factorised again"))
+    monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
+    assert measuring.measure(str(parent), **how) == (config, figures)
+
+
+def test_problems_of_several_steps_of_arithmetic_are_told_apart() -> None:
+    problems = unseen_problems(("arithmetic", "calendar"), (1, 3), 8, 0)
+    several = [problem.domain == "arithmetic" and len(problem.steps) >= 3 for problem in problems]
+    assert 0 < sum(several) < 16
+    figures = measuring.several_steps("x", problems, several)
+    assert figures["x_several_steps_accuracy"].runs == [1.0]
+    assert figures["x_several_steps_n"].runs == [sum(several)]
+    assert measuring.several_steps("x", [], []) == {}
