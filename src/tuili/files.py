@@ -85,6 +85,14 @@ def is_special(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
+class _UnwritableError(InputError):
+    """What the system lets nobody write, in one line with what to do."""
+
+    def __init__(self, path: Path, reason: str, remedy: str) -> None:
+        super().__init__(f"{path} cannot be written: {reason.splitlines()[0]}; {remedy}")
+        self.path, self.reason = path, reason
+
+
 @contextmanager
 def refusing_faults(path: Path) -> Iterator[None]:
     """Turn what keeps the system from writing `path` in the block into an `InputError`."""
@@ -93,8 +101,7 @@ def refusing_faults(path: Path) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":  # safetensors has its own
             raise
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path} cannot be written: {reason}; choose another place") from error
+        raise _UnwritableError(path, getattr(error, "strerror", None) or str(error), "choose another place") from error
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -109,9 +116,14 @@ def write_durably(path: Path, data: bytes) -> None:
 
 @contextmanager
 def writing(path: Path, remedy: str) -> Iterator[None]:
-    """Turn what stops a library from writing `path` in the block, such as a full disk, into a one-line `TuiliError`."""
+    """Turn what stops a library from writing `path` in the block, such as a full disk, into a one-line `TuiliError`.
+
+    What `refusing_faults` has refused in the block is told with this remedy.
+    """
     try:
         yield
+    except _UnwritableError as error:
+        raise _UnwritableError(error.path, error.reason, remedy) from error
     except TuiliError:
         raise
     except Exception as error:  # safetensors has an error of its own, tokenizers raises a plain Exception
