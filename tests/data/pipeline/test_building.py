@@ -194,6 +194,14 @@ def test_a_shard_that_has_become_shorter_is_told(corpus: Path, tmp_path: Path, m
         build(settings(corpus), tmp_path / "out")
 
 
+def test_two_builds_do_not_write_the_same_folder(corpus: Path, tmp_path: Path) -> None:
+    def again(progress: Progress) -> None:
+        with pytest.raises(InputError, match="is being written by another build"):
+            build(settings(corpus), tmp_path / "out")
+
+    build(settings(corpus), tmp_path / "out", tell=again)
+
+
 def test_a_folder_that_is_there_is_left_alone(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(InputError, match="exists already"):

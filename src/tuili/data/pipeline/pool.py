@@ -6,31 +6,25 @@ A worker that dies, hangs or grows too large costs the item that was at fault, w
 from __future__ import annotations
 
 import os
-import select
-import signal
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from queue import SimpleQueue
-from typing import BinaryIO, Protocol
-
-import msgspec
+from typing import Protocol
 
 from tuili.data.pipeline.document import ReadFault, Refusal
+from tuili.data.pipeline.handle import WorkerHandle
 from tuili.data.pipeline.pipeline import Outcome, Pipeline, Refused
 from tuili.data.pipeline.readers.reader import Item
 from tuili.data.pipeline.reading import Corpus
 from tuili.data.pipeline.recipe import BuildSettings
-from tuili.data.pipeline.worker import Done, Failed, Outline, Outlined, Setup, Work, receive, send
+from tuili.data.pipeline.worker import Done, Failed, Outline, Outlined, Setup, Work
 from tuili.errors import TuiliError
 
 Read = tuple[list[Item], list[list[Outcome]]]
 WAIT = 30
 """A worker that computes nothing is given up after this many times the seconds that an item may compute."""
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class Pool(Protocol):
@@ -72,8 +66,8 @@ class Workers:
         self._setup = Setup(settings.model_dump_json(), files)
         self._corpus, self._seconds, self._count = corpus, settings.limits.seconds, count
         self._threads = ThreadPoolExecutor(count)
-        self._idle = SimpleQueue[_Worker]()
-        self._all = list[_Worker]()
+        self._idle = SimpleQueue[WorkerHandle]()
+        self._all = list[WorkerHandle]()
         self._closed = False
         for _ in range(count):
             self._start()
@@ -132,7 +126,7 @@ class Workers:
         return answer
 
     def _start(self) -> None:
-        worker = _Worker(self._setup, self._seconds * WAIT)
+        worker = WorkerHandle(self._setup, self._seconds * WAIT)
         self._all.append(worker)
         self._idle.put(worker)
 
@@ -149,64 +143,6 @@ def open_pool(settings: BuildSettings, corpus: Corpus, pipeline: Pipeline, worke
         yield pool
     finally:
         pool.close()
-
-
-class _Worker:
-    """A worker process as the process that leads sees it."""
-
-    def __init__(self, setup: Setup, wait: float) -> None:
-        environment = os.environ | dict.fromkeys(_THREADS, "1")
-        command = [sys.executable, "-m", "tuili.data.pipeline.worker"]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        )
-        self._wait = wait
-        self._decoder = msgspec.msgpack.Decoder(Done | Outlined | Failed)
-        self._setup = setup
-        self._ready = False
-
-    def call(self, message: Work | Outline) -> Done | Outlined | Failed | ReadFault:
-        """Send a message and wait for its answer."""
-        try:
-            if not self._ready:
-                if not isinstance(self._exchange(self._setup), Done):
-                    self.kill()
-                    raise TuiliError("a worker process cannot be started: use workers=0 to see why")
-                self._ready = True
-            answer = self._exchange(message)
-        except TimeoutError:
-            self.kill()
-            return ReadFault.TOO_MUCH_TIME
-        if answer is not None:
-            return answer
-        self.kill()
-        code = self._process.returncode
-        return ReadFault.TOO_MUCH_TIME if code == -signal.SIGPROF else ReadFault.CRASHED
-
-    def _exchange(self, message: msgspec.Struct) -> Done | Outlined | Failed | None:
-        requests, answers = self._process.stdin, self._process.stdout
-        assert requests and answers
-        try:
-            send(_binary(requests), message)
-        except BrokenPipeError:
-            return None
-        if not select.select([answers], [], [], self._wait)[0]:
-            raise TimeoutError
-        data = receive(_binary(answers))
-        return None if data is None else self._decoder.decode(data)
-
-    def kill(self) -> None:
-        """End the process and wait for its end; it may have ended already."""
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream:
-                with suppress(BrokenPipeError):
-                    stream.close()
-
-
-def _binary(stream: object) -> BinaryIO:
-    return stream  # type: ignore[return-value] # Popen without text gives binary streams
 
 
 def _explain(fault: ReadFault) -> str:

@@ -1,0 +1,160 @@
+"""The folder of a build: its shards, its list of drops, its journals and its state, which it writes in steps.
+
+After a step all of them are on the disk, and then the state that says how long they are. A build that goes on cuts them
+back to that, so that what it writes is byte for byte what it would have been.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tuili import __version__
+from tuili.data.pipeline.pipeline import Dropped, Kept, Pipeline, Refused, Settled
+from tuili.data.pipeline.readers.files import fingerprint
+from tuili.data.pipeline.readers.reader import SourceFile
+from tuili.data.pipeline.recipe import BuildSettings
+from tuili.data.pipeline.report import write_report
+from tuili.data.pipeline.state import State, read_state, write_state
+from tuili.data.pipeline.writers.manifest import write_manifest
+from tuili.data.pipeline.writers.shards import Shards
+from tuili.errors import InputError
+from tuili.files import flush_all
+
+PRIVATE = ".build"
+"""The folder in it that holds state, journals and, for Parquet, shards to be converted; it is removed at the end."""
+DROPPED_FOLDER = "dropped"
+_DROPPED_DOCUMENTS, _DROPPED_BYTES, _DROPPED_LEVEL = 1_000_000, 2**28, 3
+
+
+class BuildFolder:
+    """The files of a build and its state. What is added is written by `commit`."""
+
+    def __init__(self, settings: BuildSettings, files: Sequence[SourceFile], pipeline: Pipeline, folder: Path) -> None:
+        """Take up what was left in the folder, or begin.
+
+        Raises `InputError` where another build was left there, or is running.
+        """
+        recipe = settings.model_dump_json(exclude={"inputs": {"__all__": {"path"}}})
+        of_recipe = hashlib.sha256(f"{__version__}\n{recipe}".encode()).hexdigest()
+        of_corpus = fingerprint(files)
+        self._settings, self._files, self._pipeline, self._folder = settings, files, pipeline, folder
+        self._private = folder / PRIVATE
+        self._private.mkdir(parents=True, exist_ok=True)
+        self._lock = self._locked()
+        try:
+            self.state = read_state(self._private, of_recipe, of_corpus) or State(of_recipe, of_corpus)
+            self._open()
+        except BaseException:
+            self._lock.close()
+            raise
+
+    def _locked(self) -> Any:
+        lock = (self._private / "lock").open("wb")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise InputError(f"{self._folder} is being written by another build: choose another place") from None
+        return lock
+
+    def _open(self) -> None:
+        output = self._settings.output
+        self._kept = Shards(
+            self._private / "staged" if output.format == "parquet" else self._folder,
+            self.state.kept,
+            documents=output.shard_documents,
+            size=output.shard_bytes,
+            level=output.level,
+            suffix=".jsonl" if output.format == "jsonl" else ".jsonl.zst",
+        )
+        self._dropped = Shards(
+            self._folder / DROPPED_FOLDER,
+            self.state.dropped,
+            documents=_DROPPED_DOCUMENTS,
+            size=_DROPPED_BYTES,
+            level=_DROPPED_LEVEL,
+        )
+        self._encode = msgspec.json.Encoder().encode
+        self._lines: tuple[list[bytes], list[bytes]] = [], []
+        for place, block in self._pipeline.ordered:
+            path = self._journal(place, block.name)
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+            with path.open("r+b") as journal:
+                journal.truncate(self.state.journals.get(str(place), 0))
+                block.restore(journal)
+
+    def _journal(self, place: int, name: str) -> Path:
+        return self._private / "journals" / f"{place}-{name}"
+
+    def add(self, settled: Settled) -> int:
+        """Note what became of a document. Returns the bytes that are to be written of it."""
+        self.state.tally.add(settled, self._settings.examples)
+        is_kept = isinstance(settled, Kept)
+        line = settled.line if isinstance(settled, Kept) else self._encode(_listed(settled)) + b"\n"
+        self._lines[0 if is_kept else 1].append(line)
+        return len(line)
+
+    def commit(self) -> None:
+        """Write what was added, and then the state."""
+        for shards, lines in zip((self._kept, self._dropped), self._lines, strict=True):
+            shards.append(lines)
+            shards.flush()
+            lines.clear()
+        for place, block in self._pipeline.ordered:
+            with self._journal(place, block.name).open("ab") as journal:
+                journal.write(block.learnt())
+                journal.flush()
+                os.fsync(journal.fileno())
+                self.state.journals[str(place)] = journal.tell()
+        self.state.kept, self.state.dropped = self._kept.position, self._dropped.position
+        write_state(self._private, self.state)
+
+    def close(self) -> None:
+        """Let the files go."""
+        self._kept.close()
+        self._dropped.close()
+        self._lock.close()
+
+    def finish(self) -> dict[str, Any]:
+        """Write what speaks of the whole, and return the manifest. May be done again."""
+        self._kept.close()
+        self._dropped.close()
+        if self._settings.output.format == "parquet":
+            from tuili.data.pipeline.writers.parquet import to_parquet
+
+            for path in self._kept.paths():
+                to_parquet(path, self._folder)
+        manifest = write_manifest(self._folder, self._settings, self._files, self.state.tally)
+        write_report(self._folder, manifest, self.state.tally)
+        flush_all(self._folder)
+        return manifest
+
+
+def _listed(settled: Dropped | Refused) -> dict[str, Any]:
+    """What the list of drops says of one."""
+    if isinstance(settled, Refused):
+        refusal = settled.refusal
+        return {
+            "place": refusal.place,
+            "block": settled.reader,
+            "reason": refusal.fault,
+            "message": refusal.message,
+        }
+    trace, drop = settled.trace, settled.drop
+    return {
+        "id": trace.id,
+        "place": trace.place,
+        "kind": trace.kind,
+        "block": settled.block,
+        "reason": drop.reason,
+        "measured": drop.measured,
+        "characters": trace.characters,
+    }
