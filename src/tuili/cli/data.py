@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from tuili.cli.documents import build, filter_documents, sample, stats
+from tuili.cli.documents import build, filter_documents
 from tuili.cli.options import (
     DomainsOption,
     LanguageOption,
@@ -24,6 +24,7 @@ from tuili.cli.options import (
     parse_levels,
 )
 from tuili.cli.questions import import_questions, multiply
+from tuili.cli.surveying import sample, stats
 from tuili.errors import RecordError, TuiliError
 
 app = typer.Typer(no_args_is_help=False, help="Make problems, clean documents, check data files, train a tokenizer.")

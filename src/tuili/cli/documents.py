@@ -1,5 +1,5 @@
-"""`tuili data build`, `filter`, `stats` and `sample`: documents to a clean corpus. The work is left to
-`tuili.data.pipeline`.
+"""`tuili data build` and `filter`: documents to a clean corpus. The work is left to `tuili.data.pipeline`, looking at
+documents to `surveying`.
 """
 
 from __future__ import annotations
@@ -67,87 +67,8 @@ def filter_documents(
     folder = parse_folder("--out", out)
     from tuili.data import pipeline
 
-    settings = pipeline.BuildSettings.model_validate({"blocks": [{"block": "basic"}], "inputs": _inputs(paths, kind)})
+    settings = pipeline.BuildSettings.model_validate({"blocks": [{"block": "basic"}], "inputs": inputs_of(paths, kind)})
     _build(settings, folder, workers)
-
-
-def stats(
-    paths: Paths,
-    kind: KindOption = None,
-    workers: WorkersOption = None,
-) -> None:
-    """Measure documents, or those of a built corpus: how many, how long, in which language, and what filters look at.
-
-    Of a built corpus it also tells what was dropped and why.
-    """
-    from tuili.cli.options import result_console
-    from tuili.data import pipeline
-
-    console = result_console()
-    for path in paths:
-        if (path / "manifest.json").is_file():
-            _show_manifest(console, path)
-    settings = pipeline.BuildSettings.model_validate({"blocks": [{"block": "measure"}], "inputs": _inputs(paths, kind)})
-    tally = pipeline.Tally()
-    languages = dict[str, int]()
-    with _progress() as tell:
-        for settled in pipeline.survey(settings, workers=_workers(workers), tell=tell):
-            tally.add(settled, 0)
-            if isinstance(settled, pipeline.Kept):
-                language = _fields(settled)["metadata"]["language"]
-                languages[language] = languages.get(language, 0) + 1
-    shown = ", ".join(f"{count:,} {name}" for name, count in sorted(languages.items(), key=lambda one: -one[1]))
-    console.print(f"{tally.documents_kept:,} documents, {tally.kept_characters:,} characters: {shown or 'none'}")
-    for reader, faults in sorted(tally.refused.items()):
-        for fault, count in sorted(faults.items()):
-            console.print(f"{count:,} refused by {reader}: {fault}")
-    _show_measures(console, tally)
-
-
-def sample(
-    paths: Paths,
-    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 5,
-    seed: Annotated[int, typer.Option(help="Another seed draws others.")] = 0,
-    reason: Annotated[
-        str | None, typer.Option(metavar="BLOCK/REASON", help="Of a built corpus: what was dropped for a reason.")
-    ] = None,
-    workers: WorkersOption = None,
-) -> None:
-    """Print some documents, drawn at random: of files, folders, or a built corpus."""
-    import hashlib
-    import heapq
-
-    from tuili.data import pipeline
-
-    if reason is not None:
-        inputs = [{"path": path, "text": "place"} for folder in paths for path in _shards(folder / "dropped", folder)]
-    else:
-        inputs = _inputs(paths, None)
-    drawn = list[tuple[int, str, dict[str, Any]]]()
-    for settled in pipeline.survey(
-        pipeline.BuildSettings.model_validate({"inputs": inputs}), workers=_workers(workers)
-    ):
-        if not isinstance(settled, pipeline.Kept):
-            continue
-        fields = _fields(settled)
-        told = fields.get("metadata", {})
-        if reason is not None and reason != f"{told.get('block')}/{told.get('reason')}":
-            continue
-        order = int.from_bytes(hashlib.blake2b(f"{seed}/{settled.trace.id}".encode(), digest_size=8).digest(), "big")
-        entry = (-order, settled.trace.id, fields)
-        if len(drawn) < count:
-            heapq.heappush(drawn, entry)
-        elif entry[:2] > drawn[0][:2]:
-            heapq.heapreplace(drawn, entry)
-    if not drawn:
-        what = f"was dropped for {reason}" if reason else "could be read"
-        raise InputError(f"no document {what}: tuili data stats tells what there is")
-    for _, identity, fields in sorted(drawn, key=lambda entry: -entry[0]):
-        if reason is None:
-            print(f"--- {identity} ({fields['kind']})\n{fields['text'].rstrip()}\n")
-        else:
-            measured = ", ".join(f"{name} {value}" for name, value in fields["metadata"].get("measured", {}).items())
-            print(f"{fields['text']}: {measured or fields['metadata'].get('message', reason)}")
 
 
 def _build(settings: pipeline.BuildSettings, folder: Path, workers: int | None) -> None:
@@ -155,8 +76,8 @@ def _build(settings: pipeline.BuildSettings, folder: Path, workers: int | None) 
     from tuili.data import pipeline
 
     try:
-        with _progress() as tell:
-            built = pipeline.build(settings, folder, workers=_workers(workers), tell=tell)
+        with build_progress() as tell:
+            built = pipeline.build(settings, folder, workers=worker_count(workers), tell=tell)
     except KeyboardInterrupt:
         print("interrupted: what is done is kept, and the same command goes on from it")
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -165,61 +86,31 @@ def _build(settings: pipeline.BuildSettings, folder: Path, workers: int | None) 
     print(f"{built.folder}: {parts}; {built.folder / 'report.html'} says why")
 
 
-def _workers(chosen: int | None) -> int:
-    return len(os.sched_getaffinity(0)) if chosen is None else chosen
-
-
-def _inputs(paths: list[Path], kind: str | None) -> list[dict[str, Any]]:
+def inputs_of(paths: list[Path], kind: str | None) -> list[dict[str, Any]]:
     """Inputs of a recipe; a built corpus stands for its shards."""
     inputs = list[dict[str, Any]]()
     for path in paths:
         if (path / "manifest.json").is_file():
-            inputs += [{"path": shard, "kind": kind} for shard in _shards(path, path)]
+            inputs += [{"path": shard, "kind": kind} for shard in shards_of(path, path)]
         else:
             inputs.append({"path": path, "kind": kind})
     return inputs
 
 
-def _shards(folder: Path, corpus: Path) -> list[Path]:
+def shards_of(folder: Path, corpus: Path) -> list[Path]:
+    """The shards in a folder of a built corpus. Raises `InputError` where there is none."""
     if not (corpus / "manifest.json").is_file():
         raise InputError(f"{corpus} holds no built corpus: build one by tuili data build")
     return [path for path in sorted(folder.glob("part-*")) if path.stat().st_size]
 
 
-def _fields(settled: Any) -> dict[str, Any]:
-    import json
-
-    fields: dict[str, Any] = json.loads(settled.line)
-    return fields
-
-
-def _show_manifest(console: Any, folder: Path) -> None:
-    from tuili.data import pipeline
-
-    manifest = pipeline.read_manifest(folder)
-    for end in ("dropped", "refused"):
-        for block, reasons in manifest[end].items():
-            for reason, count in reasons.items():
-                console.print(f"{count:,} {end} by {block}: {reason}")
-
-
-def _show_measures(console: Any, tally: Any) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("measure", "mean", "5%", "median", "95%"):
-        table.add_column(heading, no_wrap=True, justify="left" if heading == "measure" else "right")
-    measures = {"characters": tally.lengths, **dict(sorted(tally.measures.items()))}
-    for name, ends in measures.items():
-        if "kept" in ends:
-            kept = ends["kept"]
-            values = (kept.total / kept.count, *(kept.quantile(share) for share in (0.05, 0.5, 0.95)))
-            table.add_row(name.replace("_", " "), *(f"{value:,.3g}" for value in values))
-    console.print(table)
+def worker_count(chosen: int | None) -> int:
+    """How many workers: those chosen, or one for each core that this process may use."""
+    return len(os.sched_getaffinity(0)) if chosen is None else chosen
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[pipeline.Progress], None]]:
+def build_progress() -> Iterator[Callable[[pipeline.Progress], None]]:
     """A bar on stderr: the share of bytes read, documents a second, what became of them, and the time left."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
