@@ -58,6 +58,7 @@ def sample(
     """Print some documents, drawn at random: of files, folders, or a built corpus."""
     import hashlib
     import heapq
+    from itertools import count as numbers_from
 
     from tuili.data import pipeline
 
@@ -66,6 +67,7 @@ def sample(
     else:
         inputs = inputs_of(paths, None)
     drawn = list[tuple[int, str, int, dict[str, Any]]]()
+    numbers = numbers_from()
     for settled in pipeline.survey(
         pipeline.BuildSettings.model_validate({"inputs": inputs}), workers=worker_count(workers)
     ):
@@ -76,7 +78,7 @@ def sample(
         if reason is not None and reason != f"{told.get('block')}/{told.get('reason')}":
             continue
         order = int.from_bytes(hashlib.blake2b(f"{seed}/{settled.trace.id}".encode(), digest_size=8).digest(), "big")
-        entry = (-order, settled.trace.id, len(drawn), fields)
+        entry = (-order, settled.trace.id, next(numbers), fields)
         if len(drawn) < count:
             heapq.heappush(drawn, entry)
         elif entry[:2] > drawn[0][:2]:

@@ -11,6 +11,7 @@ import pytest
 import zstandard
 
 from tests.data.pipeline.conftest import contents, prose
+from tests.data.pipeline.readers.test_pages import page, pdf
 from tests.data.pipeline.test_pipeline import OnlyOnce
 from tuili.data.pipeline import build
 from tuili.data.pipeline.building import Progress
@@ -79,6 +80,31 @@ def test_workers_write_the_same_bytes_as_one_process(corpus: Path, tmp_path: Pat
     one = contents(tmp_path / "one")
     assert one == contents(tmp_path / "two")
     assert len([name for name in one if name.startswith("part-")]) == 5
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_all_formats_together_are_the_same_by_any_number_of_workers(corpus: Path, tmp_path: Path) -> None:
+    """What foreign code reads is read by a worker in any case, and the order of the corpus stays."""
+    for package in ("pyarrow", "resiliparse", "pypdfium2"):
+        pytest.importorskip(package)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"text": [prose(number) for number in range(2000, 2040)]}), corpus / "e.parquet", 7)
+    (corpus / "f.html").write_text(page("".join(f"<p>{prose(number)}</p>" for number in range(3000, 3003))))
+    (corpus / "g.html").write_bytes(b"<div>" * 5000)
+    (corpus / "h.pdf").write_bytes(pdf(*[prose(number, 10) for number in range(4000, 4020)]))
+    (corpus / "i.pdf").write_bytes(b"%PDF-1.4")
+    built = build(settings(corpus), tmp_path / "one")
+    assert built.manifest["kept"] == {"prose": 199 + 40, "web": 1, "paper": 1}
+    assert built.manifest["refused"]["html"] == built.manifest["refused"]["pdf"] == {"damaged": 1}
+    build(settings(corpus), tmp_path / "two", workers=2)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    places = [
+        str(line["place"]).partition(":")[0].partition("#")[0]
+        for line in lines(tmp_path / "one" / "part-00000.jsonl.zst")
+    ]
+    assert places == sorted(places)
 
 
 class Interrupt(Exception):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from tests.data.pipeline.conftest import contents
 from tuili.data.pipeline.document import Drop
 from tuili.data.pipeline.pipeline import Dropped, Kept, Trace
-from tuili.data.pipeline.report import HEIGHT, bars
+from tuili.data.pipeline.report import HEIGHT, WIDTH, bars, ticks
 from tuili.data.pipeline.tally import Histogram, Tally, bin_of, bin_start
 from tuili.data.pipeline.writers.shards import ShardPosition, Shards
 
@@ -94,4 +95,7 @@ def test_bars_are_shares_of_each_end_and_fit_the_picture() -> None:
     assert {bar.end for bar in drawn} == {"kept", "dropped"}
     assert max(bar.height for bar in drawn) == HEIGHT
     assert all(bar.y >= 0 and bar.y + bar.height == pytest.approx(HEIGHT) for bar in drawn)
-    assert bars({}) == []
+    places = [place for place, _ in ticks(drawn)]
+    assert len(places) > 3
+    assert all(later - earlier >= WIDTH / 12 for earlier, later in pairwise(places))
+    assert bars({}) == [] == ticks([])

@@ -14,7 +14,7 @@ from tuili.files import whole_file
 REPORT_FILE = "report.html"
 WIDTH, HEIGHT = 600, 120
 """Of a histogram, in points."""
-_MOST_BARS = 60
+_MOST_BARS, _MOST_TICKS = 60, 12
 
 
 class Bar(NamedTuple):
@@ -90,6 +90,9 @@ def bars(histograms: Mapping[str, Histogram]) -> list[Bar]:
 
 
 def ticks(drawn: list[Bar]) -> list[tuple[float, str]]:
-    """Where numbers stand below a histogram."""
-    step = max(1, len(drawn) // 8)
-    return [(bar.x, bar.label.rsplit(" from ", 1)[1].removesuffix(" on")) for bar in drawn[::step]]
+    """Where numbers stand below a histogram: at some bars of its first end, far enough from one another."""
+    told = list[tuple[float, str]]()
+    for bar in drawn:
+        if bar.end == drawn[0].end and (not told or bar.x >= told[-1][0] + WIDTH / _MOST_TICKS):
+            told.append((bar.x, bar.label.rsplit(" from ", 1)[1].removesuffix(" on")))
+    return told
