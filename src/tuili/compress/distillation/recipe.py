@@ -1,0 +1,71 @@
+"""The schema of a recipe that distils a teacher into a student. Its one key `distil` distinguishes it from others."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from tuili.compress.recipe import HealingConfig
+from tuili.config import Config
+from tuili.model import PRESETS
+from tuili.train import CheckpointConfig, ScheduleConfig
+
+OF_THE_TEACHER = (
+    "vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids", "conversation", "domains",
+    "exit_threshold",
+)  # fmt: skip
+"""Fields of the student's configuration that follow from its teacher, or are chosen at the end."""
+
+
+class StudentConfig(Config):
+    """The student's size: a preset or else the teacher's own, with fields that differ; or a model to begin with."""
+
+    preset: str | None = None
+    overrides: dict[str, Any] = Field({})
+    start: str | None = None
+    """A folder, a hub name or a shipped name: a model with the teacher's tokenizer that goes on as the student."""
+
+    @field_validator("preset")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        if name is not None and name not in PRESETS:
+            raise ValueError(f"should be one of {', '.join(PRESETS)}, or fields such as hidden_size=96")
+        return name
+
+    @field_validator("overrides")
+    @classmethod
+    def _free(cls, overrides: dict[str, Any]) -> dict[str, Any]:
+        if taken := [name for name in overrides if name in OF_THE_TEACHER]:
+            raise ValueError(f"{taken[0]} follows from the teacher: leave it out")
+        return overrides
+
+    @model_validator(mode="after")
+    def _either(self) -> StudentConfig:
+        if self.start is not None and (self.preset is not None or self.overrides):
+            raise ValueError("start is a student of a size of its own: leave preset and overrides out")
+        return self
+
+
+class DistilConfig(Config):
+    """Who the student is, what it learns by, and for how long."""
+
+    to: StudentConfig = StudentConfig()
+    by: Literal["logits", "data"] = "logits"
+    """What it learns at each token: the teacher's probabilities, or the next token alone, without a teacher."""
+    layers: Literal["teacher", "new"] = "teacher"
+    """What the student begins with: the teacher's layers, as far as shapes allow, or new weights."""
+    samples: int = Field(1000, ge=1)
+    """Documents on which it is chosen which neurons, heads and experts a narrower student takes over."""
+    healing: HealingConfig = HealingConfig(
+        steps=4000,
+        learning_rate=1e-3,
+        schedule=ScheduleConfig(warmup=100, floor=0.05),
+        checkpoint=CheckpointConfig(interval=200),
+    )
+
+
+class DistilRecipe(Config):
+    """A recipe that distils a teacher into a student."""
+
+    distil: DistilConfig = DistilConfig()
