@@ -49,7 +49,7 @@ def check_command(line: str) -> None:
         name, command = verb, subcommand
         context = command.make_context(name, rest, parent=context)
     if "overrides" in context.params:
-        from tuili.compress import FactoriseRecipe, PruneRecipe, QuantizeRecipe
+        from tuili.compress import DistilRecipe, FactoriseRecipe, PruneRecipe, QuantizeRecipe
         from tuili.data.pipeline import BuildRecipe
         from tuili.posttrain import ExitsRecipe, TeachingRecipe, VerifierRecipe
         from tuili.train import Recipe
@@ -59,7 +59,7 @@ def check_command(line: str) -> None:
         recipe = "base" if of_reader else recipe
         others = {
             "verifier": VerifierRecipe, "exits": ExitsRecipe, "teach": TeachingRecipe, "prune": PruneRecipe,
-            "quantize": QuantizeRecipe, "factorise": FactoriseRecipe, "build": BuildRecipe,
+            "quantize": QuantizeRecipe, "factorise": FactoriseRecipe, "build": BuildRecipe, "distil": DistilRecipe,
         }  # fmt: skip
         schema = next((schema for section, schema in others.items() if has_section(recipe, section)), Recipe)
         load_recipe(recipe, context.params["overrides"] or [], schema)

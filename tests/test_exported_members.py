@@ -90,9 +90,10 @@ FACES = {
         round_backbone taught_sources teach train_exits train_verifier verifier_figures write_familiarity
     """,
     "compress": """
-        Compression CompressionPlan CompressionResult FactoriseConfig FactoriseRecipe Factorising HealedNetwork
-        HealingConfig HealingData Measuring Network Parent PruneConfig PruneRecipe Pruning QuantizeConfig QuantizeRecipe
-        Quantizing Samples TokenStates compress forward_kl make_plan open_parent tried_plan
+        Compression CompressionPlan CompressionResult DistilConfig DistilRecipe Distilling FactoriseConfig
+        FactoriseRecipe Factorising HealedNetwork HealingConfig HealingData Measuring Network Parent PruneConfig
+        PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples StudentConfig TokenStates compress
+        forward_kl make_plan open_parent tried_plan
     """,
     "adapt": """
         AdaptOptions AdaptResult Interrupted Listener Plan adapt

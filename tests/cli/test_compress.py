@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.harness.tiny import tiny_model
 from tests.cli.refusals import refusal
+from tests.store.dense_folders import save_dense
 from tuili.cli.app import main
 from tuili.model import save_model
 from tuili.store import LineageEntry, model_hash, open_model
@@ -35,6 +36,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("parent") / "model"
     save_model(folder, *tiny_model(), [LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)])
     return folder
+
+
+@pytest.fixture(scope="module")
+def dense_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_dense(tmp_path_factory.mktemp("dense") / "model")
 
 
 def test_a_plan_writes_nothing(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,6 +170,39 @@ def test_a_model_learns_whole_numbers_and_says_so(tmp_path: Path, capsys: pytest
     )
     assert "quantize.healing.steps" in refusal(capsys, *given, "--steps", "-1", "--out", str(tmp_path / "again"))
     assert not (tmp_path / "again").exists()
+
+
+TAUGHT = ["distil.healing.rows=1", "distil.healing.kernels=torch", "distil.healing.precision=fp32", "distil.samples=4"]
+
+
+def test_a_student_is_distilled_and_says_so(
+    model: Path, dense_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    given = ["compress", "distil", str(model), *TAUGHT, "--out", str(out)]
+    sized = [*given, "--to", "num_groups=1,moe_intermediate_size=4", "--steps", "2", "--problems", "3"]
+    assert main([*sized, "--plan"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "num_groups: 3 -> 1" in told
+    assert "learns: what its teacher predicts" in told
+    assert told[-1].startswith("time: about ")
+    assert not out.exists()
+    assert "would be larger than its teacher" in refusal(capsys, *given, "--to", "nano")
+    assert "names no size: give --to" in refusal(capsys, *given)
+    assert "distil.to.preset" in refusal(capsys, *given, "--to", "huge")
+    assert "unknown model field 'hidden_sise'" in refusal(capsys, *given, "--to", "hidden_sise=8")
+    assert "vocab_size follows from the teacher" in refusal(capsys, *given, "--to", "vocab_size=8")
+    assert "leave preset and overrides out" in refusal(capsys, *sized, "--start", str(model))
+    assert "is imported" in refusal(capsys, "compress", "distil", str(dense_model), "--to", "nano", "--out", str(out))
+    assert not out.exists()
+    assert main(sized) == 0
+    captured = capsys.readouterr()
+    assert "parameters begin as the teacher's" in captured.err
+    assert "it predicts the parent's next token" in captured.out
+    assert "right answers: 0.0% -> 0.0% of 3 problems" in captured.out
+    assert open_model(out / "model").shape.exit_layers == (1, 2)
+    assert main(["info", str(out / "model")]) == 0
+    assert "● distil" in capsys.readouterr().out
 
 
 def test_a_tampered_folder_is_refused_by_its_name(

@@ -31,7 +31,8 @@ OF_MODELS = [
     name
     for name in shipped_recipes()
     if not any(
-        has_section(name, section) for section in ("verifier", "exits", "teach", "prune", "quantize", "factorise")
+        has_section(name, section)
+        for section in ("verifier", "exits", "teach", "prune", "quantize", "factorise", "distil")
     )
 ]
 

@@ -124,6 +124,52 @@ def factorise(
 
 
 @app.command()
+def distil(
+    model: Annotated[str, typer.Argument(metavar="TEACHER", help="Model folder, hub name or a shipped model's name.")],
+    overrides: OverridesArgument = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Its size: a preset, fields as in num_groups=1,head_dim=16, or both."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="A model with the same tokenizer that goes on as the student.")
+    ] = None,
+    by: Annotated[
+        Literal["logits", "data"] | None, typer.Option("--by", help="What it learns; data is without a teacher.")
+    ] = None,
+    layers: Annotated[
+        Literal["teacher", "new"] | None, typer.Option(help="The teacher's layers to begin with, or new ones.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="How long it learns.")] = None,
+    data: HealingOption = None,
+    problems: ProblemsOption = PROBLEMS,
+    test: TestOption = None,
+    out: OutOption = None,
+    recipe: Annotated[str, typer.Option(help="A YAML file, or a shipped recipe's name.")] = "distil",
+    plan: PlanFlag = False,
+    resume: ResumeFlag = False,
+) -> None:
+    """Teach a smaller student, for example: tuili compress distil nano --to num_groups=1 --out runs/student
+
+    The student is written to OUT/model. It learns what its teacher predicts. Ctrl-C keeps what is done; --resume goes
+    on from it. docs/compress.md explains more.
+    """
+    folder = Path("runs", "distil") if out is None else parse_folder("--out", out)
+    given = {"to.start": start, "by": by, "layers": layers, "healing.steps": steps}
+    changes = [f"distil.{key}={value}" for key, value in given.items() if value is not None]
+    for part in [] if to is None else to.split(","):
+        changes.append(f"distil.to.{'overrides.' if '=' in part else 'preset='}{part.strip()}")
+    check_model(model)
+    from tuili.compress import Distilling, DistilRecipe, Measuring, open_parent
+    from tuili.config import load_recipe
+
+    config = load_recipe(recipe, [*(overrides or []), *changes], DistilRecipe).distil
+    measuring = Measuring(problems, test)
+    compression = Distilling(open_parent(model, config.healing), config)
+    _compress(compression, config.healing, data, measuring, folder, plan, resume)
+
+
+@app.command()
 def qat(
     model: ModelArgument,
     overrides: OverridesArgument = None,

@@ -1,4 +1,6 @@
 from .compression import Compression
+from .distillation.distil import Distilling
+from .distillation.recipe import DistilConfig, DistilRecipe, StudentConfig
 from .factorising.factorise import Factorising
 from .factorising.recipe import FactoriseConfig, FactoriseRecipe
 from .healing import HealedNetwork, forward_kl
@@ -18,6 +20,9 @@ __all__ = [
     "Compression",
     "CompressionPlan",
     "CompressionResult",
+    "DistilConfig",
+    "DistilRecipe",
+    "Distilling",
     "FactoriseConfig",
     "FactoriseRecipe",
     "Factorising",
@@ -34,6 +39,7 @@ __all__ = [
     "QuantizeRecipe",
     "Quantizing",
     "Samples",
+    "StudentConfig",
     "TokenStates",
     "compress",
     "forward_kl",

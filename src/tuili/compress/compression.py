@@ -9,9 +9,11 @@ from typing import Any
 
 from torch import nn
 
+from tuili.compress.healing import HealedNetwork
 from tuili.compress.network import Network
 from tuili.compress.parent import Parent, Samples, Tell
 from tuili.engine import Numbers
+from tuili.posttrain import LearningNetwork
 from tuili.store import Parameters
 
 
@@ -70,6 +72,14 @@ class Compression(ABC):
         Raises `LookupError`, `TypeError` or `ValueError` for any that cannot be its own.
         """
         assert not decisions
+
+    def teacher(self) -> Network:
+        """The parent as what the model learns from."""
+        return self.parent.network(self.parent.load(), learns=False)
+
+    def learner(self, stage: int, student: Network, teacher: Network) -> LearningNetwork:
+        """The model of a stage as what learns in it; by default what its parent predicts."""
+        return HealedNetwork(student, teacher)
 
     def write(self, network: Network, fresh: Path) -> None:
         """Write the model that has recovered to a path where nothing is; by default as its parent is written."""

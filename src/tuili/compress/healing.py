@@ -9,6 +9,7 @@ Dimensions: N learnt tokens, M hidden size, V vocabulary.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import torch
@@ -23,16 +24,40 @@ LOGITS_AT_A_TIME = 1 << 25
 """Numbers of logits that are in memory for a model at a time."""
 
 
-class HealedNetwork:
-    """A student that learns what its teacher predicts: a `LearningNetwork`."""
+class Student(ABC):
+    """A network that learns, as a `LearningNetwork`; what it learns by is said below."""
 
-    def __init__(self, student: Network, teacher: Network) -> None:
-        self._student, self._teacher = student, teacher
+    def __init__(self, student: Network) -> None:
+        self._student = student
 
     @property
     def parameters(self) -> Mapping[str, nn.Parameter]:
         """What learns."""
         return self._student.parameters
+
+    @abstractmethod
+    def learn(self, block: Block, step: int) -> dict[str, float]:
+        """See `LearningNetwork`."""
+
+    def follow(self, scale: float) -> None:
+        """See `LearningNetwork`."""
+        self._student.follow(scale)
+
+    def tensors(self) -> Mapping[str, Tensor]:
+        """See `LearningNetwork`."""
+        return self._student.tensors()
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """See `LearningNetwork`."""
+        self._student.load(tensors)
+
+
+class HealedNetwork(Student):
+    """A student that learns what its teacher predicts."""
+
+    def __init__(self, student: Network, teacher: Network) -> None:
+        super().__init__(student)
+        self._teacher = teacher
 
     def learn(self, block: Block, step: int) -> dict[str, float]:
         """See `LearningNetwork`. Figures: `loss`, the divergence in nats a token; `agreement`, the share of tokens for
@@ -48,18 +73,6 @@ class HealedNetwork:
             "agreement": agrees_N.float().mean().item(),
             "accuracy": right_N.float().mean().item(),
         }
-
-    def follow(self, scale: float) -> None:
-        """See `LearningNetwork`."""
-        self._student.follow(scale)
-
-    def tensors(self) -> Mapping[str, Tensor]:
-        """See `LearningNetwork`."""
-        return self._student.tensors()
-
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """See `LearningNetwork`."""
-        self._student.load(tensors)
 
 
 def forward_kl(teacher: TokenStates, student: TokenStates) -> tuple[Tensor, Tensor, Tensor]:

@@ -72,14 +72,15 @@ class OwnNetwork:
         generator = torch.Generator(self._plan.device).manual_seed(seed)
         with self._plan.autocast():
             walk = walk_exits(self.model, block.to(self._plan.device), self._beyond, generator)
-            hidden_NM = self.model.model.norm(walk.hidden_NM)
+            order_N = walk.place_N.argsort()  # models with other exits, too, have the same tokens in it
+            hidden_NM = self.model.model.norm(walk.hidden_NM[order_N])
             penalty: Tensor | float = 0.0
             if self._learns:
                 z_loss, domain_loss = router_losses(walk)
                 penalty = ROUTER_Z * z_loss + self._domain_prior * domain_loss
         head = self.model.lm_head
         rounded = None if head.rounding is None else head
-        return TokenStates(hidden_NM, cast(Tensor, head.weight), walk.target_N, penalty, rounded)
+        return TokenStates(hidden_NM, cast(Tensor, head.weight), walk.target_N[order_N], penalty, rounded)
 
     def take_gradients(self) -> None:
         """See `Network`: a parameter that no token has used has a gradient of zero."""
@@ -116,9 +117,7 @@ class OwnParent(Parent):
         settings = self._healing.model_dump(include={"precision", "kernels"})
         return ExecutionPlan.resolve(TrainConfig(replicas=1, compile="off", **settings))
 
-    @property
-    def _shares(self) -> Sequence[float]:
-        exits = len(self.stored.shape.exit_layers)
+    def _shares(self, exits: int) -> Sequence[float]:
         recorded = () if self._recorded is None else self._recorded.exits
         return recorded if len(recorded) == exits else [1 / exits] * exits
 
@@ -163,7 +162,14 @@ class OwnParent(Parent):
     def network(self, model: nn.Module, learns: bool) -> Network:
         """See `Parent`."""
         assert isinstance(model, TuiliForCausalLM)
-        return OwnNetwork(model, self._plan, self._shares, self._healing.seed, learns)
+        shares = self._shares(len(model.config.exit_layers))
+        return OwnNetwork(model, self._plan, shares, self._healing.seed, learns)
+
+    def full_depth(self) -> Network:
+        """The model as one that teaches at full depth alone, whatever exits its student has."""
+        model = self.load()
+        shares = [0.0] * model.config.num_groups + [1.0]
+        return OwnNetwork(model, self._plan, shares, self._healing.seed, learns=False)
 
     def write(self, network: Network, fresh: Path) -> None:
         """See `Parent`: routers stay in fp32, as they do wherever a model is loaded."""

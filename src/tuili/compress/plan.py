@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import torch
 
 from tuili.compress.compression import Compression
-from tuili.compress.healing import HealedNetwork
 from tuili.compress.parent import HealingData, Tell
 from tuili.compress.recipe import HealingConfig
 from tuili.data import StreamState
@@ -72,8 +71,9 @@ def tried_plan(
         return plan
     tell(f"trying {TRIAL_STEPS} steps")
     parent = compression.parent
-    student = parent.network(compression.blank(compression.stages - 1), learns=True)
-    healed = HealedNetwork(student, parent.network(parent.load(), learns=False))
+    last = compression.stages - 1
+    student = parent.network(compression.blank(last), learns=True)
+    healed = compression.learner(last, student, compression.teacher())
     optimizer = torch.optim.AdamW(healed.parameters.values(), healing.learning_rate)
     moments = []
     with data.open_blocks(StreamState()) as blocks:

@@ -14,7 +14,6 @@ from rich.console import Console
 
 from tuili.compress.compression import Compression
 from tuili.compress.decisions import recall_decisions, record_decisions
-from tuili.compress.healing import HealedNetwork
 from tuili.compress.measuring import Measuring, RightAnswers, compared
 from tuili.compress.network import Network
 from tuili.compress.parent import HealingData, Tell
@@ -95,7 +94,7 @@ class _Run:
     def run(self) -> CompressionResult:
         """Go through the stages that are left, and write what has come of the model."""
         parent, healing = self._compression.parent, self._healing
-        teacher = parent.network(parent.load(), learns=False)
+        teacher = self._compression.teacher()
         with LearningSession(healing, healing.steps, self._out, self._console, self._tell) as session:
             try:
                 student = self._last_stage(teacher, session)
@@ -122,7 +121,7 @@ class _Run:
                 model = compression.change(stage, begun, partial(self._samples, session), tell)
                 record_decisions(compression, self._out)
             student = parent.network(model, learns=True)
-            if not session.learn(HealedNetwork(student, teacher), self._data.open_blocks, first, until):
+            if not session.learn(compression.learner(stage, student, teacher), self._data.open_blocks, first, until):
                 raise _Stopped
             model = student.model
         return student

@@ -29,10 +29,12 @@ PAD_TO_MULTIPLE_TOKENS = 8
 
 @dataclass(frozen=True)
 class ExitTokens:
-    """The tokens that leave at one exit: their hidden states, and the tokens that follow them."""
+    """The tokens that leave at one exit: their hidden states, the tokens that follow them, and their places in the
+    block, counted row by row."""
 
     hidden_NM: Tensor
     target_N: Tensor
+    place_N: Tensor
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class ExitWalk:
     def target_N(self) -> Tensor:
         """The tokens that follow them."""
         return torch.cat([exit.target_N for exit in self.exits])
+
+    @property
+    def place_N(self) -> Tensor:
+        """Their places in the block."""
+        return torch.cat([exit.place_N for exit in self.exits])
 
 
 def walk_exits(model: TuiliForCausalLM, block: Block, beyond: Sequence[float], generator: torch.Generator) -> ExitWalk:
@@ -114,7 +121,8 @@ def _exit_tokens(
     rank_Q = torch.arange(index_BQ.shape[1], device=index_BQ.device)
     row_N, rank_N = ((rank_Q >= first_B[:, None]) & (rank_Q < end_B[:, None])).nonzero(as_tuple=True)
     column_N = index_BQ[row_N, rank_N]
-    return ExitTokens(hidden_BQM[row_N, column_N if gather else rank_N], targets_BT[row_N, column_N])
+    place_N = row_N * targets_BT.shape[1] + column_N
+    return ExitTokens(hidden_BQM[row_N, column_N if gather else rank_N], targets_BT[row_N, column_N], place_N)
 
 
 def router_losses(walk: ExitWalk) -> tuple[Tensor, Tensor]:

@@ -25,7 +25,7 @@ from tuili.model import TuiliConfig, TuiliForCausalLM, preset
 
 INHERITED = ("max_position_embeddings", "num_experts")
 """Fields that a preset takes from the teacher unless they are among the overrides."""
-_DERIVED = ("num_hidden_layers", "layer_types", "quantization")
+_DERIVED = ("num_hidden_layers", "layer_types", "quantization", "ranks")
 _LAYER = re.compile(r"model\.(trunk|reasoning)\.([0-9]+)\.(.+)")
 
 
@@ -99,7 +99,7 @@ def narrowed(
     fewer = all(now <= before for now, before in zip(astuple(wanted), astuple(was), strict=True))
     if was == wanted or not fewer or _outer(config) != _outer(teacher.config):
         return teacher
-    if wanted.experts < teacher.config.num_experts_per_tok:
+    if wanted.experts < teacher.config.num_experts_per_tok or teacher.config.ranks:  # factors are not cut
         return teacher
     by = PruneConfig(by="activation", experts=wanted.experts, experts_by="reap")
     return cut_own(teacher, choose(own_scores(teacher, by, samples(documents)), wanted), wanted)

@@ -1,0 +1,134 @@
+"""A distillation writes a student with its lineage, goes on where it was, and refuses what cannot be."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from transformers import AutoModelForCausalLM
+
+from benchmarks.harness.tiny import save_tiny
+from tests.compress.running import HEALING
+from tests.compress.test_run import interrupted_at
+from tuili.compress import CompressionResult, DistilConfig, Distilling, DistilRecipe, Measuring, compress, open_parent
+from tuili.data import StreamState, train_tokenizer
+from tuili.engine import load_decoder
+from tuili.errors import InputError
+from tuili.model import load_model, save_model
+from tuili.store import LineageEntry, model_hash, open_model, read_lineage
+from tuili.train import read_log
+
+SMALL = {"overrides": {"num_groups": 2, "moe_intermediate_size": 4}}
+
+
+def config_of(steps: int = 6, rate: float = 5e-4, **changes: Any) -> DistilConfig:
+    healing = HEALING | {"kernels": "torch", "steps": steps, "learning_rate": rate}
+    return DistilRecipe.model_validate({"distil": {"to": SMALL, "samples": 6, "healing": healing} | changes}).distil
+
+
+def distilled(model: Path, out: Path, resume: bool = False, steps: int = 6, **changes: Any) -> CompressionResult:
+    """Distil in a few steps, as `changes` of the recipe say."""
+    config = config_of(steps, **changes)
+    compression, console = Distilling(open_parent(model, config.healing), config), Console(quiet=True)
+    measuring = Measuring(0)
+    return compress(compression, config.healing, None, out, resume=resume, measuring=measuring, console=console)
+
+
+def test_a_student_has_its_size_and_its_lineage(own: Path, tmp_path: Path) -> None:
+    result = distilled(own, tmp_path / "run")
+    assert result.model is not None
+    shape = open_model(result.model).shape
+    assert (shape.exit_layers, shape.moe_intermediate_size) == ((1, 2, 3), 4)
+    parent, entry = read_lineage(result.model)
+    assert (parent.step, entry.step, entry.parent) == ("train", "distil", model_hash(own))
+    assert entry.hash == model_hash(result.model)
+    assert entry.recipe["distil"]["to"]["overrides"] == SMALL["overrides"]
+    assert entry.figures["parameters"] < entry.figures["parameters_before"]
+    assert entry.figures["exit_threshold"] == shape.exit_threshold
+    assert entry.figures["agreement"] > 0
+    network = AutoModelForCausalLM.from_pretrained(result.model)
+    assert torch.isfinite(network(torch.tensor([[1, 20, 30]])).logits).all()
+    assert load_decoder(result.model, depth="auto", runner="torch", max_new_tokens=3) is not None
+
+
+def test_all_exits_learn_from_the_full_depth(own: Path) -> None:
+    """A student of another depth reads the tokens that its teacher reads, in the same order."""
+    compression = Distilling(open_parent(own, config_of().healing), config_of())
+    parent = compression.parent
+    teacher, student = compression.teacher(), parent.network(compression.blank(0), learns=True)
+    with parent.data(None, print).open_blocks(StreamState()) as blocks:
+        block, _ = next(blocks)
+    aim, states = teacher.read(block, 3), student.read(block, 3)
+    assert torch.equal(aim.target_N, states.target_N)
+    assert torch.equal(aim.target_N, block.targets_BT[block.targets_BT >= 0])
+    model = load_model(own).model
+    real_BT = block.documents_BT >= 0
+    output = model(block.tokens_BT, real_BT.long(), block.positions_BT, use_cache=False)
+    full_NM = output.last_hidden_state[block.targets_BT >= 0]
+    torch.testing.assert_close(aim.hidden_NM, full_NM, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("by", ["logits", "data"])
+def test_a_student_learns_with_its_teacher_and_without(by: str, own: Path, tmp_path: Path) -> None:
+    result = distilled(own, tmp_path / "run", steps=10, by=by, layers="new", rate=0.01)
+    log = read_log(tmp_path / "run")
+    assert log[-1]["loss"] < 0.9 * log[0]["loss"]
+    assert ("agreement" in result.figures) == (by == "logits")
+
+
+@pytest.mark.parametrize("steps", [(1, 3, 5), (4,)])
+def test_an_interrupted_distillation_ends_with_the_same_bytes(
+    steps: tuple[int, ...], own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = distilled(own, tmp_path / "whole")
+    for number, step in enumerate(steps):
+        with monkeypatch.context() as patch:
+            interrupted_at(step, patch)
+            part = distilled(own, tmp_path / "part", resume=number > 0)
+        assert (part.step, part.model) == (step, None)
+    with pytest.raises(InputError, match="began with by = logits, not data"):
+        distilled(own, tmp_path / "part", resume=True, by="data")
+    again = distilled(own, tmp_path / "part", resume=True)
+    assert whole.model is not None
+    assert again.model is not None
+    assert model_hash(again.model) == model_hash(whole.model)
+
+
+def test_a_student_goes_on_from_a_model_with_the_same_tokenizer(own: Path, tmp_path: Path) -> None:
+    first = distilled(own, tmp_path / "one", steps=2)
+    second = distilled(own, tmp_path / "two", steps=0, to={"start": str(first.model)})
+    assert first.model is not None
+    assert second.model is not None
+    one, two = (load_model(path).model.state_dict() for path in (first.model, second.model))
+    assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+    assert read_lineage(second.model)[-1].recipe["distil"]["start_hash"] == model_hash(first.model)
+
+
+def test_a_teacher_with_another_tokenizer_is_refused(own: Path, tmp_path: Path) -> None:
+    model = load_model(own).model
+    other = train_tokenizer(["Who is 2 * 2?", "2 * 2 = 4"], vocabulary=300)
+    assert other.size <= model.config.vocab_size
+    start = tmp_path / "start"
+    shutil.copytree(own, start)
+    (start / "tuili" / "lineage.json").unlink()
+    save_model(start, model, other, [LineageEntry("train")])
+    with pytest.raises(InputError, match="start has another tokenizer than its teacher"):
+        distilled(own, tmp_path / "run", to={"start": str(start)})
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_cannot_be_a_student_is_refused(own: Path, dense: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="would be larger than its teacher"):
+        distilled(own, tmp_path / "run", to={"overrides": {"hidden_size": 64}})
+    with pytest.raises(InputError, match="is imported, and only Tuili's own models teach"):
+        distilled(dense, tmp_path / "run")
+    with pytest.raises(InputError, match="names no size: give --to"):
+        distilled(own, tmp_path / "run", to={})
+    quantised = save_tiny(tmp_path / "quantised", quantization={"numbers": "int8"})
+    with pytest.raises(InputError, match="was quantised"):
+        distilled(own, tmp_path / "run", to={"start": str(quantised)})
+    assert not (tmp_path / "run").exists()
