@@ -109,9 +109,12 @@ def test_a_model_is_factorised_and_answers(model: Path, tmp_path: Path, capsys: 
     captured = capsys.readouterr()
     assert "matrices become factors; the experts of 0 of 6 stacks share bases" in captured.err
     assert f"{out}/model: 2 steps" in captured.out
-    assert open_model(out / "model").shape.ranks
+    ranks = open_model(out / "model").shape.ranks
+    assert ranks
     assert main(["info", str(out / "model")]) == 0
-    assert "● factorise" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "● factorise" in shown
+    assert f"in place of {len(ranks)} matrices, 0 of them with bases that experts share" in " ".join(shown.split())
     assert main(["ask", "What is 1 + 1?", "--model", str(out / "model")]) in (0, 3)  # 3: it abstained
 
 

@@ -154,6 +154,9 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     if learnt := config.get("quantization"):
         cache = ", keys and values int8" if learnt.get("cache") else ""
         table.add_row("trained for", f"{learnt.get('numbers', 'int8')}{cache}")
+    if ranks := config.get("ranks"):
+        shared = sum(isinstance(rank, list) for rank in ranks.values())
+        table.add_row("factors", f"in place of {len(ranks)} matrices, {shared} of them with bases that experts share")
     if config.get("domains"):
         table.add_row("domains", ", ".join(config["domains"]))
     console.print(table)
