@@ -102,8 +102,8 @@ FACES = {
         Block BlockStream Document FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MULTIPLIED_SOURCE
         MultiplyReport QuestionForm ReadQuestion Record RecordSource Refusal Source StreamState
         TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
-        masked_question multiply multiply_all numbered_records original_id pipeline prefetch read_questions read_records
-        record_schema sample_texts train_tokenizer write_records
+        fill_row masked_question multiply multiply_all numbered_records original_id pack pipeline prefetch
+        read_questions read_records record_schema sample_texts train_tokenizer write_records
     """,
     "data.pipeline": """
         AnyBlock Block BlockSettings Built BuildRecipe BuildSettings Document Drop Dropped Input Kept Lookup

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from tests.compress.running import pruned
 from tests.store.dense_folders import save_dense
-from tuili.compress.run import stage_steps
+from tuili.compress.compression import stage_steps
 from tuili.engine import load_decoder
 from tuili.errors import InputError
 from tuili.posttrain import learning

@@ -135,7 +135,14 @@ def distil(
         str | None, typer.Option(metavar="MODEL", help="A model with the same tokenizer that goes on as the student.")
     ] = None,
     by: Annotated[
-        Literal["logits", "data"] | None, typer.Option("--by", help="What it learns; data is without a teacher.")
+        Literal["logits", "sequence", "data"] | None,
+        typer.Option("--by", help="What it learns: its teacher's probabilities, its teacher's chains, or texts alone."),
+    ] = None,
+    on_policy: Annotated[
+        float | None, typer.Option("--on-policy", help="Share of the last steps, in which the student writes.")
+    ] = None,
+    mask: Annotated[
+        bool | None, typer.Option("--mask/--no-mask", help="Leave out what it writes behind the first refuted step.")
     ] = None,
     layers: Annotated[
         Literal["teacher", "new"] | None, typer.Option(help="The teacher's layers to begin with, or new ones.")
@@ -155,7 +162,10 @@ def distil(
     on from it. docs/compress.md explains more.
     """
     folder = Path("runs", "distil") if out is None else parse_folder("--out", out)
-    given = {"to.start": start, "by": by, "layers": layers, "healing.steps": steps}
+    given = {
+        "to.start": start, "by": by, "layers": layers, "healing.steps": steps, "on_policy": on_policy,
+        "mask": None if mask is None else str(mask).lower(),
+    }  # fmt: skip
     changes = [f"distil.{key}={value}" for key, value in given.items() if value is not None]
     for part in [] if to is None else to.split(","):
         changes.append(f"distil.to.{'overrides.' if '=' in part else 'preset='}{part.strip()}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,22 @@ from torch import nn
 
 from tuili.compress.healing import HealedNetwork
 from tuili.compress.network import Network
-from tuili.compress.parent import Parent, Samples, Tell
+from tuili.compress.parent import HealingData, Parent, Samples, Tell
 from tuili.engine import Numbers
-from tuili.posttrain import LearningNetwork
+from tuili.posttrain import LearningNetwork, OpenBlocks
 from tuili.store import Parameters
+
+
+@dataclass(frozen=True)
+class StageSetting:
+    """What a stage has to do with. first, until: its steps. folder: that of the run. stopped: whether to stop."""
+
+    data: HealingData
+    first: int
+    until: int
+    folder: Path
+    stopped: Callable[[], bool]
+    tell: Tell
 
 
 class Compression(ABC):
@@ -81,6 +94,21 @@ class Compression(ABC):
         """The model of a stage as what learns in it; by default what its parent predicts."""
         return HealedNetwork(student, teacher)
 
+    def span(self, stage: int, steps: int) -> tuple[int, int]:
+        """The steps of a stage, from the first to the one behind its last, of so many in all."""
+        return stage_steps(stage, self.stages, steps)
+
+    def blocks(self, stage: int, student: Network, teacher: Network, setting: StageSetting) -> OpenBlocks:
+        """What is learnt in a stage; by default the texts of the healing."""
+        return setting.data.open_blocks
+
     def write(self, network: Network, fresh: Path) -> None:
         """Write the model that has recovered to a path where nothing is; by default as its parent is written."""
         self.parent.write(network, fresh)
+
+
+def stage_steps(stage: int, stages: int, steps: int) -> tuple[int, int]:
+    """The steps of a stage, from the first to the one behind its last: the last stage has half of all, others share."""
+    earlier = steps // 2 if stages > 1 else 0
+    bounds = [*(earlier * number // max(1, stages - 1) for number in range(stages)), steps]
+    return bounds[stage], bounds[stage + 1]

@@ -10,7 +10,7 @@ Dimensions: N learnt tokens, M hidden size, V vocabulary.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ from torch.utils.checkpoint import checkpoint
 from tuili.compress.network import Network, TokenStates
 from tuili.data import Block
 
+Divergence = Callable[[TokenStates, TokenStates], tuple[Tensor, Tensor, Tensor]]
+"""Of a teacher's and a student's predictions, as `forward_kl` gives it."""
 LOGITS_AT_A_TIME = 1 << 25
 """Numbers of logits that are in memory for a model at a time."""
 
@@ -55,9 +57,9 @@ class Student(ABC):
 class HealedNetwork(Student):
     """A student that learns what its teacher predicts."""
 
-    def __init__(self, student: Network, teacher: Network) -> None:
+    def __init__(self, student: Network, teacher: Network, divergence: Divergence | None = None) -> None:
         super().__init__(student)
-        self._teacher = teacher
+        self._teacher, self._divergence = teacher, divergence or forward_kl
 
     def learn(self, block: Block, step: int) -> dict[str, float]:
         """See `LearningNetwork`. Figures: `loss`, the divergence in nats a token; `agreement`, the share of tokens for
@@ -65,7 +67,7 @@ class HealedNetwork(Student):
         with torch.no_grad():
             aim = self._teacher.read(block, step)
         states = self._student.read(block, step)
-        divergence, agrees_N, right_N = forward_kl(aim, states)
+        divergence, agrees_N, right_N = self._divergence(aim, states)
         (divergence + states.penalty).backward()
         self._student.take_gradients()
         return {
@@ -80,11 +82,21 @@ def forward_kl(teacher: TokenStates, student: TokenStates) -> tuple[Tensor, Tens
 
     Also, for each token, whether both find the same next one likeliest, and whether the student's is right.
     """
+    return _in_parts(teacher, student, reverse=False)
+
+
+def reverse_kl(teacher: TokenStates, student: TokenStates) -> tuple[Tensor, Tensor, Tensor]:
+    """As `forward_kl`, the mean divergence of what a teacher predicts from what its student does: the student is led
+    away from what the teacher would not say (Gu et al. 2023, arXiv 2306.08543)."""
+    return _in_parts(teacher, student, reverse=True)
+
+
+def _in_parts(teacher: TokenStates, student: TokenStates, reverse: bool) -> tuple[Tensor, Tensor, Tensor]:
     rows = max(1, LOGITS_AT_A_TIME // len(student.head_VM))
     parts = list(zip(teacher.hidden_NM.split(rows), student.hidden_NM.split(rows), strict=True))
     sums, agrees, likeliest = list[Tensor](), list[Tensor](), list[Tensor]()
     for aim_NM, hidden_NM in parts:
-        given = (teacher, aim_NM, student, hidden_NM)
+        given = (teacher, aim_NM, student, hidden_NM, reverse)
         # Where there are several parts, each is computed again on the way back rather than kept.
         part = _part_of_kl(*given) if len(parts) == 1 else checkpoint(_part_of_kl, *given, use_reentrant=False)
         for collected, value in zip((sums, agrees, likeliest), part, strict=True):
@@ -94,12 +106,15 @@ def forward_kl(teacher: TokenStates, student: TokenStates) -> tuple[Tensor, Tens
 
 
 def _part_of_kl(
-    teacher: TokenStates, aim_NM: Tensor, student: TokenStates, hidden_NM: Tensor
+    teacher: TokenStates, aim_NM: Tensor, student: TokenStates, hidden_NM: Tensor, reverse: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The sum of the divergences, whether both models agree on the likeliest token, and the student's."""
     with torch.no_grad():
         aim_NV = teacher.logits(aim_NM).log_softmax(-1)
     logits_NV = student.logits(hidden_NM).log_softmax(-1)
     likeliest_N = logits_NV.detach().argmax(-1)
-    divergence = functional.kl_div(logits_NV, aim_NV, reduction="sum", log_target=True)
+    if reverse:
+        divergence = (logits_NV.exp() * (logits_NV - aim_NV)).sum()
+    else:
+        divergence = functional.kl_div(logits_NV, aim_NV, reduction="sum", log_target=True)
     return divergence, aim_NV.argmax(-1) == likeliest_N, likeliest_N

@@ -141,7 +141,7 @@ class OwnParent(Parent):
         )  # fmt: skip
         others = stream.model_copy(update={"seed": (seed + 1) % SEEDS_PER_SPLIT, "steps": 1})
         names = (*data.domain_names, *map(str, data.files))
-        return HealingData(names, length, self._blocks(stream), self._blocks(others), tuple(data.files))
+        return HealingData(names, length, self._blocks(stream), self._blocks(others), tuple(data.files), stream)
 
     def unseen(self, count: int) -> Sequence[Problem]:
         """See `Parent`: of the domains and languages that it was trained on at last, evenly of each level."""

@@ -31,6 +31,7 @@ from tuili.store import (
     read_lineage,
 )
 from tuili.tasks import Problem
+from tuili.train import StreamConfig
 
 Tell = Callable[[str], None]
 Samples = Callable[[int], Iterator[Block]]
@@ -43,7 +44,8 @@ class HealingData:
     """What a model is healed with.
 
     names: of the sources, for the reader of a plan. length: tokens of a row. open_blocks: the blocks of the run.
-    open_others: other blocks of the same sources, for scores and for thresholds. files: those that are read.
+    open_others: other blocks of the same sources, for scores and for thresholds. files: those that are read. stream:
+    what the blocks of one of Tuili's own models depend on.
     """
 
     names: tuple[str, ...]
@@ -51,6 +53,7 @@ class HealingData:
     open_blocks: OpenBlocks
     open_others: OpenBlocks
     files: tuple[Path, ...] = ()
+    stream: StreamConfig | None = None
 
     def samples(self, documents: int) -> Iterator[Block]:
         """The first of the other blocks, until they have so many documents. Always the same."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tuili.compress.compression import Compression
+from tuili.compress.compression import Compression, StageSetting
 from tuili.compress.decisions import recall_decisions, record_decisions
 from tuili.compress.measuring import Measuring, RightAnswers, compared
 from tuili.compress.network import Network
@@ -109,7 +109,7 @@ class _Run:
         compression, parent = self._compression, self._compression.parent
         model = None
         for stage in range(compression.stages):
-            first, until = stage_steps(stage, compression.stages, self._healing.steps)
+            first, until = compression.span(stage, self._healing.steps)
             if session.state.step > until:
                 continue
             if first < session.state.step:  # what has been learnt in this stage is in a checkpoint
@@ -121,7 +121,10 @@ class _Run:
                 model = compression.change(stage, begun, partial(self._samples, session), tell)
                 record_decisions(compression, self._out)
             student = parent.network(model, learns=True)
-            if not session.learn(compression.learner(stage, student, teacher), self._data.open_blocks, first, until):
+            setting = StageSetting(self._data, first, until, self._out, lambda: session.interrupted, self._tell)
+            learner = compression.learner(stage, student, teacher)
+            blocks = compression.blocks(stage, student, teacher, setting)
+            if not session.learn(learner, blocks, first, until):
                 raise _Stopped
             model = student.model
         return student
@@ -168,10 +171,3 @@ class _Run:
         if left := parent.parts_left_behind():
             self._tell(f"not taken over, because it was made for the parent's weights: {', '.join(left)}")
         return CompressionResult(state.step, state.tokens, seconds, entry.figures, self._out / "model")
-
-
-def stage_steps(stage: int, stages: int, steps: int) -> tuple[int, int]:
-    """The steps of a stage, from the first to the one behind its last: the last stage has half of all, others share."""
-    earlier = steps // 2 if stages > 1 else 0
-    bounds = [*(earlier * number // max(1, stages - 1) for number in range(stages)), steps]
-    return bounds[stage], bounds[stage + 1]

@@ -1,7 +1,7 @@
 from . import pipeline
 from .multiplying.multiply import multiply, multiply_all
 from .multiplying.outcome import MultiplyReport, Refusal
-from .packing import IGNORE_INDEX, Block, Document
+from .packing import IGNORE_INDEX, Block, Document, fill_row, pack
 from .readers.masking import masked_question
 from .readers.questions import QuestionForm, read_questions
 from .readers.read_question import ImportOutcome, ReadQuestion, count_outcomes
@@ -52,11 +52,13 @@ __all__ = [
     "check_sample",
     "count_outcomes",
     "encode_record",
+    "fill_row",
     "masked_question",
     "multiply",
     "multiply_all",
     "numbered_records",
     "original_id",
+    "pack",
     "pipeline",
     "prefetch",
     "read_questions",

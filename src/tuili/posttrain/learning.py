@@ -151,6 +151,7 @@ class LearningSession:
         """Learn in the stage of the steps from `first` to `until`, as far as that is not done. False if interrupted.
 
         Stages that have been left behind must not be learnt again: a checkpoint is of the stage in which its step is.
+        Blocks that end were interrupted.
         measure: figures for the log after a step. Raises `TuiliError` where loss or gradient are no longer finite, and
         `CheckpointError` where a checkpoint cannot be written.
         """
@@ -164,7 +165,11 @@ class LearningSession:
             return True
         with open_blocks(StreamState(**self.state.stream)) as blocks:
             for step in range(self.state.step, until):
-                block, position = next(blocks)
+                if (prepared := next(blocks, None)) is None:  # preparing it was interrupted
+                    if optimizer.state:
+                        self._save(parameters, optimizer, network)
+                    return False
+                block, position = prepared
                 scale = self._scale(step, first, until)
                 for group in optimizer.param_groups:
                     group["lr"] = config.learning_rate * scale
@@ -184,13 +189,16 @@ class LearningSession:
                 self.state = LearningState(step + 1, tokens, self._log.seconds, asdict(position))
                 self._manager.check()
                 if (stops := self.interrupted) or (step + 1) % config.checkpoint.interval == 0 or step + 1 == until:
-                    tensors = adam_tensors(parameters, optimizer) | {"parameters": network.tensors()}
-                    self._manager.save(step + 1, tensors, asdict(self.state))
+                    self._save(parameters, optimizer, network)
                 if stops and step + 1 < until:
                     return False
         if until == self._steps:
             self._manager.close()  # what comes of the run is made of what is saved
         return not self.interrupted or until == self._steps
+
+    def _save(self, parameters: Mapping[str, nn.Parameter], optimizer: AdamW, network: LearningNetwork) -> None:
+        tensors = adam_tensors(parameters, optimizer) | {"parameters": network.tensors()}
+        self._manager.save(self.state.step, tensors, asdict(self.state))
 
     def _scale(self, step: int, first: int, until: int) -> float:
         """The rate falls over the whole run; each later stage warms up anew, because its optimizer is a new one."""

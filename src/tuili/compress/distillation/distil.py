@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from torch import nn
 
-from tuili.compress.compression import Compression
+from tuili.compress.compression import Compression, StageSetting
 from tuili.compress.distillation.losses import TextStudent
 from tuili.compress.distillation.recipe import DistilConfig
+from tuili.compress.distillation.rounds import Rounds
 from tuili.compress.distillation.student import new_student, student_config, take_over
+from tuili.compress.distillation.writing import write_chains
+from tuili.compress.healing import HealedNetwork, forward_kl, reverse_kl
 from tuili.compress.network import Network
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples, Tell, open_parent
+from tuili.data import Document
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM, check_folder
-from tuili.posttrain import LearningNetwork
-from tuili.store import Parameters, Tokenizer, count_parameters
+from tuili.posttrain import LearningNetwork, OpenBlocks
+from tuili.store import PAD, Parameters, Tokenizer, count_parameters
+
+WRITTEN = "written"
+"""In the folder of a run: what was written in each round."""
+LEARNS = {
+    "logits": "what its teacher predicts",
+    "sequence": "what its teacher writes",
+    "data": "texts alone",
+}
 
 
 class Distilling(Compression):
@@ -30,6 +42,7 @@ class Distilling(Compression):
         if not isinstance(parent, OwnParent):
             raise InputError(f"{parent.path} is imported, and only Tuili's own models teach: prune it, or factorise it")
         self._config, self._own = config, parent
+        self.stages = 2 if config.written_steps else 1
         self._start = None if config.to.start is None else _opened_start(parent, config)
         self._student = self._configuration()
         of_teacher, of_student = count_parameters(parent.shape).total, self.parameters.total
@@ -60,7 +73,7 @@ class Distilling(Compression):
             for name, value in now.items()
             if value != was.get(name) and name not in left_out and isinstance(value, int | float)
         }
-        return told | {"learns": {"logits": "what its teacher predicts", "data": "texts alone"}[self._config.by]}
+        return told | {"learns": LEARNS[self._config.by]} | self._writes
 
     def blank(self, stage: int) -> nn.Module:
         """See `Compression`."""
@@ -68,6 +81,8 @@ class Distilling(Compression):
 
     def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
         """See `Compression`: the student with the weights that it begins with."""
+        if stage:
+            return model
         student = new_student(self._student, self._config.healing.seed)
         if self._start is not None:
             student.load_state_dict(self._start.load().state_dict())
@@ -84,7 +99,55 @@ class Distilling(Compression):
 
     def learner(self, stage: int, student: Network, teacher: Network) -> LearningNetwork:
         """See `Compression`."""
-        return TextStudent(student) if self._config.by == "data" else super().learner(stage, student, teacher)
+        if self._config.by != "logits":
+            return TextStudent(student)
+        return HealedNetwork(student, teacher, reverse_kl if stage else forward_kl)
+
+    def span(self, stage: int, steps: int) -> tuple[int, int]:
+        """See `Compression`: first on given texts, then on what the student writes."""
+        written = steps - self._config.written_steps
+        return (written, steps) if stage else (0, written)
+
+    def blocks(self, stage: int, student: Network, teacher: Network, setting: StageSetting) -> OpenBlocks:
+        """See `Compression`."""
+        sequence, writing, stream = self._config.by == "sequence", self._config.writing, setting.data.stream
+        if not stage and not sequence:
+            return setting.data.open_blocks
+        assert stream is not None
+        writer = cast(TuiliForCausalLM, (teacher if sequence else student).model)
+        loaded_from, masks = (self.parent.path, self._own.stored.tokenizer), not sequence and self._config.mask
+        name = "the teacher" if sequence else "the student"
+
+        def write(number: int) -> Sequence[Document] | None:
+            setting.tell(f"round {number + 1} of {writing.rounds}: {name} writes {writing.chains} chains")
+            written = write_chains(writer, loaded_from, stream, writing, number, masks, setting.stopped)
+            if written is None:
+                return None
+            refuted, ended = (sum(marks) / max(1, len(written)) for marks in (
+                [one.refuted for one in written], [one.ended for one in written],
+            ))  # fmt: skip
+            setting.tell(f"a step of {refuted:.0%} of them is refuted, and {ended:.0%} end by themselves")
+            return [one.document for one in written if one.ended or not sequence]
+
+        steps = max(1, -(-(setting.until - setting.first) // writing.rounds))
+        pad_id = self._own.stored.tokenizer.token_id(PAD)
+        folder = setting.folder / WRITTEN
+        rows, length = stream.rows, stream.length
+        return Rounds(setting.first, steps, rows, length, pad_id, folder, write).open_blocks
+
+    @property
+    def _writes(self) -> Mapping[str, str]:
+        config = self._config
+        rounds = f"{config.writing.rounds} rounds of {config.writing.chains:,} chains"
+        if config.by == "sequence":
+            return {"its teacher writes": f"{rounds}, which is not in the time below"}
+        if not config.written_steps:
+            return {}
+        masked = "up to the first refuted step" if config.mask else "whole"
+        return {
+            "the student writes": f"{rounds}, learnt {masked} in the last {config.written_steps:,} steps; "
+            "writing is not in the time below"
+        }
 
     def _configuration(self) -> TuiliConfig:
         config, teacher = self._config, check_folder(self.parent.path)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from tuili.compress.recipe import HealingConfig
 from tuili.config import Config
 from tuili.model import PRESETS
 from tuili.train import CheckpointConfig, ScheduleConfig
 
+ON_POLICY = 0.25
 OF_THE_TEACHER = (
     "vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids", "conversation", "domains",
     "exit_threshold",
@@ -47,12 +48,29 @@ class StudentConfig(Config):
         return self
 
 
+class WritingConfig(Config):
+    """What a model writes to be learnt from."""
+
+    rounds: PositiveInt = 8
+    """In each, chains are written first, with the weights of that time, and then learnt."""
+    chains: PositiveInt = 512
+    """Of a round."""
+    temperature: float = Field(1.0, ge=0, le=2)
+
+
 class DistilConfig(Config):
     """Who the student is, what it learns by, and for how long."""
 
     to: StudentConfig = StudentConfig()
-    by: Literal["logits", "data"] = "logits"
-    """What it learns at each token: the teacher's probabilities, or the next token alone, without a teacher."""
+    by: Literal["logits", "sequence", "data"] = "logits"
+    """What it learns: the teacher's probabilities at each token; the next token of chains that the teacher writes (Kim
+    and Rush 2016, arXiv 1606.07947); or that of the texts, without a teacher."""
+    on_policy: float | None = Field(None, ge=0, le=1)
+    """Of all steps, the share of the last ones, in which the student writes the chains that it learns from, by reverse
+    KL to its teacher (Agarwal et al. 2023, arXiv 2306.13649); none stands for a quarter where it learns by logits."""
+    mask: bool = True
+    """Whether what the student writes behind the first step that the checker refutes is left out."""
+    writing: WritingConfig = WritingConfig()
     layers: Literal["teacher", "new"] = "teacher"
     """What the student begins with: the teacher's layers, as far as shapes allow, or new weights."""
     samples: int = Field(1000, ge=1)
@@ -63,6 +81,18 @@ class DistilConfig(Config):
         schedule=ScheduleConfig(warmup=100, floor=0.05),
         checkpoint=CheckpointConfig(interval=200),
     )
+
+    @property
+    def written_steps(self) -> int:
+        """The steps on what the student writes."""
+        share = self.on_policy if self.on_policy is not None else ON_POLICY if self.by == "logits" else 0.0
+        return round(share * self.healing.steps)
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> DistilConfig:
+        if self.on_policy and self.by != "logits":
+            raise ValueError(f"on_policy is by the teacher's probabilities, and by = {self.by}: leave it out")
+        return self
 
 
 class DistilRecipe(Config):

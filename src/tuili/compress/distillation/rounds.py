@@ -1,0 +1,87 @@
+"""Rounds of writing and learning: chains are written with the weights that a round begins with, kept in the folder of
+the run, and learnt until the next round begins.
+
+A session that goes on within a round reads its chains again; one that was killed while they were written begins with
+the weights of the last checkpoint, and so comes to the same ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuili.data import Block, Document, StreamState, fill_row, pack
+from tuili.errors import CheckpointError, TuiliError
+from tuili.files import whole_file
+from tuili.train import PreparedBlocks
+
+_CONSIDERED = 64
+"""Chains among which those are chosen that fill a row."""
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """The rounds of a stage that begins with step `first`, each of so many steps.
+
+    folder: where chains are kept. write: writes those of a round; None where it was interrupted.
+    """
+
+    first: int
+    steps: int
+    rows: int
+    length: int
+    pad_id: int
+    folder: Path
+    write: Callable[[int], Sequence[Document] | None]
+
+    def open_blocks(self, state: StreamState) -> AbstractContextManager[PreparedBlocks]:
+        """See `OpenBlocks`. The blocks of a round are prepared when its first one is asked for, and end where the
+        writing was interrupted; where there are fewer than a round has steps they come again."""
+        return nullcontext(self._blocks(state.blocks))
+
+    def _blocks(self, step: int) -> Iterator[tuple[Block, StreamState]]:
+        while True:
+            number, begun = divmod(step - self.first, self.steps)
+            documents = self._documents(number)
+            if documents is None:
+                return
+            blocks = packed(documents, self.rows, self.length, self.pad_id)
+            for place in range(begun, self.steps):
+                step += 1
+                yield blocks[place % len(blocks)], StreamState(step)
+
+    def _documents(self, number: int) -> Sequence[Document] | None:
+        file = self.folder / f"{number}.json"
+        if not file.exists():
+            documents = self.write(number)
+            if documents is None:
+                return None
+            kept = [(one.tokens, one.prompt_length, one.expert) for one in documents]
+            with whole_file(file) as part:
+                part.write_text(json.dumps(kept), encoding="utf-8")
+        try:
+            read = json.loads(file.read_bytes())
+            return [Document(tuple(tokens), prompt, expert) for tokens, prompt, expert in read]
+        except (ValueError, TypeError) as error:
+            raise CheckpointError(f"{file} is damaged: begin another run") from error
+
+
+def packed(documents: Sequence[Document], rows: int, length: int, pad_id: int) -> list[Block]:
+    """The blocks of all documents, in order; rows that fill no whole block are left out unless they are all there are.
+
+    Raises `TuiliError` where there is no document.
+    """
+    if not documents:
+        raise TuiliError("nothing was written that can be learnt: give more distil.writing.chains or longer rows")
+    pending, filled = list(documents), list[list[Document]]()
+    while pending:
+        chosen = fill_row([len(one) for one in pending[:_CONSIDERED]], length)
+        filled.append([pending[index] for index in chosen])
+        pending = [one for index, one in enumerate(pending) if index not in chosen]
+    while len(filled) < rows:
+        filled += filled[: rows - len(filled)]
+    whole = range(0, len(filled) - rows + 1, rows)
+    return [pack(filled[first : first + rows], length, pad_id) for first in whole]

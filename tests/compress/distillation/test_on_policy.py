@@ -1,0 +1,192 @@
+"""A student writes chains and learns from them up to the first refuted step, and goes on to the same bytes."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.compress.distillation.test_distil import config_of, distilled
+from tests.compress.test_run import interrupted_at
+from tuili.compress import Distilling, TokenStates, open_parent
+from tuili.compress.distillation import distil
+from tuili.compress.distillation.mask import refuted_end
+from tuili.compress.distillation.rounds import Rounds, packed
+from tuili.compress.distillation.writing import questions, write_chains
+from tuili.compress.healing import reverse_kl
+from tuili.data import Document, StreamState
+from tuili.errors import TuiliError
+from tuili.model import TuiliForCausalLM, load_model
+from tuili.steps import Context, render_response
+from tuili.store import model_hash
+from tuili.train import read_log
+
+WRITING = {"rounds": 2, "chains": 5}
+GIVEN: dict[str, Any] = {"on_policy": 0.67, "writing": WRITING}  # two steps, and four on two rounds
+
+
+def test_the_reverse_divergence_is_that_of_its_slow_twin() -> None:
+    torch.manual_seed(1)
+    numbers = [torch.randn(7, 5), torch.randn(11, 5), torch.randn(7, 5), torch.randn(11, 5)]
+    teacher = TokenStates(numbers[0], numbers[1], torch.arange(7))
+    student, twin = (TokenStates(*(one.clone().requires_grad_() for one in numbers[2:]), torch.arange(7)) for _ in "ab")
+    divergence, *_ = reverse_kl(teacher, student)
+    divergence.backward()
+    own = (twin.hidden_NM @ twin.head_VM.T).softmax(-1)
+    aim = (teacher.hidden_NM @ teacher.head_VM.T).softmax(-1)
+    slow = torch.zeros(())
+    for place in range(7):
+        for token in range(11):
+            slow = slow + own[place, token] * torch.log(own[place, token] / aim[place, token]) / 7
+    slow.backward()
+    torch.testing.assert_close(divergence, slow)
+    torch.testing.assert_close(student.hidden_NM.grad, twin.hidden_NM.grad)
+    torch.testing.assert_close(student.head_VM.grad, twin.head_VM.grad)
+
+
+@pytest.mark.parametrize(
+    ("steps", "kept"),
+    [
+        (("1 + 1 = 2", "2 + 3 = 5"), None),
+        (("1 + 1 = 2", "2 + 3 = 6", "6 + 1 = 7"), 2),
+        (("1 + 1 = 3", "3 + 3 = 7"), 1),
+        (("no step at all", "1 + 1 = 2"), None),
+    ],
+)
+def test_a_chain_is_kept_up_to_its_first_refuted_step(own: Path, steps: tuple[str, ...], kept: int | None) -> None:
+    tokenizer = load_model(own).tokenizer
+    response = tokenizer.encode_example("?", render_response(steps, "7"))
+    ids = response[0][response[1] :]
+    end = refuted_end(tokenizer, ids, Context())
+    if kept is None:
+        assert end is None
+        return
+    assert end is not None
+    text = tokenizer.decode(ids[:end])
+    assert text.strip().splitlines()[-1] == steps[kept - 1]
+    assert text.endswith("\n")
+    assert refuted_end(tokenizer, ids[: end - 1], Context()) is None  # a line that is cut off
+
+
+def test_no_token_behind_a_refuted_step_has_a_loss(own: Path) -> None:
+    tokenizer = load_model(own).tokenizer
+    ids, prompt = tokenizer.encode_example("?", render_response(("1 + 1 = 3", "3 + 3 = 6"), "6"))
+    end = refuted_end(tokenizer, ids[prompt:], Context())
+    assert end is not None
+    (block,) = packed([Document(tuple(ids[: prompt + end]), prompt)], rows=1, length=64, pad_id=0)
+    learnt = block.targets_BT[0] >= 0
+    assert block.targets_BT[0][learnt].tolist() == ids[prompt : prompt + end]
+
+
+@pytest.fixture
+def writer(own: Path) -> Any:
+    config = config_of(**GIVEN)
+    parent = open_parent(own, config.healing)
+    stream = parent.data(None, print).stream
+    assert stream is not None
+    model, tokenizer = parent.load(), load_model(own).tokenizer
+    assert isinstance(model, TuiliForCausalLM)
+
+    def write(number: int = 0, masks: bool = True, stop: bool = False) -> Any:
+        return write_chains(model, (own, tokenizer), stream, config.writing, number, masks, lambda: stop)
+
+    write.stream = stream  # type: ignore[attr-defined]
+    return write
+
+
+def test_the_same_weights_write_the_same_chains(writer: Any) -> None:
+    first, again, other = writer(), writer(), writer(1)
+    assert first == again
+    assert len(first) == 5
+    assert [one.document.tokens for one in first] != [one.document.tokens for one in other]
+    assert all(one.document.response_length > 0 and len(one.document) <= 320 for one in first)
+    assert writer(stop=True) is None
+
+
+def test_questions_are_those_of_training_and_others_in_each_round(writer: Any) -> None:
+    asked = {number: questions(writer.stream, number) for number in (0, 1)}
+    first, second = ([next(records) for _ in range(6)] for records in asked.values())
+    assert {record.domain for record in first} <= {"arithmetic", "calendar"}
+    assert not any(record.is_held_out for record in (*first, *second))
+    assert {record.id for record in first}.isdisjoint(record.id for record in second)
+
+
+def test_a_round_goes_on_with_the_chains_that_it_began_with(tmp_path: Path) -> None:
+    calls = list[int]()
+
+    def write(number: int) -> list[Document]:
+        calls.append(number)
+        return [Document((number, 1, 2, 3), 1)] * 3
+
+    one = Rounds(first=4, steps=2, rows=1, length=8, pad_id=0, folder=tmp_path / "written", write=write)
+    with one.open_blocks(StreamState(4)) as blocks:
+        found = [next(blocks) for _ in range(4)]
+    assert calls == [0, 1]
+    assert [state.blocks for _, state in found] == [5, 6, 7, 8]
+    with one.open_blocks(StreamState(7)) as blocks:
+        block, state = next(blocks)
+    assert torch.equal(block.tokens_BT, found[3][0].tokens_BT)
+    assert state.blocks == 8
+    assert calls == [0, 1]
+
+
+def test_chains_that_fill_no_block_are_repeated() -> None:
+    (block,) = packed([Document((5, 6, 7), 1)], rows=2, length=4, pad_id=0)
+    assert block.tokens_BT.tolist() == [[5, 6, 7, 0]] * 2
+    with pytest.raises(TuiliError, match=r"give more distil\.writing\.chains"):
+        packed([], rows=1, length=4, pad_id=0)
+
+
+@pytest.mark.parametrize(
+    "given", [GIVEN, GIVEN | {"mask": False}, {"by": "sequence", "writing": {"rounds": 2, "chains": 5}}]
+)
+def test_a_student_learns_from_what_is_written(given: dict[str, Any], own: Path, tmp_path: Path) -> None:
+    if "by" in given:
+        with pytest.raises(TuiliError, match="nothing was written"):  # an untrained teacher ends no chain
+            distilled(own, tmp_path / "run", **given)
+        return
+    result = distilled(own, tmp_path / "run", **given)
+    assert result.model is not None
+    assert read_log(tmp_path / "run")[-1]["loss"] > 0
+    assert sorted(file.name for file in (tmp_path / "run" / "written").iterdir()) == ["0.json", "1.json"]
+
+
+def test_on_policy_is_refused_where_there_is_no_teacher() -> None:
+    with pytest.raises(ValueError, match="on_policy is by the teacher's probabilities"):
+        config_of(by="data", on_policy=0.5)
+    assert config_of(by="data").written_steps == 0
+    assert config_of(steps=100).written_steps == 25
+
+
+def test_an_interrupted_student_writes_the_same(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of a round, at its beginning, and while chains are written."""
+    whole = distilled(own, tmp_path / "whole", **GIVEN)
+    for number, step in enumerate((1, 2, 3, 4)):
+        with monkeypatch.context() as patch:
+            interrupted_at(step, patch)
+            part = distilled(own, tmp_path / "part", resume=number > 0, **GIVEN)
+        assert (part.step, part.model) == (step, None)
+
+    def interrupting(*given: Any, **more: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return write_chains(*given, **more)
+
+    (tmp_path / "part" / "written" / "1.json").unlink(missing_ok=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(distil, "write_chains", interrupting)
+        part = distilled(own, tmp_path / "part", resume=True, **GIVEN)
+    assert (part.step, part.model) == (4, None)
+    assert not (tmp_path / "part" / "written" / "1.json").exists()
+    again = distilled(own, tmp_path / "part", resume=True, **GIVEN)
+    assert whole.model is not None
+    assert again.model is not None
+    assert model_hash(again.model) == model_hash(whole.model)
+
+
+def test_a_plan_tells_what_is_written(own: Path) -> None:
+    config = config_of(**GIVEN)
+    told = Distilling(open_parent(own, config.healing), config).changes
+    assert told["the student writes"].startswith("2 rounds of 5 chains, learnt up to the first refuted step")
