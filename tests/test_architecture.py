@@ -51,7 +51,7 @@ MAY_IMPORT = {
     "posttrain": _BASE | {"machine", "silence", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"},
     "adapt": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval", "posttrain"},
     "compress": _BASE
-    | {"machine", "silence", "tasks", "store", "data", "model", "train", "engine", "eval", "posttrain"},
+    | {"machine", "silence", "steps", "tasks", "store", "data", "model", "train", "engine", "eval", "posttrain"},
     "bench": _BASE | {"machine", "tasks", "store", "data", "engine"},
     "cli": _BASE
     | {

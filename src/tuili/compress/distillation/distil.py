@@ -73,7 +73,7 @@ class Distilling(Compression):
             for name, value in now.items()
             if value != was.get(name) and name not in left_out and isinstance(value, int | float)
         }
-        return told | {"learns": LEARNS[self._config.by]} | self._writes
+        return told | {"learns": LEARNS[self._config.by]} | dict(self._writes)
 
     def blank(self, stage: int) -> nn.Module:
         """See `Compression`."""

@@ -69,7 +69,8 @@ def write_chains(
     asked = _asked(stream, tokenizer, config.chains, number)
     copied = new_student(model.config, 0)  # for the engine, whose weights must not change
     copied.load_state_dict(model.state_dict())
-    loaded = LoadedModel(copied.eval().requires_grad_(False), tokenizer, folder)
+    copied.train(False)
+    loaded = LoadedModel(copied, tokenizer, folder)
     scheduler = load_scheduler(loaded, numbers="fp32", slots=min(SLOTS, len(asked)), waiting=len(asked))
     depth, sequences = model.config.exit_layers[-1], list[Decoded]()
     for place, (_, document) in enumerate(asked):

@@ -1,0 +1,90 @@
+"""Right answers of a student beside its teacher's: with the checker's mask and without, on texts alone, on its
+teacher's chains, and without a teacher, at equal compute.
+
+All models answer the same unseen problems, at their own depth of each token.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.distilled.training import WAYS, distilled, equal_steps, last_entry
+from benchmarks.harness.answers import Answers
+from benchmarks.harness.cells import RUNS, Cells
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import Figure, together
+from benchmarks.harness.shares import paired
+from tuili.compress import Distilling, DistilRecipe, open_parent
+from tuili.config import load_recipe
+from tuili.errors import InputError
+from tuili.store import Parameters, StoredModel, count_parameters, open_model, shipped_names
+from tuili.tasks import trained_domains, unseen_problems
+
+FOLDER = RUNS / "distilled"
+SIZE = (
+    "trunk_layers=2", "num_groups=2", "group_layers=1", "num_experts=4", "moe_intermediate_size=48",
+    "intermediate_size=192",
+)  # fmt: skip
+"""Of `nano`, whose embedding is counted apart: a tenth of all parameters, a third of the active ones at most."""
+COMPARED = (("masked", "untaught"), ("masked", "unmasked"), ("masked", "texts"), ("texts", "sequence"))
+TEST_SET = 7
+"""The number of the test set: others choose between models on those with lower numbers."""
+
+
+def measure(
+    model: str = "nano",
+    to: tuple[str, ...] = SIZE,
+    ways: tuple[str, ...] = tuple(WAYS),
+    seeds: tuple[int, ...] = (1, 2, 3),
+    steps: int = 4000,
+    per_cell: int = 200,
+    levels: tuple[int, ...] = (1, 2, 3),
+    changes: tuple[str, ...] = (),
+    folder: str = str(FOLDER),
+) -> Measured:
+    """The figures of each way, a run for each seed. to: the student's size. changes: more of the recipe, for all."""
+    teacher = open_model(model)
+    if not isinstance(teacher, StoredModel):
+        raise InputError(f"{model} is imported: this benchmark is of models of Tuili's own, such as nano")
+    domains = trained_domains(teacher.shape.domains)
+    problems = unseen_problems(domains, levels, per_cell, TEST_SET)
+    answers = Answers(problems, Cells("distilled", {"per_cell": per_cell, "levels": list(levels)}))
+    of_teacher, of_student = count_parameters(teacher.shape), student_size(teacher, to)
+    of_way = {way: equal_steps(way, steps, of_student, of_teacher) for way in ways}
+    found = list[dict[str, Figure]]()
+    for seed in seeds:  # so that one seed is whole where hours are cut
+        of_seed, right = dict[str, Figure](), {"parent": answers.of(teacher.path)}
+        for way in ways:
+            student = distilled(teacher, to, way, of_way[way], seed, Path(folder), changes)
+            right[way] = answers.of(student)
+            entry = last_entry(student)
+            of_seed[f"{way}_tokens"] = Figure("tokens", [entry.tokens])
+            of_seed[f"{way}_hours"] = Figure("hours", [entry.hours])
+        for name, of_model in right.items():
+            of_seed |= answers.figures(name, of_model, right["parent"])
+        for one, other in COMPARED:
+            if one in right and other in right:
+                of_seed |= paired(f"{one}_over_{other}", right[one], right[other])
+        found.append(of_seed)
+    return {
+        "model": model if model in shipped_names() else "given",
+        "to": list(to),
+        "ways": {way: [*WAYS[way], *changes] for way in ways},
+        "seeds": list(seeds),
+        "steps": of_way,
+        "problems": f"{per_cell} of each of {len(domains)} domains and levels {', '.join(map(str, levels))}, unseen",
+        "parameters": {"total": of_teacher.total, "active": of_teacher.active},
+        "parameters_student": {"total": of_student.total, "active": of_student.active},
+        "embedding": teacher.shape.vocab_size * teacher.shape.hidden_size,
+        "goal": "90% of the teacher's accuracy at levels 1 and 2; 3 points above the same student without a teacher",
+    }, together(found)
+
+
+def student_size(teacher: StoredModel, to: tuple[str, ...]) -> Parameters:
+    """The parameters of a student of this size."""
+    config = load_recipe("distil", [f"distil.to.overrides.{field}" for field in to], DistilRecipe).distil
+    return Distilling(open_parent(teacher.path, config.healing), config).parameters
+
+
+if __name__ == "__main__":
+    run("distilled", measure)

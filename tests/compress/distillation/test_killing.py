@@ -1,0 +1,57 @@
+"""A distillation that is interrupted or killed, also while a student writes, ends with the bytes of one left alone."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.compress.killing import Point, run_verb
+from tuili.cli.app import EXIT_INTERRUPTED
+from tuili.store import model_hash, open_model
+
+GIVEN = (
+    "distil.samples=4", "distil.healing.rows=1", "distil.healing.kernels=torch", "distil.healing.precision=fp32",
+    "distil.healing.steps=5", "distil.healing.checkpoint.interval=2", "distil.writing.rounds=2",
+    "distil.writing.chains=3", "--on-policy", "0.6", "--to", "num_groups=2", "--problems", "3",
+)  # fmt: skip
+LEARNING, STORE, DISTIL = "tuili.posttrain.learning", "tuili.store.folder", "tuili.compress.distillation.distil"
+WRITING = "tuili.compress.distillation.writing"
+KILLED = (
+    Point(LEARNING, "adam_tensors", 1),  # steps on texts are done, and not saved
+    Point(DISTIL, "write_chains", 1),  # the first round begins
+    Point(WRITING, "refuted_end", 2),  # chains are written, and not kept
+    Point(LEARNING, "adam_tensors", 1),  # they are kept, and what was learnt from them is not
+    Point(DISTIL, "write_chains", 1),  # the second round begins
+    Point(STORE, "flush_all", 1),  # the model is written, and not in its place
+)
+INTERRUPTED = (
+    Point(DISTIL, "write_chains", 1),
+    Point(WRITING, "load_scheduler", 1),
+    Point(LEARNING, "adam_tensors", 1),
+    Point("tuili.compress.own", "read_exits", 1),
+)
+
+
+@pytest.fixture(scope="module")
+def whole(own: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The hash of the model of a run that was left alone."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert run_verb(["compress", "distil", str(own), *GIVEN, "--out", str(out)]) == 0
+    return model_hash(out / "model")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_distillation_that_ends_at_many_points_ends_with_the_same_bytes(
+    number: signal.Signals, own: Path, whole: str, tmp_path: Path
+) -> None:
+    out, given = tmp_path / "run", ["compress", "distil", str(own), *GIVEN]
+    for session, point in enumerate(KILLED if number is signal.SIGKILL else INTERRUPTED):
+        resume = ["--resume"] if session else []
+        ended = run_verb([*given, "--out", str(out), *resume], number, point)
+        assert ended == (-number if number is signal.SIGKILL else EXIT_INTERRUPTED), point
+        assert not (out / "model").exists(), point
+    assert run_verb([*given, "--out", str(out), "--resume"]) == 0
+    assert model_hash(out / "model") == whole
+    open_model(out / "model")
