@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from rich.console import Console
 from transformers import AutoModelForCausalLM
 
 from benchmarks.harness.tiny import save_tiny
 from tests.compress.running import HEALING
 from tests.compress.test_run import interrupted_at
+from tests.train.test_recipe import keys
 from tuili.compress import CompressionResult, DistilConfig, Distilling, DistilRecipe, Measuring, compress, open_parent
+from tuili.config import load_recipe, shipped_recipes
 from tuili.data import StreamState, train_tokenizer
 from tuili.engine import load_decoder
 from tuili.errors import InputError
@@ -36,6 +39,12 @@ def distilled(model: Path, out: Path, resume: bool = False, steps: int = 6, **ch
     compression, console = Distilling(open_parent(model, config.healing), config), Console(quiet=True)
     measuring = Measuring(0)
     return compress(compression, config.healing, None, out, resume=resume, measuring=measuring, console=console)
+
+
+def test_the_shipped_recipe_shows_every_key_with_its_default() -> None:
+    assert load_recipe("distil", [], DistilRecipe) == DistilRecipe()
+    written = yaml.safe_load(shipped_recipes()["distil"].read_text())
+    assert keys(written) == keys(DistilRecipe().model_dump())
 
 
 def test_a_student_has_its_size_and_its_lineage(own: Path, tmp_path: Path) -> None:
