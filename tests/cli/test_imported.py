@@ -90,7 +90,7 @@ def test_the_tokens_of_thinking_are_told(tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize(
-    "verb", sorted(VERBS.keys() - {*VERBS_OF_IMPORTED, "adapt", "data", "fetch", "import", "quickstart"})
+    "verb", sorted(VERBS.keys() - {*VERBS_OF_IMPORTED, "adapt", "compress", "data", "fetch", "import", "quickstart"})
 )
 def test_other_verbs_refuse_it_in_one_line(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = save_dense(tmp_path / "model")

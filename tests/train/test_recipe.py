@@ -32,7 +32,7 @@ OF_MODELS = [
     for name in shipped_recipes()
     if not any(
         has_section(name, section)
-        for section in ("verifier", "exits", "teach", "prune", "quantize", "factorise", "distil")
+        for section in ("verifier", "exits", "teach", "prune", "quantize", "factorise", "distil", "build")
     )
 ]
 

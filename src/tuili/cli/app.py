@@ -18,7 +18,7 @@ from tuili import __version__
 from tuili.errors import InputError, TuiliError
 
 VERBS = {
-    "data": "Make problems, clean documents, check data files, train a tokenizer.",
+    "data": "Make problems, clean documents, check data files.",
     "train": "Train a model by a recipe and dotted overrides.",
     "adapt": "Teach a model problems of your own, and measure it.",
     "eval": "Measure a model on unseen problems by domain and level.",

@@ -27,7 +27,7 @@ from tuili.cli.questions import import_questions, multiply
 from tuili.cli.surveying import sample, stats
 from tuili.errors import RecordError, TuiliError
 
-app = typer.Typer(no_args_is_help=False, help="Make problems, clean documents, check data files, train a tokenizer.")
+app = typer.Typer(no_args_is_help=False, help="Make problems, clean documents, check data files.")
 
 
 @app.command()
