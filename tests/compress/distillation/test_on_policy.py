@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,10 @@ from tuili.compress import Distilling, TokenStates, open_parent
 from tuili.compress.distillation import distil
 from tuili.compress.distillation.mask import refuted_end
 from tuili.compress.distillation.rounds import Rounds, packed
-from tuili.compress.distillation.writing import questions, write_chains
+from tuili.compress.distillation.writing import Written, questions, write_chains
 from tuili.compress.healing import reverse_kl
 from tuili.data import Document, StreamState
-from tuili.errors import TuiliError
+from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, load_model
 from tuili.steps import Context, render_response
 from tuili.store import model_hash
@@ -136,22 +137,34 @@ def test_a_round_goes_on_with_the_chains_that_it_began_with(tmp_path: Path) -> N
 def test_chains_that_fill_no_block_are_repeated() -> None:
     (block,) = packed([Document((5, 6, 7), 1)], rows=2, length=4, pad_id=0)
     assert block.tokens_BT.tolist() == [[5, 6, 7, 0]] * 2
-    with pytest.raises(TuiliError, match=r"give more distil\.writing\.chains"):
-        packed([], rows=1, length=4, pad_id=0)
 
 
-@pytest.mark.parametrize(
-    "given", [GIVEN, GIVEN | {"mask": False}, {"by": "sequence", "writing": {"rounds": 2, "chains": 5}}]
-)
+@pytest.mark.parametrize("given", [GIVEN, GIVEN | {"mask": False}])
 def test_a_student_learns_from_what_is_written(given: dict[str, Any], own: Path, tmp_path: Path) -> None:
-    if "by" in given:
-        with pytest.raises(TuiliError, match="nothing was written"):  # an untrained teacher ends no chain
-            distilled(own, tmp_path / "run", **given)
-        return
     result = distilled(own, tmp_path / "run", **given)
     assert result.model is not None
     assert read_log(tmp_path / "run")[-1]["loss"] > 0
     assert sorted(file.name for file in (tmp_path / "run" / "written").iterdir()) == ["0.json", "1.json"]
+
+
+def test_a_student_learns_the_chains_that_its_teacher_ends(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = [False, True, False]
+
+    def written(model: TuiliForCausalLM, *given: Any) -> list[Written]:
+        assert len(model.model.reasoning) == 3, "the teacher writes"
+        return [Written(Document((5, 6, 7 + place), 1), False, end) for place, end in enumerate(ended)]
+
+    monkeypatch.setattr(distil, "write_chains", written)
+    result = distilled(own, tmp_path / "run", by="sequence", writing=WRITING)
+    assert result.model is not None
+    assert json.loads((tmp_path / "run" / "written" / "0.json").read_text()) == [[[5, 6, 8], 1, -1]]
+    assert "agreement" not in result.figures
+    ended[1] = False
+    with pytest.raises(InputError, match=r"round 1: nothing was written .* give more distil\.writing\.chains"):
+        distilled(own, tmp_path / "other", by="sequence", writing=WRITING)
+    assert not (tmp_path / "other" / "written").exists()
 
 
 def test_on_policy_is_refused_where_there_is_no_teacher() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuili.data import Block, Document, StreamState, fill_row, pack
-from tuili.errors import CheckpointError, TuiliError
+from tuili.errors import CheckpointError, InputError
 from tuili.files import whole_file
 from tuili.train import PreparedBlocks
 
@@ -26,7 +26,8 @@ _CONSIDERED = 64
 class Rounds:
     """The rounds of a stage that begins with step `first`, each of so many steps.
 
-    folder: where chains are kept. write: writes those of a round; None where it was interrupted.
+    folder: where chains are kept. write: writes those of a round; None where it was interrupted. A round of which there
+    is nothing to learn is refused by `InputError`, and nothing is kept of it.
     """
 
     first: int
@@ -59,6 +60,10 @@ class Rounds:
             documents = self.write(number)
             if documents is None:
                 return None
+            if not documents:
+                raise InputError(
+                    f"round {number + 1}: nothing was written that can be learnt: give more distil.writing.chains"
+                )
             kept = [(one.tokens, one.prompt_length, one.expert) for one in documents]
             with whole_file(file) as part:
                 part.write_text(json.dumps(kept), encoding="utf-8")
@@ -72,10 +77,8 @@ class Rounds:
 def packed(documents: Sequence[Document], rows: int, length: int, pad_id: int) -> list[Block]:
     """The blocks of all documents, in order; rows that fill no whole block are left out unless they are all there are.
 
-    Raises `TuiliError` where there is no document.
+    There must be a document.
     """
-    if not documents:
-        raise TuiliError("nothing was written that can be learnt: give more distil.writing.chains or longer rows")
     pending, filled = list(documents), list[list[Document]]()
     while pending:
         chosen = fill_row([len(one) for one in pending[:_CONSIDERED]], length)
