@@ -108,8 +108,9 @@ def test_bad_input_is_one_line_and_exit_code_2(
 def test_ctrl_c_keeps_what_is_done(pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The file is a pipe in disguise: the build waits at it, and is interrupted there."""
     os.mkfifo(tmp_path / "never.jsonl")
-    code = (
-        "import sys; from tuili.cli.app import main; import tuili.data.pipeline.readers.files as files;"
+    code = (  # what starts the tests may have told them to ignore Ctrl-C
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from tuili.cli.app import main; import tuili.data.pipeline.readers.files as files;"
         "files.stat.S_ISREG = lambda mode: True; sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, "data", "build", "documents", "--input", tmp_path / "never.jsonl"]
