@@ -6,6 +6,7 @@
 #   make conformance test with thousands of made-up requests and OpenAI's client for Node, which needs node and npm
 #   make clients     test with nine other clients of OpenAI's API, which are installed apart; needs node and npm
 #   make native      test the C++ library: sanitizers, other processors, all instruction sets; needs g++ and qemu
+#   make kills       test that runs which are killed at many points go on to the same bytes
 #   make clean       remove environment, caches and builds (keeps runs/)
 
 PYTHON ?= python3
@@ -32,7 +33,7 @@ GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
 GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)
 
-.PHONY: setup quickstart test check integration browser conformance clients image native bench clean
+.PHONY: setup quickstart test check integration browser conformance clients image native kills bench clean
 
 setup: $(INSTALLED)
 
@@ -62,6 +63,9 @@ image: setup
 
 native: setup
 	$(PYTEST) -m native
+
+kills: setup
+	$(PYTEST) -n 2 -m kills
 
 bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED) $(LLAMA_SERVER)) \
 		$(if $(GUIDELLM_WANTED),$(GUIDELLM_INSTALLED))

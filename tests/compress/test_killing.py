@@ -11,6 +11,8 @@ from tests.compress.killing import Point, run_verb
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.store import model_hash, open_model
 
+pytestmark = pytest.mark.kills
+
 GIVEN = (
     "prune.multiple=4", "prune.samples=4", "prune.healing.rows=1", "prune.healing.kernels=torch",
     "prune.healing.precision=fp32", "prune.healing.steps=5", "prune.healing.checkpoint.interval=1",

@@ -89,6 +89,7 @@ def test_a_student_learns_with_its_teacher_and_without(by: str, own: Path, tmp_p
     assert ("agreement" in result.figures) == (by == "logits")
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize("steps", [(1, 3, 5), (4,)])
 def test_an_interrupted_distillation_ends_with_the_same_bytes(
     steps: tuple[int, ...], own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

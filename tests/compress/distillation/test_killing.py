@@ -11,6 +11,8 @@ from tests.compress.killing import Point, run_verb
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.store import model_hash, open_model
 
+pytestmark = pytest.mark.kills
+
 GIVEN = (
     "distil.samples=4", "distil.healing.rows=1", "distil.healing.kernels=torch", "distil.healing.precision=fp32",
     "distil.healing.steps=5", "distil.healing.checkpoint.interval=2", "distil.writing.rounds=2",

@@ -11,6 +11,8 @@ from tests.compress.killing import Point, run_verb
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.store import model_hash, open_model
 
+pytestmark = pytest.mark.kills
+
 GIVEN = (
     "factorise.multiple=2", "factorise.samples=4", "factorise.probes=2", "factorise.healing.rows=1",
     "factorise.healing.kernels=torch", "factorise.healing.precision=fp32", "factorise.healing.steps=4",

@@ -10,6 +10,8 @@ import pytest
 from tests.compress.killing import Point, run_verb
 from tuili.store import model_hash, read_lineage
 
+pytestmark = pytest.mark.kills
+
 KILLED = (
     Point("tuili.posttrain.learning", "adam_tensors", 1),  # a step is done, and is not saved
     Point("tuili.train.checkpoint", "write_durably", 2),  # a checkpoint is half there

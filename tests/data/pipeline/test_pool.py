@@ -80,6 +80,7 @@ def test_what_kills_a_worker_is_refused_and_the_rest_is_read(tmp_path: Path) -> 
     ]  # fmt: skip
 
 
+@pytest.mark.kills
 @pytest.mark.usefixtures("patched")
 def test_a_worker_that_waits_for_ever_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.data.pipeline.pool.WAIT", 10)
