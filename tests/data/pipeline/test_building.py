@@ -14,9 +14,10 @@ from tests.data.pipeline.conftest import contents, prose
 from tests.data.pipeline.readers.test_pages import page, pdf
 from tests.data.pipeline.test_pipeline import OnlyOnce
 from tuili.data.pipeline import build
-from tuili.data.pipeline.building import Progress
+from tuili.data.pipeline.building import Built, Progress
 from tuili.data.pipeline.pipeline import Pipeline
 from tuili.data.pipeline.recipe import BuildSettings
+from tuili.data.pipeline.writers.manifest import read_manifest
 from tuili.errors import InputError, TuiliError
 
 ROOT = Path(__file__).parents[3]
@@ -177,11 +178,37 @@ def test_a_build_that_is_killed_again_and_again_writes_the_same_bytes(
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def test_a_build_that_was_killed_before_its_last_act_is_done(corpus: Path, tmp_path: Path) -> None:
-    first = build(settings(corpus), tmp_path / "out")
-    (tmp_path / "out" / ".build").mkdir()
-    assert build(settings(corpus), tmp_path / "out") == first
-    assert not (tmp_path / "out" / ".build").exists()
+def test_a_build_that_was_killed_before_its_last_act_is_done(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(folder: Path) -> None:
+        raise Interrupt
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr("tuili.data.pipeline.building.remove_private", stop)
+        with pytest.raises(Interrupt):
+            build(settings(corpus), out)
+    with pytest.raises(InputError, match="was left by a build with another recipe"):
+        build(settings(corpus).model_copy(update={"examples": 1}), out)
+    finished = build(settings(corpus), out)
+    assert finished == Built(out, read_manifest(out))
+    assert not (out / ".build").exists()
+
+
+def test_a_folder_of_somebody_else_is_left_as_it_is(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / ".build").mkdir(parents=True)
+    (tmp_path / "out" / ".build" / "theirs").write_text("kept")
+    with pytest.raises(InputError, match="out exists already: choose another place"):
+        build(settings(corpus), tmp_path / "out")
+    assert (tmp_path / "out" / ".build" / "theirs").read_text() == "kept"
+
+
+def test_no_module_of_the_current_folder_is_run(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "yaml.py").write_text("from pathlib import Path\nPath('mark').touch()\n")
+    monkeypatch.chdir(tmp_path)
+    build(settings(corpus), tmp_path / "out", workers=1)
+    assert not (tmp_path / "mark").exists()
 
 
 def interrupted(recipe: BuildSettings, out: Path) -> None:

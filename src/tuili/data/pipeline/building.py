@@ -6,7 +6,6 @@ written is left to `folder`, who reads to `pool`.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,14 +13,13 @@ from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tuili.data.pipeline.folder import PRIVATE, BuildFolder
+from tuili.data.pipeline.folder import BuildFolder, finished_before, remove_private
 from tuili.data.pipeline.pipeline import Pipeline, Settled
 from tuili.data.pipeline.pool import Pool, open_pool
 from tuili.data.pipeline.readers.files import find_files
 from tuili.data.pipeline.readers.reader import Item
 from tuili.data.pipeline.reading import Corpus, batches
 from tuili.data.pipeline.recipe import BuildSettings
-from tuili.data.pipeline.writers.manifest import read_manifest
 from tuili.errors import InputError
 from tuili.files import check_folder_place
 
@@ -65,10 +63,7 @@ def build(settings: BuildSettings, folder: Path, *, workers: int = 0, tell: Tell
         raise InputError("build.inputs is empty: name what is to be read")
     files = find_files(settings.inputs)
     if folder.exists():
-        if not (folder / PRIVATE).exists():
-            raise InputError(f"{folder} exists already: choose another place, or remove it")
-        shutil.rmtree(folder / PRIVATE)  # it was killed before its last act
-        return Built(folder, read_manifest(folder))
+        return Built(folder, finished_before(settings, files, folder))
     check_folder_place(folder)
     corpus = Corpus(settings.inputs, files)
     pipeline = settings.pipeline()
@@ -79,7 +74,7 @@ def build(settings: BuildSettings, folder: Path, *, workers: int = 0, tell: Tell
                 _read(pool, corpus, pipeline, place, tell)
         manifest = place.finish()
     work.rename(folder)
-    shutil.rmtree(folder / PRIVATE)
+    remove_private(folder)
     return Built(folder, manifest)
 
 

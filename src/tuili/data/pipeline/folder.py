@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from tuili.data.pipeline.readers.files import fingerprint
 from tuili.data.pipeline.readers.reader import SourceFile
 from tuili.data.pipeline.recipe import BuildSettings
 from tuili.data.pipeline.report import write_report
-from tuili.data.pipeline.state import State, read_state, write_state
-from tuili.data.pipeline.writers.manifest import write_manifest
+from tuili.data.pipeline.state import STATE_FILE, State, read_state, write_state
+from tuili.data.pipeline.writers.manifest import read_manifest, write_manifest
 from tuili.data.pipeline.writers.shards import Shards
 from tuili.errors import InputError
 from tuili.files import flush_all
@@ -33,6 +34,33 @@ DROPPED_FOLDER = "dropped"
 _DROPPED_DOCUMENTS, _DROPPED_BYTES, _DROPPED_LEVEL = 1_000_000, 2**28, 3
 
 
+def finished_before(settings: BuildSettings, files: Sequence[SourceFile], folder: Path) -> dict[str, Any]:
+    """The manifest of a folder whose build was killed behind the last step, before `remove_private` had ended.
+
+    Raises `InputError` where the folder is anything else, and leaves it as it is.
+    """
+    if read_state(folder / PRIVATE, *_hashes(settings, files)) is None:
+        raise InputError(f"{folder} exists already: choose another place, or remove it")
+    manifest = read_manifest(folder)
+    remove_private(folder)
+    return manifest
+
+
+def remove_private(folder: Path) -> None:
+    """Remove what only a build needs: last of all the state, by which a killed removal is known."""
+    private = folder / PRIVATE
+    for path in private.iterdir():
+        if path.name != STATE_FILE:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    shutil.rmtree(private)
+
+
+def _hashes(settings: BuildSettings, files: Sequence[SourceFile]) -> tuple[str, str]:
+    """Of the recipe and of the documents: what a build that goes on must have in common with the one before."""
+    recipe = settings.model_dump_json(exclude={"inputs": {"__all__": {"path"}}})
+    return hashlib.sha256(f"{__version__}\n{recipe}".encode()).hexdigest(), fingerprint(files)
+
+
 class BuildFolder:
     """The files of a build and its state. What is added is written by `commit`."""
 
@@ -41,9 +69,7 @@ class BuildFolder:
 
         Raises `InputError` where another build was left there, or is running.
         """
-        recipe = settings.model_dump_json(exclude={"inputs": {"__all__": {"path"}}})
-        of_recipe = hashlib.sha256(f"{__version__}\n{recipe}".encode()).hexdigest()
-        of_corpus = fingerprint(files)
+        of_recipe, of_corpus = _hashes(settings, files)
         self._settings, self._files, self._pipeline, self._folder = settings, files, pipeline, folder
         self._private = folder / PRIVATE
         self._private.mkdir(parents=True, exist_ok=True)

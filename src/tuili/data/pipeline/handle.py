@@ -24,7 +24,7 @@ class WorkerHandle:
 
     def __init__(self, setup: Setup, wait: float) -> None:
         environment = os.environ | dict.fromkeys(_THREADS, "1")
-        command = [sys.executable, "-m", "tuili.data.pipeline.worker"]
+        command = [sys.executable, "-P", "-m", "tuili.data.pipeline.worker"]  # no module of the current folder
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
         )

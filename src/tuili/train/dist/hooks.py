@@ -113,7 +113,7 @@ def hook_fsdp(model: nn.Module, average: PackedAverage) -> None:
     if not sharded:
         raise InputError("packed gradients: no module of the model is sharded by FSDP2: call fully_shard before")
     for name, module in sharded.items():
-        module.set_all_reduce_hook(partial(average.average, name=name or "model"))
+        module.set_all_reduce_hook(partial(average.average, name=name or "(root)"))  # a part may have any other name
 
 
 def _packed_hook(model: DistributedDataParallel) -> Callable[[PackedAverage, Any], Averaged]:

@@ -154,7 +154,7 @@ class Reader(ABC):
         try:
             held = {name: msgspec.json.decode(value) for name, value in fields.items() if _is_packed(name, value)}
             again = msgspec.convert({**fields, **held}, Document)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             return Refusal(place, ReadFault.NO_TEXT, f"looks like a document of a pipeline, but: {error}")
         return msgspec.structs.replace(again, kind=self.settings.kind or again.kind)
 
