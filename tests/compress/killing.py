@@ -11,7 +11,11 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
+
+from tuili.cli.app import EXIT_INTERRUPTED
+from tuili.store import model_hash, open_model
 
 
 class Point(NamedTuple):
@@ -32,6 +36,18 @@ def run_verb(arguments: Sequence[str], number: signal.Signals | None = None, poi
     process.join()
     assert process.exitcode is not None
     return process.exitcode
+
+
+def check_points(given: Sequence[str], out: Path, number: signal.Signals, points: Sequence[Point], whole: str) -> None:
+    """Assert that a verb that ends at each point in turn, and then goes on, writes the model with the hash `whole`."""
+    for session, point in enumerate(points):
+        resume = ["--resume"] if session else []
+        ended = run_verb([*given, "--out", str(out), *resume], number, point)
+        assert ended == (-number if number is signal.SIGKILL else EXIT_INTERRUPTED), point
+        assert not (out / "model").exists(), point
+    assert run_verb([*given, "--out", str(out), "--resume"]) == 0
+    assert model_hash(out / "model") == whole
+    open_model(out / "model")
 
 
 def _run(arguments: list[str], number: signal.Signals | None, point: Point | None) -> None:

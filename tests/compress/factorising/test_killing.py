@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.compress.killing import Point, run_verb
-from tuili.cli.app import EXIT_INTERRUPTED
-from tuili.store import model_hash, open_model
+from tests.compress.killing import Point, check_points, run_verb
+from tuili.store import model_hash
 
 pytestmark = pytest.mark.kills
 
@@ -50,13 +49,5 @@ def whole(own: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_run_that_ends_at_many_points_ends_with_the_same_bytes(
     number: signal.Signals, own: Path, whole: str, tmp_path: Path
 ) -> None:
-    out, given = tmp_path / "run", ["compress", "factorise", str(own), *GIVEN]
-    for session, point in enumerate(KILLED if number is signal.SIGKILL else INTERRUPTED):
-        resume = ["--resume"] if session else []
-        ended = run_verb([*given, "--out", str(out), *resume], number, point)
-        assert ended == (-number if number is signal.SIGKILL else EXIT_INTERRUPTED), point
-        assert not (out / "model").exists(), point
-    assert run_verb([*given, "--out", str(out), "--resume"]) == 0
-    assert model_hash(out / "model") == whole
-    open_model(out / "model")
-    assert not list(out.glob(".model*"))
+    points = KILLED if number is signal.SIGKILL else INTERRUPTED
+    check_points(["compress", "factorise", str(own), *GIVEN], tmp_path / "run", number, points, whole)

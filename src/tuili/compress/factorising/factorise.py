@@ -37,8 +37,7 @@ class Factorising(Compression):
         self._config = config
         if not isinstance(parent, OwnParent):
             raise InputError(
-                f"{parent.path} is imported: a network of its family has no factors in transformers; prune it, or "
-                "distil it into a smaller one"
+                f"{parent.path} is imported: a network of its family has no factors in transformers; prune it"
             )
         shape = parent.stored.shape
         if shape.ranks:
