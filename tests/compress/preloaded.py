@@ -6,7 +6,7 @@ import tuili.cli.compress
 import tuili.compress.imported
 import tuili.compress.own
 import tuili.compress.pruning.prune
-import tuili.compress.quantization.quantize
+import tuili.compress.quantizing.quantize
 import tuili.compress.run
 import tuili.eval.right
 import tuili.model.modeling

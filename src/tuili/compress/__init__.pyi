@@ -1,6 +1,6 @@
 from .compression import Compression
-from .distillation.distil import Distilling
-from .distillation.recipe import DistilConfig, DistilRecipe, StudentConfig
+from .distilling.distil import Distilling
+from .distilling.recipe import DistilConfig, DistilRecipe, StudentConfig
 from .factorising.factorise import Factorising
 from .factorising.recipe import FactoriseConfig, FactoriseRecipe
 from .healing import HealedNetwork, forward_kl
@@ -10,8 +10,8 @@ from .parent import HealingData, Parent, Samples, open_parent
 from .plan import CompressionPlan, make_plan, tried_plan
 from .pruning.prune import Pruning
 from .pruning.recipe import PruneConfig, PruneRecipe
-from .quantization.quantize import Quantizing
-from .quantization.recipe import QuantizeConfig, QuantizeRecipe
+from .quantizing.quantize import Quantizing
+from .quantizing.recipe import QuantizeConfig, QuantizeRecipe
 from .recipe import HealingConfig
 from .result import CompressionResult
 from .run import compress

@@ -8,11 +8,11 @@ from typing import Any, cast
 from torch import nn
 
 from tuili.compress.compression import Compression, StageSetting
-from tuili.compress.distillation.losses import TextStudent
-from tuili.compress.distillation.recipe import DistilConfig
-from tuili.compress.distillation.rounds import Rounds
-from tuili.compress.distillation.student import new_student, student_config, take_over
-from tuili.compress.distillation.writing import write_chains
+from tuili.compress.distilling.losses import TextStudent
+from tuili.compress.distilling.recipe import DistilConfig
+from tuili.compress.distilling.rounds import Rounds
+from tuili.compress.distilling.student import new_student, student_config, take_over
+from tuili.compress.distilling.writing import write_chains
 from tuili.compress.healing import HealedNetwork, forward_kl, reverse_kl
 from tuili.compress.network import Network
 from tuili.compress.own import OwnParent

@@ -17,8 +17,8 @@ GIVEN = (
     "distil.healing.steps=5", "distil.healing.checkpoint.interval=2", "distil.writing.rounds=2",
     "distil.writing.chains=3", "--on-policy", "0.6", "--to", "num_groups=2", "--problems", "3",
 )  # fmt: skip
-LEARNING, STORE, DISTIL = "tuili.posttrain.learning", "tuili.store.folder", "tuili.compress.distillation.distil"
-WRITING = "tuili.compress.distillation.writing"
+LEARNING, STORE, DISTIL = "tuili.posttrain.learning", "tuili.store.folder", "tuili.compress.distilling.distil"
+WRITING = "tuili.compress.distilling.writing"
 KILLED = (
     Point(LEARNING, "adam_tensors", 1),  # steps on texts are done, and not saved
     Point(DISTIL, "write_chains", 1),  # the first round begins

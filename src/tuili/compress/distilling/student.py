@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from tuili.compress.distillation.recipe import OF_THE_TEACHER, StudentConfig
+from tuili.compress.distilling.recipe import OF_THE_TEACHER, StudentConfig
 from tuili.compress.pruning.kept import choose
 from tuili.compress.pruning.own import cut_own, own_scores
 from tuili.compress.pruning.recipe import PruneConfig

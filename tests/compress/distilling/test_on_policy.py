@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import torch
 
-from tests.compress.distillation.test_distil import config_of, distilled
+from tests.compress.distilling.test_distil import config_of, distilled
 from tests.compress.test_run import interrupted_at
 from tuili.compress import Distilling, TokenStates, open_parent
-from tuili.compress.distillation import distil
-from tuili.compress.distillation.mask import refuted_end
-from tuili.compress.distillation.rounds import Rounds, packed
-from tuili.compress.distillation.writing import Written, questions, write_chains
+from tuili.compress.distilling import distil
+from tuili.compress.distilling.mask import refuted_end
+from tuili.compress.distilling.rounds import Rounds, packed
+from tuili.compress.distilling.writing import Written, questions, write_chains
 from tuili.compress.healing import reverse_kl
 from tuili.data import Document, StreamState
 from tuili.errors import InputError

@@ -19,7 +19,7 @@ from tuili.compress.imported import ImportedParent
 from tuili.compress.network import Network
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples, Tell
-from tuili.compress.quantization.recipe import QuantizeConfig
+from tuili.compress.quantizing.recipe import QuantizeConfig
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, check_folder, write_model_files
 from tuili.posttrain import Backbone, round_backbone

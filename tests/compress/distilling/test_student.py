@@ -11,8 +11,8 @@ import torch
 from pydantic import ValidationError
 
 from tuili.compress import HealingConfig, open_parent
-from tuili.compress.distillation.recipe import StudentConfig
-from tuili.compress.distillation.student import layer_sources, new_student, student_config, take_over
+from tuili.compress.distilling.recipe import StudentConfig
+from tuili.compress.distilling.student import layer_sources, new_student, student_config, take_over
 from tuili.data import Block
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, load_model

@@ -25,7 +25,7 @@ from tuili.compress import (
     measuring,
     open_parent,
 )
-from tuili.compress.quantization.quantize import stored_bytes
+from tuili.compress.quantizing.quantize import stored_bytes
 from tuili.data import StreamState
 from tuili.engine.runtime.choice import Choice, choose
 from tuili.engine.runtime.native.load import native_step

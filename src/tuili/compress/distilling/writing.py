@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuili.compress.distillation.mask import refuted_end
-from tuili.compress.distillation.recipe import WritingConfig
-from tuili.compress.distillation.student import new_student
+from tuili.compress.distilling.mask import refuted_end
+from tuili.compress.distilling.recipe import WritingConfig
+from tuili.compress.distilling.student import new_student
 from tuili.data import Document, Record, encode_record
 from tuili.engine import Sampling, SequenceLimits, StopReason, load_scheduler
 from tuili.engine import Sequence as Decoded

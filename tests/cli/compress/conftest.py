@@ -1,0 +1,25 @@
+"""Parents for the verbs, which choose the threshold of exits on few documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.compress.parents import save_trained
+from tests.store.dense_folders import save_dense
+
+
+@pytest.fixture(autouse=True)
+def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 6)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_trained(tmp_path_factory.mktemp("parent") / "model")
+
+
+@pytest.fixture(scope="module")
+def dense_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_dense(tmp_path_factory.mktemp("dense") / "model")
