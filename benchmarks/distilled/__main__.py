@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.distilled.training import WAYS, distilled, equal_steps, last_entry
+from benchmarks.distilled.training import WAYS, distilled, equal_steps
 from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
+from benchmarks.harness.compressed import last_entry
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired
 from tuili.compress import Distilling, DistilRecipe, open_parent

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.factorised.training import WAYS, Curve, factorised, last_entry, recovery
+from benchmarks.factorised.training import WAYS, factorised
 from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
+from benchmarks.harness.compressed import Curve, last_entry, recovery
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired, share
 from tuili.errors import InputError

@@ -12,9 +12,10 @@ from pathlib import Path
 from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
+from benchmarks.harness.compressed import Curve, last_entry, recovery
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired
-from benchmarks.pruned.training import WAYS, Curve, last_entry, pruned, recovery
+from benchmarks.pruned.training import WAYS, pruned
 from tuili.errors import InputError
 from tuili.store import StoredModel, count_parameters, open_model, shipped_names
 from tuili.tasks import trained_domains, unseen_problems

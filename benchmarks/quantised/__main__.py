@@ -14,13 +14,14 @@ from pathlib import Path
 from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
+from benchmarks.harness.compressed import last_entry
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired
 from benchmarks.quantised.speed import GOALS, SIDES, figures_of, speeds
 from benchmarks.quantised.training import WAYS, quantised
 from tuili.engine import Numbers
 from tuili.errors import InputError
-from tuili.store import StoredModel, count_parameters, open_model, open_tensors, read_lineage, shipped_names
+from tuili.store import StoredModel, count_parameters, open_model, open_tensors, shipped_names
 from tuili.tasks import trained_domains, unseen_problems
 
 FOLDER = RUNS / "quantised"
@@ -96,7 +97,7 @@ def _numbers(parent: StoredModel) -> Numbers:
 
 def _costs(way: str, model: Path) -> dict[str, Figure]:
     """How large a model is in its folder, and what learning took."""
-    entry = read_lineage(model)[-1]
+    entry = last_entry(model)
     return {
         f"{way}_weights": Figure("MB", [sum(file.stat().st_size for file in model.glob("*.safetensors")) / 1e6]),
         f"{way}_tokens": Figure("tokens", [entry.tokens]),

@@ -1,48 +1,26 @@
-"""Samples run through a model of Tuili's own kind, while something watches what passes through its layers.
+"""Samples run through a model of Tuili's own kind, while their moments are taken.
 
 Dimensions: B rows, T tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 
 import torch
-from torch import Tensor
 
+from tuili.compress.moments import ExpertMoments, InputMoments
 from tuili.data import IGNORE_INDEX, Block
 from tuili.model import TuiliForCausalLM
 from tuili.train import walk_exits
 
 
-class LayerWatcher(Protocol):
-    """Watches the inputs of a linear layer.
-
-    counts: set before each block; says which tokens of the pass count, [B, T], for a number T of columns.
-    """
-
-    counts: Callable[[int], Tensor]
-
-    def watching(self) -> AbstractContextManager[None]:
-        """Take up what passes, for the time of a `with` block."""
-        ...
-
-
-class ExpertWatcher(Protocol):
-    """Watches what is routed to the experts of a layer."""
-
-    def watching(self) -> AbstractContextManager[None]:
-        """Take up what passes, for the time of a `with` block."""
-        ...
-
-
 def read_samples(
     model: TuiliForCausalLM,
-    of_trunk: Sequence[LayerWatcher],
-    of_reasoning: Sequence[LayerWatcher],
-    experts: Sequence[ExpertWatcher],
+    of_trunk: Sequence[InputMoments],
+    of_reasoning: Sequence[InputMoments],
+    experts: Sequence[ExpertMoments],
     blocks: Iterable[Block],
 ) -> None:
     """Run blocks through a model: all their tokens through the trunk, those of responses through all layers."""
@@ -55,7 +33,7 @@ def read_samples(
 
 
 def _read_block(
-    model: TuiliForCausalLM, of_trunk: Sequence[LayerWatcher], of_reasoning: Sequence[LayerWatcher], block: Block
+    model: TuiliForCausalLM, of_trunk: Sequence[InputMoments], of_reasoning: Sequence[InputMoments], block: Block
 ) -> None:
     learnt_B1 = (block.targets_BT != IGNORE_INDEX).sum(1, keepdim=True)
     for watcher in of_trunk:

@@ -5,7 +5,8 @@ from .exits.result import ExitsResult
 from .exits.run import ExitsRun, train_exits
 from .exits.texts import read_texts
 from .exits.threshold import choose_threshold
-from .learning import LearningConfig, LearningNetwork, LearningSession, OpenBlocks
+from .learning import LearningConfig, LearningSession, OpenBlocks
+from .learning_network import LearningNetwork
 from .master_weights import MasterWeights
 from .packed_rows import pack_attention, packed_states
 from .promising import calibrate_folder, prompts_of_file, write_familiarity

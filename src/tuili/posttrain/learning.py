@@ -1,6 +1,6 @@
 """Steps of AdamW over a stream of blocks, in the folder of a run: what several trainings behind the first one share.
 
-A session has the log, the checkpoints and the signals; a network says what learns and how its gradients come about.
+A session has the log, the checkpoints and the signals; a `LearningNetwork` says what learns.
 Stages may follow each other, each with a network of its own: their steps are counted through.
 """
 
@@ -12,18 +12,19 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from rich.console import Console
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import AdamW
 
 from tuili.config import Config
-from tuili.data import Block, StreamState
+from tuili.data import StreamState
 from tuili.errors import TuiliError
 from tuili.files import writing
 from tuili.posttrain.adam_state import adam_tensors, restore_adam
+from tuili.posttrain.learning_network import LearningNetwork
 from tuili.train import (
     REWRITE_REMEDY,
     Checkpoint,
@@ -52,31 +53,6 @@ class LearningConfig(Config):
     schedule: ScheduleConfig = ScheduleConfig(warmup=50, floor=0.02)
     checkpoint: CheckpointConfig = CheckpointConfig(interval=50)
     log: LogConfig = LogConfig()
-
-
-class LearningNetwork(Protocol):
-    """What learns in a stage."""
-
-    @property
-    def parameters(self) -> Mapping[str, nn.Parameter]:
-        """What the optimizer changes, in float32, by name."""
-        ...
-
-    def learn(self, block: Block, step: int) -> dict[str, float]:
-        """Compute the gradients of a block. Returns figures for the log, `loss` among them."""
-        ...
-
-    def follow(self, scale: float) -> None:
-        """Take over what `parameters` have become. scale: the learning rate of the step over its peak."""
-        ...
-
-    def tensors(self) -> Mapping[str, Tensor]:
-        """All that a checkpoint must hold beside the state of the optimizer, by name."""
-        ...
-
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `tensors` gave for such a network."""
-        ...
 
 
 @dataclass(frozen=True)

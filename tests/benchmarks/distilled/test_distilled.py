@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.distilled import __main__ as measuring
 from benchmarks.distilled import training
+from benchmarks.harness import compressed
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
 from tuili.cli.app import main
@@ -30,7 +31,7 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(measuring, "trained_domains", lambda _: ("calendar",))
     monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
-    monkeypatch.setattr(training, "tuili", lambda *line: main([*line]))
+    monkeypatch.setattr(compressed, "tuili", lambda *line: main([*line]))
     how: dict[str, Any] = {"to": ("num_groups=2", "moe_intermediate_size=4"), "ways": ("unmasked", "untaught")}
     how |= {
         "seeds": (1,),
@@ -46,7 +47,7 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
     assert {"unmasked_level_1", "untaught_over_parent", "unmasked_tokens", "untaught_hours"} <= {*figures}
     model = tmp_path / "runs" / "unmasked_4_1" / "model"
     assert open_model(model).shape.num_hidden_layers == 3
-    monkeypatch.setattr(training, "tuili", lambda *_: pytest.fail("distilled again"))
+    monkeypatch.setattr(compressed, "tuili", lambda *_: pytest.fail("distilled again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
     assert measuring.measure(str(teacher), **how) == (config, figures)
 

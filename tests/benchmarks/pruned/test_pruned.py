@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks.harness import compressed
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.figures import divergence_lines
 from benchmarks.harness.tiny import tiny_model
@@ -46,7 +47,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ways = {way: tuple(change.replace("=8", "=3") for change in changes) for way, changes in training.WAYS.items()}
     monkeypatch.setattr(training, "WAYS", ways)
     monkeypatch.setattr(measuring, "WAYS", ways)
-    monkeypatch.setattr(training, "tuili", lambda *line: main([*line]))
+    monkeypatch.setattr(compressed, "tuili", lambda *line: main([*line]))
 
 
 def test_models_are_pruned_and_measured_once(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +63,7 @@ def test_models_are_pruned_and_measured_once(parent: Path, tmp_path: Path, monke
     assert {"reap_cut_over_parent", "reap_over_parent_low95", "frequency_level_1"} <= {*figures}
     model = tmp_path / "runs" / "reap_2_1" / "model"
     assert open_model(model).shape.num_experts == 3
-    monkeypatch.setattr(training, "tuili", lambda *_: pytest.fail("pruned again"))
+    monkeypatch.setattr(compressed, "tuili", lambda *_: pytest.fail("pruned again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
     assert measuring.measure(str(parent), **how) == (config, figures)
 

@@ -1,4 +1,4 @@
-"""A student writes chains and learns from them up to the first refuted step, and goes on to the same bytes."""
+"""A student writes chains and learns from them, and goes on to the same bytes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ from tests.compress.distilling.test_distil import config_of, distilled
 from tests.compress.test_run import interrupted_at
 from tuili.compress import Distilling, TokenStates, open_parent
 from tuili.compress.distilling import distil
-from tuili.compress.distilling.mask import refuted_end
-from tuili.compress.distilling.rounds import Rounds, packed
 from tuili.compress.distilling.writing import Written, questions, write_chains
 from tuili.compress.healing import reverse_kl
-from tuili.data import Document, StreamState
+from tuili.data import Document
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, load_model
-from tuili.steps import Context, render_response
 from tuili.store import model_hash
 from tuili.train import read_log
 
@@ -46,40 +43,6 @@ def test_the_reverse_divergence_is_that_of_its_slow_twin() -> None:
     torch.testing.assert_close(divergence, slow)
     torch.testing.assert_close(student.hidden_NM.grad, twin.hidden_NM.grad)
     torch.testing.assert_close(student.head_VM.grad, twin.head_VM.grad)
-
-
-@pytest.mark.parametrize(
-    ("steps", "kept"),
-    [
-        (("1 + 1 = 2", "2 + 3 = 5"), None),
-        (("1 + 1 = 2", "2 + 3 = 6", "6 + 1 = 7"), 2),
-        (("1 + 1 = 3", "3 + 3 = 7"), 1),
-        (("no step at all", "1 + 1 = 2"), None),
-    ],
-)
-def test_a_chain_is_kept_up_to_its_first_refuted_step(own: Path, steps: tuple[str, ...], kept: int | None) -> None:
-    tokenizer = load_model(own).tokenizer
-    response = tokenizer.encode_example("?", render_response(steps, "7"))
-    ids = response[0][response[1] :]
-    end = refuted_end(tokenizer, ids, Context())
-    if kept is None:
-        assert end is None
-        return
-    assert end is not None
-    text = tokenizer.decode(ids[:end])
-    assert text.strip().splitlines()[-1] == steps[kept - 1]
-    assert text.endswith("\n")
-    assert refuted_end(tokenizer, ids[: end - 1], Context()) is None  # a line that is cut off
-
-
-def test_no_token_behind_a_refuted_step_has_a_loss(own: Path) -> None:
-    tokenizer = load_model(own).tokenizer
-    ids, prompt = tokenizer.encode_example("?", render_response(("1 + 1 = 3", "3 + 3 = 6"), "6"))
-    end = refuted_end(tokenizer, ids[prompt:], Context())
-    assert end is not None
-    (block,) = packed([Document(tuple(ids[: prompt + end]), prompt)], rows=1, length=64, pad_id=0)
-    learnt = block.targets_BT[0] >= 0
-    assert block.targets_BT[0][learnt].tolist() == ids[prompt : prompt + end]
 
 
 @pytest.fixture
@@ -113,30 +76,6 @@ def test_questions_are_those_of_training_and_others_in_each_round(writer: Any) -
     assert {record.domain for record in first} <= {"arithmetic", "calendar"}
     assert not any(record.is_held_out for record in (*first, *second))
     assert {record.id for record in first}.isdisjoint(record.id for record in second)
-
-
-def test_a_round_goes_on_with_the_chains_that_it_began_with(tmp_path: Path) -> None:
-    calls = list[int]()
-
-    def write(number: int) -> list[Document]:
-        calls.append(number)
-        return [Document((number, 1, 2, 3), 1)] * 3
-
-    one = Rounds(first=4, steps=2, rows=1, length=8, pad_id=0, folder=tmp_path / "written", write=write)
-    with one.open_blocks(StreamState(4)) as blocks:
-        found = [next(blocks) for _ in range(4)]
-    assert calls == [0, 1]
-    assert [state.blocks for _, state in found] == [5, 6, 7, 8]
-    with one.open_blocks(StreamState(7)) as blocks:
-        block, state = next(blocks)
-    assert torch.equal(block.tokens_BT, found[3][0].tokens_BT)
-    assert state.blocks == 8
-    assert calls == [0, 1]
-
-
-def test_chains_that_fill_no_block_are_repeated() -> None:
-    (block,) = packed([Document((5, 6, 7), 1)], rows=2, length=4, pad_id=0)
-    assert block.tokens_BT.tolist() == [[5, 6, 7, 0]] * 2
 
 
 @pytest.mark.parametrize("given", [GIVEN, GIVEN | {"mask": False}])

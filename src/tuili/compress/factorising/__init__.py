@@ -1,6 +1,6 @@
 """Factorisation: a matrix becomes the product of smaller ones, so that least is lost on the inputs that it gets.
 
 `whitened` has the decomposition of one matrix or one of each expert, `shared` that with bases that all experts share;
-`options` lists what a matrix may become, `allocation` chooses among them; `moments` and `sensitivity` measure a model;
-`own` puts factors into a model, and `factorise` joins them.
+`options` lists what a matrix may become, `allocation` chooses among them; `sensitivity` measures what each matters;
+`own` takes the moments of inputs and puts factors into a model, and `factorise` joins them.
 """

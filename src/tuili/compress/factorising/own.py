@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 
 from torch import Tensor, nn
 
-from tuili.compress.factorising.moments import ExpertSecondMoments, SecondMoment
 from tuili.compress.factorising.options import Rank
 from tuili.compress.factorising.shared import SharedFactors
 from tuili.compress.factorising.whitened import SeparateFactors
+from tuili.compress.moments import ExpertMoments, InputMoments, products
 from tuili.compress.reading import read_samples
 from tuili.data import Block
 from tuili.model import MixtureOfExperts, TuiliConfig, TuiliForCausalLM
@@ -31,16 +31,18 @@ def moments_of(model: TuiliForCausalLM, blocks: Iterable[Block]) -> dict[str, Te
     """The second moments [E, I, I] of the inputs of each matrix; a dense one is a stack of one."""
     modules = dict(model.model.named_modules())
     names = matrix_shapes(model.config.shape)
-    dense = {name: SecondMoment(linear) for name in names if isinstance(linear := modules.get(name), nn.Linear)}
+    dense = {
+        name: InputMoments(linear, products) for name in names if isinstance(linear := modules.get(name), nn.Linear)
+    }
     mixtures = {name: module for name, module in modules.items() if isinstance(module, MixtureOfExperts)}
-    experts = {name: ExpertSecondMoments(module) for name, module in mixtures.items()}
+    experts = {name: ExpertMoments(module, products) for name, module in mixtures.items()}
     behind = [watcher for name, watcher in dense.items() if name.startswith("reasoning.")]
     before = [watcher for name, watcher in dense.items() if not name.startswith("reasoning.")]
     read_samples(model, before, behind, list(experts.values()), blocks)
-    found = {name: watcher.mean_EII for name, watcher in dense.items()}
+    found = {name: watcher.mean[None] for name, watcher in dense.items()}
     for name, of_experts in experts.items():
-        found[f"{name}.experts.gate_up_proj"] = of_experts.gate_up_EDD
-        found[f"{name}.experts.down_proj"] = of_experts.down_EFF
+        found[f"{name}.experts.gate_up_proj"] = of_experts.inputs
+        found[f"{name}.experts.down_proj"] = of_experts.neurons
     return {name: found[name] for name in names}
 
 

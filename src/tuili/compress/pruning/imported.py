@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
+from tuili.compress.moments import InputMoments, squares
 from tuili.compress.network import Network
 from tuili.compress.pruning.kept import Kept, Scores, rows_of
-from tuili.compress.pruning.moments import InputMoments
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
 from tuili.data import Block
@@ -38,8 +38,8 @@ def blank_dense(model_config: Any, sizes: Sizes, dtype: torch.dtype) -> nn.Modul
 def dense_scores(model: Any, network: Network, prefix: int, config: PruneConfig, blocks: Iterable[Block]) -> Scores:
     """The scores of all parts. network: reads the blocks, which is done only where a score is taken on them."""
     layers = model.model.layers
-    outputs = [InputMoments(layer.self_attn.o_proj) for layer in layers]
-    inner = [InputMoments(layer.mlp.down_proj) for layer in layers]
+    outputs = [InputMoments(layer.self_attn.o_proj, squares) for layer in layers]
+    inner = [InputMoments(layer.mlp.down_proj, squares) for layer in layers]
     if config.by == "magnitude":
         return Scores(
             [_neuron_squares(layer.mlp) for layer in layers],

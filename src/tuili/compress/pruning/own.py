@@ -14,8 +14,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from tuili.compress.moments import ExpertMoments, InputMoments, squares
 from tuili.compress.pruning.kept import Kept, Scores, rows_of
-from tuili.compress.pruning.moments import ExpertMoments, InputMoments
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
 from tuili.compress.reading import read_samples
@@ -45,9 +45,9 @@ def own_scores(model: TuiliForCausalLM, config: PruneConfig, blocks: Iterable[Bl
     trunk, reasoning = cast(list[TrunkLayer], [*network.trunk]), cast(list[ReasoningLayer], [*network.reasoning])
     of_moe, depth = [layer.moe for layer in reasoning], len(trunk)
     attentions = [layer.attention for layer in trunk] + [layer.attention for layer in reasoning]
-    outputs = [InputMoments(attention.o_proj) for attention in attentions]
-    inner = [InputMoments(layer.mlp.down_proj) for layer in trunk]
-    experts = [ExpertMoments(moe) for moe in of_moe]
+    outputs = [InputMoments(attention.o_proj, squares) for attention in attentions]
+    inner = [InputMoments(layer.mlp.down_proj, squares) for layer in trunk]
+    experts = [ExpertMoments(moe, squares) for moe in of_moe]
     if _needs_samples(config):
         read_samples(model, [*outputs[:depth], *inner], outputs[depth:], experts, blocks)
     heads, size = model.config.num_key_value_heads, model.config.head_dim

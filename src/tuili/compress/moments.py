@@ -1,0 +1,138 @@
+"""Moments of what passes through a model's layers on samples: of the inputs of linear layers, and of what experts get
+and add.
+
+The second moment of an input, times the squared norm of its column, is the mean square of what that neuron adds.
+Minitron (Muralidharan et al. 2024, arXiv 2407.14679) takes the activation alone; the weights beside it are an idea of
+Wanda's (Sun et al. 2023, arXiv 2306.11695). The score of an expert is REAP's (Lasby et al. 2025, arXiv 2510.13999): the
+mean, over the tokens that were routed to it, of the router's weight times the norm of what it adds. Whatever an expert
+gets counts by the router's weight.
+
+Dimensions: B rows, T tokens, N tokens, D hidden size, I inputs of a layer, E experts, F expert size, k choices of a
+token, X choices of an expert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tuili.model import MixtureOfExperts, Route, gated_silu
+
+Moment = Callable[[Tensor], Tensor]
+"""What of inputs [N, I], float64, is summed over all of them."""
+
+
+def squares(input_NI: Tensor) -> Tensor:
+    """The sum of the squares of each input, [I]."""
+    return input_NI.square().sum(0)
+
+
+def products(input_NI: Tensor) -> Tensor:
+    """The sum of the products of each two inputs, [I, I]."""
+    return input_NI.T @ input_NI
+
+
+class InputMoments:
+    """A moment of the inputs of a linear layer, on average over tokens."""
+
+    def __init__(self, layer: nn.Linear, moment: Moment) -> None:
+        self._layer, self._moment, self._count = layer, moment, 0
+        self._sum = _none(layer.in_features, moment)
+        self.counts: Callable[[int], Tensor] = lambda columns: torch.ones(1, columns, dtype=torch.bool)
+        """Says which tokens of the present pass count, [B, T], for a number T of columns."""
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Take up what passes through the layer, for the time of a `with` block."""
+        hook = self._layer.register_forward_pre_hook(self._take)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+    @property
+    def mean(self) -> Tensor:
+        """The moment over its tokens, float64."""
+        return self._sum / max(1, self._count)
+
+    @property
+    def added(self) -> Tensor:
+        """Where the moment is that of squares: the mean square of what each input adds to the output, [I], float64."""
+        return self.mean * self._layer.weight.detach().double().square().sum(0).cpu()
+
+    def _take(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        (input_BTI,) = inputs
+        counted_NI = input_BTI[self.counts(input_BTI.shape[1]).expand(input_BTI.shape[:2])]
+        self._sum += self._moment(counted_NI.detach().double()).cpu()
+        self._count += len(counted_NI)
+
+
+class ExpertMoments:
+    """Moments of each expert of a layer: of its inputs, and of what its neurons give, both by the router's weight.
+
+    count: tokens that passed. chosen_E: how often each expert was chosen.
+    """
+
+    def __init__(self, layer: MixtureOfExperts, moment: Moment) -> None:
+        self._layer, self._moment, self.count = layer, moment, 0
+        experts, hidden, neurons = layer.experts.down_proj.shape
+        self.chosen_E = torch.zeros(experts, dtype=torch.float64)
+        self._norm_E = torch.zeros(experts, dtype=torch.float64)
+        self._inputs = torch.stack([_none(hidden, moment)] * experts)
+        self._neurons = torch.stack([_none(neurons, moment)] * experts)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Take up what is routed, for the time of a `with` block."""
+        hook = self._layer.router.register_forward_hook(self._take)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+    @property
+    def inputs(self) -> Tensor:
+        """The moment of an expert's inputs over all tokens, float64: where a token goes elsewhere, they are 0."""
+        return self._inputs / max(1, self.count)
+
+    @property
+    def neurons(self) -> Tensor:
+        """The moment of what an expert's neurons give over all tokens, as `inputs`."""
+        return self._neurons / max(1, self.count)
+
+    @property
+    def added(self) -> Tensor:
+        """As for a linear layer, what each neuron adds to the output, [E, F]; 0 where an expert was never chosen."""
+        return self.neurons * self._layer.experts.down_proj.detach().double().square().sum(1).cpu()
+
+    @property
+    def norms(self) -> Tensor:
+        """The mean norm of what each expert adds to a token that it gets, [E]."""
+        return self._norm_E / self.chosen_E.clamp(min=1)
+
+    def _take(self, router: nn.Module, inputs: tuple[Any, ...], route: Route) -> None:
+        hidden_ND, real_N = inputs
+        experts = self._layer.experts
+        self.count += len(hidden_ND) if real_N is None else int(real_N.sum())
+        for expert in range(len(self.chosen_E)):
+            chosen_Nk = route.expert_Nk == expert
+            if real_N is not None:
+                chosen_Nk = chosen_Nk & real_N[:, None]
+            token_X, choice_X = chosen_Nk.nonzero(as_tuple=True)
+            weight_X1 = route.weight_Nk[token_X, choice_X][:, None]
+            input_XD = hidden_ND[token_X]
+            neuron_XF = gated_silu(functional.linear(input_XD, experts.gate_up_proj[expert])) * weight_X1
+            added_XD = functional.linear(neuron_XF, experts.down_proj[expert])
+            self.chosen_E[expert] += len(token_X)
+            self._norm_E[expert] += added_XD.detach().double().norm(dim=1).sum().cpu()
+            for total, seen in ((self._inputs, input_XD * weight_X1), (self._neurons, neuron_XF)):
+                total[expert] += self._moment(seen.detach().double()).cpu()
+
+
+def _none(inputs: int, moment: Moment) -> Tensor:
+    return moment(torch.zeros(0, inputs, dtype=torch.float64))
