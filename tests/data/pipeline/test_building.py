@@ -288,18 +288,24 @@ def read_again(path: Path, tmp_path: Path) -> list[str]:
     return (tmp_path / "again" / "part-00000.jsonl").read_text().splitlines()
 
 
-def test_lines_without_compression_and_parquet_hold_the_same_documents(corpus: Path, tmp_path: Path) -> None:
+def test_lines_without_compression_and_parquet_hold_the_same_documents(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
     build(settings(corpus), tmp_path / "zst")
     expected = lines(tmp_path / "zst" / "part-00000.jsonl.zst")
     build(settings(corpus, output={"format": "jsonl"}), tmp_path / "plain")
     plain = (tmp_path / "plain" / "part-00000.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in plain] == expected
+    monkeypatch.setattr("tuili.data.pipeline.writers.parquet.GROUP_BYTES", 40_000)
     built = build(settings(corpus, output={"format": "parquet"}), tmp_path / "parquet")
     rows = pq.read_table(tmp_path / "parquet" / "part-00000.parquet").to_pylist()
     assert [row["text"] for row in rows] == [line["text"] for line in expected]
     assert json.loads(rows[0]["metadata"]) == expected[0]["metadata"]
     assert [json.loads(line) for line in read_again(tmp_path / "parquet" / "part-00000.parquet", tmp_path)] == expected
+    groups = pq.ParquetFile(tmp_path / "parquet" / "part-00000.parquet").metadata
+    assert groups.num_row_groups > 2
+    assert all(groups.row_group(place).total_byte_size < 40_000 for place in range(groups.num_row_groups))
     names = {entry["name"] for entry in built.manifest["files"]}
     assert names == {"part-00000.parquet", "dropped/part-00000.jsonl.zst"}
     assert set(contents(tmp_path / "parquet")) == names | {"manifest.json", "report.html"}

@@ -3,13 +3,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
 from tuili.data.pipeline.block import AnyBlock, Block, OrderedBlock
-from tuili.data.pipeline.document import Document, Drop
-from tuili.data.pipeline.pipeline import Dropped, Kept, Pipeline, Settled
+from tuili.data.pipeline.document import Document, Drop, ReadFault
+from tuili.data.pipeline.pipeline import Dropped, Kept, Pipeline, Refused, Settled
+from tuili.data.pipeline.readers.files import find_files
+from tuili.data.pipeline.readers.inputs import Input
+from tuili.data.pipeline.reading import Corpus
 
 
 def document(text: str, identity: str = "a:1") -> Document:
@@ -138,6 +142,28 @@ def test_words_are_computed_once_until_the_text_changes() -> None:
     assert first.with_metadata(language="en").words is words
     assert first.with_text("one two") is first
     assert len(first.with_text("one").words) == 1
+
+
+class Failing(Block):
+    name = "failing"
+    Reason = Short
+
+    def apply(self, document: Document) -> Document:
+        if document.text == "deep":
+            raise RecursionError("too deep")
+        return document
+
+
+def test_what_one_document_raises_in_a_block_costs_that_document(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "one"}\n{"text": "deep"}\n{"text": "two"}')
+    files = find_files([Input(path=tmp_path)])
+    corpus = Corpus([Input(path=tmp_path)], files)
+    found = [corpus.read(item, Pipeline([Failing()])) for item in corpus.items(corpus.outline)]
+    first, ((refused),), last = found
+    assert isinstance(refused, Refused) and refused.refusal.fault is ReadFault.CRASHED
+    assert refused.refusal.message == "reading it failed: RecursionError: too deep"
+    assert refused.refusal.place.endswith("a.jsonl:2")
+    assert isinstance(first[0], Kept) and isinstance(last[0], Kept)
 
 
 def test_a_reason_of_another_block_is_a_mistake() -> None:

@@ -22,6 +22,8 @@ def install():
     from tuili.data.pipeline.readers import text
     def read(self, file, item, real=text.TextReader.read):
         word = file.path.stem
+        with file.path.parent.with_name("read").open("a") as told:
+            told.write(word + " ")
         if word == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
         while word == "busy":
@@ -48,10 +50,10 @@ def patched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{source}")
 
 
-def outcomes(folder: Path, **limits: float) -> Iterator[str]:
+def outcomes(folder: Path, *, workers: int = 1, **limits: float) -> Iterator[str]:
     settings = BuildSettings.model_validate({"inputs": [{"path": folder}], "limits": limits})
     corpus = Corpus(settings.inputs, find_files(settings.inputs))
-    pool = Workers(settings, corpus, 1)
+    pool = Workers(settings, corpus, workers)
     try:
         for _, found in pool.read(batches(corpus.items(pool.outline))):
             for (outcome,) in found:
@@ -75,16 +77,17 @@ def folder(tmp_path: Path, *names: str) -> Path:
 @pytest.mark.usefixtures("patched")
 def test_what_kills_a_worker_is_refused_and_the_rest_is_read(tmp_path: Path) -> None:
     place = folder(tmp_path, "alpha", "busy", "crash", "grow", "omega")
-    assert list(outcomes(place, seconds=0.5, memory=2**29)) == [
+    assert list(outcomes(place, workers=2, seconds=0.5, memory=2**29)) == [
         "alpha kept", "busy too_much_time", "crash crashed", "grow too_much_memory", "omega kept",
     ]  # fmt: skip
+    assert (tmp_path / "read").read_text().split() == ["alpha", "busy", "crash", "grow", "omega"]  # each once
 
 
 @pytest.mark.kills
 @pytest.mark.usefixtures("patched")
 def test_a_worker_that_waits_for_ever_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuili.data.pipeline.pool.WAIT", 10)
-    assert list(outcomes(folder(tmp_path, "alpha", "sleep"), seconds=1)) == ["alpha kept", "sleep too_much_time"]
+    monkeypatch.setattr("tuili.data.pipeline.pool.IDLE", 5)
+    assert list(outcomes(folder(tmp_path, "alpha", "sleep"))) == ["alpha kept", "sleep too_much_time"]
 
 
 @pytest.mark.usefixtures("patched")
@@ -93,7 +96,15 @@ def test_a_mistake_of_ours_is_told_with_its_place(tmp_path: Path) -> None:
         list(outcomes(folder(tmp_path, "alpha", "mistake")))
 
 
-def test_a_worker_that_cannot_start_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(TuiliError, match="a worker process cannot be started"):
-        list(outcomes(folder(tmp_path, "alpha")))
+def test_workers_that_cannot_start_are_told_with_their_last_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where more batches wait for a worker: none waits for ever."""
+    monkeypatch.setattr("tuili.data.pipeline.reading.BATCH_ITEMS", 1)
+    (tmp_path / "python").write_text("#!/bin/sh\necho 'libz is missing' >&2\n")
+    (tmp_path / "python").chmod(0o755)
+    place = folder(tmp_path, *"abcdefgh")
+    for executable, why in (("python", "libz is missing"), ("nowhere", "No such file")):
+        monkeypatch.setattr("sys.executable", str(tmp_path / executable))
+        with pytest.raises(TuiliError, match=f"a worker process cannot be started: .*{why}"):
+            list(outcomes(place, workers=2))

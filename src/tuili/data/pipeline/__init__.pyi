@@ -3,7 +3,7 @@ from .building import Built, Progress, build, survey
 from .document import Document, Drop, ReadFault, Refusal
 from .lookup import Lookup
 from .pipeline import Dropped, Kept, Pipeline, Refused, Settled
-from .readers.reader import Input
+from .readers.inputs import Input
 from .recipe import BuildRecipe, BuildSettings
 from .tally import Tally
 from .words import Words, hash_words

@@ -17,7 +17,7 @@ from tuili.data.pipeline.folder import BuildFolder, finished_before, remove_priv
 from tuili.data.pipeline.pipeline import Pipeline, Settled
 from tuili.data.pipeline.pool import Pool, open_pool
 from tuili.data.pipeline.readers.files import find_files
-from tuili.data.pipeline.readers.reader import Item
+from tuili.data.pipeline.readers.inputs import Item
 from tuili.data.pipeline.reading import Corpus, batches
 from tuili.data.pipeline.recipe import BuildSettings
 from tuili.errors import InputError

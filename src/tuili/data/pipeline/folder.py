@@ -19,7 +19,7 @@ import msgspec
 from tuili import __version__
 from tuili.data.pipeline.pipeline import Dropped, Kept, Pipeline, Refused, Settled
 from tuili.data.pipeline.readers.files import fingerprint
-from tuili.data.pipeline.readers.reader import SourceFile
+from tuili.data.pipeline.readers.inputs import SourceFile
 from tuili.data.pipeline.recipe import BuildSettings
 from tuili.data.pipeline.report import write_report
 from tuili.data.pipeline.state import STATE_FILE, State, read_state, write_state

@@ -1,4 +1,4 @@
-"""A worker process as the process that leads sees it: a call, and its answer or how it died."""
+"""A worker as the process that leads sees it: items go in, and what became of each comes out, or how it died."""
 
 from __future__ import annotations
 
@@ -7,71 +7,162 @@ import select
 import signal
 import subprocess
 import sys
-from contextlib import suppress
-from typing import BinaryIO
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from pathlib import Path
+from threading import Lock
 
 import msgspec
 
 from tuili.data.pipeline.document import ReadFault
-from tuili.data.pipeline.worker import Done, Failed, Outline, Outlined, Setup, Work, receive, send
+from tuili.data.pipeline.pipeline import Outcome
+from tuili.data.pipeline.readers.inputs import Item, SourceFile
+from tuili.data.pipeline.worker import LENGTH, Done, Failed, Outline, Outlined, Setup, Work, framed
 from tuili.errors import TuiliError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_PIECE = 2**20
 
 
 class WorkerHandle:
-    """A worker process as the process that leads sees it."""
+    """A worker that is started by its first call, and again by the call behind its death. One call at a time."""
 
-    def __init__(self, setup: Setup, wait: float) -> None:
-        environment = os.environ | dict.fromkeys(_THREADS, "1")
+    def __init__(self, setup: Setup, idle: float) -> None:
+        """idle: seconds without computing after which it is given up; those of computing it counts itself."""
+        self._setup, self._idle = setup, idle
+        self._decode = msgspec.msgpack.Decoder(Done | Outlined | Failed).decode
+        self._process: subprocess.Popen[bytes] | None = None
+        self._buffer = bytearray()
+        self._lock, self._stopped = Lock(), False
+
+    def outline(self, number: int, file: SourceFile) -> list[Item] | ReadFault:
+        """The items of a file. Raises `TuiliError` as `read` does."""
+        self._running()
+        answer = self._answer(Outline(number, file.packed()))
+        assert not isinstance(answer, Done)
+        return answer.items if isinstance(answer, Outlined) else answer
+
+    def read(self, items: Sequence[Item], files: Sequence[SourceFile]) -> list[list[Outcome] | ReadFault]:
+        """What became of each item. files: those of the items.
+
+        Raises `TuiliError` where the process cannot be started, or met an error that ends the build.
+        """
+        results = list[list[Outcome] | ReadFault]()
+        while rest := items[len(results) :]:
+            self._running()
+            answer = self._answer(Work(list(rest), [file.packed() for file in files[len(results) :]]))
+            while isinstance(answer, Done):
+                results.append(answer.outcomes)
+                if len(results) == len(items):
+                    return results
+                answer = self._answer(None)
+            assert isinstance(answer, ReadFault)
+            results.append(answer)
+        return results
+
+    def stop(self) -> None:
+        """End the process, whatever it is doing, and let every call fail. May be called from another thread."""
+        with self._lock:
+            self._stopped = True
+            if self._process:
+                self._process.kill()
+
+    def close(self) -> None:
+        """End the process and wait for its end. May be called again, but not during a call."""
+        process, self._process = self._process, None
+        self._buffer.clear()
+        if process and process.stdin and process.stdout:
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
+
+    def _running(self) -> None:
+        if self._process and self._process.poll() is None:
+            return
+        self.close()
         command = [sys.executable, "-P", "-m", "tuili.data.pipeline.worker"]  # no module of the current folder
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        )
-        self._wait = wait
-        self._decoder = msgspec.msgpack.Decoder(Done | Outlined | Failed)
-        self._setup = setup
-        self._ready = False
+        environment = os.environ | dict.fromkeys(_THREADS, "1")
+        with tempfile.TemporaryFile() as errors:
+            try:
+                with self._lock:
+                    if self._stopped:
+                        raise CancelledError
+                    self._process = subprocess.Popen(
+                        command, 0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment
+                    )
+                why = self._answer(self._setup)
+            except OSError as error:
+                raise TuiliError(f"a worker process cannot be started: {error}") from error
+            if isinstance(why, Done):
+                return
+            self.close()
+            errors.seek(0)
+            lines = errors.read().decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), why)
+        raise TuiliError(f"a worker process cannot be started: {last}")
 
-    def call(self, message: Work | Outline) -> Done | Outlined | Failed | ReadFault:
-        """Send a message and wait for its answer."""
+    def _answer(self, message: msgspec.Struct | None) -> Done | Outlined | ReadFault:
+        """The next answer, behind a message where there is one, or how the process died."""
+        assert self._process
         try:
-            if not self._ready:
-                if not isinstance(self._exchange(self._setup), Done):
-                    self.kill()
-                    raise TuiliError("a worker process cannot be started: use workers=0 to see why")
-                self._ready = True
-            answer = self._exchange(message)
+            if message is not None:
+                self._send(framed(message))
+            answer = self._decode(self._receive(self._receive(LENGTH.size)))
+        except (EOFError, BrokenPipeError, msgspec.DecodeError):
+            fault = ReadFault.CRASHED
         except TimeoutError:
-            self.kill()
-            return ReadFault.TOO_MUCH_TIME
-        if answer is not None:
+            fault = ReadFault.TOO_MUCH_TIME
+        else:
+            if isinstance(answer, Failed):
+                raise TuiliError(answer.message)
             return answer
-        self.kill()
-        code = self._process.returncode
-        return ReadFault.TOO_MUCH_TIME if code == -signal.SIGPROF else ReadFault.CRASHED
+        if self._stopped:
+            raise CancelledError
+        process = self._process
+        self.close()
+        return ReadFault.TOO_MUCH_TIME if process.returncode == -signal.SIGPROF else fault
 
-    def _exchange(self, message: msgspec.Struct) -> Done | Outlined | Failed | None:
-        requests, answers = self._process.stdin, self._process.stdout
-        assert requests and answers
+    def _send(self, data: bytes) -> None:
+        assert self._process and self._process.stdin
+        place = self._process.stdin.fileno()
+        os.set_blocking(place, False)
+        left = memoryview(data)
+        while left:
+            self._wait(place, select.POLLOUT)
+            left = left[os.write(place, left) :]
+
+    def _receive(self, size: int | bytes) -> bytes:
+        """So many bytes; or as many as their packed number says."""
+        assert self._process and self._process.stdout
+        size = size if isinstance(size, int) else LENGTH.unpack(size)[0]
+        place = self._process.stdout.fileno()
+        while len(self._buffer) < size:
+            self._wait(place, select.POLLIN)
+            piece = os.read(place, _PIECE)
+            if not piece:
+                raise EOFError
+            self._buffer += piece
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return data
+
+    def _wait(self, place: int, event: int) -> None:
+        """Wait until a pipe is ready. Raises `TimeoutError` where the process computes nothing for too long."""
+        poll = select.poll()  # select itself has no descriptors above 1,023
+        poll.register(place, event)
+        before = self._computed()
+        while not poll.poll(self._idle * 1000):
+            now = self._computed()
+            if now == before:
+                raise TimeoutError
+            before = now
+
+    def _computed(self) -> list[str]:
+        """The time that the process has computed so far, as the system tells it."""
+        assert self._process
         try:
-            send(_binary(requests), message)
-        except BrokenPipeError:
-            return None
-        if not select.select([answers], [], [], self._wait)[0]:
-            raise TimeoutError
-        data = receive(_binary(answers))
-        return None if data is None else self._decoder.decode(data)
-
-    def kill(self) -> None:
-        """End the process and wait for its end; it may have ended already."""
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream:
-                with suppress(BrokenPipeError):
-                    stream.close()
-
-
-def _binary(stream: object) -> BinaryIO:
-    return stream  # type: ignore[return-value] # Popen without text gives binary streams
+            return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        except OSError:
+            return []

@@ -5,26 +5,25 @@ A worker that dies, hangs or grows too large costs the item that was at fault, w
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import SimpleQueue
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tuili.data.pipeline.document import ReadFault, Refusal
 from tuili.data.pipeline.handle import WorkerHandle
 from tuili.data.pipeline.pipeline import Outcome, Pipeline, Refused
-from tuili.data.pipeline.readers.reader import Item
+from tuili.data.pipeline.readers.inputs import Item
 from tuili.data.pipeline.reading import Corpus
 from tuili.data.pipeline.recipe import BuildSettings
-from tuili.data.pipeline.worker import Done, Failed, Outline, Outlined, Setup, Work
-from tuili.errors import TuiliError
+from tuili.data.pipeline.worker import Setup
 
 Read = tuple[list[Item], list[list[Outcome]]]
-WAIT = 30
-"""A worker that computes nothing is given up after this many times the seconds that an item may compute."""
+IDLE = 30.0
+"""A worker that computes nothing for so many seconds is given up."""
+Answer = TypeVar("Answer")
 
 
 class Pool(Protocol):
@@ -60,26 +59,21 @@ class Workers:
     """Reads in several worker processes."""
 
     def __init__(self, settings: BuildSettings, corpus: Corpus, count: int) -> None:
-        files: list[tuple[bytes, str, str | None, int, int, int]] = [
-            (os.fsencode(file.path.absolute()), *file[1:]) for file in corpus.files
-        ]
-        self._setup = Setup(settings.model_dump_json(), files)
-        self._corpus, self._seconds, self._count = corpus, settings.limits.seconds, count
+        self._corpus, self._count = corpus, count
+        setup = Setup(settings.model_dump_json())
+        self._workers = [WorkerHandle(setup, IDLE) for _ in range(count)]
         self._threads = ThreadPoolExecutor(count)
-        self._idle = SimpleQueue[WorkerHandle]()
-        self._all = list[WorkerHandle]()
-        self._closed = False
-        for _ in range(count):
-            self._start()
+        self._free = SimpleQueue[WorkerHandle]()
+        for worker in self._workers:
+            self._free.put(worker)
 
-    def outline(self, file: int) -> list[Item]:
+    def outline(self, number: int) -> list[Item]:
         """The items of a file that foreign code cuts; a refused one where that code dies over it."""
-        answer = self._threads.submit(self._call, Outline(file)).result()
-        if isinstance(answer, Outlined):
-            return answer.items
-        assert isinstance(answer, ReadFault)
-        name = self._corpus.files[file].name
-        return [Item(file, 0, name, fault=Refusal(name, answer, _explain(answer)))]
+        file = self._corpus.files[number]
+        answer = self._threads.submit(self._with_worker, lambda worker: worker.outline(number, file)).result()
+        if isinstance(answer, ReadFault):
+            return [Item(number, 0, file.name, fault=Refusal(file.name, answer, _explain(answer)))]
+        return answer
 
     def read(self, batches: Iterator[list[Item]]) -> Iterator[Read]:
         """Each batch with the outcomes of its items, in order. At most two batches a worker wait."""
@@ -94,41 +88,28 @@ class Workers:
 
     def close(self) -> None:
         """Stop all workers, whatever they are doing."""
-        self._closed = True
-        for worker in self._all:
-            worker.kill()
+        for worker in self._workers:
+            worker.stop()
         self._threads.shutdown(cancel_futures=True)
+        for worker in self._workers:
+            worker.close()
 
     def _outcomes(self, batch: list[Item]) -> list[list[Outcome]]:
-        answer = self._call(Work(batch))
-        if isinstance(answer, Done):
-            return answer.outcomes
-        assert isinstance(answer, ReadFault)
-        if len(batch) > 1:  # one of them is at fault
-            return [self._outcomes([item])[0] for item in batch]
-        (item,) = batch
-        format_ = str(self._corpus.files[item.file].format)
-        return [[Refused(format_, Refusal(item.place, answer, _explain(answer)))]]
+        files = [self._corpus.files[item.file] for item in batch]
+        answers = self._with_worker(lambda worker: worker.read(batch, files))
+        return [
+            [Refused(str(file.format), Refusal(item.place, answer, _explain(answer)))]
+            if isinstance(answer, ReadFault)
+            else answer
+            for item, file, answer in zip(batch, files, answers, strict=True)
+        ]
 
-    def _call(self, message: Work | Outline) -> Done | Outlined | ReadFault:
-        """The answer of an idle worker, or how it died. Another one takes its place."""
-        worker = self._idle.get()
-        answer = worker.call(message)
-        if self._closed:
-            raise CancelledError
-        if isinstance(answer, ReadFault):
-            self._all.remove(worker)
-            self._start()
-            return answer
-        self._idle.put(worker)
-        if isinstance(answer, Failed):
-            raise TuiliError(f"reading failed at {answer.message}")
-        return answer
-
-    def _start(self) -> None:
-        worker = WorkerHandle(self._setup, self._seconds * WAIT)
-        self._all.append(worker)
-        self._idle.put(worker)
+    def _with_worker(self, call: Callable[[WorkerHandle], Answer]) -> Answer:
+        worker = self._free.get()  # there are as many as threads
+        try:
+            return call(worker)
+        finally:
+            self._free.put(worker)
 
 
 @contextmanager

@@ -10,7 +10,9 @@ from importlib import import_module
 
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
 from tuili.data.pipeline.pipeline import Outcome, Pipeline, Refused
-from tuili.data.pipeline.readers.reader import Input, Item, Reader, SourceFile
+from tuili.data.pipeline.readers.inputs import Input, Item, SourceFile
+from tuili.data.pipeline.readers.reader import Reader
+from tuili.errors import TuiliError, one_line
 
 BATCH_ITEMS, BATCH_BYTES = 64, 2**20
 READERS = {
@@ -22,8 +24,52 @@ READERS = {
     "dataset": "hub:DatasetReader",
 }
 """The module and the class of each format: a module is imported where its format is met."""
+_OF_ITS_VALUES = (RecursionError, OverflowError, ValueError)
+"""What hostile values raise in a reader or a block, of UTF-8 too: it costs what holds them, not the build."""
 FILES = "files"
 """The name under which files of no known format are refused."""
+
+
+class Readers:
+    """The readers of a recipe's inputs, each made when it is first needed."""
+
+    def __init__(self, inputs: Sequence[Input]) -> None:
+        self._inputs = inputs
+        self._made = dict[tuple[int, str], Reader]()
+
+    def of(self, file: SourceFile) -> Reader:
+        """The reader of a file of a known format. Raises `InputError` where a package that it needs is missing."""
+        assert file.format
+        key = file.input, file.format
+        if key not in self._made:
+            module, _, name = READERS[file.format].partition(":")
+            made = getattr(import_module(f"tuili.data.pipeline.readers.{module}"), name)
+            self._made[key] = made(self._inputs[file.input])
+        return self._made[key]
+
+    def outline(self, number: int, file: SourceFile) -> list[Item]:
+        """The items of a file that is cut by foreign code."""
+        return self.of(file).outline(number, file)
+
+    def read(self, item: Item, file: SourceFile, pipeline: Pipeline) -> list[Outcome]:
+        """What becomes of an item, as far as that depends on it alone."""
+        if item.fault is not None:
+            return [Refused(file.format or FILES, item.fault)]
+        outcomes, name = list[Outcome](), str(file.format)
+        try:
+            for found in self.of(file).read(file, item):
+                if isinstance(found, Document):
+                    outcomes += _processed(found, name, pipeline)
+                else:
+                    outcomes.append(Refused(name, found))
+        except MemoryError:
+            message = "reading it takes more memory than a worker may have: split it"
+            return [Refused(name, Refusal(item.place, ReadFault.TOO_MUCH_MEMORY, message))]
+        except TuiliError:
+            raise
+        except _OF_ITS_VALUES as error:
+            outcomes.append(_failed(item.place, name, error))
+        return outcomes
 
 
 class Corpus:
@@ -31,23 +77,10 @@ class Corpus:
 
     def __init__(self, inputs: Sequence[Input], files: Sequence[SourceFile]) -> None:
         """Raises `InputError` where a package that a reader needs is not installed."""
-        self.inputs, self.files = inputs, files
-        self._readers = dict[tuple[int, str], Reader]()
-        for file in files:
-            if file.format and (file.input, file.format) not in self._readers:
-                module, _, name = READERS[file.format].partition(":")
-                made = getattr(import_module(f"tuili.data.pipeline.readers.{module}"), name)
-                self._readers[file.input, file.format] = made(inputs[file.input])
-
-    @property
-    def needs_worker(self) -> bool:
+        self.files, self.readers = files, Readers(inputs)
+        made = [self.readers.of(file) for file in files if file.format]
+        self.needs_worker = any(reader.parses for reader in made)
         """Whether foreign code reads some of the files, which a hostile file may crash."""
-        return any(reader.parses for reader in self._readers.values())
-
-    def reader(self, file: SourceFile) -> Reader:
-        """The reader of a file of a known format."""
-        assert file.format
-        return self._readers[file.input, file.format]
 
     def items(self, outline: Callable[[int], list[Item]], file: int = 0, item: int = 0) -> Iterator[Item]:
         """The items of all files from an item of a file on. outline: calls `Corpus.outline`, where that is safe."""
@@ -57,31 +90,32 @@ class Corpus:
             if source.format is None:
                 if start == 0:
                     yield Item(number, 0, source.name, fault=_unknown(source))
-            elif self.reader(source).outlines:
+            elif self.readers.of(source).outlines:
                 yield from outline(number)[start:]
             else:
-                yield from self.reader(source).items(number, source, start)
+                yield from self.readers.of(source).items(number, source, start)
 
     def outline(self, number: int) -> list[Item]:
         """The items of a file that is cut by foreign code."""
-        return self.reader(self.files[number]).outline(number, self.files[number])
+        return self.readers.outline(number, self.files[number])
 
     def read(self, item: Item, pipeline: Pipeline) -> list[Outcome]:
         """What becomes of an item, as far as that depends on it alone."""
-        source = self.files[item.file]
-        if item.fault is not None:
-            return [Refused(source.format or FILES, item.fault)]
-        outcomes = list[Outcome]()
-        try:
-            for found in self.reader(source).read(source, item):
-                if isinstance(found, Document):
-                    outcomes += pipeline.process(found)
-                else:
-                    outcomes.append(Refused(str(source.format), found))
-        except MemoryError:
-            message = "reading it takes more memory than a worker may have: split it"
-            return [Refused(str(source.format), Refusal(item.place, ReadFault.TOO_MUCH_MEMORY, message))]
-        return outcomes
+        return self.readers.read(item, self.files[item.file], pipeline)
+
+
+def _processed(document: Document, reader: str, pipeline: Pipeline) -> Sequence[Outcome]:
+    try:
+        return pipeline.process(document)
+    except TuiliError:
+        raise
+    except _OF_ITS_VALUES as error:
+        return [_failed(document.place, reader, error)]
+
+
+def _failed(place: str, reader: str, error: Exception) -> Refused:
+    message = f"reading it failed: {type(error).__name__}: {one_line(error)}"
+    return Refused(reader, Refusal(place, ReadFault.CRASHED, message))
 
 
 def _unknown(file: SourceFile) -> Refusal:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tuili.config import Config
 from tuili.data.pipeline.blocks import AnyBlockSettings
 from tuili.data.pipeline.pipeline import Pipeline
-from tuili.data.pipeline.readers.reader import Input
+from tuili.data.pipeline.readers.inputs import Input
 
 
 class Output(Config):

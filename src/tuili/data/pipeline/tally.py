@@ -16,6 +16,8 @@ KEPT = "kept"
 """The name under which examples and lengths of documents that were kept stand, beside `block/reason`."""
 MAX_MEASURES = 64
 """Measures of which histograms are kept."""
+MOST = 1e290
+"""The largest value in a mean: sums of as many as anybody has stay finite, as JSON wants them."""
 STEPS = 4
 """Bins of a histogram from one number to its double."""
 
@@ -39,8 +41,8 @@ class Histogram(msgspec.Struct):
     total: float = 0.0
 
     def add(self, value: float) -> None:
-        """Count a value. Negative ones count as 0."""
-        self.total += value
+        """Count a value. Negative ones count as 0 in the bins, what is no number in the mean, too."""
+        self.total += 0.0 if math.isnan(value) else min(max(value, -MOST), MOST)
         place = bin_of(value)
         self.bins[place] = self.bins.get(place, 0) + 1
 

@@ -11,13 +11,15 @@ import resource
 import signal
 import struct
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 import msgspec
 
 from tuili.data.pipeline.pipeline import Outcome
-from tuili.data.pipeline.readers.reader import Item, SourceFile
+from tuili.data.pipeline.readers.inputs import Item, PackedFile, SourceFile
+from tuili.errors import TuiliError
 
 LENGTH = struct.Struct("<Q")
 
@@ -27,26 +29,27 @@ class Setup(msgspec.Struct, frozen=True):
 
     settings: str
     """`BuildSettings` as JSON."""
-    files: list[tuple[bytes, str, str | None, int, int, int]]
-    """The fields of each `SourceFile`, its path in bytes."""
 
 
 class Work(msgspec.Struct, frozen=True, tag=True):
-    """Items to be read."""
+    """Items to be read. Each is answered by a `Done`, as soon as it is read."""
 
     items: list[Item]
+    files: list[PackedFile]
+    """The file of each."""
 
 
 class Outline(msgspec.Struct, frozen=True, tag=True):
     """A file to be cut into items."""
 
-    file: int
+    number: int
+    file: PackedFile
 
 
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """The outcomes of each item of a `Work`."""
+    """The outcomes of an item."""
 
-    outcomes: list[list[Outcome]]
+    outcomes: list[Outcome]
 
 
 class Outlined(msgspec.Struct, frozen=True, tag=True):
@@ -56,16 +59,15 @@ class Outlined(msgspec.Struct, frozen=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """An error of ours: a block or a reader raised something that it should not."""
+    """The message of an error that ends the build: a disk's, or one of ours."""
 
     message: str
 
 
-def send(stream: BinaryIO, message: msgspec.Struct) -> None:
-    """Write one message."""
+def framed(message: msgspec.Struct) -> bytes:
+    """A message behind its length."""
     data = msgspec.msgpack.encode(message)
-    stream.write(LENGTH.pack(len(data)) + data)
-    stream.flush()
+    return LENGTH.pack(len(data)) + data
 
 
 def receive(stream: BinaryIO) -> bytes | None:
@@ -86,45 +88,54 @@ def main() -> None:
     first = receive(requests)
     if first is None:
         return
-    setup = msgspec.msgpack.decode(first, type=Setup)
-    from tuili.data.pipeline.reading import Corpus
+    from tuili.data.pipeline.reading import Readers
     from tuili.data.pipeline.recipe import BuildSettings
 
-    settings = BuildSettings.model_validate_json(setup.settings)
-    files = [SourceFile(Path(os.fsdecode(path)), *rest) for path, *rest in setup.files]  # type: ignore[arg-type]
-    corpus = Corpus(settings.inputs, files)
-    pipeline = settings.pipeline()
-    send(answers, Done([]))
+    settings = BuildSettings.model_validate_json(msgspec.msgpack.decode(first, type=Setup).settings)
+    readers, pipeline = Readers(settings.inputs), settings.pipeline()
+
+    def answer(message: msgspec.Struct) -> None:
+        answers.write(framed(message))
+        answers.flush()
+
+    answer(Done([]))
+    quiet = os.open(os.devnull, os.O_WRONLY)  # what went wrong so far was for the process that leads
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
     resource.setrlimit(resource.RLIMIT_DATA, (settings.limits.memory, settings.limits.memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    def limited(item: Item) -> list[Outcome]:
+    @contextmanager
+    def limited() -> Iterator[None]:
         # SIGPROF ends the process, also where it is deep in foreign code
         signal.setitimer(signal.ITIMER_PROF, settings.limits.seconds)
-        outcomes = corpus.read(item, pipeline)
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        return outcomes
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
 
     while data := receive(requests):
         place = ""
         try:
             match msgspec.msgpack.decode(data, type=Work | Outline):
-                case Work(items):
-                    done = list[list[Outcome]]()
-                    for item in items:
+                case Work(items, files):
+                    for item, packed in zip(items, files, strict=True):
                         place = item.place
-                        done.append(limited(item))
-                    send(answers, Done(done))
-                case Outline(file):
-                    place = files[file].name
-                    signal.setitimer(signal.ITIMER_PROF, settings.limits.seconds)
-                    outlined = corpus.outline(file)
-                    signal.setitimer(signal.ITIMER_PROF, 0)
-                    send(answers, Outlined(outlined))
+                        with limited():
+                            outcomes = readers.read(item, SourceFile.unpacked(packed), pipeline)
+                        answer(Done(outcomes))
+                case Outline(number, packed):
+                    file = SourceFile.unpacked(packed)
+                    place = file.name
+                    with limited():
+                        outlined = readers.outline(number, file)
+                    answer(Outlined(outlined))
         except BrokenPipeError:
             return
+        except TuiliError as error:
+            answer(Failed(str(error)))
         except Exception as error:
-            send(answers, Failed(f"{place}: {type(error).__name__}: {error}"))
+            answer(Failed(f"reading failed at {place}: {type(error).__name__}: {error}"))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 from tuili.data.pipeline.document import Document, Refusal
 from tuili.data.pipeline.pipeline import Pipeline, Refused
 from tuili.data.pipeline.readers.files import find_files
-from tuili.data.pipeline.readers.reader import Input
+from tuili.data.pipeline.readers.inputs import Input
 from tuili.data.pipeline.reading import Corpus
 
 
@@ -20,7 +20,7 @@ def read(path: Path, *, start: int = 0, **options: Any) -> list[Document | Refus
     found = list[Document | Refusal]()
     for item in corpus.items(corpus.outline, 0, start):
         if item.fault is None:
-            found += corpus.reader(files[item.file]).read(files[item.file], item)
+            found += corpus.readers.of(files[item.file]).read(files[item.file], item)
         else:
             found += (one.refusal for one in corpus.read(item, Pipeline([])) if isinstance(one, Refused))
     return found

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import json
+import os
 import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.data.pipeline.readers.reading import read
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
+from tuili.errors import TuiliError
 
 GOOD = b'{"text": "good"}\n'
 
@@ -55,6 +59,7 @@ BAD = {
     b'{"text": ""}': ReadFault.EMPTY,
     b'{"text": " \\n"}': ReadFault.EMPTY,
     b'{"text": "a", "id": 3, "place": "p", "kind": "web"}': ReadFault.NO_TEXT,
+    b'{"text": "a", "id": "b", "place": "p", "kind": "web", "measures": {"q": 1.7e308}}': ReadFault.NOT_JSON,
     b'{"text": "' + b"a" * 5_000_000 + b'"}': ReadFault.TOO_LONG,
     b'{"text": "' + b"a" * 17_000_000 + b'"}': ReadFault.TOO_LONG,
 }
@@ -115,6 +120,25 @@ def test_blank_lines_without_end_are_left(tmp_path: Path, monkeypatch: pytest.Mo
     *documents, refusal = read(tmp_path / "a.jsonl")
     assert [one.place for one in documents] == ["a.jsonl:1", "a.jsonl:12"]
     assert isinstance(refusal, Refusal) and (refusal.place, refusal.fault) == ("a.jsonl:23", ReadFault.TOO_LONG)
+
+
+def test_an_error_of_the_disk_that_may_pass_is_not_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there would be lost, if what stands behind it were refused."""
+    (tmp_path / "a.jsonl").write_bytes(GOOD)
+
+    def failing(code: int) -> Callable[..., Iterator[object]]:
+        def lines(*_: object) -> Iterator[object]:
+            yield 1, GOOD, None
+            raise OSError(code, os.strerror(code))
+
+        return lines
+
+    monkeypatch.setattr("tuili.data.pipeline.readers.jsonl._lines", failing(errno.EIO))
+    with pytest.raises(TuiliError, match=r"a\.jsonl:2: .*Input/output error; what is done is kept"):
+        read(tmp_path / "a.jsonl")
+    monkeypatch.setattr("tuili.data.pipeline.readers.jsonl._lines", failing(errno.EACCES))
+    message = "Permission denied: nothing can be read from this line on"
+    assert read(tmp_path / "a.jsonl")[1] == Refusal("a.jsonl:2", ReadFault.UNREADABLE, message)
 
 
 def test_a_file_that_has_gone_is_refused(tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
-"""HTML, PDF, plain text and datasets."""
+"""HTML, PDF and plain text."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -144,19 +143,3 @@ def test_an_encoding_that_does_not_exist_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
     with pytest.raises(InputError, match="encoding 'utf-9' does not exist"):
         read(tmp_path / "a.txt", encoding="utf-9")
-
-
-def test_a_dataset_is_read_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("datasets")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    folder = tmp_path / "own"
-    folder.mkdir()
-    rows = [{"text": "one", "n": 1}, {"text": "two", "n": 2}, {"text": None, "n": 3}]
-    (folder / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    first, second, refusal = read(folder, format="dataset")
-    place = f"{folder}#train=1"
-    assert first == Document("one", place, place, "prose", {"n": 1})
-    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.NO_TEXT
-    assert read(folder, format="dataset", start=1) == [second, refusal]
-    (missing,) = read(folder, format="dataset", split="test")
-    assert isinstance(missing, Refusal) and missing.fault is ReadFault.UNREADABLE

@@ -1,12 +1,14 @@
 """Masking of personal data: addresses of mail, numbers of telephones, and keys to services.
 
-It masks by form alone: names and postal addresses stay. A document is never dropped for them.
+It masks by form alone: names and postal addresses stay. A document is never dropped for them. What might as well be
+arithmetic or code stays, too: numbers beside operators, round ones, and matrices multiplied by `@` before a bracket.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Literal
 
@@ -19,25 +21,36 @@ from tuili.data.pipeline.document import Document
 
 What = Literal["mail", "phone", "key"]
 
-_MAIL = re.compile(r"(?<![\w.+-])[\w][\w.+-]{0,63}@(?:[\w-]{1,63}\.){1,8}[a-zA-Z]{2,24}(?![\w-])")
+_WORD = r"A-Za-z0-9_\u00C0-\u00D6\u00D8-\u00F6\u00F8-\u02AF\u0370-\u058F"
+"""Letters of scripts that have spaces between words: Chinese has none, so that a number may stand right beside it."""
+_MAIL = re.compile(
+    rf"(?<![{_WORD}.+-])[{_WORD}][{_WORD}.+-]{{0,63}}@(?:[{_WORD}-]{{1,63}}\.){{1,8}}[a-zA-Z]{{2,24}}(?![{_WORD}(-])"
+)
 _PHONE = re.compile(
-    r"""(?<![\w.+/-])(?:
-        \+[1-9]\d{0,2}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d{1,4}(?:[ .-]?\d{2,4}){2,4}   # +44 20 7946 0958
-      | \(\d{3}\)[ ]?\d{3}[ .-]\d{4}                                              # (212) 555-0123
-      | \d{3}[-.]\d{3}[-.]\d{4}                                                   # 212-555-0123
-      | 1[3-9]\d{9} | 1[3-9]\d[ -]\d{4}[ -]\d{4}                                  # a Chinese mobile number
-      | 0\d{2,3}-\d{7,8}                                                          # a Chinese landline
-    )(?![\w/-]|\.\d)""",
+    rf"""(?<![{_WORD}\d.+/$€£¥-])(?:
+        \+[1-9]\d{{0,2}}[ .-]?(?:\(\d{{1,4}}\)[ .-]?)?\d{{1,4}}(?:[ .-]?\d{{2,4}}){{2,4}}   # +44 20 7946 0958
+      | \(\d{{3}}\)[ ]?\d{{3}}[ .-]\d{{4}}                                                  # (212) 555-0123
+      | \d{{3}}[-.]\d{{3}}[-.]\d{{4}}                                                       # 212-555-0123
+      | 1[3-9]\d{{9}} | 1[3-9]\d[ -]\d{{4}}[ -]\d{{4}}                                      # a Chinese mobile number
+      | 0\d{{2,3}}-\d{{7,8}}                                                                # a Chinese landline
+    )(?![{_WORD}\d/-]|\.\d)""",
     re.VERBOSE,
 )
+_CUE = re.compile(
+    r"电话|手机|热线|传真|联系|致电|微信|\b(?:tel|phone|telephone|mobile|cell|call|fax|text|dial|whatsapp)\b", re.I
+)
+_OPERATOR = re.compile(r"[=^*×÷<>%]|\s[/+−-]\s")
+_BEFORE, _AROUND = 40, 24
+"""Characters in which a cue is looked for before a number, and operators on both sides of it."""
+_PEM = re.compile(r"-----(BEGIN|END) [A-Z ]{0,30}PRIVATE KEY-----")
+_LONGEST_PEM = 10_000
 _KEY = re.compile(
-    r"""-----BEGIN[ ][A-Z ]{0,30}PRIVATE[ ]KEY-----[\s\S]{0,10000}?-----END[ ][A-Z ]{0,30}PRIVATE[ ]KEY-----
-      | (?<![\w-])(?:
+    r"""(?<![A-Za-z0-9_-])(?:
           (?:AKIA|ASIA)[A-Z0-9]{16}
         | gh[pousr]_[A-Za-z0-9]{36,255} | github_pat_[A-Za-z0-9_]{22,255} | glpat-[A-Za-z0-9_-]{20,64}
         | sk-[A-Za-z0-9_-]{20,200} | xox[abprs]-[A-Za-z0-9-]{10,200} | AIza[A-Za-z0-9_-]{35} | hf_[A-Za-z0-9]{30,64}
         | eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,1000}
-      )(?![\w-])""",
+      )(?![A-Za-z0-9_-])""",
     re.VERBOSE,
 )
 _KEY_SIGNS = (
@@ -68,6 +81,37 @@ def may_hold_phone(document: Document) -> bool:
     return bool((digits[6:] - digits[:-6] <= _SPAN).any()) and _SEVEN_DIGITS.search(document.text) is not None
 
 
+def _keys(text: str) -> Iterator[tuple[int, int]]:
+    """Where keys stand: first those of one word, then private keys in their frames, which may hold such words."""
+    begins = deque[re.Match[str]]()
+    for mark in _PEM.finditer(text):  # one pass, whatever stands between
+        if mark[1] == "BEGIN":
+            begins.append(mark)
+            continue
+        while begins and mark.start() - begins[0].end() > _LONGEST_PEM:
+            begins.popleft()
+        if begins:
+            yield begins[0].start(), mark.end()
+        begins.clear()
+    yield from (found.span() for found in _KEY.finditer(text))
+
+
+def _mails(text: str) -> Iterator[tuple[int, int]]:
+    yield from (found.span() for found in _MAIL.finditer(text))
+
+
+def _phones(text: str) -> Iterator[tuple[int, int]]:
+    for found in _PHONE.finditer(text):
+        start, end = found.span()
+        plain = found[0][0] in "(0" or (found[0][0] == "+" and " " in found[0])  # nobody counts with these
+        counted = found[0].endswith("000") or any(
+            _OPERATOR.search(text, max(0, first), last)
+            for first, last in ((start - _AROUND, start), (end, end + _AROUND))
+        )
+        if plain or not counted or _CUE.search(text, max(0, start - _BEFORE), start):
+            yield start, end
+
+
 class Masking(StrEnum):
     """It drops nothing."""
 
@@ -77,10 +121,13 @@ class MaskingSettings(BlockSettings):
 
     block: Literal["mask"]
     what: tuple[What, ...] = Field(("mail", "phone", "key"), min_length=1, description="What is masked.")
+    except_kinds: tuple[str, ...] = Field(
+        ("problem", "code"), description="Kinds of text that stay: their numbers and signs mean something else."
+    )
 
     def build(self) -> MaskingBlock:
         """The block."""
-        return MaskingBlock(self.what)
+        return MaskingBlock(self.what, self.except_kinds)
 
 
 class MaskingBlock(Block):
@@ -89,21 +136,34 @@ class MaskingBlock(Block):
     name = "mask"
     Reason = Masking
 
-    _forms: tuple[tuple[What, re.Pattern[str], Callable[[Document], bool]], ...] = (
-        ("key", _KEY, lambda document: any(sign in document.text for sign in _KEY_SIGNS)),
-        ("mail", _MAIL, lambda document: "@" in document.text),
-        ("phone", _PHONE, lambda document: may_hold_phone(document)),
+    _forms: tuple[tuple[What, Callable[[str], Iterator[tuple[int, int]]], Callable[[Document], bool]], ...] = (
+        ("key", _keys, lambda document: any(sign in document.text for sign in _KEY_SIGNS)),
+        ("mail", _mails, lambda document: "@" in document.text),
+        ("phone", _phones, lambda document: may_hold_phone(document)),
     )
 
-    def __init__(self, what: tuple[What, ...]) -> None:
+    def __init__(self, what: tuple[What, ...], except_kinds: tuple[str, ...] = ()) -> None:
         self._chosen = [form for form in self._forms if form[0] in what]
+        self._except = frozenset(except_kinds)
 
     def apply(self, document: Document) -> Document:
         """The document with what was found masked."""
+        if document.kind in self._except:
+            return document
         text, found = document.text, dict[str, float]()
-        for name, pattern, may_hold in self._chosen:
+        for name, find, may_hold in self._chosen:
             if may_hold(document):  # most documents hold none, and to look for a sign is cheap
-                text, count = pattern.subn(f"[{name}]", text)
+                text, count = _replaced(text, sorted(find(text)), f"[{name}]")
                 if count:
                     found[f"masked_{name}"] = count
         return document.with_text(text).with_measures(**found) if found else document
+
+
+def _replaced(text: str, spans: list[tuple[int, int]], by: str) -> tuple[str, int]:
+    """The text with stretches replaced, and how many; one within another goes with it."""
+    parts, reached, count = list[str](), 0, 0
+    for start, end in spans:
+        if start >= reached:
+            parts += [text[reached:start], by]
+            reached, count = end, count + 1
+    return "".join([*parts, text[reached:]]), count

@@ -8,7 +8,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tuili.data.pipeline.readers.reader import Format, Input, SourceFile
+from tuili.data.pipeline.readers.hub import version_of
+from tuili.data.pipeline.readers.inputs import Format, Input, SourceFile
 from tuili.errors import InputError
 
 SUFFIXES: dict[Format, tuple[str, ...]] = {
@@ -35,7 +36,7 @@ def find_files(inputs: Sequence[Input]) -> list[SourceFile]:
             raise InputError(f"two inputs are called {name}: the places of their documents would be mixed up")
         names.add(name)
         if given.format == "dataset":
-            found.append(SourceFile(given.path, name, "dataset", number, 0, 0))
+            found.append(SourceFile(given.path, name, "dataset", number, 0, 0, version_of(given)))
         elif given.path.is_dir():
             inside = [
                 _file(path, f"{name}/{path.relative_to(given.path)}", number, given) for path in _walk(given.path)
@@ -80,5 +81,6 @@ def fingerprint(files: Sequence[SourceFile]) -> str:
     """A hash of the names, sizes and times of files: another one where any has changed."""
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.name}\0{file.format}\0{file.size}\0{file.changed}\n".encode("utf-8", "surrogateescape"))
+        told = f"{file.name}\0{file.format}\0{file.size}\0{file.changed}\0{file.version}\n"
+        digest.update(told.encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
+import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from tuili.data.lines import read_json
+import msgspec
+
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
-from tuili.data.pipeline.readers.reader import Input, Item, Reader, SourceFile, needed
-from tuili.errors import RecordError, one_line
+from tuili.data.pipeline.readers.inputs import Input, Item, SourceFile
+from tuili.data.pipeline.readers.reader import Reader, json_fields, needed
+from tuili.errors import InputError, TuiliError, one_line
+
+_OF_THE_FORMAT = (ValueError, TypeError, KeyError, EOFError, zlib.error)
+"""What damaged files raise; Arrow's errors are among them. All else may pass: the network's, the system's."""
 
 
 class DatasetReader(Reader):
@@ -23,29 +30,71 @@ class DatasetReader(Reader):
         needed("datasets", "datasets of the hub")
 
     def items(self, number: int, file: SourceFile, start: int) -> Iterator[Item]:
-        """The rows from number `start` on."""
+        """The rows from number `start` on.
+
+        Raises `InputError` where the dataset has no such split or configuration, and `TuiliError` where the network or
+        the disk fails: what is there would be lost if it were refused.
+        """
+        count = start
+        try:
+            for row in self._rows(file, start):
+                data = msgspec.json.encode(json_fields(row, self.settings.text), enc_hook=_left_out)
+                yield Item(number, count, self._place(file, count), data, len(data))
+                count += 1
+        except TuiliError:
+            raise
+        except Exception as error:
+            place, why = self._place(file, count), one_line(error)
+            if not isinstance(error, _OF_THE_FORMAT) or isinstance(error.__cause__, OSError):
+                raise TuiliError(f"{place}: {why}; what is done is kept: start the same command again") from error
+            message = f"{why}: nothing can be read from this row on"
+            yield Item(number, count, place, fault=Refusal(place, ReadFault.DAMAGED, message))
+
+    def _place(self, file: SourceFile, count: int) -> str:
+        return f"{file.name}#{self.settings.split}={count + 1}"
+
+    def _rows(self, file: SourceFile, start: int) -> Iterator[dict[str, Any]]:
         from datasets import load_dataset
 
-        own, count = self.settings, start
+        own = self.settings
+        revision = None if own.path.is_dir() else file.version
         try:
-            rows = load_dataset(str(own.path), own.configuration, split=own.split, streaming=True)
-            for count, row in enumerate(rows.skip(start) if start else rows, start=start):
-                data = json.dumps(row, default=_left_out, ensure_ascii=False).encode("utf-8", "surrogatepass")
-                yield Item(number, count, f"{file.name}#{own.split}={count + 1}", data, len(data))
-        except Exception as error:  # it has errors of its own, of its formats, and of the network
-            place = f"{file.name}#{own.split}={count + 1}"
-            message = f"{one_line(error)}: nothing can be read from this row on"
-            yield Item(number, count + (count > start), place, fault=Refusal(place, ReadFault.UNREADABLE, message))
+            rows = load_dataset(str(own.path), own.configuration, split=own.split, streaming=True, revision=revision)
+        except (ValueError, FileNotFoundError) as error:
+            raise InputError(f"dataset {own.path}: {one_line(error)}") from error
+        yield from rows.skip(start) if start else rows
 
     def read(self, file: SourceFile, item: Item) -> Iterator[Document | Refusal]:
         """The document of a row."""
-        try:
-            fields = read_json(item.place, item.data, "a row")
-        except RecordError as error:
-            yield Refusal(item.place, ReadFault.WRONG_ENCODING, one_line(error).removeprefix(f"{item.place}: "))
-            return
-        yield self.row(item.place, {key: value for key, value in fields.items() if value is not None})
+        yield self.row(item.place, msgspec.json.decode(item.data))
 
 
 def _left_out(value: Any) -> None:
-    """Dates, pictures and the like are no JSON."""
+    """A text that is a picture, for example, is none."""
+
+
+def version_of(given: Input) -> str:
+    """What a dataset is now: a hash of the names, sizes and times in its folder, or its commit on the hub.
+
+    Raises `TuiliError` where the hub cannot be asked.
+    """
+    if given.path.is_dir():
+        return folder_hash(given.path)
+    from huggingface_hub import HfApi
+
+    try:
+        return str(HfApi().dataset_info(str(given.path), revision=given.revision).sha)
+    except Exception as error:  # of the network, and of the hub
+        raise TuiliError(f"dataset {given.path}: the hub does not tell its commit: {one_line(error)}") from error
+
+
+def folder_hash(folder: Path) -> str:
+    """A hash of the names, sizes and times of all files below a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            found = path.stat()
+            digest.update(
+                f"{path.relative_to(folder)}\0{found.st_size}\0{found.st_mtime_ns}\n".encode(errors="surrogateescape")
+            )
+    return digest.hexdigest()

@@ -12,7 +12,8 @@ import zstandard
 
 from tuili.data.lines import MAX_LINE, read_json
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
-from tuili.data.pipeline.readers.reader import Item, Reader, SourceFile
+from tuili.data.pipeline.readers.inputs import Item, SourceFile
+from tuili.data.pipeline.readers.reader import Reader, unreadable
 from tuili.errors import RecordError, one_line
 
 MAX_EXPANSION = 1000
@@ -22,6 +23,7 @@ EXPANDS_FREELY = 2**26
 MAX_BLANK = 1_000_000
 """Blank lines one after another. A bomb of them costs no memory, but time."""
 EXAMPLE = '{"text": "..."}'
+_BEHIND = ": nothing can be read from this line on"
 _BLOCK = 2**20
 _PIECE = 2**11
 """Bytes that are expanded at a time: those of a bomb become 64 MiB."""
@@ -48,16 +50,16 @@ class JsonlReader(Reader):
                         yield Item(number, count, place, data, len(data), raw.tell(), refusal)
                     count += 1
         except OSError as error:
-            # that of the system has a number, that of gzip has none
-            kind = ReadFault.UNREADABLE if error.errno else ReadFault.DAMAGED
-            yield self._broken(number, count, file, line, kind, error.strerror or one_line(error))
+            place = f"{file.name}:{line + 1}"
+            if error.errno:  # that of the system has a number, that of gzip has none
+                refusal = unreadable(place, error, _BEHIND)
+            else:
+                refusal = Refusal(place, ReadFault.DAMAGED, one_line(error) + _BEHIND)
+            yield Item(number, count, place, offset=file.size, fault=refusal)
         except (EOFError, zlib.error, zstandard.ZstdError) as error:
-            yield self._broken(number, count, file, line, ReadFault.DAMAGED, one_line(error))
-
-    def _broken(self, number: int, count: int, file: SourceFile, line: int, kind: ReadFault, why: str) -> Item:
-        place = f"{file.name}:{line + 1}"
-        message = f"{why}: nothing can be read from this line on"
-        return Item(number, count, place, offset=file.size, fault=Refusal(place, kind, message))
+            place = f"{file.name}:{line + 1}"
+            refusal = Refusal(place, ReadFault.DAMAGED, one_line(error) + _BEHIND)
+            yield Item(number, count, place, offset=file.size, fault=refusal)
 
     def read(self, file: SourceFile, item: Item) -> Iterator[Document | Refusal]:
         """The document of a line."""

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
-from tuili.data.pipeline.readers.reader import Input, Item, Reader, SourceFile, needed
+from tuili.data.pipeline.readers.inputs import Input, Item, SourceFile
+from tuili.data.pipeline.readers.reader import Reader, json_fields, needed
 from tuili.errors import one_line
 
 ITEM_BYTES, ITEM_ROWS = 2**20, 1024
@@ -87,10 +88,7 @@ class ParquetReader(Reader):
             return
         for number, row in enumerate(rows, start=part.number * part.size + 1):
             place = f"{item.place}&row={number}"
-            fields = {key: value for key, value in row.items() if value is not None and _is_json(value)}
-            if self.settings.text in row:
-                fields[self.settings.text] = row[self.settings.text]
-            yield self.row(place, fields)
+            yield self.row(place, json_fields(row, self.settings.text))
 
     def _rows(self, file: SourceFile, number: int, part: Part) -> list[dict[str, Any]]:
         """The rows of a part. Parts that follow one another are read on; else the group is read from its start."""
@@ -128,11 +126,3 @@ def _listed(batch: Any, text: str) -> list[dict[str, Any]]:
             return [{text: None}]
         return [row for place in range(len(batch)) for row in _listed(batch.slice(place, 1), text)]
     return rows
-
-
-def _is_json(value: Any) -> bool:
-    try:
-        msgspec.json.encode(value)
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
-        return False
-    return isinstance(value, str | int | float | bool | list | dict)

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 
 from tuili.data.pipeline.document import MAX_CHARACTERS, Document, ReadFault, Refusal
-from tuili.data.pipeline.readers.reader import Input, Item, Reader, SourceFile, needed, read_whole
+from tuili.data.pipeline.readers.inputs import Input, Item, SourceFile
+from tuili.data.pipeline.readers.reader import Reader, needed, read_whole
 from tuili.errors import one_line
 
 MAX_PAGES = 5000

@@ -1,84 +1,33 @@
-"""What readers have in common: an input of a recipe, a file of it, and the items that a file is cut into.
+"""What readers have in common: documents are made of texts and rows, or refused with what is wrong.
 
 A file is cut into items in one process, cheaply and in order; an item is read into documents in any process.
 """
 
 from __future__ import annotations
 
+import errno
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar
 
 import msgspec
-from pydantic import Field
 
-from tuili.config import Config
 from tuili.data.pipeline.document import MAX_CHARACTERS, Document, ReadFault, Refusal
-from tuili.errors import InputError, one_line
+from tuili.data.pipeline.readers.inputs import Input, Item, SourceFile
+from tuili.errors import InputError, TuiliError, one_line
 
-Format = Literal["jsonl", "parquet", "text", "html", "pdf", "dataset"]
 MAX_FILE = 2**26
 """Bytes of a file that is one document."""
-
-
+MOST_MEASURED = 1e300
+_LASTING = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}
+)
+"""Errors of the system that say what a file is; others, such as those of a disk on a network, may pass."""
 _OWN = frozenset({"text", "id", "place", "kind"})
 _OWN_ALL = _OWN | {"metadata", "measures", "record"}
 """The fields of a document as a pipeline writes it."""
-
-
-class Input(Config):
-    """One input of a recipe: a file, a folder of files, or a dataset, with how it is read."""
-
-    path: Path = Field(description="A file, or a folder that is searched; for a dataset its name or folder.")
-    format: Literal["auto", "jsonl", "parquet", "text", "html", "pdf", "dataset"] = Field(
-        "auto", description="How files are read; auto goes by the ends of their names."
-    )
-    kind: str | None = Field(None, description="The kind of text; by default web for HTML, paper for PDF, else prose.")
-    text: str = Field("text", description="The field of JSONL, Parquet and datasets that holds the text.")
-    id: str | None = Field(None, description="The field that holds a unique name; by default the place is the name.")
-    kind_field: str | None = Field(None, description="The field that holds the kind of text, where documents differ.")
-    encoding: str = Field("utf-8", description="The encoding of plain text, as Python names it.")
-    extractor: Literal["resiliparse", "trafilatura"] = Field(
-        "resiliparse", description="What finds the main text of HTML; trafilatura is ten times slower."
-    )
-    split: str = Field("train", description="The split of a dataset.")
-    configuration: str | None = Field(None, description="The configuration of a dataset, where it has several.")
-
-
-class SourceFile(NamedTuple):
-    """A file of an input."""
-
-    path: Path
-    name: str
-    """What it is called in places: the input's name and the path in it, whatever folder the input stands in."""
-    format: Format | None
-    """None where its name tells none."""
-    input: int
-    """Which of the recipe's inputs it belongs to."""
-    size: int
-    """Bytes."""
-    changed: int
-    """When it was last changed, in nanoseconds."""
-
-
-class Item(msgspec.Struct, array_like=True, frozen=True):
-    """A part of a file that is read at a time: a line, some rows, or the whole file."""
-
-    file: int
-    """The number of the file in the corpus."""
-    number: int
-    """The number of the item in its file, from 0."""
-    place: str
-    data: bytes = b""
-    """The line itself, or what tells the reader which part is meant."""
-    weight: int = 0
-    """About how many bytes reading it takes."""
-    offset: int = 0
-    """How many bytes of the file lie before its end: for progress."""
-    fault: Refusal | None = None
-    """Set where the item was found unreadable already."""
 
 
 class Reader(ABC):
@@ -156,6 +105,8 @@ class Reader(ABC):
             again = msgspec.convert({**fields, **held}, Document)
         except (msgspec.MsgspecError, RecursionError) as error:
             return Refusal(place, ReadFault.NO_TEXT, f"looks like a document of a pipeline, but: {error}")
+        if not all(math.isfinite(value) and abs(value) <= MOST_MEASURED for value in again.measures.values()):
+            return Refusal(place, ReadFault.NOT_JSON, f"a measure is beyond {MOST_MEASURED:g}: give a number below it")
         return msgspec.structs.replace(again, kind=self.settings.kind or again.kind)
 
 
@@ -179,10 +130,34 @@ def read_whole(file: SourceFile) -> bytes | Refusal:
         with file.path.open("rb") as stream:
             return stream.read(MAX_FILE + 1)
     except OSError as error:
-        return Refusal(file.name, ReadFault.UNREADABLE, error.strerror or str(error))
+        return unreadable(file.name, error)
+
+
+def unreadable(place: str, error: OSError, behind: str = "") -> Refusal:
+    """The refusal of what the system does not let anybody read. behind: what the message ends with.
+
+    Raises `TuiliError` for an error that may pass: to refuse the rest would lose it, though it is there.
+    """
+    if error.errno not in _LASTING:
+        raise TuiliError(f"{place}: {one_line(error)}; what is done is kept: start the same command again") from error
+    return Refusal(place, ReadFault.UNREADABLE, f"{error.strerror}{behind}")
 
 
 def _name_of(value: Any) -> str:
     return {type(None): "null", bool: "a truth value", int: "a number", float: "a number", list: "a list"}.get(
         type(value), "an object"
     )
+
+
+def json_fields(row: dict[str, Any], text: str) -> dict[str, Any]:
+    """The columns of a row that JSON can hold and that are not null; that of the text in any case."""
+    fields = {key: value for key, value in row.items() if value is not None and _is_json(value)}
+    return fields | {text: row[text]} if text in row else fields
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        return False
+    return isinstance(value, str | int | float | bool | list | dict)

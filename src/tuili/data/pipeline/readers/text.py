@@ -6,7 +6,8 @@ import codecs
 from collections.abc import Iterator
 
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
-from tuili.data.pipeline.readers.reader import Input, Item, Reader, SourceFile, read_whole
+from tuili.data.pipeline.readers.inputs import Input, Item, SourceFile
+from tuili.data.pipeline.readers.reader import Reader, read_whole
 from tuili.errors import InputError
 
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

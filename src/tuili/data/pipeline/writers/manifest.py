@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tuili import __version__
-from tuili.data.pipeline.readers.reader import SourceFile
+from tuili.data.pipeline.readers.inputs import SourceFile
 from tuili.data.pipeline.recipe import BuildSettings
 from tuili.data.pipeline.tally import Tally
 from tuili.errors import InputError

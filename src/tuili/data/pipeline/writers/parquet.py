@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import zstandard
 
 from tuili.files import whole_file
 
-ROW_GROUP = 1000
-"""Rows of a group: what a reader of the file takes into memory at a time."""
+ROW_GROUP, GROUP_BYTES = 1000, 2**24
+"""Rows of a group and bytes of their lines, at most: what a reader of the file takes into memory at a time."""
 FIELDS = ("text", "id", "place", "kind", "metadata", "measures")
 """The columns, all of them text; the last two hold JSON."""
 
@@ -29,8 +29,20 @@ def to_parquet(shard: Path, folder: Path) -> None:
     with whole_file(target) as part, shard.open("rb") as raw:
         lines = io.BufferedReader(decompressor.stream_reader(raw, read_across_frames=True))
         with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            while rows := [_row(json.loads(line)) for line in islice(lines, ROW_GROUP)]:
+            for rows in _groups(lines):
                 writer.write_table(pa.Table.from_pylist(rows, schema))
+
+
+def _groups(lines: Iterable[bytes]) -> Iterator[list[dict[str, str]]]:
+    rows, size = list[dict[str, str]](), 0
+    for line in lines:
+        if rows and (len(rows) == ROW_GROUP or size + len(line) > GROUP_BYTES):
+            yield rows
+            rows, size = [], 0
+        rows.append(_row(json.loads(line)))
+        size += len(line)
+    if rows:
+        yield rows
 
 
 def _row(document: dict[str, Any]) -> dict[str, str]:
