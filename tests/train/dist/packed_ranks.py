@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import torch.distributed as dist
 from safetensors.torch import load_file, save_file
@@ -103,13 +104,15 @@ def train_ddp(rank: int, config: GradientConfig, bucket_mb: float, find_unused: 
     """The weights behind some steps, and the gradients of the last one."""
     bare = small_model()
     model = DistributedDataParallel(bare, bucket_cap_mb=bucket_mb, find_unused_parameters=find_unused)
-    average = hook_ddp(model, config, dist.new_group())
+    hook = hook_ddp(model, config, dist.new_group())
     optimizer = torch.optim.AdamW(model.parameters(), 0.01)
     for step in range(STEPS):
         optimizer.zero_grad()
         loss_of(model, rank, step).backward()
         optimizer.step()
-    errors = average.state() if average else {}
+    errors = hook.average.state() if hook else {}
+    if hook:
+        hook.close()
     gradients = {f"gradient/{name}": p.grad for name, p in bare.named_parameters() if p.grad is not None}
     return dict(bare.state_dict()) | gradients | {f"state/{name}": tensor for name, tensor in errors.items()}
 
@@ -134,6 +137,7 @@ def refuse(rank: int, folder: str) -> dict[str, Tensor]:
     """Whatever cannot be packed is refused in one line."""
     average = average_of(PackedSettings())
     refusals = []
+    alone = [dist.new_group([one]) for one in range(2)][rank]
     for call in (
         lambda: average.average(torch.zeros(9, dtype=torch.bfloat16), "a"),
         lambda: average.average(torch.zeros(9, 2).t(), "b"),
@@ -141,28 +145,34 @@ def refuse(rank: int, folder: str) -> dict[str, Tensor]:
         lambda: hook_ddp(DistributedDataParallel(small_model()), GradientConfig(form="powersgd"), dist.group.WORLD),
         learn_in_bf16,
         lambda: go_on_with_errors_of_another(rank),
+        lambda: hook_ddp(DistributedDataParallel(small_model()), GradientConfig(form="3bit"), dist.group.WORLD),
+        lambda: hook_ddp(DistributedDataParallel(small_model()), GradientConfig(), alone),
         lambda: fail_while_packing(rank),
     ):
         try:
             call()
-        except (InputError, RuntimeError) as error:
+        except InputError as error:
             refusals.append(one_line(error))
     Path(folder, f"{rank}.txt").write_text("\n".join(refusals))
     return {}
 
 
 def learn_in_bf16() -> None:
-    hook_ddp(DistributedDataParallel(small_model().bfloat16()), GradientConfig(form="3bit"), dist.group.WORLD)
+    hook_ddp(DistributedDataParallel(small_model().bfloat16()), GradientConfig(form="3bit"), dist.new_group())
 
 
 def go_on_with_errors_of_another(rank: int) -> None:
     average = average_of(PackedSettings(keep=0.8))
     average.average(torch.ones(600), "a")
+    of_another = {name: 1 - tensor if name == "a:place" else tensor for name, tensor in average.state().items()}
+    with pytest.raises(InputError, match=f"errors of a: they are those of process {1 - rank} of -1, this is"):
+        average.load(of_another)
     average.average(torch.ones(700), "a")
 
 
 def fail_while_packing(rank: int) -> None:
     model = DistributedDataParallel(small_model())
-    average = hook_ddp(model, GradientConfig(form="3bit"), dist.new_group())
-    average.settings = PackedSettings(5)
-    loss_of(model, rank, 0).backward()
+    hook = hook_ddp(model, GradientConfig(form="3bit"), dist.new_group())
+    hook.average.settings = PackedSettings(5)
+    with hook.raising():
+        loss_of(model, rank, 0).backward()

@@ -53,7 +53,9 @@ class Simulated:
         settings = self.settings
         seed = self.rounds * (self.world_size + 1) + place if settings.rotate else None
         without = settings.keep is None
-        return codec_twin.encode(number_P, settings.bits, seed, None if without else error_P, settings.keep or 0.0, settings.clip)
+        return codec_twin.encode(
+            number_P, settings.bits, seed, None if without else error_P, settings.keep or 0.0, settings.clip
+        )
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
@@ -94,7 +96,9 @@ MIXTURES = [
 """Of the last one, gradients are in several buckets, which change after the first step."""
 
 
-@pytest.mark.parametrize(("config", "bucket_mb", "find_unused"), MIXTURES, ids=lambda value: getattr(value, "form", str(value)))
+@pytest.mark.parametrize(
+    ("config", "bucket_mb", "find_unused"), MIXTURES, ids=lambda value: getattr(value, "form", str(value))
+)
 def test_replicas_of_ddp_stay_the_same_bits(
     tmp_path: Path, config: GradientConfig, bucket_mb: float, find_unused: bool
 ) -> None:
@@ -149,8 +153,7 @@ def test_islands_of_fsdp_average_their_shards(tmp_path: Path) -> None:
 
 def test_what_cannot_be_packed_is_refused(tmp_path: Path) -> None:
     ranks.run_ranks(tmp_path, 2, ranks.refuse, str(tmp_path))
-    *lines, of_the_thread = (tmp_path / "0.txt").read_text().splitlines()
-    assert lines == [
+    assert (tmp_path / "0.txt").read_text().splitlines() == [
         "gradients of a: torch.bfloat16 on cpu, and only contiguous fp32 on the CPU can be packed",
         "gradients of b: torch.float32 on cpu, and only contiguous fp32 on the CPU can be packed",
         "packed gradients: no module of the model is sharded by FSDP2: call fully_shard before",
@@ -158,8 +161,10 @@ def test_what_cannot_be_packed_is_refused(tmp_path: Path) -> None:
         "give DDP a bucket_cap_mb of 1 or more",
         "gradients = 3bit: 0.weight is torch.bfloat16 on cpu; fp32 on the CPU can be packed, use fp16 or fp32",
         "errors of a: (600, 256) in place of (700, 256): go on with the same processes, model and settings",
+        "gradients = 3bit: give a group of their own, dist.new_group(), not that of DDP",
+        "gradients = fp32: the group has 1 processes, and DDP's has 2: give one of the same",
+        "bits = 5: the codec has 2, 3, 4 and 8",
     ]
-    assert "bits = 5: the codec has 2, 3, 4 and 8" in of_the_thread
 
 
 def test_settings_without_effect_are_refused() -> None:
@@ -167,5 +172,9 @@ def test_settings_without_effect_are_refused() -> None:
         GradientConfig(form="fp16", rotate=True)
     with pytest.raises(ValidationError, match="form = fp32"):
         GradientConfig(keep_errors=0.0)
+    with pytest.raises(ValidationError, match="rank is that of PowerSGD's matrices, and form = 3bit"):
+        GradientConfig(form="3bit", rank=2)
+    with pytest.raises(ValidationError, match="reset_errors goes with keep_errors, and that is null"):
+        GradientConfig(form="3bit", reset_errors=10)
     assert GradientConfig(form="3bit").bits == 3
     assert GradientConfig().bits is None

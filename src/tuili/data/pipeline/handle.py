@@ -31,7 +31,8 @@ class WorkerHandle:
     def __init__(self, setup: Setup, idle: float) -> None:
         """idle: seconds without computing after which it is given up; those of computing it counts itself."""
         self._setup, self._idle = setup, idle
-        self._decode = msgspec.msgpack.Decoder(Done | Outlined | Failed).decode
+        self._decoder: msgspec.msgpack.Decoder[Done | Outlined | Failed]
+        self._decoder = msgspec.msgpack.Decoder(Done | Outlined | Failed)
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = bytearray()
         self._lock, self._stopped = Lock(), False
@@ -109,7 +110,7 @@ class WorkerHandle:
         try:
             if message is not None:
                 self._send(framed(message))
-            answer = self._decode(self._receive(self._receive(LENGTH.size)))
+            answer = self._decoder.decode(self._receive(self._receive(LENGTH.size)))
         except (EOFError, BrokenPipeError, msgspec.DecodeError):
             fault = ReadFault.CRASHED
         except TimeoutError:

@@ -70,7 +70,11 @@ class Workers:
     def outline(self, number: int) -> list[Item]:
         """The items of a file that foreign code cuts; a refused one where that code dies over it."""
         file = self._corpus.files[number]
-        answer = self._threads.submit(self._with_worker, lambda worker: worker.outline(number, file)).result()
+
+        def outlined() -> list[Item] | ReadFault:
+            return self._with_worker(lambda worker: worker.outline(number, file))
+
+        answer = self._threads.submit(outlined).result()
         if isinstance(answer, ReadFault):
             return [Item(number, 0, file.name, fault=Refusal(file.name, answer, _explain(answer)))]
         return answer

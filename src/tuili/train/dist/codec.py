@@ -98,9 +98,13 @@ class PackedAverage:
         errors.rounds += 1
         self.sent_bytes += sum(sizes) - sizes[rank] + (world - 1) * room
 
-    def forget(self, name: str) -> None:
-        """Drop the errors of a name that does not come again."""
-        self._errors.pop(name, None)
+    def forget(self) -> None:
+        """Drop all errors: names that do not come again would keep theirs."""
+        self._errors.clear()
+
+    def close(self) -> None:
+        """End the codec's threads. No more can be averaged then."""
+        self.codec.close()
 
     def state(self) -> dict[str, Tensor]:
         """The errors of this process by `name:quantity`, and the rounds behind them; those of others are others."""
@@ -108,6 +112,7 @@ class PackedAverage:
             f"{name}:{quantity}": value
             for name, errors in self._errors.items()
             for quantity, value in {
+                "place": self._place,
                 "errors": errors.number_N,
                 "mean_errors": errors.mean_P,
                 "rounds": torch.tensor(errors.rounds),
@@ -115,8 +120,15 @@ class PackedAverage:
         }
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave in the process of the same rank, in a group of the same size."""
+        """Go on from what `state` gave. Raises `InputError` for that of another rank or of a group of another size."""
         names = {key.rpartition(":")[0] for key in tensors}
+        for name in sorted(names):
+            if not torch.equal(place := tensors[f"{name}:place"], self._place):
+                rank, size, here, now = (*place.tolist(), *self._place.tolist())
+                raise InputError(
+                    f"errors of {name}: they are those of process {rank} of {size}, this is {here} of {now}: "
+                    "each process goes on with its own"
+                )
         self._errors = {
             name: _Errors(
                 tensors[f"{name}:errors"].clone(),
@@ -126,6 +138,10 @@ class PackedAverage:
             for name in sorted(names)
         }
 
+    @property
+    def _place(self) -> Tensor:
+        return torch.tensor([self.group.rank(), self.group.size()])
+
     def _errors_of(self, name: str, count: int, part: slice) -> _Errors:
         """Raises `InputError` where the errors that were loaded are those of another tensor or another group."""
         with_errors = self.settings.keep is not None
@@ -134,7 +150,9 @@ class PackedAverage:
             self._errors[name] = _Errors(torch.zeros(sizes[0]), torch.zeros(sizes[1]))
         errors = self._errors[name]
         if (found := (errors.number_N.numel(), errors.mean_P.numel())) != sizes:
-            raise InputError(f"errors of {name}: {found} in place of {sizes}: go on with the same processes, model and settings")
+            raise InputError(
+                f"errors of {name}: {found} in place of {sizes}: go on with the same processes, model and settings"
+            )
         if with_errors and errors.rounds % self.settings.reset == 0:
             errors.number_N.zero_()
             errors.mean_P.zero_()

@@ -1,15 +1,17 @@
-"""Ways in which gradients travel between processes: hooks for DDP and FSDP2, packed ones and those of torch beside them.
+"""Ways in which gradients travel between processes: hooks for DDP and FSDP2, packed ones and those of torch.
 
-How packed gradients are averaged is left to `codec`. DDP's packed buckets go through one thread, in their order: each is
-encoded and sent while the gradients of the next are computed.
+How packed gradients are averaged is left to `codec`. DDP's packed buckets go through one thread, in their order: each
+is encoded and sent while the gradients of the next are computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import Any, Literal, cast
+from queue import SimpleQueue
+from threading import Thread
+from typing import Literal, cast
 
 import torch
 import torch.distributed as dist
@@ -29,6 +31,8 @@ GradientFormat = Literal["fp32", "fp16", "powersgd", "8bit", "4bit", "3bit", "2b
 POWERSGD_START = 10
 """Steps with plain sums before the first one with PowerSGD, which starts from their errors."""
 
+RESET_ERRORS = 1024
+
 Averaged = torch.futures.Future[torch.Tensor]
 
 
@@ -43,7 +47,7 @@ class GradientConfig(Config):
     """Packed ones: the share of a block's largest number that codes reach; what is beyond is cut off."""
     keep_errors: float | None = Field(None, ge=0, lt=1)
     """Packed ones: weight of the past in the moving average of the errors, 0.8 in ZeRO++; null: errors are lost."""
-    reset_errors: PositiveInt = 1024
+    reset_errors: PositiveInt = RESET_ERRORS
     """Steps after which that average begins anew."""
     rank: PositiveInt = 1
     """PowerSGD: the rank of its matrices."""
@@ -57,6 +61,10 @@ class GradientConfig(Config):
     def _has_effect(self) -> GradientConfig:
         if self.bits is None and (self.rotate or self.keep_errors is not None or self.clip < 1):
             raise ValueError(f"rotate, clip and keep_errors go with packed gradients, and form = {self.form}: use 3bit")
+        if self.rank > 1 and self.form != "powersgd":
+            raise ValueError(f"rank is that of PowerSGD's matrices, and form = {self.form}: use powersgd")
+        if self.reset_errors != RESET_ERRORS and self.keep_errors is None:
+            raise ValueError("reset_errors goes with keep_errors, and that is null: set it, to 0.8 for example")
         return self
 
 
@@ -70,12 +78,16 @@ def packed_average(config: GradientConfig, group: dist.ProcessGroup, threads: in
     return PackedAverage(group, GradientCodec(library, threads), settings)
 
 
-def hook_ddp(model: DistributedDataParallel, config: GradientConfig, group: dist.ProcessGroup) -> PackedAverage | None:
+def hook_ddp(model: DistributedDataParallel, config: GradientConfig, group: dist.ProcessGroup) -> PackedHook | None:
     """Let the gradients of a model travel in a form over a group. Returns what packs them, if anything does.
 
     DDP divides the gradients into other buckets after its first step, unless `find_unused_parameters` is set; errors
-    begin anew then. Raises `InputError` where the form is not to be had, as PowerSGD with more than one bucket on gloo.
+    begin anew then. Raises `InputError` where the form is not to be had, as PowerSGD with more than one bucket on gloo,
+    for a group of other processes than DDP's, and for packed ones on DDP's own group.
     """
+    if group.size() != model.process_group.size():
+        sizes = f"{group.size()} processes, and DDP's has {model.process_group.size()}"
+        raise InputError(f"gradients = {config.form}: the group has {sizes}: give one of the same")
     match config.form:
         case "fp32":
             return None
@@ -94,13 +106,19 @@ def hook_ddp(model: DistributedDataParallel, config: GradientConfig, group: dist
             model.register_comm_hook(state, powerSGD_hook)
             return None
         case _:
+            if group is model.process_group:  # DDP sends on it meanwhile, in an order that differs between processes
+                raise InputError(
+                    f"gradients = {config.form}: give a group of their own, dist.new_group(), not that of DDP"
+                )
             for name, parameter in model.module.named_parameters():
                 if parameter.dtype != torch.float32 or parameter.device.type != "cpu":
                     given = f"{name} is {parameter.dtype} on {parameter.device.type}"
-                    raise InputError(f"gradients = {config.form}: {given}; fp32 on the CPU can be packed, use fp16 or fp32")
-            average = packed_average(config, group)
-            model.register_comm_hook(average, _packed_hook(model))
-            return average
+                    raise InputError(
+                        f"gradients = {config.form}: {given}; fp32 on the CPU can be packed, use fp16 or fp32"
+                    )
+            hook = PackedHook(model, packed_average(config, group))
+            model.register_comm_hook(hook.average, hook.start)
+            return hook
 
 
 def hook_fsdp(model: nn.Module, average: PackedAverage) -> None:
@@ -116,28 +134,56 @@ def hook_fsdp(model: nn.Module, average: PackedAverage) -> None:
         module.set_all_reduce_hook(partial(average.average, name=name or "(root)"))  # a part may have any other name
 
 
-def _packed_hook(model: DistributedDataParallel) -> Callable[[PackedAverage, Any], Averaged]:
-    """A hook whose buckets have names by their place and parameters."""
-    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="gradients")
-    of_parameter = {id(parameter): name for name, parameter in model.module.named_parameters()}
-    names = dict[int, str]()
+class PackedHook:
+    """Averages DDP's buckets in a thread, one after another. Their names are made of their places and parameters."""
 
-    def average_bucket(average, bucket):  # type: ignore[no-untyped-def]  # DDP refuses types that are written as text
+    def __init__(self, model: DistributedDataParallel, average: PackedAverage) -> None:
+        self.average = average
+        self._of_parameter = {id(parameter): name for name, parameter in model.module.named_parameters()}
+        self._names = dict[int, str]()
+        self._failure: Exception | None = None
+        self._work = SimpleQueue[Callable[[], None] | None]()
+        # a process that ends does not wait for such a thread, which may wait for a process that is no more
+        self._thread = Thread(target=self._run, name="gradients", daemon=True)
+        self._thread.start()
+
+    def start(self, average, bucket):  # type: ignore[no-untyped-def]  # DDP refuses types that are written as text
+        """Begin to average a bucket. Returns the future of its mean."""
         numbers, done = bucket.buffer(), Averaged()
-        first, last = (of_parameter[id(bucket.parameters()[place])] for place in (0, -1))
+        first, last = (self._of_parameter[id(bucket.parameters()[place])] for place in (0, -1))
         name = f"{bucket.index()}/{first}/{last}/{numbers.numel()}"
-        if (before := names.setdefault(bucket.index(), name)) != name:
-            thread.submit(average.forget, before)
-            names[bucket.index()] = name
+        if self._names.get(bucket.index(), name) != name:  # other buckets, and perhaps fewer
+            self._names.clear()
+            self._work.put(average.forget)
+        self._names[bucket.index()] = name
 
         def work() -> None:
             try:
                 average.average(numbers, name)
                 done.set_result(numbers)
             except Exception as error:
-                done.set_exception(error)  # type: ignore[arg-type]  # DDP raises it
+                self._failure = error
+                done.set_exception(error)  # type: ignore[arg-type]  # DDP raises one of its own for it
 
-        thread.submit(work)
+        self._work.put(work)
         return done
 
-    return average_bucket
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Around a backward pass: what went wrong in the thread is raised as it was, not as DDP tells it."""
+        try:
+            yield
+        except RuntimeError as error:
+            if self._failure:
+                raise self._failure from error
+            raise
+
+    def close(self) -> None:
+        """End the threads. Waits for buckets that are on their way: at most the timeout of the group."""
+        self._work.put(None)
+        self._thread.join()
+        self.average.close()
+
+    def _run(self) -> None:
+        while work := self._work.get():
+            work()
