@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import json
 import os
 import random
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -126,17 +126,17 @@ def test_an_error_of_the_disk_that_may_pass_is_not_a_refusal(tmp_path: Path, mon
     """What is there would be lost, if what stands behind it were refused."""
     (tmp_path / "a.jsonl").write_bytes(GOOD)
 
-    def failing(code: int) -> Callable[..., Iterator[object]]:
-        def lines(*_: object) -> Iterator[object]:
-            yield 1, GOOD, None
-            raise OSError(code, os.strerror(code))
+    class Failing(io.BytesIO):
+        def readline(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise OSError(code, os.strerror(code))
+            return super().readline(size)
 
-        return lines
-
-    monkeypatch.setattr("tuili.data.pipeline.readers.jsonl._lines", failing(errno.EIO))
+    monkeypatch.setattr(Path, "open", lambda *_: Failing(GOOD))
+    code = errno.EIO
     with pytest.raises(TuiliError, match=r"a\.jsonl:2: .*Input/output error; what is done is kept"):
         read(tmp_path / "a.jsonl")
-    monkeypatch.setattr("tuili.data.pipeline.readers.jsonl._lines", failing(errno.EACCES))
+    code = errno.EACCES
     message = "Permission denied: nothing can be read from this line on"
     assert read(tmp_path / "a.jsonl")[1] == Refusal("a.jsonl:2", ReadFault.UNREADABLE, message)
 
