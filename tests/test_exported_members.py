@@ -91,9 +91,9 @@ FACES = {
     """,
     "compress": """
         Compression CompressionPlan CompressionResult DistilConfig DistilRecipe Distilling FactoriseConfig
-        FactoriseRecipe Factorising HealedNetwork HealingConfig HealingData Measuring Network Parent PruneConfig
-        PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples StudentConfig TokenStates compress
-        forward_kl make_plan open_parent tried_plan
+        FactoriseRecipe Factorising HealedNetwork HealingConfig HealingData ImportedParent Measuring Network OwnParent
+        Parent PruneConfig PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples StudentConfig
+        TokenStates compress forward_kl make_plan open_parent stored_bytes tried_plan
     """,
     "adapt": """
         AdaptOptions AdaptResult Interrupted Listener Plan adapt

@@ -4,13 +4,15 @@ from .distilling.recipe import DistilConfig, DistilRecipe, StudentConfig
 from .factorising.factorise import Factorising
 from .factorising.recipe import FactoriseConfig, FactoriseRecipe
 from .healing import HealedNetwork, forward_kl
+from .imported import ImportedParent
 from .measuring import Measuring
 from .network import Network, TokenStates
+from .own import OwnParent
 from .parent import HealingData, Parent, Samples, open_parent
 from .plan import CompressionPlan, make_plan, tried_plan
 from .pruning.prune import Pruning
 from .pruning.recipe import PruneConfig, PruneRecipe
-from .quantizing.quantize import Quantizing
+from .quantizing.quantize import Quantizing, stored_bytes
 from .quantizing.recipe import QuantizeConfig, QuantizeRecipe
 from .recipe import HealingConfig
 from .result import CompressionResult
@@ -29,8 +31,10 @@ __all__ = [
     "HealedNetwork",
     "HealingConfig",
     "HealingData",
+    "ImportedParent",
     "Measuring",
     "Network",
+    "OwnParent",
     "Parent",
     "PruneConfig",
     "PruneRecipe",
@@ -45,5 +49,6 @@ __all__ = [
     "forward_kl",
     "make_plan",
     "open_parent",
+    "stored_bytes",
     "tried_plan",
 ]

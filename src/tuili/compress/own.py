@@ -21,7 +21,7 @@ from tuili.compress.parent import HealingData, Parent, Samples, Tell
 from tuili.compress.recipe import HealingConfig
 from tuili.data import Block
 from tuili.errors import InputError
-from tuili.model import TuiliForCausalLM, load_model, set_kernels, write_model_files
+from tuili.model import TuiliConfig, TuiliForCausalLM, check_folder, load_model, set_kernels, write_model_files
 from tuili.posttrain import OpenBlocks, choose_threshold
 from tuili.store import StoredModel
 from tuili.tasks import SEEDS_PER_SPLIT, Language, Problem, trained_domains, unseen_problems
@@ -107,6 +107,11 @@ class OwnParent(Parent):
     def __init__(self, stored: StoredModel, healing: HealingConfig) -> None:
         self.stored: StoredModel = stored
         self._healing = healing
+
+    @property
+    def configuration(self) -> TuiliConfig:
+        """Its shape with what transformers needs besides."""
+        return check_folder(self.path)
 
     @cached_property
     def _recorded(self) -> RecordedTraining | None:

@@ -66,7 +66,7 @@ class Distilling(Compression):
     @property
     def changes(self) -> Mapping[str, str]:
         """See `Compression`."""
-        was, now = check_folder(self.parent.path).to_dict(), self._student.to_dict()
+        was, now = self._own.configuration.to_dict(), self._student.to_dict()
         left_out = {"layer_types", "domains", "exit_threshold", "conversation"}
         told = {
             name: f"{was.get(name)} -> {value}"
@@ -150,7 +150,7 @@ class Distilling(Compression):
         }
 
     def _configuration(self) -> TuiliConfig:
-        config, teacher = self._config, check_folder(self.parent.path)
+        config, teacher = self._config, self._own.configuration
         if self._start is not None:
             student = check_folder(self._start.path)
             student.conversation = teacher.conversation

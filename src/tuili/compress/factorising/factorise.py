@@ -20,7 +20,7 @@ from tuili.compress.factorising.whitened import WhitenedStack, damped
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples, Tell
 from tuili.errors import InputError
-from tuili.model import TuiliForCausalLM, check_folder
+from tuili.model import TuiliForCausalLM
 from tuili.store import ModelShape, Parameters, count_parameters, matrix_shapes
 
 LEAST_DIVERGENCE = 1e-9
@@ -39,7 +39,7 @@ class Factorising(Compression):
             raise InputError(
                 f"{parent.path} is imported: a network of its family has no factors in transformers; prune it"
             )
-        shape = parent.stored.shape
+        self._own, shape = parent, parent.stored.shape
         if shape.ranks:
             raise InputError(f"{parent.path} is factorised already: factorise its parent, with a lower keep")
         self._shape: ModelShape = shape
@@ -60,7 +60,7 @@ class Factorising(Compression):
     @property
     def parameters(self) -> Parameters:
         """See `Compression`; before the ranks are chosen, with uniform ones."""
-        return count_parameters(replace(self._shape, ranks=self._present_ranks))
+        return count_parameters(replace(self._shape, ranks=self.ranks))
 
     @property
     def changes(self) -> Mapping[str, str]:
@@ -88,7 +88,7 @@ class Factorising(Compression):
 
     def blank(self, stage: int) -> nn.Module:
         """See `Compression`."""
-        return TuiliForCausalLM(with_ranks(check_folder(self.parent.path), self._present_ranks))
+        return TuiliForCausalLM(with_ranks(self._own.configuration, self.ranks))
 
     def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
         """See `Compression`: matrices become factors."""
@@ -148,7 +148,8 @@ class Factorising(Compression):
         return {name: option.rank for name, option in zip(self._sizes, chosen, strict=True) if option.rank is not None}
 
     @property
-    def _present_ranks(self) -> Mapping[str, Rank]:
+    def ranks(self) -> Mapping[str, Rank]:
+        """Those of the matrices that become factors; before any are chosen by samples, uniform ones."""
         return self._even_ranks if self._ranks is None else self._ranks
 
     def _refuse_too_few(self, options: Sequence[Sequence[Option]]) -> None:

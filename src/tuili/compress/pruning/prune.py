@@ -18,7 +18,7 @@ from tuili.compress.pruning.own import blank_own, cut_own, own_scores
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes, pruned_sizes
 from tuili.errors import InputError
-from tuili.model import TuiliForCausalLM, check_folder
+from tuili.model import TuiliForCausalLM
 from tuili.store import DenseShape, ModelShape, Parameters, count_parameters
 
 
@@ -70,7 +70,8 @@ class Pruning(Compression):
         """See `Compression`."""
         if isinstance(self.parent, ImportedParent):
             return blank_dense(self._transformers_config, self.sizes(stage), self.parent.compute_dtype)
-        return blank_own(check_folder(self.parent.path), self.sizes(stage))
+        assert isinstance(self.parent, OwnParent)
+        return blank_own(self.parent.configuration, self.sizes(stage))
 
     def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
         """See `Compression`: the parts of the lowest scores are removed."""

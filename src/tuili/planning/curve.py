@@ -1,0 +1,129 @@
+"""How many tokens a recovery takes, by one that was measured: its divergence from the parent over the tokens read.
+
+A larger model is taken to need as many tokens a parameter. That, and whatever lies beyond the measured tokens, is an
+extrapolation, and is told as one. Where nothing was measured, nothing is said.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import exp, log
+from pathlib import Path
+from typing import Any
+
+from tuili.errors import InputError, one_line
+from tuili.store import read_lineage
+from tuili.train import read_log
+
+RECORDS = Path(__file__).parents[3] / "benchmarks" / "results"
+"""Where the records of benchmarks are, in a source tree."""
+RECORD_OF = {"prune": ("pruned", "activation"), "factorise": ("factorised", "dynamic")}
+"""The benchmark that keeps curves of a verb, and the way of it that is the verb's default."""
+STEPS = {"prune": "prune", "factorise": "factorise", "distil": "distil", "quantise": "quantize"}
+"""What the lineage calls each verb."""
+NEAR = 1.1
+"""A model has recovered where its divergence is at most so many times the last one measured."""
+LEAST_SLOPE = 0.01
+Point = tuple[float, float]
+"""Tokens, and the divergence behind them in nats a token."""
+
+
+@dataclass(frozen=True)
+class HealingCurve:
+    """source: what was measured, for readers. parameters: of the parent. points: tokens rising, divergences falling."""
+
+    source: str
+    parameters: int
+    points: tuple[Point, ...]
+
+    @property
+    def target(self) -> float:
+        """The divergence at which the measured model counts as recovered."""
+        return NEAR * self.points[-1][1]
+
+    def tokens_to(self, divergence: float) -> tuple[float, bool]:
+        """The tokens after which it was reached, and whether that lies beyond what was measured, by the power law of
+        the second half. Raises `InputError` where the curve does not fall any more."""
+        tokens, low = self.points[-1]
+        if divergence >= low:
+            return self._between(divergence), False
+        slope = -_slope(self.points[len(self.points) // 2 :])
+        if slope < LEAST_SLOPE:
+            raise InputError(f"--divergence {divergence:g}: {self.source} ends at {low:.4g} and falls no further")
+        return tokens * exp(log(low / divergence) / slope), True
+
+    def _between(self, divergence: float) -> float:
+        place = next(number for number, (_, value) in enumerate(self.points) if value <= divergence)
+        if not place:
+            return self.points[0][0]
+        (first, high), (last, low) = self.points[place - 1 : place + 1]
+        return exp(log(first) + log(last / first) * log(high / divergence) / log(high / low))
+
+
+def find_curve(verb: str, given: Path | None) -> HealingCurve | str:
+    """The curve of a run or a record that is given, or of the benchmark's record; why there is none, in one line.
+
+    Raises `InputError` for a file or folder that holds none.
+    """
+    if given is not None:
+        return _of_run(verb, given) if given.is_dir() else _of_record(verb, given)
+    remedy = "--curve RUN takes that of a run of your own"
+    if verb not in RECORD_OF:
+        return f"no benchmark records a curve of {verb}; {remedy}"
+    name, _ = RECORD_OF[verb]
+    file = RECORDS / f"{name}.json"
+    if not file.is_file():
+        return f"not measured: benchmarks/results/{name}.json is missing; make bench NAMES={name} makes it; {remedy}"
+    return _of_record(verb, file)
+
+
+def _of_record(verb: str, file: Path) -> HealingCurve:
+    name, way = RECORD_OF.get(verb, ("", ""))
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        if record["benchmark"] != name:
+            raise ValueError(f"it is of {record['benchmark']}, not of {name or 'a benchmark with curves'}")
+        curves: dict[str, list[Any]] = record["config"]["curves"]
+        runs = [points for key, points in sorted(curves.items()) if key.rpartition("_")[0] == way]
+        if not runs:
+            raise ValueError(f"it has no curve of {way}")
+        points = [
+            (float(of_runs[0][0]), exp(sum(log(float(loss)) for _, loss in of_runs) / len(of_runs)))
+            for of_runs in zip(*runs, strict=False)
+        ]
+        parameters = int(record["config"]["parameters"]["total"])
+        source = f"{file.name}: {record['config']['model']} by {way}, {len(runs)} runs"
+    except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"--curve {file} holds no curve: {one_line(error)}") from error
+    return HealingCurve(source, parameters, _falling(points, str(file)))
+
+
+def _of_run(verb: str, folder: Path) -> HealingCurve:
+    entries = read_lineage(folder / "model")
+    if not entries or entries[-1].step != STEPS[verb]:
+        was = f"made by {entries[-1].step}" if entries else "not there, or has no lineage"
+        raise InputError(f"--curve {folder}: its model is {was}: give the folder of a finished run of {STEPS[verb]}")
+    points = [(float(line["tokens"]), float(line["loss"])) for line in read_log(folder) if {"tokens", "loss"} <= {*line}]
+    parameters = int(entries[-1].figures["parameters_before"])
+    return HealingCurve(f"the run {folder}", parameters, _falling(points, str(folder)))
+
+
+def _falling(points: Sequence[Point], name: str) -> tuple[Point, ...]:
+    """The least divergence up to each number of tokens."""
+    usable = [(tokens, loss) for tokens, loss in points if tokens > 0 and loss > 0]
+    if len(usable) < 2:
+        raise InputError(f"--curve {name}: {len(usable)} measured points are no curve: give a run with a longer log")
+    least = accumulate((loss for _, loss in usable), min)
+    return tuple((tokens, loss) for (tokens, _), loss in zip(usable, least, strict=True))
+
+
+def _slope(points: Sequence[Point]) -> float:
+    """Of the line through the logarithms, by least squares."""
+    x, y = [log(tokens) for tokens, _ in points], [log(loss) for _, loss in points]
+    middle_x, middle_y = sum(x) / len(x), sum(y) / len(y)
+    spread = sum((value - middle_x) ** 2 for value in x)
+    crossed = sum((a - middle_x) * (b - middle_y) for a, b in zip(x, y, strict=True))
+    return crossed / spread if spread else 0.0

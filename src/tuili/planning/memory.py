@@ -1,0 +1,51 @@
+"""What a recovery keeps in memory: the parent, which teaches, and all that belongs to the model that learns.
+
+Activations and the operating system are not counted: they depend on rows and lengths, not on the plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Literal
+
+from tuili.store import ModelShape, matrix_shapes
+
+Numbers = Literal["fp32", "bf16"]
+Optimizer = Literal["adamw", "muon", "none"]
+_MOMENTS = {"adamw": 2, "muon": 1, "none": 0}
+"""Numbers in fp32 that an optimizer keeps for each parameter; Muon's AdamW for embeddings is counted as Muon."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes. numbers: fp32 everywhere, as `tuili compress` trains; or bf16 for both models and the gradients, with a
+    copy of what learns in fp32. samples: second moments of the inputs of all matrices, which factors are found by."""
+
+    numbers: Numbers
+    optimizer: Optimizer
+    parent: int
+    weights: int
+    gradients: int
+    state: int
+    samples: int = 0
+
+    @property
+    def total(self) -> int:
+        """The most at a time: samples are done with before the recovery begins, and need the parent beside them."""
+        return max(self.parent + self.weights + self.gradients + self.state, self.parent + self.samples)
+
+
+def memory(before: int, after: int, numbers: Numbers, optimizer: Optimizer, samples: int = 0) -> Memory:
+    """Of a recovery of a model with `after` parameters, whose parent has `before`."""
+    width = 4 if numbers == "fp32" else 2
+    learns = optimizer != "none"
+    copy = 4 if numbers == "bf16" and learns else 0
+    state = 4 * _MOMENTS[optimizer] * after
+    gradients = width * after if learns else 0
+    return Memory(numbers, optimizer, width * before, (width + copy) * after, gradients, state, samples)
+
+
+def moment_bytes(shape: ModelShape) -> int:
+    """Those of the second moments, float64 [I, I], of the inputs of every matrix and of every expert's."""
+    return sum(8 * prod(sizes[:-2]) * sizes[-1] ** 2 for sizes in matrix_shapes(shape).values())
