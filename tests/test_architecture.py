@@ -53,6 +53,7 @@ MAY_IMPORT = {
     "compress": _BASE
     | {"machine", "silence", "steps", "tasks", "store", "data", "model", "train", "engine", "eval", "posttrain"},
     "bench": _BASE | {"machine", "tasks", "store", "data", "engine"},
+    "planning": _BASE | {"store", "model", "train", "compress"},
     "cli": _BASE
     | {
         "steps",
@@ -67,6 +68,7 @@ MAY_IMPORT = {
         "posttrain",
         "adapt",
         "compress",
+        "planning",
         "bench",
         "exchange",
         "machine",
@@ -86,6 +88,7 @@ FACES = {
     "exchange",
     "grammars",
     "model",
+    "planning",
     "posttrain",
     "serve",
     "steps",

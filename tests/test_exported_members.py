@@ -95,6 +95,10 @@ FACES = {
         Parent PruneConfig PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples StudentConfig
         TokenStates compress forward_kl make_plan open_parent stored_bytes tried_plan
     """,
+    "planning": """
+        HealingCurve MatrixKind Memory Plan PlannedModel Recovery RecoverySettings Weights find_curve matrix_kinds
+        parse_size plan_distil plan_factorise plan_prune plan_quantise planned_model sized told_size
+    """,
     "adapt": """
         AdaptOptions AdaptResult Interrupted Listener Plan adapt
     """,

@@ -24,6 +24,7 @@ VERBS = {
     "eval": "Measure a model on unseen problems by domain and level.",
     "exits": "Train exits for an imported model.",
     "compress": "Make a model smaller, and let it recover.",
+    "plan": "Plan a compression of a model of any size.",
     "calibrate": "Find out what error a model can promise to stay within.",
     "serve": "Serve models over an OpenAI-compatible API.",
     "ask": "Ask a model a question and see its steps checked.",

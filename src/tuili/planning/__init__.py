@@ -1,7 +1,7 @@
 """Plans of compressions of models that nobody has to have: shapes on the meta device, without a weight.
 
-`sizes` says which network a size stands for, `source` what else a name may mean; `parent` hands its shape to the ways of
-`tuili.compress`, which compute the rest as they do for their own `--plan`. `memory` and `curve` say what it would take.
+`sizes` says which network a size stands for, `source` what else a name may mean; `parent` hands its shape to the ways
+of `tuili.compress`, which compute the rest as for their own `--plan`. `memory` and `recovery` say what it would take.
 """
 
 import lazy_loader

@@ -1,17 +1,22 @@
 from .curve import HealingCurve, find_curve
+from .matrices import MatrixKind, matrix_kinds
 from .memory import Memory
-from .plan import Plan, Recovery, Weights, plan_distil, plan_factorise, plan_prune, plan_quantise
+from .plan import Plan, Weights, plan_distil, plan_factorise, plan_prune, plan_quantise
+from .recovery import Recovery, RecoverySettings
 from .sizes import parse_size, sized, told_size
 from .source import PlannedModel, planned_model
 
 __all__ = [
     "HealingCurve",
+    "MatrixKind",
     "Memory",
     "Plan",
     "PlannedModel",
     "Recovery",
+    "RecoverySettings",
     "Weights",
     "find_curve",
+    "matrix_kinds",
     "parse_size",
     "plan_distil",
     "plan_factorise",

@@ -106,7 +106,9 @@ def _of_run(verb: str, folder: Path) -> HealingCurve:
     if not entries or entries[-1].step != STEPS[verb]:
         was = f"made by {entries[-1].step}" if entries else "not there, or has no lineage"
         raise InputError(f"--curve {folder}: its model is {was}: give the folder of a finished run of {STEPS[verb]}")
-    points = [(float(line["tokens"]), float(line["loss"])) for line in read_log(folder) if {"tokens", "loss"} <= {*line}]
+    points = [
+        (float(line["tokens"]), float(line["loss"])) for line in read_log(folder) if {"tokens", "loss"} <= {*line}
+    ]
     parameters = int(entries[-1].figures["parameters_before"])
     return HealingCurve(f"the run {folder}", parameters, _falling(points, str(folder)))
 

@@ -45,7 +45,7 @@ def planned_parent(model: PlannedModel, healing: HealingConfig) -> Parent:
     """A network as the parent of a compression that is only planned. Raises `InputError` for one in whole numbers."""
     if model.shape.quantization is not None:
         raise InputError(
-            f"{model.name} was quantised ({model.shape.quantization.numbers}), which is the last step of all: plan from "
-            "the model that it was made of"
+            f"{model.name} was quantised ({model.shape.quantization.numbers}), which is the last step of all: plan "
+            "from the model that it was made of"
         )
     return _PlannedImported(model, healing) if model.config is None else _PlannedOwn(model, healing)

@@ -1,8 +1,8 @@
 """Which network of the family a size stands for, such as `70B`.
 
-7B and 70B are the presets `r1-7b` and `r1-70b`. 1.2T has the published depth, width, heads and experts of GLaM (64B/64E;
-Du et al. 2021, arXiv 2112.06905), in the family's layout. Any other size is the nearest of the named ones with depth
-and width scaled alike, and with experts as wide as the size asks for.
+7B and 70B are the presets `r1-7b` and `r1-70b`. 1.2T has the published depth, width, heads and number of experts of
+GLaM (64B/64E; Du et al. 2021, arXiv 2112.06905), in the family's layout. Any other size is the nearest of the named
+ones with depth and width scaled alike, and with experts as wide as the size asks for.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from tuili.model import PRESETS, TuiliConfig, preset
 from tuili.store import count_parameters
 
 LEAST, MOST = 10**6, 20 * 10**12
-TOLERATED = 0.05
-"""How far, as a share of it, the network may be from a size that is given."""
 LARGEST: Mapping[str, Any] = {
     "vocab_size": 131072,
     "hidden_size": 8192,
@@ -62,7 +60,7 @@ def told_size(parameters: float) -> str:
 
 
 def sized(parameters: float) -> tuple[str, TuiliConfig]:
-    """What is told of the network of a size, and its configuration. Raises `InputError` for a size out of all bounds."""
+    """What is told of the network of a size, and its configuration. Raises `InputError` for one out of all bounds."""
     if not LEAST <= parameters <= MOST:
         raise InputError(f"{told_size(parameters)}: sizes go from {told_size(LEAST)} to {told_size(MOST)}")
     if parameters in NAMED:
@@ -74,7 +72,7 @@ def sized(parameters: float) -> tuple[str, TuiliConfig]:
 
 
 def _scaled(fields: Mapping[str, Any], parameters: float, ratio: float) -> TuiliConfig:
-    """Depth and width by the cube root of the ratio, so that layers keep their proportions; experts make up the rest."""
+    """Depth and width by the cube root of the ratio, so that layers keep their proportions; experts are the rest."""
     whole, root = preset("nano", **fields), ratio ** (1 / 3)
     step = 128 if whole.hidden_size >= 2048 else 32
     hidden = _multiple(whole.hidden_size * root, step)

@@ -53,8 +53,8 @@ def planned_model(name: str) -> PlannedModel:
     if name in PRESETS:
         return _own(name, f"the preset {name}", preset(name))
     raise InputError(
-        f"--from {name[:60]!r}: give a size such as 70B or 1.2T, a model folder, a config.json, a recipe (.yaml), or one "
-        f"of {', '.join(dict.fromkeys((*shipped_names(), *PRESETS)))}"
+        f"--from {name[:60]!r}: give a size such as 70B or 1.2T, a model folder, a config.json, a recipe (.yaml), or "
+        f"one of {', '.join(dict.fromkeys((*shipped_names(), *PRESETS)))}"
     )
 
 

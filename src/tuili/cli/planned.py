@@ -1,0 +1,135 @@
+"""How `tuili plan` shows a plan: tables, or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tuili.cli.options import result_console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tuili.planning import Plan
+    from tuili.store import Rank
+
+
+def show_plan(plan: Plan, as_json: bool) -> None:
+    """Print a plan on stdout."""
+    if as_json:
+        print(json.dumps(plan_document(plan), indent=1))
+        return
+    console, model = result_console(), plan.model
+    name = "" if model.told == model.name else f", {model.told}"
+    how = "counted from its shape" if model.config is None else "built on the meta device"
+    console.print(f"{plan.verb} {model.name}{name}: no weights, {how}")
+    _show(console, "", ("", "before", "after", "change"), _sizes(plan))
+    for what, told in plan.changes.items():
+        console.print(f"{what}: {told}")
+    if plan.ranks:
+        _show_ranks(console, plan)
+    rows = [
+        (
+            f"{one.numbers}, {one.optimizer}",
+            *map(_bytes, (one.parent, one.weights, one.gradients, one.state, one.total)),
+        )
+        for one in plan.memory
+    ]
+    columns = ("numbers, optimizer", "parent", "weights", "gradients", "optimizer", "together")
+    _show(console, "memory of the recovery, without activations", columns, rows)
+    if samples := plan.memory[0].samples:
+        console.print(f"before it, second moments of all inputs take {_bytes(samples)} beside the parent")
+    _show_recovery(console, plan)
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """A plan as JSON can hold it."""
+    from tuili.planning import matrix_kinds
+    from tuili.store import ModelShape
+
+    shape, document = plan.model.shape, asdict(plan)
+    document["model"] = {"name": plan.model.name, "told": plan.model.told, "shape": asdict(shape)}
+    document["memory"] = [asdict(one) | {"total": one.total} for one in plan.memory]
+    document["matrices"] = (
+        [asdict(kind) for kind in matrix_kinds(shape, plan.ranks)]
+        if plan.ranks and isinstance(shape, ModelShape)
+        else []
+    )
+    return document
+
+
+def _sizes(plan: Plan) -> list[tuple[str, ...]]:
+    counts = {
+        "parameters": (plan.before.total, plan.after.total),
+        "active for a token": (plan.before.active, plan.after.active),
+        "active in the trunk alone": (plan.before.active_trunk, plan.after.active_trunk),
+    }
+    rows = [(name, f"{was:,}", f"{now:,}", f"{now / was - 1:+.1%}") for name, (was, now) in counts.items()]
+    for numbers in ("bf16", "int8", "w4a8"):
+        was, now = getattr(plan.weights_before, numbers), getattr(plan.weights_after, numbers)
+        if was and now:
+            rows.append((f"weights in {numbers}", _bytes(was), _bytes(now), f"{now / was - 1:+.1%}"))
+    return rows
+
+
+def _show_ranks(console: Console, plan: Plan) -> None:
+    from tuili.planning import matrix_kinds
+    from tuili.store import ModelShape
+
+    assert isinstance(plan.model.shape, ModelShape)
+    rows = [
+        (
+            kind.name,
+            str(kind.count),
+            " × ".join(map(str, kind.shape)),
+            "whole" if kind.ranks is None else _ranks(kind.ranks),
+            f"{kind.before:,}",
+            f"{kind.after:,}",
+        )
+        for kind in matrix_kinds(plan.model.shape, plan.ranks)
+    ]
+    _show(console, "ranks", ("matrices", "layers", "shape", "rank", "before", "after"), rows)
+
+
+def _show_recovery(console: Console, plan: Plan) -> None:
+    found = plan.recovery
+    if found.tokens is None:
+        console.print(f"healing tokens: {found.told}")
+        return
+    mark = "an extrapolation, " if found.extrapolated else ""
+    console.print(f"healing tokens: about {found.tokens:,.4g}: {mark}{found.told}")
+    console.print(f"arithmetic: about {found.flop:.3g} floating-point operations, the teacher's included")
+    if found.seconds is None:
+        console.print("time: give --tokens-per-second")
+    else:
+        console.print(f"time: about {_duration(found.seconds)}")
+
+
+def _show(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _ranks(bounds: tuple[Rank, Rank]) -> str:
+    low, high = bounds
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _bytes(count: int) -> str:
+    unit, name = next(((size, name) for size, name in ((1e12, "TB"), (1e9, "GB")) if count >= size), (1e6, "MB"))
+    return f"{count / unit:,.3g} {name}"
+
+
+def _duration(seconds: float) -> str:
+    for size, name in ((365.25 * 86400, "years"), (86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.1f} {name}"
+    return f"{seconds:.0f} s"

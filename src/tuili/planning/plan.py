@@ -1,0 +1,189 @@
+"""Plans of the four ways to compress, for a network without weights. The ways themselves, of `tuili.compress`, compute
+and refuse as they do for a model; what they would make is then built on the meta device."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from tuili.compress import (
+    Compression,
+    Distilling,
+    DistilRecipe,
+    FactoriseRecipe,
+    Factorising,
+    PruneRecipe,
+    Pruning,
+    QuantizeRecipe,
+    Quantizing,
+    stored_bytes,
+)
+from tuili.config import load_recipe
+from tuili.errors import InputError
+from tuili.planning.memory import Memory, Numbers, Optimizer, memory, moment_bytes
+from tuili.planning.parent import planned_parent
+from tuili.planning.recovery import Recovery, RecoverySettings, plan_recovery
+from tuili.planning.sizes import parse_size, sized, told_size
+from tuili.planning.source import PlannedModel
+from tuili.store import (
+    WEIGHT_GROUP,
+    DenseShape,
+    ModelShape,
+    Parameters,
+    Quantization,
+    Rank,
+    count_parameters,
+)
+
+WIDE = 2048
+"""From this hidden size on, ranks are multiples of 64 unless the plan says otherwise; below, of the recipe's 8."""
+SCHEMES: tuple[tuple[Numbers, Optimizer], ...] = (("fp32", "adamw"), ("bf16", "adamw"), ("bf16", "muon"))
+_FROM_TEACHER = frozenset({
+    "vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids", "conversation", "domains",
+    "exit_threshold", "num_hidden_layers", "quantization", "ranks", "max_position_embeddings",
+})  # fmt: skip
+"""Fields of a shape that a student has from its teacher, or that follow from others."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Bytes of a model's folder in each of these numbers; None where it cannot be had in them."""
+
+    bf16: int
+    int8: int | None
+    w4a8: int | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a way would make of a model. changes: names, and what is told of them. ranks: of matrices that become
+    factors. memory: of the recovery, in several ways."""
+
+    verb: str
+    model: PlannedModel
+    before: Parameters
+    after: Parameters
+    weights_before: Weights
+    weights_after: Weights
+    changes: Mapping[str, str]
+    memory: Sequence[Memory]
+    recovery: Recovery
+    ranks: Mapping[str, Rank] = field(default_factory=dict)
+
+
+def plan_factorise(
+    model: PlannedModel, to: str | None, keep: float | None, multiple: int | None, settings: RecoverySettings
+) -> Plan:
+    """Factors within so many parameters, or a share of all; ranks are uniform, as sensitivities need weights.
+
+    Raises `InputError` where that cannot be, and `ConfigError` for values that the recipe refuses.
+    """
+    if (to is None) == (keep is None):
+        raise InputError("factorise: give either --to, as in --to 380B, or --keep, as in --keep 0.32")
+    if to is not None:
+        keep = _share(model, to)
+    if multiple is None:
+        multiple = 64 if model.shape.hidden_size >= WIDE else 8
+    changes = [f"factorise.keep={keep!r}", f"factorise.multiple={multiple}"]
+    config = load_recipe("factorise", changes, FactoriseRecipe).factorise
+    way = Factorising(planned_parent(model, config.healing), config)
+    assert isinstance(model.shape, ModelShape)
+    told = dict(way.changes) | {"ranks": f"uniform, multiples of {multiple}; dynamic ones need the weights"}
+    samples = moment_bytes(model.shape)
+    return _plan("factorise", model, way, told, settings, samples, way.ranks)
+
+
+def plan_prune(
+    model: PlannedModel, share: float | None, heads: int | None, experts: int | None, settings: RecoverySettings
+) -> Plan:
+    """Fewer neurons, groups of heads and experts, as the recipe's defaults or these say. Raises as above."""
+    given = {"share": share, "key_value_heads": heads, "experts": experts}
+    changes = [f"prune.{name}={value}" for name, value in given.items() if value is not None]
+    config = load_recipe("prune", changes, PruneRecipe).prune
+    way = Pruning(planned_parent(model, config.healing), config)
+    return _plan("prune", model, way, way.changes, settings)
+
+
+def plan_distil(model: PlannedModel, to: str, settings: RecoverySettings) -> Plan:
+    """A student of a size, a preset, or fields that differ, with its teacher's vocabulary. Raises as above."""
+    config = load_recipe("distil", _student(to), DistilRecipe).distil
+    way = Distilling(planned_parent(model, config.healing), config)
+    told = {name: what for name, what in way.changes.items() if "writes" not in name}
+    return _plan("distil", model, way, told, settings)
+
+
+def plan_quantise(model: PlannedModel, numbers: str, cache: str | None, settings: RecoverySettings) -> Plan:
+    """The same network in whole numbers. Raises as above, and for an imported model, whose folder stays as it is."""
+    changes = [f"quantize.numbers={numbers}", *([] if cache is None else [f"quantize.cache={cache}"])]
+    config = load_recipe("quantize", changes, QuantizeRecipe).quantize
+    if isinstance(model.shape, DenseShape):
+        raise InputError(f"{model.name} is imported: its folder keeps its numbers, which are rounded when it is loaded")
+    way = Quantizing(planned_parent(model, config.healing), config)
+    before, after = 2 * count_parameters(model.shape).total, stored_bytes(model.shape, config.quantization)
+    told = {"numbers": numbers + (f", keys and values {cache}" if cache else "")}
+    told |= {"weights in the folder": f"{before / 1e9:,.4g} GB in bf16 -> {after / 1e9:,.4g} GB"}
+    return _plan("quantise", model, way, told, settings)
+
+
+def _share(model: PlannedModel, to: str) -> float:
+    """The share that is left of a model where so many parameters are. Raises `InputError` for no number of them."""
+    size, total = parse_size(to), count_parameters(model.shape).total
+    if size is None:
+        raise InputError(f"--to {to[:60]!r}: give a number of parameters, as in --to 380B")
+    if not 0 < size < total:
+        raise InputError(f"--to {to}: {model.name} has {told_size(total)} parameters: give fewer")
+    return size / total
+
+
+def _student(to: str) -> list[str]:
+    """What `--to` says of a student, as changes to a recipe."""
+    if (size := parse_size(to)) is None:
+        return [f"distil.to.{'overrides.' if '=' in part else 'preset='}{part.strip()}" for part in to.split(",")]
+    _, config = sized(size)
+    shape = config.shape
+    names = [name for name in vars(shape) if name not in _FROM_TEACHER]
+    return [
+        "distil.to.preset=nano",
+        *(f"distil.to.overrides.{name}={json.dumps(getattr(shape, name))}" for name in names),
+    ]
+
+
+def _plan(
+    verb: str, model: PlannedModel, way: Compression, told: Mapping[str, str], settings: RecoverySettings,
+    samples: int = 0, ranks: Mapping[str, Rank] | None = None,
+) -> Plan:  # fmt: skip
+    before, after = count_parameters(model.shape), way.parameters
+    built = None if model.config is None else _build(way, after)
+    return Plan(
+        verb=verb,
+        model=model,
+        before=before,
+        after=after,
+        weights_before=_weights(model.shape, before),
+        weights_after=_weights(model.shape if built is None else built, after),
+        changes=told,
+        memory=[memory(before.total, after.total, *scheme, samples) for scheme in SCHEMES],
+        recovery=plan_recovery(verb, settings, before, after),
+        ranks=ranks or {},
+    )
+
+
+def _build(way: Compression, counted: Parameters) -> ModelShape:
+    """The shape of what comes out, built on the meta device as the verb would build it."""
+    with torch.device("meta"):
+        network = way.blank(way.stages - 1)
+    assert sum(parameter.numel() for parameter in network.parameters()) == counted.total
+    shape = network.config.shape
+    assert isinstance(shape, ModelShape)
+    return shape
+
+
+def _weights(shape: ModelShape | DenseShape, parameters: Parameters) -> Weights:
+    if isinstance(shape, DenseShape):
+        return Weights(2 * parameters.total, None, None)
+    shape = replace(shape, quantization=None)
+    w4a8 = None if shape.hidden_size % WEIGHT_GROUP else stored_bytes(shape, Quantization("w4a8"))
+    return Weights(2 * parameters.total, stored_bytes(shape, Quantization()), w4a8)

@@ -1,0 +1,79 @@
+"""What a recovery would take: tokens by a measured curve, arithmetic by the active parameters, and time at a speed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuili.errors import InputError
+from tuili.planning.curve import HealingCurve, find_curve
+from tuili.planning.sizes import told_size
+from tuili.store import Parameters
+
+
+@dataclass(frozen=True)
+class RecoverySettings:
+    """What a user says of it. curve: a run's folder or a record, in place of the benchmark's. divergence: at which it
+    ends, in nats a token. tokens: in place of a curve. tokens_per_second: the speed of the machines."""
+
+    curve: Path | None = None
+    divergence: float | None = None
+    tokens: float | None = None
+    tokens_per_second: float | None = None
+
+    def __post_init__(self) -> None:
+        for option in ("divergence", "tokens", "tokens_per_second"):
+            value = getattr(self, option)
+            if value is not None and not 0 < value < float("inf"):
+                raise InputError(f"--{option.replace('_', '-')} is {value:g}: give a number above 0")
+        if self.tokens is not None and (self.curve is not None or self.divergence is not None):
+            raise InputError("--tokens stands in place of a curve: leave --curve and --divergence out")
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """tokens: None where nothing is known of them. told: where they come from, or why they are not known, for readers.
+
+    extrapolated: whether more is behind them than what was measured. divergence: at its end, in nats a token. flop:
+    floating-point operations of student and teacher. seconds: None without a speed.
+    """
+
+    tokens: float | None
+    told: str
+    extrapolated: bool = False
+    divergence: float | None = None
+    flop: float | None = None
+    seconds: float | None = None
+
+
+def plan_recovery(verb: str, settings: RecoverySettings, before: Parameters, after: Parameters) -> Recovery:
+    """That of a model with `after` parameters from a parent with `before`. Raises `InputError` for a file that holds no
+    curve."""
+    if settings.tokens is not None:
+        return _recovery(settings.tokens, "as given", settings, before, after)
+    curve = find_curve(verb, settings.curve)
+    if isinstance(curve, str):
+        if settings.divergence is not None:
+            raise InputError(f"--divergence {settings.divergence:g} needs a curve: {curve}")
+        return Recovery(None, curve)
+    return _by(curve, settings, before, after)
+
+
+def _by(curve: HealingCurve, settings: RecoverySettings, before: Parameters, after: Parameters) -> Recovery:
+    divergence = curve.target if settings.divergence is None else settings.divergence
+    measured, beyond = curve.tokens_to(divergence)
+    factor = before.total / curve.parameters
+    told = f"{curve.source}, {told_size(curve.parameters)} parameters: {measured:,.0f} tokens to {divergence:.4g} nats"
+    told += f" a token{', beyond the curve by its power law' if beyond else ''}"
+    if factor != 1:
+        told += f"; times {factor:,.3g}, as many tokens a parameter"
+    return _recovery(measured * factor, told, settings, before, after, beyond or factor != 1, divergence)
+
+
+def _recovery(
+    tokens: float, told: str, settings: RecoverySettings, before: Parameters, after: Parameters,
+    extrapolated: bool = False, divergence: float | None = None,
+) -> Recovery:  # fmt: skip
+    flop = tokens * (6 * after.active + 2 * before.active)  # forwards and backwards; the teacher forwards alone
+    speed = settings.tokens_per_second
+    return Recovery(tokens, told, extrapolated, divergence, flop, None if speed is None else tokens / speed)

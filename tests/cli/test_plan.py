@@ -1,0 +1,36 @@
+"""`tuili plan` shows tables or JSON, and refuses in one line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.refusals import refusal
+from tuili.cli.app import main
+
+
+def test_a_plan_is_shown_and_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["plan", "factorise", "--from", "nano", "--keep", "0.5", "--tokens", "1e9", "--tokens-per-second", "1e4"]
+    assert main(given) == 0
+    shown = capsys.readouterr().out
+    assert "factorise nano, the shipped model nano: no weights, built on the meta device" in shown
+    assert "reasoning.*.moe.experts.gate_up_proj" in shown
+    assert "fp32, adamw" in shown
+    assert "healing tokens: about 1e+09: as given" in shown
+    assert "time: about 27.8 hours" in shown
+    assert main([*given, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["after"]["total"] <= 0.5 * document["before"]["total"]
+    assert document["ranks"]["reasoning.0.moe.experts.down_proj"] % 8 == 0
+    assert document["memory"][0]["total"] > 0
+    assert document["recovery"]["tokens"] == 1e9
+
+
+def test_what_cannot_be_planned_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--from '70'" in refusal(capsys, "plan", "prune", "--from", "70")
+    assert "sizes go from 1M to 20T" in refusal(capsys, "plan", "prune", "--from", "70K")
+    assert "larger than its teacher" in refusal(capsys, "plan", "distil", "--from", "7B", "--to", "70B")
+    assert "--divergence 0.1 needs a curve" in refusal(
+        capsys, "plan", "distil", "--from", "nano", "--to", "num_groups=1", "--divergence", "0.1"
+    )

@@ -1,0 +1,89 @@
+"""Healing tokens by a measured curve, and by nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tuili.errors import InputError
+from tuili.planning import HealingCurve, RecoverySettings, find_curve
+from tuili.planning import curve as curves
+from tuili.planning.recovery import plan_recovery
+from tuili.store import LineageEntry, Parameters, write_lineage
+
+CURVE = HealingCurve("a run", 100, ((10.0, 1.0), (100.0, 0.1), (1000.0, 0.01)))
+SMALL, LARGE = Parameters(100, 50, 10), Parameters(1000, 500, 100)
+
+
+def test_tokens_are_read_between_points_and_beyond_by_the_power_law() -> None:
+    assert CURVE.tokens_to(0.1) == (pytest.approx(100), False)
+    assert CURVE.tokens_to(10**-1.5) == (pytest.approx(10**2.5), False)
+    assert CURVE.tokens_to(5.0) == (10.0, False)
+    assert CURVE.tokens_to(0.001) == (pytest.approx(10_000), True)
+    flat = HealingCurve("a run", 100, ((10.0, 1.0), (100.0, 0.5), (1000.0, 0.5)))
+    with pytest.raises(InputError, match=r"--divergence 0\.1: a run ends at 0\.5 and falls no further"):
+        flat.tokens_to(0.1)
+
+
+def record(folder: Path, curves_of: dict[str, object]) -> Path:
+    config = {"model": "nano", "curves": curves_of, "parameters": {"total": 100, "active": 50}}
+    (folder / "pruned.json").write_text(json.dumps({"benchmark": "pruned", "config": config}))
+    return folder / "pruned.json"
+
+
+def test_the_record_is_read_over_its_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curves, "RECORDS", tmp_path)
+    missing = find_curve("prune", None)
+    assert isinstance(missing, str)
+    assert "benchmarks/results/pruned.json is missing; make bench NAMES=pruned makes it" in missing
+    runs = {"activation_1": [[10, 4.0], [20, 1.0]], "activation_2": [[10, 1.0], [20, 4.0]], "magnitude_1": [[5, 9]]}
+    record(tmp_path, runs)
+    found = find_curve("prune", None)
+    assert isinstance(found, HealingCurve)
+    assert found.points == ((10.0, pytest.approx(2.0)), (20.0, pytest.approx(2.0)))
+    assert isinstance(find_curve("distil", None), str)
+
+
+def test_a_larger_network_takes_as_many_tokens_a_parameter(tmp_path: Path) -> None:
+    file = record(tmp_path, {"activation_1": [[10, 1.0], [100, 0.1]]})
+    same = plan_recovery("prune", RecoverySettings(curve=file, divergence=0.1), SMALL, SMALL)
+    assert (same.tokens, same.extrapolated) == (pytest.approx(100), False)
+    larger = plan_recovery("prune", RecoverySettings(file, 0.1, tokens_per_second=10), LARGE, SMALL)
+    assert (larger.tokens, larger.extrapolated) == (pytest.approx(1000), True)
+    assert larger.flop == pytest.approx(1000 * (6 * 50 + 2 * 500))
+    assert larger.seconds == pytest.approx(100)
+    assert "times 10, as many tokens a parameter" in larger.told
+    unknown = plan_recovery("distil", RecoverySettings(), SMALL, SMALL)
+    assert (unknown.tokens, unknown.flop) == (None, None)
+    given = plan_recovery("distil", RecoverySettings(tokens=7.0), SMALL, SMALL)
+    assert (given.tokens, given.extrapolated) == (7.0, False)
+
+
+def test_a_run_of_the_same_verb_gives_a_curve(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    lines = [{"step": step, "tokens": 10 * step, "loss": 1 / step} for step in (1, 2, 4)]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    write_lineage(tmp_path / "model", (LineageEntry("prune", {}, {"parameters_before": 100.0}),))
+    found = find_curve("prune", tmp_path)
+    assert isinstance(found, HealingCurve)
+    assert (found.parameters, len(found.points)) == (100, 3)
+    with pytest.raises(InputError, match="its model is made by prune: give the folder of a finished run of factorise"):
+        find_curve("factorise", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{}", "holds no curve: 'benchmark'"),
+        ("[", "holds no curve: "),
+        ('{"benchmark": "exact"}', "holds no curve: it is of exact, not of pruned"),
+        ('{"benchmark": "pruned", "config": {"curves": {}}}', "it has no curve of activation"),
+    ],
+)
+def test_a_file_without_a_curve_is_refused(tmp_path: Path, text: str, reason: str) -> None:
+    file = tmp_path / "record.json"
+    file.write_text(text)
+    with pytest.raises(InputError, match=reason):
+        find_curve("prune", file)

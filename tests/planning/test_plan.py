@@ -1,0 +1,98 @@
+"""Plans are what the verbs would do: the same parameters, refusals and networks, without weights."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+
+import pytest
+
+from tests.store.dense_folders import save_dense
+from tuili.errors import InputError
+from tuili.model import count_parameters, preset
+from tuili.planning import (
+    RecoverySettings,
+    matrix_kinds,
+    plan_distil,
+    plan_factorise,
+    plan_prune,
+    plan_quantise,
+    planned_model,
+)
+from tuili.planning.memory import memory, moment_bytes
+
+NO_RECOVERY = RecoverySettings()
+
+
+def test_ranks_fill_the_budget_and_no_more() -> None:
+    plan = plan_factorise(planned_model("1.2T"), "380B", None, None, NO_RECOVERY)
+    assert 0.97 * 380e9 < plan.after.total <= 380e9
+    assert plan.after.active < plan.before.active
+    kinds = matrix_kinds(planned_model("1.2T").shape, plan.ranks)
+    assert sum(kind.before - kind.after for kind in kinds) == plan.before.total - plan.after.total
+    (experts,) = (kind for kind in kinds if kind.name == "reasoning.*.moe.experts.down_proj")
+    assert (experts.count, experts.shape[0]) == (48, 64)
+    assert experts.ranks is not None
+    assert all(isinstance(rank, int) and rank % 64 == 0 for rank in experts.ranks)
+    assert plan.recovery.tokens is None
+    assert plan.weights_after.int8 is not None
+    assert plan.weights_after.int8 < plan.weights_after.bf16
+
+
+def test_pruning_and_students_are_counted_on_the_meta_device() -> None:
+    pruned = plan_prune(planned_model("70B"), 0.3, None, None, NO_RECOVERY)
+    assert pruned.changes["neurons of an expert"] == "3200 -> 2240 (-30%)"
+    student = plan_distil(planned_model("70B"), "7B", NO_RECOVERY)
+    config = preset("r1-7b", vocab_size=131072, max_position_embeddings=131072)
+    assert student.after == count_parameters(config)
+    assert "vocab_size" not in student.changes
+    small = plan_distil(planned_model("nano"), "num_groups=1", NO_RECOVERY)
+    assert small.after.total < small.before.total
+
+
+def test_whole_numbers_take_fewer_bytes() -> None:
+    plan = plan_quantise(planned_model("7B"), "w4a8", None, NO_RECOVERY)
+    assert plan.before == plan.after
+    assert plan.weights_after.w4a8 is not None
+    assert plan.weights_after.int8 is not None
+    assert plan.weights_after.w4a8 < 0.6 * plan.weights_after.int8 < 0.4 * plan.weights_after.bf16
+
+
+def test_an_imported_shape_can_be_pruned_and_no_more(tmp_path: Path) -> None:
+    dense = planned_model(str(save_dense(tmp_path / "dense")))
+    plan = plan_prune(dense, 0.5, None, None, NO_RECOVERY)
+    assert plan.after.total < plan.before.total
+    with pytest.raises(InputError, match="is imported"):
+        plan_factorise(dense, None, 0.5, None, NO_RECOVERY)
+    with pytest.raises(InputError, match="is imported"):
+        plan_distil(dense, "num_groups=1", NO_RECOVERY)
+    with pytest.raises(InputError, match="is imported"):
+        plan_quantise(dense, "int8", None, NO_RECOVERY)
+
+
+def test_memory_counts_the_teacher_and_what_learns() -> None:
+    assert memory(10, 6, "fp32", "adamw").total == 4 * 10 + 6 * (4 + 4 + 8)
+    assert memory(10, 6, "bf16", "muon").total == 2 * 10 + 6 * (2 + 4 + 2 + 4)
+    assert memory(10, 6, "bf16", "none").total == 2 * 10 + 2 * 6
+    assert memory(10, 6, "bf16", "none", samples=1000).total == 2 * 10 + 1000
+    shape = preset("nano", num_groups=1, group_layers=1, trunk_layers=1, num_experts=2, domains=None).shape
+    dense = 8 * shape.hidden_size**2
+    assert moment_bytes(shape) > prod((2, dense))
+
+
+@pytest.mark.parametrize(
+    ("to", "keep", "reason"),
+    [
+        (None, None, "give either --to, as in --to 380B, or --keep"),
+        ("1M", 0.5, "give either --to"),
+        ("70", None, "--to '70': give a number of parameters"),
+        ("70B", None, "--to 70B: nano has 9"),
+        ("100K", None, "is the least: raise it"),
+        (None, 1.5, "factorise.keep"),
+    ],
+)
+def test_what_cannot_be_is_refused(to: str | None, keep: float | None, reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        plan_factorise(planned_model("nano"), to, keep, None, NO_RECOVERY)
+    with pytest.raises(InputError, match="--tokens-per-second is -1: give a number above 0"):
+        RecoverySettings(tokens_per_second=-1)
