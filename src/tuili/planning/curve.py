@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from math import exp, log
+from math import exp, isclose, log
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,8 @@ class HealingCurve:
         """The tokens after which it was reached, and whether that lies beyond what was measured, by the power law of
         the second half. Raises `InputError` where the curve does not fall any more."""
         tokens, low = self.points[-1]
+        if isclose(divergence, low):
+            return self._between(low), False
         if divergence >= low:
             return self._between(divergence), False
         slope = -_slope(self.points[len(self.points) // 2 :])

@@ -21,7 +21,7 @@ from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples, Tell
 from tuili.compress.quantizing.recipe import QuantizeConfig
 from tuili.errors import InputError
-from tuili.model import TuiliForCausalLM, check_folder, write_model_files
+from tuili.model import TuiliForCausalLM, write_model_files
 from tuili.posttrain import Backbone, round_backbone
 from tuili.store import WEIGHT_GROUP, ModelShape, Parameters, Quantization, count_parameters, tensor_shapes
 
@@ -68,7 +68,7 @@ class Quantizing(Compression):
     def blank(self, stage: int) -> nn.Module:
         """See `Compression`."""
         if isinstance(self.parent, OwnParent):
-            return self._rounding(TuiliForCausalLM(check_folder(self.parent.path)))
+            return self._rounding(TuiliForCausalLM(self.parent.configuration))
         return self._rounding(self.parent.load())
 
     def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
