@@ -60,7 +60,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return document
 
 
-def _sizes(plan: Plan) -> list[tuple[str, ...]]:
+def _sizes(plan: Plan) -> Sequence[tuple[str, ...]]:
     counts = {
         "parameters": (plan.before.total, plan.after.total),
         "active for a token": (plan.before.active, plan.after.active),
