@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tuili.cli.auto import auto
 from tuili.cli.compressing import OverridesArgument, RunOptions, with_run_options
 from tuili.cli.options import ModelArgument
 
@@ -145,3 +146,6 @@ def qat(
     given = {"numbers": numbers, "cache": cache, "healing.steps": steps}
     config = run.load(QuantizeRecipe, overrides, "quantize", given).quantize
     run.compress(Quantizing(open_parent(model, config.healing), config), config.healing)
+
+
+app.command()(auto)

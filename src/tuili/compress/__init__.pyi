@@ -1,3 +1,8 @@
+from .auto.making import Interrupted
+from .auto.report import AutoReport
+from .auto.run import AutoRun
+from .auto.settings import AutoPlan, AutoSettings
+from .auto.targets import Targets
 from .compression import Compression
 from .distilling.distil import Distilling
 from .distilling.recipe import DistilConfig, DistilRecipe, StudentConfig
@@ -19,6 +24,10 @@ from .result import CompressionResult
 from .run import compress
 
 __all__ = [
+    "AutoPlan",
+    "AutoReport",
+    "AutoRun",
+    "AutoSettings",
     "Compression",
     "CompressionPlan",
     "CompressionResult",
@@ -32,6 +41,7 @@ __all__ = [
     "HealingConfig",
     "HealingData",
     "ImportedParent",
+    "Interrupted",
     "Measuring",
     "Network",
     "OwnParent",
@@ -44,6 +54,7 @@ __all__ = [
     "Quantizing",
     "Samples",
     "StudentConfig",
+    "Targets",
     "TokenStates",
     "compress",
     "forward_kl",

@@ -1,0 +1,84 @@
+"""What a search has found so far, in its folder: nothing is made or measured twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tuili.compress.auto.halving import Rung
+from tuili.compress.auto.targets import Found
+from tuili.compress.result import REMEDY
+from tuili.errors import InputError
+from tuili.files import write_durably, writing
+
+FOUND_FILE, SCHEDULE_FILE = "found.json", "schedule.json"
+
+
+class Kept:
+    """The models of a folder by name and steps, and the seconds that all sessions have taken so far.
+
+    Raises `InputError` where its file is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._file = folder, folder / FOUND_FILE
+        self._found: dict[tuple[str, int], Found] = {}
+        self.seconds = 0.0
+        if (document := _read(self._file)) is None:
+            return
+        try:
+            self.seconds = float(document["seconds"])
+            for one in document["found"]:
+                found = Found(**one)
+                self._found[found.name, found.steps] = found
+        except (LookupError, TypeError, ValueError) as error:
+            raise _damaged(self._file) from error
+
+    def get(self, name: str, steps: int) -> Found | None:
+        """What is known of it."""
+        return self._found.get((name, steps))
+
+    def add(self, found: Found, seconds: float) -> None:
+        """Keep it, and the time that has gone by in all sessions."""
+        self._found[found.name, found.steps] = found
+        self.seconds = seconds
+        document = {"seconds": seconds, "found": [asdict(one) for one in self._found.values()]}
+        _write(self._file, document)
+
+    def schedule(self) -> tuple[list[str], tuple[Rung, ...]] | None:
+        """The names of the candidates and the rungs of an earlier session; None where there are none yet."""
+        file = self._folder / SCHEDULE_FILE
+        if (document := _read(file)) is None:
+            return None
+        try:
+            return list(document["candidates"]), tuple(Rung(**one) for one in document["rungs"])
+        except (LookupError, TypeError) as error:
+            raise _damaged(file) from error
+
+    def fix(self, names: Sequence[str], planned: Sequence[Rung]) -> None:
+        """Keep a schedule, which later sessions follow."""
+        _write(self._folder / SCHEDULE_FILE, {"candidates": list(names), "rungs": [asdict(one) for one in planned]})
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        document = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise _damaged(file) from error
+    if not isinstance(document, dict):
+        raise _damaged(file)
+    return document
+
+
+def _write(file: Path, document: Mapping[str, Any]) -> None:
+    with writing(file, REMEDY):
+        write_durably(file, json.dumps(document, indent=1).encode())
+
+
+def _damaged(file: Path) -> InputError:
+    return InputError(f"{file} is damaged: choose another --out")

@@ -1,0 +1,152 @@
+"""Models made by the verbs' own code, one folder of a run for each step of a chain, and what is measured of them.
+
+Chains that begin alike, with as many steps, share what they begin with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tuili.bench import SpeedSettings, measure_speed
+from tuili.compress.auto.search import Impossible
+from tuili.compress.auto.space import Candidate, Step
+from tuili.compress.auto.targets import Found
+from tuili.compress.compression import Compression
+from tuili.compress.distilling.distil import Distilling
+from tuili.compress.distilling.recipe import DistilRecipe
+from tuili.compress.factorising.factorise import Factorising
+from tuili.compress.factorising.recipe import FactoriseRecipe
+from tuili.compress.measuring import RightAnswers
+from tuili.compress.parent import Parent, open_parent
+from tuili.compress.pruning.prune import Pruning
+from tuili.compress.pruning.recipe import PruneRecipe
+from tuili.compress.quantizing.quantize import Quantizing, stored_bytes
+from tuili.compress.quantizing.recipe import QuantizeRecipe
+from tuili.compress.recipe import HealingConfig
+from tuili.compress.run import compress
+from tuili.config import Config, load_recipe
+from tuili.errors import ConfigError, InputError
+from tuili.files import refusing_faults
+from tuili.store import ModelShape, count_parameters, open_model
+from tuili.tasks import Problem
+from tuili.train import RUN_FILE
+
+WAYS: Mapping[str, tuple[type[Config], Any]] = {
+    "prune": (PruneRecipe, Pruning),
+    "factorise": (FactoriseRecipe, Factorising),
+    "distil": (DistilRecipe, Distilling),
+    "quantize": (QuantizeRecipe, Quantizing),
+}
+"""The schema and the way of each section of a recipe, which is also the name of the shipped recipe."""
+SPEED = SpeedSettings(batch=(1,), prompt=(64,), new=32, rounds=3)
+ROUND_STEPS = 50
+"""A pruning has a round for so many steps, three at most."""
+
+
+class Interrupted(Exception):
+    """There was a Ctrl-C; the message says what is saved."""
+
+
+def refuse_others(changes: Sequence[str]) -> None:
+    """Raise `InputError` for a change to a recipe that none of the ways has."""
+    for change in changes:
+        if change.partition(".")[0] not in WAYS:
+            raise InputError(f"{change}: begin with the way that it is for, one of {', '.join(WAYS)}")
+
+
+def way_of(step: Step, model: Parent | Path, steps: int, changes: Sequence[str]) -> tuple[Compression, HealingConfig]:
+    """A step as a compression of a model, and its recovery. Raises `InputError` where the model cannot be compressed
+    so, and `ConfigError` as `config_of` does."""
+    config = config_of(step, steps, changes)
+    parent = open_parent(model, config.healing) if isinstance(model, Path) else model
+    return WAYS[step.verb][1](parent, config), config.healing
+
+
+def config_of(step: Step, steps: int, changes: Sequence[str]) -> Any:
+    """The section of a step's recipe, with so many steps of recovery. changes: to recipes, of which its own count.
+
+    Raises `ConfigError` for one that the recipe refuses.
+    """
+    own = [f"{step.verb}.healing.steps={steps}"]
+    if step.verb == "prune":
+        own.append(f"prune.rounds={max(1, min(3, steps // ROUND_STEPS))}")
+    given = [change for change in changes if change.startswith(f"{step.verb}.")]
+    return getattr(load_recipe(step.verb, [*own, *step.changes, *given], WAYS[step.verb][0]), step.verb)
+
+
+def share_left(parent: Parent, step: Step, changes: Sequence[str]) -> float | None:
+    """Of the bytes of a parent's weights, about what a step leaves; None where it refuses the parent."""
+    try:
+        way, _ = way_of(step, parent, 0, changes)
+    except ConfigError:
+        raise
+    except InputError:
+        return None
+    if step.verb == "quantize":
+        assert isinstance(parent.shape, ModelShape)
+        numbers = config_of(step, 0, changes).quantization
+        return stored_bytes(parent.shape, numbers) / weight_bytes(parent.path)
+    return way.parameters.total / count_parameters(parent.shape).total
+
+
+def weight_bytes(model: Path) -> int:
+    """Those of the files of a model's weights."""
+    return sum(file.stat().st_size for file in model.glob("*.safetensors"))
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Makes candidates of one parent in a folder. data: what they recover with; None for the parent's own."""
+
+    parent: Path
+    folder: Path
+    data: Path | None
+    changes: Sequence[str]
+    answers: RightAnswers
+    console: Console
+
+    def make(self, candidate: Candidate, steps: int) -> Found:
+        """The model of a candidate, with as many of the steps in each recovery, measured.
+
+        Raises `Impossible` where one of its steps refuses what it gets, and `Interrupted` after a Ctrl-C.
+        """
+        model, each, name = self.parent, max(1, steps // len(candidate.chain)), ""
+        for step in candidate.chain:
+            name = f"{name}+{step.label}" if name else step.label
+            model = self._made(step, model, self.folder / f"{name}_{each}", each)
+        return self.measured(candidate.name, steps, model)
+
+    def measured(self, name: str, steps: int, model: Path) -> Found:
+        """The figures of a model."""
+        speeds = measure_speed(open_model(model), SPEED)["speeds"]
+        with refusing_faults(self.folder.parent):
+            right = self.answers.of(model, name)
+        levels = by_level(self.answers.problems, right)
+        latency = 1000 / speeds[0]["tokens_per_cpu_second"]
+        place = model.relative_to(self.folder.parent) if model.is_relative_to(self.folder.parent) else model
+        return Found(name, steps, weight_bytes(model) / 1e6, latency, sum(right) / len(right), levels, str(place))
+
+    def _made(self, step: Step, model: Path, out: Path, steps: int) -> Path:
+        if (out / "model").is_dir():  # whole, or not at all
+            return out / "model"
+        try:
+            way, healing = way_of(step, model, steps, self.changes)
+        except InputError as error:
+            raise Impossible(str(error)) from error
+        resume = (out / RUN_FILE).is_file()
+        result = compress(way, healing, self.data, out, resume=resume, console=self.console)
+        if result.model is None:
+            raise Interrupted(f"step {result.step} of {out.name} is saved")
+        return result.model
+
+
+def by_level(problems: Sequence[Problem], right: Sequence[bool]) -> dict[str, float]:
+    """The share of right answers of each level, by its number as text."""
+    levels = sorted({problem.level for problem in problems})
+    marks = {level: [mark for one, mark in zip(problems, right, strict=True) if one.level == level] for level in levels}
+    return {str(level): sum(of_level) / len(of_level) for level, of_level in marks.items()}

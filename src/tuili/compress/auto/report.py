@@ -1,0 +1,53 @@
+"""What is told of a search when it ends: a table of the front, what has come of the targets, a picture and a record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tuili.compress.auto.front import front
+from tuili.compress.auto.picture import write_picture
+from tuili.compress.auto.search import told
+from tuili.compress.auto.targets import Found, Targets
+from tuili.compress.result import REMEDY
+from tuili.files import write_durably, writing
+
+PICTURE_FILE, RECORD_FILE = "front.svg", "report.json"
+
+
+@dataclass(frozen=True)
+class AutoReport:
+    """chosen: as the search measured it. checked, checked_parent: on problems that the search did not choose on."""
+
+    targets: Targets
+    parent: Found
+    found: Sequence[Found]
+    chosen: Found
+    checked: Found
+    checked_parent: Found
+
+    @property
+    def met(self) -> bool:
+        """Whether all targets are, on the problems of the check."""
+        return not self.targets.missed(self.checked, self.checked_parent)
+
+    def lines(self) -> Iterator[str]:
+        """For readers."""
+        yield "front, the smallest first, with the share of right answers at each level:"
+        for one in front([*self.found, self.parent]):
+            levels = ", ".join(f"level {level} {right:.1%}" for level, right in one.levels.items())
+            yield f"  {one.name}, {one.steps} steps: {told(one)} ({levels})"
+        yield f"chosen: {self.chosen.name}, {self.chosen.steps} steps"
+        yield from (f"  {line}" for line in self.targets.lines(self.checked, self.checked_parent))
+        if not self.met:
+            missed = " and ".join(sorted(self.targets.missed(self.checked, self.checked_parent)))
+            yield f"no candidate was found that meets all targets: this one is the nearest, and misses {missed}"
+
+    def write(self, folder: Path) -> None:
+        """Write the picture and the record."""
+        document = asdict(self) | {"front": [one.name for one in front([*self.found, self.parent])], "met": self.met}
+        with writing(folder / RECORD_FILE, REMEDY):
+            write_picture(folder / PICTURE_FILE, self.found, self.parent, self.chosen)
+            write_durably(folder / RECORD_FILE, json.dumps(document, indent=1).encode())

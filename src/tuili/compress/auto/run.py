@@ -1,0 +1,182 @@
+"""A search in the folder of a run: what is tried, within which time, and the model that is chosen at `OUT/model`."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from tuili.compress.auto.halving import fitting, total_steps
+from tuili.compress.auto.kept import Kept
+from tuili.compress.auto.making import Workshop, share_left
+from tuili.compress.auto.pace import Pace, measure_pace
+from tuili.compress.auto.report import AutoReport
+from tuili.compress.auto.search import Search, told
+from tuili.compress.auto.settings import AutoPlan, AutoSettings
+from tuili.compress.auto.space import Candidate, candidates, spread
+from tuili.compress.auto.targets import Found
+from tuili.compress.measuring import Measuring, RightAnswers
+from tuili.compress.parent import HealingData, Parent, Tell, open_parent
+from tuili.compress.recipe import HealingConfig
+from tuili.compress.result import REMEDY, refusing_full_disks
+from tuili.errors import InputError
+from tuili.files import writing
+from tuili.store import replaced_folder
+from tuili.tasks import Problem
+from tuili.train import RunFolder, keep_freed_memory
+
+SLACK = 1.05
+"""Of the size that is asked for, what a candidate may be estimated to have: estimates are a few percent off."""
+CHECKED_MODELS = 3
+"""Measured beside the candidates: the parent, and at the end the parent and the chosen one on other problems."""
+MeasurePace = Callable[[Parent, Sequence[Candidate], HealingData, Sequence[str], Sequence[Problem], Tell], Pace]
+
+
+class AutoRun:
+    """A search for one parent. Raises `InputError` for a parent that cannot be searched, and targets that no chain can
+    meet."""
+
+    def __init__(
+        self, model: str | Path, settings: AutoSettings, console: Console,
+        clock: Callable[[], float] = time.monotonic, pace: MeasurePace = measure_pace,
+    ) -> None:  # fmt: skip
+        self._settings, self._console, self._clock, self._pace = settings, console, clock, pace
+        self._parent: Parent = open_parent(model, HealingConfig())
+        self._data: HealingData = self._parent.data(settings.data, self._tell)
+        found = Measuring(2 * settings.problems, settings.test).chosen(self._parent, self._data.files)
+        self._searched, self._checked = _halves(self._parent, found)
+        self._possible = self._candidates()
+
+    def plan(self) -> AutoPlan:
+        """What `run` would try, with time by a trial; nothing is written."""
+        settings = self._settings
+        pace = self._pace(
+            self._parent, self._possible, self._data, settings.changes, self._searched, self._tell
+        )  # fmt: skip
+        limit = 60 * settings.minutes
+        most = len(self._possible)
+        planned = fitting(most, settings.first, lambda models: pace.steps_in(limit, models + CHECKED_MODELS))
+        if not planned:
+            least = pace.seconds_for(settings.first, 1 + CHECKED_MODELS) / 60
+            raise InputError(
+                f"--minutes {settings.minutes:g}: one candidate with {settings.first} steps takes about {least:.1f}: "
+                "give more, or lower --first or --problems"
+            )
+        models = sum(rung.count for rung in planned) + CHECKED_MODELS
+        tried = self._possible[: planned[0].count]
+        return AutoPlan(tried, planned, pace.seconds_for(total_steps(planned), models))
+
+    def run(self, out: Path, resume: bool) -> AutoReport:
+        """Search in a folder, and leave the chosen model at `out/model`; with `resume`, go on with what was begun.
+
+        Raises `Interrupted` after a Ctrl-C, and `InputError` where the folder holds something else.
+        """
+        folder = RunFolder(out)
+        folder.refuse_own_model(self._parent.path, f"MODEL {self._parent.path}")
+        if out.resolve() == self._parent.path.resolve():
+            raise InputError(f"--out {out} is the folder of MODEL: choose another one")
+        with refusing_full_disks(), folder.locked():
+            if folder.changes_since(self._fixed(), resume, out / "candidates") is None:
+                folder.begin_with(self._fixed())
+            keep_freed_memory()
+            return self._searched_in(out)
+
+    def _searched_in(self, out: Path) -> AutoReport:
+        kept, begun, targets = Kept(out), self._clock(), self._settings.targets
+        before = kept.seconds
+
+        def elapsed() -> float:
+            return before + self._clock() - begun
+
+        plan = self._scheduled(kept)
+        shop = self._workshop(out, "searched", self._searched)
+
+        def measured(name: str, steps: int, make: Callable[[], Found]) -> Found:
+            if (known := kept.get(name, steps)) is None:
+                known = make()
+                kept.add(known, elapsed())
+            return known
+
+        parent = measured("parent", 0, lambda: shop.measured("parent", 0, self._parent.path))
+        self._tell(f"the parent: {told(parent)}")
+
+        def make(candidate: Candidate, steps: int) -> Found:
+            return measured(candidate.name, steps, lambda: shop.make(candidate, steps))
+
+        limit = 60 * self._settings.minutes
+        search = Search(plan.tried, plan.planned, targets, parent, make, lambda: elapsed() < limit, self._tell)
+        found = search.run()
+        if not found:
+            raise InputError(f"{self._parent.path}: no candidate could be made: ask for less")
+        chosen = search.best(found)
+        check = self._workshop(out, "checked", self._checked)
+        after = check.measured(chosen.name, chosen.steps, out / chosen.model)
+        report = AutoReport(targets, parent, found, chosen, after, check.measured("parent", 0, self._parent.path))
+        with replaced_folder(out / "model") as fresh, writing(out / "model", REMEDY):
+            shutil.copytree(out / chosen.model, fresh)
+        report.write(out)
+        return report
+
+    def _scheduled(self, kept: Kept) -> AutoPlan:
+        """The plan of the first session, which all follow."""
+        if (known := kept.schedule()) is None:
+            plan = self.plan()
+            kept.fix([one.name for one in plan.tried], plan.planned)
+            for line in plan.lines:
+                self._tell(line)
+            return plan
+        names, planned = known
+        by_name = {one.name: one for one in self._possible}
+        return AutoPlan([by_name[name] for name in names if name in by_name], planned, 0.0)
+
+    def _candidates(self) -> list[Candidate]:
+        parent, asked = self._parent, self._settings.targets.size
+        found = candidates(parent.shape, lambda step: share_left(parent, step, self._settings.changes))
+        if not found:
+            raise InputError(f"{parent.path}: no way to compress takes it")
+        chosen = spread(found, SLACK * (1.0 if asked is None else asked), self._settings.most)
+        if not chosen:
+            least = min(found, key=lambda one: one.share)
+            raise InputError(
+                f"--size {100 * ((asked or 1) - 1):+.4g}%: no chain of compressions makes {parent.path} so small; the "
+                f"smallest, {least.name}, leaves about {least.share:.1%}: ask for less"
+            )
+        return chosen
+
+    def _workshop(self, out: Path, name: str, problems: Sequence[Problem]) -> Workshop:
+        """What makes candidates, and measures them on these problems."""
+        with writing(out / name, REMEDY):
+            (out / name).mkdir(exist_ok=True)
+        answers = RightAnswers(problems, out / name, self._tell, lambda: None)
+        settings = self._settings
+        return Workshop(
+            self._parent.path, out / "candidates", settings.data, settings.changes, answers, self._console
+        )  # fmt: skip
+
+    def _fixed(self) -> dict[str, object]:
+        """What all sessions of a run have in common."""
+        test = self._settings.test
+        files = [*self._data.files, *([] if test is None else [test])]
+        hashed = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+        return {"auto": self._settings.fixed(), "model": self._parent.hash, "files": hashed}
+
+    def _tell(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _halves(parent: Parent, problems: Sequence[Problem]) -> tuple[list[Problem], list[Problem]]:
+    """Two of each domain and level for the search, the next two for the check, and so on: languages take turns."""
+    cells: dict[tuple[str, int], list[Problem]] = {}
+    for problem in problems:
+        cells.setdefault((problem.domain, problem.level), []).append(problem)
+    halves: tuple[list[Problem], list[Problem]] = ([], [])
+    for number, cell in enumerate(cells.values()):
+        for place, problem in enumerate(cell):
+            halves[(place // 2 + number) % 2].append(problem)
+    if not all(halves):
+        raise InputError(f"{parent.path}: there is too little to measure it on: give --test FILE, or more --problems")
+    return halves

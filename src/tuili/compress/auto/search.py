@@ -1,0 +1,65 @@
+"""The search itself: who is made and measured next, who goes on, and who is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tuili.compress.auto.halving import Rung
+from tuili.compress.auto.space import Candidate
+from tuili.compress.auto.targets import Found, Targets
+
+
+class Impossible(Exception):
+    """A step of a chain refuses what the steps before it have made."""
+
+
+Make = Callable[[Candidate, int], Found]
+"""Makes and measures a candidate with so many steps, or gives what was kept of it. Raises `Impossible`."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search. parent: the parent, measured. timely: whether there is time for one more candidate."""
+
+    candidates: Sequence[Candidate]
+    planned: Sequence[Rung]
+    targets: Targets
+    parent: Found
+    make: Make
+    timely: Callable[[], bool]
+    tell: Callable[[str], None]
+
+    def run(self) -> list[Found]:
+        """All that were made, in their order. The first one is made whatever the time."""
+        found, going = list[Found](), list(self.candidates)
+        for number, rung in enumerate(self.planned, start=1):
+            made = list[tuple[Candidate, Found]]()
+            for candidate in going[: rung.count]:
+                if found and not self.timely():
+                    self.tell("the time is over")
+                    return found
+                self.tell(f"rung {number} of {len(self.planned)}: {candidate.name}, {rung.steps} steps")
+                try:
+                    made.append((candidate, self.make(candidate, rung.steps)))
+                except Impossible as error:
+                    self.tell(f"left out: {error}")
+                    continue
+                found.append(made[-1][1])
+                self.tell(f"{candidate.name}: {told(found[-1])}")
+            made.sort(key=lambda pair: self._standing(pair[1]))
+            going = [candidate for candidate, _ in made]
+        return found
+
+    def best(self, found: Sequence[Found]) -> Found:
+        """Of those that meet all targets, the one with the most right answers; else the nearest to the targets."""
+        return min(found, key=lambda one: (self.targets.distance(one, self.parent), -one.right, one.size, -one.steps))
+
+    def _standing(self, found: Found) -> tuple[float, float, float, str]:
+        """The loss counts last among targets: it is what a longer recovery makes good."""
+        return self.targets.shape_distance(found, self.parent), -found.right, found.size, found.name
+
+
+def told(found: Found) -> str:
+    """A model's figures, in a line for readers."""
+    return f"{found.size:.4g} MB, {found.latency:.3g} CPU-ms a token, {found.right:.1%} right"

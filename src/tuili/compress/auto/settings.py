@@ -1,0 +1,64 @@
+"""What a search is given, and the plan that it makes of that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tuili.compress.auto.halving import Rung
+from tuili.compress.auto.making import refuse_others
+from tuili.compress.auto.space import Candidate
+from tuili.compress.auto.targets import Targets
+from tuili.errors import InputError
+
+MOST_CANDIDATES = 27
+
+
+@dataclass(frozen=True)
+class AutoSettings:
+    """minutes: of all sessions together. data, test: files in place of the parent's own. problems: on which the search
+    chooses, and as many others for the check. first: steps of the shortest recovery. most: candidates at most. changes:
+    to the recipes of ways.
+
+    Raises `InputError` for numbers that no search can have, and changes of no way.
+    """
+
+    targets: Targets
+    minutes: float
+    data: Path | None = None
+    test: Path | None = None
+    problems: int = 240
+    first: int = 50
+    most: int = MOST_CANDIDATES
+    changes: Sequence[str] = field(default=())
+
+    def __post_init__(self) -> None:
+        given = {"minutes": (self.minutes, 0), "problems": (self.problems, 1), "first": (self.first, 0)}
+        for option, (value, least) in (given | {"candidates": (self.most, 0)}).items():
+            if not least < value < 1e9:
+                raise InputError(f"--{option} is {value:g}: give more than {least}")
+        refuse_others(self.changes)
+
+    def fixed(self) -> dict[str, Any]:
+        """What all sessions of a run have in common, as JSON can hold it; files are told by their content elsewhere."""
+        numbers = {"minutes": self.minutes, "problems": self.problems, "first": self.first, "candidates": self.most}
+        return asdict(self.targets) | numbers | {"changes": list(self.changes)}
+
+
+@dataclass(frozen=True)
+class AutoPlan:
+    """What would be tried: candidates, of which each rung keeps the best, and about how long that takes."""
+
+    tried: Sequence[Candidate]
+    planned: Sequence[Rung]
+    seconds: float
+
+    @property
+    def lines(self) -> list[str]:
+        """For readers."""
+        names = [f"  {one.name}: about {100 * (one.share - 1):+.0f}% of the weights' bytes" for one in self.tried]
+        rungs = [f"  {rung.count} of {rung.steps} steps" for rung in self.planned]
+        time = f"time: about {self.seconds / 60:.1f} minutes, by a trial"
+        return [f"candidates: {len(self.tried)}", *names, "rungs, the best of each go on:", *rungs, time]

@@ -1,0 +1,98 @@
+"""What is asked of a compressed model, by its parent: how much smaller, how much faster, at how much of its answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tuili.errors import InputError
+
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model that was made and measured. name: its chain. steps: of all its recoveries together. model: its folder,
+    within that of the search.
+
+    size: MB of its weights. latency: processor milliseconds of a token. right: the share of right answers on the
+    problems of the search; levels: the same of each level, by name.
+    """
+
+    name: str
+    steps: int
+    size: float
+    latency: float
+    right: float
+    levels: Mapping[str, float]
+    model: str
+
+
+@dataclass(frozen=True)
+class Targets:
+    """size, latency: of the parent's, the share that may be left at most; None for any. loss: of the parent's right
+    answers, the share that may be lost."""
+
+    size: float | None = None
+    latency: float | None = None
+    loss: float = 0.01
+
+    @classmethod
+    def parse(cls, size: str | None, latency: str | None, loss: str) -> Targets:
+        """As options give them: -60%, -50%, 1%. Raises `InputError` for anything else, and where nothing is asked."""
+        if size is None and latency is None:
+            raise InputError("give --size, as in --size -60%, or --latency, as in --latency -50%")
+        return cls(_left("--size", size), _left("--latency", latency), _share("--loss", loss, loss, "as in 1%"))
+
+    def missed(self, found: Found, parent: Found) -> dict[str, float]:
+        """The targets that a model does not meet, each with how far it is from it, as a share of the parent's."""
+        over = {"loss": 1 - self.loss - found.right / parent.right} if parent.right else {}
+        if self.size is not None:
+            over["size"] = found.size / parent.size - self.size
+        if self.latency is not None:
+            over["latency"] = found.latency / parent.latency - self.latency
+        return {name: by for name, by in over.items() if by > 1e-9}
+
+    def distance(self, found: Found, parent: Found) -> float:
+        """How far a model is from all targets together; 0 where it meets them."""
+        return sum(self.missed(found, parent).values())
+
+    def shape_distance(self, found: Found, parent: Found) -> float:
+        """The same without the loss, which a longer recovery may make good."""
+        return sum(by for name, by in self.missed(found, parent).items() if name != "loss")
+
+    def lines(self, found: Found, parent: Found) -> list[str]:
+        """Each target with what has come of it, for readers."""
+        missed = self.missed(found, parent)
+
+        def line(name: str, was: str, now: str, change: float, asked: str) -> str:
+            return f"{name}: {was} -> {now} ({change:+.1%}), asked {asked}: {'not met' if name in missed else 'met'}"
+
+        told = []
+        for name, unit, share in (("size", "MB", self.size), ("latency", "CPU-ms a token", self.latency)):
+            was, now = getattr(parent, name), getattr(found, name)
+            if share is not None:
+                asked = f"{100 * (share - 1):+.4g}%"
+                told.append(line(name, f"{was:.4g}", f"{now:.4g} {unit}", now / was - 1, asked))
+        if parent.right:
+            change = found.right / parent.right - 1
+            asked = f"at most {100 * self.loss:.4g}% less"
+            told.append(line("loss", f"{parent.right:.1%}", f"{found.right:.1%} right", change, asked))
+        return told
+
+
+def _left(option: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    if not text.startswith("-"):
+        raise InputError(f"{option} {text[:40]!r}: give how much less than the parent's it should be, as in -60%")
+    return 1 - _share(option, text, text[1:], "as in -60%")
+
+
+def _share(option: str, text: str, number: str, example: str) -> float:
+    found = _PERCENT.fullmatch(number)
+    share = float(found[1]) / 100 if found else -1.0
+    if not 0 <= share < 1 or (option != "--loss" and not share):
+        raise InputError(f"{option} {text[:40]!r}: give percent of the parent's, below 100, {example}")
+    return share

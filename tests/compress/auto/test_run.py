@@ -1,0 +1,115 @@
+"""A search of two candidates on a tiny model, interrupted and resumed, and what it refuses."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+
+from tests.compress.test_run import interrupted_at
+from tuili.bench import SpeedSettings
+from tuili.compress import AutoRun, AutoSettings, Interrupted, Targets
+from tuili.compress.auto.pace import Pace
+from tuili.errors import InputError
+from tuili.store import model_hash, open_model, read_lineage
+
+CHANGES = [
+    f"{verb}.{change}"
+    for verb in ("prune", "factorise", "distil", "quantize")
+    for change in ("healing.rows=1", "healing.kernels=torch", "healing.precision=fp32")
+] + ["prune.multiple=4", "prune.samples=4", "distil.samples=4", "factorise.multiple=4", "factorise.samples=4"]
+GENTLE = Targets(0.99, None, 0.5)
+
+
+@pytest.fixture(autouse=True)
+def short_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.compress.auto.making.SPEED", SpeedSettings(batch=(1,), prompt=(8,), new=4, rounds=1))
+
+
+def search(model: Path, targets: Targets = GENTLE, minutes: float = 0.5, **changes: Any) -> AutoRun:
+    """One of two candidates, with steps that follow from a second for each step and each model."""
+    given: dict[str, Any] = {"problems": 3, "first": 2, "most": 2, "changes": CHANGES} | changes
+    settings = AutoSettings(targets, minutes, **given)
+    console = Console(quiet=True)
+    return AutoRun(model, settings, console, clock=lambda: 0.0, pace=lambda *given: Pace(1.0, 1.0))
+
+
+def test_a_plan_keeps_within_the_time(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = search(own).plan()
+    assert plan.seconds <= 30
+    assert [rung.count for rung in plan.planned] == [2, 1]
+    assert plan.lines[-1] == f"time: about {plan.seconds / 60:.1f} minutes, by a trial"
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match=r"--minutes 0\.05: one candidate with 2 steps takes about 0\.1: give more"):
+        search(own, minutes=0.05).plan()
+
+
+def test_a_search_leaves_the_chosen_model_with_its_lineage(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "auto"
+    with monkeypatch.context() as patch:
+        interrupted_at(2, patch)
+        with pytest.raises(Interrupted, match="step 2 of "):
+            search(own).run(out, resume=False)
+    with pytest.raises(InputError, match="already holds a run: add --resume"):
+        search(own).run(out, resume=False)
+    with pytest.raises(InputError, match="began with auto.minutes"):
+        search(own, minutes=0.6).run(out, resume=True)
+    report = search(own).run(out, resume=True)
+    assert len(report.found) == 3
+    chosen = out / report.chosen.model
+    assert model_hash(out / "model") == model_hash(chosen)
+    lineage = read_lineage(out / "model")
+    assert [entry.step for entry in lineage][0] == "train"
+    assert len(lineage) == 1 + len(report.chosen.name.split("+"))
+    assert open_model(out / "model").shape == open_model(chosen).shape
+    assert report.checked.size < report.checked_parent.size
+    assert report.met
+    assert next(line for line in report.lines() if line.startswith("  size")).endswith("asked -1%: met")
+    assert ElementTree.parse(out / "front.svg").getroot().tag.endswith("svg")
+    assert json.loads((out / "report.json").read_text())["met"]
+    made = {folder: folder.stat().st_mtime_ns for folder in (out / "candidates").rglob("model")}
+    again = search(own).run(out, resume=True)
+    assert again.found == report.found
+    assert {folder: folder.stat().st_mtime_ns for folder in (out / "candidates").rglob("model")} == made
+
+
+def test_targets_that_no_chain_meets_are_refused(own: Path) -> None:
+    with pytest.raises(InputError, match=r"--size -99%: no chain of compressions makes .* so small; the smallest, "):
+        search(own, Targets(0.01))
+
+
+def test_targets_that_are_missed_are_told_with_the_nearest(own: Path, tmp_path: Path) -> None:
+    report = search(own, Targets(None, 1e-6), most=1, minutes=0.2).run(tmp_path / "auto", resume=False)
+    assert not report.met
+    assert list(report.lines())[-1].endswith("this one is the nearest, and misses latency")
+    assert (tmp_path / "auto" / "model").is_dir()
+
+
+def refuse(run: Callable[[], object], reason: str) -> None:
+    with pytest.raises(InputError, match=reason) as caught:
+        run()
+    assert "\n" not in str(caught.value)
+
+
+def test_what_cannot_be_searched_is_refused(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse(lambda: AutoSettings(GENTLE, 0), "--minutes is 0: give more than 0")
+    refuse(lambda: AutoSettings(GENTLE, 1, changes=["train.steps=1"]), r"train\.steps=1: begin with the way")
+    refuse(lambda: search(own, changes=["prune.shaer=1"]), r"prune\.shaer")
+    (tmp_path / "foreign" / "model").mkdir(parents=True)
+    refuse(lambda: search(own).run(tmp_path / "foreign", resume=False), r"has model and no run\.json")
+    refuse(lambda: search(own).run(own, resume=False), "is the folder of MODEL: choose another one")
+
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tuili.compress.auto.kept.write_durably", full)
+    refuse(lambda: search(own).run(tmp_path / "full", resume=False), "No space left on device; make room there")
