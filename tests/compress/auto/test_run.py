@@ -61,14 +61,14 @@ def test_a_search_leaves_the_chosen_model_with_its_lineage(
             search(own).run(out, resume=False)
     with pytest.raises(InputError, match="already holds a run: add --resume"):
         search(own).run(out, resume=False)
-    with pytest.raises(InputError, match="began with auto.minutes"):
+    with pytest.raises(InputError, match=r"began with auto\.minutes"):
         search(own, minutes=0.6).run(out, resume=True)
     report = search(own).run(out, resume=True)
     assert len(report.found) == 3
     chosen = out / report.chosen.model
     assert model_hash(out / "model") == model_hash(chosen)
     lineage = read_lineage(out / "model")
-    assert [entry.step for entry in lineage][0] == "train"
+    assert lineage[0].step == "train"
     assert len(lineage) == 1 + len(report.chosen.name.split("+"))
     assert open_model(out / "model").shape == open_model(chosen).shape
     assert report.checked.size < report.checked_parent.size
@@ -90,6 +90,8 @@ def test_targets_that_no_chain_meets_are_refused(own: Path) -> None:
 def test_targets_that_are_missed_are_told_with_the_nearest(own: Path, tmp_path: Path) -> None:
     report = search(own, Targets(None, 1e-6), most=1, minutes=0.2).run(tmp_path / "auto", resume=False)
     assert not report.met
+    assert "on 3 problems that the search did not choose on" in "".join(report.lines())
+    assert not (tmp_path / "auto" / report.chosen.model).with_name("checkpoints").exists()
     assert list(report.lines())[-1].endswith("this one is the nearest, and misses latency")
     assert (tmp_path / "auto" / "model").is_dir()
 

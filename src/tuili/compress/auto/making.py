@@ -5,6 +5,7 @@ Chains that begin alike, with as many steps, share what they begin with.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ from tuili.errors import ConfigError, InputError
 from tuili.files import refusing_faults
 from tuili.store import ModelShape, count_parameters, open_model
 from tuili.tasks import Problem
-from tuili.train import RUN_FILE
+from tuili.train import RUN_FILE, RunFolder
 
 WAYS: Mapping[str, tuple[type[Config], Any]] = {
     "prune": (PruneRecipe, Pruning),
@@ -142,6 +143,7 @@ class Workshop:
         result = compress(way, healing, self.data, out, resume=resume, console=self.console)
         if result.model is None:
             raise Interrupted(f"step {result.step} of {out.name} is saved")
+        shutil.rmtree(RunFolder(out).checkpoints, ignore_errors=True)  # it is not gone on with any more
         return result.model
 
 

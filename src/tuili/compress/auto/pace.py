@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tuili.compress.auto.making import way_of
 from tuili.compress.auto.space import Candidate
-from tuili.compress.parent import HealingData, Parent, Tell
+from tuili.compress.parent import Tell
 from tuili.compress.plan import make_plan, tried_plan
 from tuili.eval import right_answers
 from tuili.tasks import Problem
@@ -38,17 +38,18 @@ class Pace:
 
 
 def measure_pace(
-    parent: Parent, tried: Iterable[Candidate], data: HealingData, changes: Sequence[str],
+    model: Path, tried: Iterable[Candidate], file: Path | None, changes: Sequence[str],
     problems: Sequence[Problem], tell: Tell,
 ) -> Pace:  # fmt: skip
-    """The slowest of all ways among the candidates counts. Nothing is written."""
+    """The slowest of all ways among the candidates counts. Nothing is written. file: what candidates recover with."""
     steps = {step.verb: step for one in tried for step in one.chain}
     slowest = 0.0
     for step in steps.values():
-        way, healing = way_of(step, parent, TRIED_STEPS, changes)
-        plan = make_plan(way, healing, data)
-        slowest = max(slowest, tried_plan(plan, way, healing, data, tell).seconds / TRIED_STEPS)
-    return Pace(slowest, _measuring_seconds(parent.path, problems))
+        way, healing = way_of(step, model, TRIED_STEPS, changes)
+        data = way.parent.data(file, lambda line: None)
+        tried_steps = tried_plan(make_plan(way, healing, data), way, healing, data, tell)
+        slowest = max(slowest, tried_steps.seconds / TRIED_STEPS)
+    return Pace(slowest, _measuring_seconds(model, problems))
 
 
 def _measuring_seconds(model: Path, problems: Sequence[Problem]) -> float:

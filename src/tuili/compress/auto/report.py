@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,7 +19,8 @@ PICTURE_FILE, RECORD_FILE = "front.svg", "report.json"
 
 @dataclass(frozen=True)
 class AutoReport:
-    """chosen: as the search measured it. checked, checked_parent: on problems that the search did not choose on."""
+    """chosen: as the search measured it. checked, checked_parent: on problems that the search did not choose on;
+    compared: both on these, by pairs, as the lineage of a compression has it."""
 
     targets: Targets
     parent: Found
@@ -27,6 +28,7 @@ class AutoReport:
     chosen: Found
     checked: Found
     checked_parent: Found
+    compared: Mapping[str, float]
 
     @property
     def met(self) -> bool:
@@ -41,6 +43,9 @@ class AutoReport:
             yield f"  {one.name}, {one.steps} steps: {told(one)} ({levels})"
         yield f"chosen: {self.chosen.name}, {self.chosen.steps} steps"
         yield from (f"  {line}" for line in self.targets.lines(self.checked, self.checked_parent))
+        gain, low, high = (100 * self.compared[name] for name in ("gain", "gain_low95", "gain_high95"))
+        told_of = f"on {self.compared['problems']:,.0f} problems that the search did not choose on"
+        yield f"  {told_of}: {gain:+.1f} points (95%: {low:+.1f} to {high:+.1f})"
         if not self.met:
             missed = " and ".join(sorted(self.targets.missed(self.checked, self.checked_parent)))
             yield f"no candidate was found that meets all targets: this one is the nearest, and misses {missed}"

@@ -19,7 +19,7 @@ from tuili.compress.auto.search import Search, told
 from tuili.compress.auto.settings import AutoPlan, AutoSettings
 from tuili.compress.auto.space import Candidate, candidates, spread
 from tuili.compress.auto.targets import Found
-from tuili.compress.measuring import Measuring, RightAnswers
+from tuili.compress.measuring import Measuring, RightAnswers, compared
 from tuili.compress.parent import HealingData, Parent, Tell, open_parent
 from tuili.compress.recipe import HealingConfig
 from tuili.compress.result import REMEDY, refusing_full_disks
@@ -33,7 +33,7 @@ SLACK = 1.05
 """Of the size that is asked for, what a candidate may be estimated to have: estimates are a few percent off."""
 CHECKED_MODELS = 3
 """Measured beside the candidates: the parent, and at the end the parent and the chosen one on other problems."""
-MeasurePace = Callable[[Parent, Sequence[Candidate], HealingData, Sequence[str], Sequence[Problem], Tell], Pace]
+MeasurePace = Callable[[Path, Sequence[Candidate], Path | None, Sequence[str], Sequence[Problem], Tell], Pace]
 
 
 class AutoRun:
@@ -54,9 +54,8 @@ class AutoRun:
     def plan(self) -> AutoPlan:
         """What `run` would try, with time by a trial; nothing is written."""
         settings = self._settings
-        pace = self._pace(
-            self._parent, self._possible, self._data, settings.changes, self._searched, self._tell
-        )  # fmt: skip
+        given = (self._parent.path, self._possible, settings.data, settings.changes, self._searched)
+        pace = self._pace(*given, self._tell)
         limit = 60 * settings.minutes
         most = len(self._possible)
         planned = fitting(most, settings.first, lambda models: pace.steps_in(limit, models + CHECKED_MODELS))
@@ -112,14 +111,19 @@ class AutoRun:
         found = search.run()
         if not found:
             raise InputError(f"{self._parent.path}: no candidate could be made: ask for less")
-        chosen = search.best(found)
-        check = self._workshop(out, "checked", self._checked)
-        after = check.measured(chosen.name, chosen.steps, out / chosen.model)
-        report = AutoReport(targets, parent, found, chosen, after, check.measured("parent", 0, self._parent.path))
+        report = self._report(out, parent, found, search.best(found))
         with replaced_folder(out / "model") as fresh, writing(out / "model", REMEDY):
-            shutil.copytree(out / chosen.model, fresh)
+            shutil.copytree(out / report.chosen.model, fresh)
         report.write(out)
         return report
+
+    def _report(self, out: Path, parent: Found, found: Sequence[Found], chosen: Found) -> AutoReport:
+        """The report, with the chosen model and its parent measured on problems that the search did not choose on."""
+        check, model = self._workshop(out, "checked", self._checked), out / chosen.model
+        after, before = check.measured(chosen.name, chosen.steps, model), check.measured("parent", 0, self._parent.path)
+        answers = (check.answers.of(self._parent.path, "the parent"), check.answers.of(model, chosen.name))
+        figures = compared(self._checked, *answers)
+        return AutoReport(self._settings.targets, parent, found, chosen, after, before, figures)
 
     def _scheduled(self, kept: Kept) -> AutoPlan:
         """The plan of the first session, which all follow."""
