@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -118,12 +120,12 @@ def test_what_refuses_its_parent_is_left_out() -> None:
 
 @settings(deadline=None, derandomize=True, max_examples=5)
 @given(st.lists(st.integers(1, 4), max_size=3))
-def test_a_resumed_search_makes_nothing_twice(tmp_path_factory: pytest.TempPathFactory, stops: list[int]) -> None:
-    folder, made = tmp_path_factory.mktemp("search"), Counter[tuple[str, int]]()
+def test_a_resumed_search_makes_nothing_twice(stops: list[int]) -> None:
+    made = Counter[tuple[str, int]]()
     tried = [candidate(f"c{number}") for number in range(4)]
     planned = rungs(4, 400)
 
-    def session(most: int | None) -> list[Found]:
+    def session(folder: Path, most: int | None) -> list[Found]:
         kept, here = Kept(folder), 0
 
         def make(one: Candidate, steps: int) -> Found:
@@ -140,15 +142,14 @@ def test_a_resumed_search_makes_nothing_twice(tmp_path_factory: pytest.TempPathF
 
         return Search(tried, planned, TARGETS, PARENT, make, lambda: True, lambda line: None).run()
 
-    for stop in stops:
-        try:
-            session(stop)
-        except KeyboardInterrupt:
-            continue
-    whole = session(None)
+    with TemporaryDirectory() as name:
+        for stop in stops:
+            with suppress(KeyboardInterrupt):
+                session(Path(name), stop)
+        whole = session(Path(name), None)
+        assert Kept(Path(name)).seconds == len(whole)
     assert max(made.values()) == 1
     assert len(made) == len(whole) == sum(rung.count for rung in planned)
-    assert Kept(folder).seconds == len(whole)
 
 
 def test_a_schedule_is_kept_and_damage_is_told(tmp_path: Path) -> None:
