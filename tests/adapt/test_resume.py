@@ -30,6 +30,11 @@ INSIDE = {
 """Stages that take long, and what is told in the midst of each."""
 
 
+def each_inside(*usual: str) -> list[object]:
+    """These stages for every run of the tests, and the others for `make kills`."""
+    return [pytest.param(stage, marks=() if stage in usual else pytest.mark.kills) for stage in INSIDE]
+
+
 class Faults:
     """Lets a fault happen once, when something is told of a stage."""
 
@@ -117,7 +122,7 @@ def test_a_stage_whose_folder_holds_something_else_is_refused_and_not_left_out(
         run(base, sums, copy, resume=True)
 
 
-@pytest.mark.parametrize("stage", INSIDE)
+@pytest.mark.parametrize("stage", each_inside("teach", "before"))
 def test_a_stage_goes_on_after_a_kill(
     stage: str, whole: tuple[AdaptResult, Heard], base: Path, sums: Path, copy: Path
 ) -> None:
@@ -129,7 +134,7 @@ def test_a_stage_goes_on_after_a_kill(
     check_same(whole[0], copy, run(base, sums, copy, resume=True), stage)
 
 
-@pytest.mark.parametrize("stage", INSIDE)
+@pytest.mark.parametrize("stage", each_inside("exits", "after"))
 def test_a_stage_goes_on_after_a_ctrl_c(
     stage: str, whole: tuple[AdaptResult, Heard], base: Path, sums: Path, copy: Path
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.pipeline.conftest import contents, prose
+from tests.waiting import eventually
 from tuili.cli.app import main
 
 ROOT = Path(__file__).parents[2]
@@ -117,8 +118,8 @@ def test_ctrl_c_keeps_what_is_done(pages: Path, tmp_path: Path, capsys: pytest.C
     process = subprocess.Popen(
         [*command, "--out", tmp_path / "out", "--workers", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT / "src"
     )
-    while not (tmp_path / "out.building" / "part-00000.jsonl.zst").exists():
-        assert process.poll() is None
+    part = tmp_path / "out.building" / "part-00000.jsonl.zst"
+    eventually(lambda: part.exists() or process.poll() is not None, "it does not come to the pipe")
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate()
     assert process.returncode == 130

@@ -42,12 +42,8 @@ OVERRIDES = [
     "checkpoint.interval=3",
     "log.interval=1",
 ]
-OTHER = (
-    "data.weights={relations: 1.6, geometry: 0.5}",
-    "optimizer.kind=muon",
-    "train.precision=bf16",
-    "train.replicas=2",
-)
+OTHER = ("data.weights={relations: 1.6, geometry: 0.5}", "optimizer.kind=muon", "train.precision=bf16")
+SHARED = (*OTHER, "train.replicas=2")
 
 
 def end(out: Path, *more: str, faults: str) -> str:
@@ -95,24 +91,26 @@ def assert_same_run(out: Path, expected: Path) -> None:
     assert [step for step, _ in losses[0]] == list(range(1, STEPS + 1))
 
 
+@pytest.mark.kills
 def test_killed_it_ends_with_the_same_bits(uninterrupted: Callable[..., Path], tmp_path: Path) -> None:
     out = tmp_path / "run"
-    end(out, *OTHER, faults="13 0.03 SIGKILL")
-    run_train(out, *OTHER, resume=True)
-    assert_same_run(out, uninterrupted(*OTHER))
+    end(out, *SHARED, faults="13 0.03 SIGKILL")
+    run_train(out, *SHARED, resume=True)
+    assert_same_run(out, uninterrupted(*SHARED))
 
 
+@pytest.mark.parametrize("more", [OTHER, pytest.param((), marks=pytest.mark.kills)], ids=["muon, bf16", "as usual"])
 def test_interrupted_killed_and_damaged_it_goes_on_to_the_same_bits(
-    uninterrupted: Callable[..., Path], tmp_path: Path
+    more: tuple[str, ...], uninterrupted: Callable[..., Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    output = end(out, faults="4 0 SIGINT, 12 0 SIGTERM, 15 0.01 SIGKILL")
+    output = end(out, *more, faults="4 0 SIGINT, 12 0 SIGTERM, 15 0.01 SIGKILL")
     steps = re.findall(r"interrupted: step (\d+) is saved, add --resume", output)
     assert len(steps) == 2
     assert all(f"going on from step {step}\n" in output for step in steps)
     newest = max((out / "checkpoints").glob("step-*"))
     weights = newest / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    shown = run_train(out, resume=True)
+    shown = run_train(out, *more, resume=True)
     assert f"{newest.name} is damaged (the checksum of model.safetensors is wrong)" in shown
-    assert_same_run(out, uninterrupted())
+    assert_same_run(out, uninterrupted(*more))

@@ -1,14 +1,11 @@
-"""Several processes that share a run's steps: the same result as one, whatever ends them, and nothing left behind."""
+"""Several processes that share a run's steps: the same result as one; `test_ended_replicas` tells what ends them."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
-import random
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -21,7 +18,6 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from tests.train.conftest import SMALL
-from tests.waiting import GUARD_SECONDS, eventually
 from tuili import machine
 from tuili.config import load_recipe
 from tuili.errors import ConfigError, TuiliError
@@ -37,7 +33,7 @@ from tuili.train.run import train
 pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
 
 ROOT = Path(__file__).parents[3]
-STEPS = 32
+STEPS = 26
 OVERRIDES = [
     f"model.overrides={SMALL}",
     f"train.steps={STEPS}",
@@ -53,14 +49,6 @@ OVERRIDES = [
     "checkpoint.interval=3",
     "log.interval=1",
 ]
-CHECKPOINT = f"checkpoints/step-{STEPS:08d}"
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out: Path = tmp_path_factory.mktemp("uninterrupted") / "run"
-    go(out)
-    return out
 
 
 def go(out: Path, *more: str, resume: bool = False) -> str:
@@ -68,31 +56,6 @@ def go(out: Path, *more: str, resume: bool = False) -> str:
     screen = io.StringIO()
     train(load_recipe("base", [*OVERRIDES, *more], Recipe), out, resume=resume, console=Console(file=screen))
     return screen.getvalue()
-
-
-def start(out: Path, step: int, seconds: float, fault: str) -> subprocess.Popen[str]:
-    """Train by the command, in a process group of its own, until a fault happens to it; see `faulty`."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    resume = ["--resume"] if (out / "run.json").is_file() else []
-    module = ["tests.train.faulty", f"{step} {seconds} {fault}"]
-    command = [sys.executable, "-m", *module, "train", "base", *OVERRIDES, "--out", str(out), *resume]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
-    )
-
-
-def process_group(leader: int) -> dict[int, str]:
-    """The processes of a group that have not ended, with their command lines."""
-    processes = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            state, _, of_group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
-            if int(of_group) == leader and state != "Z":
-                processes[int(folder.name)] = (folder / "cmdline").read_text()
-        except (FileNotFoundError, ProcessLookupError):  # it ended just now
-            continue
-    return processes
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
@@ -118,39 +81,6 @@ def test_they_learn_what_one_process_learns(tmp_path: Path) -> None:
     states = [json.loads((tmp_path / f"{n}/checkpoints/step-00000005/state.json").read_text()) for n in ("one", "two")]
     times_left_out = {"seconds": 0, "spent": {}}
     assert states[0] | times_left_out == states[1] | times_left_out
-
-
-def test_whatever_ends_them_they_go_on_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
-    out, rng, step = tmp_path / "run", random.Random(8), 0
-    shared_memory = set(Path("/dev/shm").glob("pym-*"))  # as multiprocessing names it
-    for fault in ("Ctrl-C", "SIGKILL", "the other is killed"):
-        step += rng.randint(2, 5)
-        process = start(out, step, rng.random() * 0.05, fault)
-        try:
-            output, errors = process.communicate(timeout=GUARD_SECONDS)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-        eventually(lambda: not process_group(process.pid), "processes are left behind")  # noqa: B023
-        step = read_log(out)[-1]["step"]
-        assert step < STEPS - 5 or fault == "the other is killed", "it came too far for the next fault"
-        if fault == "Ctrl-C":
-            assert process.returncode == 130
-            assert f"interrupted: step {step} is saved" in output
-        elif fault == "SIGKILL":
-            assert process.returncode == -signal.SIGKILL
-        else:
-            assert process.returncode == 0, errors  # it went on by itself
-            assert (
-                "\nreplica 1 was killed by SIGKILL: going on from the newest checkpoint, or from the start\n" in errors
-            )
-            assert step == STEPS
-        assert "Traceback" not in errors
-    for file in ("model/model.safetensors", f"{CHECKPOINT}/model.safetensors", f"{CHECKPOINT}/optimizer.safetensors"):
-        assert (out / file).read_bytes() == (uninterrupted / file).read_bytes(), file
-    losses = [[(line["step"], line["loss"]) for line in read_log(folder)] for folder in (out, uninterrupted)]
-    assert losses[0] == losses[1]
-    assert set(Path("/dev/shm").glob("pym-*")) <= shared_memory
 
 
 def die(group: ReplicaGroup, *_: object) -> None:

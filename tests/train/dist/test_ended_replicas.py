@@ -1,0 +1,140 @@
+"""Whatever ends processes that share a run's steps: they go on to the same bits, and nothing is left behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.train.dist.test_replicas import OVERRIDES, ROOT, STEPS, go
+from tests.waiting import GUARD_SECONDS, eventually
+from tuili.train.log import TrainingLog, read_log
+
+pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
+
+CHECKPOINT = f"checkpoints/step-{STEPS:08d}"
+DIED = "replica 1 was killed by SIGKILL: going on from the newest checkpoint, or from the start\n"
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out: Path = tmp_path_factory.mktemp("uninterrupted") / "run"
+    go(out)
+    return out
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """No more shared memory is there behind the block than before it."""
+    before = set(Path("/dev/shm").glob("pym-*"))  # as multiprocessing names it
+    yield
+    assert set(Path("/dev/shm").glob("pym-*")) <= before
+
+
+def end(out: Path, faults: str) -> tuple[int, str, str]:
+    """The exit status, output and errors of the command, in a process group of its own; for faults see `faulty`."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    resume = ["--resume"] if (out / "run.json").is_file() else []
+    command = [
+        sys.executable,
+        "-m",
+        "tests.train.faulty",
+        faults,
+        "train",
+        "base",
+        *OVERRIDES,
+        "--out",
+        str(out),
+        *resume,
+    ]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    )
+    try:
+        output, errors = process.communicate(timeout=GUARD_SECONDS)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    eventually(lambda: not process_group(process.pid), "processes are left behind")
+    assert "Traceback" not in errors
+    return process.returncode, output, errors
+
+
+def process_group(leader: int) -> dict[int, str]:
+    """The processes of a group that have not ended, with their command lines."""
+    processes = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, of_group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            if int(of_group) == leader and state != "Z":
+                processes[int(folder.name)] = (folder / "cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):  # it ended just now
+            continue
+    return processes
+
+
+def check_same(out: Path, expected: Path) -> None:
+    for file in ("model/model.safetensors", f"{CHECKPOINT}/model.safetensors", f"{CHECKPOINT}/optimizer.safetensors"):
+        assert (out / file).read_bytes() == (expected / file).read_bytes(), file
+    losses = [[(line["step"], line["loss"]) for line in read_log(folder)] for folder in (out, expected)]
+    assert losses[0] == losses[1]
+
+
+def test_interrupted_killed_and_bereaved_they_go_on_to_the_same_bits(
+    uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first two faults happen to one process of the command; the third to the replica of this one."""
+    out = tmp_path / "run"
+    with nothing_left():
+        status, output, errors = end(out, "4 0.02 Ctrl-C, 9 0.03 SIGKILL")
+        assert status == -signal.SIGKILL, errors
+        (step,) = re.findall(r"interrupted: step (\d+) is saved", output)
+        assert f"going on from step {step}\n" in errors
+        last = read_log(out)[-1]["step"]
+        assert last < STEPS - 5, "it came too far for the next fault"
+        write = TrainingLog.step
+
+        def write_and_kill(self: TrainingLog, at: int, *figures: Any, **more: Any) -> None:
+            write(self, at, *figures, **more)
+            if at == last + 2:
+                monkeypatch.setattr(TrainingLog, "step", write)
+                for other in multiprocessing.active_children():
+                    other.kill()
+
+        monkeypatch.setattr(TrainingLog, "step", write_and_kill)
+        shown = go(out, resume=True)
+        assert DIED in shown
+        check_same(out, uninterrupted)
+
+
+@pytest.mark.kills
+def test_whatever_ends_them_they_go_on_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
+    """Each fault happens to a command of its own, at any moment."""
+    out, rng, step = tmp_path / "run", random.Random(8), 0
+    with nothing_left():
+        for fault in ("Ctrl-C", "SIGKILL", "the other is killed"):
+            step += rng.randint(2, 5)
+            status, output, errors = end(out, f"{step} {rng.random() * 0.05} {fault}")
+            step = read_log(out)[-1]["step"]
+            assert step < STEPS - 5 or fault == "the other is killed", "it came too far for the next fault"
+            if fault == "Ctrl-C":
+                assert status == 130
+                assert f"interrupted: step {step} is saved" in output
+            elif fault == "SIGKILL":
+                assert status == -signal.SIGKILL
+            else:
+                assert status == 0, errors  # it went on by itself
+                assert f"\n{DIED}" in errors
+                assert step == STEPS
+        check_same(out, uninterrupted)
