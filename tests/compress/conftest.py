@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,12 @@ RECIPE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Choose the threshold of exits on few documents."""
-    monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 6)
+@pytest.fixture(autouse=True, scope="module")
+def few_samples() -> Iterator[None]:
+    """Choose the threshold of exits on few documents, also in what the tests of a module share."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 6)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,8 @@ SMALL = {"overrides": {"num_groups": 2, "moe_intermediate_size": 4}}
 
 def config_of(steps: int = 6, rate: float = 5e-4, **changes: Any) -> DistilConfig:
     healing = HEALING | {"kernels": "torch", "steps": steps, "learning_rate": rate}
-    return DistilRecipe.model_validate({"distil": {"to": SMALL, "samples": 6, "healing": healing} | changes}).distil
+    small = {"to": SMALL, "samples": 6, "writing": {"rounds": 2, "chains": 5}, "healing": healing}
+    return DistilRecipe.model_validate({"distil": small | changes}).distil
 
 
 def distilled(model: Path, out: Path, resume: bool = False, steps: int = 6, **changes: Any) -> CompressionResult:

@@ -22,8 +22,7 @@ from tuili.model import TuiliForCausalLM, load_model
 from tuili.store import model_hash
 from tuili.train import read_log
 
-WRITING = {"rounds": 2, "chains": 5}
-GIVEN: dict[str, Any] = {"on_policy": 0.67, "writing": WRITING}  # two steps, and four on two rounds
+GIVEN: dict[str, Any] = {"on_policy": 0.67}  # two steps, and four on two rounds
 
 
 def test_the_reverse_divergence_is_that_of_its_slow_twin() -> None:
@@ -96,13 +95,13 @@ def test_a_student_learns_the_chains_that_its_teacher_ends(
         return [Written(Document((5, 6, 7 + place), 1), False, end) for place, end in enumerate(ended)]
 
     monkeypatch.setattr(distil, "write_chains", written)
-    result = distilled(own, tmp_path / "run", by="sequence", writing=WRITING)
+    result = distilled(own, tmp_path / "run", by="sequence")
     assert result.model is not None
     assert json.loads((tmp_path / "run" / "written" / "0.json").read_text()) == [[[5, 6, 8], 1, -1]]
     assert "agreement" not in result.figures
     ended[1] = False
     with pytest.raises(InputError, match=r"round 1: nothing was written .* give more distil\.writing\.chains"):
-        distilled(own, tmp_path / "other", by="sequence", writing=WRITING)
+        distilled(own, tmp_path / "other", by="sequence")
     assert not (tmp_path / "other" / "written").exists()
 
 
