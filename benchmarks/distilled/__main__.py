@@ -1,24 +1,25 @@
 """Right answers of a student beside its teacher's: with the checker's mask and without, on texts alone, on its
-teacher's chains, and without a teacher, at equal compute.
+teacher's chains, and without a teacher, with its layers to begin with and with new ones; at equal compute.
 
-All models answer the same unseen problems, at their own depth of each token.
+Compute is that of all products, those of writing included; hours stand beside it. All models answer the same unseen
+problems, at their own depth of each token.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.distilled.training import WAYS, distilled, equal_steps
+from benchmarks.distilled.training import WAYS, Size, distilled, products_of
 from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.compressed import last_entry
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired
-from tuili.compress import Distilling, DistilRecipe, open_parent
+from tuili.compress import DistilConfig, Distilling, DistilRecipe, open_parent
 from tuili.config import load_recipe
 from tuili.errors import InputError
-from tuili.store import Parameters, StoredModel, count_parameters, open_model, shipped_names
+from tuili.store import StoredModel, count_parameters, open_model, shipped_names
 from tuili.tasks import trained_domains, unseen_problems
 
 FOLDER = RUNS / "distilled"
@@ -27,8 +28,13 @@ SIZE = (
     "intermediate_size=192",
 )  # fmt: skip
 """Of `nano`, whose embedding is counted apart: a tenth of all parameters, a third of the active ones at most."""
-COMPARED = (("masked", "untaught"), ("masked", "unmasked"), ("masked", "texts"), ("texts", "sequence"))
-TEST_SET = 7
+COMPARED = (
+    ("masked", "new"), ("masked", "untaught"), ("masked", "unmasked"), ("masked", "texts"), ("texts", "sequence"),
+    ("sequence", "untaught"),
+)  # fmt: skip
+SAMPLES = 200
+"""Documents on which it is counted how many tokens of a row are learnt."""
+TEST_SET = 10
 """The number of the test set: others choose between models on those with lower numbers."""
 
 
@@ -50,8 +56,9 @@ def measure(
     domains = trained_domains(teacher.shape.domains)
     problems = unseen_problems(domains, levels, per_cell, TEST_SET)
     answers = Answers(problems, Cells("distilled", {"per_cell": per_cell, "levels": list(levels)}))
-    of_teacher, of_student = count_parameters(teacher.shape), student_size(teacher, to)
-    of_way = {way: equal_steps(way, steps, of_student, of_teacher) for way in ways}
+    products = products_by_way(teacher, to, changes)
+    of_way = {way: round(steps * products["masked"] / products[way]) for way in ways}
+    of_teacher, of_student = count_parameters(teacher.shape), _begun(teacher, to, changes).parameters
     found = list[dict[str, Figure]]()
     for seed in seeds:  # so that one seed is whole where hours are cut
         of_seed, right = dict[str, Figure](), {"parent": answers.of(teacher.path)}
@@ -61,6 +68,8 @@ def measure(
             entry = last_entry(student)
             of_seed[f"{way}_tokens"] = Figure("tokens", [entry.tokens])
             of_seed[f"{way}_hours"] = Figure("hours", [entry.hours])
+            of_seed[f"{way}_depth"] = Figure("layers", [entry.figures["mean_depth"]])
+            of_seed["parent_depth"] = Figure("layers", [entry.figures["mean_depth_before"]])
         for name, of_model in right.items():
             of_seed |= answers.figures(name, of_model, right["parent"])
         for one, other in COMPARED:
@@ -73,6 +82,7 @@ def measure(
         "ways": {way: [*WAYS[way], *changes] for way in ways},
         "seeds": list(seeds),
         "steps": of_way,
+        "products": {way: round(products[way]) for way in ways},
         "problems": f"{per_cell} of each of {len(domains)} domains and levels {', '.join(map(str, levels))}, unseen",
         "parameters": {"total": of_teacher.total, "active": of_teacher.active},
         "parameters_student": {"total": of_student.total, "active": of_student.active},
@@ -81,10 +91,30 @@ def measure(
     }, together(found)
 
 
-def student_size(teacher: StoredModel, to: tuple[str, ...]) -> Parameters:
-    """The parameters of a student of this size."""
-    config = load_recipe("distil", [f"distil.to.overrides.{field}" for field in to], DistilRecipe).distil
-    return Distilling(open_parent(teacher.path, config.healing), config).parameters
+def products_by_way(teacher: StoredModel, to: tuple[str, ...], changes: tuple[str, ...]) -> dict[str, float]:
+    """Products of a step of each way, for a token of its rows."""
+    student = _begun(teacher, to, changes)
+    tokens = learnt = 0
+    for block in student.parent.data(None, print).samples(SAMPLES):
+        tokens += int((block.documents_BT >= 0).sum())
+        learnt += int((block.targets_BT >= 0).sum())
+    shares = student.exit_shares
+    depth = sum(share * exit / (len(shares) - 1) for exit, share in enumerate(shares))
+    width = _config(to, changes).to.overrides.get("hidden_size", teacher.shape.hidden_size)
+    vocabulary, of_teacher = teacher.shape.vocab_size, count_parameters(teacher.shape)
+    sizes = Size(student.parameters, vocabulary * width), Size(of_teacher, vocabulary * teacher.shape.hidden_size)
+    on_policy = _config(to, changes).on_policy_share
+    return {way: products_of(way, *sizes, learnt / tokens, depth, on_policy) for way in WAYS}
+
+
+def _begun(teacher: StoredModel, to: tuple[str, ...], changes: tuple[str, ...]) -> Distilling:
+    """The distillation of a student of this size."""
+    config = _config(to, changes)
+    return Distilling(open_parent(teacher.path, config.healing), config)
+
+
+def _config(to: tuple[str, ...], changes: tuple[str, ...]) -> DistilConfig:
+    return load_recipe("distil", [*(f"distil.to.overrides.{field}" for field in to), *changes], DistilRecipe).distil
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The ways of distilling that are measured, and the students by `tuili compress distil`."""
+"""The ways of distilling that are measured, at equal compute, and the students by `tuili compress distil`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.harness.compressed import compressed
@@ -14,18 +15,37 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "unmasked": ("distil.mask=false",),
     "texts": ("distil.on_policy=0",),
     "sequence": ("distil.by=sequence",),
-    "untaught": ("distil.by=data", "distil.layers=new"),
+    "untaught": ("distil.by=data",),
+    "new": ("distil.by=data", "distil.layers=new"),
 }
-"""What a student learns from: changes to the recipe `distil`."""
-WITHOUT_TEACHER = ("sequence", "untaught")
-"""Their steps need no predictions of the teacher, so they take more of them."""
+"""What a student learns from: changes to the recipe `distil`. In `new`, nothing at all is its teacher's."""
 
 
-def equal_steps(way: str, steps: int, student: Parameters, teacher: Parameters) -> int:
-    """How many steps take as many products as so many with a teacher: 6 for each of the student's active parameters and
-    tokens, and 2 for each of the teacher's. What is written is not counted."""
-    own = 6 * student.active
-    return round(steps * (own + 2 * teacher.active) / own) if way in WITHOUT_TEACHER else steps
+@dataclass(frozen=True)
+class Size:
+    """Parameters of a model, and of its head, which learnt tokens alone use."""
+
+    parameters: Parameters
+    head: int
+
+    def products(self, learnt: float, depth: float = 1.0) -> float:
+        """Products of a forward pass for a token of a row. learnt: the share of tokens that are. depth: of the layers
+        behind the trunk, the share that a learnt token runs through on average; others do not come there."""
+        behind = self.parameters.active - self.parameters.active_trunk
+        return self.parameters.active_trunk - self.head + learnt * (self.head + depth * behind)
+
+
+def products_of(way: str, student: Size, teacher: Size, learnt: float, depth: float, on_policy: float) -> float:
+    """Products of a step of a way, for a token of its rows: three passes of the student that learns at its exits, one
+    of its teacher that predicts or writes, and the student's own writing.
+
+    depth: see `Size.products`, of the student where it learns. on_policy: the share of steps on what it writes.
+    """
+    found = 3 * student.products(learnt, depth)
+    if way in ("untaught", "new"):
+        return found
+    writing = on_policy * student.products(learnt) if way in ("masked", "unmasked") else 0.0
+    return found + teacher.products(learnt) + writing
 
 
 def distilled(

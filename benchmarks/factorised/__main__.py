@@ -24,9 +24,7 @@ from tuili.store import StoredModel, count_parameters, open_model, shipped_names
 from tuili.tasks import Problem, trained_domains, unseen_problems
 
 FOLDER = RUNS / "factorised"
-COMPARED = {"dynamic": "uniform", "uniform": "uniform_plain", "shared": "separate"}
-"""What each way is compared with; `dynamic` also with `plain`, which has dynamic ranks too."""
-ALSO_COMPARED = {"dynamic": "plain"}
+COMPARED = (("dynamic", "uniform"), ("dynamic", "plain"), ("uniform", "uniform_plain"), ("shared", "separate"))
 ARITHMETIC = ("arithmetic", "word_problems", "equations")
 SEVERAL_STEPS = 3
 """A chain of so many steps is one of several."""
@@ -63,7 +61,7 @@ def measure(
         for name, of_model in right.items():
             of_seed |= answers.figures(name, of_model, right["parent"])
             of_seed |= several_steps(name, problems, of_model)
-        for one, other in (*COMPARED.items(), *ALSO_COMPARED.items()):
+        for one, other in COMPARED:
             for behind in ("", "_raw"):
                 if one + behind in right and other + behind in right:
                     of_seed |= paired(f"{one}_over_{other}{behind}", right[one + behind], right[other + behind])
@@ -102,6 +100,8 @@ def _costs(way: str, model: Path) -> dict[str, Figure]:
         f"{way}_active": Figure("parameters", [counted.active]),
         f"{way}_tokens": Figure("tokens", [entry.tokens]),
         f"{way}_hours": Figure("hours", [entry.hours]),
+        f"{way}_depth": Figure("layers", [entry.figures["mean_depth"]]),
+        f"{way}_depth_before": Figure("layers", [entry.figures["mean_depth_before"]]),
         f"{way}_divergence": Figure("nats a token", [entry.figures["loss"]]),
         f"{way}_agreement": Figure("share", [entry.figures["agreement"]]),
         f"{way}_shared_bases": Figure("stacks", [entry.figures["shared_bases"]]),

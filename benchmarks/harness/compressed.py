@@ -48,5 +48,6 @@ def _is_of(model: Path, parent: StoredModel, section: str, wanted: Config) -> bo
     if not model.is_dir():
         return False
     entry = last_entry(model)
-    recipe = type(wanted).model_validate_json(json.dumps(entry.recipe[section]))
-    return recipe == wanted and entry.parent == model_hash(parent.path)
+    recipe = dict(entry.recipe[section])
+    begun_from = recipe.pop("teacher_hash", entry.parent)  # a student may have no weights of its teacher's
+    return type(wanted).model_validate_json(json.dumps(recipe)) == wanted and begun_from == model_hash(parent.path)

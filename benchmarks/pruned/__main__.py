@@ -80,6 +80,8 @@ def _costs(way: str, model: Path) -> dict[str, Figure]:
         f"{way}_active": Figure("parameters", [counted.active]),
         f"{way}_tokens": Figure("tokens", [entry.tokens]),
         f"{way}_hours": Figure("hours", [entry.hours]),
+        f"{way}_depth": Figure("layers", [entry.figures["mean_depth"]]),
+        f"{way}_depth_before": Figure("layers", [entry.figures["mean_depth_before"]]),
         f"{way}_divergence": Figure("nats a token", [entry.figures["loss"]]),
         f"{way}_agreement": Figure("share", [entry.figures["agreement"]]),
     }

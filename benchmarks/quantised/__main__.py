@@ -98,13 +98,18 @@ def _numbers(parent: StoredModel) -> Numbers:
 def _costs(way: str, model: Path) -> dict[str, Figure]:
     """How large a model is in its folder, and what learning took."""
     entry = last_entry(model)
-    return {
+    figures = {
         f"{way}_weights": Figure("MB", [sum(file.stat().st_size for file in model.glob("*.safetensors")) / 1e6]),
         f"{way}_tokens": Figure("tokens", [entry.tokens]),
         f"{way}_hours": Figure("hours", [entry.hours]),
+        f"{way}_depth": Figure("layers", [entry.figures["mean_depth"]]),
+        f"{way}_depth_before": Figure("layers", [entry.figures["mean_depth_before"]]),
         f"{way}_divergence": Figure("nats a token", [entry.figures["loss"]]),
         f"{way}_agreement": Figure("share", [entry.figures["agreement"]]),
     }
+    if (four_bits := entry.figures.get("four_bits")) is not None:
+        figures[f"{way}_four_bits"] = Figure("share of the weights of matrices", [four_bits])
+    return figures
 
 
 if __name__ == "__main__":

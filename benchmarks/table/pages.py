@@ -9,7 +9,9 @@ from pathlib import Path
 from benchmarks.harness.record import ROOT
 from benchmarks.table import (
     answer_rows,
+    distilled_rows,
     example_rows,
+    factorised_rows,
     headlines,
     pruned_rows,
     quantised_rows,
@@ -33,6 +35,8 @@ TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
     README: {"headlines": (headlines.COLUMNS, headlines.HEADLINES)},
     ASKING: {"everyday": (answer_rows.QUESTION_COLUMNS, answer_rows.ASKED)},
     COMPRESS: {
+        "distilled": (distilled_rows.COLUMNS, distilled_rows.DISTILLED),
+        "factorised": (factorised_rows.COLUMNS, factorised_rows.FACTORISED),
         "pruned": (pruned_rows.COLUMNS, pruned_rows.PRUNED),
         "quantised": (quantised_rows.COLUMNS, quantised_rows.QUANTISED),
     },

@@ -17,6 +17,7 @@ COLUMNS = (
     "what was pruned",
     "parameters",
     *(f"level {level}" for level in LEVELS),
+    "layers a token",
     "points, all levels",
     "points, as cut",
 )
@@ -31,7 +32,13 @@ PRUNED = (
     Row(
         "nothing",
         results(RECORD),
-        (_parent("total"), *(middle(f"parent_level_{level}", "{:.3f}") for level in LEVELS), text("–"), text("–")),
+        (
+            _parent("total"),
+            *(middle(f"parent_level_{level}", "{:.3f}") for level in LEVELS),
+            middle("activation_depth_before", "{:.2f}"),
+            text("–"),
+            text("–"),
+        ),
         linked=False,
     ),
     *(
@@ -41,6 +48,7 @@ PRUNED = (
             (
                 middle(f"{way}_parameters", "{:,.0f}"),
                 *(figure(f"{way}_level_{level}", "{:.3f}") for level in LEVELS),
+                middle(f"{way}_depth", "{:.2f}"),
                 figure(f"{way}_over_parent", "{:+.2f}"),
                 figure(f"{way}_cut_over_parent", "{:+.1f}"),
             ),

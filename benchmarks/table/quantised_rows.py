@@ -9,7 +9,14 @@ WAYS = {"int8": "int8", "int8_cache": "int8, keys and values too", "w4a8": "w4a8
 LEVELS = (1, 2, 3)
 POINTS = {"int8": "-0.2", "int8_cache": "none", "w4a8": "-0.5"}
 """The least points over the parent that are aimed at."""
-COLUMNS = ("numbers", "MB", *(f"level {level}" for level in LEVELS), "points, rounded as it is", "points, learnt")
+COLUMNS = (
+    "numbers",
+    "MB",
+    *(f"level {level}" for level in LEVELS),
+    "layers a token",
+    "points, rounded as it is",
+    "points, learnt",
+)
 ENGINES = {
     "torch_fp16": "the torch step in fp16",
     "fp32": "the native step in fp32",
@@ -31,7 +38,13 @@ QUANTISED = (
     Row(
         "those of the parent",
         results(RECORD),
-        (text("–"), *(middle(f"parent_level_{level}", "{:.3f}") for level in LEVELS), text("–"), text("–")),
+        (
+            text("–"),
+            *(middle(f"parent_level_{level}", "{:.3f}") for level in LEVELS),
+            middle("int8_depth_before", "{:.2f}"),
+            text("–"),
+            text("–"),
+        ),
         linked=False,
     ),
     *(
@@ -41,6 +54,7 @@ QUANTISED = (
             (
                 middle(f"{way}_weights", "{:.1f}"),
                 *(figure(f"{way}_qat_level_{level}", "{:.3f}") for level in LEVELS),
+                middle(f"{way}_depth", "{:.2f}"),
                 figure(f"{way}_ptq_over_parent", "{:+.2f}"),
                 figure(f"{way}_qat_over_parent", "{:+.2f}"),
             ),
@@ -52,6 +66,12 @@ QUANTISED = (
 """A row for the parent, and one for each kind of numbers."""
 
 WHOLE_NUMBERS = (
+    bench(
+        "Whole numbers, w4a8: share of the weights of matrices that have 4 bits; others have 8",
+        RECORD,
+        "w4a8_four_bits",
+        "{:.2f}",
+    ),
     *(
         bench(
             f"Whole numbers: points of right answers over the parent in {what}, {how}",

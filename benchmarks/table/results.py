@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from benchmarks.table.answer_rows import ANSWERS
 from benchmarks.table.data_rows import MULTIPLIED
+from benchmarks.table.distilled_rows import STUDENTS
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
 from benchmarks.table.example_rows import COMPARED
+from benchmarks.table.factorised_rows import FACTORS
 from benchmarks.table.familiarity_rows import FAMILIARITY
 from benchmarks.table.imported_rows import IMPORTED
 from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
@@ -20,7 +22,7 @@ GROUPS = {
     "engine": ENGINE,
     "other engines": OTHER_ENGINES,
     "imported models": (*IMPORTED, *TAUGHT, *COMPARED, *PROMISED, *ADAPTED),
-    "smaller models": (*KEPT, *WHOLE_NUMBERS),
+    "smaller models": (*KEPT, *FACTORS, *STUDENTS, *WHOLE_NUMBERS),
     "serving": SERVING,
     "training": TRAINING,
     "checker and verifier": (*CHECKER, *MULTIPLIED),

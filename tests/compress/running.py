@@ -63,7 +63,9 @@ def quantised(
 def config_of(steps: int = 6, **changes: Any) -> FactoriseConfig:
     """Of a factorisation in ranks that a tiny model has."""
     healing = HEALING | {"kernels": "torch", "steps": steps}
-    tree = {"keep": 0.8, "multiple": 2, "samples": 6, "probes": 3, "healing": healing}
+    tree = {"keep": 0.8, "multiple": 2, "healing": healing}
+    tree |= {} if changes.get("by") == "plain" else {"samples": 6}
+    tree |= {} if changes.get("ranks") == "uniform" else {"probes": 3}
     return FactoriseRecipe.model_validate_json(json.dumps({"factorise": tree | changes})).factorise
 
 

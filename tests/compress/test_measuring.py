@@ -48,6 +48,10 @@ def test_questions_of_a_file_are_drawn_evenly_and_are_others_than_those_of_recov
         assert len(Measuring(100, questions).chosen(parent, ())) == 40
         with pytest.raises(InputError, match="is what the model recovers with: give other questions"):
             Measuring(4, questions).chosen(parent, (questions,))
+        copy = tmp_path / "copy.jsonl"
+        shutil.copyfile(questions, copy)
+        with pytest.raises(InputError, match=r"copy\.jsonl is what the model recovers with"):
+            Measuring(4, copy).chosen(parent, (questions,))
         assert len(right_answers(folder, chosen)) == 4
     assert Measuring(0).chosen(open_parent(own, CONFIG), ()) == ()
     assert Measuring(9).chosen(open_parent(dense, CONFIG), ()) == ()

@@ -35,7 +35,8 @@ def test_an_own_model_is_pruned_with_all_its_exits(own: Path, tmp_path: Path) ->
     assert entry.tokens == result.tokens > 0
     assert entry.recipe["prune"]["experts"] == 3
     assert entry.figures["parameters"] < entry.figures["parameters_before"]
-    assert entry.figures["loss"] == read_log(tmp_path / "run")[-1]["loss"]
+    assert entry.figures["loss"] > 0
+    assert 1 <= entry.figures["mean_depth"] <= 4
     assert entry.figures["exit_threshold"] == shape.exit_threshold
     network = AutoModelForCausalLM.from_pretrained(result.model)
     assert torch.isfinite(network(torch.tensor([[1, 20, 30]])).logits).all()
@@ -101,6 +102,7 @@ def test_an_interrupted_pruning_ends_with_the_same_bytes(
     assert again.model is not None
     assert model_hash(again.model) == model_hash(whole.model)
     assert again.tokens == whole.tokens
+    assert read_lineage(again.model)[-1].figures == read_lineage(whole.model)[-1].figures
 
 
 def test_a_model_without_anything_to_recover_with_is_refused(own: Path, dense: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from benchmarks.harness.tiny import tiny_model
 from tests.model.factors import RANKS, factorised, multiplied_out
 from tuili.errors import InputError, ModelFolderError
 from tuili.model import LowRankExperts, TuiliConfig, count_parameters, load_model, save_model
+from tuili.model.grouped import grouped_linear
 from tuili.store import LineageEntry, open_model
 from tuili.store import count_parameters as count_shape
 
@@ -30,6 +31,29 @@ def test_factors_compute_what_their_product_does() -> None:
             for ids in (IDS, IDS[:1, :1]):  # a single token takes another way through the experts
                 found, wanted = model(ids, **given).logits, twin(ids, **given).logits
                 torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-5)  # norms compute in fp32
+
+
+def test_bases_that_experts_share_read_and_write_a_token_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `active` counts them, however many experts it has."""
+    model, _ = factorised()
+    seen: list[tuple[int, ...]] = []
+
+    def counting(rows: torch.Tensor, matrices: torch.Tensor, sizes: list[int]) -> torch.Tensor:
+        seen.append((len(rows), *matrices.shape))
+        return grouped_linear(rows, matrices, sizes)
+
+    monkeypatch.setattr("tuili.model.low_rank.grouped_linear", counting)
+    experts = model.model.reasoning[0].moe.experts
+    assert isinstance(experts, LowRankExperts)
+    inner, _, core, outer = (experts.gate_up_proj.factors[0], *experts.down_proj.factors)
+    for tokens in (5, 1):
+        seen.clear()
+        chosen = torch.tensor([[0, 1], [2, 0], [1, 3], [3, 2], [0, 3]])[:tokens]
+        experts(torch.randn(tokens, model.config.hidden_size), chosen, torch.full((tokens, 2), 0.5))
+        assert (tokens, 1, *inner.shape) in seen
+        assert (tokens, 1, *outer.shape) in seen
+        assert (2 * tokens, 1, *outer.shape) not in seen
+        assert tokens == 1 or (2 * tokens, *core.shape) in seen
 
 
 def test_factors_get_the_gradients_of_their_product() -> None:

@@ -54,6 +54,16 @@ class Compression(ABC):
         """How many the model has in the end."""
 
     @property
+    def begun_as(self) -> Parent | None:
+        """The model whose weights it begins with, from which it descends; None where all of them are new."""
+        return self.parent
+
+    def trained_with(self, data: HealingData) -> Mapping[str, Any]:
+        """Sections of the recipe that say what it was trained on, as a training has them; none where its ancestors were
+        trained on the same."""
+        return {}
+
+    @property
     def changes(self) -> Mapping[str, str]:
         """What becomes of the model, in a few lines for the reader of a plan: names, and what is told of them."""
         return {}

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuili.compress.parent import Parent, Tell
+from tuili.compress.result import REMEDY
 from tuili.engine import Numbers
 from tuili.errors import InputError
 from tuili.eval import own_problems, paired_difference, right_answers
-from tuili.files import write_durably
+from tuili.files import write_durably, writing
 from tuili.store import model_hash
 from tuili.tasks import Problem
 
@@ -49,7 +50,7 @@ class Measuring:
         if not self.problems:
             return ()
         recovers_with = {path.resolve() for path in learnt}
-        if self.file is not None and self.file.resolve() in recovers_with:
+        if self.file is not None and _digest(self.file) in map(_digest, recovers_with):
             raise InputError(f"--test {self.file} is what the model recovers with: give other questions")
         held_back = [path for path in parent.held_back if path.resolve() not in recovers_with]
         files = [self.file] if self.file is not None else held_back
@@ -59,6 +60,11 @@ class Measuring:
         found = [one for file in files for one in own_problems(file, parent.stored.tokenizer, context)]
         count = min(self.problems, len(found))
         return [found[number * len(found) // count] for number in range(count)]
+
+
+def _digest(file: Path) -> bytes | Path:
+    """What tells a file from others, whatever its name: its content; of one that cannot be read, its path."""
+    return hashlib.sha256(file.read_bytes()).digest() if file.is_file() else file.resolve()
 
 
 class RightAnswers:
@@ -78,7 +84,8 @@ class RightAnswers:
             self._tell(f"{name} answers {len(self.problems)} problems")
             right = right_answers(model, self.problems, lambda done, count: self._count(name, done, count), numbers)
             kept[digest] = "".join("01"[one] for one in right)
-            write_durably(self._file, json.dumps({"problems": self._asked, "right": kept}).encode())
+            with writing(self._file, REMEDY):
+                write_durably(self._file, json.dumps({"problems": self._asked, "right": kept}).encode())
         return [mark == "1" for mark in kept[digest]]
 
     def _kept(self) -> dict[str, str]:

@@ -1,27 +1,26 @@
-"""Models of Tuili's own kind: what they are healed with, and how they are read at each of their exits.
+"""Models of Tuili's own kind: what they are healed with, and when tokens leave in the end.
 
-Dimensions: N learnt tokens.
+How they are read at each of their exits is left to `own_network`.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import cast
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
+from tuili.compress.closeness import closeness
 from tuili.compress.exits import agreement_loss, read_exits
-from tuili.compress.network import Network, TokenStates
+from tuili.compress.network import Network
+from tuili.compress.own_network import OwnNetwork
 from tuili.compress.parent import HealingData, Parent, Samples, Tell
 from tuili.compress.recipe import HealingConfig
-from tuili.data import Block
 from tuili.errors import InputError
-from tuili.model import TuiliConfig, TuiliForCausalLM, check_folder, load_model, set_kernels, write_model_files
+from tuili.model import TuiliConfig, TuiliForCausalLM, check_folder, load_model, write_model_files
 from tuili.posttrain import OpenBlocks, choose_threshold
 from tuili.store import StoredModel
 from tuili.tasks import SEEDS_PER_SPLIT, Language, Problem, trained_domains, unseen_problems
@@ -36,69 +35,15 @@ from tuili.train import (
     build_sources,
     prepared_blocks,
     recorded_training,
-    router_losses,
-    walk_exits,
 )
 
-ROUTER_Z, DOMAIN_PRIOR = 1e-4, 0.01
-"""Weights of the routers' losses, as at the end of a training."""
+DOMAIN_PRIOR = 0.01
+"""Weight of the loss that leads tokens to the expert of their domain, as at the end of a training."""
 THRESHOLD_DOCUMENTS = 400
 """On which the threshold of the exits is chosen."""
 THRESHOLD_TRIES = 8
 MEASURED_LEVELS = (1, 2, 3)
 """Of the problems that accuracy is measured on."""
-
-
-class OwnNetwork:
-    """A model with exits. Tokens leave at each in these shares; a model that learns does so at all exits."""
-
-    def __init__(
-        self, model: TuiliForCausalLM, plan: ExecutionPlan, shares: Sequence[float], seed: int, learns: bool
-    ) -> None:
-        self.model, self._plan, self._seed, self._learns = model, plan, seed, learns
-        self._beyond = [sum(shares[exit + 1 :]) for exit in range(len(shares) - 1)]
-        self._domain_prior = DOMAIN_PRIOR if model.config.domains else 0.0  # experts may be no domain's any more
-        nn.Module.to(model, plan.device)  # the library's own `to` has another type
-        set_kernels(model, fused=False, native=plan.kernels == "native")
-        model.train().requires_grad_(learns)  # a model that teaches too, because kernels are those of training
-        for router in model.routers():
-            router.exploration = 0.0  # tokens that explore would hide what the parent does
-        self.parameters: Mapping[str, nn.Parameter] = dict(model.named_parameters()) if learns else {}
-        """What learns, by name."""
-
-    def read(self, block: Block, step: int) -> TokenStates:
-        """See `Network`."""
-        seed = random.Random(f"exits/{self._seed}/{step}").getrandbits(32)
-        generator = torch.Generator(self._plan.device).manual_seed(seed)
-        with self._plan.autocast():
-            walk = walk_exits(self.model, block.to(self._plan.device), self._beyond, generator)
-            order_N = walk.place_N.argsort()  # models with other exits, too, have the same tokens in it
-            hidden_NM = self.model.model.norm(walk.hidden_NM[order_N])
-            penalty: Tensor | float = 0.0
-            if self._learns:
-                z_loss, domain_loss = router_losses(walk)
-                penalty = ROUTER_Z * z_loss + self._domain_prior * domain_loss
-        head = self.model.lm_head
-        rounded = None if head.rounding is None else head
-        return TokenStates(hidden_NM, cast(Tensor, head.weight), walk.target_N[order_N], penalty, rounded)
-
-    def take_gradients(self) -> None:
-        """See `Network`: a parameter that no token has used has a gradient of zero."""
-        for parameter in self.parameters.values():
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-
-    def follow(self, scale: float) -> None:
-        """See `Network`."""
-        self.model.after_step(scale)
-
-    def tensors(self) -> Mapping[str, Tensor]:
-        """See `Network`."""
-        return self.model.state_dict()
-
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """See `Network`."""
-        self.model.load_state_dict(dict(tensors))
 
 
 class OwnParent(Parent):
@@ -122,9 +67,24 @@ class OwnParent(Parent):
         settings = self._healing.model_dump(include={"precision", "kernels"})
         return ExecutionPlan.resolve(TrainConfig(replicas=1, compile="off", **settings))
 
-    def _shares(self, exits: int) -> Sequence[float]:
+    def shares(self, exits: int) -> Sequence[float]:
+        """Of learnt tokens, the share that leaves at each exit, as its training ended. Of a network with another number
+        of exits, the trunk's and the last one have their shares from there, and those between the rest evenly."""
         recorded = () if self._recorded is None else self._recorded.exits
-        return recorded if len(recorded) == exits else [1 / exits] * exits
+        if len(recorded) < 2 or exits < 2:
+            return [1 / exits] * exits
+        if len(recorded) == exits:
+            return recorded
+        first, last, between = recorded[0], recorded[-1], exits - 2
+        if not between:
+            return [first, 1 - first]
+        return [first, *[(1 - first - last) / between] * between, last]
+
+    @property
+    def length(self) -> int:
+        """The tokens of a row of what it is healed with."""
+        trained = TrainConfig().length if self._recorded is None else self._recorded.length
+        return min(self._healing.length or trained, self.stored.shape.max_position_embeddings)
 
     def data(self, file: Path | None, tell: Tell) -> HealingData:
         """See `Parent`."""
@@ -138,15 +98,13 @@ class OwnParent(Parent):
         else:
             raise InputError(f"{self.path}: its lineage names nothing that it was trained on: give --data FILE")
         seed = healing.seed + (0 if recorded is None else recorded.seed)
-        trained = TrainConfig().length if recorded is None else recorded.length
-        length = min(healing.length or trained, shape.max_position_embeddings)
         stream = StreamConfig(
             data=data, curriculum=curriculum, experts=shape.domains or (), seed=seed % SEEDS_PER_SPLIT,
-            steps=max(1, healing.steps), accumulation=1, rows=healing.rows, length=length,
+            steps=max(1, healing.steps), accumulation=1, rows=healing.rows, length=self.length,
         )  # fmt: skip
         others = stream.model_copy(update={"seed": (seed + 1) % SEEDS_PER_SPLIT, "steps": 1})
         names = (*data.domain_names, *map(str, data.files))
-        return HealingData(names, length, self._blocks(stream), self._blocks(others), tuple(data.files), stream)
+        return HealingData(names, self.length, self._blocks(stream), self._blocks(others), tuple(data.files), stream)
 
     def unseen(self, count: int) -> Sequence[Problem]:
         """See `Parent`: of the domains and languages that it was trained on at last, evenly of each level."""
@@ -167,12 +125,13 @@ class OwnParent(Parent):
     def network(self, model: nn.Module, learns: bool) -> Network:
         """See `Parent`."""
         assert isinstance(model, TuiliForCausalLM)
-        shares = self._shares(len(model.config.exit_layers))
-        return OwnNetwork(model, self._plan, shares, self._healing.seed, learns)
+        shares = self.shares(len(model.config.exit_layers))
+        same = model.config.domains and tuple(model.config.domains) == tuple(self.stored.shape.domains or ())
+        prior = DOMAIN_PRIOR if same else 0.0  # experts may be no domain's any more, or of domains in another order
+        return OwnNetwork(model, self._plan, shares, self._healing.seed, learns, prior)
 
-    def full_depth(self) -> Network:
-        """The model as one that teaches at full depth alone, whatever exits its student has."""
-        model = self.load()
+    def full_depth(self, model: TuiliForCausalLM) -> Network:
+        """A model as one that is read at full depth alone, such as a teacher, whatever exits its student has."""
         shares = [0.0] * model.config.num_groups + [1.0]
         return OwnNetwork(model, self._plan, shares, self._healing.seed, learns=False)
 
@@ -187,15 +146,23 @@ class OwnParent(Parent):
 
     def finish(self, teacher: Network, student: Network, samples: Samples, tell: Tell) -> Mapping[str, float]:
         """Choose the threshold at which tokens leave: the lowest that keeps the student as close to its own full depth
-        as the parent is to its own."""
+        as the parent is to its own. Both are then compared at full depth."""
         parent, model = cast(TuiliForCausalLM, teacher.model), cast(TuiliForCausalLM, student.model)
         blocks = [block.to(self._plan.device) for block in samples(THRESHOLD_DOCUMENTS)]
-        tolerated = agreement_loss(read_exits(parent, blocks), parent.config.exit_threshold)
-        exits = read_exits(model, blocks)
+        before, exits = read_exits(parent, blocks), read_exits(model, blocks)
+        tolerated = agreement_loss(before, parent.config.exit_threshold)
         threshold, _ = choose_threshold(exits.leaving_at, exits.full_depth, tolerated, THRESHOLD_TRIES)
-        tell(f"tokens leave at a probability of {threshold:.3f}; the parent's left at {parent.config.exit_threshold:g}")
+        depth, depth_before = (
+            one.leaving_at(at).mean_depth for one, at in ((exits, threshold), (before, parent.config.exit_threshold))
+        )
+        tell(
+            f"tokens leave at a probability of {threshold:.3f}, behind {depth:.2f} of {model.config.exit_layers[-1]} "
+            f"layers on average; the parent's left at {parent.config.exit_threshold:g}, behind {depth_before:.2f} of "
+            f"{parent.config.exit_layers[-1]}"
+        )
         model.config.exit_threshold = threshold
-        return {"exit_threshold": threshold}
+        figures = {"exit_threshold": threshold, "mean_depth_before": depth_before, "mean_depth": depth}
+        return figures | closeness(self.full_depth(parent), self.full_depth(model), blocks)
 
     def _blocks(self, stream: StreamConfig) -> OpenBlocks:
         """Raises `RecordError` for a bad file at once."""

@@ -48,7 +48,8 @@ class CompressionPlan:
         named = ", ".join(self.sources[:4]) + (f" and {len(self.sources) - 4} more" if len(self.sources) > 4 else "")
         lines.append(f"recovery: {self.steps:,} steps, about {self.tokens:,} tokens, from {named}")
         if self.seconds:
-            lines.append(f"time: about {_duration(self.seconds)}, memory: about {self.memory / 1e9:.1f} GB, by a trial")
+            memory = f"memory: about {self.memory / 1e9:.1f} GB"
+            lines.append(f"time of the recovery: about {_duration(self.seconds)}, {memory}, by a trial")
         return lines
 
 

@@ -31,38 +31,44 @@ class CompressionResult:
 
 
 def write_result(
-    parent: Parent,
+    begun_as: Parent | None,
     folder: Path,
     write: Callable[[Path], None],
     entry: LineageEntry,
     measure: Callable[[Path], Mapping[str, float]] | None = None,
 ) -> LineageEntry:
-    """Write a model by `write`, with the entry behind the parent's lineage. Returns the entry with its hashes.
+    """Write a model by `write`, with the entry behind the lineage of the model that it begins as. Returns the entry
+    with its hashes.
 
     What comes out is opened as any other model before it is in its place. measure: gives more figures of it, once it
     can be opened.
     """
+    ancestors, before = ((), None) if begun_as is None else (begun_as.lineage, begun_as.hash)
     with replaced_folder(folder) as fresh:
         with writing(folder, REMEDY):
             write(fresh)
-            whole = replace(entry, parent=parent.hash, hash=model_hash(fresh))
-            write_lineage(fresh, (*parent.lineage, whole))
+            whole = replace(entry, parent=before, hash=model_hash(fresh))
+            write_lineage(fresh, (*ancestors, whole))
         open_model(fresh)
         if measure is not None:
             whole = replace(whole, figures={**whole.figures, **measure(fresh)})
-            write_lineage(fresh, (*parent.lineage, whole))
+            write_lineage(fresh, (*ancestors, whole))
     return whole
 
 
 @contextmanager
 def refusing_full_disks() -> Iterator[None]:
-    """Turn what keeps a run from being written, such as a full disk, into an `InputError`: another place would do."""
+    """Turn what keeps a run from being written, such as a full disk, into an `InputError`: another place would do.
+
+    So is what is damaged in its folder, which says itself what is to be done."""
     try:
         yield
     except InputError:
         raise
     except CheckpointError as error:
-        raise InputError(f"{error}; {REMEDY}") from error
+        if isinstance(error.__cause__, OSError):
+            raise InputError(f"{error}; {REMEDY}") from error
+        raise InputError(str(error)) from error
     except TuiliError as error:
         if isinstance(error.__cause__, OSError | SafetensorError):
             raise InputError(str(error)) from error

@@ -144,8 +144,7 @@ class _Run:
 
     def _written(self, student: Network, figures: Mapping[str, float], session: LearningSession) -> CompressionResult:
         compression, healing, parent = self._compression, self._healing, self._compression.parent
-        state, last, seconds = session.state, session.last, session.seconds
-        learnt = {name: last[name] for name in ("loss", "agreement", "accuracy") if name in last}
+        state, seconds = session.state, session.seconds
         sizes = {"parameters": float(compression.parameters.total)}
         sizes["parameters_before"] = float(count_parameters(parent.shape).total)
         recipe = dict(compression.recipe) | {"healing": healing.model_dump(mode="json")}
@@ -153,8 +152,8 @@ class _Run:
             recipe["data"] = str(self._file)
         entry = LineageEntry(
             compression.step,
-            {compression.step: recipe},
-            learnt | sizes | dict(compression.figures) | dict(figures),
+            {compression.step: recipe} | dict(compression.trained_with(self._data)),
+            sizes | dict(compression.figures) | dict(figures),
             {compression.step: healing.seed},
             state.tokens,
             seconds / 3600,
@@ -166,7 +165,11 @@ class _Run:
             return compared(self._problems, before, answers.of(fresh, "the smaller model"))
 
         entry = write_result(
-            parent, self._out / "model", partial(compression.write, student), entry, measure if self._problems else None
+            compression.begun_as,
+            self._out / "model",
+            partial(compression.write, student),
+            entry,
+            measure if self._problems else None,
         )
         if left := parent.parts_left_behind():
             self._tell(f"not taken over, because it was made for the parent's weights: {', '.join(left)}")

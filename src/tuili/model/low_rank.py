@@ -69,29 +69,39 @@ class LowRankExperts(Roundable, Fusable):
     def forward(self, hidden_ND: Tensor, expert_Nk: Tensor, weight_Nk: Tensor) -> Tensor:
         """See `Experts`."""
         gate_up, down = factors_of(self.gate_up_proj), factors_of(self.down_proj)
+        inputs_NI = hidden_ND.to(output_dtype(hidden_ND))
+        last: Tensor | None = None
+        if gate_up[0].dim() == 2:  # a basis that all experts share reads a token once
+            inputs_NI, gate_up = self._product(inputs_NI, gate_up[0], []), gate_up[1:]
+        if down[-1].dim() == 2 and self.rounding is None:  # and writes it once; where it is rounded, that is each term
+            down, last = down[:-1], down[-1]
         if len(hidden_ND) == 1 and self.rounding is None:
-            outputs = []
+            terms = []
             for expert, weight in zip(expert_Nk[0].tolist(), weight_Nk[0], strict=True):
-                active_1F = gated_silu(_through(hidden_ND, gate_up, expert)) * weight
-                outputs.append(_through(active_1F, down, expert))
-            return torch.stack(outputs).sum(0)
-        sorting = Sorting.by_group(expert_Nk, self.num_experts)
-        inputs_YD = sort_rows(hidden_ND.to(output_dtype(hidden_ND)), sorting)
-        gate_up_YF = self._through_sorted(inputs_YD, gate_up, sorting)
-        weight_Y1 = sorting.sort(weight_Nk)[:, None]  # 0 for a filler, see `Experts`
-        active_YF = self.kernel(weighted_gated_silu)(gate_up_YF, weight_Y1)
-        return sum_choices(self._through_sorted(active_YF, down, sorting), sorting)
+                active_1F = gated_silu(_through(inputs_NI, gate_up, expert)) * weight
+                terms.append(_through(active_1F, down, expert))
+            summed_NI = torch.stack(terms).sum(0)
+        else:
+            sorting = Sorting.by_group(expert_Nk, self.num_experts)
+            gate_up_YF = self._through_sorted(sort_rows(inputs_NI, sorting), gate_up, sorting)
+            weight_Y1 = sorting.sort(weight_Nk)[:, None]  # 0 for a filler, see `Experts`
+            active_YF = self.kernel(weighted_gated_silu)(gate_up_YF, weight_Y1)
+            summed_NI = sum_choices(self._through_sorted(active_YF, down, sorting), sorting)
+        return summed_NI if last is None else self._product(summed_NI, last, [])
 
     def _through_sorted(self, x_YI: Tensor, factors: list[Tensor], sorting: Sorting) -> Tensor:
         """Sorted rows through the factors of their experts."""
         for factor in factors:
-            matrices, sizes = (factor, sorting.sizes) if factor.dim() == 3 else (factor[None], [len(x_YI)])
-            if self.rounding is None:
-                x_YI = grouped_linear(x_YI, matrices, sizes)
-            else:
-                inputs = factor.shape[-1]
-                x_YI = rounded_products(x_YI, matrices, sizes, self.rounding.bits(inputs), self.rounding.mixing(inputs))
+            x_YI = self._product(x_YI, factor, sorting.sizes)
         return x_YI
+
+    def _product(self, x_YI: Tensor, factor: Tensor, sizes: list[int]) -> Tensor:
+        """Rows through a factor: one of each expert, whose rows have these sizes, or one for all."""
+        matrices, sizes = (factor, sizes) if factor.dim() == 3 else (factor[None], [len(x_YI)])
+        if self.rounding is None:
+            return grouped_linear(x_YI, matrices, sizes)
+        inputs = factor.shape[-1]
+        return rounded_products(x_YI, matrices, sizes, self.rounding.bits(inputs), self.rounding.mixing(inputs))
 
 
 def factors_of(matrices: ExpertMatrices | Tensor) -> list[Tensor]:

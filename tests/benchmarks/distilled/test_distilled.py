@@ -9,16 +9,18 @@ import pytest
 
 from benchmarks.distilled import __main__ as measuring
 from benchmarks.distilled import training
+from benchmarks.distilled.training import Size, products_of
 from benchmarks.harness import compressed
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
+from benchmarks.table import distilled_rows as rows
 from tuili.cli.app import main
 from tuili.model import save_model
 from tuili.store import LineageEntry, Parameters, open_model
 
 RECIPE = {"data": {"domains": ["calendar"], "levels": [1.0]}, "curriculum": {"kind": "uniform"}}
 SMALL = (
-    "distil.samples=2", "distil.writing.rounds=1", "distil.writing.chains=2", "distil.healing.rows=1",
+    "distil.samples=2", "distil.healing.rows=1",
     "distil.healing.length=320", "distil.healing.kernels=torch", "distil.healing.precision=fp32",
 )  # fmt: skip
 
@@ -32,7 +34,9 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(compressed, "tuili", lambda *line: main([*line]))
-    how: dict[str, Any] = {"to": ("num_groups=2", "moe_intermediate_size=4"), "ways": ("unmasked", "untaught")}
+    writing = ("distil.writing.rounds=1", "distil.writing.chains=2")
+    monkeypatch.setattr(training, "WAYS", {**training.WAYS, "unmasked": (*training.WAYS["unmasked"], *writing)})
+    how: dict[str, Any] = {"to": ("num_groups=2", "moe_intermediate_size=4"), "ways": ("unmasked", "new")}
     how |= {
         "seeds": (1,),
         "steps": 4,
@@ -43,8 +47,8 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
     }
     config, figures = measuring.measure(str(teacher), **how)
     assert config["parameters_student"]["total"] < config["parameters"]["total"]
-    assert config["steps"]["untaught"] > config["steps"]["unmasked"] == 4
-    assert {"unmasked_level_1", "untaught_over_parent", "unmasked_tokens", "untaught_hours"} <= {*figures}
+    assert config["steps"]["new"] > config["steps"]["unmasked"] == 4
+    assert {"unmasked_level_1", "new_over_parent", "unmasked_tokens", "new_hours", "new_depth"} <= {*figures}
     model = tmp_path / "runs" / "unmasked_4_1" / "model"
     assert open_model(model).shape.num_hidden_layers == 3
     monkeypatch.setattr(compressed, "tuili", lambda *_: pytest.fail("distilled again"))
@@ -52,7 +56,30 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
     assert measuring.measure(str(teacher), **how) == (config, figures)
 
 
-def test_without_a_teacher_there_are_more_steps() -> None:
-    student, teacher = Parameters(10, 10, 5), Parameters(90, 30, 10)
-    assert training.equal_steps("masked", 100, student, teacher) == 100
-    assert training.equal_steps("untaught", 100, student, teacher) == 200
+def test_products_are_those_of_all_passes_and_of_writing() -> None:
+    """A student of 4 trunk, 6 other and 2 head parameters; half of the tokens are learnt, at half depth on average."""
+    student, teacher = Size(Parameters(30, 12, 6), head=2), Size(Parameters(99, 100, 40), head=10)
+    learning, reading, writing = 3 * (4 + 0.5 * (2 + 3)), 30 + 0.5 * (10 + 60), 0.25 * (4 + 0.5 * (2 + 6))
+    found = {way: products_of(way, student, teacher, 0.5, 0.5, 0.25) for way in training.WAYS}
+    assert found == pytest.approx(
+        {"masked": learning + reading + writing, "unmasked": learning + reading + writing}
+        | {"texts": learning + reading, "sequence": learning + reading, "untaught": learning, "new": learning}
+    )
+
+
+def test_tables_have_a_row_for_each_way_and_goal() -> None:
+    assert {*rows.WAYS} == {*training.WAYS}
+    value = {"unit": "share", "n": 3, "median": 0.5, "min": 0.4, "max": 0.6}
+    names = [
+        f"{way}_level_{level}{kept}" for way in ("parent", *rows.WAYS) for level in (1, 2, 3) for kept in ("", "_kept")
+    ]
+    config = {"steps": dict.fromkeys(rows.WAYS, 4000)}
+    names += [f"{way}_{what}" for way in rows.WAYS for what in ("hours", "depth", "over_parent")] + ["parent_depth"]
+    names += [f"{one}_over_{other}" for one, other, *_ in rows.PAIRS]
+    record = {"config": config, "figures": dict.fromkeys(names, value)}
+    assert {len(row.cells) for row in rows.DISTILLED} == {len(rows.COLUMNS) - 1}
+    assert len([[cell(record) for cell in row.cells] for row in rows.DISTILLED]) == 1 + len(rows.WAYS)
+    cells = {row.what: [cell(record) for cell in row.cells] for row in rows.STUDENTS}
+    assert {goal for _, goal in cells.values()} > {"none"}
+    wanted = {(one, other) for one, other, *_ in rows.PAIRS}
+    assert wanted == {*measuring.COMPARED}

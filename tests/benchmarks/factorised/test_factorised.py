@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from benchmarks.factorised import __main__ as measuring
+from benchmarks.factorised import training
 from benchmarks.harness import compressed
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
+from benchmarks.table import factorised_rows as rows
 from tuili.cli.app import main
 from tuili.model import save_model
 from tuili.store import LineageEntry, open_model
@@ -18,7 +20,7 @@ from tuili.tasks import unseen_problems
 
 RECIPE = {"data": {"domains": ["arithmetic"], "levels": [1.0]}, "curriculum": {"kind": "uniform"}}
 SMALL = (
-    "factorise.multiple=4", "factorise.samples=2", "factorise.probes=1", "factorise.healing.rows=1",
+    "factorise.multiple=4", "factorise.samples=2", "factorise.healing.rows=1",
     "factorise.healing.length=320", "factorise.healing.kernels=torch", "factorise.healing.precision=fp32",
     "factorise.healing.log.interval=1",
 )  # fmt: skip
@@ -55,3 +57,22 @@ def test_problems_of_several_steps_of_arithmetic_are_told_apart() -> None:
     assert figures["x_several_steps_accuracy"].runs == [1.0]
     assert figures["x_several_steps_n"].runs == [sum(several)]
     assert measuring.several_steps("x", [], []) == {}
+
+
+def test_tables_have_a_row_for_each_way_and_goal() -> None:
+    assert {*rows.WAYS} == {*training.WAYS}
+    value = {"unit": "share", "n": 3, "median": 0.5, "min": 0.4, "max": 0.6}
+    names = [
+        f"{way}_level_{level}{kept}" for way in ("parent", *rows.WAYS) for level in (1, 2, 3) for kept in ("", "_kept")
+    ]
+    config = {"parameters": {"total": 9168320}}
+    costs = ("parameters", "depth", "depth_before", "over_parent", "raw_over_parent")
+    names += [f"{way}_{what}" for way in rows.WAYS for what in costs]
+    names += [f"{one}_over_{other}{behind}" for one, other, *_ in rows.PAIRS for behind in ("", "_raw")]
+    record = {"config": config, "figures": dict.fromkeys(names, value)}
+    assert {len(row.cells) for row in rows.FACTORISED} == {len(rows.COLUMNS) - 1}
+    assert len([[cell(record) for cell in row.cells] for row in rows.FACTORISED]) == 1 + len(rows.WAYS)
+    cells = {row.what: [cell(record) for cell in row.cells] for row in rows.FACTORS}
+    assert {goal for _, goal in cells.values()} > {"none"}
+    wanted = {(one, other) for one, other, *_ in rows.PAIRS}
+    assert wanted == {*measuring.COMPARED}

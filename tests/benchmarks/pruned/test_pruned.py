@@ -83,14 +83,18 @@ def test_rows_and_picture_read_the_record(tmp_path: Path) -> None:
     ways = ("activation", "magnitude")
     names = [f"{way}_level_{level}" for way in (*ways, "parent") for level in (1, 2, 3)]
     names += [f"{name}_kept" for name in names]
-    names += [f"{way}_{what}" for way in ways for what in ("parameters", "over_parent", "cut_over_parent")]
+    names += [
+        f"{way}_{what}"
+        for way in ways
+        for what in ("parameters", "over_parent", "cut_over_parent", "depth", "depth_before")
+    ]
     config = {
         "parameters": {"total": 9168320}, "ways": dict.fromkeys(ways), "seeds": [1, 2],
         "curves": {f"{way}_{seed}": [[100, 0.5], [200, 0.1]] for way in ways for seed in (1, 2)},
     }  # fmt: skip
     record = {"config": config, "figures": dict.fromkeys(names, value)}
     cells = [[cell(record) for cell in row.cells] for row in PRUNED[:3]]
-    assert cells[0] == ["9,168,320", "0.500", "0.500", "0.500", "–", "–"]
+    assert cells[0] == ["9,168,320", "0.500", "0.500", "0.500", "0.50", "–", "–"]
     assert cells[1][1] == "0.500 (0.400 to 0.600, n = 3)"
     assert KEPT[0].cells[0](record) == "0.500 (0.400 to 0.600, n = 3)"
     lines = recoveries(json.loads(json.dumps(record)))

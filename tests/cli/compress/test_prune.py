@@ -28,7 +28,7 @@ def test_a_plan_writes_nothing(model: Path, tmp_path: Path, capsys: pytest.Captu
     assert "neurons of an expert: 8 -> 4 (-50%)" in told
     assert "accuracy: on 960 problems, before and after" in told
     assert "recovery: 1,000 steps, about 320,000 tokens, from arithmetic" in told
-    assert told[-1].startswith("time: about ")
+    assert told[-1].startswith("time of the recovery: about ")
     assert not out.exists()
 
 

@@ -13,24 +13,36 @@ from rich.console import Console
 from transformers import AutoModelForCausalLM
 
 from benchmarks.harness.tiny import save_tiny
+from tests.cli.compress.parents import save_trained
 from tests.compress.running import HEALING
 from tests.compress.test_run import interrupted_at
 from tests.train.test_recipe import keys
-from tuili.compress import CompressionResult, DistilConfig, Distilling, DistilRecipe, Measuring, compress, open_parent
+from tuili.compress import (
+    CompressionResult,
+    DistilConfig,
+    Distilling,
+    DistilRecipe,
+    Measuring,
+    QuantizeConfig,
+    compress,
+    open_parent,
+)
 from tuili.config import load_recipe, shipped_recipes
 from tuili.data import StreamState, train_tokenizer
 from tuili.engine import load_decoder
 from tuili.errors import InputError
 from tuili.model import load_model, save_model
 from tuili.store import LineageEntry, model_hash, open_model, read_lineage
-from tuili.train import read_log
+from tuili.train import read_log, recorded_training
 
 SMALL = {"overrides": {"num_groups": 2, "moe_intermediate_size": 4}}
 
 
 def config_of(steps: int = 6, rate: float = 5e-4, **changes: Any) -> DistilConfig:
     healing = HEALING | {"kernels": "torch", "steps": steps, "learning_rate": rate}
-    small = {"to": SMALL, "samples": 6, "writing": {"rounds": 2, "chains": 5}, "healing": healing}
+    small: dict[str, Any] = {"to": SMALL, "samples": 6, "healing": healing}
+    if changes.get("by") != "data" and changes.get("on_policy") != 0:
+        small["writing"] = {"rounds": 2, "chains": 5}
     return DistilRecipe.model_validate({"distil": small | changes}).distil
 
 
@@ -87,7 +99,8 @@ def test_a_student_learns_with_its_teacher_and_without(by: str, own: Path, tmp_p
     result = distilled(own, tmp_path / "run", steps=10, by=by, layers="new", rate=0.01)
     log = read_log(tmp_path / "run")
     assert log[-1]["loss"] < 0.9 * log[0]["loss"]
-    assert ("agreement" in result.figures) == (by == "logits")
+    assert ("agreement" in log[-1]) == (by == "logits")
+    assert {"loss", "agreement", "accuracy"} <= {*result.figures}  # both are compared with the teacher
 
 
 @pytest.mark.kills
@@ -116,7 +129,10 @@ def test_a_student_goes_on_from_a_model_with_the_same_tokenizer(own: Path, tmp_p
     assert second.model is not None
     one, two = (load_model(path).model.state_dict() for path in (first.model, second.model))
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
-    assert read_lineage(second.model)[-1].recipe["distil"]["start_hash"] == model_hash(first.model)
+    *before, entry = read_lineage(second.model)
+    assert tuple(before) == read_lineage(first.model)
+    assert entry.parent == entry.recipe["distil"]["start_hash"] == model_hash(first.model)
+    assert entry.recipe["distil"]["teacher_hash"] == model_hash(own)
 
 
 def test_a_teacher_with_another_tokenizer_is_refused(own: Path, tmp_path: Path) -> None:
@@ -143,3 +159,46 @@ def test_what_cannot_be_a_student_is_refused(own: Path, dense: Path, tmp_path: P
     with pytest.raises(InputError, match="was quantised"):
         distilled(own, tmp_path / "run", to={"start": str(quantised)})
     assert not (tmp_path / "run").exists()
+
+
+def test_a_student_of_which_nothing_is_its_teachers_does_not_descend_from_it(own: Path, tmp_path: Path) -> None:
+    result = distilled(own, tmp_path / "run", steps=1, by="data", layers="new")
+    assert result.model is not None
+    (entry,) = read_lineage(result.model)
+    assert (entry.step, entry.parent) == ("distil", None)
+    assert entry.recipe["distil"]["teacher_hash"] == model_hash(own)
+    recorded = recorded_training(result.model)
+    assert recorded is not None
+    assert recorded.data.domain_names == ("arithmetic", "calendar")
+    assert recorded.exits == pytest.approx((0.4, 0.5, 0.1))
+    assert recorded.length == 320
+    config = QuantizeConfig()
+    assert open_parent(result.model, config.healing).data(None, print).names == ("arithmetic", "calendar")
+
+
+@pytest.mark.parametrize("start", [False, True])
+def test_a_student_that_cannot_read_its_rows_is_refused(start: bool, own: Path, tmp_path: Path) -> None:
+    if start:
+        to: dict[str, Any] = {"start": str(save_tiny(tmp_path / "short", max_position_embeddings=64))}
+    else:
+        to = {"overrides": {"num_groups": 1, "max_position_embeddings": 64}}
+    with pytest.raises(
+        InputError, match=r"reads 64 tokens at most, and learns rows of 320: .*distil\.healing\.length=64"
+    ):
+        distilled(own, tmp_path / "run", to=to)
+    assert not (tmp_path / "run").exists()
+
+
+def test_tokens_are_led_to_the_experts_of_their_domains_in_the_teachers_order_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    domains = ["calendar", "arithmetic", "relations", "sets"]
+    parent = open_parent(save_trained(tmp_path / "teacher", domains=domains), config_of().healing)
+    other = load_model(save_trained(tmp_path / "start", domains=domains[::-1])).model
+    monkeypatch.setattr("tuili.compress.own.DOMAIN_PRIOR", 1e4)
+    with parent.data(None, print).open_blocks(StreamState()) as blocks:
+        block, _ = next(blocks)
+    with torch.no_grad():
+        same, turned = (parent.network(model, learns=True).read(block, 0) for model in (parent.load(), other))
+    assert float(same.penalty) > 100
+    assert float(turned.penalty) < 1

@@ -17,18 +17,18 @@ GIVEN = (
     "distil.healing.steps=5", "distil.healing.checkpoint.interval=2", "distil.writing.rounds=2",
     "distil.writing.chains=3", "--on-policy", "0.6", "--to", "num_groups=2", "--problems", "3",
 )  # fmt: skip
-LEARNING, STORE, DISTIL = "tuili.posttrain.learning", "tuili.store.folder", "tuili.compress.distilling.distil"
+LEARNING, STORE, CHAINS = "tuili.posttrain.learning", "tuili.store.folder", "tuili.compress.distilling.chains"
 WRITING = "tuili.compress.distilling.writing"
 KILLED = (
     Point(LEARNING, "adam_tensors", 1),  # steps on texts are done, and not saved
-    Point(DISTIL, "write_chains", 1),  # the first round begins
+    Point(CHAINS, "write_chains", 1),  # the first round begins
     Point(WRITING, "refuted_end", 2),  # chains are written, and not kept
     Point(LEARNING, "adam_tensors", 1),  # they are kept, and what was learnt from them is not
-    Point(DISTIL, "write_chains", 1),  # the second round begins
+    Point(CHAINS, "write_chains", 1),  # the second round begins
     Point(STORE, "flush_all", 1),  # the model is written, and not in its place
 )
 INTERRUPTED = (
-    Point(DISTIL, "write_chains", 1),
+    Point(CHAINS, "write_chains", 1),
     Point(WRITING, "load_scheduler", 1),
     Point(LEARNING, "adam_tensors", 1),
     Point("tuili.compress.own", "read_exits", 1),

@@ -13,8 +13,8 @@ import torch
 from tests.compress.distilling.test_distil import config_of, distilled
 from tests.compress.test_run import interrupted_at
 from tuili.compress import Distilling, TokenStates, open_parent
-from tuili.compress.distilling import distil
-from tuili.compress.distilling.writing import Written, questions, write_chains
+from tuili.compress.distilling import chains
+from tuili.compress.distilling.writing import Round, Written, questions, write_chains
 from tuili.compress.healing import reverse_kl
 from tuili.data import Document
 from tuili.errors import InputError
@@ -54,7 +54,8 @@ def writer(own: Path) -> Any:
     assert isinstance(model, TuiliForCausalLM)
 
     def write(number: int = 0, masks: bool = True, stop: bool = False) -> Any:
-        return write_chains(model, (own, tokenizer), stream, config.writing, number, masks, lambda: stop)
+        wanted = Round(number, 5, 0, 1.0, masks)
+        return write_chains(model, (own, tokenizer), stream, wanted, lambda: stop, print)
 
     write.stream = stream  # type: ignore[attr-defined]
     return write
@@ -78,9 +79,19 @@ def test_questions_are_those_of_training_and_others_in_each_round(writer: Any) -
 
 
 @pytest.mark.parametrize("given", [GIVEN, GIVEN | {"mask": False}])
-def test_a_student_learns_from_what_is_written(given: dict[str, Any], own: Path, tmp_path: Path) -> None:
+def test_a_student_learns_from_what_is_written(
+    given: dict[str, Any], own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = list[Round]()
+
+    def recording(*arguments: Any) -> Any:
+        rounds.append(arguments[3])
+        return write_chains(*arguments)
+
+    monkeypatch.setattr(chains, "write_chains", recording)
     result = distilled(own, tmp_path / "run", **given)
     assert result.model is not None
+    assert rounds == [Round(number, 5, 2 * 2 * 320, 1.0, given.get("mask", True)) for number in (0, 1)]
     assert read_log(tmp_path / "run")[-1]["loss"] > 0
     assert sorted(file.name for file in (tmp_path / "run" / "written").iterdir()) == ["0.json", "1.json"]
 
@@ -88,19 +99,21 @@ def test_a_student_learns_from_what_is_written(given: dict[str, Any], own: Path,
 def test_a_student_learns_the_chains_that_its_teacher_ends(
     own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ended = [False, True, False]
+    ended, refuted, rounds = [False, True, True], [False, False, True], list[Round]()
 
     def written(model: TuiliForCausalLM, *given: Any) -> list[Written]:
         assert len(model.model.reasoning) == 3, "the teacher writes"
-        return [Written(Document((5, 6, 7 + place), 1), False, end) for place, end in enumerate(ended)]
+        rounds.append(given[2])
+        ends = enumerate(zip(refuted, ended, strict=True))
+        return [Written(Document((5, 6, 7 + place), 1), wrong, end) for place, (wrong, end) in ends]
 
-    monkeypatch.setattr(distil, "write_chains", written)
+    monkeypatch.setattr(chains, "write_chains", written)
     result = distilled(own, tmp_path / "run", by="sequence")
     assert result.model is not None
     assert json.loads((tmp_path / "run" / "written" / "0.json").read_text()) == [[[5, 6, 8], 1, -1]]
-    assert "agreement" not in result.figures
+    assert rounds == [Round(number, 5, 3 * 2 * 320, 0.0, masks=False) for number in (0, 1)]  # the likeliest tokens
     ended[1] = False
-    with pytest.raises(InputError, match=r"round 1: nothing was written .* give more distil\.writing\.chains"):
+    with pytest.raises(InputError, match=r"round 1: nothing was written that can be learnt: begin another run, with"):
         distilled(own, tmp_path / "other", by="sequence")
     assert not (tmp_path / "other" / "written").exists()
 
@@ -127,7 +140,7 @@ def test_an_interrupted_student_writes_the_same(own: Path, tmp_path: Path, monke
 
     (tmp_path / "part" / "written" / "1.json").unlink(missing_ok=True)
     with monkeypatch.context() as patch:
-        patch.setattr(distil, "write_chains", interrupting)
+        patch.setattr(chains, "write_chains", interrupting)
         part = distilled(own, tmp_path / "part", resume=True, **GIVEN)
     assert (part.step, part.model) == (4, None)
     assert not (tmp_path / "part" / "written" / "1.json").exists()
@@ -139,5 +152,8 @@ def test_an_interrupted_student_writes_the_same(own: Path, tmp_path: Path, monke
 
 def test_a_plan_tells_what_is_written(own: Path) -> None:
     config = config_of(**GIVEN)
-    told = Distilling(open_parent(own, config.healing), config).changes
+    parent = open_parent(own, config.healing)
+    told = Distilling(parent, config).changes
     assert told["the student writes"].startswith("2 rounds of 5 chains, learnt up to the first refuted step")
+    once = config_of(by="sequence", writing={"rounds": 1})
+    assert Distilling(parent, once).changes["its teacher writes"].startswith("1 round of as many chains as are learnt")

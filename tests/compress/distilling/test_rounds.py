@@ -7,10 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.compress.distilling.test_distil import config_of
+from tuili.compress import open_parent
+from tuili.compress.compression import StageSetting
+from tuili.compress.distilling import chains
+from tuili.compress.distilling.chains import chain_rounds
 from tuili.compress.distilling.mask import refuted_end
 from tuili.compress.distilling.rounds import Rounds, packed
+from tuili.compress.distilling.writing import Written
 from tuili.data import Document, StreamState
-from tuili.model import load_model
+from tuili.model import TuiliForCausalLM, load_model
 from tuili.steps import Context, render_response
 
 
@@ -70,3 +76,20 @@ def test_a_round_goes_on_with_the_chains_that_it_began_with(tmp_path: Path) -> N
 def test_chains_that_fill_no_block_are_repeated() -> None:
     (block,) = packed([Document((5, 6, 7), 1)], rows=2, length=4, pad_id=0)
     assert block.tokens_BT.tolist() == [[5, 6, 7, 0]] * 2
+
+
+def test_there_are_no_more_rounds_than_steps_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: Path) -> None:
+    """9 steps in 8 rounds are 5 rounds of 2."""
+    config = config_of(steps=9, by="sequence", writing={"rounds": 8, "chains": 1})
+    parent, told = open_parent(own, config.healing), list[str]()
+    model = parent.load()
+    assert isinstance(model, TuiliForCausalLM)
+    monkeypatch.setattr(chains, "write_chains", lambda *_: [Written(Document((5, 6, 7), 1), False, True)])
+    setting = StageSetting(parent.data(None, print), 0, 9, tmp_path, lambda: False, told.append)
+    rounds = chain_rounds(config, model, (own, load_model(own).tokenizer), setting)
+    with rounds.open_blocks(StreamState()) as blocks:
+        for _ in range(9):
+            next(blocks)
+    lines = [line for line in told if line.startswith("round ")]
+    assert lines[0] == "round 1 of 5: the teacher writes 1 chain"
+    assert len(lines) == 5

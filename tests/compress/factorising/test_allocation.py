@@ -116,3 +116,17 @@ def test_a_matrix_that_is_not_of_experts_has_no_shared_bases() -> None:
     weight, moment = stack(1, False)
     options = Decomposed(WhitenedStack(weight, moment), (12, 20), 2, "shared").options
     assert [option.rank for option in options] == [2, 4, 6, None]
+
+
+def test_of_equal_matrices_those_in_the_middle_have_the_least_where_not_all_can_have_more() -> None:
+    ladder = [Option(1, 2.0, 1), Option(2, 1.0, 2), Option(3, 0.0, None)]
+    assert [option.parameters for option in uniform([ladder] * 5, 8)] == [2, 2, 1, 1, 2]
+    assert [option.parameters for option in uniform([ladder] * 5, 9)] == [2, 2, 1, 2, 2]
+    assert [option.parameters for option in uniform([ladder] * 5, 10)] == [2] * 5
+
+
+def test_no_shared_bases_are_found_where_none_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.compress.factorising.shared.SharedStack.factors", lambda *_: pytest.fail("found"))
+    whitened = WhitenedStack(torch.randn(3, 12, 10), torch.eye(10).expand(3, -1, -1))
+    made = Decomposed(whitened, (3, 12, 10), 2, "separate")
+    assert {type(option.rank) for option in made.options} == {int, type(None)}

@@ -62,3 +62,17 @@ def test_scores_are_those_of_real_tokens_alone() -> None:
     real_NF = inputs[0][0, 2:12].double()
     wanted_F = real_NF.square().mean(0) * layer.weight.detach().double().square().sum(0)
     torch.testing.assert_close(scores.neurons[0], wanted_F)
+
+
+@pytest.mark.parametrize(("kind", "normed"), [("llama", False), ("qwen3, biases", True)])
+def test_heads_by_magnitude_count_queries_and_keys_unless_they_are_normed(kind: str, normed: bool) -> None:
+    parent = dense_model(**KINDS[kind]) if kind in KINDS else dense_model(kind)
+    network = ImportedNetwork(parent, PREFIX, learns=False)
+    attention, size = parent.model.layers[0].self_attn, parent.config.head_dim
+    scores = dense_scores(parent, network, len(PREFIX), PruneConfig(by="magnitude"), [])
+    for head in (0, 1):
+        keys, queries = slice(head * size, (head + 1) * size), slice(2 * head * size, 2 * (head + 1) * size)
+        wanted = attention.v_proj.weight[keys].square().sum() + attention.o_proj.weight[:, queries].square().sum()
+        if not normed:
+            wanted += attention.q_proj.weight[queries].square().sum() + attention.k_proj.weight[keys].square().sum()
+        assert scores.heads[0][head].item() == pytest.approx(wanted.item(), rel=1e-5)

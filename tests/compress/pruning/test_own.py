@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.tiny import tiny_model
-from tuili.compress.pruning.kept import Kept, choose
+from tuili.compress.pruning.kept import Kept, Scores, choose
 from tuili.compress.pruning.own import cut_own, own_scores
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
 from tuili.data.packing import Block, Document, pack
 from tuili.model import TuiliForCausalLM
+from tuili.train import walk_exits
 
 IDS = torch.tensor([[1, 20, 30, 40, 50, 60, 2, 70, 80, 90]])
 
@@ -135,6 +136,66 @@ def test_an_expert_is_worth_the_norm_of_what_the_router_lets_it_add() -> None:
     assert scores.experts[0].tolist() == pytest.approx(wanted, rel=1e-6)
     assert by_frequency.experts[0].tolist() == counts != wanted
     assert sum(counts) == 2 * int(learnt.sum())
+
+
+def test_heads_by_magnitude_are_worth_their_values_and_outputs_in_all_layers_that_share_them() -> None:
+    """Queries and keys are normed: a model in which theirs are larger says the same, and keeps the same heads."""
+    parent = model()
+    scores = own_scores(parent, PruneConfig(by="magnitude"), [])
+    network, size, group = parent.model, 4, 2
+    for head in (0, 1):
+        values, outputs = slice(head * size, (head + 1) * size), slice(head * group * size, (head + 1) * group * size)
+        of_trunk = network.trunk[0].key_value.v_proj.weight[values].square().sum().item()
+        of_trunk += network.trunk[0].attention.o_proj.weight[:, outputs].square().sum().item()
+        shared = network.shared_key_value.v_proj.weight[values].square().sum().item()
+        for layer in network.reasoning:
+            shared += layer.attention.o_proj.weight[:, outputs].square().sum().item()
+        assert scores.heads[0][head].item() == pytest.approx(of_trunk)
+        assert scores.heads[-1][head].item() == pytest.approx(shared)
+    with torch.no_grad():
+        network.trunk[0].attention.q_proj.weight[:8] *= 10
+        network.shared_key_value.k_proj.weight[4:] *= 10
+    louder = own_scores(parent, PruneConfig(by="magnitude"), [])
+    assert all(torch.equal(one, other) for one, other in zip(scores.heads, louder.heads, strict=True))
+
+
+def test_heads_by_activation_are_those_of_all_layers_that_share_them() -> None:
+    parent, read = model(), block()
+    scores = own_scores(parent, PruneConfig(by="activation"), [read])
+    added = torch.zeros(2, dtype=torch.float64)
+    learnt = (read.targets_BT >= 0).sum(1, keepdim=True)
+    for layer in parent.model.reasoning:
+        seen: list[Tensor] = []
+        hook = layer.attention.o_proj.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
+        with torch.inference_mode():
+            walk_exits(parent, read, [1.0] * parent.config.num_groups, torch.Generator().manual_seed(0))
+        hook.remove()
+        real_NI = seen[0][torch.arange(seen[0].shape[1]) < learnt]
+        mean_I = real_NI.square().mean(0) * layer.attention.o_proj.weight.detach().square().sum(0)
+        added += mean_I.view(2, -1).sum(1)
+    torch.testing.assert_close(scores.heads[-1], added, rtol=1e-6, atol=0)
+
+
+def test_what_is_kept_by_its_score_says_more_of_the_parent_than_the_rest() -> None:
+    """Heads and neurons of the highest scores against those of the lowest, as many of each."""
+    parent, read = model(), block()
+    torch.manual_seed(7)
+    with torch.no_grad():  # some neurons of the trunk and some heads do much more than others
+        for layer in parent.model.trunk:
+            layer.mlp.down_proj.weight *= torch.rand(16).double() ** 3 * 4
+        for layer in parent.model.reasoning:
+            layer.attention.o_proj.weight[:, :8] *= 3
+    sizes = Sizes(feed_forward=8, expert=4, experts=4, heads=1)
+    scores = own_scores(parent, PruneConfig(by="activation"), [read])
+    worst = Scores(*([-one for one in of_kind] for of_kind in (scores.neurons, scores.heads)), scores.experts, [
+        -one for one in scores.expert_neurons
+    ])  # fmt: skip
+    depth, lost = parent.config.exit_layers[-1], []
+    for one in (scores, worst):
+        cut = cut_own(parent, choose(one, sizes), sizes).double().eval()
+        aim, own = (logits(each, depth).log_softmax(-1) for each in (parent, cut))
+        lost.append(torch.nn.functional.kl_div(own, aim, reduction="batchmean", log_target=True).item())
+    assert lost[0] < 0.7 * lost[1]
 
 
 def test_a_saved_cut_model_opens(tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from tests.cli.compress.parents import save_trained
 from tests.compress.running import LEARNING, quantised
 from tests.engine.runtime.texts import Texts
 from tests.native.calling import library
 from tuili.compress import (
     HealedNetwork,
+    QuantizeConfig,
     QuantizeRecipe,
     Quantizing,
     make_plan,
@@ -44,7 +46,7 @@ def native_logits(folder: Path, numbers: Any = "auto") -> np.ndarray:
     return np.stack(Texts(native_step(stored, choice, 1, 1, verifies=False)).read(0, IDS))
 
 
-@pytest.mark.parametrize(("numbers", "cache"), [("int8", None), ("w4a8", "int8")])
+@pytest.mark.parametrize(("numbers", "cache"), [("int8", None), ("w4a8", None), ("w4a8", "int8")])
 def test_an_own_model_learns_and_is_written_in_whole_numbers(
     numbers: str, cache: str | None, wide: Path, tmp_path: Path
 ) -> None:
@@ -152,3 +154,20 @@ def test_the_parent_answers_in_full_numbers(
     quantised(wide, tmp_path / "own", healing={"steps": 0}, problems=6)
     quantised(half, tmp_path / "imported", questions, healing={"steps": 0}, problems=6, test=tmp_path / "test.jsonl")
     assert asked == [(True, "fp32"), (False, "auto"), (True, "bf16"), (False, "auto")]
+
+
+def test_a_plan_and_a_lineage_say_which_weights_have_4_bits(tmp_path: Path) -> None:
+    """Those of a matrix whose inputs 32 does not divide have 8."""
+    parent = save_trained(tmp_path / "parent", hidden_size=64, intermediate_size=64, moe_intermediate_size=40)
+    result = quantised(parent, tmp_path / "run", numbers="w4a8", healing={"steps": 0})
+    assert result.model is not None
+    tensors = load_file(result.model / WEIGHTS)
+    of_four = sum(2 * tensor.numel() for tensor in tensors.values() if tensor.dtype is torch.uint8)
+    of_eight = sum(one.numel() for name, one in tensors.items() if one.dtype is torch.int8 and name != EMBEDDING)
+    share = of_four / (of_four + of_eight)
+    assert 0.1 < share < 0.9
+    assert result.figures["four_bits"] == pytest.approx(share)
+    config = QuantizeConfig(numbers="w4a8")
+    told = Quantizing(open_parent(parent, config.healing), config).changes["weights of 4 bits"]
+    assert told.startswith(f"{share:.0%} of those of all matrices but the embedding, {1 - share:.0%} have 8: 32 does")
+    assert "four_bits" not in quantised(parent, tmp_path / "int8", healing={"steps": 0}).figures

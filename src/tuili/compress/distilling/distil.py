@@ -8,23 +8,19 @@ from typing import Any, cast
 from torch import nn
 
 from tuili.compress.compression import Compression, StageSetting
+from tuili.compress.distilling.chains import chain_rounds, chains_of
 from tuili.compress.distilling.losses import TextStudent
 from tuili.compress.distilling.recipe import DistilConfig
-from tuili.compress.distilling.rounds import Rounds
 from tuili.compress.distilling.student import new_student, student_config, take_over
-from tuili.compress.distilling.writing import write_chains
 from tuili.compress.healing import HealedNetwork, forward_kl, reverse_kl
 from tuili.compress.network import Network
 from tuili.compress.own import OwnParent
-from tuili.compress.parent import Parent, Samples, Tell, open_parent
-from tuili.data import Document
+from tuili.compress.parent import HealingData, Parent, Samples, Tell, open_parent
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM, check_folder
 from tuili.posttrain import LearningNetwork, OpenBlocks
-from tuili.store import PAD, Parameters, Tokenizer, count_parameters
+from tuili.store import Parameters, Tokenizer, count_parameters
 
-WRITTEN = "written"
-"""In the folder of a run: what was written in each round."""
 LEARNS = {
     "logits": "what its teacher predicts",
     "sequence": "what its teacher writes",
@@ -45,6 +41,12 @@ class Distilling(Compression):
         self.stages = 2 if config.written_steps else 1
         self._start = None if config.to.start is None else _opened_start(parent, config)
         self._student = self._configuration()
+        context = self._student.max_position_embeddings
+        if context < parent.length:
+            raise InputError(
+                f"the student reads {context} tokens at most, and learns rows of {parent.length}: give a longer "
+                f"max_position_embeddings, or distil.healing.length={context}"
+            )
         of_teacher, of_student = count_parameters(parent.shape).total, self.parameters.total
         if of_student > of_teacher:
             raise InputError(
@@ -56,7 +58,29 @@ class Distilling(Compression):
     def recipe(self) -> Mapping[str, Any]:
         """See `Compression`."""
         recipe = self._config.model_dump(mode="json")
-        return recipe if self._start is None else recipe | {"start_hash": self._start.hash}
+        recipe |= {} if self._start is None else {"start_hash": self._start.hash}
+        return recipe if self.begun_as is self.parent else recipe | {"teacher_hash": self.parent.hash}
+
+    @property
+    def begun_as(self) -> Parent | None:
+        """See `Compression`: a student that begins anew descends from its teacher where it learns from it."""
+        config = self._config
+        return None if config.by == "data" and config.layers == "new" else self._start or self.parent
+
+    @property
+    def exit_shares(self) -> Sequence[float]:
+        """Of learnt tokens, the share that leaves at each exit of the student while it learns."""
+        return self._own.shares(len(self._student.exit_layers))
+
+    def trained_with(self, data: HealingData) -> Mapping[str, Any]:
+        """See `Compression`: its texts, which may not be those of the model that it began as."""
+        assert data.stream is not None
+        return {
+            "data": data.stream.data.model_dump(mode="json"),
+            "curriculum": data.stream.curriculum.model_dump(mode="json"),
+            "objective": {"exits": [list(self.exit_shares)] * 2},
+            "train": {"length": data.stream.length},
+        }
 
     @property
     def parameters(self) -> Parameters:
@@ -95,7 +119,7 @@ class Distilling(Compression):
 
     def teacher(self) -> Network:
         """See `Compression`: the teacher at full depth, for all exits of the student."""
-        return self._own.full_depth()
+        return self._own.full_depth(self._own.load())
 
     def learner(self, stage: int, student: Network, teacher: Network) -> LearningNetwork:
         """See `Compression`."""
@@ -110,35 +134,18 @@ class Distilling(Compression):
 
     def blocks(self, stage: int, student: Network, teacher: Network, setting: StageSetting) -> OpenBlocks:
         """See `Compression`."""
-        sequence, writing, stream = self._config.by == "sequence", self._config.writing, setting.data.stream
+        sequence = self._config.by == "sequence"
         if not stage and not sequence:
             return setting.data.open_blocks
-        assert stream is not None
         writer = cast(TuiliForCausalLM, (teacher if sequence else student).model)
-        loaded_from, masks = (self.parent.path, self._own.stored.tokenizer), not sequence and self._config.mask
-        name = "the teacher" if sequence else "the student"
-
-        def write(number: int) -> Sequence[Document] | None:
-            setting.tell(f"round {number + 1} of {writing.rounds}: {name} writes {writing.chains} chains")
-            written = write_chains(writer, loaded_from, stream, writing, number, masks, setting.stopped)
-            if written is None:
-                return None
-            refuted, ended = (sum(marks) / max(1, len(written)) for marks in (
-                [one.refuted for one in written], [one.ended for one in written],
-            ))  # fmt: skip
-            setting.tell(f"a step of {refuted:.0%} of them is refuted, and {ended:.0%} end by themselves")
-            return [one.document for one in written if one.ended or not sequence]
-
-        steps = max(1, -(-(setting.until - setting.first) // writing.rounds))
-        pad_id = self._own.stored.tokenizer.token_id(PAD)
-        folder = setting.folder / WRITTEN
-        rows, length = stream.rows, stream.length
-        return Rounds(setting.first, steps, rows, length, pad_id, folder, write).open_blocks
+        loaded_from = self.parent.path, self._own.stored.tokenizer
+        return chain_rounds(self._config, writer, loaded_from, setting).open_blocks
 
     @property
     def _writes(self) -> Mapping[str, str]:
         config = self._config
-        rounds = f"{config.writing.rounds} rounds of {config.writing.chains:,} chains"
+        count = config.writing.rounds
+        rounds = f"{count} round{'s' * (count > 1)} of {chains_of(config)}"
         if config.by == "sequence":
             return {"its teacher writes": f"{rounds}, which is not in the time below"}
         if not config.written_steps:

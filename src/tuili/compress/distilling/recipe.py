@@ -53,9 +53,11 @@ class WritingConfig(Config):
 
     rounds: PositiveInt = 8
     """In each, chains are written first, with the weights of that time, and then learnt."""
-    chains: PositiveInt = 512
-    """Of a round."""
-    temperature: float = Field(1.0, ge=0, le=2)
+    chains: PositiveInt | None = None
+    """Of a round; none stands for as many as are learnt about once in it."""
+    temperature: float | None = Field(None, ge=0, le=2)
+    """At which they are drawn; none stands for 1 where the student writes, and for 0, the likeliest, where its teacher
+    does, as Kim and Rush take the most probable output."""
 
 
 class DistilConfig(Config):
@@ -69,7 +71,8 @@ class DistilConfig(Config):
     """Of all steps, the share of the last ones, in which the student writes the chains that it learns from, by reverse
     KL to its teacher (Agarwal et al. 2023, arXiv 2306.13649); none stands for a quarter where it learns by logits."""
     mask: bool = True
-    """Whether what the student writes behind the first step that the checker refutes is left out."""
+    """Whether what the student writes behind the first step that the checker refutes is left out; and of its teacher's
+    chains those with such a step."""
     writing: WritingConfig = WritingConfig()
     layers: Literal["teacher", "new"] = "teacher"
     """What the student begins with: the teacher's layers, as far as shapes allow, or new weights."""
@@ -83,15 +86,26 @@ class DistilConfig(Config):
     )
 
     @property
+    def on_policy_share(self) -> float:
+        """Of all steps, the share of those on what the student writes."""
+        return self.on_policy if self.on_policy is not None else ON_POLICY if self.by == "logits" else 0.0
+
+    @property
     def written_steps(self) -> int:
         """The steps on what the student writes."""
-        share = self.on_policy if self.on_policy is not None else ON_POLICY if self.by == "logits" else 0.0
-        return round(share * self.healing.steps)
+        return round(self.on_policy_share * self.healing.steps)
 
     @model_validator(mode="after")
     def _has_effect(self) -> DistilConfig:
         if self.on_policy and self.by != "logits":
             raise ValueError(f"on_policy is by the teacher's probabilities, and by = {self.by}: leave it out")
+        writes = self.on_policy_share > 0 or self.by == "sequence"
+        if not self.mask and not writes:
+            raise ValueError("mask = false is of what is written, and nothing is: leave it out")
+        if self.writing != WritingConfig() and not writes:
+            raise ValueError("writing is of chains that are learnt, and none are written: leave it out")
+        if self.layers == "new" and self.to.start is not None:
+            raise ValueError("layers = new, and the student goes on from the model of to.start: leave one of both out")
         return self
 
 

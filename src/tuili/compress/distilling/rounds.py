@@ -62,7 +62,8 @@ class Rounds:
                 return None
             if not documents:
                 raise InputError(
-                    f"round {number + 1}: nothing was written that can be learnt: give more distil.writing.chains"
+                    f"round {number + 1}: nothing was written that can be learnt: begin another run, with more "
+                    "distil.writing.chains or a longer distil.healing.length"
                 )
             kept = [(one.tokens, one.prompt_length, one.expert) for one in documents]
             with whole_file(file) as part:
@@ -83,7 +84,8 @@ def packed(documents: Sequence[Document], rows: int, length: int, pad_id: int) -
     while pending:
         chosen = fill_row([len(one) for one in pending[:_CONSIDERED]], length)
         filled.append([pending[index] for index in chosen])
-        pending = [one for index, one in enumerate(pending) if index not in chosen]
+        for index in sorted(chosen, reverse=True):
+            del pending[index]
     while len(filled) < rows:
         filled += filled[: rows - len(filled)]
     whole = range(0, len(filled) - rows + 1, rows)

@@ -6,16 +6,17 @@ Which of them are learnt, and when, is left to `rounds`.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from tuili.compress.distilling.mask import refuted_end
-from tuili.compress.distilling.recipe import WritingConfig
 from tuili.compress.distilling.student import new_student
 from tuili.data import Document, Record, encode_record
 from tuili.engine import Sampling, SequenceLimits, StopReason, load_scheduler
 from tuili.engine import Sequence as Decoded
+from tuili.errors import InputError
 from tuili.model import LoadedModel, TuiliForCausalLM
 from tuili.steps import Context, read_turns
 from tuili.store import Tokenizer
@@ -24,10 +25,16 @@ from tuili.train import StreamConfig, build_curriculum, build_sources
 
 SLOTS = 64
 """Responses that are written at once."""
+BATCH = 512
+"""Questions that are asked before it is seen whether they are enough."""
+TOLD_CHAINS = 4096
+"""Chains between two lines of progress."""
 LEAST_TOKENS = 32
 """A problem whose prompt leaves fewer tokens of a row is left out."""
+MOST_CHAINS = 1 << 20
+"""Of a round; those of the next one begin behind so many questions of each source."""
 _SEEDS = 2
-"""The seed of the problems is so far from that of the texts: none comes twice."""
+"""The seed of the problems is so far from that of the texts, so that generated ones are others."""
 
 
 @dataclass(frozen=True)
@@ -39,62 +46,90 @@ class Written:
     ended: bool
 
 
+@dataclass(frozen=True)
+class Round:
+    """What is to be written. number: from 0 on. chains: how many; None for as many as have `tokens` with their prompts.
+
+    masks: whether a chain ends behind the first step that the checker refutes.
+    """
+
+    number: int
+    chains: int | None
+    tokens: int
+    temperature: float
+    masks: bool
+
+
 def questions(stream: StreamConfig, number: int) -> Iterator[Record]:
-    """Problems of a round, without end, from the sources of a run in the shares that its curriculum ends with."""
+    """Problems of a round, without end, from the sources of a run. Each is of a source by the share that the curriculum
+    ends with. The questions of a file come in the order of its epochs, again once all have been asked."""
     seed = (stream.seed + _SEEDS) % SEEDS_PER_SPLIT
     sources = {source.name: source for source in build_sources(stream.data, seed)}
     weights = build_curriculum(stream).weights(1.0)
     names = [name for name in sources if weights.get(name, 0.0) > 0]
+    places = dict.fromkeys(names, number * MOST_CHAINS)
     rng = random.Random(f"questions/{seed}/{number}")
     while True:
         (name,) = rng.choices(names, [weights[name] for name in names])
-        yield sources[name].record(rng.randrange(10**8))
+        yield sources[name].record(places[name])
+        places[name] += 1
 
 
 def write_chains(
     model: TuiliForCausalLM,
     loaded_from: tuple[Path, Tokenizer],
     stream: StreamConfig,
-    config: WritingConfig,
-    number: int,
-    masks: bool,
+    wanted: Round,
     stopped: Callable[[], bool],
+    tell: Callable[[str], None],
 ) -> list[Written] | None:
     """What a model writes in a round at full depth, always the same for the same weights; None where it was stopped.
 
-    loaded_from: a folder, and the tokenizer. number: of the round. masks: whether a chain ends behind the first step
-    that the checker refutes.
+    loaded_from: a folder, and the tokenizer. Raises `InputError` where no prompt leaves room in a row.
     """
     folder, tokenizer = loaded_from
-    asked = _asked(stream, tokenizer, config.chains, number)
     copied = new_student(model.config, 0)  # for the engine, whose weights must not change
     copied.load_state_dict(model.state_dict())
     copied.train(False)
-    loaded = LoadedModel(copied, tokenizer, folder)
-    scheduler = load_scheduler(loaded, numbers="fp32", slots=min(SLOTS, len(asked)), waiting=len(asked))
-    depth, sequences = model.config.exit_layers[-1], list[Decoded]()
-    for place, (_, document) in enumerate(asked):
-        prompt = list(document.tokens[: document.prompt_length])
-        sampling = Sampling(temperature=config.temperature, seed=(stream.seed * 1000 + number) * len(asked) + place)
-        sequences.append(Decoded(prompt, SequenceLimits(stream.length - len(prompt)), sampling, depth))
-        scheduler.submit(sequences[-1])
-    while scheduler.busy:
-        if stopped():
-            return None
-        scheduler.step()
-    pairs = zip(asked, sequences, strict=True)
-    return [_written(tokenizer, *one, sequence, masks) for one, sequence in pairs if sequence.tokens]
+    loaded, depth = LoadedModel(copied, tokenizer, folder), model.config.exit_layers[-1]
+    waiting = BATCH if wanted.chains is None else min(BATCH, wanted.chains)
+    scheduler = load_scheduler(loaded, numbers="fp32", slots=min(SLOTS, waiting), waiting=waiting)
+    asked, written, begun, tokens = _asked(stream, tokenizer, wanted.number), list[Written](), 0, 0
+    while begun < wanted.chains if wanted.chains is not None else tokens < wanted.tokens:
+        batch = list(islice(asked, waiting if wanted.chains is None else min(waiting, wanted.chains - begun)))
+        sequences = list[Decoded]()
+        for place, (_, document) in enumerate(batch, start=begun):
+            prompt = list(document.tokens[: document.prompt_length])
+            seed = (stream.seed * 1000 + wanted.number) * MOST_CHAINS + place
+            sampling = Sampling(temperature=wanted.temperature, seed=seed)
+            sequences.append(Decoded(prompt, SequenceLimits(stream.length - len(prompt)), sampling, depth))
+            scheduler.submit(sequences[-1])
+        while scheduler.busy:
+            if stopped():
+                return None
+            scheduler.step()
+        pairs = zip(batch, sequences, strict=True)
+        found = [_written(tokenizer, *one, sequence, wanted.masks) for one, sequence in pairs if sequence.tokens]
+        written += found
+        begun += len(batch)
+        if begun % TOLD_CHAINS == 0:
+            tell(f"{begun:,} chains are written")
+        tokens += sum(len(one.prompt) for one in sequences) + sum(one.document.response_length for one in found)
+    return written
 
 
-def _asked(stream: StreamConfig, tokenizer: Tokenizer, count: int, number: int) -> Sequence[tuple[Record, Document]]:
-    found = list[tuple[Record, Document]]()
+def _asked(stream: StreamConfig, tokenizer: Tokenizer, number: int) -> Iterator[tuple[Record, Document]]:
+    """Questions with the documents that they are, without end, but for those whose prompts are too long."""
+    passed_over = 0
     for record in questions(stream, number):
         document = encode_record(tokenizer, record, stream.experts)
         if document.prompt_length + LEAST_TOKENS <= stream.length:
-            found.append((record, document))
-        if len(found) == count:
-            break
-    return found
+            passed_over = 0
+            yield record, document
+        elif (passed_over := passed_over + 1) == BATCH:
+            raise InputError(
+                f"distil.healing.length = {stream.length}: no question leaves {LEAST_TOKENS} tokens of a row: raise it"
+            )
 
 
 def _written(tokenizer: Tokenizer, record: Record, document: Document, sequence: Decoded, masks: bool) -> Written:

@@ -68,14 +68,15 @@ def _ever_better(options: Options) -> list[Option]:
 def _climbed(ladders: Sequence[Options], order: Sequence[Sequence[float]], budget: int) -> list[Option]:
     """Where each matrix gets to on its ladder, step by step in a common order, as long as there is room.
 
-    order: a number for each step of each ladder, which rises along the ladder.
+    order: a number for each step of each ladder, which rises along the ladder. Of equal ones, such as those of the same
+    matrix in several layers, those in the middle of the network come last, which bears it best.
     """
     left = budget - least_parameters(ladders)
     assert left >= 0
     places = [0] * len(ladders)
-    for _, number, place in sorted(
-        (key, number, place) for number, keys in enumerate(order) for place, key in enumerate(keys)
-    ):
+    middle = (len(ladders) - 1) / 2
+    steps = [(key, number, place) for number, keys in enumerate(order) for place, key in enumerate(keys)]
+    for _, number, place in sorted(steps, key=lambda step: (step[0], -abs(step[1] - middle), step)):
         before, after = ladders[number][place : place + 2]
         more = after.parameters - before.parameters
         if places[number] == place and more <= left:  # what there was no room for ends its ladder

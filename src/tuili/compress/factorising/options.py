@@ -62,8 +62,8 @@ def shared_rank(stack: SharedStack, budget: int, multiple: int) -> tuple[int, in
 class Decomposed:
     """A matrix, or a stack of them, with the second moments of its inputs, and what it may become.
 
-    sizes: [O, I], or [E, O, I] of experts. Shared bases are tried for experts alone, at about the sizes of the separate
-    factors, so that both can be compared.
+    sizes: [O, I], or [E, O, I] of experts. Shared bases are tried for experts alone, and where they may be chosen, at
+    about the sizes of the separate factors, so that both can be compared.
     """
 
     def __init__(self, whitened: WhitenedStack, sizes: Sequence[int], multiple: int, bases: Bases) -> None:
@@ -72,7 +72,8 @@ class Decomposed:
         self._made = dict[tuple[int, int], SharedFactors]()
         ranks = separate_ranks(sizes, multiple)
         separate = [Option(parameters_of(sizes, rank), whitened.errors[rank], rank) for rank in ranks]
-        shared = self._shared_options([option.parameters for option in separate]) if len(self.sizes) == 3 else []
+        tried = len(self.sizes) == 3 and bases != "separate"
+        shared = self._shared_options([option.parameters for option in separate]) if tried else []
         chosen = {"auto": [*separate, *shared], "separate": separate, "shared": shared or separate}[bases]
         whole = Option(parameters_of(sizes, None), 0.0, None)
         self.options = sorted([*chosen, whole], key=lambda option: (option.parameters, option.error))

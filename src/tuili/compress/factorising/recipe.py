@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from tuili.compress.factorising.options import Bases
 from tuili.compress.recipe import HealingConfig
@@ -31,6 +31,16 @@ class FactoriseConfig(Config):
     damping: PositiveFloat = Field(1e-3, le=1)
     """Of the mean variance of inputs, the share that is added to each second moment."""
     healing: HealingConfig = HealingConfig(steps=2000)
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> FactoriseConfig:
+        without = {"by = plain": ("samples", "damping")} if self.by == "plain" else {}
+        without |= {"ranks = uniform": ("probes",)} if self.ranks == "uniform" else {}
+        for why, names in without.items():
+            for name in names:
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name} has no effect where {why}: leave it out")
+        return self
 
 
 class FactoriseRecipe(Config):

@@ -93,7 +93,11 @@ def _neuron_squares(mlp: Any) -> Tensor:
 
 
 def _head_squares(attention: Any, model: Any) -> Tensor:
-    """The sum of the squares of the weights of each head of keys and values, and of the queries that read it, [K]."""
-    matrices = [getattr(attention, f"{name}_proj").weight for name in ("q", "k", "v")] + [attention.o_proj.weight.T]
+    """The sum of the squares of the weights of each head of keys and values, and of the queries that read it, [K].
+
+    Where queries and keys are normed, the size of theirs has no effect, and they are not among them.
+    """
+    names = ("v",) if hasattr(attention, "q_norm") else ("q", "k", "v")
+    matrices = [getattr(attention, f"{name}_proj").weight for name in names] + [attention.o_proj.weight.T]
     heads = model.config.num_key_value_heads
     return cast(Tensor, sum(matrix.detach().double().square().sum(1).view(heads, -1).sum(1) for matrix in matrices))

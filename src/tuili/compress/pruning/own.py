@@ -20,7 +20,7 @@ from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
 from tuili.compress.reading import read_samples
 from tuili.data import Block
-from tuili.model import LayeredAttention, ReasoningLayer, TrunkLayer, TuiliConfig, TuiliForCausalLM
+from tuili.model import ReasoningLayer, TrunkLayer, TuiliConfig, TuiliForCausalLM
 
 
 def blank_own(model_config: TuiliConfig, sizes: Sizes) -> TuiliForCausalLM:
@@ -50,17 +50,15 @@ def own_scores(model: TuiliForCausalLM, config: PruneConfig, blocks: Iterable[Bl
     experts = [ExpertMoments(moe, squares) for moe in of_moe]
     if _needs_samples(config):
         read_samples(model, [*outputs[:depth], *inner], outputs[depth:], experts, blocks)
-    heads, size = model.config.num_key_value_heads, model.config.head_dim
+    heads = model.config.num_key_value_heads
     if config.by == "activation":
         neurons = [moments.added for moments in inner]
         added = [moments.added.view(heads, -1).sum(1) for moments in outputs]
     else:
         neurons = [_norms(layer.mlp.gate_up_proj.weight, layer.mlp.down_proj.weight) for layer in trunk]
-        added = [_head_squares(attention, heads) for attention in attentions]
-        sets = [*(layer.key_value for layer in trunk), network.shared_key_value]
-        for number, key_value in enumerate(sets):
-            both = (key_value.k_proj.weight, key_value.v_proj.weight)
-            added[number] = added[number] + sum(_squares(weight, heads * size, heads) for weight in both)
+        added = [_head_squares(attention.o_proj.weight.mT, heads) for attention in attentions]
+        for number, key_value in enumerate([*(layer.key_value for layer in trunk), network.shared_key_value]):
+            added[number] = added[number] + _head_squares(key_value.v_proj.weight, heads)
     shared = torch.stack(added[depth:]).sum(0)
     expert_neurons = [_norms(moe.experts.gate_up_proj, moe.experts.down_proj) for moe in of_moe]
     if config.by == "activation":  # an expert that no sample has chosen has the weights alone to tell by
@@ -125,13 +123,7 @@ def _norms(gate_up: Tensor, down: Tensor) -> Tensor:
     return gate + up + down.detach().double().square().sum(-2)
 
 
-def _head_squares(attention: LayeredAttention, heads: int) -> Tensor:
-    """The sum of the squares of the weights of the queries that read each head of keys, and of what they put out."""
-    rows = attention.q_proj.out_features
-    queries = _squares(attention.q_proj.weight, rows, heads)
-    return queries + _squares(attention.o_proj.weight.T, rows, heads)
-
-
-def _squares(weight: Tensor, rows: int, heads: int) -> Tensor:
-    assert isinstance(weight, Tensor) and len(weight) == rows
+def _head_squares(weight: Tensor, heads: int) -> Tensor:
+    """The sum of the squares of the weights of each head, [K]: of its values, or of what its queries put out. Those of
+    queries and keys are not among them, because both are normed: their size has no effect."""
     return weight.detach().double().square().sum(1).view(heads, -1).sum(1)

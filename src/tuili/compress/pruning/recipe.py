@@ -35,6 +35,10 @@ class PruneConfig(Config):
     def _something(self) -> PruneConfig:
         if not self.share and self.key_value_heads is None and self.experts is None:
             raise ValueError("there is nothing to remove: give a share above 0, key_value_heads or experts")
+        if self.by == "magnitude" and not self.share and self.key_value_heads is None:
+            raise ValueError("by tells which neurons and heads go, and none go: leave it out")
+        if self.experts_by == "frequency" and self.experts is None:
+            raise ValueError("experts_by tells which experts go, and none go: give experts, or leave it out")
         return self
 
 

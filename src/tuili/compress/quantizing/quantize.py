@@ -60,10 +60,20 @@ class Quantizing(Compression):
         """See `Compression`."""
         shape, quantization = self.parent.shape, self._quantization
         told = {"numbers": quantization.numbers + (", keys and values int8" if quantization.cache else "")}
+        if (share := self.figures.get("four_bits")) is not None:
+            others = f", {1 - share:.0%} have 8: {WEIGHT_GROUP} does not divide their inputs" if share < 1 else ""
+            told["weights of 4 bits"] = f"{share:.0%} of those of all matrices but the embedding{others}"
         before = sum(file.stat().st_size for file in self.parent.path.glob("*.safetensors")) / 1e6
         if isinstance(shape, ModelShape):
             return told | {"weights in the folder": f"{before:.1f} -> {stored_bytes(shape, quantization) / 1e6:.1f} MB"}
         return told | {"weights in the folder": f"{before:.1f} MB as before, which are rounded when they are loaded"}
+
+    @property
+    def figures(self) -> Mapping[str, float]:
+        """See `Compression`: of w4a8, the share of weights that have 4 bits."""
+        if self._config.numbers != "w4a8" or not isinstance(self.parent.shape, ModelShape):
+            return {}
+        return {"four_bits": four_bit_share(self.parent.shape, self._quantization)}
 
     def blank(self, stage: int) -> nn.Module:
         """See `Compression`."""
@@ -100,6 +110,15 @@ def stored_bytes(shape: ModelShape, quantization: Quantization) -> int:
     kinds = quantization.stored_kinds(shapes)
     stored = quantization.stored_shapes(shapes)
     return sum(prod(sizes) * _BYTES[kinds.get(name, "F32")] for name, sizes in stored.items())
+
+
+def four_bit_share(shape: ModelShape, quantization: Quantization) -> float:
+    """Of the weights in whole numbers but for the embedding, the share that has 4 bits."""
+    counts = {4: 0, 8: 0}
+    for name, sizes in tensor_shapes(shape).items():
+        if (bits := quantization.stored_bits(name, sizes)) and "embed_tokens" not in name:
+            counts[bits] += prod(sizes)
+    return counts[4] / sum(counts.values())
 
 
 def _check_imported(parent: ImportedParent, config: QuantizeConfig) -> None:

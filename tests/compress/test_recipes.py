@@ -1,0 +1,46 @@
+"""An option that cannot have its effect is refused; one that asks for what happens anyway is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tuili.compress import DistilConfig, FactoriseConfig, PruneConfig
+
+
+@pytest.mark.parametrize(
+    ("schema", "given", "told"),
+    [
+        (PruneConfig, {"share": 0, "experts": 2, "by": "magnitude"}, "by tells which neurons and heads go"),
+        (PruneConfig, {"experts_by": "frequency"}, "experts_by tells which experts go"),
+        (FactoriseConfig, {"by": "plain", "samples": 5}, "samples has no effect where by = plain"),
+        (FactoriseConfig, {"by": "plain", "damping": 0.1}, "damping has no effect where by = plain"),
+        (FactoriseConfig, {"ranks": "uniform", "probes": 5}, "probes has no effect where ranks = uniform"),
+        (DistilConfig, {"by": "data", "mask": False}, "mask = false is of what is written"),
+        (DistilConfig, {"on_policy": 0, "mask": False}, "mask = false is of what is written"),
+        (DistilConfig, {"by": "data", "writing": {"chains": 9}}, "writing is of chains that are learnt"),
+        (DistilConfig, {"on_policy": 0, "writing": {"rounds": 9}}, "writing is of chains that are learnt"),
+        (DistilConfig, {"layers": "new", "to": {"start": "nano"}}, "layers = new, and the student goes on from"),
+    ],
+)
+def test_what_has_no_effect_is_refused(schema: Any, given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        schema.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("schema", "given"),
+    [
+        (PruneConfig, {"share": 0, "experts": 2, "by": "activation", "experts_by": "frequency"}),
+        (PruneConfig, {"share": 0, "key_value_heads": 1, "by": "magnitude", "experts_by": "reap"}),
+        (FactoriseConfig, {"by": "plain", "ranks": "uniform", "samples": 1000, "probes": 64}),
+        (DistilConfig, {"by": "data", "mask": True, "writing": {}}),
+        (DistilConfig, {"by": "sequence", "mask": False, "writing": {"chains": 9}}),
+        (DistilConfig, {"mask": False, "writing": {"chains": 9}}),
+        (DistilConfig, {"layers": "teacher", "to": {"start": "nano"}}),
+    ],
+)
+def test_what_happens_anyway_may_be_said(schema: Any, given: dict[str, Any]) -> None:
+    schema.model_validate(given)
