@@ -112,8 +112,8 @@ FACES = {
     """,
     "data.pipeline": """
         AnyBlock Block BlockSettings Built BuildRecipe BuildSettings Document Drop Dropped Input Kept Lookup
-        OrderedBlock Pipeline Progress ReadFault Refusal Refused Settled Tally Words build hash_words read_manifest
-        survey
+        OrderedBlock Pipeline Progress ReadFault Refusal Refused Settled Tally Words build hash_words is_corpus
+        read_manifest survey
     """,
     "serve": """
         AlarmFiles Effort HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces

@@ -131,6 +131,16 @@ def writing(path: Path, remedy: str) -> Iterator[None]:
         raise TuiliError(f"{path} cannot be written: {reason.splitlines()[0]}; {remedy}") from error
 
 
+@contextmanager
+def making_room(folder: Path) -> Iterator[None]:
+    """Turn an error of the system in the block, such as a full disk, into a `TuiliError` that says how to go on."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise TuiliError(f"{folder} cannot be written: {why}; make room, and start the same command again") from error
+
+
 def flush(path: Path) -> None:
     """Wait until the contents of a file, or the entries of a folder, are on the disk itself."""
     descriptor = os.open(path, os.O_RDONLY)

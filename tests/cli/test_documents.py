@@ -56,12 +56,26 @@ def test_a_corpus_is_built_measured_and_sampled(
     assert capsys.readouterr().out.startswith("pages/a.jsonl:22: ")
 
 
+def test_two_corpora_of_the_same_name_are_read_together(
+    pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outs = [tmp_path / place / "corpus" for place in "ab"]
+    for out in outs:
+        assert data("build", "documents", "--input", pages, "--out", out) == 0
+    assert data("stats", *outs) == 0
+    assert "40 documents" in capsys.readouterr().out
+    assert data("sample", *outs, "--reason", "basic/few_words") == 0
+    assert capsys.readouterr().out.count("pages/a.jsonl:21: measured") == 2
+    assert data("build", "documents", "--input", outs[0], "--out", tmp_path / "again") == 0
+    assert "20 documents kept, 0 dropped, 0 parts refused" in capsys.readouterr().out
+
+
 def test_filter_is_the_basic_filter_alone(pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert data("filter", pages, "--kind", "problem", "--out", tmp_path / "out") == 0
-    assert "21 documents kept" not in capsys.readouterr().out
+    assert "21 documents kept" in capsys.readouterr().out
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert [block["block"] for block in manifest["recipe"]["blocks"]] == ["basic"]
-    assert manifest["kept"] == {"problem": 20}
+    assert manifest["kept"] == {"problem": 21}
 
 
 def test_a_recipe_may_name_inputs_and_kinds(pages: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ documents to `surveying`.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +73,6 @@ def filter_documents(
 
 
 def _build(settings: pipeline.BuildSettings, folder: Path, workers: int | None) -> None:
-
     from tuili.data import pipeline
 
     try:
@@ -87,21 +87,15 @@ def _build(settings: pipeline.BuildSettings, folder: Path, workers: int | None) 
 
 
 def inputs_of(paths: list[Path], kind: str | None) -> list[dict[str, Any]]:
-    """Inputs of a recipe; a built corpus stands for its shards."""
+    """Inputs of a recipe; two of the same name are numbered."""
+    names = Counter(path.name for path in paths)
+    numbers = Counter[str]()
     inputs = list[dict[str, Any]]()
     for path in paths:
-        if (path / "manifest.json").is_file():
-            inputs += [{"path": shard, "kind": kind} for shard in shards_of(path, path)]
-        else:
-            inputs.append({"path": path, "kind": kind})
+        numbers[path.name] += 1
+        name = f"{path.name}-{numbers[path.name]}" if path.name and names[path.name] > 1 else None
+        inputs.append({"path": path, "kind": kind, "name": name})
     return inputs
-
-
-def shards_of(folder: Path, corpus: Path) -> list[Path]:
-    """The shards in a folder of a built corpus. Raises `InputError` where there is none."""
-    if not (corpus / "manifest.json").is_file():
-        raise InputError(f"{corpus} holds no built corpus: build one by tuili data build")
-    return [path for path in sorted(folder.glob("part-*")) if path.stat().st_size]
 
 
 def worker_count(chosen: int | None) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tuili.cli.documents import KindOption, Paths, WorkersOption, build_progress, inputs_of, shards_of, worker_count
+from tuili.cli.documents import KindOption, Paths, WorkersOption, build_progress, inputs_of, worker_count
 from tuili.errors import InputError
 
 
@@ -25,7 +25,7 @@ def stats(
 
     console = result_console()
     for path in paths:
-        if (path / "manifest.json").is_file():
+        if pipeline.is_corpus(path):
             _show_manifest(console, path)
     settings = pipeline.BuildSettings.model_validate(
         {"blocks": [{"block": "measure"}], "inputs": inputs_of(paths, kind)}
@@ -36,7 +36,7 @@ def stats(
         for settled in pipeline.survey(settings, workers=worker_count(workers), tell=tell):
             tally.add(settled, 0)
             if isinstance(settled, pipeline.Kept):
-                language = _fields(settled)["metadata"]["language"]
+                language = _fields(settled)["metadata"]["detected_language"]
                 languages[language] = languages.get(language, 0) + 1
     shown = ", ".join(f"{count:,} {name}" for name, count in sorted(languages.items(), key=lambda one: -one[1]))
     console.print(f"{tally.documents_kept:,} documents, {tally.kept_characters:,} characters: {shown or 'none'}")
@@ -63,7 +63,9 @@ def sample(
     from tuili.data import pipeline
 
     if reason is not None:
-        inputs = [{"path": path, "text": "place"} for folder in paths for path in shards_of(folder / "dropped", folder)]
+        for folder in paths:
+            pipeline.read_manifest(folder)
+        inputs = [one | {"path": one["path"] / "dropped", "text": "place"} for one in inputs_of(paths, None)]
     else:
         inputs = inputs_of(paths, None)
     drawn = list[tuple[int, str, int, dict[str, Any]]]()

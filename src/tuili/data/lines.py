@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,15 @@ def read_json(where: str, line: bytes, example: str) -> Any:
     """The JSON of a line. `where`: its file and number. `example`: a line as it should be.
 
     Raises `RecordError` for a line that is no JSON in UTF-8, or that has a key twice, half of a character, a number of
-    more than `MAX_DIGITS` digits or one such as `NaN`.
+    more than `MAX_DIGITS` digits, one beyond the range of floats or one such as `NaN`.
     """
     try:
         read = json.loads(
-            line.decode("utf-8-sig"), object_pairs_hook=_unique, parse_int=_integer, parse_constant=_no_number
+            line.decode("utf-8-sig"),
+            object_pairs_hook=_unique,
+            parse_int=_integer,
+            parse_float=_number,
+            parse_constant=_no_number,
         )
         if b"\\ud" in line.lower():
             json.dumps(read, ensure_ascii=False).encode()
@@ -59,6 +64,13 @@ def _integer(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
         raise ValueError(f"a number has {len(digits)} digits")
     return int(digits)
+
+
+def _number(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError(f"{digits[:20]} is beyond the range of numbers")
+    return value
 
 
 def _no_number(name: str) -> None:

@@ -7,7 +7,7 @@ from .readers.inputs import Input
 from .recipe import BuildRecipe, BuildSettings
 from .tally import Tally
 from .words import Words, hash_words
-from .writers.manifest import read_manifest
+from .writers.manifest import is_corpus, read_manifest
 
 __all__ = [
     "AnyBlock",
@@ -33,6 +33,7 @@ __all__ = [
     "Words",
     "build",
     "hash_words",
+    "is_corpus",
     "read_manifest",
     "survey",
 ]

@@ -73,6 +73,9 @@ class OrderedBlock(AnyBlock):
 class BlockSettings(Config):
     """The settings of a block in a recipe. A subclass adds `block: Literal["name"]`, and `build`."""
 
+    lifts_records: ClassVar[bool] = False
+    """Whether its documents may have training records."""
+
     def build(self) -> AnyBlock:
         """The block. Files that it needs are read here, so that a fault in them shows before the work begins."""
         raise NotImplementedError

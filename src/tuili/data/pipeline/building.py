@@ -21,7 +21,7 @@ from tuili.data.pipeline.readers.inputs import Item
 from tuili.data.pipeline.reading import Corpus, batches
 from tuili.data.pipeline.recipe import BuildSettings
 from tuili.errors import InputError
-from tuili.files import check_folder_place
+from tuili.files import check_folder_place, making_room
 
 STEP_ITEMS, STEP_BYTES = 4096, 2**24
 """A step ends with the batch that reaches so many items or bytes, ..."""
@@ -61,18 +61,21 @@ def build(settings: BuildSettings, folder: Path, *, workers: int = 0, tell: Tell
     """
     if not settings.inputs:
         raise InputError("build.inputs is empty: name what is to be read")
-    files = find_files(settings.inputs)
+    work = folder.with_name(f"{folder.name}.building")
+    files = find_files(settings.inputs, (folder, work))
     if folder.exists():
         return Built(folder, finished_before(settings, files, folder))
     check_folder_place(folder)
     corpus = Corpus(settings.inputs, files)
     pipeline = settings.pipeline()
-    work = folder.with_name(f"{folder.name}.building")
-    with closing(BuildFolder(settings, files, pipeline, work)) as place:
+    with making_room(work):
+        place = BuildFolder(settings, files, pipeline, work)
+    with closing(place):
         if not place.state.complete:
             with open_pool(settings, corpus, pipeline, workers) as pool:
                 _read(pool, corpus, pipeline, place, tell)
-        manifest = place.finish()
+        with making_room(work):
+            manifest = place.finish()
     work.rename(folder)
     remove_private(folder)
     return Built(folder, manifest)
@@ -104,10 +107,12 @@ def _read(pool: Pool, corpus: Corpus, pipeline: Pipeline, place: BuildFolder, te
         items += len(batch)
         weight += sum(item.weight for item in batch)
         if items >= STEP_ITEMS or weight >= STEP_BYTES or written >= STEP_WRITTEN:
-            place.commit()
+            with making_room(place.folder):
+                place.commit()
             items = weight = written = 0
         tally = state.tally
         counts = (tally.documents_kept, tally.documents_dropped, tally.parts_refused)
         tell(Progress(before[last.file] + last.offset, before[-1], *counts))
     state.complete = True
-    place.commit()
+    with making_room(place.folder):
+        place.commit()

@@ -15,7 +15,9 @@ _BASIC = 0x10000
 
 
 class Class:
-    """What a character is. Those from `LETTER` on make words; each Han character is a word of its own.
+    """What a character is. Those from `LETTER` to `HANGUL` make words; each Han character is a word of its own.
+
+    Those that are `IGNORED`, such as soft hyphens, do not show, and stand within words.
 
     Plain numbers: NumPy takes ten times as long to compare with members of an enum.
     """
@@ -30,7 +32,8 @@ class Class:
     HAN = 7
     KANA = 8
     HANGUL = 9
-    COUNT = 10
+    IGNORED = 10
+    COUNT = 11
 
 
 def classes_of(codes: Codes) -> Classes:
@@ -41,7 +44,8 @@ def classes_of(codes: Codes) -> Classes:
         classes[beyond] = Class.LETTER
         classes[beyond & (codes >= 0x20000) & (codes < 0x40000)] = Class.HAN
         classes[beyond & (codes >= 0x1F000) & (codes < 0x20000)] = Class.SYMBOL
-        classes[codes >= 0xE0000] = Class.CONTROL
+        classes[codes >= 0xE0000] = Class.IGNORED  # tags and selectors
+        classes[codes >= 0xF0000] = Class.CONTROL
     return classes
 
 
@@ -56,6 +60,9 @@ def _table() -> Classes:
     for code in (10, 13, 0x2028, 0x2029):
         table[code] = Class.NEWLINE
     table[ord("_")] = Class.LETTER
+    table[[0xAD, 0x034F, *range(0x200B, 0x2010), *range(0x2060, 0x2065), *range(0xFE00, 0xFE10), 0xFEFF]] = (
+        Class.IGNORED
+    )
     for first, last, kind in (
         (0x3400, 0x9FFF, Class.HAN),
         (0xF900, 0xFAFF, Class.HAN),

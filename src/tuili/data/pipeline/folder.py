@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from tuili.data.pipeline.state import STATE_FILE, State, read_state, write_state
 from tuili.data.pipeline.writers.manifest import read_manifest, write_manifest
 from tuili.data.pipeline.writers.shards import Shards
 from tuili.errors import InputError
-from tuili.files import flush_all
+from tuili.files import SCRATCH_PREFIX, flush_all
 
 PRIVATE = ".build"
 """The folder in it that holds state, journals and, for Parquet, shards to be converted; it is removed at the end."""
@@ -70,7 +71,7 @@ class BuildFolder:
         Raises `InputError` where another build was left there, or is running.
         """
         of_recipe, of_corpus = _hashes(settings, files)
-        self._settings, self._files, self._pipeline, self._folder = settings, files, pipeline, folder
+        self._settings, self._files, self._pipeline, self.folder = settings, files, pipeline, folder
         self._private = folder / PRIVATE
         self._private.mkdir(parents=True, exist_ok=True)
         self._lock = self._locked()
@@ -87,13 +88,15 @@ class BuildFolder:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.close()
-            raise InputError(f"{self._folder} is being written by another build: choose another place") from None
+            raise InputError(f"{self.folder} is being written by another build: choose another place") from None
         return lock
 
     def _open(self) -> None:
+        for scratch in self.folder.glob(f"{SCRATCH_PREFIX}*"):  # of a build that was killed while it wrote a whole file
+            shutil.rmtree(scratch)
         output = self._settings.output
         self._kept = Shards(
-            self._private / "staged" if output.format == "parquet" else self._folder,
+            self._private / "staged" if output.format == "parquet" else self.folder,
             self.state.kept,
             documents=output.shard_documents,
             size=output.shard_bytes,
@@ -101,7 +104,7 @@ class BuildFolder:
             suffix=".jsonl" if output.format == "jsonl" else ".jsonl.zst",
         )
         self._dropped = Shards(
-            self._folder / DROPPED_FOLDER,
+            self.folder / DROPPED_FOLDER,
             self.state.dropped,
             documents=_DROPPED_DOCUMENTS,
             size=_DROPPED_BYTES,
@@ -145,8 +148,9 @@ class BuildFolder:
 
     def close(self) -> None:
         """Let the files go."""
-        self._kept.close()
-        self._dropped.close()
+        for shards in (self._kept, self._dropped):
+            with suppress(OSError):  # what was not committed is written again
+                shards.close()
         self._lock.close()
 
     def finish(self) -> dict[str, Any]:
@@ -157,10 +161,10 @@ class BuildFolder:
             from tuili.data.pipeline.writers.parquet import to_parquet
 
             for path in self._kept.paths():
-                to_parquet(path, self._folder)
-        manifest = write_manifest(self._folder, self._settings, self._files, self.state.tally)
-        write_report(self._folder, manifest, self.state.tally)
-        flush_all(self._folder)
+                to_parquet(path, self.folder)
+        manifest = write_manifest(self.folder, self._settings, self._files, self.state.tally)
+        write_report(self.folder, manifest, self.state.tally)
+        flush_all(self.folder)
         return manifest
 
 

@@ -17,8 +17,9 @@ from tuili.data.pipeline.handle import WorkerHandle
 from tuili.data.pipeline.pipeline import Outcome, Pipeline, Refused
 from tuili.data.pipeline.readers.inputs import Item
 from tuili.data.pipeline.reading import Corpus
-from tuili.data.pipeline.recipe import BuildSettings
+from tuili.data.pipeline.recipe import BuildSettings, Limits
 from tuili.data.pipeline.worker import Setup
+from tuili.errors import InputError
 
 Read = tuple[list[Item], list[list[Outcome]]]
 IDLE = 30.0
@@ -118,8 +119,13 @@ class Workers:
 
 @contextmanager
 def open_pool(settings: BuildSettings, corpus: Corpus, pipeline: Pipeline, workers: int) -> Iterator[Pool]:
-    """A pool that is closed behind the block: workers, or this process for 0, unless foreign code has to read."""
+    """A pool that is closed behind the block: workers, or this process for 0, unless foreign code has to read.
+
+    Raises `InputError` for limits that nobody would keep.
+    """
     pool: Pool
+    if not (workers or corpus.needs_worker) and settings.limits != Limits():
+        raise InputError("build.limits are kept by workers: take one at least, --workers 1")
     if workers or corpus.needs_worker:
         pool = Workers(settings, corpus, max(workers, 1))
     else:

@@ -5,6 +5,8 @@ Where a batch ends depends on the items alone, so that a build that goes on cuts
 
 from __future__ import annotations
 
+import errno
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
@@ -119,10 +121,14 @@ def _failed(place: str, reader: str, error: Exception) -> Refused:
 
 
 def _unknown(file: SourceFile) -> Refusal:
-    if not file.path.exists():
-        return Refusal(file.name, ReadFault.UNREADABLE, "a link to nowhere")
-    if not file.path.is_file():
-        return Refusal(file.name, ReadFault.UNREADABLE, "not a regular file")
+    try:
+        mode = file.path.stat().st_mode
+    except OSError as error:
+        gone = error.errno == errno.ENOENT
+        return Refusal(file.name, ReadFault.UNREADABLE, "a link to nowhere" if gone else str(error.strerror))
+    if not stat.S_ISREG(mode):
+        what = "a folder that cannot be read" if stat.S_ISDIR(mode) else "not a regular file"
+        return Refusal(file.name, ReadFault.UNREADABLE, what)
     message = "its name tells no format: name the format of the input, or leave the file out"
     return Refusal(file.name, ReadFault.UNKNOWN_FORMAT, message)
 

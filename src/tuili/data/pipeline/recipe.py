@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tuili.config import Config
 from tuili.data.pipeline.blocks import AnyBlockSettings
+from tuili.data.pipeline.filters.basic import BasicSettings
 from tuili.data.pipeline.pipeline import Pipeline
 from tuili.data.pipeline.readers.inputs import Input
+from tuili.errors import InputError
 
 
 class Output(Config):
@@ -44,10 +46,23 @@ class BuildSettings(Config):
     blocks: tuple[AnyBlockSettings, ...] = ()
     output: Output = Output()
     limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _has_records(self) -> Self:
+        if self.output.form == "records" and not any(block.lifts_records for block in self.blocks):
+            raise ValueError("output.form = records, and no block lifts records from documents: write documents")
+        return self
+
     examples: int = Field(5, ge=0, le=100, description="Examples of each reason that the report shows.")
 
     def pipeline(self) -> Pipeline:
-        """The blocks, built."""
+        """The blocks, built. Raises `InputError` for an input of a kind that a filter does not know."""
+        for block in self.blocks:
+            if isinstance(block, BasicSettings):
+                known = block.by_kind()
+                for kind in filter(None, (given.kind for given in self.inputs)):
+                    if kind not in known:
+                        raise InputError(f"kind {kind!r} has no thresholds: those known are {', '.join(known)}")
         return Pipeline([block.build() for block in self.blocks], records=self.output.form == "records")
 
 

@@ -26,7 +26,8 @@ _HALF = np.uint64(32)
 class Words:
     """The words and lines of a text. Arrays are computed when they are first asked for.
 
-    Places count the characters of the text in lower case, which for a few rare letters is longer than the text.
+    Places count the characters of the text in lower case, which for a few rare letters is longer than the text, without
+    those that are ignored.
     """
 
     def __init__(self, text: str) -> None:
@@ -36,6 +37,10 @@ class Words:
         """The characters in lower case, as code points [characters]."""
         self.classes: Classes = classes_of(self.codes)
         """The class of each character [characters]."""
+        if self.class_counts[Class.IGNORED]:
+            shown = self.classes != Class.IGNORED
+            self.codes, self.classes = self.codes[shown], self.classes[shown]
+            del self.class_counts
 
     @cached_property
     def class_counts(self) -> NDArray[np.intp]:

@@ -11,7 +11,9 @@ from tuili.data.pipeline.document import Document, Drop
 from tuili.data.pipeline.filters.basic import BasicSettings, Reason, shipped_thresholds
 from tuili.data.pipeline.filters.language import language_of
 from tuili.data.pipeline.filters.measuring import MeasuringSettings
+from tuili.data.pipeline.recipe import BuildSettings
 from tuili.data.pipeline.words import Words
+from tuili.errors import InputError
 from tuili.tasks import LEVELS, domain_names, generate
 
 ROOT = Path(__file__).parents[4]
@@ -45,6 +47,87 @@ def outcome(text: str, kind: str = "web", **changes: float | None) -> str:
     return result.reason if isinstance(result, Drop) else "kept"
 
 
+CHINESE_RECIPE = (
+    "番茄炒蛋：准备鸡蛋三个、番茄两个、葱花少许。鸡蛋打散加盐搅匀，番茄洗净切块。热锅倒油，油温六成时倒入蛋液，凝固后盛出。"
+    "锅内再加少许油，放入番茄块翻炒出汁，加糖、盐调味，倒入炒好的鸡蛋翻炒均匀，撒上葱花出锅即可。"
+)
+PROOF = (
+    "Let a | b and b | c. Since a | b there is k with b = k a, and since b | c there is m with c = m b. So c = m b = "
+    "m k a, that is a | c. If x is in A, x is in B, for A is in B. As B is in C, x is in C. So A is in C."
+)
+GSM8K = (
+    "Tina buys 5 bags of apples. Each of the bags of apples costs 4 dollars. She pays with a bill of 50 dollars. How "
+    "much change does she get? The bags of apples cost 5 * 4 = 20 dollars. She gets 50 - 20 = 30 dollars as change. "
+    "The answer is 30 dollars."
+)
+TUTORIAL = """To read a file line by line, open it with a context manager, so that it is closed at the end of the block.
+
+def count(path: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            found[line] = found.get(line, 0) + 1
+    return {key: (value, value / len(found)) for (key, value) in found.items() if value > 1}
+
+>>> {name: [count("a.txt")[name], count("b.txt")[name]] for name in ("x", "y", "z")}
+{"x": [(1, 0.25), (2, 0.5)], "y": [(3, 0.75), (4, 1.0)], "z": [(5, 1.25), (6, 1.5)]}
+>>> [(x - y) * (x + y) for x, y in [(1, 2), (3, 4), (5, 6)]] + [(-1) ** 2, (-2) ** 3]
+
+This is how the function is called. It gives a dictionary of the lines with how often each of them is in the file."""
+TABLE = (
+    "The table has the mean of the measured times, in seconds, for each of the sizes. " * 3
+    + "\n"
+    + "\n".join(f"{size} {size * 37 % 100:02} {size * 91 % 100:02} {size * 53 % 100:02}" for size in range(100, 130))
+)
+C_WITH_SPANISH = """/* Suma los elementos de la lista que son mayores que el valor que se da en la llamada. */
+int suma(int *lista, int n, int valor) { // el total de los que se cuentan
+    int total = 0; // no se cuenta con los que son menores
+    for (int i = 0; i < n; i++) if (lista[i] > valor) total += lista[i];
+    return total;
+}"""
+ZERO_WIDTH = " ".join(word[:2] + "\u00ad" + word[2:] + "\u200b" for word in prose(3).split())
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("web", CHINESE_RECIPE),
+        ("prose", PROOF),
+        ("web", GSM8K),
+        ("web", TUTORIAL),
+        ("reference", TABLE),
+        ("problem", "42"),
+        ("problem", "Yes, 7."),
+        ("problem", "x = 5"),
+        ("problem", "Voir le théorème de la page 7 dans le livre de la bibliothèque, et les notes des pages 8 et 9."),
+        ("problem", "∠α + ∠β = 90°"),
+        ("code", C_WITH_SPANISH),
+        ("code", "for (i = 0; i < n; i++) de[i] = de[i] + en[j]; de[0] = en[0]; en[1] = de[1]; un = de[2] + en[2];"),
+        ("web", ZERO_WIDTH),
+    ],
+)
+def test_good_texts_of_many_kinds_are_kept(kind: str, text: str) -> None:
+    assert outcome(text, kind) == "kept"
+
+
+def test_what_does_not_show_is_no_part_of_a_word() -> None:
+    assert Words("hy\u00adphen zero\u200bwidth \ufe0f").hashes.tolist() == Words("hyphen zerowidth").hashes.tolist()
+
+
+def test_kinds_and_languages_that_nothing_knows_are_refused_before_the_work() -> None:
+    for settings in ({"languages": ["english"]}, {"languages": ["en", "ru"]}):
+        with pytest.raises(ValidationError, match="is no language that is told: those are de, en, "):
+            BasicSettings.model_validate({"block": "basic"} | settings)
+    inputs = [{"path": "a", "kind": "wbe"}]
+    with pytest.raises(InputError, match="kind 'wbe' has no thresholds: those known are web, prose, "):
+        BuildSettings.model_validate({"inputs": inputs, "blocks": [{"block": "basic"}]}).pipeline()
+    with pytest.raises(ValidationError, match="no block lifts records"):
+        BuildSettings.model_validate({"output": {"form": "records"}})
+
+
+RUSSIAN = "Все люди рождаются свободными и равными в своем достоинстве и правах. " * 8
+
+
 def numbered(count: int) -> str:
     return " ".join(prose(number, 20) for number in range(count))
 
@@ -56,10 +139,10 @@ def numbered(count: int) -> str:
         ("too short", Reason.FEW_WORDS),
         (GERMAN * 2, Reason.OTHER_LANGUAGE),
         (JAPANESE * 2, Reason.OTHER_LANGUAGE),
-        ("Все люди рождаются свободными и равными в своем достоинстве и правах. " * 8, Reason.OTHER_LANGUAGE),
+        (RUSSIAN, Reason.OTHER_LANGUAGE),
         (SPAM + SPAM[:-40] + "of the and", Reason.FEW_FUNCTION_WORDS),
         (prose(1) + "\ufffd" * 20, Reason.GARBLED),
-        (prose(1) + " $%&*" * 30, Reason.MANY_SYMBOLS),
+        (prose(1) + " $%&*" * 60, Reason.MANY_SYMBOLS),
         (prose(1) + " 12345678" * 20, Reason.MANY_DIGITS),
         (prose(1) + " " + "Zm9vYmFy" * 12, Reason.LONG_WORDS),
         ("a b of it " * 20, Reason.SHORT_WORDS_ON_AVERAGE),
@@ -75,6 +158,10 @@ def numbered(count: int) -> str:
         (numbered(5), "kept"),
         (CHINESE, "kept"),
         (CHINESE[:40], Reason.FEW_WORDS),
+        (
+            "苹果香蕉葡萄西瓜草莓樱桃菠萝芒果柠檬橙柚梨桃杏李枣核桃杏仁花生黄瓜茄番茄土豆萝卜白菜芹菜韭菜洋葱蒜姜胡椒香菜",
+            Reason.FEW_FUNCTION_CHARACTERS,
+        ),
     ],
 )
 def test_a_page_is_dropped_for_a_reason_that_fits(text: str, reason: str) -> None:
@@ -108,7 +195,8 @@ def test_other_languages_can_be_kept() -> None:
     settings = BasicSettings(block="basic", languages=("de",))
     result = settings.build().apply(Document(GERMAN, "a", "a", "prose"))
     assert isinstance(result, Document)
-    assert result.metadata == {"language": "de"}
+    assert result.metadata == {"detected_language": "de"}
+    assert outcome(RUSSIAN, "problem") == Reason.OTHER_LANGUAGE
 
 
 @pytest.mark.parametrize(
@@ -123,6 +211,7 @@ def test_other_languages_can_be_kept() -> None:
         ("Tous les êtres humains naissent libres et égaux en dignité et en droits.", "fr"),
         ("Todos los seres humanos nacen libres e iguales en dignidad y derechos, dotados como están de razón.", "es"),
         ("3 + 4 = 7", "unknown"),
+        (RUSSIAN, "other"),
         ("", "unknown"),
     ],
 )

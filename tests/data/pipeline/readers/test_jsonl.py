@@ -21,12 +21,12 @@ GOOD = b'{"text": "good"}\n'
 
 
 def packed(name: str, data: bytes) -> bytes:
-    if name.endswith(".gz"):
+    if name.lower().endswith(".gz"):
         return gzip.compress(data, mtime=0)
-    return zstandard.compress(data) if name.endswith(".zst") else data
+    return zstandard.compress(data) if name.lower().endswith(".zst") else data
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "a.ndjson"])
+@pytest.mark.parametrize("name", ["a.jsonl", "A.JSONL.GZ", "a.jsonl.Zst", "a.ndjson"])
 def test_a_line_is_a_document_with_its_place_and_metadata(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(packed(name, b'\xef\xbb\xbf{"text": "one", "n": 1}\r\n\n' + GOOD.rstrip()))
     first, second = read(tmp_path / name)
@@ -40,6 +40,19 @@ def test_fields_may_have_other_names(tmp_path: Path) -> None:
     document, refusal = read(tmp_path / "a.jsonl", text="content", id="name", kind_field="type")
     assert document == Document("one", "7", "a.jsonl:1", "web")
     assert refusal == Refusal("a.jsonl:2", ReadFault.NO_TEXT, "there is no field 'type'; its fields: content, name")
+    (tmp_path / "a.jsonl").write_text('{"text": "one", "id": null}')
+    (refusal,) = read(tmp_path / "a.jsonl", id="id")
+    assert isinstance(refusal, Refusal) and refusal.message.startswith("id is null")
+
+
+@pytest.mark.parametrize("options", [{}, {"id": "id"}])
+def test_a_table_of_somebody_else_with_our_columns_is_read_as_theirs(tmp_path: Path, options: dict[str, str]) -> None:
+    identity: object = "b" if options else 5
+    row = {"text": "one", "id": identity, "place": "Paris", "kind": "city"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    (document,) = read(tmp_path / "a.jsonl", **options)
+    rest = {name: row[name] for name in ("id", "place", "kind") if name not in options}
+    assert document == Document("one", "b" if options else "a.jsonl:1", "a.jsonl:1", "prose", rest)
 
 
 BAD = {
@@ -58,7 +71,8 @@ BAD = {
     b"{}": ReadFault.NO_TEXT,
     b'{"text": ""}': ReadFault.EMPTY,
     b'{"text": " \\n"}': ReadFault.EMPTY,
-    b'{"text": "a", "id": 3, "place": "p", "kind": "web"}': ReadFault.NO_TEXT,
+    b'{"text": "a", "id": "b", "place": "p", "kind": "web", "metadata": 3}': ReadFault.NO_TEXT,
+    b'{"text": "a", "n": 1e999}': ReadFault.NOT_JSON,
     b'{"text": "a", "id": "b", "place": "p", "kind": "web", "measures": {"q": 1.7e308}}': ReadFault.NOT_JSON,
     b'{"text": "' + b"a" * 5_000_000 + b'"}': ReadFault.TOO_LONG,
     b'{"text": "' + b"a" * 17_000_000 + b'"}': ReadFault.TOO_LONG,

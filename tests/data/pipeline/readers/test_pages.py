@@ -33,14 +33,24 @@ def test_the_main_text_of_a_page_is_found(tmp_path: Path, extractor: str) -> Non
     assert "never" not in document.text
 
 
-def test_the_encoding_of_a_page_is_detected(tmp_path: Path) -> None:
+def test_the_encoding_of_a_page_is_detected_also_for_its_title(tmp_path: Path) -> None:
     pytest.importorskip("resiliparse")
     text = "这个方法比较简单，也不需要花费很多时间。我们可以看到它的结果。" * 5
     for encoding in ("utf-8", "gb18030", "utf-16"):
-        (tmp_path / "a.html").write_bytes(page(f"<p>{text}</p>").encode(encoding))
+        data = page(f"<p>{text}</p>").replace("On stones", " 机器学习\n&amp; 应用 ").encode(encoding)
+        (tmp_path / "a.html").write_bytes(data)
         (document,) = read(tmp_path / "a.html")
         assert isinstance(document, Document), document
         assert text in document.text
+        assert document.metadata == {"title": "机器学习 & 应用"}
+
+
+@pytest.mark.parametrize("more", ["<svg>" + "<path d='M1 2'/>" * 5000 + "</svg>", "<a name=x>" * 5000, "<div/>" * 5000])
+def test_elements_that_stand_beside_one_another_are_no_depth(tmp_path: Path, more: str) -> None:
+    pytest.importorskip("resiliparse")
+    (tmp_path / "a.html").write_text(page("".join(f"<p>{prose(number)}</p>" for number in range(4)) + more))
+    (document,) = read(tmp_path / "a.html")
+    assert isinstance(document, Document), document
 
 
 @pytest.mark.parametrize(
@@ -49,7 +59,7 @@ def test_the_encoding_of_a_page_is_detected(tmp_path: Path) -> None:
         (b"", ReadFault.EMPTY),
         (b"<html></html>", ReadFault.EMPTY),
         (b"<div>" * 100_000 + b"deep", ReadFault.DAMAGED),
-        (b"<a><b>" * 60_000 + b"deep", ReadFault.DAMAGED),
+        (b"<div><span>" * 60_000 + b"deep", ReadFault.DAMAGED),
         (b"x" * (2**26 + 1), ReadFault.TOO_LONG),
     ],
     ids=["nothing", "no text", "deep", "deep in turns", "too long"],
@@ -67,6 +77,7 @@ def test_depth_counts_elements_that_need_an_end() -> None:
     assert depth(b"<div></div>" * 5000) == 1
     assert depth(b"<p>text<br><img>" * 5000) == 0
     assert depth(b"<div>" * 3) == 0  # too few to look at
+    assert depth(b"<div><!-- </p> -->" * 5000) == 5000
 
 
 def pdf(*pages: str, loop: bool = False) -> bytes:

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 from tuili.data.pipeline.block import Block, BlockSettings
 from tuili.data.pipeline.document import Document, Drop
 from tuili.data.pipeline.filters import measures
-from tuili.data.pipeline.filters.language import UNKNOWN, language_of
+from tuili.data.pipeline.filters.language import LANGUAGES, UNKNOWN, language_of, latin_languages
 from tuili.data.pipeline.words import Words
 
 LIKE = "like"
@@ -40,6 +40,7 @@ class Reason(StrEnum):
     LONG_WORDS_ON_AVERAGE = "long_words_on_average"
     SAME_CHARACTERS = "same_characters"
     FEW_FUNCTION_WORDS = "few_function_words"
+    FEW_FUNCTION_CHARACTERS = "few_function_characters"
     SHORT_LINES = "short_lines"
     UNENDED_LINES = "unended_lines"
     SAME_STARTS = "same_starts"
@@ -107,21 +108,33 @@ class BasicSettings(BlockSettings):
         {}, description="Changes to thresholds.yaml: a number, or null for none, by kind of text and reason."
     )
 
+    @field_validator("languages")
+    @classmethod
+    def _told(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        told = {*latin_languages(), *LANGUAGES}
+        if unknown := sorted(set(given) - told):
+            raise ValueError(f"{unknown[0]!r} is no language that is told: those are {', '.join(sorted(told))}")
+        return given
+
     @field_validator("thresholds")
     @classmethod
     def _known(cls, given: dict[str, dict[str, float | None]]) -> dict[str, dict[str, float | None]]:
-        known = {rule.reason for rule in (*LENGTH_RULES, *LETTERS_RULES, *RULES)} | {Reason.FEW_FUNCTION_WORDS}
+        known = set(Reason) - {Reason.UNKNOWN_KIND, Reason.OTHER_LANGUAGE}
         for kind, changes in given.items():
             if unknown := sorted(set(changes) - set(known)):
                 raise ValueError(f"{kind}: {unknown[0]!r} is no reason: known are {', '.join(sorted(known))}")
         return given
 
-    def build(self) -> BasicFilter:
-        """The block."""
+    def by_kind(self) -> dict[str, dict[str, float | None]]:
+        """The thresholds of each kind of text."""
         thresholds = {kind: dict(values) for kind, values in shipped_thresholds().items()}
         for kind, changes in self.thresholds.items():
             thresholds[kind] = {**thresholds.get(kind, {}), **changes}
-        return BasicFilter(thresholds, self.languages)
+        return thresholds
+
+    def build(self) -> BasicFilter:
+        """The block."""
+        return BasicFilter(self.by_kind(), self.languages)
 
 
 class BasicFilter(Block):
@@ -145,16 +158,19 @@ class BasicFilter(Block):
         if not len(words):
             return self.drop(Reason.FEW_WORDS, measured=0, least=1)
         language = language_of(words)
-        least = thresholds.get(Reason.FEW_FUNCTION_WORDS)
-        if language.name not in self._languages and not (language.name == UNKNOWN and least is None):
+        few = Reason.FEW_FUNCTION_CHARACTERS if language.name == "zh" else Reason.FEW_FUNCTION_WORDS
+        least = thresholds.get(few)
+        # where function words do not count, those of another language are names of variables, or a reference
+        unsure = least is None and (language.name == UNKNOWN or language.name in latin_languages())
+        if language.name not in self._languages and not unsure:
             return self.drop(Reason.OTHER_LANGUAGE, language=language.name)
         if least is not None and language.function_words < least:
-            return self.drop(Reason.FEW_FUNCTION_WORDS, measured=round(language.function_words, 4), least=least)
+            return self.drop(few, measured=round(language.function_words, 4), least=least)
         if language.name != "zh" and (drop := self._first(LETTERS_RULES, words, thresholds)):
             return drop
         if drop := self._first(RULES, words, thresholds):
             return drop
-        return document.with_metadata(language=language.name)
+        return document.with_metadata(detected_language=language.name)
 
     def _first(self, rules: tuple[Rule, ...], words: Words, thresholds: Thresholds) -> Drop | None:
         for rule in rules:

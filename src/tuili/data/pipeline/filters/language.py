@@ -18,7 +18,11 @@ from tuili.data.pipeline.characters import Class
 from tuili.data.pipeline.lookup import Lookup
 from tuili.data.pipeline.words import Words, hash_words
 
-UNKNOWN = "unknown"
+UNKNOWN, OTHER = "unknown", "other"
+LANGUAGES = ("zh", "ja", "ko", OTHER)
+"""What is told beside the languages in Latin letters; `other` are all in Cyrillic, Arabic and other letters."""
+_LETTERS = 20
+"""So many letters that are not Latin are no formula."""
 _HAN_WORDS = 0.3
 """A text is Chinese from this share of Han characters among its words on, ..."""
 _KANA = 0.05
@@ -32,7 +36,7 @@ class Language(NamedTuple):
     """What a text is written in."""
 
     name: str
-    """en, zh, another code of ISO 639-1, or `unknown`."""
+    """en, zh, another code of ISO 639-1, `other`, or `unknown` where there are too few words to tell."""
     function_words: float
     """The share of words that are function words of the language; for Chinese, of Han characters."""
 
@@ -48,6 +52,11 @@ def _tables() -> tuple[Lookup, NDArray[np.float64], list[str], Lookup]:
     belongs = np.stack([np.isin(hashes, own) for own in of_language], axis=1).astype(np.float64)
     none = np.zeros((1, len(names)))
     return Lookup(hashes), np.concatenate([belongs, none]), names, chinese
+
+
+def latin_languages() -> list[str]:
+    """The languages in Latin letters that are told, by their codes."""
+    return _tables()[2]
 
 
 def language_of(words: Words) -> Language:
@@ -68,7 +77,7 @@ def language_of(words: Words) -> Language:
         return Language(UNKNOWN, 0.0)
     basic = np.count_nonzero((words.classes == Class.LETTER) & (words.codes < 0x250))
     if basic < 0.5 * int(classes[Class.LETTER]):
-        return Language(UNKNOWN, 0.0)  # Cyrillic, Arabic and other letters
+        return Language(OTHER if int(classes[Class.LETTER]) - basic >= _LETTERS else UNKNOWN, 0.0)
     counts = np.bincount(lookup.places(words.hashes), minlength=len(belongs)) @ belongs
     best = int(counts.argmax())
     hits, share = int(counts[best]), float(counts[best]) / count

@@ -20,6 +20,7 @@ LONG_WORD = 30
 """Characters from which on a word is more likely code, an address or packed data."""
 SHORT_LINE_WORDS, SHORT_LINE_HAN = 4, 8
 """A line of fewer words, or Han characters, is short: an entry of a menu, a label, a heading."""
+RUN_WORDS = 100
 FEW_LINES = 5
 """What is measured of lines says nothing of a document with fewer."""
 _LONGEST = 9
@@ -36,8 +37,9 @@ def word_count(words: Words) -> float:
 
 
 def mean_word_length(words: Words) -> float:
-    """Characters a word."""
-    return float(words.lengths.mean())
+    """Characters a word of more than one: proofs are full of single letters."""
+    longer = words.lengths[words.lengths > 1]
+    return float(longer.mean()) if len(longer) else 1.0
 
 
 def symbols(words: Words) -> float:
@@ -111,7 +113,12 @@ def repeated_runs(words: Words) -> float:
 
 
 def commonest_run(words: Words) -> float:
-    """The share of characters of words that the commonest run of three words, of Chinese four characters, takes up."""
+    """The share of characters of words that the commonest run of three words, of Chinese four characters, takes up.
+
+    0 for a text of fewer than a hundred words, of which a run that stands there twice is a tenth.
+    """
+    if len(words) < RUN_WORDS:
+        return 0.0
     return top_ngram(words, 4 if 2 * int(words.class_counts[Class.HAN]) > len(words) else 3)
 
 

@@ -38,4 +38,4 @@ class MeasuringBlock(Block):
         found = {rule.measure.__name__: round(rule.measure(words), 4) for rule in rules}
         language = language_of(words)
         found["function_words"] = round(language.function_words, 4)
-        return document.with_measures(**found).with_metadata(language=language.name)
+        return document.with_measures(**found).with_metadata(detected_language=language.name)

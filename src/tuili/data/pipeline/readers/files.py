@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from tuili.data.pipeline.readers.hub import version_of
 from tuili.data.pipeline.readers.inputs import Format, Input, SourceFile
+from tuili.data.pipeline.writers.manifest import is_corpus
 from tuili.errors import InputError
 
 SUFFIXES: dict[Format, tuple[str, ...]] = {
@@ -19,47 +20,86 @@ SUFFIXES: dict[Format, tuple[str, ...]] = {
     "html": (".html", ".htm", ".xhtml"),
     "pdf": (".pdf",),
 }
+_ROWS = frozenset({"jsonl", "parquet", "dataset"})
+USED_BY: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("text", "id", "kind_field"), _ROWS),
+    **dict.fromkeys(("split", "configuration", "revision"), frozenset({"dataset"})),
+    "encoding": frozenset({"text"}),
+    "extractor": frozenset({"html"}),
+}
+"""The formats that have a use for an option of an input."""
 
 
-def find_files(inputs: Sequence[Input]) -> list[SourceFile]:
-    """Every file of every input, sorted by name within an input. A dataset counts as one file.
+def find_files(inputs: Sequence[Input], without: Collection[Path] = ()) -> list[SourceFile]:
+    """Every file of every input, sorted by name within an input. A dataset counts as one file, and of a built corpus
+    the documents that were kept are read.
 
-    Raises `InputError` where an input is not there or holds no file, or where two have the same name.
+    without: folders that are no input, such as the one that is to be written. Raises `InputError` where an input is
+    not there or holds no file, where two have the same name or the same files, and for an option that no file needs.
     """
     found = list[SourceFile]()
-    names = set[str]()
+    names, places = set[str](), dict[Path, Path]()
+    left_out = {folder.resolve() for folder in without}
     for number, given in enumerate(inputs):
-        name = str(given.path) if given.format == "dataset" else given.path.name
+        path = given.path
+        name = given.name or (str(path) if given.format == "dataset" else path.name)
         if name in ("", ".."):
-            name = given.path.resolve().name
+            name = path.resolve().name
         if name in names:
-            raise InputError(f"two inputs are called {name}: the places of their documents would be mixed up")
+            raise InputError(
+                f"two inputs are called {name}: give one a name of its own in the recipe, {{path: ..., name: ...}}"
+            )
         names.add(name)
         if given.format == "dataset":
-            found.append(SourceFile(given.path, name, "dataset", number, 0, 0, version_of(given)))
-        elif given.path.is_dir():
-            inside = [
-                _file(path, f"{name}/{path.relative_to(given.path)}", number, given) for path in _walk(given.path)
-            ]
-            if not inside:
-                raise InputError(f"{given.path} holds no file: name a folder with documents in it")
-            found += inside
-        elif os.path.lexists(given.path):
-            found.append(_file(given.path, name, number, given))
+            own = [SourceFile(path, name, "dataset", number, 0, 0, version_of(given))]
+        elif not os.path.lexists(path):
+            raise InputError(f"{path}: no such file or folder; name what holds the documents")
         else:
-            raise InputError(f"{given.path}: no such file or folder; name what holds the documents")
+            _check_once(path, places)
+            own = [
+                _file(inside, str(Path(name, inside.relative_to(path))), number, given)
+                for inside in _walk(path, left_out)
+            ]
+            if not own:
+                raise InputError(f"{path} holds no file: name a folder with documents in it")
+        _check_options(given, {file.format for file in own})
+        found += own
     return found
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, hidden ones left out, links to folders not followed."""
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _walk(entry)
-        else:
-            yield entry
+def _check_once(path: Path, before: dict[Path, Path]) -> None:
+    """Raise `InputError` where an input is, holds, or is within one before."""
+    place = path.resolve()
+    for other, given in before.items():
+        if place == other or place in other.parents or other in place.parents:
+            raise InputError(f"{path} and {given} have the same files: name only one of them")
+    before[place] = path
+
+
+def _check_options(given: Input, formats: set[Format | None]) -> None:
+    for option, users in USED_BY.items():
+        if getattr(given, option) != Input.model_fields[option].default and not formats & users:
+            raise InputError(
+                f"{given.path}: {option} has no effect, there is no file of the format {' or '.join(sorted(users))}"
+            )
+
+
+def _walk(top: Path, left_out: set[Path]) -> Iterator[Path]:
+    """The file itself, or every file below a folder, hidden ones left out, links to folders not followed.
+
+    A folder that cannot be read is given as if it were a file, to be refused in its place.
+    """
+    waiting = [top]
+    while waiting:
+        path = waiting.pop()
+        try:
+            if (path.is_symlink() and path != top) or not path.is_dir():
+                yield path
+            elif path.resolve() not in left_out:
+                inside = path.glob("part-*") if is_corpus(path) else path.iterdir()
+                waiting += sorted((entry for entry in inside if not entry.name.startswith(".")), reverse=True)
+        except OSError:
+            yield path
 
 
 def _file(path: Path, name: str, number: int, given: Input) -> SourceFile:
@@ -73,7 +113,8 @@ def _file(path: Path, name: str, number: int, given: Input) -> SourceFile:
         found = path.stat()
     except OSError:  # a link to nowhere: reading it will say so
         return SourceFile(path, name, None, number, 0, 0)
-    regular = stat.S_ISREG(found.st_mode)  # to open a pipe would wait for its writer
+    # to open a pipe would wait for its writer, and a folder is one that cannot be read
+    regular = stat.S_ISREG(found.st_mode)
     return SourceFile(path, name, form if regular else None, number, found.st_size, found.st_mtime_ns)
 
 

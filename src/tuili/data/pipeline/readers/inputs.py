@@ -22,6 +22,12 @@ class Input(Config):
     format: Literal["auto", "jsonl", "parquet", "text", "html", "pdf", "dataset"] = Field(
         "auto", description="How files are read; auto goes by the ends of their names."
     )
+    name: str | None = Field(
+        None,
+        min_length=1,
+        pattern="^[^/]+$",
+        description="What its documents' places begin with; by default its own name.",
+    )
     kind: str | None = Field(None, description="The kind of text; by default web for HTML, paper for PDF, else prose.")
     text: str = Field("text", description="The field of JSONL, Parquet and datasets that holds the text.")
     id: str | None = Field(None, description="The field that holds a unique name; by default the place is the name.")

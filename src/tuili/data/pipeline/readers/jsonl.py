@@ -42,7 +42,7 @@ class JsonlReader(Reader):
         """The lines that are not blank."""
         line, count = 0, 0
         try:
-            with file.path.open("rb") as raw, _expanded(file.path.name, raw) as stream:
+            with file.path.open("rb") as raw, _expanded(file.path.name.lower(), raw) as stream:
                 for line, data, fault in _lines(stream, file):
                     if count >= start:
                         place = f"{file.name}:{line}"

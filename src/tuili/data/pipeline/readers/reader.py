@@ -78,12 +78,16 @@ class Reader(ABC):
     def row(self, place: str, fields: dict[str, Any]) -> Document | Refusal:
         """The document of a row of JSONL, Parquet or a dataset. Fields without a meaning of their own are metadata."""
         own = self.settings
-        if fields.keys() >= _OWN and fields.keys() <= _OWN_ALL:  # a document that a pipeline has written
+        if self._is_own(fields):
             return self._again(place, fields)
         for name in filter(None, (own.text, own.id, own.kind_field)):
             if name not in fields:
                 known = ", ".join(list(fields)[:8]) or "none"
                 return Refusal(place, ReadFault.NO_TEXT, f"there is no field {name!r}; its fields: {known}")
+            if fields[name] is None and name != own.text:
+                return Refusal(
+                    place, ReadFault.NO_TEXT, f"{name} is null: every document needs one, or leave the option out"
+                )
         rest = {key: value for key, value in fields.items() if key not in (own.text, own.id, own.kind_field)}
         try:
             msgspec.json.encode(rest)
@@ -95,6 +99,12 @@ class Reader(ABC):
         identity = str(fields[own.id]) if own.id else document.id
         kind = str(fields[own.kind_field]) if own.kind_field else document.kind
         return msgspec.structs.replace(document, id=identity, kind=kind)
+
+    def _is_own(self, fields: dict[str, Any]) -> bool:
+        """Whether it is a document that a pipeline has written, and no row of a user's with such columns."""
+        named = self.settings.text != "text" or self.settings.id or self.settings.kind_field
+        fits = fields.keys() >= _OWN and fields.keys() <= _OWN_ALL
+        return fits and not named and all(isinstance(fields[name], str) for name in _OWN - {"text"})
 
     def _again(self, place: str, fields: dict[str, Any]) -> Document | Refusal:
         document = self.document(place, fields["text"], {})

@@ -19,17 +19,20 @@ from tuili.errors import InputError
 from tuili.files import write_durably
 
 MANIFEST_FILE = "manifest.json"
+_MOST_BYTES = 2**26
+KEYS = frozenset({"tuili", "documents", "dropped", "refused", "files"})
+"""Of a manifest, by which one is known."""
 
 
 def write_manifest(folder: Path, settings: BuildSettings, files: Sequence[SourceFile], tally: Tally) -> dict[str, Any]:
     """Write the manifest of a folder whose shards are whole, and return it."""
     inputs = [
         {
-            "name": next(file.name.partition("/")[0] for file in files if file.input == number),
+            "name": given.name or next(file.name.partition("/")[0] for file in files if file.input == number),
             "files": sum(file.input == number for file in files),
             "bytes": sum(file.size for file in files if file.input == number),
         }
-        for number in range(len(settings.inputs))
+        for number, given in enumerate(settings.inputs)
     ]
     manifest = {
         "tuili": __version__,
@@ -63,9 +66,21 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} holds no built corpus: build one by tuili data build") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON ({error}): build the corpus anew") from error
-    if not isinstance(manifest, dict) or not {"documents", "dropped", "refused", "files"} <= manifest.keys():
+    if not isinstance(manifest, dict) or not manifest.keys() >= KEYS:
         raise InputError(f"{path} is not the manifest of a built corpus: build the corpus anew")
     return manifest
+
+
+def is_corpus(folder: Path) -> bool:
+    """Whether a folder holds a built corpus: other folders may have a file of that name, too."""
+    path = folder / MANIFEST_FILE
+    try:
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            return False
+        manifest: Any = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and manifest.keys() >= KEYS
 
 
 def _in_order(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:

@@ -89,8 +89,10 @@ class Shards:
     def close(self) -> None:
         """Flush, and let the file go. May be called again."""
         if not self._file.closed:
-            self.flush()
-            self._file.close()
+            try:
+                self.flush()
+            finally:
+                self._file.close()
             flush(self._folder)
 
     def _path(self, shard: int) -> Path:

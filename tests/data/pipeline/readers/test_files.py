@@ -1,0 +1,94 @@
+"""Which files of a corpus are read, and which options of an input they have a use for."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.data.pipeline.readers.reading import read
+from tuili.data.pipeline.document import Document, ReadFault, Refusal
+from tuili.data.pipeline.readers.files import find_files
+from tuili.data.pipeline.readers.inputs import Input
+from tuili.errors import InputError
+
+
+def names(*inputs: Input) -> list[str]:
+    return [file.name for file in find_files(inputs)]
+
+
+def test_two_inputs_of_the_same_name_need_names_and_files_are_read_once(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder / "same").mkdir(parents=True)
+        (tmp_path / folder / "same" / "c.txt").write_text("text")
+    one, other = Input(path=tmp_path / "a" / "same"), Input(path=tmp_path / "b" / "same")
+    with pytest.raises(InputError, match="two inputs are called same: give one a name of its own"):
+        find_files([one, other])
+    assert names(one, other.model_copy(update={"name": "other"})) == ["same/c.txt", "other/c.txt"]
+    for overlapping in (tmp_path / "a", tmp_path / "a" / "same" / "c.txt"):
+        with pytest.raises(InputError, match="have the same files: name only one of them"):
+            find_files([one, Input(path=overlapping)])
+
+
+def test_a_manifest_of_somebody_else_makes_no_corpus(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"name": "an app", "files": []}))
+    (tmp_path / "page.txt").write_text("text")
+    assert names(Input(path=tmp_path, name="app")) == ["app/manifest.json", "app/page.txt"]
+
+
+def test_a_folder_may_be_as_deep_as_the_system_lets_it_be(tmp_path: Path) -> None:
+    place = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1100):
+        os.mkdir("d", dir_fd=place)
+        inside = os.open("d", os.O_RDONLY, dir_fd=place)
+        os.close(place)
+        place = inside
+    os.close(os.open("a.txt", os.O_CREAT | os.O_WRONLY, dir_fd=place))
+    os.close(place)
+    try:
+        (file,) = find_files([Input(path=tmp_path)])
+    finally:
+        subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # pytest itself would fail at it
+    assert file.name.endswith("/d/d/a.txt")
+
+
+def test_a_folder_that_cannot_be_read_is_refused_and_the_others_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "a.txt").write_text("text")
+
+    listed_truly = Path.iterdir
+
+    def listed(folder: Path) -> Iterator[Path]:
+        if folder.name == "secret":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listed_truly(folder)
+
+    monkeypatch.setattr(Path, "iterdir", listed)
+    document, refusal = read(tmp_path)
+    assert isinstance(document, Document)
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.UNREADABLE
+    assert refusal.message == "a folder that cannot be read"
+
+
+@pytest.mark.parametrize(
+    ("option", "formats"),
+    [
+        ({"encoding": "latin-1"}, "text"),
+        ({"extractor": "trafilatura"}, "html"),
+        ({"split": "test"}, "dataset"),
+        ({"id": "name"}, "dataset or jsonl or parquet"),
+    ],
+)
+def test_an_option_that_no_file_has_a_use_for_is_refused(tmp_path: Path, option: dict[str, str], formats: str) -> None:
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    with pytest.raises(
+        InputError, match=f"{next(iter(option))} has no effect, there is no file of the format {formats}"
+    ):
+        find_files([Input.model_validate({"path": tmp_path} | option)])
