@@ -29,9 +29,14 @@ class Point(NamedTuple):
 def run_verb(arguments: Sequence[str], number: signal.Signals | None = None, point: Point | None = None) -> int:
     """Run `tuili` with arguments until its end, or until a signal at a point. Returns the exit code, or the negative
     number of the signal that ended it."""
+    return in_process(_run, list(arguments), number, point)
+
+
+def in_process(target: Callable[..., None], *arguments: Any) -> int:
+    """Run a function in a process of its own. Returns the exit code, as above."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.compress.preloaded"])
-    process = context.Process(target=_run, args=(list(arguments), number, point))
+    process = context.Process(target=target, args=arguments)
     process.start()
     process.join()
     assert process.exitcode is not None
@@ -57,9 +62,14 @@ def _run(arguments: list[str], number: signal.Signals | None, point: Point | Non
     own.THRESHOLD_DOCUMENTS = 6
     if point is not None:
         assert number is not None
-        module = import_module(point.module)
-        setattr(module, point.function, _with_signal(getattr(module, point.function), number, point.call))
+        end_at(point, number)
     sys.exit(main(arguments))
+
+
+def end_at(point: Point, number: signal.Signals) -> None:
+    """Let this process send itself a signal when it comes to a point."""
+    module = import_module(point.module)
+    setattr(module, point.function, _with_signal(getattr(module, point.function), number, point.call))
 
 
 def _with_signal(function: Callable[..., Any], number: signal.Signals, call: int) -> Callable[..., Any]:

@@ -25,11 +25,12 @@ CHANGES = [
     for change in ("healing.rows=1", "healing.kernels=torch", "healing.precision=fp32")
 ] + ["prune.multiple=4", "prune.samples=4", "distil.samples=4", "factorise.multiple=4", "factorise.samples=4"]
 GENTLE = Targets(0.99, None, 0.5)
+SHORT = SpeedSettings(batch=(1,), prompt=(8,), new=4, rounds=1)
 
 
 @pytest.fixture(autouse=True)
 def short_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuili.compress.auto.making.SPEED", SpeedSettings(batch=(1,), prompt=(8,), new=4, rounds=1))
+    monkeypatch.setattr("tuili.compress.auto.making.SPEED", SHORT)
 
 
 def search(model: Path, targets: Targets = GENTLE, minutes: float = 0.5, **changes: Any) -> AutoRun:

@@ -29,8 +29,6 @@ from tuili.store import replaced_folder
 from tuili.tasks import Problem
 from tuili.train import RunFolder, keep_freed_memory
 
-SLACK = 1.05
-"""Of the size that is asked for, what a candidate may be estimated to have: estimates are a few percent off."""
 CHECKED_MODELS = 3
 """Measured beside the candidates: the parent, and at the end the parent and the chosen one on other problems."""
 MeasurePace = Callable[[Path, Sequence[Candidate], Path | None, Sequence[str], Sequence[Problem], Tell], Pace]
@@ -142,7 +140,7 @@ class AutoRun:
         found = candidates(parent.shape, lambda step: share_left(parent, step, self._settings.changes))
         if not found:
             raise InputError(f"{parent.path}: no way to compress takes it")
-        chosen = spread(found, SLACK * (1.0 if asked is None else asked), self._settings.most)
+        chosen = spread(found, 1.0 if asked is None else asked, self._settings.most)
         if not chosen:
             least = min(found, key=lambda one: one.share)
             raise InputError(
