@@ -16,7 +16,7 @@ from tuili.files import write_durably
 
 
 def write_picture(file: Path, found: Sequence[Found], parent: Found, chosen: Found) -> None:
-    """Write it as SVG: a line for each level through the front, a dot for what is beaten, a star for what is chosen."""
+    """Write it as SVG: a point for each level of a model of the front, dots for what is beaten, a star for the chosen one."""
     best = front([*found, parent])
     others = [one for one in found if one not in best]
     with matplotlib.rc_context(PLOT_STYLE):
@@ -24,11 +24,13 @@ def write_picture(file: Path, found: Sequence[Found], parent: Found, chosen: Fou
         for axes, figures, label in zip(
             figure.subplots(1, 2, sharey=True), ("size", "latency"), ("MB of weights", "CPU-ms a token"), strict=True
         ):
-            of_front = sorted(best, key=lambda one: float(getattr(one, figures)))
-            for place, level in enumerate(parent.levels):
+            places = [float(getattr(one, figures)) for one in best]
+            for place, one in zip(places, best, strict=True):  # what belongs to a model stands on one line
+                axes.plot([place] * len(one.levels), [*one.levels.values()], color=MUTED_COLOUR, linewidth=0.6)
+            for number, level in enumerate(parent.levels):
                 axes.plot(
-                    [getattr(one, figures) for one in of_front], [one.levels[level] for one in of_front],
-                    color=LEVEL_COLOURS[place % len(LEVEL_COLOURS)], marker="o", markersize=4, label=f"level {level}",
+                    places, [one.levels[level] for one in best], "o", markersize=4.5,
+                    color=LEVEL_COLOURS[number % len(LEVEL_COLOURS)], label=f"level {level}",
                 )  # fmt: skip
             axes.plot(
                 [getattr(one, figures) for one in others], [one.right for one in others],
