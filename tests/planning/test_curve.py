@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tuili.compress import DistilConfig, HealingConfig
 from tuili.errors import InputError
 from tuili.planning import HealingCurve, RecoverySettings, find_curve
 from tuili.planning import curve as curves
@@ -71,6 +72,24 @@ def test_a_run_of_the_same_verb_gives_a_curve(tmp_path: Path) -> None:
     assert (found.parameters, len(found.points)) == (100, 3)
     with pytest.raises(InputError, match="its model is made by prune: give the folder of a finished run of factorise"):
         find_curve("factorise", tmp_path)
+
+
+def test_of_a_student_that_writes_what_it_learnt_before_counts(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    lines = [{"step": step, "tokens": 10 * step, "loss": 1 / step} for step in range(1, 9)]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    def learnt(**changes: object) -> None:
+        config = DistilConfig(healing=HealingConfig(steps=8)).model_dump(mode="json") | changes | {"start_hash": "0"}
+        write_lineage(tmp_path / "model", (LineageEntry("distil", {"distil": config}, {"parameters_before": 100.0}),))
+
+    learnt()
+    found = find_curve("distil", tmp_path)
+    assert isinstance(found, HealingCurve)
+    assert found.points[-1][0] == 60  # a quarter is on what it writes
+    learnt(by="data")
+    with pytest.raises(InputError, match="its student learnt by data, which is no divergence"):
+        find_curve("distil", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ extrapolation, and is told as one. Where nothing was measured, nothing is said.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from math import exp, isclose, log
+from math import exp, inf, isclose, log
 from pathlib import Path
 from typing import Any
 
+from tuili.compress import DistilConfig
 from tuili.errors import InputError, one_line
 from tuili.store import read_lineage
 from tuili.train import read_log
@@ -108,11 +109,27 @@ def _of_run(verb: str, folder: Path) -> HealingCurve:
     if not entries or entries[-1].step != STEPS[verb]:
         was = f"made by {entries[-1].step}" if entries else "not there, or has no lineage"
         raise InputError(f"--curve {folder}: its model is {was}: give the folder of a finished run of {STEPS[verb]}")
+    last = _last_step(folder, entries[-1].recipe)
     points = [
-        (float(line["tokens"]), float(line["loss"])) for line in read_log(folder) if {"tokens", "loss"} <= {*line}
+        (float(line["tokens"]), float(line["loss"]))
+        for line in read_log(folder)
+        if {"tokens", "loss"} <= {*line} and line["step"] <= last
     ]
     parameters = int(entries[-1].figures["parameters_before"])
     return HealingCurve(f"the run {folder}", parameters, _falling(points, str(folder)))
+
+
+def _last_step(folder: Path, recipe: Mapping[str, Any]) -> float:
+    """The last step whose loss is the forward divergence from the parent: behind it a student learns from what it
+    writes. Raises `InputError` for a student that learnt by something else."""
+    if (distil := recipe.get("distil")) is None:
+        return inf
+    config = DistilConfig.model_validate({name: distil[name] for name in DistilConfig.model_fields})
+    if config.by != "logits":
+        raise InputError(
+            f"--curve {folder}: its student learnt by {config.by}, which is no divergence: give another run"
+        )
+    return config.healing.steps - config.written_steps
 
 
 def _falling(points: Sequence[Point], name: str) -> tuple[Point, ...]:

@@ -97,6 +97,19 @@ def test_targets_that_are_missed_are_told_with_the_nearest(own: Path, tmp_path: 
     assert (tmp_path / "auto" / "model").is_dir()
 
 
+def test_an_imported_model_is_pruned_alone(dense: Path, questions: Path, tmp_path: Path) -> None:
+    test = tmp_path / "test.jsonl"
+    lines = [
+        {"question": f"Take {a} from {3 * a}.", "equation": f"- {3 * a} {a}", "answer": f"{2 * a}"} for a in range(8)
+    ]
+    test.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    changes = [change for change in CHANGES if change.startswith("prune.") and "kernels" not in change]
+    report = search(dense, data=questions, test=test, changes=changes, most=1).run(tmp_path / "auto", resume=False)
+    assert report.chosen.name == "prune-0.2"
+    assert read_lineage(tmp_path / "auto" / "model")[-1].step == "prune"
+    assert report.compared["problems"] > 0
+
+
 def refuse(run: Callable[[], object], reason: str) -> None:
     with pytest.raises(InputError, match=reason) as caught:
         run()

@@ -16,7 +16,8 @@ from tuili.files import write_durably
 
 
 def write_picture(file: Path, found: Sequence[Found], parent: Found, chosen: Found) -> None:
-    """Write it as SVG: a point for each level of a model of the front, dots for what is beaten, a star for the chosen one."""
+    """Write it as SVG: a point for each level of a model of the front, dots for what is beaten, a star for what is
+    chosen."""
     best = front([*found, parent])
     others = [one for one in found if one not in best]
     with matplotlib.rc_context(PLOT_STYLE):
