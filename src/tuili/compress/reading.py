@@ -26,7 +26,8 @@ def read_samples(
     """Run blocks through a model: all their tokens through the trunk, those of responses through all layers."""
     model.train(False)
     with ExitStack() as stack, torch.inference_mode():
-        for watcher in (*of_trunk, *of_reasoning, *experts):
+        watchers: list[InputMoments | ExpertMoments] = [*of_trunk, *of_reasoning, *experts]
+        for watcher in watchers:
             stack.enter_context(watcher.watching())
         for block in blocks:
             _read_block(model, of_trunk, of_reasoning, block.to(model.device))

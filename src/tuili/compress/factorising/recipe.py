@@ -34,12 +34,11 @@ class FactoriseConfig(Config):
 
     @model_validator(mode="after")
     def _has_effect(self) -> FactoriseConfig:
-        without = {"by = plain": ("samples", "damping")} if self.by == "plain" else {}
-        without |= {"ranks = uniform": ("probes",)} if self.ranks == "uniform" else {}
-        for why, names in without.items():
-            for name in names:
-                if getattr(self, name) != type(self).model_fields[name].default:
-                    raise ValueError(f"{name} has no effect where {why}: leave it out")
+        without = {"samples": "by = plain", "damping": "by = plain"} if self.by == "plain" else {}
+        without |= {"probes": "ranks = uniform"} if self.ranks == "uniform" else {}
+        for name, why in without.items():
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} has no effect where {why}: leave it out")
         return self
 
 
