@@ -4,7 +4,7 @@ Tokens are sorted by expert, and each expert runs over its own. While routing is
 the model's own router chooses.
 
 Dimensions: N tokens, k experts of each token, Y = N * k pairs of token and expert, E experts, F expert size, M hidden
-size.
+size, I inputs of a matrix.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ class LeanExperts:
     def __init__(self, moe: MixtureOfExperts, convert: Callable[[Tensor], Weight]) -> None:
         self._router = moe.router
         self._router_EM, self._bias_E = moe.router.weight.detach().float(), moe.router.balance_bias
-        self._gate_up = _matrices(factors_of(moe.experts.gate_up_proj), convert)
+        gate_up = factors_of(moe.experts.gate_up_proj)
+        self._shared: Weight | None = None
+        if gate_up[0].dim() == 2:  # a basis that all experts share reads each token once
+            self._shared, gate_up = convert(gate_up[0].detach()), gate_up[1:]
+        self._gate_up = _matrices(gate_up, convert)
         self._down = _matrices(factors_of(moe.experts.down_proj), convert)
 
     def route(self, hidden_NM: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,8 +43,9 @@ class LeanExperts:
         order_Y = expert_Nk.flatten().argsort(stable=True)
         token_Y = order_Y // expert_Nk.shape[1]
         runs = list(self._runs(expert_Nk))
-        input_YM = hidden_NM[token_Y]
-        gate_up_YF = torch.cat([linear(input_YM[rows], self._gate_up[expert]) for expert, rows in runs])
+        read_NI = hidden_NM if self._shared is None else linear(hidden_NM, self._shared)
+        input_YI = read_NI[token_Y]
+        gate_up_YF = torch.cat([linear(input_YI[rows], self._gate_up[expert]) for expert, rows in runs])
         active_YF = gated_silu(gate_up_YF) * weight_Nk.flatten()[order_Y][:, None]
         output_YM = torch.cat([linear(active_YF[rows], self._down[expert]) for expert, rows in runs])
         return torch.zeros_like(hidden_NM).index_add_(0, token_Y, output_YM)
