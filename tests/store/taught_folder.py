@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +14,9 @@ import torch.nn.functional as F
 from tests.store.dense_folders import dense_tokenizer
 from tuili.steps import render_response
 from tuili.store import ThinkingSettings, write_thinking_file
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 STEPS, ROWS = 160, 16
 """Of its training, in which it learns the form, and the commonest sum."""
@@ -36,7 +41,16 @@ def save_questions(path: Path, count: int = 120) -> Path:
 
 
 def save_taught(folder: Path) -> Path:
-    """Its folder. Training takes some seconds; the same thread gives the same weights."""
+    """Save it. Returns its folder."""
+    _taught().save_pretrained(folder)
+    dense_tokenizer().save_pretrained(folder)
+    write_thinking_file(folder, ThinkingSettings("steps"))
+    return folder
+
+
+@cache
+def _taught() -> PreTrainedModel:
+    """Training takes some seconds, and happens once in a process; the same thread gives the same weights."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     tokenizer = dense_tokenizer()
@@ -73,7 +87,4 @@ def save_taught(folder: Path) -> Path:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    model.eval().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    write_thinking_file(folder, ThinkingSettings("steps"))
-    return folder
+    return model.eval()
