@@ -18,7 +18,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few")
 def test_both_policies_are_measured_at_each_load(tmp_path):
     model = str(save_tiny(tmp_path / "model", max_position_embeddings=32))
-    config, figures = overload.measure(model, loads=(1.0, 3.0), clients=2, seconds=0.5, runs=1, clock="cpu")
+    config, figures = overload.measure(model, loads=(1.0, 3.0), clients=2, seconds=0.2, runs=1, clock="cpu")
     assert (config["model"], config["clock"]) == ("given", "cpu")
     for policy in overload.POLICIES:
         for load in ("1x", "3x", "closed"):

@@ -15,6 +15,7 @@ from benchmarks.imported.prompts import PROBLEMS, worked_questions
 from benchmarks.imported.quality import drafts
 from benchmarks.imported.quality.ours import Ours
 from tests.engine.runtime.dense import LAYERS, dense_folder
+from tuili.cli.app import main
 from tuili.store import ImportedModel, open_model
 
 SMALL = (
@@ -29,6 +30,7 @@ def small(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     problems = [{"question": f"How many are {number} and 1?", "answer": f"{number + 1}"} for number in range(60)]
     (data / PROBLEMS).write_text("".join(f"{json.dumps(line)}\n" for line in problems))
     monkeypatch.setattr(training, "DATA", data)
+    monkeypatch.setattr(training, "tuili", lambda *line: main([*line]))  # in this process, which has torch already
     monkeypatch.setattr(training, "RECIPES", dict.fromkeys(training.RECIPES, SMALL))
     monkeypatch.setattr(reading, "BATCH", 3)
     monkeypatch.setattr(writing, "CELL", 2)
