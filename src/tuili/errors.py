@@ -23,6 +23,10 @@ class RecordError(InputError):
     """A line of a data file is not a valid record."""
 
 
+class EncodingError(RecordError):
+    """A line of a data file is not text in UTF-8."""
+
+
 class TooFew(InputError):
     """Data, or a model's answers, are too few for what is asked: more of them, or better ones, would do."""
 

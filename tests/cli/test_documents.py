@@ -132,8 +132,8 @@ def test_ctrl_c_keeps_what_is_done(pages: Path, tmp_path: Path, capsys: pytest.C
     process = subprocess.Popen(
         [*command, "--out", tmp_path / "out", "--workers", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT / "src"
     )
-    part = tmp_path / "out.building" / "part-00000.jsonl.zst"
-    eventually(lambda: part.exists() or process.poll() is not None, "it does not come to the pipe")
+    lock = tmp_path / "out.building" / ".build" / "lock"
+    eventually(lambda: lock.exists() or process.poll() is not None, "it does not come to the pipe")
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate()
     assert process.returncode == 130

@@ -65,7 +65,8 @@ def sample(
     if reason is not None:
         for folder in paths:
             pipeline.read_manifest(folder)
-        inputs = [one | {"path": one["path"] / "dropped", "text": "place"} for one in inputs_of(paths, None)]
+        dropped = [one | {"path": one["path"] / "dropped", "text": "place"} for one in inputs_of(paths, None)]
+        inputs = [one for one in dropped if any(one["path"].glob("part-*"))]
     else:
         inputs = inputs_of(paths, None)
     drawn = list[tuple[int, str, int, dict[str, Any]]]()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tuili.errors import RecordError
+from tuili.errors import EncodingError, RecordError
 
 MAX_LINE = 2**24
 """Bytes of a line. A file without ends of lines would fill the memory."""
@@ -53,9 +53,9 @@ def read_json(where: str, line: bytes, example: str) -> Any:
             json.dumps(read, ensure_ascii=False).encode()
         return read
     except UnicodeDecodeError as error:
-        raise RecordError(f"{where}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
+        raise EncodingError(f"{where}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
     except UnicodeEncodeError as error:
-        raise RecordError(f"{where}: half of a character: save the file as UTF-8") from error
+        raise EncodingError(f"{where}: half of a character: save the file as UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{where}: not a JSON object ({error}): write {example}") from error
 

@@ -205,7 +205,7 @@ def test_a_build_that_was_killed_before_its_last_act_is_done(
         patch.setattr("tuili.data.pipeline.building.remove_private", stop)
         with pytest.raises(Interrupt):
             build(settings(corpus), out)
-    with pytest.raises(InputError, match="was left by a build with another recipe"):
+    with pytest.raises(InputError, match="was left by a build with another recipe or another version"):
         build(settings(corpus).model_copy(update={"examples": 1}), out)
     finished = build(settings(corpus), out)
     assert finished == Built(out, read_manifest(out))
@@ -241,7 +241,7 @@ def test_other_recipes_and_other_documents_do_not_go_on(
 ) -> None:
     monkeypatch.setattr("tuili.data.pipeline.building.STEP_ITEMS", 1)
     interrupted(settings(corpus), tmp_path / "out")
-    with pytest.raises(InputError, match="another recipe: remove it"):
+    with pytest.raises(InputError, match="another recipe or another version of Tuili: remove it"):
         build(settings(corpus, examples=1), tmp_path / "out")
     (corpus / "c.txt").write_text(prose(5))
     with pytest.raises(InputError, match="other documents: remove it"):
@@ -312,6 +312,15 @@ def test_a_full_disk_is_told_and_the_build_goes_on_behind_it(
             build(settings(corpus), tmp_path / "out")
     build(settings(corpus), tmp_path / "out")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_corpus_of_which_nothing_was_kept_is_read_and_has_no_empty_shards(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("too short")
+    build(settings(tmp_path / "a.txt"), tmp_path / "nothing")
+    assert set(contents(tmp_path / "nothing")) == {"manifest.json", "report.html", "dropped/part-00000.jsonl.zst"}
+    again = build(settings(tmp_path / "nothing"), tmp_path / "again")
+    assert again.manifest["documents"]["kept"] == again.manifest["documents"]["refused"] == 0
+    assert again.manifest["inputs"] == [{"name": "nothing", "files": 0, "bytes": 0}]
 
 
 def read_again(path: Path, tmp_path: Path) -> list[str]:

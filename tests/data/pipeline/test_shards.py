@@ -3,6 +3,7 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,6 +89,18 @@ def test_examples_are_few_and_do_not_depend_on_the_order() -> None:
     assert forwards.examples == backwards.examples
     assert {name: len(kept) for name, kept in forwards.examples.items()} == {"kept": 3, "basic/few": 3}
     assert forwards.documents_kept + forwards.documents_dropped == 99
+
+
+def test_a_tally_stays_small_whatever_documents_are_called() -> None:
+    tally = Tally()
+    for number in range(200):
+        long = Trace("i" * 10_000 + str(number), "p" * 10_000, f"{number}" * 1000, 9, "text", {})
+        tally.add(Kept(long, b""), 3)
+        tally.add(Dropped(long, "basic", Drop("unknown_kind", {"kind": "k" * 10_000})), 3)
+    assert len(tally.kept) == 65
+    assert tally.kept["other kinds"] == 136
+    assert tally.documents_kept == 200
+    assert len(msgspec.json.encode(tally.examples)) < 10_000
 
 
 def test_bars_are_shares_of_each_end_and_fit_the_picture() -> None:

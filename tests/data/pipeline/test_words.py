@@ -100,11 +100,27 @@ def test_lines_hold_words_and_know_their_last_character() -> None:
     assert Words("a b.\nA, B").line_hashes[0] == Words("a b.\nA, B").line_hashes[1]
 
 
+@given(st.text(st.sampled_from("ab .!\n\t\u00ad他"), max_size=60))
+def test_the_last_character_of_a_line_is_that_of_a_loop(text: str) -> None:
+    lines = [line.replace("\u00ad", "").rstrip() for line in text.split("\n")]
+    slow = [line[-1] for line in lines if slow_words(line)]
+    assert [chr(code) for code in Words(text).line_last_codes] == slow
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "...", "-\n-"])
 def test_a_text_without_words_has_none(text: str) -> None:
     words = Words(text)
     assert len(words) == len(words.hashes) == len(words.line_hashes) == len(words.ngrams(3)) == 0
     assert words.class_counts[Class.LETTER] == 0
+
+
+@given(st.lists(st.sampled_from(["a", "bb", "cccc", "dd"]), max_size=30), st.integers(1, 4))
+def test_the_commonest_run_is_the_longest_of_a_loop(parts: list[str], n: int) -> None:
+    runs = [tuple(parts[place : place + n]) for place in range(len(parts) - n + 1)]
+    most = max((runs.count(run) for run in runs), default=0)
+    longest = max((len("".join(run)) for run in runs if runs.count(run) == most), default=0)
+    slow = min(1.0, longest * most / max(1, len("".join(parts)))) if most > 1 else 0.0
+    assert top_ngram(Words(" ".join(parts)), n) == pytest.approx(slow)
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=30), st.integers(1, 4))

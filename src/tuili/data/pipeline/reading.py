@@ -16,7 +16,7 @@ from tuili.data.pipeline.readers.inputs import Input, Item, SourceFile
 from tuili.data.pipeline.readers.reader import Reader
 from tuili.errors import TuiliError, one_line
 
-BATCH_ITEMS, BATCH_BYTES = 64, 2**20
+BATCH_ITEMS, BATCH_BYTES, GROUP_BYTES = 64, 2**20, 2**24
 READERS = {
     "jsonl": "jsonl:JsonlReader",
     "parquet": "parquet:ParquetReader",
@@ -134,13 +134,18 @@ def _unknown(file: SourceFile) -> Refusal:
 
 
 def batches(items: Iterator[Item]) -> Iterator[list[Item]]:
-    """Items in batches of `BATCH_ITEMS` and about `BATCH_BYTES`."""
+    """Items in batches of `BATCH_ITEMS` and about `BATCH_BYTES`.
+
+    Neighbours in the same place, which are parts of a group of rows, stay together up to `GROUP_BYTES`: each process
+    that reads some of them has to decode what is before them, too.
+    """
     batch, weight = list[Item](), 0
     for item in items:
-        batch.append(item)
-        weight += item.weight
-        if len(batch) >= BATCH_ITEMS or weight >= BATCH_BYTES:
+        full = len(batch) >= BATCH_ITEMS or weight >= BATCH_BYTES
+        if full and (item.place != batch[-1].place or weight >= GROUP_BYTES):
             yield batch
             batch, weight = [], 0
+        batch.append(item)
+        weight += item.weight
     if batch:
         yield batch

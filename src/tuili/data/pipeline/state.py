@@ -46,7 +46,10 @@ def read_state(folder: Path, recipe: str, corpus: str) -> State | None:
         return None
     except (msgspec.DecodeError, OSError) as error:
         raise TuiliError(f"{path} cannot be read ({error}): remove {folder} and begin anew") from error
-    for then, now, what in ((state.recipe, recipe, "another recipe"), (state.corpus, corpus, "other documents")):
+    for then, now, what in (
+        (state.recipe, recipe, "another recipe or another version of Tuili"),
+        (state.corpus, corpus, "other documents"),
+    ):
         if then != now:
             raise InputError(f"{folder} was left by a build with {what}: remove it, or choose another place")
     return state

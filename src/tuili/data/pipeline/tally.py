@@ -10,12 +10,14 @@ import math
 
 import msgspec
 
+from tuili.data.pipeline.document import EXCERPT_CHARACTERS
 from tuili.data.pipeline.pipeline import Dropped, Kept, Refused, Settled, Trace
 
 KEPT = "kept"
 """The name under which examples and lengths of documents that were kept stand, beside `block/reason`."""
-MAX_MEASURES = 64
-"""Measures of which histograms are kept."""
+MAX_MEASURES = MAX_KINDS = 64
+"""Measures of which histograms are kept, and kinds of text that are counted apart."""
+OTHER_KINDS = "other kinds"
 MOST = 1e290
 """The largest value in a mean: sums of as many as anybody has stay finite, as JSON wants them."""
 STEPS = 4
@@ -104,7 +106,8 @@ class Tally(msgspec.Struct):
                 self._measure("dropped", trace)
                 self._keep(f"{block}/{drop.reason}", trace, drop.measured, examples)
             case Kept(trace):
-                self.kept[trace.kind] = self.kept.get(trace.kind, 0) + 1
+                kind = trace.kind if trace.kind in self.kept or len(self.kept) < MAX_KINDS else OTHER_KINDS
+                self.kept[kind] = self.kept.get(kind, 0) + 1
                 self.kept_characters += trace.characters
                 self._measure(KEPT, trace)
                 self._keep(KEPT, trace, {}, examples)
@@ -134,9 +137,15 @@ class Tally(msgspec.Struct):
         order = hashlib.blake2b(trace.id.encode(), digest_size=8).hexdigest()
         kept = self.examples.setdefault(name, [])
         if len(kept) < most or (most and order < kept[-1].order):
-            kept.append(Example(order, trace.id, trace.place, trace.kind, trace.excerpt, measured))
+            told = {key: _short(value) if isinstance(value, str) else value for key, value in measured.items()}
+            identity, place, kind = _short(trace.id), _short(trace.place), _short(trace.kind)
+            kept.append(Example(order, identity, place, kind, _short(trace.excerpt), told))
             kept.sort(key=lambda example: (example.order, example.id))
             del kept[most:]
+
+
+def _short(text: str) -> str:
+    return text[:EXCERPT_CHARACTERS]
 
 
 def _count(counts: dict[str, dict[str, int]], of: str, name: str) -> None:

@@ -125,11 +125,10 @@ class Words:
     @cached_property
     def line_last_codes(self) -> Codes:
         """The last character of each line that is no space [lines]."""
-        place = np.arange(len(self.codes))
-        last = np.maximum.accumulate(np.where(self.classes > Class.NEWLINE, place, 0))
+        visible = np.flatnonzero(self.classes > Class.NEWLINE)
         newlines = np.append(np.flatnonzero(self.classes == Class.NEWLINE), len(self.codes))
         ends = newlines[np.searchsorted(newlines, self.ends[self.line_ends - 1])]
-        return np.asarray(self.codes[last[ends - 1]])
+        return np.asarray(self.codes[visible[np.searchsorted(visible, ends) - 1]])
 
 
 class _Sums:

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuili.data.pipeline.document import Document
-from tuili.data.pipeline.filters.masking import MaskingSettings, What
+from tuili.data.pipeline.filters.masking import (
+    KEY_SIGNS,
+    KEY_SIGNS_WITH_LINES,
+    MaskingSettings,
+    What,
+    may_hold_key,
+)
 
 
 def masked(text: str, *what: What) -> str:
@@ -65,6 +71,12 @@ def test_what_is_masked_can_be_chosen_and_is_counted() -> None:
 def test_masking_again_changes_nothing(text: str) -> None:
     once = masked(text, "mail")
     assert masked(once, "mail") == once
+
+
+@given(st.text(st.sampled_from("gh_-kspofx"), max_size=12) | st.sampled_from([*KEY_SIGNS, *KEY_SIGNS_WITH_LINES]))
+def test_keys_are_looked_for_where_any_sign_of_one_stands(text: str) -> None:
+    assert may_hold_key(text) == any(sign in text for sign in (*KEY_SIGNS, *KEY_SIGNS_WITH_LINES))
+    assert all("_" in sign for sign in KEY_SIGNS_WITH_LINES)
 
 
 def test_problems_and_code_stay_unless_they_are_asked_for() -> None:

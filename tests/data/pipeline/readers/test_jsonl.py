@@ -128,6 +128,16 @@ def test_a_bomb_ends_where_it_has_expanded_too_much(
     assert faults == [ReadFault.TOO_LONG] * (not lines) + [ReadFault.EXPANDS_TOO_MUCH]
 
 
+def test_a_bomb_of_short_lines_ends_long_before_its_bytes_are_too_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.readers.jsonl.EXPANDS_FREELY", 2**16)
+    (tmp_path / "a.jsonl.zst").write_bytes(zstandard.compress(b"{\n" * 3000))
+    *_, last = found = read(tmp_path / "a.jsonl.zst")
+    assert isinstance(last, Refusal) and last.fault is ReadFault.EXPANDS_TOO_MUCH
+    assert len(found) == 1 + 2**16 // 64 + 1
+
+
 def test_blank_lines_without_end_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.data.pipeline.readers.jsonl.MAX_BLANK", 10)
     (tmp_path / "a.jsonl").write_bytes((GOOD + b"\n" * 10) * 2 + b"\n" * 5 + GOOD)

@@ -130,6 +130,14 @@ def test_a_pdf_that_cannot_be_read_is_refused(tmp_path: Path, data: bytes, fault
     assert "\n" not in refusal.message
 
 
+def test_pages_that_cannot_be_read_are_refused_once(tmp_path: Path) -> None:
+    pytest.importorskip("pypdfium2")
+    (tmp_path / "a.pdf").write_bytes(pdf("text").replace(b"/Kids [4 0 R]", b"/Kids [9 0 R]"))
+    (refusal,) = read(tmp_path / "a.pdf")
+    assert isinstance(refusal, Refusal)
+    assert (refusal.place, refusal.fault) == ("a.pdf#page=1", ReadFault.DAMAGED)
+
+
 @pytest.mark.parametrize(
     ("data", "encoding", "expected"),
     [

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.pipeline.readers.reading import read
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
+from tuili.data.pipeline.readers.files import find_files
+from tuili.data.pipeline.readers.inputs import Input, Item
+from tuili.data.pipeline.readers.parquet import ParquetReader, Part
+from tuili.data.pipeline.reading import BATCH_BYTES, batches
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -83,6 +89,42 @@ def test_a_group_that_says_it_is_huge_is_refused(tmp_path: Path, monkeypatch: py
     (refusal,) = read(tmp_path / "a.parquet")
     assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.TOO_LONG
     assert refusal.place == "a.parquet#group=0"
+
+
+def test_a_group_with_fewer_rows_than_it_says_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.parquet", [{"text": "one"}])
+    opened = list[Path]()
+
+    class Counted(pq.ParquetFile):  # type: ignore[misc]
+        def __init__(self, path: Path) -> None:
+            opened.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile", Counted)
+    (file,) = find_files([Input(path=tmp_path / "a.parquet")])
+    reader = ParquetReader(Input(path=tmp_path / "a.parquet"))
+    for number in (5, 6, 7):
+        (refusal,) = reader.read(file, Item(0, number, "a", msgspec.msgpack.encode(Part(0, 3, number))))
+        assert isinstance(refusal, Refusal) and refusal.message == "the group has fewer rows than the file says"
+    assert len(opened) == 1
+
+
+def test_a_file_is_cut_into_so_many_parts_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.readers.parquet.ITEM_ROWS", 1)
+    monkeypatch.setattr("tuili.data.pipeline.readers.parquet.MAX_ITEMS", 10)
+    write(tmp_path / "a.parquet", [{"text": f"row {number}"} for number in range(16)], group=8)
+    *documents, refusal = read(tmp_path / "a.parquet")
+    assert len(documents) == 8
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.TOO_LONG
+
+
+def test_parts_of_a_group_stay_together_in_a_batch() -> None:
+    def items(*places: str) -> Iterator[Item]:
+        return (Item(0, number, place, weight=BATCH_BYTES) for number, place in enumerate(places))
+
+    found = ["".join(item.place for item in batch) for batch in batches(items(*"abbbcd"))]
+    assert found == ["a", "bbb", "c", "d"]
+    assert [len(batch) for batch in batches(items(*"g" * 40))] == [16, 16, 8]
 
 
 @settings(max_examples=25, deadline=None)

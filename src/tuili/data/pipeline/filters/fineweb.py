@@ -9,6 +9,7 @@ from typing import Literal
 
 from tuili.data.pipeline.block import Block, BlockSettings
 from tuili.data.pipeline.document import Document, Drop
+from tuili.data.pipeline.filters.repetition import repeated_characters
 
 _ENDS = (".", "!", "?", "。", "！", "？", "…", '"', "”", "'", "’")
 
@@ -52,11 +53,7 @@ class FineWeb(Block):
         short = sum(len(line) <= 30 for line in lines) / len(lines)
         if short > 0.67:
             return self.drop(Reason.SHORT_LINES, measured=short, most=0.67)
-        seen, repeated = set[str](), 0
-        for line in lines:
-            repeated += len(line) if line in seen else 0
-            seen.add(line)
-        share = repeated / max(1, len(text.replace("\n", "")))
+        share = repeated_characters(lines) / max(1, len(text.replace("\n", "")))
         if share > 0.01:
             return self.drop(Reason.REPEATED, measured=share, most=0.01)
         ratio = text.count("\n") / len(words)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from tuili.data.pipeline.block import Block, BlockSettings
 from tuili.data.pipeline.document import Document, Drop
-from tuili.data.pipeline.filters.repetition import repeated_ngrams, top_ngram
+from tuili.data.pipeline.filters.repetition import repeated_characters, repeated_ngrams, top_ngram
 
 _STOP_WORDS = frozenset({"the", "be", "to", "of", "and", "that", "have", "with"})
 _BULLETS = ("•", "-", "*", "‣")
@@ -128,10 +128,7 @@ class GopherRepetition(Block):
             again = len(parts) - len(set(parts))
             if again / len(parts) > 0.3:
                 return self.drop(share, measured=again / len(parts), most=0.3)
-            seen, repeated = set[str](), 0
-            for part in parts:
-                repeated += len(part) if part in seen else 0
-                seen.add(part)
+            repeated = repeated_characters(parts)
             if repeated / len(text) > 0.2:
                 return self.drop(characters, measured=repeated / len(text), most=0.2)
         for n, most in _TOP.items():

@@ -53,26 +53,19 @@ _KEY = re.compile(
       )(?![A-Za-z0-9_-])""",
     re.VERBOSE,
 )
-_KEY_SIGNS = (
-    "PRIVATE KEY",
-    "AKIA",
-    "ASIA",
-    "ghp_",
-    "gho_",
-    "ghu_",
-    "ghs_",
-    "ghr_",
-    "github_pat_",
-    "hf_",
-    "sk-",
-    "xox",
-    "AIza",
-    "glpat-",
-    "eyJ",
-)
+KEY_SIGNS = ("PRIVATE KEY", "AKIA", "ASIA", "sk-", "xox", "AIza", "glpat-", "eyJ")
+KEY_SIGNS_WITH_LINES = ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_")
+"""What every key has; the latter hold a line, which few texts do."""
 _SEVEN_DIGITS = re.compile(r"\d(?:[ ().-]{0,3}\d){6}")
 _SPAN = 24
 """Characters from the first to the last of seven such digits, at most."""
+
+
+def may_hold_key(text: str) -> bool:
+    """Whether something stands in it that every key has."""
+    return any(sign in text for sign in KEY_SIGNS) or (
+        "_" in text and any(sign in text for sign in KEY_SIGNS_WITH_LINES)
+    )
 
 
 def may_hold_phone(document: Document) -> bool:
@@ -137,7 +130,7 @@ class MaskingBlock(Block):
     Reason = Masking
 
     _forms: tuple[tuple[What, Callable[[str], Iterator[tuple[int, int]]], Callable[[Document], bool]], ...] = (
-        ("key", _keys, lambda document: any(sign in document.text for sign in _KEY_SIGNS)),
+        ("key", _keys, lambda document: may_hold_key(document.text)),
         ("mail", _mails, lambda document: "@" in document.text),
         ("phone", _phones, lambda document: may_hold_phone(document)),
     )

@@ -5,6 +5,8 @@ The measures are those of Gopher (arXiv 2112.11446, table A1), in characters of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,6 +30,15 @@ def repeated_share(hashes: Hashes, lengths: Places) -> float:
     return float(lengths[repeated(hashes)].sum() / total) if total else 0.0
 
 
+def repeated_characters(parts: Sequence[str]) -> int:
+    """Characters of texts, such as lines, in those that have stood before."""
+    seen, characters = set[str](), 0
+    for part in parts:
+        characters += len(part) if part in seen else 0
+        seen.add(part)
+    return characters
+
+
 def repeated_ngrams(words: Words, n: int) -> float:
     """The share of characters of words in runs of n words that have stood before."""
     hashes = words.ngrams(n)
@@ -46,14 +57,15 @@ def top_ngram(words: Words, n: int) -> float:
     hashes = words.ngrams(n)
     if len(hashes) < 2:
         return 0.0
-    order = np.argsort(hashes)
-    hashes = hashes[order]
-    ends = np.append(np.flatnonzero(hashes[1:] != hashes[:-1]), len(hashes) - 1)
+    in_order = np.sort(hashes)
+    change = in_order[1:] != in_order[:-1]
+    if change.all():
+        return 0.0
+    ends = np.append(np.flatnonzero(change), len(hashes) - 1)
     counts = np.diff(ends, prepend=-1)
     most = int(counts.max())
-    if most < 2:
-        return 0.0
-    places = order[ends[counts == most]]
+    commonest = in_order[ends[counts == most]]
+    places = np.flatnonzero(hashes == commonest[0] if len(commonest) == 1 else np.isin(hashes, commonest))
     sums = np.append(0, np.cumsum(words.lengths))
     longest = int((sums[places + n] - sums[places]).max())
     return min(1.0, longest * most / int(words.lengths.sum()))

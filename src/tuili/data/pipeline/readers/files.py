@@ -60,7 +60,7 @@ def find_files(inputs: Sequence[Input], without: Collection[Path] = ()) -> list[
                 _file(inside, str(Path(name, inside.relative_to(path))), number, given)
                 for inside in _walk(path, left_out)
             ]
-            if not own:
+            if not own and not is_corpus(path):  # of which nothing was kept
                 raise InputError(f"{path} holds no file: name a folder with documents in it")
         _check_options(given, {file.format for file in own})
         found += own

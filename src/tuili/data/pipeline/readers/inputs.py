@@ -34,7 +34,7 @@ class Input(Config):
     kind_field: str | None = Field(None, description="The field that holds the kind of text, where documents differ.")
     encoding: str = Field("utf-8", description="The encoding of plain text, as Python names it.")
     extractor: Literal["resiliparse", "trafilatura"] = Field(
-        "resiliparse", description="What finds the main text of HTML; trafilatura is ten times slower."
+        "resiliparse", description="What finds the main text of HTML; trafilatura is slower."
     )
     split: str = Field("train", description="The split of a dataset.")
     configuration: str | None = Field(None, description="The configuration of a dataset, where it has several.")

@@ -14,7 +14,7 @@ from tuili.data.lines import MAX_LINE, read_json
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
 from tuili.data.pipeline.readers.inputs import Item, SourceFile
 from tuili.data.pipeline.readers.reader import Reader, unreadable
-from tuili.errors import RecordError, one_line
+from tuili.errors import EncodingError, RecordError, one_line
 
 MAX_EXPANSION = 1000
 """How many times its size a compressed file may expand to: text compresses 3 to 50 times."""
@@ -24,6 +24,8 @@ MAX_BLANK = 1_000_000
 """Blank lines one after another. A bomb of them costs no memory, but time."""
 EXAMPLE = '{"text": "..."}'
 _BEHIND = ": nothing can be read from this line on"
+LINE_BYTES = 64
+"""Bytes that a line counts for at least, of those a file may expand to: millions of lines take time, too."""
 _BLOCK = 2**20
 _PIECE = 2**11
 """Bytes that are expanded at a time: those of a bomb become 64 MiB."""
@@ -66,9 +68,8 @@ class JsonlReader(Reader):
         try:
             fields = read_json(item.place, item.data, EXAMPLE)
         except RecordError as error:
-            message = str(error).removeprefix(f"{item.place}: ")
-            is_json = "UTF-8" not in message
-            yield Refusal(item.place, ReadFault.NOT_JSON if is_json else ReadFault.WRONG_ENCODING, one_line(error))
+            fault = ReadFault.WRONG_ENCODING if isinstance(error, EncodingError) else ReadFault.NOT_JSON
+            yield Refusal(item.place, fault, one_line(error))
             return
         if isinstance(fields, dict):
             yield self.row(item.place, fields)
@@ -126,7 +127,7 @@ def _lines(stream: Stream, file: SourceFile) -> Iterator[Line]:
     produced = number = blank = 0
     while line := stream.readline(MAX_LINE + 1):
         number += 1
-        produced += len(line)
+        produced += max(len(line), LINE_BYTES)
         if len(line) > MAX_LINE:
             while line and not line.endswith(b"\n") and produced <= most:
                 line = stream.readline(_BLOCK)

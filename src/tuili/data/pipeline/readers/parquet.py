@@ -11,14 +11,16 @@ import msgspec
 
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
 from tuili.data.pipeline.readers.inputs import Input, Item, SourceFile
-from tuili.data.pipeline.readers.reader import Reader, json_fields, needed
+from tuili.data.pipeline.readers.reader import Reader, json_fields, needed, unreadable
 from tuili.errors import one_line
 
 ITEM_BYTES, ITEM_ROWS = 2**20, 1024
 """An item holds about so many bytes of rows, and at most so many rows."""
 MAX_GROUP = 2**30
 """Bytes that a group of rows may say it has: a reader takes a group's pages into memory."""
-MAX_ITEMS = 10_000_000
+MAX_ITEMS = 1_000_000
+"""Of a file, which is cut at once."""
+_FEWER = "the group has fewer rows than the file says"
 
 
 class Part(msgspec.Struct, array_like=True, frozen=True):
@@ -41,6 +43,8 @@ class ParquetReader(Reader):
         super().__init__(settings)
         needed("pyarrow", "Parquet")
         self._open: tuple[int, Part, Iterator[Any]] | None = None
+        self._ended = (-1, -1)
+        """The file and the group that had fewer rows than it says: parts behind its end need not be looked for."""
 
     def outline(self, number: int, file: SourceFile) -> list[Item]:
         """The items of a file: parts of its groups of rows."""
@@ -52,6 +56,8 @@ class ParquetReader(Reader):
                 groups = [parquet.metadata.row_group(group) for group in range(parquet.metadata.num_row_groups)]
                 return self._outline(number, file, [(group.num_rows, group.total_byte_size) for group in groups])
         except (ArrowException, OSError, ValueError, MemoryError) as error:
+            if isinstance(error, OSError) and error.errno:  # that of the system has a number, that of Arrow has none
+                return [Item(number, 0, file.name, offset=file.size, fault=unreadable(file.name, error))]
             refusal = Refusal(file.name, ReadFault.DAMAGED, one_line(error))
             return [Item(number, 0, file.name, offset=file.size, fault=refusal)]
 
@@ -62,13 +68,14 @@ class ParquetReader(Reader):
             place = f"{file.name}#group={group}"
             done += max(0, size)
             offset = int(file.size * done / total)
-            if rows < 0 or size < 0 or size > MAX_GROUP or len(items) > MAX_ITEMS:
+            step = min(max(1, ITEM_BYTES * rows // max(size, 1)), ITEM_ROWS)
+            parts = -(-rows // step)
+            if rows < 0 or size < 0 or size > MAX_GROUP or len(items) + parts > MAX_ITEMS:
                 message = f"a group of {rows:,} rows and {size:,} bytes: write groups of at most {MAX_GROUP >> 20} MiB"
                 refusal = Refusal(place, ReadFault.TOO_LONG, message)
                 items.append(Item(number, len(items), place, offset=offset, fault=refusal))
                 continue
-            step = min(max(1, ITEM_BYTES * rows // max(size, 1)), ITEM_ROWS)
-            for part in range(-(-rows // step)):
+            for part in range(parts):
                 data = msgspec.msgpack.encode(Part(group, step, part))
                 items.append(Item(number, len(items), place, data, min(size, ITEM_BYTES), offset))
         if not items:
@@ -83,7 +90,9 @@ class ParquetReader(Reader):
         try:
             rows = self._rows(file, item.file, part)
         except (ArrowException, OSError, ValueError) as error:
-            self._open = None
+            if isinstance(error, OSError) and error.errno:
+                yield unreadable(item.place, error)
+                return
             yield Refusal(f"{item.place}&part={part.number}", ReadFault.DAMAGED, one_line(error))
             return
         for number, row in enumerate(rows, start=part.number * part.size + 1):
@@ -92,6 +101,8 @@ class ParquetReader(Reader):
 
     def _rows(self, file: SourceFile, number: int, part: Part) -> list[dict[str, Any]]:
         """The rows of a part. Parts that follow one another are read on; else the group is read from its start."""
+        if self._ended == (number, part.group):
+            raise ValueError(_FEWER)
         reached = self._open
         if (
             reached is None
@@ -106,7 +117,8 @@ class ParquetReader(Reader):
         for _ in range(part.number - before):
             batch = next(batches, None)
             if batch is None:
-                raise ValueError("the group has fewer rows than the file says")
+                self._ended = number, part.group
+                raise ValueError(_FEWER)
         self._open = (number, part, batches)
         return _listed(batch, self.settings.text)
 

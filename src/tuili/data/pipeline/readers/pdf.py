@@ -66,5 +66,5 @@ class PdfReader(Reader):
         text = "\n\n".join(filter(None, pages)).replace("\0", "")
         if text.strip():
             yield self.document(item.place, text, {"pages": count})
-        else:
+        elif pages or not count:  # else each page has been refused
             yield Refusal(item.place, ReadFault.EMPTY, "there is no text on its pages: a scan needs recognition first")

@@ -62,7 +62,7 @@ class Reader(ABC):
         if not isinstance(text, str):
             return Refusal(place, ReadFault.NO_TEXT, f"{self.settings.text} should be a text, not {_name_of(text)}")
         if len(text) > MAX_CHARACTERS:
-            message = f"{len(text):,} characters: split it into documents of at most {MAX_CHARACTERS:,}"
+            message = f"more than {MAX_CHARACTERS:,} characters: split it into shorter documents"
             return Refusal(place, ReadFault.TOO_LONG, message)
         if not text or text.isspace():
             return Refusal(place, ReadFault.EMPTY, "there is no text")

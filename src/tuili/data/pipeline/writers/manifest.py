@@ -28,7 +28,8 @@ def write_manifest(folder: Path, settings: BuildSettings, files: Sequence[Source
     """Write the manifest of a folder whose shards are whole, and return it."""
     inputs = [
         {
-            "name": given.name or next(file.name.partition("/")[0] for file in files if file.input == number),
+            "name": given.name
+            or next((file.name.partition("/")[0] for file in files if file.input == number), given.path.name),
             "files": sum(file.input == number for file in files),
             "bytes": sum(file.size for file in files if file.input == number),
         }

@@ -32,7 +32,10 @@ class ShardPosition(msgspec.Struct):
 
 
 class Shards:
-    """The shards of a folder, `part-00000.jsonl.zst` and on. Taken up where `position` says: what is beyond is cut."""
+    """The shards of a folder, `part-00000.jsonl.zst` and on, each made by its first lines.
+
+    They are taken up where `position` says: what is beyond is cut.
+    """
 
     def __init__(
         self,
@@ -58,9 +61,13 @@ class Shards:
         path = self._path(position.shard)
         if position.length > (path.stat().st_size if path.exists() else 0):
             raise TuiliError(f"{path} is shorter than when the build was left: remove its folder and begin anew")
-        self._file = self._open()
-        self._file.truncate(position.length)
-        self._file.seek(position.length)
+        self._file: BinaryIO | None = None
+        if position.length:
+            self._file = path.open("r+b")
+            self._file.truncate(position.length)
+            self._file.seek(position.length)
+        else:
+            path.unlink(missing_ok=True)
 
     def paths(self) -> list[Path]:
         """The files of all shards, in order."""
@@ -72,10 +79,11 @@ class Shards:
             return
         at = self.position
         if at.documents >= self._documents or at.size >= self._size:
-            self.flush()
-            self._file.close()
+            self.close()
             self.position = at = ShardPosition(at.shard + 1)
-            self._file = self._open()
+        if not self._file:
+            self._file = self._path(at.shard).open("wb")
+            flush(self._folder)
         data = b"".join(lines)
         at.documents += len(lines)
         at.size += len(data)
@@ -83,22 +91,18 @@ class Shards:
 
     def flush(self) -> None:
         """Wait until all that was appended is on the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        if self._file:
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Flush, and let the file go. May be called again."""
-        if not self._file.closed:
-            try:
-                self.flush()
-            finally:
-                self._file.close()
+        file, self._file = self._file, None
+        if file:
+            with file:
+                file.flush()
+                os.fsync(file.fileno())
             flush(self._folder)
 
     def _path(self, shard: int) -> Path:
         return self._folder / f"part-{shard:05}{self._suffix}"
-
-    def _open(self) -> BinaryIO:
-        path = self._path(self.position.shard)
-        path.touch()
-        return path.open("r+b")
