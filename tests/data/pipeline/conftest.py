@@ -8,6 +8,11 @@ import random
 from pathlib import Path
 
 import pytest
+import zstandard
+
+from tuili.data.pipeline import build
+from tuili.data.pipeline.building import Progress
+from tuili.data.pipeline.recipe import BuildSettings
 
 TEXT = "the of and a in is it for was with as by on have from that are which this be river stone light paper engine"
 
@@ -38,3 +43,34 @@ def corpus(tmp_path: Path) -> Path:
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file of a folder with its bytes."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+ROOT = Path(__file__).parents[3]
+BLOCKS = [{"block": "basic"}, {"block": "mask"}]
+
+
+def settings(*paths: Path, **more: object) -> BuildSettings:
+    return BuildSettings.model_validate({"inputs": [{"path": path} for path in paths], "blocks": BLOCKS} | more)
+
+
+def lines(path: Path) -> list[dict[str, object]]:
+    text = zstandard.ZstdDecompressor().stream_reader(path.read_bytes(), read_across_frames=True).read()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.reading.BATCH_ITEMS", 5)
+    monkeypatch.setattr("tuili.data.pipeline.building.STEP_ITEMS", 10)
+
+
+class Interrupt(Exception):
+    pass
+
+
+def interrupted(recipe: BuildSettings, out: Path) -> None:
+    def stop(progress: Progress) -> None:
+        raise Interrupt
+
+    with pytest.raises(Interrupt):
+        build(recipe, out, tell=stop)

@@ -38,6 +38,8 @@ def test_a_dataset_is_read_by_its_name(tmp_path: Path) -> None:
     assert read(folder, format="dataset", start=1) == [second, refusal]
     with pytest.raises(InputError, match=f"dataset {folder}: .*split"):
         read(folder, format="dataset", split="test")
+    with pytest.raises(InputError, match="revision is one of the hub, and this is a folder"):
+        read(folder, format="dataset", revision="1a2b")
     given = [Input(path=folder, format="dataset")]
     before = fingerprint(find_files(given))
     assert fingerprint(find_files(given)) == before

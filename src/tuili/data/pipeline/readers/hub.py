@@ -76,9 +76,11 @@ def _left_out(value: Any) -> None:
 def version_of(given: Input) -> str:
     """What a dataset is now: a hash of the names, sizes and times in its folder, or its commit on the hub.
 
-    Raises `TuiliError` where the hub cannot be asked.
+    Raises `TuiliError` where the hub cannot be asked, `InputError` for a revision of a folder.
     """
     if given.path.is_dir():
+        if given.revision:
+            raise InputError(f"dataset {given.path}: revision is one of the hub, and this is a folder: leave it out")
         return folder_hash(given.path)
     from huggingface_hub import HfApi
 
