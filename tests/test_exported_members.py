@@ -45,11 +45,11 @@ FACES = {
     "store": """
         ARCHITECTURES ASSISTANT AnyTokenizer BEGIN CONFIDENCE_INPUTS CONFIG_FIELDS Chat Conversation Curve
         DEFAULT_TEMPLATE DenseShape EXITS_FILE EXIT_TENSORS_FILE ExitsFile ExitsSettings FAMILIARITY_FILE
-        FAMILIES FETCHED_FILE FamiliarityFile ForeignTokenizer ImportedModel LineageEntry MANIFEST_FILE ModelSettings
-        ModelShape NgramFilter Ngrams PAD Parameters Rank RopeScaling SCALAR_FEATURES SHIPPED_MODELS SPECIAL_TOKENS
-        StoredModel StoredTensors TENSOR_FAULTS THINKING_FILE ThinkingSettings Tokenizer USER VERIFIER_FILE
-        Quantization SCALE_SUFFIX VerifierCalibration VerifierConfig VerifierFile WEIGHT_GROUP WholeNumbers
-        adapter_names cache_folder cached_model check_files
+        FAMILIES FETCHED_FILE FamiliarityFile ForeignTokenizer IMPORTED_TYPES ImportedModel LineageEntry MANIFEST_FILE
+        ModelSettings ModelShape NgramFilter Ngrams PAD Parameters Rank RopeScaling SCALAR_FEATURES SHIPPED_MODELS
+        SPECIAL_TOKENS StoredModel StoredTensors TENSOR_FAULTS THINKING_FILE ThinkingSettings Tokenizer USER
+        VERIFIER_FILE Quantization SCALE_SUFFIX VerifierCalibration VerifierConfig VerifierFile WEIGHT_GROUP
+        WholeNumbers adapter_names cache_folder cached_model check_files
         check_model_folder check_recorded check_safetensors check_size count_parameters is_fetched shipped_adapter
         dense_tensor_shapes exit_tensor_shapes exits_hash factor_shapes familiarity_hash load_tokenizer matrix_shapes
         model_hash model_type ngrams_of novelty open_model open_own_model open_tensors opens_thinking parts_hash
@@ -59,12 +59,13 @@ FACES = {
         write_familiarity_file write_lineage write_thinking_file write_verifier_file
     """,
     "model": """
-        Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel
-        LoadedVerifier LowRankExperts LowRankProjection MixtureOfExperts PRESETS Projection RMSNorm ReasoningLayer Route
-        Routing RoutingRecord TrunkLayer TuiliConfig TuiliForCausalLM TuiliModel TuiliOutput Verifier check_folder
-        count_parameters factors_of features_of foreign_embeddings foreign_linear gated_silu load_model mixed preset
-        probabilities read_verifier record_reads response_features rotary round_weight route_tokens save_model
-        set_kernels stored_state token_loss transformers_tokenizer write_model_files write_verifier
+        Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel LoadedVerifier
+        LowRankExperts LowRankLinear LowRankProjection MixtureOfExperts PRESETS Projection RMSNorm ReasoningLayer
+        Route Routing RoutingRecord TrunkLayer TuiliConfig TuiliForCausalLM TuiliModel TuiliOutput Verifier
+        check_folder count_parameters factorised_dense factors_of features_of foreign_embeddings foreign_linear
+        gated_silu load_dense load_model mixed preset probabilities read_verifier record_reads response_features
+        rotary round_weight route_tokens save_model set_kernels stored_state token_loss transformers_tokenizer
+        write_model_files write_verifier
     """,
     "tasks": """
         BUILT_IN_DOMAINS ChatMessage Clause Clauses Content Conversation Domain Draft Ingredient LEVELS Language

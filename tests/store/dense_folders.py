@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
 )
+
+from tuili.model import factorised_dense
 
 CLASSES: dict[str, tuple[Any, Any]] = {
     "llama": (LlamaConfig, LlamaForCausalLM),
@@ -46,6 +49,11 @@ LLAMA3 = {
 }
 YARN = {"rope_type": "yarn", "rope_theta": 10_000.0, "factor": 4.0, "original_max_position_embeddings": 128}
 LINEAR = {"rope_type": "linear", "rope_theta": 10_000.0, "factor": 2.0}
+RANKS = {
+    "layers.0.self_attn.q_proj": 24, "layers.0.mlp.up_proj": 20, "layers.0.mlp.down_proj": 16,
+    "layers.1.self_attn.k_proj": 8, "layers.1.self_attn.o_proj": 32, "layers.1.mlp.gate_proj": 30,
+}  # fmt: skip
+"""Of the matrices that the kinds with factors keep so: beside whole ones, before them and behind them."""
 KINDS: dict[str, dict[str, Any]] = {
     "llama": {"family": "llama"},
     "llama, tied": {"family": "llama", "tie_word_embeddings": True},
@@ -59,6 +67,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "qwen3": {"family": "qwen3"},
     "qwen3, tied": {"family": "qwen3", "tie_word_embeddings": True, "num_key_value_heads": 1},
     "qwen3, biases": {"family": "qwen3", "attention_bias": True},
+    "llama, factors": {"family": "llama", "attention_bias": True, "mlp_bias": True, "ranks": RANKS},
+    "qwen2, factors": {"family": "qwen2", "ranks": RANKS},
+    "qwen3, factors": {"family": "qwen3", "tie_word_embeddings": True, "ranks": RANKS},
 }
 """By name, what `dense_model` and `save_dense` take: every family, tied and untied, with the switches it has."""
 
@@ -83,8 +94,13 @@ def dense_tokenizer(vocabulary: int = 384) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def dense_model(family: str, seed: int = 0, **overrides: Any) -> PreTrainedModel:
-    """A model in evaluation mode whose weights, norms and biases are all random, so large that its texts are varied."""
+def dense_model(
+    family: str, seed: int = 0, ranks: Mapping[str, int] | None = None, **overrides: Any
+) -> PreTrainedModel:
+    """A model in evaluation mode whose weights, norms and biases are all random, so large that its texts are varied.
+
+    ranks: of the matrices that it keeps as factors.
+    """
     config_class, model_class = CLASSES[family]
     sizes: dict[str, Any] = {
         "vocab_size": 400,
@@ -102,6 +118,8 @@ def dense_model(family: str, seed: int = 0, **overrides: Any) -> PreTrainedModel
     }
     torch.manual_seed(seed)
     model: PreTrainedModel = model_class(config_class(**sizes | overrides))
+    if ranks is not None:
+        model = factorised_dense(model.config, ranks, torch.float32)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if "norm" in name:

@@ -198,10 +198,10 @@ def check_model(name: str) -> None:
 
 def imported_folder(name: str) -> Path | None:
     """The folder of that name where it holds an imported model; None for another. Raises as `check_model`."""
-    from tuili.store import FAMILIES, check_model_folder, model_type
+    from tuili.store import IMPORTED_TYPES, check_model_folder, model_type
 
     path = check_model_folder(name)
-    return path if model_type(path) in FAMILIES else None
+    return path if model_type(path) in IMPORTED_TYPES else None
 
 
 def load_for(name: str, runner: RunnerName, numbers: Numbers) -> LoadedModel:

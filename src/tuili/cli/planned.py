@@ -47,16 +47,11 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 def plan_document(plan: Plan) -> dict[str, Any]:
     """A plan as JSON can hold it."""
     from tuili.planning import matrix_kinds
-    from tuili.store import ModelShape
 
     shape, document = plan.model.shape, asdict(plan)
     document["model"] = {"name": plan.model.name, "told": plan.model.told, "shape": asdict(shape)}
     document["memory"] = [asdict(one) | {"total": one.total} for one in plan.memory]
-    document["matrices"] = (
-        [asdict(kind) for kind in matrix_kinds(shape, plan.ranks)]
-        if plan.ranks and isinstance(shape, ModelShape)
-        else []
-    )
+    document["matrices"] = [asdict(kind) for kind in matrix_kinds(shape, plan.ranks)] if plan.ranks else []
     return document
 
 
@@ -76,9 +71,7 @@ def _sizes(plan: Plan) -> Sequence[tuple[str, ...]]:
 
 def _show_ranks(console: Console, plan: Plan) -> None:
     from tuili.planning import matrix_kinds
-    from tuili.store import ModelShape
 
-    assert isinstance(plan.model.shape, ModelShape)
     rows = [
         (
             kind.name,

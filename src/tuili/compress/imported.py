@@ -16,6 +16,7 @@ from typing import Any, cast
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from transformers import AutoConfig
 
 from tuili.compress.network import Network, TokenStates
 from tuili.compress.parent import HealingData, Parent, Tell
@@ -41,6 +42,8 @@ LENGTH_TOKENS = 256
 """Of a row, where no teaching says how long it is."""
 SHAPE_FIELDS = ("intermediate_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim")
 """What of a configuration may have become another."""
+FACTOR_FIELDS = ("model_type", "architectures", "ranks")
+"""The same of a model with factors."""
 _LEFT_BEHIND = ("*.safetensors", "*.safetensors.index.json", "README.md", ".*")
 
 
@@ -153,6 +156,11 @@ class ImportedParent(Parent):
         by_default = torch.bfloat16 if self.dtype is torch.bfloat16 else torch.float32
         return {"auto": by_default, "fp32": torch.float32, "bf16": torch.bfloat16}[self._healing.precision]
 
+    @cached_property
+    def transformers_config(self) -> Any:
+        """What transformers makes of its configuration."""
+        return AutoConfig.from_pretrained(self.path, trust_remote_code=False)
+
     def network(self, model: nn.Module, learns: bool) -> Network:
         """See `Parent`."""
         return ImportedNetwork(model, torch.tensor(self._encode.prefix, dtype=torch.long), learns)
@@ -169,7 +177,8 @@ class ImportedParent(Parent):
         shutil.copytree(self.path, fresh, ignore=left_out)
         config: Any = network.model.config
         document = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
-        sizes = {name: getattr(config, name) for name in SHAPE_FIELDS if getattr(config, name, None) is not None}
+        fields = (*SHAPE_FIELDS, *(FACTOR_FIELDS if getattr(config, "ranks", None) else ()))
+        sizes = {name: getattr(config, name) for name in fields if getattr(config, name, None) is not None}
         (fresh / "config.json").write_text(json.dumps(document | sizes, indent=2) + "\n", encoding="utf-8")
         weights = {name: weight.to(self.dtype).contiguous() for name, weight in network.tensors().items()}
         save_file(weights, fresh / "model.safetensors", {"format": "pt"})

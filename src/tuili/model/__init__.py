@@ -1,7 +1,7 @@
 """The reasoning model: configuration and network, registered with transformers' Auto classes; verifier; folders.
 
-Importing it registers the model type `tuili`, so it imports torch and transformers at once. What a folder holds is read
-without them by `tuili.store`.
+Importing it registers the model type `tuili`, and those of imported models with factors, so it imports torch and
+transformers at once. What a folder holds is read without them by `tuili.store`.
 """
 
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from tuili.model.attention import record_reads
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Experts, MixtureOfExperts, Route, Routing, RoutingRecord, route_tokens
+from tuili.model.factorised import LowRankLinear, factorised_dense, load_dense, register_factorised
 from tuili.model.fake_quantization import foreign_embeddings, foreign_linear
 from tuili.model.folder import LoadedModel, check_folder, load_model, save_model, write_model_files
 from tuili.model.kernels import gated_silu, set_kernels, token_loss
@@ -42,6 +43,7 @@ from tuili.model.verifier import (
 
 AutoConfig.register("tuili", TuiliConfig)
 AutoModelForCausalLM.register(TuiliConfig, TuiliForCausalLM)
+register_factorised()
 
 __all__ = [
     "LOG_PROBABILITY_SCALE",
@@ -53,6 +55,7 @@ __all__ = [
     "LoadedModel",
     "LoadedVerifier",
     "LowRankExperts",
+    "LowRankLinear",
     "LowRankProjection",
     "MixtureOfExperts",
     "Projection",
@@ -69,11 +72,13 @@ __all__ = [
     "Verifier",
     "check_folder",
     "count_parameters",
+    "factorised_dense",
     "factors_of",
     "features_of",
     "foreign_embeddings",
     "foreign_linear",
     "gated_silu",
+    "load_dense",
     "load_model",
     "mixed",
     "preset",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from tuili.store import ModelShape, Rank, factor_shapes, matrix_shapes
+from tuili.store import DenseShape, ModelShape, Rank, factor_shapes, matrix_shapes
 
 _NUMBER = re.compile(r"\.[0-9]+\.")
 
@@ -27,7 +27,7 @@ class MatrixKind:
     after: int
 
 
-def matrix_kinds(shape: ModelShape, ranks: Mapping[str, Rank]) -> tuple[MatrixKind, ...]:
+def matrix_kinds(shape: ModelShape | DenseShape, ranks: Mapping[str, Rank]) -> tuple[MatrixKind, ...]:
     """All matrices that may become factors; those of a kind are the same but for the number of their layer."""
     by_kind: dict[tuple[str, tuple[int, ...]], list[str]] = {}
     shapes = matrix_shapes(shape)

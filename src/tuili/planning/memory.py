@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-from tuili.store import ModelShape, matrix_shapes
+from tuili.store import DenseShape, ModelShape, matrix_shapes
 
 Numbers = Literal["fp32", "bf16"]
 Optimizer = Literal["adamw", "muon", "none"]
@@ -46,6 +46,6 @@ def memory(before: int, after: int, numbers: Numbers, optimizer: Optimizer, samp
     return Memory(numbers, optimizer, width * before, (width + copy) * after, gradients, state, samples)
 
 
-def moment_bytes(shape: ModelShape) -> int:
+def moment_bytes(shape: ModelShape | DenseShape) -> int:
     """Those of the second moments, float64 [I, I], of the inputs of every matrix and of every expert's."""
     return sum(8 * prod(sizes[:-2]) * sizes[-1] ** 2 for sizes in matrix_shapes(shape).values())

@@ -90,7 +90,6 @@ def plan_factorise(
     changes = [f"factorise.keep={keep!r}", f"factorise.multiple={multiple}"]
     config = load_recipe("factorise", changes, FactoriseRecipe).factorise
     way = Factorising(planned_parent(model, config.healing), config)
-    assert isinstance(model.shape, ModelShape)
     told = dict(way.changes) | {"ranks": f"uniform, multiples of {multiple}; dynamic ones need the weights"}
     samples = moment_bytes(model.shape)
     return _plan("factorise", model, way, told, settings, samples, way.ranks)

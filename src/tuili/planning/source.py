@@ -14,7 +14,7 @@ from tuili.errors import InputError
 from tuili.model import PRESETS, TuiliConfig, preset
 from tuili.planning.sizes import parse_size, sized
 from tuili.store import (
-    FAMILIES,
+    IMPORTED_TYPES,
     DenseShape,
     ModelSettings,
     ModelShape,
@@ -74,7 +74,7 @@ def _folder_of(file: Path) -> Path:
 
 
 def _of_folder(name: str, told: str, folder: Path) -> PlannedModel:
-    if model_type(folder) in FAMILIES:
+    if model_type(folder) in IMPORTED_TYPES:
         return PlannedModel(name, told, read_dense_shape(folder), None)
     return _own(name, told, _configuration(read_settings(folder)))
 

@@ -13,9 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM
 
-from tuili.silence import quiet_transformers
+from tuili.model import load_dense
 
 
 class Backbone:
@@ -29,9 +28,7 @@ class Backbone:
     @classmethod
     def load(cls, folder: Path, dtype: torch.dtype) -> Backbone:
         """The model of a folder, which has been checked, in these numbers."""
-        with quiet_transformers():
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=False)
-        return cls(model.eval().requires_grad_(False))
+        return cls(load_dense(folder, dtype).eval().requires_grad_(False))
 
     @property
     def hidden_size(self) -> int:

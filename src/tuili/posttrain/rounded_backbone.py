@@ -11,7 +11,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from tuili.errors import InputError
-from tuili.model import foreign_embeddings, foreign_linear
+from tuili.model import LowRankLinear, foreign_embeddings, foreign_linear
 from tuili.posttrain.backbone import Backbone
 
 
@@ -27,6 +27,8 @@ def round_backbone(backbone: Backbone) -> None:
         elif isinstance(module, nn.Embedding):
             if model.lm_head.weight is module.weight:
                 module.forward = partial(_embedding, module)  # type: ignore[method-assign]
+        elif isinstance(module, LowRankLinear):
+            pass  # its factors are linear layers, and its bias stays in full numbers
         elif [*module.parameters(recurse=False)] and "norm" not in name:
             raise InputError(f"{name} is a {type(module).__name__}, which cannot be computed in 8 bits")
 

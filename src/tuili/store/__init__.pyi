@@ -17,7 +17,7 @@ from .fetched import (
 from .folder import SHIPPED_MODELS, check_files, check_size, model_type, replaced_folder, resolve_model, shipped_names
 from .imported.control_tokens import Chat
 from .imported.dense_config import ARCHITECTURES, read_dense_shape
-from .imported.dense_shape import FAMILIES, DenseShape, dense_tensor_shapes, rotary_frequencies
+from .imported.dense_shape import FAMILIES, IMPORTED_TYPES, DenseShape, dense_tensor_shapes, rotary_frequencies
 from .imported.exits_file import (
     CONFIDENCE_INPUTS,
     EXIT_TENSORS_FILE,
@@ -75,6 +75,7 @@ __all__ = [
     "FAMILIARITY_FILE",
     "FAMILIES",
     "FETCHED_FILE",
+    "IMPORTED_TYPES",
     "MANIFEST_FILE",
     "PAD",
     "SCALAR_FEATURES",

@@ -11,13 +11,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tuili.store.imported.dense_shape import DenseShape
     from tuili.store.shape import ModelShape
 
 Rank = int | tuple[int, ...]
 
 
-def matrix_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
+def matrix_shapes(shape: ModelShape | DenseShape) -> dict[str, tuple[int, ...]]:
     """The names, within `model`, and the shapes of all these matrices: [N, I], or [E, N, I] of experts."""
+    from tuili.store.imported.dense_shape import DenseShape, dense_matrix_shapes  # which refuses ranks by `check_ranks`
+
+    return dense_matrix_shapes(shape) if isinstance(shape, DenseShape) else _own_matrix_shapes(shape)
+
+
+def _own_matrix_shapes(shape: ModelShape) -> dict[str, tuple[int, ...]]:
     M, D = shape.hidden_size, shape.head_dim
     queries, keys = shape.num_attention_heads * D, shape.num_key_value_heads * D
     inner, experts, width = shape.intermediate_size, shape.num_experts, shape.moe_intermediate_size
@@ -45,7 +52,7 @@ def factor_shapes(sizes: tuple[int, ...], rank: Rank) -> dict[str, tuple[int, ..
     return {"inner": (shared_inputs, inputs), "core": core, "outer": (outputs, shared_outputs)}
 
 
-def check_ranks(shape: ModelShape) -> None:
+def check_ranks(shape: ModelShape | DenseShape) -> None:
     """Refuse, by `ValueError`, ranks that no factors of the network's matrices can have."""
     matrices = matrix_shapes(shape)
     for name, rank in (shape.ranks or {}).items():

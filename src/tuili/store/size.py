@@ -39,6 +39,8 @@ def count_parameters(shape: ModelShape | DenseShape) -> Parameters:
 def _count_dense(shape: DenseShape) -> Parameters:
     """Of an embedding that is not the head too, a token uses one row, which is not counted."""
     sizes = {name: prod(tensor) for name, tensor in dense_tensor_shapes(shape).items()}
-    total, layer = sum(sizes.values()), sum(size for name, size in sizes.items() if name.startswith("model.layers.0."))
+    total, first = sum(sizes.values()), shape.exit_layers[0]
+    layers = {name: int(name.split(".")[2]) for name in sizes if name.startswith("model.layers.")}
+    behind = sum(sizes[name] for name, number in layers.items() if number >= first)
     active = total - (0 if shape.tie_word_embeddings else sizes[EMBEDDING])
-    return Parameters(total, active, active - layer * (shape.num_hidden_layers - shape.exit_layers[0]))
+    return Parameters(total, active, active - behind)

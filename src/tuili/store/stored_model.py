@@ -10,7 +10,7 @@ from pathlib import Path
 from tuili.errors import InputError, ModelFolderError
 from tuili.store.folder import MODEL_TYPE, check_files, check_size, model_type, resolve_model
 from tuili.store.imported.dense_config import read_dense_shape
-from tuili.store.imported.dense_shape import FAMILIES, DenseShape
+from tuili.store.imported.dense_shape import FAMILIES, IMPORTED_TYPES, DenseShape
 from tuili.store.imported.foreign_tokenizer import ForeignTokenizer
 from tuili.store.lineage import check_recorded
 from tuili.store.shape import CONFIG_FIELDS, ModelShape, read_settings, read_shape
@@ -64,7 +64,7 @@ def open_model(name: str | Path) -> StoredModel | ImportedModel:
     its files are not those that its lineage records.
     """
     path = resolve_model(name)
-    return _open_imported(path) if model_type(path) in FAMILIES else _open_own(path, (MODEL_TYPE, *FAMILIES))
+    return _open_imported(path) if model_type(path) in IMPORTED_TYPES else _open_own(path, (MODEL_TYPE, *FAMILIES))
 
 
 def check_model_folder(name: str | Path) -> Path:
@@ -73,9 +73,9 @@ def check_model_folder(name: str | Path) -> Path:
     Raises `ModelFolderError` as `open_model` does.
     """
     path = resolve_model(name)
-    imported = model_type(path) in FAMILIES
+    imported = model_type(path) in IMPORTED_TYPES
     if imported:
-        check_files(path, model_types=FAMILIES)
+        check_files(path, model_types=IMPORTED_TYPES)
     else:
         check_files(path, CONFIG_FIELDS, (MODEL_TYPE, *FAMILIES))
     check_size(path, count_parameters(read_dense_shape(path) if imported else read_settings(path)).total)
@@ -101,7 +101,7 @@ def _open_own(path: Path, model_types: tuple[str, ...]) -> StoredModel:
 
 def _open_imported(path: Path) -> ImportedModel:
     stamp = _stamp_of(path)
-    check_files(path, model_types=FAMILIES)
+    check_files(path, model_types=IMPORTED_TYPES)
     shape = read_dense_shape(path)
     check_size(path, count_parameters(shape).total)
     with open_tensors(path, shape):

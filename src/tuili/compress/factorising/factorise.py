@@ -12,16 +12,18 @@ from torch import Tensor, nn
 
 from tuili.compress.compression import Compression
 from tuili.compress.factorising.allocation import dynamic, least_parameters, uniform
+from tuili.compress.factorising.imported import dense_matrices, dense_moments, factorised_imported
 from tuili.compress.factorising.options import Decomposed, Option, Rank, parameters_of, separate_ranks
 from tuili.compress.factorising.own import factorised_own, matrices_of, moments_of, with_ranks
 from tuili.compress.factorising.recipe import FactoriseConfig
 from tuili.compress.factorising.sensitivity import divergences
 from tuili.compress.factorising.whitened import WhitenedStack, damped
+from tuili.compress.imported import ImportedParent
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples, Tell
 from tuili.errors import InputError
-from tuili.model import TuiliForCausalLM
-from tuili.store import ModelShape, Parameters, count_parameters, matrix_shapes
+from tuili.model import TuiliForCausalLM, factorised_dense
+from tuili.store import Parameters, count_parameters, matrix_shapes
 
 LEAST_DIVERGENCE = 1e-9
 """In nats a token; a matrix whose approximation changes less counts as if it changed so much."""
@@ -34,15 +36,12 @@ class Factorising(Compression):
 
     def __init__(self, parent: Parent, config: FactoriseConfig) -> None:
         super().__init__(parent)
-        self._config = config
-        if not isinstance(parent, OwnParent):
-            raise InputError(
-                f"{parent.path} is imported: a network of its family has no factors in transformers; prune it"
-            )
-        self._own, shape = parent, parent.stored.shape
+        self._config, shape = config, parent.shape
+        if isinstance(parent, ImportedParent) and config.bases == "shared":
+            raise InputError(f"factorise.bases = shared: {parent.path} is imported and has no experts: leave bases out")
         if shape.ranks:
             raise InputError(f"{parent.path} is factorised already: factorise its parent, with a lower keep")
-        self._shape: ModelShape = shape
+        self._shape = shape
         self._sizes = matrix_shapes(shape)
         total = count_parameters(shape).total
         self._others = total - sum(parameters_of(sizes, None) for sizes in self._sizes.values())
@@ -88,12 +87,16 @@ class Factorising(Compression):
 
     def blank(self, stage: int) -> nn.Module:
         """See `Compression`."""
-        return TuiliForCausalLM(with_ranks(self._own.configuration, self.ranks))
+        if isinstance(self.parent, ImportedParent):
+            ranks = {name: rank for name, rank in self.ranks.items() if isinstance(rank, int)}
+            blank: nn.Module = factorised_dense(self.parent.transformers_config, ranks, self.parent.compute_dtype)
+            return blank
+        assert isinstance(self.parent, OwnParent)
+        return TuiliForCausalLM(with_ranks(self.parent.configuration, self.ranks))
 
     def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
         """See `Compression`: matrices become factors."""
-        assert isinstance(model, TuiliForCausalLM)
-        config, weights = self._config, matrices_of(model)
+        config, weights = self._config, self._matrices(model)
         moments = self._moments(model, samples, tell)
         decomposed = {}
         for number, (name, sizes) in enumerate(self._sizes.items()):
@@ -112,19 +115,31 @@ class Factorising(Compression):
         ranks = {name: option.rank for name, option in zip(decomposed, chosen, strict=True) if option.rank is not None}
         self._ranks, self._figures = ranks, _figures(chosen) | _compared(decomposed.values(), even)
         tell(_told(self._sizes, chosen))
-        return factorised_own(model, {name: decomposed[name].factors(rank) for name, rank in ranks.items()})
+        factors = {name: decomposed[name].factors(rank) for name, rank in ranks.items()}
+        own = isinstance(model, TuiliForCausalLM)
+        return factorised_own(model, factors) if own else factorised_imported(model, factors)
 
-    def _moments(self, model: TuiliForCausalLM, samples: Samples, tell: Tell) -> dict[str, Tensor]:
+    def _matrices(self, model: nn.Module) -> dict[str, nn.Parameter]:
+        own = isinstance(model, TuiliForCausalLM)
+        return matrices_of(model) if own else dense_matrices(model, self._sizes)
+
+    def _moments(self, model: nn.Module, samples: Samples, tell: Tell) -> dict[str, Tensor]:
         """Second moments of the inputs of each matrix, or unit matrices for plain factors."""
         if self._config.by == "plain":
             stacks = {name: (1 if len(sizes) == 2 else sizes[0], sizes[-1]) for name, sizes in self._sizes.items()}
             return {name: torch.eye(inputs).expand(count, -1, -1) for name, (count, inputs) in stacks.items()}
         tell(f"second moments on {self._config.samples} documents")
-        found = moments_of(model, samples(self._config.samples))
+        blocks, parent = samples(self._config.samples), self.parent
+        if isinstance(model, TuiliForCausalLM):
+            found = moments_of(model, blocks)
+        else:
+            assert isinstance(parent, ImportedParent)
+            network = parent.network(model, learns=False)
+            found = dense_moments(model, network, parent.prefix, self._sizes, blocks)
         return {name: damped(moment, self._config.damping) for name, moment in found.items()}
 
     def _sensitivities(
-        self, model: TuiliForCausalLM, decomposed: Mapping[str, Decomposed], even: Sequence[Option],
+        self, model: nn.Module, decomposed: Mapping[str, Decomposed], even: Sequence[Option],
         samples: Samples, tell: Tell,
     ) -> list[float]:  # fmt: skip
         """For each matrix, the nats a token that are lost for what its approximation by uniform ranks loses."""
@@ -135,7 +150,7 @@ class Factorising(Compression):
                 errors[name] = option.error
         network = self.parent.network(model, learns=False)
         blocks = list(samples(self._config.probes))
-        found = divergences(network, matrices_of(model), approximations, blocks, tell)
+        found = divergences(network, self._matrices(model), approximations, blocks, tell)
         lost = {name: max(found[name], LEAST_DIVERGENCE) for name in found}
         measured = {name: lost[name] / errors[name] if errors[name] > 0 else 0.0 for name in found}
         most = max(measured.values(), default=1.0)  # of a matrix that uniform ranks leave whole nothing is known

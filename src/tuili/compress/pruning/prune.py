@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from torch import nn
@@ -19,7 +18,7 @@ from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes, pruned_sizes
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
-from tuili.store import DenseShape, ModelShape, Parameters, count_parameters
+from tuili.store import DenseShape, Parameters, count_parameters
 
 
 class Pruning(Compression):
@@ -29,7 +28,7 @@ class Pruning(Compression):
 
     def __init__(self, parent: Parent, config: PruneConfig) -> None:
         super().__init__(parent)
-        if isinstance(parent.shape, ModelShape) and parent.shape.ranks:
+        if parent.shape.ranks:
             raise InputError(f"{parent.path} is factorised: prune its parent, and factorise what comes out")
         self._config, self.stages = config, config.rounds
         self._before, self._after = Sizes.of(parent.shape), pruned_sizes(parent.shape, config)
@@ -69,7 +68,7 @@ class Pruning(Compression):
     def blank(self, stage: int) -> nn.Module:
         """See `Compression`."""
         if isinstance(self.parent, ImportedParent):
-            return blank_dense(self._transformers_config, self.sizes(stage), self.parent.compute_dtype)
+            return blank_dense(self.parent.transformers_config, self.sizes(stage), self.parent.compute_dtype)
         assert isinstance(self.parent, OwnParent)
         return blank_own(self.parent.configuration, self.sizes(stage))
 
@@ -84,9 +83,3 @@ class Pruning(Compression):
         assert isinstance(parent, ImportedParent) and isinstance(parent.shape, DenseShape)
         network = parent.network(model, learns=False)
         return cut_dense(model, choose(dense_scores(model, network, parent.prefix, config, blocks), sizes), sizes)
-
-    @cached_property
-    def _transformers_config(self) -> Any:
-        from transformers import AutoConfig
-
-        return AutoConfig.from_pretrained(self.parent.path, trust_remote_code=False)

@@ -52,8 +52,9 @@ inline void confidences(const Call& call, const Exit& exit, const float* hidden_
   for (int i = 0; i < N; i++) confidence_N[i] = confidence_of(exit, logit_NX + int64_t(i) * common.outputs, common.outputs);
 }
 
-// The outputs of a matrix from the panel on that holds output number `first`.
+// The outputs of a matrix, and of all behind it, from the panel on that holds output number `first`.
 inline Matrix from_panel_of(Matrix matrix, int first) {
+  for (; first >= matrix.outputs; matrix = *matrix.next) first -= matrix.outputs;
   first = first / PANEL * PANEL;
   matrix.panels = static_cast<const char*>(matrix.panels) + int64_t(first) * steps_of(matrix) * step_bytes(matrix.format);
   if (matrix.scale_N) matrix.scale_N += first, matrix.sum_N += first;
@@ -67,13 +68,13 @@ inline void fill_keys_and_values(const Call& call, const Layer& layer, const flo
   const int HD = sizes.heads * sizes.head_size, KD = sizes.kv_heads * sizes.head_size;
   const uintptr_t mark = call.memory.mark();
   const Matrix matrix = from_panel_of(layer.input, HD);
-  const int first = layer.input.outputs - matrix.outputs;
+  const int width = outputs_of(matrix), first = outputs_of(layer.input) - width;
   float* projected_NX = projected(call, matrix, normed(call, hidden_NM, layer.attention_norm_M), sizes.hidden,
                                   layer.input_bias ? layer.input_bias + first : nullptr);
   float* key_NX = projected_NX + HD - first;
-  rotate_heads(call, key_NX, matrix.outputs, sizes.kv_heads, layer.head_gain_D + HD);
+  rotate_heads(call, key_NX, width, sizes.kv_heads, layer.head_gain_D + HD);
   with_cells(sizes.cache, [&](auto cell) {
-    store_tokens<decltype(cell)>(sizes, call.slots, layer.set, call.tokens, key_NX, key_NX + KD, matrix.outputs);
+    store_tokens<decltype(cell)>(sizes, call.slots, layer.set, call.tokens, key_NX, key_NX + KD, width);
   });
   call.memory.release(mark);
 }

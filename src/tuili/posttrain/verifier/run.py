@@ -37,7 +37,7 @@ from tuili.posttrain.verifier.metrics import calibrate_verifier, verifier_figure
 from tuili.posttrain.verifier.own import OwnGenerator
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
 from tuili.store import (
-    FAMILIES,
+    IMPORTED_TYPES,
     LineageEntry,
     VerifierConfig,
     check_model_folder,
@@ -182,7 +182,7 @@ class VerifierRun:
 
 def generator_of(config: VerifierTrainingConfig) -> Generator:
     """The model of a recipe, of Tuili's own kind or imported. Raises what the generators raise."""
-    imported = model_type(resolve_model(config.model)) in FAMILIES
+    imported = model_type(resolve_model(config.model)) in IMPORTED_TYPES
     return ImportedGenerator(config) if imported else OwnGenerator(config)
 
 

@@ -20,7 +20,7 @@ from tuili.steps.work_budget import WorkBudget
 MAX_PRODUCTS = 200
 """Products of two coefficients in one multiplication of polynomials."""
 MAX_DEGREE = 8
-MAX_FACTORED_NUMBER = 10**6
+MAX_FACTORISED_NUMBER = 10**6
 """The largest coefficient whose divisors are searched for candidates for roots."""
 MAX_CANDIDATES = 500
 """Candidates for the roots of one polynomial."""
@@ -229,7 +229,7 @@ def _candidates(polynomial: Coefficients) -> list[Fraction]:
 
 def _divisors(number: int) -> list[int]:
     number = abs(number)
-    if number > MAX_FACTORED_NUMBER:
+    if number > MAX_FACTORISED_NUMBER:
         raise LimitExceeded("coefficients too large for a search of roots")
     small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
     return sorted({*small, *(number // d for d in small)})

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tuili.errors import ModelFolderError
 from tuili.store.folder import CONFIG_FILE, read_object
-from tuili.store.imported.dense_shape import FAMILIES, DenseShape, Family
+from tuili.store.imported.dense_shape import FACTORISED, FAMILIES, IMPORTED_TYPES, DenseShape, Family
 from tuili.store.imported.exits_file import read_exits_settings
 from tuili.store.imported.rotary import ROPE_KINDS, RopeScaling
 from tuili.store.quantization import Quantization
@@ -24,6 +24,8 @@ from tuili.store.quantization import Quantization
 GENERATION_FILE = "generation_config.json"
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 """The class of transformers of each family."""
+FACTORISED_ARCHITECTURES = {kind: f"Tuili{ARCHITECTURES[family]}" for kind, family in FACTORISED.items()}
+"""The class of `tuili.model` of each family whose models have factors."""
 DEFAULT_THETA = 10_000.0
 _QWEN3_HEAD_DIM = 128
 
@@ -58,6 +60,7 @@ class _Config:
     partial_rotary_factor: float | None = 1.0
     rope_interleaved: bool | None = False
     quantization: Quantization | None = None
+    ranks: dict[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def read_dense_shape(folder: Path) -> DenseShape:
     document = read_object(file)
     _refuse(file, document)
     config = _valid(file, document, _CONFIG)
-    if config.model_type not in FAMILIES:
+    if config.model_type not in IMPORTED_TYPES:
         raise ModelFolderError(f"{file}: model_type is {config.model_type!r}: use one of {', '.join(FAMILIES)}")
     _refuse_unsupported(file, config)
     generation = _Generation()
@@ -91,7 +94,7 @@ def read_dense_shape(folder: Path) -> DenseShape:
         generation = _valid(folder / GENERATION_FILE, read_object(folder / GENERATION_FILE), _GENERATION)
     ends = (*_ids(generation.eos_token_id), *_ids(config.eos_token_id))
     exits = read_exits_settings(folder, config.num_hidden_layers)
-    family = cast(Family, config.model_type)
+    family = cast(Family, FACTORISED.get(config.model_type, config.model_type))
     theta, scaling = _positions(file, config)
     try:
         return DenseShape(
@@ -118,6 +121,7 @@ def read_dense_shape(folder: Path) -> DenseShape:
             exit_layers=exits.layers if exits else (),
             exit_threshold=exits.threshold if exits else 1.0,
             quantization=config.quantization,
+            ranks=config.ranks,
         )
     except ValueError as error:
         raise ModelFolderError(f"{file} is not a usable configuration: {error}") from error
@@ -140,9 +144,12 @@ def _refuse(file: Path, document: dict[str, Any]) -> None:
 
 
 def _refuse_unsupported(file: Path, config: _Config) -> None:
-    wanted = ARCHITECTURES[config.model_type]
+    wanted = (ARCHITECTURES | FACTORISED_ARCHITECTURES)[config.model_type]
     if config.architectures and config.architectures != [wanted]:
         raise ModelFolderError(f"{file}: architectures is {config.architectures}: it must be {wanted}")
+    if (config.ranks is not None) != (config.model_type in FACTORISED):
+        what = "no ranks, which" if config.ranks is None else "ranks, which only"
+        raise ModelFolderError(f"{file}: it has {what} a model with factors has: model_type is {config.model_type!r}")
     if config.use_sliding_window or any(kind == "sliding_attention" for kind in config.layer_types or ()):
         raise ModelFolderError(f"{file}: the model uses a sliding window, which is not supported: use one without")
     if other := [kind for kind in config.layer_types or () if kind != "full_attention"]:

@@ -7,17 +7,22 @@ Dimensions: M hidden size, N outputs of a projection, V vocabulary, D head size.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from tuili.store.imported.rotary import Array, RopeScaling, scaled_frequencies
+from tuili.store.matrices import Rank, check_ranks, factor_shapes
 from tuili.store.quantization import Quantization
 from tuili.store.shape import MAX_LAYERS, MAX_SIZE, Conversation, check_attention
 
 Family = Literal["llama", "qwen2", "qwen3"]
 FAMILIES: tuple[str, ...] = get_args(Family)
-"""The values of `model_type` in config.json that an imported model may have."""
+"""The values of `model_type` in config.json that an imported model may have, but for those of `FACTORISED`."""
+FACTORISED = {f"tuili_{family}": family for family in FAMILIES}
+"""Those of models that keep some of their matrices as factors, and the families of their networks. `tuili.model` tells
+transformers of them."""
+IMPORTED_TYPES = (*FAMILIES, *FACTORISED)
 SIZES = (
     "vocab_size",
     "hidden_size",
@@ -43,7 +48,8 @@ class DenseShape:
     head_norms: an RMS norm over each head of queries and of keys. eos_token_ids: the ids that end a text.
     exit_layers: depths at which a token may leave, the full one last; empty stands for the full one alone.
     exit_threshold: confidence at which a token leaves at depth `auto`. quantization: the whole numbers that the model
-    was trained for; its tensors are those of any other.
+    was trained for; its tensors are those of any other. ranks: of the matrices that are kept as factors, see
+    `matrix_shapes`.
     Raises `ValueError` for values that no network can have.
     """
 
@@ -70,6 +76,7 @@ class DenseShape:
     exit_layers: tuple[int, ...] = ()
     exit_threshold: float = 1.0
     quantization: Quantization | None = None
+    ranks: Mapping[str, Rank] | None = None
 
     def __post_init__(self) -> None:
         """Refuses, by `ValueError`, sizes that no network can have, and token ids beyond the vocabulary."""
@@ -94,6 +101,8 @@ class DenseShape:
             raise ValueError(f"threshold is {self.exit_threshold}: it must be a probability, 0 to 1")
         if self.quantization not in (None, Quantization()):
             raise ValueError("quantization is neither null nor int8 without a cache: an imported model learns no other")
+        if self.ranks is not None:
+            check_ranks(self)
 
     @property
     def num_groups(self) -> int:
@@ -139,7 +148,8 @@ def rotary_frequencies(shape: DenseShape) -> tuple[Array, float]:
 def dense_tensor_shapes(shape: DenseShape) -> dict[str, tuple[int, ...]]:
     """The names and shapes of the tensors of a network, as in its Hugging Face folder.
 
-    A head that is tied to the embedding has no tensor of its own.
+    A head that is tied to the embedding has no tensor of its own. Of a matrix with factors, these stand under its name;
+    its bias stays where it is.
     """
     M, F, V, D = shape.hidden_size, shape.intermediate_size, shape.vocab_size, shape.head_dim
     queries, keys = shape.num_attention_heads * D, shape.num_key_value_heads * D
@@ -156,11 +166,24 @@ def dense_tensor_shapes(shape: DenseShape) -> dict[str, tuple[int, ...]]:
             layer[f"mlp.{name}_proj.bias"] = (outputs,)
     tensors: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (V, M)}
     for number in range(shape.num_hidden_layers):
-        tensors |= {f"model.layers.{number}.{name}": sizes for name, sizes in layer.items()}
+        for name, sizes in layer.items():
+            matrix = f"layers.{number}.{name}".removesuffix(".weight")
+            if (rank := (shape.ranks or {}).get(matrix)) is None:
+                tensors[f"model.layers.{number}.{name}"] = sizes
+            else:
+                factors = factor_shapes(sizes, rank)
+                tensors |= {f"model.{matrix}.{part}.weight": each for part, each in factors.items()}
     tensors["model.norm.weight"] = (M,)
     if not shape.tie_word_embeddings:
         tensors[HEAD] = (V, M)
     return tensors
+
+
+def dense_matrix_shapes(shape: DenseShape) -> dict[str, tuple[int, ...]]:
+    """See `matrix_shapes`: the linear layers of all layers."""
+    tensors = dense_tensor_shapes(replace(shape, ranks=None))
+    layers = {name: sizes for name, sizes in tensors.items() if name.startswith("model.layers.") and len(sizes) == 2}
+    return {name.removeprefix("model.").removesuffix(".weight"): sizes for name, sizes in layers.items()}
 
 
 def dense_tensors_found(shape: DenseShape, found: Collection[str]) -> list[str]:

@@ -8,7 +8,7 @@ import hashlib
 from pathlib import Path
 
 from tuili.store.folder import model_type
-from tuili.store.imported.dense_shape import FAMILIES
+from tuili.store.imported.dense_shape import IMPORTED_TYPES
 from tuili.store.imported.exits_file import EXITS_FILE
 from tuili.store.imported.foreign_tokenizer import GENERATION_FILE
 from tuili.store.imported.thinking_file import THINKING_FILE
@@ -27,7 +27,7 @@ _PARTS = (
 
 def parts_hash(folder: Path) -> str | None:
     """SHA-256 over these parts; None for a model of Tuili's own kind, which has none."""
-    if model_type(folder) not in FAMILIES:
+    if model_type(folder) not in IMPORTED_TYPES:
         return None
     digest = hashlib.sha256()
     for file in sorted(file for pattern in _PARTS for file in folder.glob(pattern)):

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tuili.engine.runtime.torch.attention_plan import AttentionPlan
-from tuili.engine.runtime.torch.int8_linear import Weight, linear, quantize
+from tuili.engine.runtime.torch.int8_linear import Chain, Weight, linear, quantize
 from tuili.engine.runtime.torch.kv_cache import KVCache
 from tuili.engine.runtime.torch.lean_model import Norm, attend, rotated, unchanged, write
 from tuili.engine.runtime.torch.runtime import runtime_of
@@ -141,12 +141,12 @@ class _Layer:
         ]
         names = {part: f"self_attn.{part}_proj" for part in "qkvo"}
         names |= {part: f"mlp.{part}_proj" for part in ("gate", "up", "down")}
-        self._weights: dict[str, Weight] = {part: tensors[f"{name}.weight"] for part, name in names.items()}
+        self._weights: dict[str, Weight] = {part: _weight(tensors, name) for part, name in names.items()}
         self._biases = {part: tensors.get(f"{name}.bias") for part, name in names.items()}
 
     def convert(self, convert: Callable[[Tensor], Weight]) -> None:
         """Let every matrix be what `convert` makes of it."""
-        self._weights = {part: convert(weight) for part, weight in self._weights.items() if isinstance(weight, Tensor)}
+        self._weights = {part: _converted(weight, convert) for part, weight in self._weights.items()}
 
     def _project(self, part: str, x: Tensor) -> Tensor:
         result, bias = linear(x, self._weights[part]), self._biases[part]
@@ -174,3 +174,16 @@ class _Layer:
         normed_RM = self._mlp_norm(hidden_RM)
         active_RF = F.silu(self._project("gate", normed_RM)) * self._project("up", normed_RM)
         return hidden_RM + self._project("down", active_RF)
+
+
+def _weight(tensors: Mapping[str, Tensor], name: str) -> Weight:
+    """The matrix of a linear layer, or its factors."""
+    if f"{name}.weight" in tensors:
+        return tensors[f"{name}.weight"]
+    return Chain((tensors[f"{name}.inner.weight"], tensors[f"{name}.outer.weight"]))
+
+
+def _converted(weight: Weight, convert: Callable[[Tensor], Weight]) -> Weight:
+    if isinstance(weight, Chain):
+        return Chain(tuple(_converted(factor, convert) for factor in weight.factors))
+    return convert(weight) if isinstance(weight, Tensor) else weight
