@@ -60,17 +60,19 @@ def quantised(
     return compress(compression, config.healing, file, out, resume=resume, measuring=measured, console=console)
 
 
-def config_of(steps: int = 6, **changes: Any) -> FactoriseConfig:
+def config_of(steps: int = 6, kernels: str = "torch", **changes: Any) -> FactoriseConfig:
     """Of a factorisation in ranks that a tiny model has."""
-    healing = HEALING | {"kernels": "torch", "steps": steps}
+    healing = HEALING | {"kernels": kernels, "steps": steps}
     tree = {"keep": 0.8, "multiple": 2, "healing": healing}
     tree |= {} if changes.get("by") == "plain" else {"samples": 6}
     tree |= {} if changes.get("ranks") == "uniform" else {"probes": 3}
     return FactoriseRecipe.model_validate_json(json.dumps({"factorise": tree | changes})).factorise
 
 
-def factorised(model: Path, out: Path, resume: bool = False, steps: int = 6, **changes: Any) -> CompressionResult:
+def factorised(
+    model: Path, out: Path, file: Path | None = None, resume: bool = False, steps: int = 6, **changes: Any
+) -> CompressionResult:
     """Factorise as `changes` of the recipe say."""
-    config = config_of(steps, **changes)
+    config = config_of(steps, "torch" if file is None else "auto", **changes)
     compression, console = Factorising(open_parent(model, config.healing), config), Console(quiet=True)
-    return compress(compression, config.healing, None, out, resume=resume, console=console)
+    return compress(compression, config.healing, file, out, resume=resume, console=console)

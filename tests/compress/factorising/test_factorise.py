@@ -12,9 +12,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.compress.running import config_of, factorised
+from tests.compress.running import factorised
 from tests.compress.test_run import interrupted_at
-from tuili.compress import FactoriseConfig, Factorising, PruneConfig, Pruning, open_parent
+from tuili.compress import PruneConfig, Pruning, open_parent
 from tuili.compress.factorising import factorise
 from tuili.engine import load_decoder
 from tuili.errors import InputError
@@ -121,12 +121,6 @@ def test_what_has_factors_is_neither_factorised_nor_pruned(own: Path, tmp_path: 
     config = PruneConfig(multiple=4)
     with pytest.raises(InputError, match="is factorised: prune its parent"):
         Pruning(open_parent(once.model, config.healing), config)
-
-
-def test_an_imported_model_is_refused(dense: Path) -> None:
-    config = config_of()
-    with pytest.raises(InputError, match="is imported: a network of its family has no factors in transformers"):
-        Factorising(open_parent(dense, FactoriseConfig().healing), config)
 
 
 def test_a_tampered_parent_is_refused_by_its_name(own: Path, tmp_path: Path) -> None:

@@ -19,6 +19,11 @@ from tuili.engine.sequence import Sequence
 from tuili.store import ExitsFile, read_exits_file, write_exits_file
 
 RUNNERS = ("native", "torch")
+DEEP_RANKS = {
+    "layers.2.self_attn.q_proj": 24, "layers.3.self_attn.k_proj": 20, "layers.4.self_attn.v_proj": 16,
+    "layers.5.self_attn.q_proj": 32, "layers.5.self_attn.k_proj": 16,
+}  # fmt: skip
+"""Behind the first exit: matrices of queries, of keys or of values that stand apart from the others of their layer."""
 TEXT = [5, 9, 100, 33, 47, 12, 250, 7, 8, 300, 11]
 
 
@@ -85,7 +90,15 @@ def test_adapter_and_confidence_are_those_of_the_file(folder: Path, runner: str,
 def test_what_a_leaving_token_gives_to_deeper_layers_equals_the_twin_and_the_layers_own_projections(
     folder: Path,
 ) -> None:
-    """Behind it, a token at full depth reads these keys and values."""
+    check_left_behind(folder)
+
+
+def test_the_same_where_matrices_of_keys_and_values_are_factors(tmp_path: Path) -> None:
+    check_left_behind(dense_folder(tmp_path, "llama, factors", EXITS, head_dim=24, ranks=DEEP_RANKS))
+
+
+def check_left_behind(folder: Path) -> None:
+    """Behind a token that leaves, one at full depth reads these keys and values."""
     model, logits = opened(folder), {}
     for runner in RUNNERS:
         texts = Texts(dense_step(runner, model))
