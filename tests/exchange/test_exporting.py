@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM
 import tuili.exchange.gguf_names
 import tuili.exchange.gguf_writing
 from tests.exchange.gguf_files import opened
-from tests.store.dense_folders import save_dense
+from tests.store.dense_folders import KINDS, save_dense
 from tuili.errors import InputError
 from tuili.exchange import PROMPTS, export_model, import_model
 from tuili.exchange.parity import ParityError, check_parity, parity_prompts
@@ -60,6 +60,13 @@ def test_a_file_is_written_when_all_answers_are_alike(
     again = import_model(str(export.path), tmp_path / "again")
     same = (again.path / WEIGHTS).read_bytes() == (source / WEIGHTS).read_bytes()
     assert same == (type_name is None)
+
+
+@pytest.mark.parametrize("to", ["hf", "gguf"])
+def test_a_model_with_factors_is_refused(tmp_path: Path, to: Any) -> None:
+    folder = save_dense(tmp_path / "factors", **KINDS["llama, factors"])
+    with pytest.raises(InputError, match="has factors, of which neither GGUF nor Hugging Face's own classes know"):
+        export_model(str(folder), to, tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", [".", ".."])

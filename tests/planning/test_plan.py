@@ -58,12 +58,14 @@ def test_whole_numbers_take_fewer_bytes() -> None:
     assert plan.weights_after.w4a8 < 0.6 * plan.weights_after.int8 < 0.4 * plan.weights_after.bf16
 
 
-def test_an_imported_shape_can_be_pruned_and_no_more(tmp_path: Path) -> None:
+def test_an_imported_shape_can_be_pruned_and_factorised_and_no_more(tmp_path: Path) -> None:
     dense = planned_model(str(save_dense(tmp_path / "dense")))
     plan = plan_prune(dense, 0.5, None, None, NO_RECOVERY)
     assert plan.after.total < plan.before.total
-    with pytest.raises(InputError, match="is imported"):
-        plan_factorise(dense, None, 0.5, None, NO_RECOVERY)
+    factors = plan_factorise(dense, None, 0.7, None, NO_RECOVERY)
+    assert 0.6 * factors.before.total < factors.after.total <= 0.7 * factors.before.total
+    kinds = {kind.name: kind for kind in matrix_kinds(dense.shape, factors.ranks)}
+    assert kinds["layers.*.mlp.gate_proj"].after < kinds["layers.*.mlp.gate_proj"].before
     with pytest.raises(InputError, match="is imported"):
         plan_distil(dense, "num_groups=1", NO_RECOVERY)
     with pytest.raises(InputError, match="is imported"):

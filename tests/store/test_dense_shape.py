@@ -134,6 +134,7 @@ def test_only_callers_that_know_other_houses_get_their_models(folder: Path) -> N
     assert refusal(folder).endswith("model_type is 'gemma2', it must be 'tuili' or 'llama' or 'qwen2' or 'qwen3'")
 
 
+FACTORS = {"model_type": "tuili_llama", "architectures": ["TuiliLlamaForCausalLM"]}
 UNSUPPORTED: dict[str, tuple[dict[str, Any], str]] = {
     "custom code": ({"auto_map": {"AutoModelForCausalLM": "modeling.Net"}}, "custom code, which is never run"),
     "quantised": ({"quantization_config": {"quant_method": "gptq"}}, "quantization_config says"),
@@ -157,6 +158,24 @@ UNSUPPORTED: dict[str, tuple[dict[str, Any], str]] = {
     "eps": ({"rms_norm_eps": -1.0}, "rms_norm_eps is -1.0"),
     "small vocabulary": ({"vocab_size": 300}, "tensor"),
     "other whole numbers": ({"quantization": {"numbers": "w4a8"}}, "an imported model learns no other"),
+    "factors of a plain model": (
+        {"ranks": {"layers.0.mlp.up_proj": 8}},
+        "it has ranks, which only a model with",
+    ),
+    "no factors": (
+        {"model_type": "tuili_llama", "architectures": None},
+        "no ranks, which a model with factors has",
+    ),
+    "rank": (
+        {**FACTORS, "ranks": {"layers.0.mlp.up_proj": 65}},
+        "mlp.up_proj is 65: it must be 1 to 64",
+    ),
+    "no matrix": ({**FACTORS, "ranks": {"lm_head": 8}}, "ranks names 'lm_head': it is no matrix of the model"),
+    "shared bases": (
+        {**FACTORS, "ranks": {"layers.0.mlp.up_proj": [8, 8]}},
+        "ranks.layers.0.mlp.up_proj: Input",
+    ),
+    "matrices for factors": ({**FACTORS, "ranks": {"layers.0.mlp.up_proj": 8}}, "missing tensor"),
     "no size": ({"intermediate_size": None}, "intermediate_size: Field required"),
 }
 

@@ -74,6 +74,8 @@ def show_imported(console: Console, name: str, facts: dict[str, Any], grids: tup
     grid.add_row("parameters", f"{facts['parameters']['total']:,}")
     heads = f"{shape['num_attention_heads']} heads, {shape['num_key_value_heads']} of keys and values"
     grid.add_row("layers", f"{shape['num_hidden_layers']}, each with {heads}, of size {shape['head_dim']}")
+    if ranks := shape["ranks"]:
+        grid.add_row("factors", f"in place of {len(ranks)} matrices")
     grid.add_row("exits", _exits(facts))
     if thinking := facts["thinking"]:
         share = f"{thinking['tokens']:,} of {shape['vocab_size']:,} tokens"

@@ -65,6 +65,11 @@ def export_model(
             f"{name} is a model of Tuili's own kind, which no other reader of GGUF or of Hugging Face's own classes "
             f"knows: its folder, {model.path}, is in Hugging Face layout as it is"
         )
+    if model.shape.ranks:
+        raise InputError(
+            f"{name} has factors, of which neither GGUF nor Hugging Face's own classes know: export the model that it "
+            f"was made of, or take its folder, {model.path}, to where Tuili is"
+        )
     known = tuple(HF_TYPES) if to == "hf" else GGUF_TYPES
     if type_name is not None and type_name not in known:
         raise InputError(f"--type {type_name[:40]!r}: for {to} use one of {', '.join(known)}")

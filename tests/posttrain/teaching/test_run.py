@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from benchmarks.harness.tiny import save_tiny
 from tests.posttrain.teaching.running import config, run, told
+from tests.store.dense_folders import KINDS, save_dense
 from tuili.data import Record, RecordSource, read_questions, write_records
 from tuili.errors import InputError
 from tuili.posttrain.teaching.data import TaughtSource, build_sources
@@ -54,6 +55,19 @@ def test_layers_that_learn_whole_have_no_adapter(folder: Path, data: Path, tmp_p
     before, after = (load_file(path / "model.safetensors") for path in (folder, result.model))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == {name for name in before if name.startswith(("model.layers.3.", "model.norm"))}
+
+
+def test_of_a_model_with_factors_the_factors_learn(data: Path, tmp_path: Path) -> None:
+    folder = save_dense(tmp_path / "factors", **KINDS["llama, factors"])
+    with pytest.raises(InputError, match=r"teach\.way = lora: .* has factors, which get no terms: use full"):
+        run(folder, data, tmp_path / "run")
+    result = run(folder, data, tmp_path / "run", way="full", first_layer=1, steps=2)
+    assert result.model is not None
+    before, after = (load_file(path / "model.safetensors") for path in (folder, result.model))
+    for part in ("inner", "outer"):
+        name = f"model.layers.1.self_attn.k_proj.{part}.weight"
+        assert not torch.equal(before[name], after[name])
+    assert open_model(result.model).shape.ranks == open_model(folder).shape.ranks
 
 
 def test_what_cannot_be_taught_is_refused(folder: Path, data: Path, tmp_path: Path) -> None:

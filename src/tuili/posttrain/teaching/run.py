@@ -58,6 +58,8 @@ def teach(config: TeachingConfig, out: Path, *, resume: bool, console: Console |
     stored = open_model(config.model)
     if not isinstance(stored, ImportedModel):
         raise InputError(f"{stored.path} is of Tuili's own kind: train it by a recipe such as recipes/adapt.yaml")
+    if stored.shape.ranks and config.way == "lora":
+        raise InputError(f"teach.way = lora: {stored.path} has factors, which get no terms: use full")
     tell("reading what is to be learnt")
     sources = build_sources(config.data, config.seed, config.response == "prose", tell)  # before a folder is made
     folder = TeachingFolder(out, config, stored)
