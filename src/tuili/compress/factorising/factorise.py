@@ -116,12 +116,14 @@ class Factorising(Compression):
         self._ranks, self._figures = ranks, _figures(chosen) | _compared(decomposed.values(), even)
         tell(_told(self._sizes, chosen))
         factors = {name: decomposed[name].factors(rank) for name, rank in ranks.items()}
-        own = isinstance(model, TuiliForCausalLM)
-        return factorised_own(model, factors) if own else factorised_imported(model, factors)
+        if isinstance(model, TuiliForCausalLM):
+            return factorised_own(model, factors)
+        return factorised_imported(model, factors)
 
     def _matrices(self, model: nn.Module) -> dict[str, nn.Parameter]:
-        own = isinstance(model, TuiliForCausalLM)
-        return matrices_of(model) if own else dense_matrices(model, self._sizes)
+        if isinstance(model, TuiliForCausalLM):
+            return matrices_of(model)
+        return dense_matrices(model, self._sizes)
 
     def _moments(self, model: nn.Module, samples: Samples, tell: Tell) -> dict[str, Tensor]:
         """Second moments of the inputs of each matrix, or unit matrices for plain factors."""
