@@ -17,10 +17,12 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 settings.register_profile(
     "tuili",
+    max_examples=60,
     derandomize=True,
     deadline=None,  # the machine may be busy; what must be fast is counted, not timed
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("thorough", settings.get_profile("tuili"), max_examples=1000)
 settings.load_profile("tuili")
 
 
@@ -40,8 +42,14 @@ def own_log() -> Iterator[None]:
     root.setLevel(level)
 
 
+def pytest_collection() -> None:
+    """Hardly anything that imports make is garbage."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
     """What is imported by now stays out of garbage collections: each would look through half a million objects."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

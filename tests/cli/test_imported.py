@@ -89,9 +89,10 @@ def test_the_tokens_of_thinking_are_told(tmp_path: Path, capsys: pytest.CaptureF
     assert "thinking.json is damaged: language: Field required" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "verb", sorted(VERBS.keys() - {*VERBS_OF_IMPORTED, "adapt", "compress", "data", "fetch", "import", "quickstart"})
-)
+OTHER_INPUT = {"adapt", "compress", "data", "fetch", "import", "plan", "quickstart"}
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS.keys() - {*VERBS_OF_IMPORTED, *OTHER_INPUT}))
 def test_other_verbs_refuse_it_in_one_line(verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = save_dense(tmp_path / "model")
     arguments = ["train", "nano", f"model.start={model}"] if verb == "train" else [verb, str(model)]

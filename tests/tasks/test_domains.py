@@ -24,7 +24,7 @@ from tuili.tasks.content import Clause, Clauses
 from tuili.tasks.registry import BUILT_IN_DOMAINS, PHASES, find_domain
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = 60
+SAMPLE = 40
 OTHERS = 6
 """Right answers of other problems that are tried on each one."""
 SIGNS = str.maketrans("×÷≡", "*/=")
@@ -191,8 +191,8 @@ def test_a_content_belongs_to_one_split(name):
 
 @every_domain
 def test_prompts_are_too_many_to_learn_by_heart(name):
-    # 2,000 draws from 16,000 equally likely prompts, the training share of 20,000, give 1,880 different ones.
-    assert len(set(prompts(name, 1, 2000))) >= 1800
+    # 1,000 draws from 16,000 equally likely prompts, the training share of 20,000, give 969 different ones.
+    assert len(set(prompts(name, 1, 1000))) >= 950
 
 
 @every_domain
