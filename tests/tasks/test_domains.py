@@ -24,7 +24,7 @@ from tuili.tasks.content import Clause, Clauses
 from tuili.tasks.registry import BUILT_IN_DOMAINS, PHASES, find_domain
 
 ROOT = Path(__file__).parents[2]
-SAMPLE = 40
+SAMPLE, CHAINS = 40, 120
 OTHERS = 6
 """Right answers of other problems that are tried on each one."""
 SIGNS = str.maketrans("×÷≡", "*/=")
@@ -43,7 +43,7 @@ def problems(name: str, level: int) -> tuple[Problem, ...]:
 
 @cache
 def chains(name: str, level: int) -> tuple[tuple[str, ...], ...]:
-    more = (generate(name, 11, index, level) for index in range(SAMPLE, 2 * SAMPLE))
+    more = (generate(name, 11, index, level) for index in range(SAMPLE, CHAINS))
     return tuple(problem.steps for problem in (*problems(name, level), *more))
 
 
