@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -76,6 +77,18 @@ def test_filter_is_the_basic_filter_alone(pages: Path, tmp_path: Path, capsys: p
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert [block["block"] for block in manifest["recipe"]["blocks"]] == ["basic"]
     assert manifest["kept"] == {"problem": 21}
+
+
+def test_dedup_drops_what_stood_before_and_names_it(
+    pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pages / "b.jsonl").write_text((pages / "a.jsonl").read_text().replace(" the ", "  the\u00a0"))
+    assert data("dedup", pages, "--exact", "--out", tmp_path / "out") == 0
+    assert "21 documents kept, 21 dropped, 2 parts refused" in capsys.readouterr().out
+    assert data("sample", tmp_path / "out", "--reason", "dedup/duplicate", "--count", "1") == 0
+    told = re.fullmatch(r"pages/b\.jsonl:(\d+): of pages/a\.jsonl:(\d+)\n", capsys.readouterr().out)
+    assert told and told[1] == told[2]
+    assert data("dedup", pages, "--similarity", "0.3", "--out", tmp_path / "other") == 2
 
 
 def test_a_recipe_may_name_inputs_and_kinds(pages: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from tuili.cli.documents import build, filter_documents
+from tuili.cli.documents import build, dedup, filter_documents
 from tuili.cli.options import (
     DomainsOption,
     LanguageOption,
@@ -132,6 +132,7 @@ app.command(name="import")(import_questions)
 app.command()(multiply)
 app.command()(build)
 app.command(name="filter")(filter_documents)
+app.command()(dedup)
 app.command()(stats)
 app.command()(sample)
 

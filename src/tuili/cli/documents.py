@@ -1,5 +1,6 @@
-"""`tuili data build` and `filter`: documents to a clean corpus. The work is left to `tuili.data.pipeline`, looking at
-documents to `surveying`.
+"""`tuili data build`, `filter` and `dedup`: documents to a clean corpus.
+
+The work is left to `tuili.data.pipeline`, looking at documents to `surveying`.
 """
 
 from __future__ import annotations
@@ -65,10 +66,33 @@ def filter_documents(
     workers: WorkersOption = None,
 ) -> None:
     """Filter documents by the basic filter alone, for example: tuili data filter pages --kind web --out filtered"""
+    _build_with({"block": "basic"}, paths, kind, out, workers)
+
+
+def dedup(
+    paths: Paths,
+    similarity: Annotated[
+        float, typer.Option(min=0.4, max=1, help="How alike two documents are that count as one, from 0.4 to 1.")
+    ] = 0.5,
+    exact: Annotated[bool, typer.Option("--exact", help="Drop only documents that are the same.")] = False,
+    kind: KindOption = None,
+    out: OutOption = "unique",
+    workers: WorkersOption = None,
+) -> None:
+    """Drop documents that stood before, or nearly so, for example: tuili data dedup pages papers --out unique
+
+    The first in the order of the inputs is kept; the list of drops names it for each that is dropped.
+    """
+    block = {"block": "dedup", "near": not exact, "similarity": similarity}
+    _build_with(block, paths, kind, out, workers)
+
+
+def _build_with(block: dict[str, Any], paths: list[Path], kind: str | None, out: str, workers: int | None) -> None:
+    """A build whose only block this is."""
     folder = parse_folder("--out", out)
     from tuili.data import pipeline
 
-    settings = pipeline.BuildSettings.model_validate({"blocks": [{"block": "basic"}], "inputs": inputs_of(paths, kind)})
+    settings = pipeline.BuildSettings.model_validate({"blocks": [block], "inputs": inputs_of(paths, kind)})
     _build(settings, folder, workers)
 
 
