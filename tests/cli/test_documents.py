@@ -91,6 +91,18 @@ def test_dedup_drops_what_stood_before_and_names_it(
     assert data("dedup", pages, "--similarity", "0.3", "--out", tmp_path / "other") == 2
 
 
+def test_decontaminate_drops_what_has_a_question_and_names_it(
+    pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = json.loads((pages / "a.jsonl").read_text().splitlines()[2])
+    (tmp_path / "test.jsonl").write_text(json.dumps({"question": line["text"][40:200]}))
+    command = ["decontaminate", pages, "--no-own", "--out", tmp_path / "out"]
+    assert data(*command, "--against", tmp_path / "test.jsonl") == 0
+    assert "20 documents kept, 1 dropped, 1 parts refused" in capsys.readouterr().out
+    assert data("sample", tmp_path / "out", "--reason", "decontaminate/contaminated") == 0
+    assert capsys.readouterr().out.startswith("pages/a.jsonl:3: of test.jsonl:1, words 13.0, matched ")
+
+
 def test_a_recipe_may_name_inputs_and_kinds(pages: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(
@@ -114,6 +126,7 @@ def test_a_recipe_may_name_inputs_and_kinds(pages: Path, tmp_path: Path) -> None
         (["build", "documents", "build.output.format=csv"], "should be 'jsonl.zst', 'jsonl' or 'parquet'"),
         (["build", "nano"], "nano"),
         (["filter", "nowhere"], "nowhere: no such file or folder"),
+        (["decontaminate", ".", "--no-own"], "there is nothing to look for: name a file of questions by --against"),
         (["stats", "nowhere"], "nowhere: no such file or folder"),
         (["sample", ".", "--reason", "basic/few_words"], "holds no built corpus: build one by tuili data build"),
     ],

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from tuili.cli.documents import build, dedup, filter_documents
+from tuili.cli.documents import build, decontaminate, dedup, filter_documents
 from tuili.cli.options import (
     DomainsOption,
     LanguageOption,
@@ -133,6 +133,7 @@ app.command()(multiply)
 app.command()(build)
 app.command(name="filter")(filter_documents)
 app.command()(dedup)
+app.command()(decontaminate)
 app.command()(stats)
 app.command()(sample)
 

@@ -1,4 +1,4 @@
-"""`tuili data build`, `filter` and `dedup`: documents to a clean corpus.
+"""`tuili data build`, `filter`, `dedup` and `decontaminate`: documents to a clean corpus.
 
 The work is left to `tuili.data.pipeline`, looking at documents to `surveying`.
 """
@@ -84,6 +84,29 @@ def dedup(
     The first in the order of the inputs is kept; the list of drops names it for each that is dropped.
     """
     block = {"block": "dedup", "near": not exact, "similarity": similarity}
+    _build_with(block, paths, kind, out, workers)
+
+
+def decontaminate(
+    paths: Paths,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option("--against", metavar="FILE", help="A file of questions that a model is measured on."),
+    ] = None,
+    own: Annotated[bool, typer.Option(help="Look for the forms that Tuili's own tests hold out, too.")] = True,
+    kind: KindOption = None,
+    out: OutOption = "decontaminated",
+    workers: WorkersOption = None,
+) -> None:
+    """Drop documents with questions of evaluation sets, for example:
+    tuili data decontaminate pages --against test.jsonl
+
+    A document is dropped that has 13 words in a row, numbers aside, in common with a question; the list of drops names
+    it.
+    """
+    if not (own or against):
+        raise InputError("there is nothing to look for: name a file of questions by --against, or leave out --no-own")
+    block = {"block": "decontaminate", "against": against or [], "own": own}
     _build_with(block, paths, kind, out, workers)
 
 

@@ -15,6 +15,9 @@ from typing import BinaryIO, ClassVar
 from tuili.config import Config
 from tuili.data.pipeline.document import Document, Drop
 
+PORTABLE = {"portable": True}
+"""The context in which settings are written for a manifest: files by name and hash, without their folder."""
+
 
 class AnyBlock(ABC):
     """What both kinds of block have."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from tuili.data.pipeline.dedup.contamination import DecontaminationSettings
 from tuili.data.pipeline.dedup.duplicates import DedupSettings
 from tuili.data.pipeline.filters.basic import BasicSettings
 from tuili.data.pipeline.filters.c4 import C4Settings
@@ -16,4 +17,5 @@ from tuili.data.pipeline.filters.measuring import MeasuringSettings
 
 _Filters = BasicSettings | MaskingSettings | MeasuringSettings
 _Published = GopherQualitySettings | GopherRepetitionSettings | C4Settings | FineWebSettings
-AnyBlockSettings = Annotated[_Filters | _Published | DedupSettings, Field(discriminator="block")]
+_Elsewhere = DedupSettings | DecontaminationSettings
+AnyBlockSettings = Annotated[_Filters | _Published | _Elsewhere, Field(discriminator="block")]

@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from tuili import __version__
+from tuili.data.pipeline.block import PORTABLE
 from tuili.data.pipeline.pipeline import Dropped, Kept, Pipeline, Refused, Settled
 from tuili.data.pipeline.readers.files import fingerprint
 from tuili.data.pipeline.readers.inputs import SourceFile
@@ -58,7 +59,7 @@ def remove_private(folder: Path) -> None:
 
 def _hashes(settings: BuildSettings, files: Sequence[SourceFile]) -> tuple[str, str]:
     """Of the recipe and of the documents: what a build that goes on must have in common with the one before."""
-    recipe = settings.model_dump_json(exclude={"inputs": {"__all__": {"path"}}})
+    recipe = settings.model_dump_json(exclude={"inputs": {"__all__": {"path"}}}, context=PORTABLE)
     return hashlib.sha256(f"{__version__}\n{recipe}".encode()).hexdigest(), fingerprint(files)
 
 

@@ -48,7 +48,7 @@ def similarity(signature: Signature, others: Signature) -> NDArray[np.float64]:
 
     Its standard error is √(J (1 - J) / 128), at most 0.044.
     """
-    agreeing = (others == signature).mean(axis=1)
+    agreeing: NDArray[np.float64] = (others == signature).mean(axis=1)
     return (agreeing - _BY_CHANCE) / (1 - _BY_CHANCE)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tuili import __version__
+from tuili.data.pipeline.block import PORTABLE
 from tuili.data.pipeline.readers.inputs import SourceFile
 from tuili.data.pipeline.recipe import BuildSettings
 from tuili.data.pipeline.tally import Tally
@@ -37,7 +38,7 @@ def write_manifest(folder: Path, settings: BuildSettings, files: Sequence[Source
     ]
     manifest = {
         "tuili": __version__,
-        "recipe": settings.model_dump(mode="json", exclude={"inputs", "limits"}),
+        "recipe": settings.model_dump(mode="json", exclude={"inputs", "limits"}, context=PORTABLE),
         "inputs": inputs,
         "documents": {
             "kept": tally.documents_kept,

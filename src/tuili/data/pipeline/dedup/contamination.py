@@ -1,0 +1,78 @@
+"""Decontamination: what has questions of evaluation sets in it is dropped, so that a model is not measured on what it
+has read.
+
+By runs of 13 words, as GPT-3's authors did (arXiv 2005.14165, appendix C). How runs are found is left to `item_index`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SerializationInfo, field_serializer, model_validator
+
+from tuili.data.pipeline.block import PORTABLE, Block, BlockSettings
+from tuili.data.pipeline.dedup.evaluation_items import EvaluationItem, file_items, own_items
+from tuili.data.pipeline.dedup.item_index import SHORTEST_RUN, ItemIndex
+from tuili.data.pipeline.document import Document, Drop
+
+_SHOWN = 120
+
+
+class Reason(StrEnum):
+    """Why a document is dropped. What is measured names the item."""
+
+    CONTAMINATED = "contaminated"
+
+
+class DecontaminationSettings(BlockSettings):
+    """Decontamination in a recipe."""
+
+    block: Literal["decontaminate"]
+    against: tuple[Path, ...] = Field((), description="Files of evaluation sets: JSONL, or text with an item a line.")
+    own: bool = Field(True, description="Whether the forms that Tuili's own tests hold out are an evaluation set, too.")
+    ngram: int = Field(13, ge=SHORTEST_RUN, le=50, description="Words of a run, or characters in Chinese.")
+
+    @model_validator(mode="after")
+    def _has_items(self) -> Self:
+        if not (self.own or self.against):
+            raise ValueError("against is empty and own is false: name a file of questions")
+        return self
+
+    @field_serializer("against")
+    def _told(self, paths: tuple[Path, ...], info: SerializationInfo) -> list[Any]:
+        return [_fingerprint(path) if info.context == PORTABLE else str(path) for path in paths]
+
+    def build(self) -> Decontamination:
+        """The block. Raises `RecordError` for a file that cannot be read, or has no question."""
+        own = own_items() if self.own else ()
+        return Decontamination(chain(*map(file_items, self.against), own), self.ngram)
+
+
+class Decontamination(Block):
+    """Drops what has a run of words in common with an evaluation item."""
+
+    name = "decontaminate"
+    Reason = Reason
+
+    def __init__(self, items: Iterable[EvaluationItem], ngram: int = 13) -> None:
+        self._index = ItemIndex(items, ngram)
+
+    def apply(self, document: Document) -> Document | Drop:
+        """The document, or a drop with the item and the words that it has in common with it."""
+        found = self._index.find(document.text)
+        if found is None:
+            return document
+        return self.drop(Reason.CONTAMINATED, of=found.item, words=found.words, matched=found.text[:_SHOWN])
+
+
+def _fingerprint(path: Path) -> dict[str, str | None]:
+    try:
+        with path.open("rb") as file:
+            return {"name": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    except OSError:  # told where the block is built
+        return {"name": path.name, "sha256": None}

@@ -1,0 +1,79 @@
+"""The items of evaluation sets, as texts with a name each: of files, and those that Tuili's own tests hold out.
+
+How they are looked for is left to `contamination`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tuili.data.lines import numbered_lines, read_json
+from tuili.errors import RecordError
+from tuili.tasks import BUILT_IN_DOMAINS, Language, Wording, in_every_form
+
+QUESTION_FIELDS = ("question", "prompt", "problem", "input", "query", "instruction", "text")
+"""The fields that hold the question of an item: the first that there is."""
+_EXAMPLE = '{"question": "…"}'
+_LINES, _TEXTS = (".jsonl", ".ndjson"), (".txt", ".text")
+_SEED, _LEVELS = 0, (1, 2)
+"""Contents matter little, and higher levels take long to make."""
+
+
+class EvaluationItem(NamedTuple):
+    """A question of an evaluation set."""
+
+    name: str
+    """Its set and its place there, such as `gsm8k-test.jsonl:17`."""
+    text: str
+
+
+def own_items() -> Iterator[EvaluationItem]:
+    """A problem of each low level in every form that is never trained on, in all domains and languages."""
+    for domain in BUILT_IN_DOMAINS:
+        for language in Language:
+            for level in _LEVELS:
+                for problem in in_every_form(domain, _SEED, level, wording=Wording.UNSEEN, language=language):
+                    yield EvaluationItem(f"tuili/{domain}/{level}/{problem.form}", problem.prompt)
+
+
+def file_items(path: Path) -> Iterator[EvaluationItem]:
+    """The questions of a file: of each line of JSONL, or each line of a plain text.
+
+    Raises `RecordError` for a file that cannot be read or has no question, and for a line that is none.
+    """
+    if path.suffix not in (*_LINES, *_TEXTS):
+        raise RecordError(
+            f"{path}: its name should end in .jsonl, with {_EXAMPLE} a line, or in .txt, with a text a line"
+        )
+    count = 0
+    for number, line in numbered_lines(path):
+        name = f"{path.name}:{number}"
+        for text in _questions(f"{path}:{number}", line) if path.suffix in _LINES else [_decoded(path, number, line)]:
+            count += 1
+            yield EvaluationItem(name, text)
+    if not count:
+        raise RecordError(f"{path} holds no question: write one a line, {_EXAMPLE}")
+
+
+def _decoded(path: Path, number: int, line: bytes) -> str:
+    try:
+        return line.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RecordError(f"{path}:{number}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
+
+
+def _questions(place: str, line: bytes) -> list[str]:
+    fields: Any = read_json(place, line, _EXAMPLE)
+    if isinstance(fields, dict):
+        asked = next((fields[name] for name in QUESTION_FIELDS if isinstance(fields.get(name), str)), None)
+        if asked is not None:
+            return [asked]
+        if isinstance(turns := fields.get("messages"), list):
+            return [
+                turn["content"]
+                for turn in turns
+                if isinstance(turn, dict) and turn.get("role") == "user" and isinstance(turn.get("content"), str)
+            ]
+    raise RecordError(f"{place}: no question in it: write it as a text under one of {', '.join(QUESTION_FIELDS)}")
