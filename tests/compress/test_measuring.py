@@ -62,13 +62,17 @@ def test_an_imported_model_is_measured_on_what_its_teaching_held_back(
 ) -> None:
     taught, held = tmp_path / "taught", tmp_path / "held.jsonl"
     shutil.copytree(dense, taught)
-    shutil.copyfile(questions, held)
+    line = '{{"question": "Take {0} from {1}.", "equation": "- {1} {0}", "answer": "{2}"}}\n'
+    held.write_text("".join(line.format(number, 900, 900 - number) for number in range(5, 15)))
     recipe = {"model": "x", "data": {"files": {str(questions): 1.0}, "validation": [str(held), "gone.jsonl"]}}
     entry = {"step": "teach", "recipe": {"teach": recipe}, "date": "2026-01-01", "versions": {}}
     (taught / "tuili").mkdir(exist_ok=True)
     (taught / "tuili" / "lineage.json").write_text(json.dumps([entry]))
     parent = open_parent(taught, CONFIG)
     assert len(Measuring(5).chosen(parent, (questions,))) == 5
+    with held.open("a") as file:
+        file.write(questions.read_text())
+    assert len(Measuring(100).chosen(parent, (questions,))) == 10
     assert Measuring(5).chosen(parent, (held,)) == ()
 
 

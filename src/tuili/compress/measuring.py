@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tuili.compress.parent import Parent, Tell
 from tuili.compress.result import REMEDY
+from tuili.data import read_questions
 from tuili.engine import Numbers
 from tuili.errors import InputError
 from tuili.eval import own_problems, paired_difference, right_answers
@@ -42,10 +43,10 @@ class Measuring:
             raise InputError(f"--test {self.file} is not used where --problems is 0: leave it out")
 
     def chosen(self, parent: Parent, learnt: Sequence[Path]) -> Sequence[Problem]:
-        """The problems; none where none are asked for, or where the parent knows of none.
+        """The problems, no question twice; none where none are asked for, or where the parent knows of none.
 
         learnt: the files that the model recovers with. Raises `RecordError` for a bad file, and `InputError` for one of
-        these.
+        these, or one with a question of theirs.
         """
         if not self.problems:
             return ()
@@ -57,7 +58,14 @@ class Measuring:
         if not files:
             return parent.unseen(self.problems)
         context = parent.shape.max_position_embeddings
-        found = [one for file in files for one in own_problems(file, parent.stored.tokenizer, context)]
+        every = [one for file in files for one in own_problems(file, parent.stored.tokenizer, context)]
+        seen = {question.record.turns for path in recovers_with for question in read_questions(path)}
+        if self.file is not None and (known := [one for one in every if (one.prompt, one.earlier) in seen]):
+            raise InputError(
+                f"--test {self.file}:{known[0].index}: the model recovers with this question, and with "
+                f"{len(known) - 1} others of the file: leave them out"
+            )
+        found = list({turns: one for one in every if (turns := (one.prompt, one.earlier)) not in seen}.values())
         count = min(self.problems, len(found))
         return [found[number * len(found) // count] for number in range(count)]
 

@@ -33,12 +33,19 @@ def short_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.compress.auto.making.SPEED", SHORT)
 
 
-def search(model: Path, targets: Targets = GENTLE, minutes: float = 0.5, **changes: Any) -> AutoRun:
+def stopped_clock() -> float:
+    return 0.0
+
+
+def search(
+    model: Path, targets: Targets = GENTLE, minutes: float = 0.5, clock: Callable[[], float] = stopped_clock,
+    **changes: Any,
+) -> AutoRun:  # fmt: skip
     """One of two candidates, with steps that follow from a second for each step and each model."""
     given: dict[str, Any] = {"problems": 3, "first": 2, "most": 2, "changes": CHANGES} | changes
     settings = AutoSettings(targets, minutes, **given)
     console = Console(quiet=True)
-    return AutoRun(model, settings, console, clock=lambda: 0.0, pace=lambda *given: Pace(1.0, 1.0))
+    return AutoRun(model, settings, console, clock=clock, pace=lambda *given: Pace(1.0, 1.0))
 
 
 def test_a_plan_keeps_within_the_time(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,8 +69,8 @@ def test_a_search_leaves_the_chosen_model_with_its_lineage(
             search(own).run(out, resume=False)
     with pytest.raises(InputError, match="already holds a run: add --resume"):
         search(own).run(out, resume=False)
-    with pytest.raises(InputError, match=r"began with auto\.minutes"):
-        search(own, minutes=0.6).run(out, resume=True)
+    with pytest.raises(InputError, match=r"began with auto\.first"):
+        search(own, first=3).run(out, resume=True)
     report = search(own).run(out, resume=True)
     assert len(report.found) == 3
     chosen = out / report.chosen.model
@@ -78,6 +85,8 @@ def test_a_search_leaves_the_chosen_model_with_its_lineage(
     assert ElementTree.parse(out / "front.svg").getroot().tag.endswith("svg")
     assert json.loads((out / "report.json").read_text())["met"]
     made = {folder: folder.stat().st_mtime_ns for folder in (out / "candidates").rglob("model")}
+    asked = [json.loads((out / half / "answers.json").read_text())["problems"] for half in ("searched", "checked")]
+    assert asked[0] != asked[1]
     again = search(own).run(out, resume=True)
     assert again.found == report.found
     assert {folder: folder.stat().st_mtime_ns for folder in (out / "candidates").rglob("model")} == made
@@ -119,6 +128,11 @@ def refuse(run: Callable[[], object], reason: str) -> None:
 def test_what_cannot_be_searched_is_refused(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse(lambda: AutoSettings(GENTLE, 0), "--minutes is 0: give more than 0")
     refuse(lambda: AutoSettings(GENTLE, 1, changes=["train.steps=1"]), r"train\.steps=1: begin with the way")
+    refuse(lambda: AutoSettings(GENTLE, 1, changes=["prune.share=0.4"]), r"the search itself chooses prune\.share")
+    refuse(lambda: AutoSettings(GENTLE, 1, changes=["qat.numbers=int8"]), r"qat\.numbers=int8: begin with the way")
+    refuse(
+        lambda: AutoSettings(GENTLE, 1, changes=["distil.healing.steps=0"]), r"itself chooses distil\.healing\.steps"
+    )
     refuse(lambda: search(own, changes=["prune.shaer=1"]), r"prune\.shaer")
     (tmp_path / "foreign" / "model").mkdir(parents=True)
     refuse(lambda: search(own).run(tmp_path / "foreign", resume=False), r"has model and no run\.json")

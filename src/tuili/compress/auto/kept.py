@@ -18,7 +18,7 @@ FOUND_FILE, SCHEDULE_FILE = "found.json", "schedule.json"
 
 
 class Kept:
-    """The models of a folder by name and steps, and the seconds that all sessions have taken so far.
+    """The models of a folder by name and steps, and those that could not be made, with the reason.
 
     Raises `InputError` where its file is damaged.
     """
@@ -26,14 +26,15 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         self._folder, self._file = folder, folder / FOUND_FILE
         self._found: dict[tuple[str, int], Found] = {}
-        self.seconds = 0.0
+        self._failed: dict[tuple[str, int], str] = {}
         if (document := _read(self._file)) is None:
             return
         try:
-            self.seconds = float(document["seconds"])
             for one in document["found"]:
                 found = Found(**one)
                 self._found[found.name, found.steps] = found
+            for one in document["failed"]:
+                self._failed[str(one["name"]), int(one["steps"])] = str(one["reason"])
         except (LookupError, TypeError, ValueError) as error:
             raise _damaged(self._file) from error
 
@@ -41,12 +42,28 @@ class Kept:
         """What is known of it."""
         return self._found.get((name, steps))
 
-    def add(self, found: Found, seconds: float) -> None:
-        """Keep it, and the time that has gone by in all sessions."""
+    def failed(self, name: str, steps: int) -> str | None:
+        """Why it could not be made; None where it was, or was not tried."""
+        return self._failed.get((name, steps))
+
+    @property
+    def begun(self) -> bool:
+        """Whether a candidate was made."""
+        return any(steps for _, steps in self._found)
+
+    def add(self, found: Found) -> None:
+        """Keep it."""
         self._found[found.name, found.steps] = found
-        self.seconds = seconds
-        document = {"seconds": seconds, "found": [asdict(one) for one in self._found.values()]}
-        _write(self._file, document)
+        self._save()
+
+    def fail(self, name: str, steps: int, reason: str) -> None:
+        """Keep that it could not be made."""
+        self._failed[name, steps] = reason
+        self._save()
+
+    def _save(self) -> None:
+        failed = [{"name": name, "steps": steps, "reason": why} for (name, steps), why in self._failed.items()]
+        _write(self._file, {"found": [asdict(one) for one in self._found.values()], "failed": failed})
 
     def schedule(self) -> tuple[list[str], tuple[Rung, ...]] | None:
         """The names of the candidates and the rungs of an earlier session; None where there are none yet."""

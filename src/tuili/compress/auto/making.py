@@ -31,7 +31,7 @@ from tuili.compress.quantizing.recipe import QuantizeRecipe
 from tuili.compress.recipe import HealingConfig
 from tuili.compress.run import compress
 from tuili.config import Config, load_recipe
-from tuili.errors import ConfigError, InputError
+from tuili.errors import CheckpointError, ConfigError, InputError, TuiliError
 from tuili.files import refusing_faults
 from tuili.store import ModelShape, count_parameters, open_model
 from tuili.tasks import Problem
@@ -53,9 +53,19 @@ class Interrupted(Exception):
     """There was a Ctrl-C; the message says what is saved."""
 
 
+SEARCHED = frozenset(
+    {"prune.share", "prune.experts", "prune.rounds", "factorise.keep", "distil.start", "quantize.numbers"}
+    | {f"{verb}.healing.steps" for verb in WAYS}
+)
+"""Keys of recipes that the search itself sets, and those of `distil.to`."""
+
+
 def refuse_others(changes: Sequence[str]) -> None:
-    """Raise `InputError` for a change to a recipe that none of the ways has."""
+    """Raise `InputError` for a change to a recipe that none of the ways has, or of a key that the search sets."""
     for change in changes:
+        key = change.partition("=")[0].strip()
+        if key in SEARCHED or key.startswith("distil.to"):
+            raise InputError(f"{change}: the search itself chooses {key}: leave it out")
         if change.partition(".")[0] not in WAYS:
             raise InputError(f"{change}: begin with the way that it is for, one of {', '.join(WAYS)}")
 
@@ -140,7 +150,12 @@ class Workshop:
         except InputError as error:
             raise Impossible(str(error)) from error
         resume = (out / RUN_FILE).is_file()
-        result = compress(way, healing, self.data, out, resume=resume, console=self.console)
+        try:
+            result = compress(way, healing, self.data, out, resume=resume, console=self.console)
+        except (InputError, CheckpointError):  # of the disk, or of files that have changed
+            raise
+        except TuiliError as error:  # its loss diverges
+            raise Impossible(f"{out.name}: {error}") from error
         if result.model is None:
             raise Interrupted(f"step {result.step} of {out.name} is saved")
         shutil.rmtree(RunFolder(out).checkpoints, ignore_errors=True)  # it is not gone on with any more

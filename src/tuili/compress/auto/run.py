@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -15,9 +16,10 @@ from tuili.compress.auto.kept import Kept
 from tuili.compress.auto.making import Workshop, share_left
 from tuili.compress.auto.pace import Pace, measure_pace
 from tuili.compress.auto.report import AutoReport
-from tuili.compress.auto.search import Search, told
+from tuili.compress.auto.search import Impossible, Search, TimeIsOver, told
 from tuili.compress.auto.settings import AutoPlan, AutoSettings
 from tuili.compress.auto.space import Candidate, candidates, spread
+from tuili.compress.auto.stopwatch import Stopwatch
 from tuili.compress.auto.targets import Found
 from tuili.compress.measuring import Measuring, RightAnswers, compared
 from tuili.compress.parent import HealingData, Parent, Tell, open_parent
@@ -25,7 +27,7 @@ from tuili.compress.recipe import HealingConfig
 from tuili.compress.result import REMEDY, refusing_full_disks
 from tuili.errors import InputError
 from tuili.files import writing
-from tuili.store import replaced_folder
+from tuili.store import model_hash, replaced_folder
 from tuili.tasks import Problem
 from tuili.train import RunFolder, keep_freed_memory
 
@@ -46,7 +48,7 @@ class AutoRun:
         self._parent: Parent = open_parent(model, HealingConfig())
         self._data: HealingData = self._parent.data(settings.data, self._tell)
         found = Measuring(2 * settings.problems, settings.test).chosen(self._parent, self._data.files)
-        self._searched, self._checked = _halves(self._parent, found)
+        self._searched, self._checked = halves(self._parent, found)
         self._possible = self._candidates()
 
     def plan(self) -> AutoPlan:
@@ -83,37 +85,42 @@ class AutoRun:
             return self._searched_in(out)
 
     def _searched_in(self, out: Path) -> AutoReport:
-        kept, begun, targets = Kept(out), self._clock(), self._settings.targets
-        before = kept.seconds
+        kept, targets = Kept(out), self._settings.targets
+        with Stopwatch(out, self._clock) as watch:
+            plan = self._scheduled(kept)
+            shop = self._workshop(out, "searched", self._searched)
+            if (parent := kept.get("parent", 0)) is None:
+                parent = shop.measured("parent", 0, self._parent.path)
+                kept.add(parent)
+            self._tell(f"the parent: {told(parent)}")
+            make = partial(self._make, kept, shop, watch)
+            search = Search(plan.tried, plan.planned, targets, parent, make, self._tell)
+            found = search.run()
+            if not found:
+                raise InputError(f"{self._parent.path}: no candidate could be made: ask for less")
+            report = self._report(out, parent, found, search.best(found))
+            chosen, model = out / report.chosen.model, out / "model"
+            if not model.is_dir() or model_hash(model) != model_hash(chosen):
+                with replaced_folder(model) as fresh, writing(model, REMEDY):
+                    shutil.copytree(chosen, fresh)
+            report.write(out)
+            return report
 
-        def elapsed() -> float:
-            return before + self._clock() - begun
-
-        plan = self._scheduled(kept)
-        shop = self._workshop(out, "searched", self._searched)
-
-        def measured(name: str, steps: int, make: Callable[[], Found]) -> Found:
-            if (known := kept.get(name, steps)) is None:
-                known = make()
-                kept.add(known, elapsed())
+    def _make(self, kept: Kept, shop: Workshop, watch: Stopwatch, candidate: Candidate, steps: int) -> Found:
+        """A candidate, measured. What is kept takes no time; the first one is made whatever the time."""
+        if (known := kept.get(candidate.name, steps)) is not None:
             return known
-
-        parent = measured("parent", 0, lambda: shop.measured("parent", 0, self._parent.path))
-        self._tell(f"the parent: {told(parent)}")
-
-        def make(candidate: Candidate, steps: int) -> Found:
-            return measured(candidate.name, steps, lambda: shop.make(candidate, steps))
-
-        limit = 60 * self._settings.minutes
-        search = Search(plan.tried, plan.planned, targets, parent, make, lambda: elapsed() < limit, self._tell)
-        found = search.run()
-        if not found:
-            raise InputError(f"{self._parent.path}: no candidate could be made: ask for less")
-        report = self._report(out, parent, found, search.best(found))
-        with replaced_folder(out / "model") as fresh, writing(out / "model", REMEDY):
-            shutil.copytree(out / report.chosen.model, fresh)
-        report.write(out)
-        return report
+        if (reason := kept.failed(candidate.name, steps)) is not None:
+            raise Impossible(reason)
+        if kept.begun and watch.seconds >= 60 * self._settings.minutes:
+            raise TimeIsOver
+        try:
+            made = shop.make(candidate, steps)
+        except Impossible as error:
+            kept.fail(candidate.name, steps, str(error))
+            raise
+        kept.add(made)
+        return made
 
     def _report(self, out: Path, parent: Found, found: Sequence[Found], chosen: Found) -> AutoReport:
         """The report, with the chosen model and its parent measured on problems that the search did not choose on."""
@@ -170,7 +177,7 @@ class AutoRun:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _halves(parent: Parent, problems: Sequence[Problem]) -> tuple[list[Problem], list[Problem]]:
+def halves(parent: Parent, problems: Sequence[Problem]) -> tuple[list[Problem], list[Problem]]:
     """Two of each domain and level for the search, the next two for the check, and so on: languages take turns."""
     cells: dict[tuple[str, int], list[Problem]] = {}
     for problem in problems:

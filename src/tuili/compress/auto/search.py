@@ -11,37 +11,43 @@ from tuili.compress.auto.targets import Found, Targets
 
 
 class Impossible(Exception):
-    """A step of a chain refuses what the steps before it have made."""
+    """A step of a chain refuses what the steps before it have made, or its recovery diverges."""
+
+
+class TimeIsOver(Exception):
+    """A candidate is not made any more."""
 
 
 Make = Callable[[Candidate, int], Found]
-"""Makes and measures a candidate with so many steps, or gives what was kept of it. Raises `Impossible`."""
+"""Makes and measures a candidate with so many steps, or gives what was kept of it, which takes no time.
+
+Raises `Impossible` and `TimeIsOver`.
+"""
 
 
 @dataclass(frozen=True)
 class Search:
-    """One search. parent: the parent, measured. timely: whether there is time for one more candidate."""
+    """One search. parent: the parent, measured."""
 
     candidates: Sequence[Candidate]
     planned: Sequence[Rung]
     targets: Targets
     parent: Found
     make: Make
-    timely: Callable[[], bool]
     tell: Callable[[str], None]
 
     def run(self) -> list[Found]:
-        """All that were made, in their order. The first one is made whatever the time."""
+        """All that were made, in their order."""
         found, going = list[Found](), list(self.candidates)
         for number, rung in enumerate(self.planned, start=1):
             made = list[tuple[Candidate, Found]]()
             for candidate in going[: rung.count]:
-                if found and not self.timely():
-                    self.tell("the time is over")
-                    return found
                 self.tell(f"rung {number} of {len(self.planned)}: {candidate.name}, {rung.steps} steps")
                 try:
                     made.append((candidate, self.make(candidate, rung.steps)))
+                except TimeIsOver:
+                    self.tell("the time is over")
+                    return found
                 except Impossible as error:
                     self.tell(f"left out: {error}")
                     continue

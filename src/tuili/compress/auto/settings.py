@@ -42,8 +42,9 @@ class AutoSettings:
         refuse_others(self.changes)
 
     def fixed(self) -> dict[str, Any]:
-        """What all sessions of a run have in common, as JSON can hold it; files are told by their content elsewhere."""
-        numbers = {"minutes": self.minutes, "problems": self.problems, "first": self.first, "candidates": self.most}
+        """What all sessions have in common, as JSON can hold it: files are told by their content elsewhere, and
+        a later session may take longer."""
+        numbers = {"problems": self.problems, "first": self.first, "candidates": self.most}
         return asdict(self.targets) | numbers | {"changes": list(self.changes)}
 
 
