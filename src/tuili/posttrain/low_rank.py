@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tuili.model import foreign_linear
 from tuili.posttrain.backbone import Backbone
 
 PROJECTIONS = {"self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"), "mlp": ("gate_proj", "up_proj", "down_proj")}
@@ -42,20 +43,46 @@ class _TermFunction(torch.autograd.Function):
         return grad_x, None, (grad_NR.T @ x_NI).float(), (grad_NO.T @ low_NR).float()
 
 
-class LowRankTerm(nn.Module):
-    """A linear layer whose weights, which stay as they are, get a term of low rank that learns."""
+class _MergedFunction(torch.autograd.Function):
+    """The weights with their term, as they are stored once the term is added; the rounding of both has no gradient."""
 
-    def __init__(self, linear: nn.Linear, rank: int, generator: torch.Generator) -> None:
+    @staticmethod
+    def forward(ctx: Any, weight_OI: Tensor, a_RI: Tensor, b_OR: Tensor) -> Tensor:
+        ctx.save_for_backward(a_RI, b_OR)
+        return (weight_OI.double() + _rounded_product(a_RI, b_OR)).to(weight_OI.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, Tensor]:
+        a_RI, b_OR = ctx.saved_tensors
+        grad_OI = gradients[0].float()
+        return None, b_OR.T @ grad_OI, grad_OI @ a_RI.T
+
+
+class LowRankTerm(nn.Module):
+    """A linear layer whose weights, which stay as they are, get a term of low rank that learns.
+
+    rounds: computes in 8 bits, with the sum of both rounded as the native step rounds it.
+    """
+
+    def __init__(self, linear: nn.Linear, rank: int, generator: torch.Generator, rounds: bool = False) -> None:
         super().__init__()
-        self.linear = linear
+        self.linear, self._rounds = linear, rounds
         outputs, inputs = linear.weight.shape
         self.a_RI = nn.Parameter(torch.randn(rank, inputs, generator=generator) / math.sqrt(inputs))
         self.b_OR = nn.Parameter(torch.zeros(outputs, rank))
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output with the term."""
-        out: Tensor = _TermFunction.apply(x, self.linear.weight, self.a_RI, self.b_OR)  # type: ignore[no-untyped-call]
+        if self._rounds:
+            out = foreign_linear(x, self.merged())
+        else:
+            out = _TermFunction.apply(x, self.linear.weight, self.a_RI, self.b_OR)  # type: ignore[no-untyped-call]
         return out if self.linear.bias is None else out + self.linear.bias
+
+    def merged(self) -> Tensor:
+        """The weights [O, I] with `rounded_delta`, in their own numbers, as they are stored."""
+        weight: Tensor = _MergedFunction.apply(self.linear.weight, self.a_RI, self.b_OR)  # type: ignore[no-untyped-call]
+        return weight
 
     def delta(self) -> Tensor:
         """What is added to the weights [O, I], float32."""
@@ -66,10 +93,16 @@ class LowRankTerm(nn.Module):
 
         So many digits make the sums of products exact but for rare cases: every machine gets the same weights.
         """
-        return (self.b_OR.bfloat16().double() @ self.a_RI.bfloat16().double()).detach()
+        return _rounded_product(self.a_RI.detach(), self.b_OR.detach())
 
 
-def add_terms(backbone: Backbone, first_layer: int, rank: int, generator: torch.Generator) -> dict[str, LowRankTerm]:
+def _rounded_product(a_RI: Tensor, b_OR: Tensor) -> Tensor:
+    return b_OR.bfloat16().double() @ a_RI.bfloat16().double()
+
+
+def add_terms(
+    backbone: Backbone, first_layer: int, rank: int, generator: torch.Generator, rounds: bool = False
+) -> dict[str, LowRankTerm]:
     """Put terms into the projections of the layers from `first_layer` on; returned by the name of the weights."""
     terms = {}
     for number, layer in enumerate(backbone.layers[first_layer:], start=first_layer):
@@ -77,7 +110,7 @@ def add_terms(backbone: Backbone, first_layer: int, rank: int, generator: torch.
             block = getattr(layer, block_name)
             for name in projections:
                 if isinstance(linear := getattr(block, name, None), nn.Linear):
-                    term = LowRankTerm(linear, rank, generator)
+                    term = LowRankTerm(linear, rank, generator, rounds)
                     setattr(block, name, term)
                     terms[f"model.layers.{number}.{block_name}.{name}.weight"] = term
     return terms

@@ -32,5 +32,9 @@ class MasterWeights:
             weight.copy_(self.parameters[name])
 
     def changes(self) -> dict[str, Tensor]:
-        """What the copies have moved by since they were made."""
-        return {name: parameter.detach() - self._initial[name] for name, parameter in self.parameters.items()}
+        """What the copies have moved by since they were made, float64: added to what they began with, it gives them
+        exactly."""
+        return {
+            name: parameter.detach().double() - self._initial[name].double()
+            for name, parameter in self.parameters.items()
+        }

@@ -39,8 +39,9 @@ class TeachingFolder(RunFolder):
     @cached_property
     def _fixed(self) -> dict[str, Any]:
         config, files = self._config, self._config.data.files
+        left_out = _CHANGEABLE if config.qat else _CHANGEABLE | {"qat"}  # runs that began before there was `qat` go on
         return {
-            "recipe": config.model_dump(mode="json", exclude=_CHANGEABLE),
+            "recipe": config.model_dump(mode="json", exclude=left_out),
             "model": model_hash(self._stored.path),
             "files": {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
             "order": [str(file) for file in files],

@@ -1,7 +1,7 @@
 """The network that is taught: the layers of a model, of which the upper ones learn, and the loss on packed rows.
 
 All documents of a row stand behind one prefix (`packed_rows`): a row then has room for more of them. Numbers are
-bfloat16; what learns is kept in float32.
+those of the backbone, bfloat16 by default; what learns is kept in float32.
 
 Dimensions: B rows, T tokens of a row with the prefix, P tokens of the prefix, M hidden size, N learnt tokens,
 S scored tokens.
@@ -17,10 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tuili.data import IGNORE_INDEX, Block
+from tuili.model import foreign_linear
 from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.low_rank import LowRankTerm, add_terms, term_parameters
 from tuili.posttrain.master_weights import MasterWeights
 from tuili.posttrain.packed_rows import pack_attention, packed_states
+from tuili.posttrain.rounded_backbone import round_backbone
 
 
 class TaughtNetwork:
@@ -30,14 +32,18 @@ class TaughtNetwork:
         prefix: the tokens in front of every row.
         rank: of the terms that learn; None where the weights themselves do.
         vocabulary: the tokens of all responses, which are always told apart.
+        rounds: compute in 8 bits, as the native step computes the model once it is written, and learn so.
     """
 
     def __init__(
         self, backbone: Backbone, first_layer: int, rank: int | None, prefix: Sequence[int], vocabulary: Sequence[int],
-        seed: int,
+        seed: int, rounds: bool = False,
     ) -> None:  # fmt: skip
         self.backbone, self._first, self._prefix_P = backbone, first_layer, torch.tensor(prefix, dtype=torch.long)
         pack_attention(backbone)
+        if rounds:
+            round_backbone(backbone)
+        self._rounds = rounds
         self._vocabulary_S = torch.tensor(sorted(set(vocabulary)), dtype=torch.long)
         self.terms: dict[str, LowRankTerm] = {}
         """By the name of the weights that they are added to."""
@@ -46,7 +52,7 @@ class TaughtNetwork:
             self._masters = MasterWeights(_learning_weights(backbone.model, first_layer))
             self.parameters: Mapping[str, nn.Parameter] = self._masters.parameters
         else:
-            self.terms = add_terms(backbone, first_layer, rank, torch.Generator().manual_seed(seed))
+            self.terms = add_terms(backbone, first_layer, rank, torch.Generator().manual_seed(seed), rounds)
             self.parameters = term_parameters(self.terms)
         """What learns, in float32, by name."""
 
@@ -63,7 +69,9 @@ class TaughtNetwork:
         head_VM = self.backbone.head_VM
         drawn = torch.randint(head_VM.shape[0], (extra,), generator=generator)
         scored_S = torch.unique(torch.cat([self._vocabulary_S, drawn, target_N]))
-        logit_NS = (hidden_NM @ head_VM[scored_S].T).float()
+        scored_SM = head_VM[scored_S]
+        logit_NS = foreign_linear(hidden_NM, scored_SM) if self._rounds else hidden_NM @ scored_SM.T
+        logit_NS = logit_NS.float()
         place_N = torch.searchsorted(scored_S, target_N)
         right = (logit_NS.detach().argmax(-1) == place_N).float().mean()
         return functional.cross_entropy(logit_NS, place_N), right

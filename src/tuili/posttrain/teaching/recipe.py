@@ -71,6 +71,8 @@ class TeachingConfig(LearningConfig):
     """Whether the values behind `=` are learnt, which a calculator can write."""
     calculator: CalculatorMode = "forced"
     """How the taught model is run unless a request says otherwise."""
+    qat: bool = False
+    """Whether the model learns in 8 bits, rounded as the engine rounds an imported model when it loads it."""
     extra_tokens: PositiveInt = Field(2000, le=1_000_000)
     """Tokens drawn in every step that are told apart from the right ones, beside those of the responses."""
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1

@@ -26,7 +26,7 @@ from tuili.posttrain.teaching.folder import TeachingFolder
 from tuili.posttrain.teaching.network import TaughtNetwork
 from tuili.posttrain.teaching.recipe import TeachingConfig
 from tuili.posttrain.teaching.result import write_result
-from tuili.store import ImportedModel, open_model
+from tuili.store import ImportedModel, open_model, open_tensors
 from tuili.train import PreparedBlocks
 
 
@@ -95,10 +95,24 @@ class _Teaching:
         if config.length > context:
             raise InputError(f"teach.length = {config.length}: the model's context is {context}: use that at most")
         self._vocabulary = written_tokens(sources, self._encode, self._length, tell)
-        backbone = Backbone.load(stored.path, torch.bfloat16)
+        backbone = Backbone.load(stored.path, self._numbers())
         rank = config.rank if config.way == "lora" else None
-        self._network = TaughtNetwork(backbone, first, rank, prefix, self._vocabulary, config.seed)
+        self._network = TaughtNetwork(backbone, first, rank, prefix, self._vocabulary, config.seed, config.qat)
         self._validation = [*self._validation_blocks()]
+
+    def _numbers(self) -> torch.dtype:
+        """Those in which it computes; with `qat` those of the folder, so that what is written is what was rounded."""
+        if not self._config.qat:
+            return torch.bfloat16
+        path = self._stored.path
+        with open_tensors(path, self._stored.shape) as tensors:
+            kinds = {tensors.kind(name) for name in tensors}
+        if len(kinds) > 1 or kinds <= {"F16", "F64"}:
+            raise InputError(
+                f"teach.qat: the tensors of {path} are {' and '.join(sorted(kinds))}: import it with --dtype bfloat16 "
+                "or float32, so that it can be stored as it was rounded"
+            )
+        return torch.bfloat16 if kinds == {"BF16"} else torch.float32
 
     def run(self) -> TeachingResult:
         """Train, and write what was made of the model."""
