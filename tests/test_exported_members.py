@@ -95,7 +95,8 @@ FACES = {
         Compression CompressionPlan CompressionResult DistilConfig DistilRecipe Distilling FactoriseConfig
         FactoriseRecipe Factorising HealedNetwork HealingConfig HealingData ImportedParent Measuring Network OwnParent
         Parent PruneConfig PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples StudentConfig
-        TokenStates compress forward_kl make_plan open_parent stored_bytes tried_plan
+        TokenStates compress forward_kl make_plan open_parent stage_steps stored_bytes
+        tried_plan
     """,
     "planning": """
         HealingCurve MatrixKind Memory Plan PlannedModel Recovery RecoverySettings Weights find_curve matrix_kinds

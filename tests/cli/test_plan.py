@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.refusals import refusal
 from tuili.cli.app import main
+from tuili.cli.planned import _bytes
 
 
 def test_a_plan_is_shown_and_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,6 +26,39 @@ def test_a_plan_is_shown_and_printed_as_json(capsys: pytest.CaptureFixture[str])
     assert document["ranks"]["reasoning.0.moe.experts.down_proj"] % 8 == 0
     assert document["memory"][0]["total"] > 0
     assert document["recovery"]["tokens"] == 1e9
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (300, "300 bytes"),
+        (3000, "3 kB"),
+        (17.68e6, "17.7 MB"),
+        (999.9e6, "1 GB"),
+        (999.8e9, "1 TB"),
+        (9.6e15, "9.6 PB"),
+    ],
+)
+def test_bytes_are_told_in_the_unit_that_fits(count: float, told: str) -> None:
+    assert _bytes(int(count)) == told
+
+
+def test_changes_are_shares_of_what_was(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "factorise", "--from", "nano", "--keep", "0.5", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert main(["plan", "factorise", "--from", "nano", "--keep", "0.5"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("parameters "))
+    was, now = plan["before"]["total"], plan["after"]["total"]
+    assert row.split()[1:] == [f"{was:,}", f"{now:,}", f"{100 * (now / was - 1):+.1f}%"]
+
+
+def test_whole_numbers_change_the_folder_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "quantise", "--from", "7B", "--numbers", "w4a8"]) == 0
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("weights in"))
+    assert row.startswith("weights in the folder")
+    assert "in bf16" in row
+    assert "GB" in row
+    assert "TB" not in row
 
 
 def test_what_cannot_be_planned_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

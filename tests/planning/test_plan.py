@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from pathlib import Path
 
 import pytest
@@ -76,10 +75,16 @@ def test_memory_counts_the_teacher_and_what_learns() -> None:
     assert memory(10, 6, "fp32", "adamw").total == 4 * 10 + 6 * (4 + 4 + 8)
     assert memory(10, 6, "bf16", "muon").total == 2 * 10 + 6 * (2 + 4 + 2 + 4)
     assert memory(10, 6, "bf16", "none").total == 2 * 10 + 2 * 6
-    assert memory(10, 6, "bf16", "none", samples=1000).total == 2 * 10 + 1000
-    shape = preset("nano", num_groups=1, group_layers=1, trunk_layers=1, num_experts=2, domains=None).shape
-    dense = 8 * shape.hidden_size**2
-    assert moment_bytes(shape) > prod((2, dense))
+    sampled = memory(10, 6, "bf16", "muon", samples=1000)
+    assert sampled.total == 2 * 2 * 10 + 1000
+    assert sampled.recovery == memory(10, 6, "bf16", "muon").total
+
+
+def test_moments_are_counted_for_each_input_of_each_matrix_and_expert() -> None:
+    few, many = (preset("nano", num_experts=count, domains=None).shape for count in (4, 8))
+    of_an_expert = 8 * (few.hidden_size**2 + few.moe_intermediate_size**2)  # what it reads, and what its neurons give
+    layers = few.num_groups * few.group_layers
+    assert moment_bytes(many) - moment_bytes(few) == 4 * layers * of_an_expert
 
 
 @pytest.mark.parametrize(

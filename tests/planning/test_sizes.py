@@ -27,7 +27,9 @@ def test_a_size_is_a_number_with_a_unit(text: str, size: float | None) -> None:
 
 
 def test_sizes_are_told_as_they_are_given() -> None:
-    assert [told_size(size) for size in (70e9, 1.2e12, 380e9, 9e6, 999)] == ["70B", "1.2T", "380B", "9M", "0.999K"]
+    assert [told_size(size) for size in (70e9, 1.2e12, 380e9, 999.9e6, 9e6, 999)] == [
+        "70B", "1.2T", "380B", "1B", "9M", "0.999K",
+    ]  # fmt: skip
 
 
 def test_the_named_sizes_are_what_they_say() -> None:

@@ -33,14 +33,17 @@ def show_plan(plan: Plan, as_json: bool) -> None:
     rows = [
         (
             f"{one.numbers}, {one.optimizer}",
-            *map(_bytes, (one.parent, one.weights, one.gradients, one.state, one.total)),
+            *map(_bytes, (one.parent, one.weights, one.gradients, one.state, one.recovery)),
         )
         for one in plan.memory
     ]
     columns = ("numbers, optimizer", "parent", "weights", "gradients", "optimizer", "together")
     _show(console, "memory of the recovery, without activations", columns, rows)
     if samples := plan.memory[0].samples:
-        console.print(f"before it, second moments of all inputs take {_bytes(samples)} beside the parent")
+        beside = ", ".join(dict.fromkeys(f"{_bytes(one.sampling)} in {one.numbers}" for one in plan.memory))
+        console.print(
+            f"before it, second moments of all inputs take {_bytes(samples)}; with the parent twice: {beside}"
+        )
     _show_recovery(console, plan)
 
 
@@ -50,7 +53,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
     shape, document = plan.model.shape, asdict(plan)
     document["model"] = {"name": plan.model.name, "told": plan.model.told, "shape": asdict(shape)}
-    document["memory"] = [asdict(one) | {"total": one.total} for one in plan.memory]
+    document["memory"] = [asdict(one) | {"recovery": one.recovery, "total": one.total} for one in plan.memory]
     document["matrices"] = [asdict(kind) for kind in matrix_kinds(shape, plan.ranks)] if plan.ranks else []
     return document
 
@@ -62,6 +65,9 @@ def _sizes(plan: Plan) -> Sequence[tuple[str, ...]]:
         "active in the trunk alone": (plan.before.active_trunk, plan.after.active_trunk),
     }
     rows = [(name, f"{was:,}", f"{now:,}", f"{now / was - 1:+.1%}") for name, (was, now) in counts.items()]
+    if plan.folder is not None:
+        was, now = plan.folder
+        return [*rows, ("weights in the folder", f"{_bytes(was)} in bf16", _bytes(now), f"{now / was - 1:+.1%}")]
     for numbers in ("bf16", "int8", "w4a8"):
         was, now = getattr(plan.weights_before, numbers), getattr(plan.weights_after, numbers)
         if was and now:
@@ -117,8 +123,10 @@ def _ranks(bounds: tuple[Rank, Rank]) -> str:
 
 
 def _bytes(count: int) -> str:
-    unit, name = next(((size, name) for size, name in ((1e12, "TB"), (1e9, "GB")) if count >= size), (1e6, "MB"))
-    return f"{count / unit:,.3g} {name}"
+    rounded = float(f"{count:.3g}")
+    units = ((1e18, "EB"), (1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+    unit, name = next(((size, name) for size, name in units if rounded >= size), (1.0, "bytes"))
+    return f"{rounded / unit:.3g} {name}"
 
 
 def _duration(seconds: float) -> str:

@@ -3,7 +3,7 @@ from .auto.report import AutoReport
 from .auto.run import AutoRun
 from .auto.settings import AutoPlan, AutoSettings
 from .auto.targets import Targets
-from .compression import Compression
+from .compression import Compression, stage_steps
 from .distilling.distil import Distilling
 from .distilling.recipe import DistilConfig, DistilRecipe, StudentConfig
 from .factorising.factorise import Factorising
@@ -60,6 +60,7 @@ __all__ = [
     "forward_kl",
     "make_plan",
     "open_parent",
+    "stage_steps",
     "stored_bytes",
     "tried_plan",
 ]

@@ -1,7 +1,8 @@
 """How many tokens a recovery takes, by one that was measured: its divergence from the parent over the tokens read.
 
-A larger model is taken to need as many tokens a parameter. That, and whatever lies beyond the measured tokens, is an
-extrapolation, and is told as one. Where nothing was measured, nothing is said.
+Only what lies behind the last change of the network counts, with the tokens of all rounds. A larger model is taken to
+need as many tokens a parameter. That, another strength than the measured one, and whatever lies beyond the measured
+tokens, is an extrapolation, and is told as one. Where nothing was measured, nothing is said.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from math import exp, inf, isclose, log
 from pathlib import Path
 from typing import Any
 
-from tuili.compress import DistilConfig
+from tuili.compress import DistilConfig, FactoriseRecipe, PruneRecipe, stage_steps
+from tuili.config import load_recipe
 from tuili.errors import InputError, one_line
 from tuili.store import read_lineage
 from tuili.train import read_log
@@ -25,20 +26,32 @@ RECORD_OF = {"prune": ("pruned", "activation"), "factorise": ("factorised", "dyn
 """The benchmark that keeps curves of a verb, and the way of it that is the verb's default."""
 STEPS = {"prune": "prune", "factorise": "factorise", "distil": "distil", "quantise": "quantize"}
 """What the lineage calls each verb."""
+STRENGTHS = {
+    "prune": ("share", "multiple", "key_value_heads", "experts"),
+    "factorise": ("keep",),
+    "quantise": ("numbers", "cache"),
+}
+"""The keys of a recipe that say how strong a compression is; a student's strength is the share of parameters left."""
 NEAR = 1.1
 """A model has recovered where its divergence is at most so many times the last one measured."""
 LEAST_SLOPE = 0.01
+WINDOW = 10
+"""A divergence is smoothed over a tenth of the measured points."""
+MARGIN = 1.02
+"""A record tells no steps: what its curve read before the last change is taken to be so many times the steps' share."""
 Point = tuple[float, float]
 """Tokens, and the divergence behind them in nats a token."""
 
 
 @dataclass(frozen=True)
 class HealingCurve:
-    """source: what was measured, for readers. parameters: of the parent. points: tokens rising, divergences falling."""
+    """source: what was measured, for readers. parameters: of the parent. points: tokens rising, divergences smoothed.
+    strength: of the measured compression, as `strength_of` says it."""
 
     source: str
     parameters: int
     points: tuple[Point, ...]
+    strength: Mapping[str, Any]
 
     @property
     def target(self) -> float:
@@ -51,7 +64,7 @@ class HealingCurve:
         tokens, low = self.points[-1]
         if isclose(divergence, low):
             return self._between(low), False
-        if divergence >= low:
+        if any(value <= divergence for _, value in self.points):
             return self._between(divergence), False
         slope = -_slope(self.points[len(self.points) // 2 :])
         if slope < LEAST_SLOPE:
@@ -66,6 +79,13 @@ class HealingCurve:
         return exp(log(first) + log(last / first) * log(high / divergence) / log(high / low))
 
 
+def strength_of(verb: str, recipe: Mapping[str, Any], before: float, after: float) -> Mapping[str, Any]:
+    """How strong a compression is, by its recipe, and by the parameters before and after it."""
+    if verb == "distil":
+        return {"parameters": f"{after / before:.0%}"}
+    return {name: recipe[name] for name in STRENGTHS[verb] if recipe[name] is not None}
+
+
 def find_curve(verb: str, given: Path | None) -> HealingCurve | str:
     """The curve of a run or a record that is given, or of the benchmark's record; why there is none, in one line.
 
@@ -78,6 +98,8 @@ def find_curve(verb: str, given: Path | None) -> HealingCurve | str:
         return f"no benchmark records a curve of {verb}; {remedy}"
     name, _ = RECORD_OF[verb]
     file = RECORDS / f"{name}.json"
+    if not RECORDS.is_dir():
+        return f"the records of benchmarks are in the source tree alone; {remedy}"
     if not file.is_file():
         return f"not measured: benchmarks/results/{name}.json is missing; make bench NAMES={name} makes it; {remedy}"
     return _of_record(verb, file)
@@ -87,8 +109,10 @@ def _of_record(verb: str, file: Path) -> HealingCurve:
     name, way = RECORD_OF.get(verb, ("", ""))
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-        if record["benchmark"] != name:
-            raise ValueError(f"it is of {record['benchmark']}, not of {name or 'a benchmark with curves'}")
+        if record.get("benchmark") != name:
+            raise ValueError(
+                f"it is of {record.get('benchmark', 'no benchmark')}, not of {name or 'a benchmark with curves'}"
+            )
         curves: dict[str, list[Any]] = record["config"]["curves"]
         runs = [points for key, points in sorted(curves.items()) if key.rpartition("_")[0] == way]
         if not runs:
@@ -97,11 +121,24 @@ def _of_record(verb: str, file: Path) -> HealingCurve:
             (float(of_runs[0][0]), exp(sum(log(float(loss)) for _, loss in of_runs) / len(of_runs)))
             for of_runs in zip(*runs, strict=False)
         ]
+        changes, first = _of_way(verb, record["config"], way)
+        points = [point for point in points if point[0] > MARGIN * first * points[-1][0]] if first else points
         parameters = int(record["config"]["parameters"]["total"])
         source = f"{file.name}: {record['config']['model']} by {way}, {len(runs)} runs"
-    except (OSError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"--curve {file} holds no curve: {one_line(error)}") from error
-    return HealingCurve(source, parameters, _falling(points, str(file)))
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else one_line(error)
+        raise InputError(f"--curve {file} holds no curve: {reason}") from error
+    return HealingCurve(source, parameters, _smooth(points, str(file)), changes)
+
+
+def _of_way(verb: str, config: Mapping[str, Any], way: str) -> tuple[Mapping[str, Any], float]:
+    """The strength of a way of a benchmark, and the share of its steps that lie before the last change."""
+    changes, steps = list(config["ways"][way]), int(config["steps"])
+    if verb == "factorise":
+        changes.append(f"factorise.keep={config['keep']}")
+    section: Any = getattr(load_recipe(verb, changes, FactoriseRecipe if verb == "factorise" else PruneRecipe), verb)
+    recipe = section.model_dump(mode="json")
+    return strength_of(verb, recipe, 1, 1), _first_step(recipe, steps) / steps
 
 
 def _of_run(verb: str, folder: Path) -> HealingCurve:
@@ -109,14 +146,22 @@ def _of_run(verb: str, folder: Path) -> HealingCurve:
     if not entries or entries[-1].step != STEPS[verb]:
         was = f"made by {entries[-1].step}" if entries else "not there, or has no lineage"
         raise InputError(f"--curve {folder}: its model is {was}: give the folder of a finished run of {STEPS[verb]}")
-    last = _last_step(folder, entries[-1].recipe)
+    recipe, figures = entries[-1].recipe[STEPS[verb]], entries[-1].figures
+    first, last = _first_step(recipe, recipe["healing"]["steps"]), _last_step(folder, entries[-1].recipe)
     points = [
         (float(line["tokens"]), float(line["loss"]))
         for line in read_log(folder)
-        if {"tokens", "loss"} <= {*line} and line["step"] <= last
+        if {"tokens", "loss"} <= {*line} and first < line["step"] <= last
     ]
-    parameters = int(entries[-1].figures["parameters_before"])
-    return HealingCurve(f"the run {folder}", parameters, _falling(points, str(folder)))
+    before = figures["parameters_before"]
+    strength = strength_of(verb, recipe, before, figures["parameters"])
+    return HealingCurve(f"the run {folder}", int(before), _smooth(points, str(folder)), strength)
+
+
+def _first_step(recipe: Mapping[str, Any], steps: int) -> int:
+    """The step behind which a network was changed for the last time."""
+    rounds = int(recipe.get("rounds", 1))
+    return stage_steps(rounds - 1, rounds, steps)[0]
 
 
 def _last_step(folder: Path, recipe: Mapping[str, Any]) -> float:
@@ -132,13 +177,17 @@ def _last_step(folder: Path, recipe: Mapping[str, Any]) -> float:
     return config.healing.steps - config.written_steps
 
 
-def _falling(points: Sequence[Point], name: str) -> tuple[Point, ...]:
-    """The least divergence up to each number of tokens."""
+def _smooth(points: Sequence[Point], name: str) -> tuple[Point, ...]:
+    """The geometric mean of the divergences around each number of tokens, and of the last ones at the end."""
     usable = [(tokens, loss) for tokens, loss in points if tokens > 0 and loss > 0]
     if len(usable) < 2:
         raise InputError(f"--curve {name}: {len(usable)} measured points are no curve: give a run with a longer log")
-    least = accumulate((loss for _, loss in usable), min)
-    return tuple((tokens, loss) for (tokens, _), loss in zip(usable, least, strict=True))
+    half = len(usable) // (2 * WINDOW)
+    around = [usable[max(0, place - min(half, place)) : place + min(half, place) + 1] for place in range(len(usable))]
+    return tuple(
+        (tokens, exp(sum(log(loss) for _, loss in near) / len(near)))
+        for (tokens, _), near in zip(usable, around, strict=True)
+    )
 
 
 def _slope(points: Sequence[Point]) -> float:

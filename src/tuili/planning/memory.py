@@ -31,9 +31,19 @@ class Memory:
     samples: int = 0
 
     @property
+    def recovery(self) -> int:
+        """While it recovers."""
+        return self.parent + self.weights + self.gradients + self.state
+
+    @property
+    def sampling(self) -> int:
+        """Before it, with samples beside the parent and the copy that becomes the model; 0 without samples."""
+        return 2 * self.parent + self.samples if self.samples else 0
+
+    @property
     def total(self) -> int:
-        """The most at a time: samples are done with before the recovery begins, and need the parent beside them."""
-        return max(self.parent + self.weights + self.gradients + self.state, self.parent + self.samples)
+        """The most at a time: samples are done with before the recovery begins."""
+        return max(self.recovery, self.sampling)
 
 
 def memory(before: int, after: int, numbers: Numbers, optimizer: Optimizer, samples: int = 0) -> Memory:

@@ -60,7 +60,8 @@ class Weights:
 @dataclass(frozen=True)
 class Plan:
     """What a way would make of a model. changes: names, and what is told of them. ranks: of matrices that become
-    factors. memory: of the recovery, in several ways."""
+    factors. memory: of the recovery, in several ways. folder: bytes of the weights before and after, where the numbers
+    change and the network does not."""
 
     verb: str
     model: PlannedModel
@@ -72,6 +73,7 @@ class Plan:
     memory: Sequence[Memory]
     recovery: Recovery
     ranks: Mapping[str, Rank] = field(default_factory=dict)
+    folder: tuple[int, int] | None = None
 
 
 def plan_factorise(
@@ -123,8 +125,7 @@ def plan_quantise(model: PlannedModel, numbers: str, cache: str | None, settings
     way = Quantizing(planned_parent(model, config.healing), config)
     before, after = 2 * count_parameters(model.shape).total, stored_bytes(model.shape, config.quantization)
     told = {"numbers": numbers + (f", keys and values {cache}" if cache else "")}
-    told |= {"weights in the folder": f"{before / 1e9:,.4g} GB in bf16 -> {after / 1e9:,.4g} GB"}
-    return _plan("quantise", model, way, told, settings)
+    return replace(_plan("quantise", model, way, told, settings), folder=(before, after))
 
 
 def _share(model: PlannedModel, to: str) -> float:
@@ -155,6 +156,7 @@ def _plan(
     samples: int = 0, ranks: Mapping[str, Rank] | None = None,
 ) -> Plan:  # fmt: skip
     before, after = count_parameters(model.shape), way.parameters
+    recipe = {} if isinstance(way, Distilling) else way.recipe  # a student's has the hash of weights
     built = None if model.config is None else _build(way, after)
     return Plan(
         verb=verb,
@@ -165,7 +167,7 @@ def _plan(
         weights_after=_weights(model.shape if built is None else built, after),
         changes=told,
         memory=[memory(before.total, after.total, *scheme, samples) for scheme in SCHEMES],
-        recovery=plan_recovery(verb, settings, before, after),
+        recovery=plan_recovery(verb, settings, before, after, recipe),
         ranks=ranks or {},
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tuili.errors import InputError
-from tuili.planning.curve import HealingCurve, find_curve
+from tuili.planning.curve import HealingCurve, find_curve, strength_of
 from tuili.planning.sizes import told_size
 from tuili.store import Parameters
 
@@ -46,9 +48,13 @@ class Recovery:
     seconds: float | None = None
 
 
-def plan_recovery(verb: str, settings: RecoverySettings, before: Parameters, after: Parameters) -> Recovery:
-    """That of a model with `after` parameters from a parent with `before`. Raises `InputError` for a file that holds no
-    curve."""
+def plan_recovery(
+    verb: str, settings: RecoverySettings, before: Parameters, after: Parameters, recipe: Mapping[str, Any]
+) -> Recovery:
+    """That of a model with `after` parameters, made by a recipe from a parent with `before`.
+
+    Raises `InputError` for a file that holds no curve.
+    """
     if settings.tokens is not None:
         return _recovery(settings.tokens, "as given", settings, before, after)
     curve = find_curve(verb, settings.curve)
@@ -56,10 +62,12 @@ def plan_recovery(verb: str, settings: RecoverySettings, before: Parameters, aft
         if settings.divergence is not None:
             raise InputError(f"--divergence {settings.divergence:g} needs a curve: {curve}")
         return Recovery(None, curve)
-    return _by(curve, settings, before, after)
+    return _by(curve, settings, before, after, strength_of(verb, recipe, before.total, after.total))
 
 
-def _by(curve: HealingCurve, settings: RecoverySettings, before: Parameters, after: Parameters) -> Recovery:
+def _by(
+    curve: HealingCurve, settings: RecoverySettings, before: Parameters, after: Parameters, strength: Mapping[str, Any]
+) -> Recovery:
     divergence = curve.target if settings.divergence is None else settings.divergence
     measured, beyond = curve.tokens_to(divergence)
     factor = before.total / curve.parameters
@@ -67,7 +75,15 @@ def _by(curve: HealingCurve, settings: RecoverySettings, before: Parameters, aft
     told += f" a token{', beyond the curve by its power law' if beyond else ''}"
     if factor != 1:
         told += f"; times {factor:,.3g}, as many tokens a parameter"
-    return _recovery(measured * factor, told, settings, before, after, beyond or factor != 1, divergence)
+    if other := strength != curve.strength:
+        told += f"; measured with {_told(curve.strength)}, and taken to hold for {_told(strength)}"
+    return _recovery(measured * factor, told, settings, before, after, beyond or factor != 1 or other, divergence)
+
+
+def _told(strength: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in strength.items()
+    )
 
 
 def _recovery(

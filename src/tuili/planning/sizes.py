@@ -55,8 +55,9 @@ def parse_size(text: str) -> float | None:
 
 def told_size(parameters: float) -> str:
     """A number of parameters for readers: 70B, 1.2T."""
-    unit = next((unit for unit in "TBM" if parameters >= _UNITS[unit]), "K")
-    return f"{parameters / _UNITS[unit]:.3g}{unit}"
+    rounded = float(f"{parameters:.3g}")  # first, so that 999.9M is 1B
+    unit = next((unit for unit in "TBM" if rounded >= _UNITS[unit]), "K")
+    return f"{rounded / _UNITS[unit]:.3g}{unit}"
 
 
 def sized(parameters: float) -> tuple[str, TuiliConfig]:
