@@ -100,3 +100,15 @@ def test_other_verbs_refuse_it_in_one_line(verb: str, tmp_path: Path, capsys: py
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "model_type is 'llama', it must be 'tuili'" in line
+
+
+def test_a_model_with_factors_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = save_dense(tmp_path / "factors", **KINDS["llama, factors"])
+    out = told(capsys, str(folder))
+    assert "imported: llama" in out
+    assert "in place of 6 matrices" in out
+    facts = json.loads(told(capsys, str(folder), "--json"))
+    assert facts["shape"]["ranks"] == facts["config"]["ranks"] == KINDS["llama, factors"]["ranks"]
+    data = tmp_path / "sums.jsonl"
+    data.write_text('{"question": "Add 2 and 3.", "answer": "5"}\n')
+    assert main(["eval", str(folder), "--data", str(data), "--json", str(tmp_path / "report.json")]) == 0

@@ -19,7 +19,10 @@ ASKED = ("What is 12 + 30?", "12 * 3 = ?")
 PROMPT = [[1, 20, 30, 40, 50]]
 
 
-@pytest.fixture(scope="module", params=["own", "imported", "whole numbers", "factors", "factors in whole numbers"])
+KINDS = ["own", "imported", "whole numbers", "factors", "factors in whole numbers", "imported factors"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def output(
     request: pytest.FixtureRequest, own: Path, dense: Path, questions: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
@@ -35,6 +38,8 @@ def output(
         if request.param != "factors":
             assert result.model is not None
             result = quantised(result.model, out.with_name("whole"), healing={"steps": 2})
+    elif request.param == "imported factors":
+        result = factorised(dense, out, questions, steps=2)
     else:
         result = pruned(dense, out, questions, steps=2, key_value_heads=1)
     assert result.model is not None

@@ -37,6 +37,16 @@ INTERRUPTED = (
 )
 
 
+OF_IMPORTED = (
+    Point("tuili.compress.factorising.imported", "InputMoments", 3),
+    Point(FACTORISE, "divergences", 1),
+    Point("tuili.compress.decisions", "write_durably", 1),
+    Point(LEARNING, "adam_tensors", 2),
+    Point("tuili.compress.imported", "save_file", 1),
+    Point("tuili.store.folder", "flush_all", 1),
+)
+
+
 @pytest.fixture(scope="module")
 def whole(own: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The hash of the model of a run that was left alone."""
@@ -51,3 +61,11 @@ def test_a_run_that_ends_at_many_points_ends_with_the_same_bytes(
 ) -> None:
     points = KILLED if number is signal.SIGKILL else INTERRUPTED
     check_points(["compress", "factorise", str(own), *GIVEN], tmp_path / "run", number, points, whole)
+
+
+def test_the_same_of_an_imported_model(dense: Path, questions: Path, tmp_path: Path) -> None:
+    others = [one for one in GIVEN[:-2] if "kernels" not in one]
+    given = ["compress", "factorise", str(dense), *others, "--data", str(questions)]
+    out = tmp_path / "whole" / "run"
+    assert run_verb([*given, "--out", str(out)]) == 0
+    check_points(given, tmp_path / "run", signal.SIGKILL, OF_IMPORTED, model_hash(out / "model"))
