@@ -110,5 +110,5 @@ def test_a_model_with_factors_says_so(tmp_path: Path, capsys: pytest.CaptureFixt
     facts = json.loads(told(capsys, str(folder), "--json"))
     assert facts["shape"]["ranks"] == facts["config"]["ranks"] == KINDS["llama, factors"]["ranks"]
     data = tmp_path / "sums.jsonl"
-    data.write_text('{"question": "Add 2 and 3.", "answer": "5"}\n')
+    data.write_text('{"question": "Add 2 and 3.", "answer": "2 + 3 = 5\\n#### 5"}\n')
     assert main(["eval", str(folder), "--data", str(data), "--json", str(tmp_path / "report.json")]) == 0
