@@ -137,8 +137,8 @@ FACES = {
         import_adapter import_model ship_adapter
     """,
     "bench": """
-        REQUEST_TIMEOUT_SECONDS LoadSettings RequestResult SpeedSettings
-        load_report measure_speed run_load
+        REQUEST_TIMEOUT_SECONDS LoadSettings RequestResult SpeedSettings TokenTimer
+        load_report measure_speed run_load worked_prompts
     """,
 }
 

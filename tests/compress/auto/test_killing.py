@@ -17,7 +17,7 @@ AUTO = "tuili.compress.auto"
 KILLED = (
     Point(f"{AUTO}.kept", "write_durably", 2),  # the schedule is fixed, and the parent is measured and not kept
     Point("tuili.posttrain.learning", "adam_tensors", 1),  # a step of the first candidate is done, and is not saved
-    Point(f"{AUTO}.making", "measure_speed", 1),  # the first candidate is made, and not measured
+    Point(f"{AUTO}.making", "measure_latency", 1),  # the first candidate is made, and not measured
     Point(f"{AUTO}.making", "compress", 2),  # the first rung is done
     Point(f"{AUTO}.run", "compared", 1),  # all are made, and the chosen one has answered other problems
     Point("tuili.store.folder", "flush_all", 1),  # the chosen model is written, and not in its place
@@ -28,7 +28,7 @@ def run_search(model: Path, out: Path, resume: bool, point: Point | None = None)
     import tuili.compress.auto.making as making
     import tuili.compress.own as own
 
-    own.THRESHOLD_DOCUMENTS, making.SPEED = 6, SHORT
+    own.THRESHOLD_DOCUMENTS, making.TURNS = 6, SHORT
     if point is not None:
         end_at(point, signal.SIGKILL)
     search(model).run(out, resume)

@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from tests.compress.test_run import interrupted_at
-from tuili.bench import SpeedSettings
 from tuili.compress import AutoRun, AutoSettings, Interrupted, Targets
+from tuili.compress.auto.latency import TurnSettings
 from tuili.compress.auto.pace import Pace
 from tuili.errors import InputError
 from tuili.store import model_hash, open_model, read_lineage
@@ -25,12 +25,12 @@ CHANGES = [
     for change in ("healing.rows=1", "healing.kernels=torch", "healing.precision=fp32")
 ] + ["prune.multiple=4", "prune.samples=4", "distil.samples=4", "factorise.multiple=4", "factorise.samples=4"]
 GENTLE = Targets(0.99, None, 0.5)
-SHORT = SpeedSettings(batch=(1,), prompt=(8,), new=4, rounds=1)
+SHORT = TurnSettings(prompts=1, prompt=8, new=4, rounds=1, seconds=0)
 
 
 @pytest.fixture(autouse=True)
 def short_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuili.compress.auto.making.SPEED", SHORT)
+    monkeypatch.setattr("tuili.compress.auto.making.TURNS", SHORT)
 
 
 def stopped_clock() -> float:

@@ -48,7 +48,7 @@ class Making:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    monkeypatch.setattr("tuili.compress.auto.making.SPEED", SHORT)
+    monkeypatch.setattr("tuili.compress.auto.making.TURNS", SHORT)
     return Clock()
 
 

@@ -8,9 +8,12 @@ from tuili.compress.auto.targets import Found
 
 
 def dominates(one: Found, other: Found) -> bool:
-    """Whether one is as good as the other everywhere, and better somewhere."""
-    ours, theirs = (one.size, one.latency, -one.right), (other.size, other.latency, -other.right)
-    return ours != theirs and all(a <= b for a, b in zip(ours, theirs, strict=True))
+    """Whether one is as good as the other everywhere, and better somewhere: in size, in right answers, or in latency by
+    more than the spread of its measuring."""
+    noise = max(one.spread, other.spread)
+    if one.size > other.size or one.right < other.right or one.latency > other.latency + noise:
+        return False
+    return (one.size, one.right) != (other.size, other.right) or one.latency < other.latency - noise
 
 
 def front(found: Sequence[Found]) -> list[Found]:

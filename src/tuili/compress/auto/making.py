@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tuili.bench import SpeedSettings, measure_speed
+from tuili.compress.auto.latency import TurnSettings, measure_latency
 from tuili.compress.auto.search import Impossible
 from tuili.compress.auto.space import Candidate, Step
 from tuili.compress.auto.targets import Found
@@ -33,7 +33,7 @@ from tuili.compress.run import compress
 from tuili.config import Config, load_recipe
 from tuili.errors import CheckpointError, ConfigError, InputError, TuiliError
 from tuili.files import refusing_faults
-from tuili.store import ModelShape, count_parameters, open_model
+from tuili.store import ModelShape, count_parameters
 from tuili.tasks import Problem
 from tuili.train import RUN_FILE, RunFolder
 
@@ -44,7 +44,7 @@ WAYS: Mapping[str, tuple[type[Config], Any]] = {
     "quantize": (QuantizeRecipe, Quantizing),
 }
 """The schema and the way of each section of a recipe, which is also the name of the shipped recipe."""
-SPEED = SpeedSettings(batch=(1,), prompt=(64,), new=32, rounds=3)
+TURNS = TurnSettings()
 ROUND_STEPS = 50
 """A pruning has a round for so many steps, three at most."""
 
@@ -112,7 +112,8 @@ def weight_bytes(model: Path) -> int:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Makes candidates of one parent in a folder. data: what they recover with; None for the parent's own."""
+    """Makes candidates of one parent in a folder. data: what they recover with; None for the parent's own. reference:
+    the parent's milliseconds a token, by which others are told; None to tell those of each measuring."""
 
     parent: Path
     folder: Path
@@ -120,6 +121,7 @@ class Workshop:
     changes: Sequence[str]
     answers: RightAnswers
     console: Console
+    reference: float | None = None
 
     def make(self, candidate: Candidate, steps: int) -> Found:
         """The model of a candidate, with as many of the steps in each recovery, measured.
@@ -134,13 +136,16 @@ class Workshop:
 
     def measured(self, name: str, steps: int, model: Path) -> Found:
         """The figures of a model."""
-        speeds = measure_speed(open_model(model), SPEED)["speeds"]
+        timed = measure_latency(self.parent, model, TURNS)
+        base = timed.parent if self.reference is None else self.reference
         with refusing_faults(self.folder.parent):
             right = self.answers.of(model, name)
         levels = by_level(self.answers.problems, right)
-        latency = 1000 / speeds[0]["tokens_per_cpu_second"]
         place = model.relative_to(self.folder.parent) if model.is_relative_to(self.folder.parent) else model
-        return Found(name, steps, weight_bytes(model) / 1e6, latency, sum(right) / len(right), levels, str(place))
+        return Found(
+            name, steps, weight_bytes(model) / 1e6, timed.share * base, sum(right) / len(right), levels, str(place),
+            timed.spread * base, timed.reading,
+        )  # fmt: skip
 
     def _made(self, step: Step, model: Path, out: Path, steps: int) -> Path:
         if (out / "model").is_dir():  # whole, or not at all

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -93,7 +94,7 @@ class AutoRun:
                 parent = shop.measured("parent", 0, self._parent.path)
                 kept.add(parent)
             self._tell(f"the parent: {told(parent)}")
-            make = partial(self._make, kept, shop, watch)
+            make = partial(self._make, kept, replace(shop, reference=parent.latency), watch)
             search = Search(plan.tried, plan.planned, targets, parent, make, self._tell)
             found = search.run()
             if not found:
@@ -125,7 +126,8 @@ class AutoRun:
     def _report(self, out: Path, parent: Found, found: Sequence[Found], chosen: Found) -> AutoReport:
         """The report, with the chosen model and its parent measured on problems that the search did not choose on."""
         check, model = self._workshop(out, "checked", self._checked), out / chosen.model
-        after, before = check.measured(chosen.name, chosen.steps, model), check.measured("parent", 0, self._parent.path)
+        before = check.measured("parent", 0, self._parent.path)
+        after = replace(check, reference=before.latency).measured(chosen.name, chosen.steps, model)
         answers = (check.answers.of(self._parent.path, "the parent"), check.answers.of(model, chosen.name))
         figures = compared(self._checked, *answers)
         return AutoReport(self._settings.targets, parent, found, chosen, after, before, figures)

@@ -59,13 +59,13 @@ class Search:
 
     def best(self, found: Sequence[Found]) -> Found:
         """Of those that meet all targets, the one with the most right answers; else the nearest to the targets."""
-        return min(found, key=lambda one: (self.targets.distance(one, self.parent), -one.right, one.size, -one.steps))
+        return min(found, key=self._standing)
 
-    def _standing(self, found: Found) -> tuple[float, float, float, str]:
-        """The loss counts last among targets: it is what a longer recovery makes good."""
-        return self.targets.shape_distance(found, self.parent), -found.right, found.size, found.name
+    def _standing(self, found: Found) -> tuple[float, float, float, int, str]:
+        """All targets count alike: none is missed by what is within the spread of its measuring."""
+        return self.targets.distance(found, self.parent), -found.right, found.size, -found.steps, found.name
 
 
 def told(found: Found) -> str:
     """A model's figures, in a line for readers."""
-    return f"{found.size:.4g} MB, {found.latency:.3g} CPU-ms a token, {found.right:.1%} right"
+    return f"{found.size:.4g} MB, {found.latency:.3g} ± {found.spread:.2g} CPU-ms a token, {found.right:.1%} right"

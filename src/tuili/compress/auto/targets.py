@@ -16,7 +16,8 @@ class Found:
     """A model that was made and measured. name: its chain. steps: of all its recoveries together. model: its folder,
     within that of the search.
 
-    size: MB of its weights. latency: processor milliseconds of a token. right: the share of right answers on the
+    size: MB of its weights. latency: processor milliseconds of a token; spread: the distance of the quartiles of its
+    measuring; reading: the time of a token of a prompt, by the parent's. right: the share of right answers on the
     problems of the search; levels: the same of each level, by name.
     """
 
@@ -27,6 +28,8 @@ class Found:
     right: float
     levels: Mapping[str, float]
     model: str
+    spread: float = 0.0
+    reading: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,21 +49,21 @@ class Targets:
         return cls(_left("--size", size), _left("--latency", latency), _share("--loss", loss, loss, "as in 1%"))
 
     def missed(self, found: Found, parent: Found) -> dict[str, float]:
-        """The targets that a model does not meet, each with how far it is from it, as a share of the parent's."""
+        """The targets that a model does not meet, each with how far it is from it, as a share of the parent's.
+
+        A latency is missed where it is beyond its target by more than its spread.
+        """
         over = {"loss": 1 - self.loss - found.right / parent.right} if parent.right else {}
         if self.size is not None:
             over["size"] = found.size / parent.size - self.size
         if self.latency is not None:
             over["latency"] = found.latency / parent.latency - self.latency
+            over["latency"] *= over["latency"] > found.spread / parent.latency
         return {name: by for name, by in over.items() if by > 1e-9}
 
     def distance(self, found: Found, parent: Found) -> float:
         """How far a model is from all targets together; 0 where it meets them."""
         return sum(self.missed(found, parent).values())
-
-    def shape_distance(self, found: Found, parent: Found) -> float:
-        """The same without the loss, which a longer recovery may make good."""
-        return sum(by for name, by in self.missed(found, parent).items() if name != "loss")
 
     def lines(self, found: Found, parent: Found) -> list[str]:
         """Each target with what has come of it, for readers."""
@@ -74,7 +77,8 @@ class Targets:
             was, now = getattr(parent, name), getattr(found, name)
             if share is not None:
                 asked = f"{100 * (share - 1):+.4g}%"
-                told.append(line(name, f"{was:.4g}", f"{now:.4g} {unit}", now / was - 1, asked))
+                spread = f" ± {found.spread:.2g}" if name == "latency" else ""
+                told.append(line(name, f"{was:.4g}", f"{now:.4g}{spread} {unit}", now / was - 1, asked))
         if parent.right:
             change = found.right / parent.right - 1
             asked = f"at most {100 * self.loss:.4g}% less"

@@ -1,0 +1,83 @@
+"""Processor time of a token: a model and its parent answer the same prompts in turns, so that what else the machine
+does meets both alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+
+from tuili.bench import TokenTimer, worked_prompts
+from tuili.store import open_model
+
+Timed = Callable[[], tuple[float, float]]
+"""Processor seconds for each token of some prompts, and for each token of the answers to them."""
+
+
+@dataclass(frozen=True)
+class TurnSettings:
+    """prompts: how many, each of so many tokens (`prompt`), answered with so many new ones. rounds: turns of each model
+    at least, and as many more as come to so many processor seconds of both together."""
+
+    prompts: int = 8
+    prompt: int = 64
+    new: int = 32
+    rounds: int = 5
+    seconds: float = 1.0
+    most: int = 50
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Of a token written, by the parent's in the same rounds. share: the median of the rounds. spread: the distance of
+    its quartiles. parent: the parent's processor milliseconds. reading: as `share`, of a token of a prompt."""
+
+    share: float
+    spread: float
+    parent: float
+    reading: float
+
+
+def measure_latency(parent: Path, model: Path, settings: TurnSettings) -> Latency:
+    """Both are given the parent's prompts, as the model may name other domains or none."""
+    stored = open_model(parent)
+    length = min(settings.prompt, stored.shape.max_position_embeddings - settings.new)
+    prompts = worked_prompts(stored, length, settings.prompts)
+    one, other = TokenTimer(stored), TokenTimer(open_model(model))
+    tokens = settings.prompts * settings.new
+    return in_turns(
+        lambda: one.time(prompts, settings.new), lambda: other.time(prompts, settings.new), tokens, settings
+    )  # fmt: skip
+
+
+def in_turns(parent: Timed, model: Timed, tokens: int, settings: TurnSettings) -> Latency:
+    """The latency by rounds in which either comes first in its turn; one round before them warms up.
+
+    tokens: that a round of one model writes.
+    """
+    parent(), model()
+    before, after = list[tuple[float, float]](), list[tuple[float, float]]()
+    while len(before) < settings.rounds or (
+        len(before) < settings.most and tokens * sum(of[1] for of in (*before, *after)) < settings.seconds
+    ):
+        turns = [(parent, before), (model, after)]
+        for timed, found in turns if len(before) % 2 else reversed(turns):
+            found.append(timed())
+    return Latency(
+        share=median(_shares(before, after, 1)),
+        spread=_quartiles(_shares(before, after, 1)),
+        parent=1e3 * median(of[1] for of in before),
+        reading=median(_shares(before, after, 0)),
+    )
+
+
+def _shares(before: Sequence[tuple[float, float]], after: Sequence[tuple[float, float]], which: int) -> list[float]:
+    return [now[which] / max(was[which], 1e-9) for was, now in zip(before, after, strict=True)]
+
+
+def _quartiles(values: Sequence[float]) -> float:
+    if len(values) < 2:
+        return 0.0
+    low, _, high = quantiles(values, n=4, method="inclusive")
+    return high - low
