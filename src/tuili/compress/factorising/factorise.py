@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tuili.compress.compression import Compression
 from tuili.compress.factorising.allocation import dynamic, least_parameters, uniform
 from tuili.compress.factorising.imported import dense_matrices, dense_moments, factorised_imported
-from tuili.compress.factorising.options import Decomposed, Option, Rank, parameters_of, separate_ranks
+from tuili.compress.factorising.options import Decomposed, Option, Rank, parameters_of, without_data
 from tuili.compress.factorising.own import factorised_own, matrices_of, moments_of, with_ranks
 from tuili.compress.factorising.recipe import FactoriseConfig
 from tuili.compress.factorising.sensitivity import divergences
@@ -46,7 +46,7 @@ class Factorising(Compression):
         total = count_parameters(shape).total
         self._others = total - sum(parameters_of(sizes, None) for sizes in self._sizes.values())
         self._budget = int(config.keep * total) - self._others
-        self._planned = [_without_data(sizes, config.multiple) for sizes in self._sizes.values()]
+        self._planned = [without_data(sizes, config.multiple) for sizes in self._sizes.values()]
         self._refuse_too_few(self._planned)
         self._ranks: Mapping[str, Rank] | None = None
         self._figures: Mapping[str, float] = {}
@@ -178,13 +178,6 @@ class Factorising(Compression):
                 f"factorise.keep = {self._config.keep:g}: with ranks of {self._config.multiple} {possible:.3f} is the "
                 "least: raise it, or lower factorise.multiple"
             )
-
-
-def _without_data(sizes: Sequence[int], multiple: int) -> list[Option]:
-    """Separate factors of a matrix, of which the larger ones count as the better."""
-    ranks: list[int | None] = [*separate_ranks(sizes, multiple), None]
-    counts = [parameters_of(sizes, rank) for rank in ranks]
-    return [Option(count, float(counts[-1] - count), rank) for count, rank in zip(counts, ranks, strict=True)]
 
 
 def _figures(chosen: Sequence[Option]) -> dict[str, float]:

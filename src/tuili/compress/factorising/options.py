@@ -41,6 +41,13 @@ def separate_ranks(sizes: Sequence[int], multiple: int) -> list[int]:
     ]
 
 
+def without_data(sizes: Sequence[int], multiple: int) -> list[Option]:
+    """Separate factors of a matrix, of which the larger ones count as the better."""
+    ranks: list[int | None] = [*separate_ranks(sizes, multiple), None]
+    counts = [parameters_of(sizes, rank) for rank in ranks]
+    return [Option(count, float(counts[-1] - count), rank) for count, rank in zip(counts, ranks, strict=True)]
+
+
 def shared_rank(stack: SharedStack, budget: int, multiple: int) -> tuple[int, int] | None:
     """The sizes of shared bases that should lose the least within so many parameters; None where none fits.
 
