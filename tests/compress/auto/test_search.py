@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tuili.compress.auto.front import dominates, front
 from tuili.compress.auto.halving import Rung, fitting, rungs, total_steps
 from tuili.compress.auto.kept import Kept
+from tuili.compress.auto.pace import Pace
 from tuili.compress.auto.search import Impossible, Search, TimeIsOver
 from tuili.compress.auto.space import Candidate, Step, candidates, chains, spread
 from tuili.compress.auto.targets import Found, Targets
@@ -155,8 +156,8 @@ def test_a_resumed_search_makes_nothing_twice(stops: list[int]) -> None:
 
 def test_a_schedule_is_kept_and_damage_is_told(tmp_path: Path) -> None:
     assert Kept(tmp_path).schedule() is None
-    Kept(tmp_path).fix(["a", "b"], (Rung(2, 5), Rung(1, 10)))
-    assert Kept(tmp_path).schedule() == (["a", "b"], (Rung(2, 5), Rung(1, 10)))
+    Kept(tmp_path).fix(["a", "b"], (Rung(2, 5), Rung(1, 10)), Pace(0.5, 3))
+    assert Kept(tmp_path).schedule() == (["a", "b"], (Rung(2, 5), Rung(1, 10)), Pace(0.5, 3))
     for text in ("[]", "{", '{"failed": [], "found": [{"name": 1}]}'):
         (tmp_path / "found.json").write_text(text)
         with pytest.raises(InputError, match=r"found\.json is damaged: choose another --out"):

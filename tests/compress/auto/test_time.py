@@ -73,13 +73,13 @@ def test_a_search_whose_time_is_over_keeps_what_it_has_found(
 def test_interrupted_sessions_count_to_the_time(
     own: Path, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    making, out = Making(clock, own, 12, {1: 0.3}), tmp_path / "auto"
+    making, out = Making(clock, own, 10, {1: 0.3}), tmp_path / "auto"
     monkeypatch.setattr(Workshop, "make", lambda shop, candidate, steps: making(shop, candidate, steps))
     for session in range(6):
         with suppress(Interrupted):
             report = search(own, TARGETS, clock=clock).run(out, resume=session > 0)
     assert [one.right for one in report.found] == [0.3]
-    assert len(making.made) == 3  # 12 seconds for one that is made, and twice for one that is not
+    assert len(making.made) == 3  # 10 seconds for one that is made, and twice for one that is not
 
 
 def test_what_cannot_be_made_is_left_out_for_good(

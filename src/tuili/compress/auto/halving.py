@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 REDUCTION = 3
@@ -37,6 +37,6 @@ def fitting(most: int, least: int, total: Callable[[int], int]) -> tuple[Rung, .
     return ()
 
 
-def total_steps(planned: tuple[Rung, ...]) -> int:
+def total_steps(planned: Sequence[Rung]) -> int:
     """Of all candidates of all rungs."""
     return sum(rung.count * rung.steps for rung in planned)

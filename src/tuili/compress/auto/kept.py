@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuili.compress.auto.halving import Rung
+from tuili.compress.auto.pace import Pace
 from tuili.compress.auto.targets import Found
 from tuili.compress.result import REMEDY
 from tuili.errors import InputError
@@ -65,19 +66,21 @@ class Kept:
         failed = [{"name": name, "steps": steps, "reason": why} for (name, steps), why in self._failed.items()]
         _write(self._file, {"found": [asdict(one) for one in self._found.values()], "failed": failed})
 
-    def schedule(self) -> tuple[list[str], tuple[Rung, ...]] | None:
-        """The names of the candidates and the rungs of an earlier session; None where there are none yet."""
+    def schedule(self) -> tuple[list[str], tuple[Rung, ...], Pace] | None:
+        """The names of the candidates, the rungs and the pace of an earlier session; None where there are none yet."""
         file = self._folder / SCHEDULE_FILE
         if (document := _read(file)) is None:
             return None
         try:
-            return list(document["candidates"]), tuple(Rung(**one) for one in document["rungs"])
+            rungs = tuple(Rung(**one) for one in document["rungs"])
+            return list(document["candidates"]), rungs, Pace(**document["pace"])
         except (LookupError, TypeError) as error:
             raise _damaged(file) from error
 
-    def fix(self, names: Sequence[str], planned: Sequence[Rung]) -> None:
+    def fix(self, names: Sequence[str], planned: Sequence[Rung], pace: Pace) -> None:
         """Keep a schedule, which later sessions follow."""
-        _write(self._folder / SCHEDULE_FILE, {"candidates": list(names), "rungs": [asdict(one) for one in planned]})
+        document = {"candidates": list(names), "rungs": [asdict(one) for one in planned], "pace": asdict(pace)}
+        _write(self._folder / SCHEDULE_FILE, document)
 
 
 def _read(file: Path) -> dict[str, Any] | None:

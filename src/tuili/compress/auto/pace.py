@@ -1,16 +1,24 @@
-"""How fast this machine makes and measures candidates: a few steps of each way, and a few answers of the parent."""
+"""How fast this machine makes and measures candidates: a few steps of each way, one link of a chain by each, and a few
+answers of the parent."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
+from tempfile import TemporaryDirectory
 
-from tuili.compress.auto.making import way_of
-from tuili.compress.auto.space import Candidate
+from rich.console import Console
+
+from tuili.compress.auto import making
+from tuili.compress.auto.latency import measure_latency
+from tuili.compress.auto.making import Interrupted, way_of
+from tuili.compress.auto.space import Candidate, Step
 from tuili.compress.parent import Tell
 from tuili.compress.plan import make_plan, tried_plan
+from tuili.compress.run import compress
 from tuili.eval import right_answers
 from tuili.tasks import Problem
 
@@ -23,13 +31,14 @@ MARGIN = 1.3
 
 @dataclass(frozen=True)
 class Pace:
-    """step: seconds of a step of recovery. model: seconds of measuring a model."""
+    """step: seconds of a step of recovery. model: seconds that a candidate takes besides: what each link of its chain
+    takes before and behind its steps, and measuring; the mean over candidates."""
 
     step: float
     model: float
 
     def steps_in(self, seconds: float, models: int) -> int:
-        """The steps that there is time for beside the measuring of so many models."""
+        """The steps that there is time for beside what so many models take."""
         return int((seconds - models * self.model) / (MARGIN * self.step))
 
     def seconds_for(self, steps: int, models: int) -> float:
@@ -39,22 +48,42 @@ class Pace:
 
 def measure_pace(
     model: Path, tried: Iterable[Candidate], file: Path | None, changes: Sequence[str],
-    problems: Sequence[Problem], tell: Tell,
+    problems: Sequence[Problem], tell: Tell, clock: Callable[[], float] = time.perf_counter,
 ) -> Pace:  # fmt: skip
-    """The slowest of all ways among the candidates counts. Nothing is written. file: what candidates recover with."""
-    steps = {step.verb: step for one in tried for step in one.chain}
-    slowest = 0.0
-    for step in steps.values():
+    """The slowest step of all ways among the candidates counts. What is made is thrown away. file: what candidates
+    recover with. Raises `Interrupted` after a Ctrl-C."""
+    chains = [one.chain for one in tried]
+    slowest, links = 0.0, dict[str, float]()
+    for step in {step.verb: step for chain in chains for step in chain}.values():
         way, healing = way_of(step, model, TRIED_STEPS, changes)
         data = way.parent.data(file, lambda line: None)
         tried_steps = tried_plan(make_plan(way, healing, data), way, healing, data, tell)
         slowest = max(slowest, tried_steps.seconds / TRIED_STEPS)
-    return Pace(slowest, _measuring_seconds(model, problems))
+        tell(f"trying what {step.label} takes besides its steps")
+        links[step.verb] = _link_seconds(step, model, file, changes, clock)
+    besides = fmean(sum(links[step.verb] for step in chain) for chain in chains)
+    return Pace(slowest, besides + _measuring_seconds(model, problems, clock))
 
 
-def _measuring_seconds(model: Path, problems: Sequence[Problem]) -> float:
+def _link_seconds(
+    step: Step, model: Path, file: Path | None, changes: Sequence[str], clock: Callable[[], float]
+) -> float:
+    """Of a link with a single step."""
+    begun = clock()
+    with TemporaryDirectory() as folder:
+        way, healing = way_of(step, model, 1, changes)
+        made = compress(way, healing, file, Path(folder) / "run", resume=False, console=Console(quiet=True))
+        if made.model is None:
+            raise Interrupted("nothing is made yet")
+    return clock() - begun
+
+
+def _measuring_seconds(model: Path, problems: Sequence[Problem], clock: Callable[[], float]) -> float:
     count = min(TRIED_ANSWERS, len(problems))
     some = [problems[number * len(problems) // count] for number in range(count)]
-    begun = time.perf_counter()
+    begun = clock()
     right_answers(model, some)
-    return (time.perf_counter() - begun) * len(problems) / count
+    answering = (clock() - begun) * len(problems) / count
+    begun = clock()
+    measure_latency(model, model, making.TURNS)
+    return answering + clock() - begun

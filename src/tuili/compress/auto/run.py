@@ -12,13 +12,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tuili.compress.auto.halving import fitting, total_steps
+from tuili.compress.auto.halving import fitting
 from tuili.compress.auto.kept import Kept
 from tuili.compress.auto.making import Workshop, share_left
 from tuili.compress.auto.pace import Pace, measure_pace
 from tuili.compress.auto.report import AutoReport
 from tuili.compress.auto.search import Impossible, Search, TimeIsOver, told
-from tuili.compress.auto.settings import AutoPlan, AutoSettings
+from tuili.compress.auto.settings import CHECKED_MODELS, AutoPlan, AutoSettings
 from tuili.compress.auto.space import Candidate, candidates, spread
 from tuili.compress.auto.stopwatch import Stopwatch
 from tuili.compress.auto.targets import Found
@@ -32,8 +32,6 @@ from tuili.store import model_hash, replaced_folder
 from tuili.tasks import Problem
 from tuili.train import RunFolder, keep_freed_memory
 
-CHECKED_MODELS = 3
-"""Measured beside the candidates: the parent, and at the end the parent and the chosen one on other problems."""
 MeasurePace = Callable[[Path, Sequence[Candidate], Path | None, Sequence[str], Sequence[Problem], Tell], Pace]
 
 
@@ -66,9 +64,7 @@ class AutoRun:
                 f"--minutes {settings.minutes:g}: one candidate with {settings.first} steps takes about {least:.1f}: "
                 "give more, or lower --first or --problems"
             )
-        models = sum(rung.count for rung in planned) + CHECKED_MODELS
-        tried = self._possible[: planned[0].count]
-        return AutoPlan(tried, planned, pace.seconds_for(total_steps(planned), models))
+        return AutoPlan(self._possible[: planned[0].count], planned, pace)
 
     def run(self, out: Path, resume: bool) -> AutoReport:
         """Search in a folder, and leave the chosen model at `out/model`; with `resume`, go on with what was begun.
@@ -94,7 +90,7 @@ class AutoRun:
                 parent = shop.measured("parent", 0, self._parent.path)
                 kept.add(parent)
             self._tell(f"the parent: {told(parent)}")
-            make = partial(self._make, kept, replace(shop, reference=parent.latency), watch)
+            make = partial(self._make, kept, replace(shop, reference=parent.latency), watch, plan.pace)
             search = Search(plan.tried, plan.planned, targets, parent, make, self._tell)
             found = search.run()
             if not found:
@@ -107,13 +103,16 @@ class AutoRun:
             report.write(out)
             return report
 
-    def _make(self, kept: Kept, shop: Workshop, watch: Stopwatch, candidate: Candidate, steps: int) -> Found:
-        """A candidate, measured. What is kept takes no time; the first one is made whatever the time."""
+    def _make(
+        self, kept: Kept, shop: Workshop, watch: Stopwatch, pace: Pace, candidate: Candidate, steps: int
+    ) -> Found:
+        """A candidate, measured. What is kept takes no time; the first one is made whatever the time, and others where
+        they are likely to be done in time."""
         if (known := kept.get(candidate.name, steps)) is not None:
             return known
         if (reason := kept.failed(candidate.name, steps)) is not None:
             raise Impossible(reason)
-        if kept.begun and watch.seconds >= 60 * self._settings.minutes:
+        if kept.begun and watch.seconds + pace.seconds_for(steps, 1) > 60 * self._settings.minutes:
             raise TimeIsOver
         try:
             made = shop.make(candidate, steps)
@@ -136,13 +135,13 @@ class AutoRun:
         """The plan of the first session, which all follow."""
         if (known := kept.schedule()) is None:
             plan = self.plan()
-            kept.fix([one.name for one in plan.tried], plan.planned)
+            kept.fix([one.name for one in plan.tried], plan.planned, plan.pace)
             for line in plan.lines:
                 self._tell(line)
             return plan
-        names, planned = known
+        names, planned, pace = known
         by_name = {one.name: one for one in self._possible}
-        return AutoPlan([by_name[name] for name in names if name in by_name], planned, 0.0)
+        return AutoPlan([by_name[name] for name in names if name in by_name], planned, pace)
 
     def _candidates(self) -> list[Candidate]:
         parent, asked = self._parent, self._settings.targets.size

@@ -7,13 +7,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tuili.compress.auto.halving import Rung
+from tuili.compress.auto.halving import Rung, total_steps
 from tuili.compress.auto.making import refuse_others
+from tuili.compress.auto.pace import Pace
 from tuili.compress.auto.space import Candidate
 from tuili.compress.auto.targets import Targets
 from tuili.errors import InputError
 
 MOST_CANDIDATES = 27
+CHECKED_MODELS = 3
+"""Measured beside the candidates: the parent, and at the end the parent and the chosen one on other problems."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,17 @@ class AutoSettings:
 
 @dataclass(frozen=True)
 class AutoPlan:
-    """What would be tried: candidates, of which each rung keeps the best, and about how long that takes."""
+    """What would be tried: candidates, of which each rung keeps the best, and how fast this machine is."""
 
     tried: Sequence[Candidate]
     planned: Sequence[Rung]
-    seconds: float
+    pace: Pace
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes."""
+        models = sum(rung.count for rung in self.planned) + CHECKED_MODELS
+        return self.pace.seconds_for(total_steps(self.planned), models)
 
     @property
     def lines(self) -> list[str]:

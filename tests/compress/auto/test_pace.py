@@ -1,0 +1,43 @@
+"""The time of candidates is that of their steps, of what each link takes besides, and of measuring."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.compress.auto.test_run import CHANGES
+from tests.compress.auto.test_time import Clock
+from tuili.compress import CompressionPlan, CompressionResult, HealingConfig, Measuring, open_parent
+from tuili.compress.auto import pace
+from tuili.compress.auto.pace import MARGIN, Pace, measure_pace
+from tuili.compress.auto.space import Candidate, Step
+
+
+def test_a_pace_counts_each_link_of_a_chain(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, links = Clock(), {"prune": 30.0, "quantize": 10.0}
+
+    def link(way: Any, *given: object, **settings: object) -> CompressionResult:
+        clock.now += links[way.step]
+        return CompressionResult(1, 1, 1.0, {}, own)
+
+    def steps(plan: CompressionPlan, *given: object) -> CompressionPlan:
+        return replace(plan, seconds=20.0)
+
+    monkeypatch.setattr(pace, "compress", link)
+    monkeypatch.setattr(pace, "tried_plan", steps)
+    monkeypatch.setattr(pace, "right_answers", lambda *given: setattr(clock, "now", clock.now + 4))
+    monkeypatch.setattr(pace, "measure_latency", lambda *given: setattr(clock, "now", clock.now + 1))
+    cut, rounded = Step("prune", "prune-0.3", ("prune.share=0.3",)), Step("quantize", "qat-int8", ())
+    tried = [Candidate(chain, 0.5) for chain in ((cut,), (rounded,), (cut, rounded))]
+    problems = Measuring(6).chosen(open_parent(own, HealingConfig()), ())
+    found = measure_pace(own, tried, None, CHANGES, problems, lambda line: None, clock)
+    assert found.step == 2
+    assert found.model == pytest.approx((30 + 10 + 40) / 3 + 4 + 1)
+
+
+def test_steps_and_models_share_the_time() -> None:
+    assert Pace(2.0, 10.0).steps_in(152, 5) == int(102 / 2 / MARGIN)
+    assert Pace(2.0, 10.0).seconds_for(10, 5) == 20 * MARGIN + 50
