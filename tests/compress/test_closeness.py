@@ -48,7 +48,7 @@ def test_the_figures_of_a_lineage_are_those_of_samples_at_full_depth(own: Path, 
     parent = open_parent(own, CONFIG)
     assert isinstance(parent, OwnParent)
     aims, found = [], []
-    for block in parent.data(None, print).samples(6):
+    for block in parent.data(None, print).held(6):
         learnt = block.targets_BT >= 0
         for path, states in ((own, aims), (result.model, found)):
             model = load_model(path).model

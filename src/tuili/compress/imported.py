@@ -127,13 +127,15 @@ class ImportedParent(Parent):
             raise InputError(f"healing.length = {whole}: the template alone takes {self.prefix}")
         prose = taught is not None and taught.response == "prose"
 
-        def opened(seed: int, state: StreamState) -> AbstractContextManager[PreparedBlocks]:
-            sources, end_id = build_sources(config, seed, prose, lambda line: None), self.stored.tokenizer.end_id
+        def opened(seed: int, held: bool, state: StreamState) -> AbstractContextManager[PreparedBlocks]:
+            every, end_id = build_sources(config, seed, prose, lambda line: None), self.stored.tokenizer.end_id
+            sources = [source.part(held) for source in every]
             return prefetch(open_stream(sources, self._encode, healing.rows, length, end_id, state))
 
         names = tuple(source.name for source in build_sources(config, healing.seed, prose, tell))
-        of_run, others = partial(opened, healing.seed), partial(opened, healing.seed + 1)
-        return HealingData(names, length, of_run, others, tuple(config.files))
+        kinds = ((0, False), (1, False), (2, True))
+        of_run, others, held = (partial(opened, healing.seed + more, part) for more, part in kinds)
+        return HealingData(names, length, of_run, others, held, tuple(config.files))
 
     @property
     def held_back(self) -> tuple[Path, ...]:

@@ -100,11 +100,15 @@ class OwnParent(Parent):
         seed = healing.seed + (0 if recorded is None else recorded.seed)
         stream = StreamConfig(
             data=data, curriculum=curriculum, experts=shape.domains or (), seed=seed % SEEDS_PER_SPLIT,
-            steps=max(1, healing.steps), accumulation=1, rows=healing.rows, length=self.length,
+            steps=max(1, healing.steps), accumulation=1, rows=healing.rows, length=self.length, part="learnt",
         )  # fmt: skip
-        others = stream.model_copy(update={"seed": (seed + 1) % SEEDS_PER_SPLIT, "steps": 1})
+        others, held = (
+            stream.model_copy(update={"seed": (seed + more) % SEEDS_PER_SPLIT, "steps": 1, "part": part})
+            for more, part in ((1, "learnt"), (2, "held"))
+        )
         names = (*data.domain_names, *map(str, data.files))
-        return HealingData(names, self.length, self._blocks(stream), self._blocks(others), tuple(data.files), stream)
+        of_run, of_others, of_held = (self._blocks(blocks) for blocks in (stream, others, held))
+        return HealingData(names, self.length, of_run, of_others, of_held, tuple(data.files), stream)
 
     def unseen(self, count: int) -> Sequence[Problem]:
         """See `Parent`: of the domains and languages that it was trained on at last, evenly of each level."""
@@ -166,5 +170,5 @@ class OwnParent(Parent):
 
     def _blocks(self, stream: StreamConfig) -> OpenBlocks:
         """Raises `RecordError` for a bad file at once."""
-        sources = build_sources(stream.data, stream.seed)
+        sources = build_sources(stream.data, stream.seed, stream.part)
         return partial(prepared_blocks, stream, build_curriculum(stream), sources, self.stored.tokenizer, self.path)

@@ -45,24 +45,34 @@ class HealingData:
     """What a model is healed with.
 
     names: of the sources, for the reader of a plan. length: tokens of a row. open_blocks: the blocks of the run.
-    open_others: other blocks of the same sources, for scores and for thresholds. files: those that are read. stream:
-    what the blocks of one of Tuili's own models depend on.
+    open_others: other blocks of the same sources, for scores. open_held: blocks that nothing is learnt from, for
+    closeness and thresholds: other problems of domains, and of files the questions that are held back. files: those
+    that are read. stream: what the blocks of one of Tuili's own models depend on.
     """
 
     names: tuple[str, ...]
     length: int
     open_blocks: OpenBlocks
     open_others: OpenBlocks
+    open_held: OpenBlocks
     files: tuple[Path, ...] = ()
     stream: StreamConfig | None = None
 
     def samples(self, documents: int) -> Iterator[Block]:
         """The first of the other blocks, until they have so many documents. Always the same."""
-        with self.open_others(StreamState()) as blocks:
-            while documents > 0:
-                block, _ = next(blocks)
-                documents -= int((block.documents_BT.amax(1) + 1).sum())
-                yield block
+        return _first(self.open_others, documents)
+
+    def held(self, documents: int) -> Iterator[Block]:
+        """The same of those that nothing is learnt from."""
+        return _first(self.open_held, documents)
+
+
+def _first(opened: OpenBlocks, documents: int) -> Iterator[Block]:
+    with opened(StreamState()) as blocks:
+        while documents > 0:
+            block, _ = next(blocks)
+            documents -= int((block.documents_BT.amax(1) + 1).sum())
+            yield block
 
 
 class Parent(ABC):

@@ -16,7 +16,7 @@ from tuili.compress.compression import Compression, StageSetting
 from tuili.compress.decisions import recall_decisions, record_decisions
 from tuili.compress.measuring import Measuring, RightAnswers, compared
 from tuili.compress.network import Network
-from tuili.compress.parent import HealingData, Tell
+from tuili.compress.parent import HealingData, Samples, Tell
 from tuili.compress.plan import make_plan
 from tuili.compress.recipe import HealingConfig
 from tuili.compress.result import CompressionResult, refusing_full_disks, write_result
@@ -98,7 +98,7 @@ class _Run:
         with LearningSession(healing, healing.steps, self._out, self._console, self._tell) as session:
             try:
                 student = self._last_stage(teacher, session)
-                figures = parent.finish(teacher, student, partial(self._samples, session), self._tell)
+                figures = parent.finish(teacher, student, partial(self._first, session, self._data.held), self._tell)
                 return self._written(student, figures, session)
             except _Stopped:
                 state = session.state
@@ -118,7 +118,7 @@ class _Run:
             else:
                 begun = parent.load() if model is None else model
                 tell = partial(self._tell_unless_stopped, session)
-                model = compression.change(stage, begun, partial(self._samples, session), tell)
+                model = compression.change(stage, begun, partial(self._first, session, self._data.samples), tell)
                 record_decisions(compression, self._out)
             student = parent.network(model, learns=True)
             setting = StageSetting(self._data, first, until, self._out, lambda: session.interrupted, self._tell)
@@ -137,8 +137,8 @@ class _Run:
         self._check(session)
         self._tell(line)
 
-    def _samples(self, session: LearningSession, documents: int) -> Iterator[Block]:
-        for block in self._data.samples(documents):
+    def _first(self, session: LearningSession, blocks: Samples, documents: int) -> Iterator[Block]:
+        for block in blocks(documents):
             self._check(session)
             yield block
 

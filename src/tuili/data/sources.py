@@ -6,6 +6,7 @@ source gives the next document is left to `stream`.
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +24,8 @@ from tuili.tasks import BUILT_IN_DOMAINS, Language, Problem, Split, Wording, con
 
 TOKENIZER_SAMPLE_RECORDS = 1000
 """Records of each source that a tokenizer is trained on."""
+HELD_SHARE = 20
+"""A file holds back one of so many questions, where something is to be measured on what was not learnt."""
 CHECKED_PROBLEMS = 20
 """Problems of each domain whose steps are checked before a run begins."""
 
@@ -93,6 +96,14 @@ class RecordSource:
         """Record number `number`, counted on from epoch to epoch."""
         epoch, place = divmod(number, len(self.records))
         return self.records[self._order(epoch)[place]]
+
+    def part(self, held: bool) -> RecordSource:
+        """The records of a twentieth of the questions, by their content and one at least; or all others. A source of
+        one question has it in both parts."""
+        by_question = {record.turns: hashlib.sha256(repr(record.turns).encode()).digest() for record in self.records}
+        back = set(sorted(by_question, key=by_question.__getitem__)[: max(1, len(by_question) // HELD_SHARE)])
+        records = [record for record in self.records if (record.turns in back) is held]
+        return RecordSource(self.name, records or self.records, self._seed)
 
     def _shuffled(self, epoch: int) -> list[int]:
         order = list(range(len(self.records)))

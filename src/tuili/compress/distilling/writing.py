@@ -64,7 +64,7 @@ def questions(stream: StreamConfig, number: int) -> Iterator[Record]:
     """Problems of a round, without end, from the sources of a run. Each is of a source by the share that the curriculum
     ends with. The questions of a file come in the order of its epochs, again once all have been asked."""
     seed = (stream.seed + _SEEDS) % SEEDS_PER_SPLIT
-    sources = {source.name: source for source in build_sources(stream.data, seed)}
+    sources = {source.name: source for source in build_sources(stream.data, seed, stream.part)}
     weights = build_curriculum(stream).weights(1.0)
     names = [name for name in sources if weights.get(name, 0.0) > 0]
     places = dict.fromkeys(names, number * MOST_CHAINS)

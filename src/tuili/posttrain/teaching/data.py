@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tuili.data import (
@@ -80,6 +80,11 @@ class TaughtSource:
             record = record.model_copy(update={"steps": without_working(record.steps)})
         drawn = random.Random(f"letters/{Path(self.name).stem}/{self.seed}/{number}").random()
         return record.model_copy(update={"input": record.input.lower()}) if drawn < self.lower_case else record
+
+    def part(self, held: bool) -> TaughtSource:
+        """Of a file, the questions that are held back, or all others; of a domain, all."""
+        source = self.source
+        return replace(self, source=source.part(held)) if isinstance(source, RecordSource) else self
 
     def sample(self) -> Iterator[Record]:
         """All records of a file, or many of a domain."""

@@ -123,7 +123,7 @@ def _main() -> None:
 def _send_blocks(request: dict[str, Any], sink: IO[bytes]) -> None:
     torch.set_num_threads(1)
     config = StreamConfig.model_validate_json(request["stream"])
-    sources = build_sources(config.data, config.seed)
+    sources = build_sources(config.data, config.seed, config.part)
     state, tokenizer = StreamState(**request["state"]), Tokenizer.load(Path(request["tokenizer"]))
     with prefetch(open_stream(config, build_curriculum(config), sources, tokenizer, state)) as blocks:
         for block, after in blocks:

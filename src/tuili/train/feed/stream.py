@@ -109,6 +109,9 @@ class DataConfig(Config):
         return self
 
 
+Part = Literal["all", "learnt", "held"]
+
+
 class StreamConfig(Config):
     """All that the blocks of a run depend on, beside the tokenizer."""
 
@@ -121,6 +124,8 @@ class StreamConfig(Config):
     accumulation: int
     rows: int
     length: int
+    part: Part = "all"
+    """Of the records of files: all, or those that `RecordSource.part` holds back, or the others."""
 
     def blocks_after(self, state: StreamState) -> int:
         """How many blocks the run still needs after a state of its stream."""
@@ -133,12 +138,13 @@ def build_curriculum(config: StreamConfig) -> Curriculum:
     return Curriculum(config.curriculum, config.data.domain_weights, files)
 
 
-def build_sources(data: DataConfig, seed: int) -> list[Source]:
-    """The domains that a recipe names, then its files."""
+def build_sources(data: DataConfig, seed: int, part: Part = "all") -> list[Source]:
+    """The domains that a recipe names, then its files, or a part of their records."""
     levels = {level: weight for level, weight in enumerate(data.levels, start=1) if weight}
     shares = data.conversations, data.word_noise
     tasks = [TaskSource(name, levels, seed, data.languages, *shares) for name in data.domain_names]
-    return [*tasks, *(FileSource(path, seed) for path in data.files)]
+    files = [FileSource(path, seed) for path in data.files]
+    return [*tasks, *(files if part == "all" else (file.part(part == "held") for file in files))]
 
 
 def open_stream(
