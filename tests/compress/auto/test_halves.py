@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tuili.compress import HealingConfig, Measuring, open_parent
+from tuili.compress import AutoReport, HealingConfig, Measuring, Targets, open_parent
 from tuili.compress.auto.run import halves
+from tuili.compress.auto.targets import Found
 from tuili.errors import InputError
 
 
@@ -34,3 +36,16 @@ def test_questions_that_are_learnt_are_refused(own: Path, tmp_path: Path) -> Non
     parent = open_parent(own, HealingConfig(rows=2))
     with pytest.raises(InputError, match=r"test\.jsonl:2: the model recovers with this question, and with 0 others"):
         Measuring(4, test).chosen(parent, (learnt,))
+
+
+def test_a_check_that_misses_what_the_search_met_says_so() -> None:
+    parent, chosen = Found("parent", 0, 2.0, 1.0, 0.8, {}, ""), Found("a", 1, 1.0, 1.0, 0.8, {}, "a")
+    compared = {"gain": -0.02, "gain_low95": -0.05, "gain_high95": 0.01, "problems": 240.0}
+    met = "it meets all targets on the problems of the search; the check misses loss"
+    missed = "no candidate was found that meets all targets: this one is the nearest, and misses loss"
+    for searched, told in ((0.8, met), (0.7, missed)):
+        found = replace(chosen, right=searched)
+        report = AutoReport(
+            Targets(0.6), parent, [found], found, replace(chosen, right=0.78), parent, compared
+        )  # fmt: skip
+        assert list(report.lines())[-1] == told
