@@ -113,9 +113,9 @@ FACES = {
         read_questions read_records record_schema sample_texts train_tokenizer write_records
     """,
     "data.pipeline": """
-        AnyBlock Block BlockSettings Built BuildRecipe BuildSettings Document Drop Dropped Input Kept Lookup
-        OrderedBlock Pipeline Progress ReadFault Refusal Refused Settled Tally Words build hash_words is_corpus
-        read_manifest survey
+        AnyBlock Block BlockSettings Built BuildRecipe BuildSettings Decontamination DedupSettings Document Drop
+        Dropped EvaluationItem Input Kept Lookup OrderedBlock Pipeline Progress ReadFault Refusal Refused Settled
+        Tally Words build hash_words is_corpus read_manifest survey
     """,
     "serve": """
         AlarmFiles Effort HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces

@@ -14,10 +14,7 @@ from itertools import cycle
 from benchmarks.duplicates.planting import Language, changed, chinese, english, questions
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
-from tuili.data.pipeline import AnyBlock, Document, Dropped, Pipeline
-from tuili.data.pipeline.dedup.contamination import Decontamination
-from tuili.data.pipeline.dedup.duplicates import DedupSettings
-from tuili.data.pipeline.dedup.evaluation_items import EvaluationItem
+from tuili.data import pipeline
 
 EDITS = (5, 10, 15, 20)
 
@@ -27,7 +24,7 @@ def measure(documents: int = 50_000, planted: int = 500, seed: int = 0) -> Measu
 
     planted: near-duplicates of each share of edits, and questions, each beyond `documents`.
     """
-    settings = DedupSettings(block="dedup")
+    settings = pipeline.DedupSettings(block="dedup")
     languages = (english(), chinese())
     corpus = _with_copies(documents, planted, seed, languages)
     figures = _told("tuili", corpus, planted, _dropped(settings.build(), corpus))
@@ -36,8 +33,8 @@ def measure(documents: int = 50_000, planted: int = 500, seed: int = 0) -> Measu
     asked = questions(planted, seed)
     pages = _with_questions(documents, asked, seed, languages)
     began = time.process_time()
-    items = (EvaluationItem(str(number), question) for number, question in enumerate(asked))
-    found = set(_dropped(Decontamination(items), pages)[0])
+    items = (pipeline.EvaluationItem(str(number), question) for number, question in enumerate(asked))
+    found = set(_dropped(pipeline.Decontamination(items), pages)[0])
     seconds = time.process_time() - began
     right = sum(name.startswith("asked") for name in found)
     figures |= {
@@ -54,7 +51,7 @@ Found = tuple[list[str], float]
 """The ids of what is dropped, and the seconds it took."""
 
 
-def _with_copies(count: int, planted: int, seed: int, languages: tuple[Language, ...]) -> list[Document]:
+def _with_copies(count: int, planted: int, seed: int, languages: tuple[Language, ...]) -> list[pipeline.Document]:
     """Documents, and copies of some of them for each share of edits, in any order but each copy behind its original."""
     rng, texts = random.Random(seed), list[tuple[float, str, str]]()
     for number, language in zip(range(count), cycle(languages), strict=False):
@@ -64,29 +61,34 @@ def _with_copies(count: int, planted: int, seed: int, languages: tuple[Language,
             share = EDITS[number // 2 % len(EDITS)]
             copy = language.space.join(language.edit(rng, text, share / 100))
             texts.append((rng.uniform(place, 1), f"copy/{share}/{number}", copy))
-    return [Document(text, name, name, "prose") for _, name, text in sorted(texts)]
+    return [pipeline.Document(text, name, name, "prose") for _, name, text in sorted(texts)]
 
 
-def _with_questions(count: int, asked: list[str], seed: int, languages: tuple[Language, ...]) -> list[Document]:
+def _with_questions(
+    count: int, asked: list[str], seed: int, languages: tuple[Language, ...]
+) -> list[pipeline.Document]:
     """Documents, and others that have a changed question in their midst."""
-    rng, pages = random.Random(seed + 1), list[Document]()
+    rng, pages = random.Random(seed + 1), list[pipeline.Document]()
     for number, language in zip(range(count + len(asked)), cycle(languages), strict=False):
         text, name = language.draw(rng), f"page/{number}"
         if number < len(asked):
             middle, name = len(text) // 2, f"asked/{number}"
             text[middle:middle] = ["\n", changed(rng, asked[number]), "\n"]
-        pages.append(Document(language.space.join(text), name, name, "prose"))
+        pages.append(pipeline.Document(language.space.join(text), name, name, "prose"))
     return pages
 
 
-def _dropped(block: AnyBlock, documents: Iterable[Document]) -> Found:
+def _dropped(block: pipeline.AnyBlock, documents: Iterable[pipeline.Document]) -> Found:
     began = time.process_time()
-    fresh = (Document(one.text, one.id, one.place, one.kind) for one in documents)  # without words of a pass before
-    found = [settled.trace.id for settled in Pipeline([block]).run(fresh) if isinstance(settled, Dropped)]
+    # Words of a pass before are left behind.
+    fresh = (pipeline.Document(one.text, one.id, one.place, one.kind) for one in documents)
+    found = [
+        settled.trace.id for settled in pipeline.Pipeline([block]).run(fresh) if isinstance(settled, pipeline.Dropped)
+    ]
     return found, time.process_time() - began
 
 
-def _datasketch(documents: Iterable[Document], settings: DedupSettings) -> Found:
+def _datasketch(documents: Iterable[pipeline.Document], settings: pipeline.DedupSettings) -> Found:
     from datasketch import MinHash, MinHashLSH
 
     began = time.process_time()
@@ -102,13 +104,13 @@ def _datasketch(documents: Iterable[Document], settings: DedupSettings) -> Found
     return found, time.process_time() - began
 
 
-def _shingles(documents: Iterable[Document], n: int) -> Iterator[tuple[str, list[bytes]]]:
+def _shingles(documents: Iterable[pipeline.Document], n: int) -> Iterator[tuple[str, list[bytes]]]:
     for one in documents:
-        hashes = Document(one.text, one.id, one.place, one.kind).words.ngrams(n)
+        hashes = pipeline.Document(one.text, one.id, one.place, one.kind).words.ngrams(n)
         yield one.id, [value.tobytes() for value in hashes]
 
 
-def _told(who: str, documents: list[Document], planted: int, found: Found) -> dict[str, Figure]:
+def _told(who: str, documents: list[pipeline.Document], planted: int, found: Found) -> dict[str, Figure]:
     names, seconds = found
     figures = {
         f"{who}_recall_{share}": Figure("share", [sum(name.startswith(f"copy/{share}/") for name in names) / planted])

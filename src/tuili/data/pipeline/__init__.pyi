@@ -1,5 +1,8 @@
 from .block import AnyBlock, Block, BlockSettings, OrderedBlock
 from .building import Built, Progress, build, survey
+from .dedup.contamination import Decontamination
+from .dedup.duplicates import DedupSettings
+from .dedup.evaluation_items import EvaluationItem
 from .document import Document, Drop, ReadFault, Refusal
 from .lookup import Lookup
 from .pipeline import Dropped, Kept, Pipeline, Refused, Settled
@@ -16,9 +19,12 @@ __all__ = [
     "BuildRecipe",
     "BuildSettings",
     "Built",
+    "Decontamination",
+    "DedupSettings",
     "Document",
     "Drop",
     "Dropped",
+    "EvaluationItem",
     "Input",
     "Kept",
     "Lookup",
