@@ -19,7 +19,10 @@ from tuili.errors import CheckpointError, PromptError
 HEAVY = {"jinja2", "matplotlib", "numpy", "pydantic", "rich", "tokenizers", "torch", "transformers", "yaml"}
 FRAME = {"tuili", "tuili.cli", "tuili.cli.app", "tuili.errors"}
 """Our modules behind every command line."""
-PARTS = {f"tuili.cli.{name}" for name in ("auto", "compressing", "documents", "measuring", "questions", "surveying")}
+PARTS = {
+    f"tuili.cli.{name}"
+    for name in ("auto", "compressing", "documents", "measuring", "questions", "sharing", "surveying")
+}
 """Parts of verbs that have files of their own."""
 MAX_MODULES_OF_HELP = 250
 """Modules of all packages that `tuili --help` may import; there are about 150, and each takes time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import typer
 
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.cli.options import check_model, parse_folder
+from tuili.cli.sharing import with_options
 
 if TYPE_CHECKING:
     from tuili.compress import Compression, HealingConfig
@@ -93,21 +93,13 @@ def with_run_options(recipe: str) -> Callable[[Callable[..., None]], Callable[..
     """
 
     def given_to(verb: Callable[..., None]) -> Callable[..., None]:
-        shared = inspect.signature(RunOptions, eval_str=True).parameters
-        own = inspect.signature(verb, eval_str=True).parameters
-        defaults = {"recipe": recipe, "out": f"runs/{verb.__name__}"}
-
         @wraps(verb)
-        def called(**given: Any) -> None:
-            run = RunOptions(**{name: given.pop(name) for name in shared})
-            parse_folder("--out", run.out)
+        def checked(**given: Any) -> None:
+            parse_folder("--out", given["run"].out)
             check_model(given["model"])
-            verb(**given, run=run)
+            verb(**given)
 
-        behind = [one.replace(default=defaults.get(name, one.default)) for name, one in shared.items()]
-        signature = inspect.Signature([*(one for name, one in own.items() if name != "run"), *behind])
-        called.__signature__ = signature  # type: ignore[attr-defined]  # typer reads the options there
-        return called
+        return with_options("run", RunOptions, {"recipe": recipe, "out": f"runs/{verb.__name__}"})(checked)
 
     return given_to
 
