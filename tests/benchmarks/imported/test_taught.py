@@ -44,6 +44,7 @@ def test_models_are_taught_once_and_measured(sources: Path, tmp_path: Path, monk
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(solving, "TOKENS", 6)
     monkeypatch.setattr(training, "tuili", lambda *line: main([*line]))  # in this process, which has torch already
+    monkeypatch.setattr(measuring, "VOTING", "hour")
     how = {"kinds": ("hour", "prose"), "numbers": "fp32", "attempts": 2, "folder": str(tmp_path), "data": str(sources)}
     _, figures = measuring.measure(str(base.path), **how)
     assert figures["base_mawps_dev_problems"].median == 4
