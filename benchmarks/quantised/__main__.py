@@ -21,7 +21,7 @@ from benchmarks.quantised.speed import GOALS, SIDES, figures_of, speeds
 from benchmarks.quantised.training import WAYS, quantised
 from tuili.engine import Numbers
 from tuili.errors import InputError
-from tuili.store import StoredModel, count_parameters, open_model, open_tensors, shipped_names
+from tuili.store import StoredModel, count_parameters, open_model, open_tensors, shipped_names, weight_bytes
 from tuili.tasks import trained_domains, unseen_problems
 
 FOLDER = RUNS / "quantised"
@@ -99,7 +99,7 @@ def _costs(way: str, model: Path) -> dict[str, Figure]:
     """How large a model is in its folder, and what learning took."""
     entry = last_entry(model)
     figures = {
-        f"{way}_weights": Figure("MB", [sum(file.stat().st_size for file in model.glob("*.safetensors")) / 1e6]),
+        f"{way}_weights": Figure("MB", [weight_bytes(model) / 1e6]),
         f"{way}_tokens": Figure("tokens", [entry.tokens]),
         f"{way}_hours": Figure("hours", [entry.hours]),
         f"{way}_depth": Figure("layers", [entry.figures["mean_depth"]]),

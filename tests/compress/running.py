@@ -40,7 +40,8 @@ def pruned(
 ) -> CompressionResult:  # fmt: skip
     """Prune in two rounds, or as `changes` of the recipe say."""
     kernels = "torch" if file is None else "auto"
-    tree = {"multiple": 4, "samples": 6, "rounds": 2, "healing": HEALING | {"kernels": kernels, "steps": steps}}
+    tree = {"multiple": 4, "rounds": 2, "healing": HEALING | {"kernels": kernels, "steps": steps}}
+    tree |= {} if changes.get("by") == "magnitude" else {"samples": 6}
     config = PruneRecipe.model_validate_json(json.dumps({"prune": tree | changes})).prune
     compression, console = Pruning(open_parent(model, config.healing), config), Console(quiet=True)
     measuring = Measuring(problems, test)

@@ -36,7 +36,7 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(compressed, "tuili", lambda *line: main([*line]))
     writing = ("distil.writing.rounds=1", "distil.writing.chains=2")
     monkeypatch.setattr(training, "WAYS", {**training.WAYS, "unmasked": (*training.WAYS["unmasked"], *writing)})
-    how: dict[str, Any] = {"to": ("num_groups=2", "moe_intermediate_size=4"), "ways": ("unmasked", "new")}
+    how: dict[str, Any] = {"to": ("num_groups=2", "moe_intermediate_size=4"), "ways": ("unmasked", "untaught")}
     how |= {
         "seeds": (1,),
         "steps": 4,
@@ -47,8 +47,9 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
     }
     config, figures = measuring.measure(str(teacher), **how)
     assert config["parameters_student"]["total"] < config["parameters"]["total"]
-    assert config["steps"]["new"] > config["steps"]["unmasked"] == 4
-    assert {"unmasked_level_1", "new_over_parent", "unmasked_tokens", "new_hours", "new_depth"} <= {*figures}
+    assert config["steps"]["untaught"] > config["steps"]["unmasked"] == 4
+    wanted = {"unmasked_level_1", "untaught_over_parent", "unmasked_tokens", "untaught_hours", "untaught_depth"}
+    assert wanted <= {*figures}
     model = tmp_path / "runs" / "unmasked_4_1" / "model"
     assert open_model(model).shape.num_hidden_layers == 3
     monkeypatch.setattr(compressed, "tuili", lambda *_: pytest.fail("distilled again"))

@@ -23,7 +23,7 @@ from tuili.store import LineageEntry, open_model
 
 RECIPE = {"data": {"domains": ["calendar"], "levels": [1.0]}, "curriculum": {"kind": "uniform"}}
 SMALL = (
-    "prune.multiple=4", "prune.samples=2", "prune.rounds=1", "prune.healing.rows=1", "prune.healing.length=320",
+    "prune.samples=2", "prune.rounds=1", "prune.healing.rows=1", "prune.healing.length=320",
     "prune.healing.kernels=torch", "prune.healing.precision=fp32", "prune.healing.log.interval=1",
 )  # fmt: skip
 

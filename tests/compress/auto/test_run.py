@@ -17,7 +17,7 @@ from tuili.compress import AutoRun, AutoSettings, Interrupted, Targets
 from tuili.compress.auto.latency import TurnSettings
 from tuili.compress.auto.pace import Pace
 from tuili.errors import InputError
-from tuili.store import model_hash, open_model, read_lineage
+from tuili.store import model_hash, open_model, read_lineage, weight_bytes
 
 CHANGES = [
     f"{verb}.{change}"
@@ -38,7 +38,7 @@ def stopped_clock() -> float:
 
 
 def search(
-    model: Path, targets: Targets = GENTLE, minutes: float = 0.5, clock: Callable[[], float] = stopped_clock,
+    model: Path, targets: Targets = GENTLE, minutes: float = 0.3, clock: Callable[[], float] = stopped_clock,
     **changes: Any,
 ) -> AutoRun:  # fmt: skip
     """One of two candidates, with steps that follow from a second for each step and each model."""
@@ -51,7 +51,9 @@ def search(
 def test_a_plan_keeps_within_the_time(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     plan = search(own).plan()
-    assert plan.seconds <= 30
+    assert plan.seconds <= 18
+    links = max(len(one.chain) for one in plan.tried)
+    assert 3 <= plan.disk / weight_bytes(own) <= 3 * links
     assert [rung.count for rung in plan.planned] == [2, 1]
     assert plan.lines[-1] == f"time: about {plan.seconds / 60:.1f} minutes, by a trial"
     assert list(tmp_path.iterdir()) == []
@@ -78,12 +80,19 @@ def test_a_search_leaves_the_chosen_model_with_its_lineage(
     lineage = read_lineage(out / "model")
     assert lineage[0].step == "train"
     assert len(lineage) == 1 + len(report.chosen.name.split("+"))
+    assert report.compared.items() <= lineage[-1].figures.items()
+    assert "right" not in read_lineage(chosen)[-1].figures
     assert open_model(out / "model").shape == open_model(chosen).shape
     assert report.checked.size < report.checked_parent.size
     assert report.met
     assert next(line for line in report.lines() if line.startswith("  size")).endswith("asked -1%: met")
     assert ElementTree.parse(out / "front.svg").getroot().tag.endswith("svg")
-    assert json.loads((out / "report.json").read_text())["met"]
+    written = json.loads((out / "report.json").read_text())
+    assert written["met"]
+    assert {(one["name"], one["steps"]) for one in written["front"]} <= {
+        *((one.name, one.steps) for one in report.found),
+        ("parent", 0),
+    }
     made = {folder: folder.stat().st_mtime_ns for folder in (out / "candidates").rglob("model")}
     asked = [json.loads((out / half / "answers.json").read_text())["problems"] for half in ("searched", "checked")]
     assert asked[0] != asked[1]

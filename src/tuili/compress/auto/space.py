@@ -9,30 +9,44 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
+from tuili.compress.auto.targets import Targets
 from tuili.store import WEIGHT_GROUP, DenseShape, ModelShape
 
 
 @dataclass(frozen=True)
 class Step:
-    """A way with a strength. verb: its section in recipes. label: as it is told. changes: to its recipe."""
+    """A way with a strength. verb: its section in recipes. label: as it is told. changes: to its recipe. without: keys
+    that have no effect beside them."""
 
     verb: str
     label: str
     changes: tuple[str, ...]
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Left:
+    """Of a parent, about the shares that are left: of its weights' bytes, and of the parameters that a token uses."""
+
+    bytes: float = 1.0
+    active: float = 1.0
 
 
 Chain = tuple[Step, ...]
-Estimate = Callable[[Step], float | None]
-"""Of the bytes of the parent's weights, about the share that a step leaves; None where it refuses the parent."""
+Estimate = Callable[[Step], Left | None]
+"""What a step leaves of the parent; None where it refuses the parent."""
+SLACK = 0.02
+"""Estimates of bytes may be wrong by so much of the parent's."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """share: of the parent's bytes, about what its chain leaves."""
+    """left: of the parent, by its chain."""
 
     chain: Chain
-    share: float
+    left: Left
 
     @property
     def name(self) -> str:
@@ -59,27 +73,33 @@ def chains(shape: ModelShape | DenseShape) -> Iterator[Chain]:
 
 def candidates(shape: ModelShape | DenseShape, estimate: Estimate) -> list[Candidate]:
     """All that no step refuses, with about what each leaves: the product of its steps' shares."""
-    shares: dict[Step, float | None] = {}
+    known: dict[Step, Left | None] = {}
     found = []
     for chain in chains(shape):
-        share = 1.0
         for step in chain:
-            if step not in shares:
-                shares[step] = estimate(step)
-            share *= shares[step] or 0.0
-        if share:
-            found.append(Candidate(chain, share))
+            if step not in known:
+                known[step] = estimate(step)
+        lefts = [left for step in chain if (left := known[step]) is not None]
+        if len(lefts) == len(chain):
+            left = Left(prod(one.bytes for one in lefts), prod(one.active for one in lefts))
+            found.append(Candidate(chain, left))
     return found
 
 
-def spread(found: Sequence[Candidate], most: float, count: int) -> list[Candidate]:
-    """So many candidates that leave about `most` of the parent at most, the gentlest of each family first.
+def spread(found: Sequence[Candidate], targets: Targets, count: int) -> list[Candidate]:
+    """So many candidates that are small enough, the gentlest of each family first; there may be fewer.
 
-    Families take turns, shorter chains before longer ones; there may be fewer.
+    The time of a token is taken to follow the parameters that it uses: those that leave too many of them come last, and
+    the nearest of them first. Families take turns, shorter chains before longer ones.
     """
+    latency = 1.0 if targets.latency is None else targets.latency
+
+    def place(one: Candidate) -> tuple[float, int, float, str]:
+        return max(0.0, one.left.active - latency), len(one.chain), -one.left.bytes - one.left.active, one.name
+
     families: dict[tuple[str, ...], list[Candidate]] = {}
-    for one in sorted(found, key=lambda one: (len(one.chain), -one.share, one.name)):
-        if one.share <= most:
+    for one in sorted(found, key=place):
+        if targets.size is None or one.left.bytes <= targets.size + SLACK:
             families.setdefault(one.family, []).append(one)
     chosen = list[Candidate]()
     while len(chosen) < count and any(families.values()):
@@ -95,7 +115,7 @@ def _steps(shape: ModelShape | DenseShape) -> Mapping[str, Sequence[Step]]:
     if half >= shape.num_experts_per_tok:
         of_experts = f"prune.experts={half}"
         pruned += [
-            Step("prune", f"experts-{half}", ("prune.share=0", of_experts)),
+            Step("prune", f"experts-{half}", ("prune.share=0", of_experts), without=("prune.multiple",)),
             Step("prune", f"prune-0.3-experts-{half}", ("prune.share=0.3", of_experts)),
         ]
     narrow = max(8, shape.moe_intermediate_size * 6 // 10 // 8 * 8)
