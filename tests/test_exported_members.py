@@ -91,7 +91,7 @@ FACES = {
         round_backbone taught_sources teach train_exits train_verifier verifier_figures write_familiarity
     """,
     "compress": """
-        AutoPlan AutoReport AutoRun AutoSettings Interrupted Targets
+        AutoPlan AutoReport AutoRun AutoSettings Interrupted Latency Targets TurnSettings measure_latency
         Compression CompressionPlan CompressionResult DistilConfig DistilRecipe Distilling FactoriseConfig
         FactoriseRecipe Factorising HealedNetwork HealingConfig HealingData ImportedParent Measuring Network OwnParent
         Parent PruneConfig PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples StudentConfig

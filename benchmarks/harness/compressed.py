@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.harness.cells import Cells
 from benchmarks.harness.record import Figure
 from benchmarks.harness.runs import made
-from tuili.compress import DistilRecipe, FactoriseRecipe, PruneRecipe, QuantizeRecipe
+from tuili.compress import DistilRecipe, FactoriseRecipe, PruneRecipe, QuantizeRecipe, TurnSettings, measure_latency
 from tuili.config import Config, load_recipe
 from tuili.errors import InputError
 from tuili.store import LineageEntry, StoredModel, count_parameters, model_hash, open_model, read_lineage, weight_bytes
 from tuili.train import read_log
 
+TURNS = TurnSettings(seconds=4.0)
 Curve = list[tuple[int, float]]
 """Divergences from the parent in nats a token, each behind the tokens that had been read."""
 
@@ -95,3 +97,14 @@ def costs(name: str, model: Path) -> dict[str, Figure]:
     }
     found |= {key: Figure(unit, [entry.figures[of]]) for key, (of, unit) in told.items() if of in entry.figures}
     return {f"{name}_{key}": figure for key, figure in found.items()}
+
+
+def token_time(name: str, parent: Path, model: Path, cells: Cells) -> dict[str, Figure]:
+    """Processor time of a token that is written, in turns with the parent: milliseconds, and over the parent's."""
+    key = f"time of {model_hash(model)} by {model_hash(parent)}"
+    found = cells.get(key, lambda: asdict(measure_latency(parent, model, TURNS)))
+    return {
+        f"{name}_token": Figure("CPU-ms", [found["share"] * found["parent"]]),
+        f"{name}_token_over_parent": Figure("x", [found["share"]]),
+        f"{name}_token_spread": Figure("x", [found["spread"]]),
+    }

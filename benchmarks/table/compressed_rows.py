@@ -7,11 +7,22 @@ Which ways there are is left to `pruned_rows`, `factorised_rows`, `distilled_row
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from benchmarks.table.rows import Row, Value, bench, figure, middle, results, text
 
 LEVELS = (1, 2, 3)
 NONE = text("–")
+
+
+class Parent(NamedTuple):
+    """What is told of a parent. what: the first column. before, behind: its cells in front of its right answers, and
+    behind its layers a token; no cells stand for dashes. depth: the figure of these layers."""
+
+    what: str
+    before: Sequence[Value]
+    depth: str
+    behind: Sequence[Value] = ()
 
 
 def columns(what: str, before: Sequence[str], behind: Sequence[str]) -> tuple[str, ...]:
@@ -21,7 +32,7 @@ def columns(what: str, before: Sequence[str], behind: Sequence[str]) -> tuple[st
 
 def table_rows(
     record: str,
-    parent: tuple[str, Sequence[Value], str],
+    parent: Parent,
     ways: Mapping[str, str],
     before: Callable[[str], Sequence[Value]],
     behind: Callable[[str], Sequence[Value]],
@@ -29,9 +40,8 @@ def table_rows(
 ) -> tuple[Row, ...]:
     """A row for the parent, and one for each way.
 
-    parent: what the first column calls it, its cells in front of its right answers, and the figure of its layers a
-    token; behind these it has none. ways: what the first column calls each. before, behind: the cells of a way in the
-    same places. right: what stands behind the way in the names of its right answers.
+    ways: what the first column calls each. before, behind: the cells of a way in the same places as the parent's.
+    right: what stands behind the way in the names of its right answers.
     """
 
     def row(what: str, name: str, first: Sequence[Value], depth: str, last: Sequence[Value]) -> Row:
@@ -39,9 +49,9 @@ def table_rows(
         levels = (cell(f"{name}_level_{level}", "{:.3f}") for level in LEVELS)
         return Row(what, results(record), (*first, *levels, middle(depth, "{:.2f}"), *last), linked=False)
 
-    called, cells, depth = parent
+    last = parent.behind or [NONE] * len(behind(""))
     return (
-        row(called, "parent", cells, depth, [NONE] * len(behind(""))),
+        row(parent.what, "parent", parent.before, parent.depth, last),
         *(row(what, f"{way}{right}", before(way), f"{way}_depth", behind(way)) for way, what in ways.items()),
     )
 

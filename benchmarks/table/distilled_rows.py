@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.table.compressed_rows import NONE, columns, kept_rows, table_rows
+from benchmarks.table.compressed_rows import NONE, Parent, columns, kept_rows, table_rows
 from benchmarks.table.rows import Value, bench, figure, middle
 
 RECORD = "distilled"
@@ -31,7 +31,7 @@ def _steps(way: str) -> Value:
 
 DISTILLED = table_rows(
     RECORD,
-    ("nothing: the teacher", [NONE, NONE], "parent_depth"),
+    Parent("nothing: the teacher", [NONE, NONE], "parent_depth"),
     WAYS,
     before=lambda way: [_steps(way), middle(f"{way}_hours", "{:.2f}")],
     behind=lambda way: [figure(f"{way}_over_parent", "{:+.2f}")],

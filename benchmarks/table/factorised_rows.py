@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.table.compressed_rows import columns, kept_rows, table_rows
+from benchmarks.table.compressed_rows import Parent, columns, kept_rows, table_rows
 from benchmarks.table.rows import bench, figure, middle
 
 RECORD = "factorised"
@@ -24,7 +24,7 @@ PAIRS = (
 
 FACTORISED = table_rows(
     RECORD,
-    ("nothing", [lambda record: f"{record['config']['parameters']['total']:,}"], "dynamic_depth_before"),
+    Parent("nothing", [lambda record: f"{record['config']['parameters']['total']:,}"], "dynamic_depth_before"),
     WAYS,
     before=lambda way: [middle(f"{way}_parameters", "{:,.0f}")],
     behind=lambda way: [figure(f"{way}_over_parent", "{:+.2f}"), figure(f"{way}_raw_over_parent", "{:+.1f}")],

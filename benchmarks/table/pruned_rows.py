@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.table.compressed_rows import columns, kept_rows, table_rows
+from benchmarks.table.compressed_rows import Parent, columns, kept_rows, table_rows
 from benchmarks.table.rows import Record, bench, figure, middle
 
 RECORD = "pruned"
@@ -17,7 +17,7 @@ COLUMNS = columns("what was pruned", ["parameters"], ["points, all levels", "poi
 
 PRUNED = table_rows(
     RECORD,
-    ("nothing", [lambda record: f"{record['config']['parameters']['total']:,}"], "activation_depth_before"),
+    Parent("nothing", [lambda record: f"{record['config']['parameters']['total']:,}"], "activation_depth_before"),
     WAYS,
     before=lambda way: [middle(f"{way}_parameters", "{:,.0f}")],
     behind=lambda way: [figure(f"{way}_over_parent", "{:+.2f}"), figure(f"{way}_cut_over_parent", "{:+.1f}")],

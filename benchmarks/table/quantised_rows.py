@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.table.compressed_rows import NONE, columns, table_rows
+from benchmarks.table.compressed_rows import NONE, Parent, columns, table_rows
 from benchmarks.table.rows import bench, figure, middle
 
 RECORD = "quantised"
@@ -29,7 +29,7 @@ GOALS = {
 
 QUANTISED = table_rows(
     RECORD,
-    ("those of the parent", [NONE], "int8_depth_before"),
+    Parent("those of the parent", [NONE], "int8_depth_before"),
     WAYS,
     before=lambda way: [middle(f"{way}_weights", "{:.1f}")],
     behind=lambda way: [figure(f"{way}_{how}_over_parent", "{:+.2f}") for how in ("ptq", "qat")],

@@ -1,3 +1,4 @@
+from .auto.latency import Latency, TurnSettings, measure_latency
 from .auto.making import Interrupted
 from .auto.report import AutoReport
 from .auto.run import AutoRun
@@ -42,6 +43,7 @@ __all__ = [
     "HealingData",
     "ImportedParent",
     "Interrupted",
+    "Latency",
     "Measuring",
     "Network",
     "OwnParent",
@@ -56,9 +58,11 @@ __all__ = [
     "StudentConfig",
     "Targets",
     "TokenStates",
+    "TurnSettings",
     "compress",
     "forward_kl",
     "make_plan",
+    "measure_latency",
     "open_parent",
     "stage_steps",
     "stored_bytes",
