@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tuili.compress import (
     CompressionResult,
+    DistilRecipe,
     FactoriseConfig,
     FactoriseRecipe,
     Factorising,
@@ -20,6 +21,7 @@ from tuili.compress import (
     QuantizeRecipe,
     Quantizing,
     compress,
+    distillation,
     open_parent,
 )
 
@@ -76,4 +78,14 @@ def factorised(
     """Factorise as `changes` of the recipe say."""
     config = config_of(steps, "torch" if file is None else "auto", **changes)
     compression, console = Factorising(open_parent(model, config.healing), config), Console(quiet=True)
+    return compress(compression, config.healing, file, out, resume=resume, console=console)
+
+
+def shallower(
+    model: Path, out: Path, file: Path, resume: bool = False, steps: int = 6, depth: int = 2, **changes: Any
+) -> CompressionResult:
+    """Distil an imported model into fewer layers, as `changes` of the recipe say."""
+    tree = {"to": {"overrides": {"num_hidden_layers": depth}}, "healing": HEALING | {"steps": steps}}
+    config = DistilRecipe.model_validate_json(json.dumps({"distil": tree | changes})).distil
+    compression, console = distillation(open_parent(model, config.healing), config), Console(quiet=True)
     return compress(compression, config.healing, file, out, resume=resume, console=console)

@@ -100,6 +100,13 @@ VERBS: Mapping[str, Verb] = {
         interrupted=(Point(FACTORISE, "divergences", 1), Point(LEARNING, "adam_tensors", 2)),
         imported=True,
     ),
+    "distil, imported": Verb(
+        "distil",
+        (*short("distil", 4, 1), "--to", "num_hidden_layers=2"),
+        killed=(Point(LEARNING, "adam_tensors", 2), HALF_A_CHECKPOINT, WRITTEN),
+        interrupted=(Point(LEARNING, "adam_tensors", 2),),
+        imported=True,
+    ),
     "distil": Verb(
         "distil",
         (

@@ -5,7 +5,7 @@ from .auto.run import AutoRun
 from .auto.settings import AutoPlan, AutoSettings
 from .auto.targets import Targets
 from .compression import Compression, stage_steps
-from .distilling.distil import Distilling
+from .distilling.distil import Distilling, distillation
 from .distilling.recipe import DistilConfig, DistilRecipe, StudentConfig
 from .factorising.factorise import Factorising
 from .factorising.recipe import FactoriseConfig, FactoriseRecipe
@@ -60,6 +60,7 @@ __all__ = [
     "TokenStates",
     "TurnSettings",
     "compress",
+    "distillation",
     "forward_kl",
     "make_plan",
     "measure_latency",

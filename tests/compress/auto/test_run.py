@@ -115,17 +115,22 @@ def test_targets_that_are_missed_are_told_with_the_nearest(own: Path, tmp_path: 
     assert (tmp_path / "auto" / "model").is_dir()
 
 
-def test_an_imported_model_is_pruned_alone(dense: Path, questions: Path, tmp_path: Path) -> None:
+def test_an_imported_model_is_searched_in_all_ways(dense: Path, questions: Path, tmp_path: Path) -> None:
     test = tmp_path / "test.jsonl"
     lines = [
         {"question": f"Take {a} from {3 * a}.", "equation": f"- {3 * a} {a}", "answer": f"{2 * a}"} for a in range(8)
     ]
     test.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    changes = [change for change in CHANGES if change.startswith("prune.") and "kernels" not in change]
-    report = search(dense, data=questions, test=test, changes=changes, most=1).run(tmp_path / "auto", resume=False)
-    assert report.chosen.name == "prune-0.2"
-    assert read_lineage(tmp_path / "auto" / "model")[-1].step == "prune"
-    assert report.compared["problems"] > 0
+    changes = [*(change for change in CHANGES if "distil.samples" not in change), "factorise.probes=2"]
+    given: dict[str, Any] = {"data": questions, "test": test, "changes": changes}
+    every = {one.family for one in search(dense, Targets(0.9), minutes=99, most=99, **given).plan().tried}
+    all_of_them = ("prune", "distil", "factorise", "quantize")
+    assert {("prune",), ("distil",), ("factorise",), ("prune", "factorise"), all_of_them} <= every
+    assert ("quantize",) not in every  # the folder stays as large as it was
+    report = search(dense, Targets(0.9), minutes=0.6, most=4, **given).run(tmp_path / "auto", resume=False)
+    assert {read_lineage(tmp_path / "auto" / one.model)[-1].step for one in report.found} >= {"prune", "distil"}
+    chosen = read_lineage(tmp_path / "auto" / "model")[-1]
+    assert chosen.figures["problems"] == report.compared["problems"] > 0
 
 
 def refuse(run: Callable[[], object], reason: str) -> None:

@@ -18,7 +18,7 @@ from tuili.compress.auto.search import Impossible
 from tuili.compress.auto.space import Candidate, Left, Step
 from tuili.compress.auto.targets import Found
 from tuili.compress.compression import Compression
-from tuili.compress.distilling.distil import Distilling
+from tuili.compress.distilling.distil import distillation
 from tuili.compress.distilling.recipe import DistilRecipe
 from tuili.compress.factorising.factorise import Factorising
 from tuili.compress.factorising.recipe import FactoriseRecipe
@@ -40,7 +40,7 @@ from tuili.train import RUN_FILE, RunFolder
 WAYS: Mapping[str, tuple[type[Config], Any]] = {
     "prune": (PruneRecipe, Pruning),
     "factorise": (FactoriseRecipe, Factorising),
-    "distil": (DistilRecipe, Distilling),
+    "distil": (DistilRecipe, distillation),
     "quantize": (QuantizeRecipe, Quantizing),
 }
 """The schema and the way of each section of a recipe, which is also the name of the shipped recipe."""
@@ -97,15 +97,16 @@ def config_of(step: Step, steps: int, changes: Sequence[str]) -> Any:
 def left_by(parent: Parent, step: Step, changes: Sequence[str]) -> Left | None:
     """About what a step leaves of a parent; None where it refuses the parent."""
     try:
-        way, _ = way_of(step, parent, 0, changes)
+        way, _ = way_of(step, parent, 1, changes)
     except ConfigError:
         raise
     except InputError:
         return None
     if step.verb == "quantize":
-        assert isinstance(parent.shape, ModelShape)
-        numbers = config_of(step, 0, changes).quantization
-        return Left(stored_bytes(parent.shape, numbers) / weight_bytes(parent.path), 1.0)
+        if not isinstance(parent.shape, ModelShape):  # the folder of an imported model stays as large
+            return Left()
+        numbers = config_of(step, 1, changes).quantization
+        return Left(stored_bytes(parent.shape, numbers) / weight_bytes(parent.path))
     before, after = count_parameters(parent.shape), way.parameters
     return Left(after.total / before.total, after.active / before.active)
 

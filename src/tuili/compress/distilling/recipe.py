@@ -13,6 +13,7 @@ from tuili.train import CheckpointConfig, ScheduleConfig
 
 ON_POLICY = 0.25
 SAMPLES = 1000
+LEARNS = {"logits": "what its teacher predicts", "sequence": "what its teacher writes", "data": "texts alone"}
 OF_THE_TEACHER = (
     "vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids", "conversation", "domains",
     "exit_threshold",
