@@ -56,7 +56,7 @@ def build(
     given = tuple(pipeline.Input(path=path, kind=kind) for path in inputs or [])
     if kind and not given:
         raise InputError("--kind says what the inputs of --input are: name one, or set build.inputs in the recipe")
-    _build(settings.model_copy(update={"inputs": settings.inputs + given}), folder, workers)
+    run_build(settings.model_copy(update={"inputs": settings.inputs + given}), folder, workers)
 
 
 def filter_documents(
@@ -116,10 +116,11 @@ def _build_with(block: dict[str, Any], paths: list[Path], kind: str | None, out:
     from tuili.data import pipeline
 
     settings = pipeline.BuildSettings.model_validate({"blocks": [block], "inputs": inputs_of(paths, kind)})
-    _build(settings, folder, workers)
+    run_build(settings, folder, workers)
 
 
-def _build(settings: pipeline.BuildSettings, folder: Path, workers: int | None) -> None:
+def run_build(settings: pipeline.BuildSettings, folder: Path, workers: int | None) -> pipeline.Built:
+    """Build, or go on, with a bar, and tell what became of the documents."""
     from tuili.data import pipeline
 
     try:
@@ -131,6 +132,7 @@ def _build(settings: pipeline.BuildSettings, folder: Path, workers: int | None) 
     counts = built.manifest["documents"]
     parts = f"{counts['kept']:,} documents kept, {counts['dropped']:,} dropped, {counts['refused']:,} parts refused"
     print(f"{built.folder}: {parts}; {built.folder / 'report.html'} says why")
+    return built
 
 
 def inputs_of(paths: list[Path], kind: str | None) -> list[dict[str, Any]]:

@@ -116,7 +116,7 @@ class Record(BaseModel):
                 specification=ProgramSpecification.of(wanted) if wanted else None,
             )
         except ValidationError as error:
-            raise RecordError(f"problem {name}: {_explain(error)}") from error
+            raise RecordError(f"problem {name}: {explain(error)}") from error
 
     @property
     def turns(self) -> Turns:
@@ -326,10 +326,15 @@ def write_records(path: str | Path, records: Iterable[Record]) -> int:
     count = 0
     with whole_file(Path(path)) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         for record in records:
-            without = {name for name in ("messages", "specification") if not getattr(record, name)}
-            file.write(json.dumps(record.model_dump(mode="json", exclude=without), ensure_ascii=False) + "\n")
+            file.write(json.dumps(record_fields(record), ensure_ascii=False) + "\n")
             count += 1
     return count
+
+
+def record_fields(record: Record) -> dict[str, Any]:
+    """The fields of a record as they are written."""
+    without = {name for name in ("messages", "specification") if not getattr(record, name)}
+    return record.model_dump(mode="json", exclude=without)
 
 
 def parse_record(path: Path, number: int, line: bytes) -> Record:
@@ -338,11 +343,11 @@ def parse_record(path: Path, number: int, line: bytes) -> Record:
     try:
         record = Record.model_validate(read_json(where, line, '{"input": "…", "output": "…"}'))
     except ValidationError as error:
-        raise RecordError(f"{where}: {_explain(error)}") from error
+        raise RecordError(f"{where}: {explain(error)}") from error
     return record.model_copy(update={"source": record.source or path.name, "id": record.id or f"{path.name}:{number}"})
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
     """The first problem in one line, with what would be right."""
     problem = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in problem["loc"])

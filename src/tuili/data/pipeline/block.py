@@ -41,8 +41,9 @@ class Block(AnyBlock):
     """
 
     @abstractmethod
-    def apply(self, document: Document) -> Document | Drop | Sequence[Document]:
-        """The document, possibly changed; or a drop; or the documents, one or more, that it is split into.
+    def apply(self, document: Document) -> Document | Drop | Sequence[Document | tuple[Document, Drop]]:
+        """The document, possibly changed; or a drop; or the documents, one or more, that it is split into, some of
+        them perhaps with a drop.
 
         Documents made of one need ids of their own, such as `f"{document.id}/{number}"`.
         """

@@ -16,6 +16,8 @@ from tuili.data.pipeline.words import Words
 MAX_CHARACTERS = 2**22
 """Characters of a document: a longer one is refused, for the arrays of `Words` take some 60 bytes a character."""
 EXCERPT_CHARACTERS = 240
+ROUTED_DOMAIN = "routed_domain"
+"""Where the metadata of a document have the domain that it belongs to."""
 
 
 class Document(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from tuili.data.pipeline.block import AnyBlock, Block, OrderedBlock
-from tuili.data.pipeline.document import Document, Drop, Refusal
+from tuili.data.pipeline.document import EXCERPT_CHARACTERS, ROUTED_DOMAIN, Document, Drop, Refusal
 
 OUTPUT_BLOCK, NO_RECORD = "output", "no_record"
 """The name under which documents without a record are dropped where records are written, and that reason."""
@@ -26,12 +26,15 @@ class Trace(msgspec.Struct, array_like=True, frozen=True):
     characters: int
     excerpt: str
     measures: dict[str, float]
+    domain: str = ""
+    """The domain that it was routed to; empty where it was not."""
 
     @classmethod
     def of(cls, document: Document) -> Trace:
         """The trace of a document as it is now."""
-        text = document.text
-        return cls(document.id, document.place, document.kind, len(text), document.excerpt, document.measures)
+        domain = str(document.metadata.get(ROUTED_DOMAIN, ""))[:EXCERPT_CHARACTERS]
+        length, excerpt = len(document.text), document.excerpt
+        return cls(document.id, document.place, document.kind, length, excerpt, document.measures, domain)
 
 
 class Kept(msgspec.Struct, array_like=True, frozen=True, tag=0):
@@ -97,12 +100,20 @@ class Pipeline:
                 return [Dropped(Trace.of(document), block.name, result)]
             if not isinstance(result, Document):
                 assert result, f"{block.name} split {document.id} into nothing: it should drop it with a reason"
-                return [outcome for part in result for outcome in self.process(part, place + 1)]
+                return [outcome for part in result for outcome in self._part(part, block, place + 1)]
             document = result
         if self._records and document.record is None:
             return [Dropped(Trace.of(document), OUTPUT_BLOCK, Drop(NO_RECORD))]
         written = document.record if self._records else document
         return [Kept(Trace.of(document), self._encode(written) + b"\n")]
+
+    def _part(
+        self, part: Document | tuple[Document, Drop], block: Block, then: int
+    ) -> Sequence[Kept | Dropped | Asked]:
+        if isinstance(part, Document):
+            return self.process(part, then)
+        document, drop = part
+        return [Dropped(Trace.of(document), block.name, drop)]
 
     def settle(self, outcome: Outcome) -> Iterator[Settled]:
         """What becomes of a document in the end. Must be called in the order of the corpus, once for each outcome."""

@@ -28,7 +28,7 @@ class Output(Config):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.form == "records" and self.format == "parquet":
-            raise ValueError("records are written as jsonl or jsonl.zst, which tuili train reads")
+            raise ValueError("records are written as jsonl, which tuili train reads, or as jsonl.zst")
         return self
 
 

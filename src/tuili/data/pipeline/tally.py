@@ -16,7 +16,7 @@ from tuili.data.pipeline.pipeline import Dropped, Kept, Refused, Settled, Trace
 KEPT = "kept"
 """The name under which examples and lengths of documents that were kept stand, beside `block/reason`."""
 MAX_MEASURES = MAX_KINDS = 64
-"""Measures of which histograms are kept, and kinds of text that are counted apart."""
+"""Measures of which histograms are kept, and kinds of text and domains that are counted apart."""
 OTHER_KINDS = "other kinds"
 MOST = 1e290
 """The largest value in a mean: sums of as many as anybody has stay finite, as JSON wants them."""
@@ -84,6 +84,8 @@ class Tally(msgspec.Struct):
     """By block and reason."""
     kept: dict[str, int] = {}
     """By kind of text."""
+    domains: dict[str, int] = {}
+    """Those kept, by the domain that they were routed to."""
     kept_characters: int = 0
     dropped_characters: int = 0
     lengths: dict[str, Histogram] = {}
@@ -106,8 +108,9 @@ class Tally(msgspec.Struct):
                 self._measure("dropped", trace)
                 self._keep(f"{block}/{drop.reason}", trace, drop.measured, examples)
             case Kept(trace):
-                kind = trace.kind if trace.kind in self.kept or len(self.kept) < MAX_KINDS else OTHER_KINDS
-                self.kept[kind] = self.kept.get(kind, 0) + 1
+                _count_bounded(self.kept, trace.kind)
+                if trace.domain:
+                    _count_bounded(self.domains, trace.domain)
                 self.kept_characters += trace.characters
                 self._measure(KEPT, trace)
                 self._keep(KEPT, trace, {}, examples)
@@ -146,6 +149,11 @@ class Tally(msgspec.Struct):
 
 def _short(text: str) -> str:
     return text[:EXCERPT_CHARACTERS]
+
+
+def _count_bounded(counts: dict[str, int], name: str) -> None:
+    name = name if name in counts or len(counts) < MAX_KINDS else OTHER_KINDS
+    counts[name] = counts.get(name, 0) + 1
 
 
 def _count(counts: dict[str, dict[str, int]], of: str, name: str) -> None:

@@ -43,7 +43,7 @@ def read_gsm8k(place: Place, fields: dict[str, object]) -> ReadQuestion:
         raise RecordError(
             f"{place}: the answer after #### is {answer[:50]!r}: it must be a number of at most 40 digits"
         )
-    steps = tuple(map(_step, filter(str.strip, _CALCULATION.findall(solution))))
+    steps = tuple(map(calculation_step, filter(str.strip, _CALCULATION.findall(solution))))
     read = word_problem(place, "gsm8k", "gsm8k", question, answer, steps, _outcome(steps, answer))
     return replace(read, prose=_CALCULATION.sub("", solution))
 
@@ -56,7 +56,7 @@ def _outcome(steps: tuple[str, ...], answer: str) -> ImportOutcome:
     return ImportOutcome.CHECKED if number_of(answer) in results else ImportOutcome.NO_RESULT
 
 
-def _step(calculation: str) -> str:
+def calculation_step(calculation: str) -> str:
     """A calculation in canonical printing: `48/2=24` becomes `48 / 2 = 24`, `.5*8=4` becomes `0.5 * 8 = 4`."""
     for pattern, replacement in _SPELLING:
         calculation = pattern.sub(replacement, calculation)

@@ -44,7 +44,7 @@ def read_mwp(place: Place, fields: dict[str, object]) -> ReadQuestion:
         calculation = calculate(equation, spelled_numbers(question))
     except InputError as error:
         raise RecordError(f"{place}: equation {error}") from error
-    if calculation and calculation.ends and _near(calculation.value, right, DOUBLE_PRECISION):
+    if calculation and calculation.ends and near(calculation.value, right, DOUBLE_PRECISION):
         right = calculation.value
     steps = calculation.steps if calculation else ()
     return word_problem(place, "mwp", place.path.stem, question, spell(right), steps, _outcome(calculation, right))
@@ -57,8 +57,9 @@ def _outcome(calculation: Calculation | None, right: Fraction) -> ImportOutcome:
         return fault
     if calculation.value == right:
         return ImportOutcome.CHECKED
-    return ImportOutcome.ROUNDED if _near(calculation.value, right, ROUNDING) else ImportOutcome.NO_RESULT
+    return ImportOutcome.ROUNDED if near(calculation.value, right, ROUNDING) else ImportOutcome.NO_RESULT
 
 
-def _near(value: Fraction, right: Fraction, share: Fraction) -> bool:
+def near(value: Fraction, right: Fraction, share: Fraction) -> bool:
+    """Whether a value differs from the right one by such a share of that, or less."""
     return abs(value - right) <= share * abs(right)

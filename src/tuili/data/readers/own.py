@@ -6,6 +6,7 @@ What a record is, is left to `records`.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from fractions import Fraction
 
 from tuili.data.readers.read_question import ImportOutcome, ReadQuestion, fault_of
@@ -29,11 +30,16 @@ def read_own(line: int, record: Record) -> ReadQuestion:
     verdicts = check_chain(steps, Context.from_prompt(*read_turns(*record.turns))) if steps else []
     outcome = fault_of(steps, verdicts)
     if outcome is None:
-        given = _NUMBER.match(response.answer.replace("$", "", 1))
-        stands = given is None or _value(given[0]) in {_value(one) for step in steps for one in _NUMBER.findall(step)}
-        outcome = ImportOutcome.CHECKED if stands else ImportOutcome.NO_RESULT
+        outcome = ImportOutcome.CHECKED if stands_in(response.answer, steps) else ImportOutcome.NO_RESULT
     kept = steps if outcome is ImportOutcome.CHECKED else ()
-    return ReadQuestion(line, record.model_copy(update={"output": response.answer, "steps": kept}), outcome)
+    bare = record.model_copy(update={"output": response.answer, "steps": kept})
+    return ReadQuestion(line, bare, outcome, steps=steps)
+
+
+def stands_in(answer: str, steps: Iterable[str]) -> bool:
+    """Whether the number that an answer begins with stands in a step; true of an answer that begins with none."""
+    given = _NUMBER.match(answer.replace("$", "", 1))
+    return given is None or _value(given[0]) in {_value(one) for step in steps for one in _NUMBER.findall(step)}
 
 
 def _value(number: str) -> Fraction:

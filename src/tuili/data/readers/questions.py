@@ -49,6 +49,13 @@ def read_questions(path: str | Path, form: Literal["auto"] | QuestionForm = "aut
         raise RecordError(f"{path} holds no question: write one JSON object a line, {_EXAMPLES['records']}")
 
 
+def question_form(path: str | Path) -> QuestionForm | None:
+    """The form of the first line of a file; None where it is in none. Raises `RecordError` as `read_questions`."""
+    for number, line in numbered_lines(Path(path)):
+        return form_of(read_json(f"{path}:{number}", line, own.EXAMPLE))
+    return None
+
+
 def form_of(fields: object) -> QuestionForm | None:
     """The form of a line, by its keys; None where they are those of none."""
     if not isinstance(fields, dict):

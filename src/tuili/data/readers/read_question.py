@@ -50,14 +50,15 @@ class ImportOutcome(StrEnum):
 class ReadQuestion:
     """A question of a file. `line`: the number of its line.
 
-    `record` always has question and answer. It has steps only where the outcome is `CHECKED`. `prose`: the answer as
-    the file tells it in words, where it does.
+    `record` always has question and answer. It has steps only where the outcome is `CHECKED`; `steps` has those of the
+    file, whatever the outcome. `prose`: the answer as the file tells it in words, where it does.
     """
 
     line: int
     record: Record
     outcome: ImportOutcome
     prose: str = ""
+    steps: tuple[str, ...] = ()
 
 
 def count_outcomes(questions: Iterable[ReadQuestion]) -> Counter[ImportOutcome]:
@@ -71,7 +72,7 @@ def fault_of(steps: Sequence[str], verdicts: Sequence[Verdict]) -> ImportOutcome
         return ImportOutcome.NO_CALCULATION
     for step, verdict in zip(steps, verdicts, strict=True):
         if verdict.status is Status.INVALID:
-            return ImportOutcome.ROUNDED if _is_rounded(step, verdict) else ImportOutcome.WRONG
+            return ImportOutcome.ROUNDED if is_rounded(step, verdict) else ImportOutcome.WRONG
         if verdict.status is not Status.VALID:
             return ImportOutcome.UNDECIDED
     return None
@@ -93,7 +94,7 @@ def word_problem(
         source=source,
         id=f"{name}/{place.line}",
     )
-    return ReadQuestion(place.line, record, outcome)
+    return ReadQuestion(place.line, record, outcome, steps=tuple(steps))
 
 
 def text_of(place: Place, fields: dict[str, object], key: str, example: str) -> str:
@@ -116,7 +117,7 @@ def number_of(text: str) -> Fraction | None:
     return Fraction(text) if _NUMBER.fullmatch(text) else None
 
 
-def _is_rounded(step: str, verdict: Verdict) -> bool:
+def is_rounded(step: str, verdict: Verdict) -> bool:
     """Whether a wrong result is the right one, rounded up, down or to the nearest number with as many digits."""
     written = step.rpartition("= ")[2]
     if verdict.expected is None or not _NUMBER.fullmatch(written):

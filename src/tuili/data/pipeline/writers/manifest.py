@@ -48,6 +48,7 @@ def write_manifest(folder: Path, settings: BuildSettings, files: Sequence[Source
             "dropped_characters": tally.dropped_characters,
         },
         "kept": dict(sorted(tally.kept.items())),
+        **({"domains": dict(sorted(tally.domains.items()))} if tally.domains else {}),
         "dropped": _in_order(tally.dropped),
         "refused": _in_order(tally.refused),
         "files": [

@@ -1,0 +1,70 @@
+"""`tuili data route`: documents to domains, and problems in them to records.
+
+The work is left to `tuili.data.pipeline`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tuili.cli.documents import KindOption, Paths, WorkersOption, inputs_of, run_build
+from tuili.cli.options import parse_folder
+from tuili.errors import RecordError
+
+QUESTION_FIELDS = {"records": "input", "gsm8k": "question", "mwp": "question"}
+"""The field with the question in each form of questions."""
+
+
+def route(
+    paths: Paths,
+    records: Annotated[
+        bool, typer.Option("--records", help="Write the records lifted, as tuili train reads them, and nothing else.")
+    ] = False,
+    lift: Annotated[bool, typer.Option(help="Look for problems inside texts, too.")] = True,
+    unrouted: Annotated[bool, typer.Option(help="Keep documents that belong to no domain.")] = True,
+    unreached: Annotated[
+        bool, typer.Option(help="Keep problems whose steps all hold, while none gives the answer.")
+    ] = False,
+    kind: KindOption = None,
+    out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="The folder to write.")] = "routed",
+    workers: WorkersOption = None,
+) -> None:
+    """Route documents to the domains, and lift records from the problems in them, for example:
+    tuili data route gsm8k.jsonl pages --records --out lifted
+
+    A problem is dropped where the checker refutes one of its steps; the list of drops tells the step and what is right.
+    """
+    folder = parse_folder("--out", out)
+    from tuili.data import pipeline
+
+    inputs = [_as_questions(one) for one in inputs_of(paths, kind)]
+    block = {
+        "block": "route",
+        "lift": lift,
+        "unrouted": "keep" if unrouted else "drop",
+        "unreached": "keep" if unreached else "drop",
+    }
+    output = {"format": "jsonl", "form": "records"} if records else {}
+    settings = pipeline.BuildSettings.model_validate({"blocks": [block], "inputs": inputs, "output": output})
+    manifest = run_build(settings, folder, workers).manifest
+    for domain, count in sorted(manifest.get("domains", {}).items(), key=lambda one: (-one[1], one[0])):
+        print(f"{count:,} kept of {domain}")
+    for reason, count in manifest["dropped"].get("route", {}).items():
+        print(f"{count:,} dropped: {reason}")
+
+
+def _as_questions(given: dict[str, Any]) -> dict[str, Any]:
+    """An input, told which field holds the text where it is a file of questions in a known form."""
+    from tuili.data import question_form
+
+    path: Path = given["path"]
+    if not path.is_file():
+        return given
+    form = None
+    with suppress(RecordError):  # no lines of JSON
+        form = question_form(path)
+    return given if form is None else given | {"text": QUESTION_FIELDS[form], "kind": given["kind"] or "problem"}

@@ -1,0 +1,75 @@
+"""Which domain a text belongs to, by the words of `domains.yaml`."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from tuili.tasks import BUILT_IN_DOMAINS
+
+STRONG, LEAST, MOST, WORDS_A_POINT = 3, 3, 8, 200
+"""What a strong word counts, and what a text needs: a point for so many words, between the least and the most."""
+MAX_READ = 50_000
+"""Characters of a text by which it is routed: the first ones."""
+_TOKEN = re.compile(r"[a-z]+(?:['.-][a-z]+)*|[\u4e00-\u9fff]+")
+_LONGEST_PHRASE, _LONGEST_HAN = 5, 8
+"""Words of an English phrase and characters of a Chinese one, at most."""
+
+
+def domain_of(text: str) -> str | None:
+    """The domain whose words a text has most of; None where it has few of any. Equal ones: the first in their order."""
+    points, words = _points(text)
+    best = max(BUILT_IN_DOMAINS, key=lambda name: points.get(name, 0))
+    return best if points.get(best, 0) >= min(MOST, max(LEAST, words // WORDS_A_POINT)) else None
+
+
+def _points(text: str) -> tuple[dict[str, int], int]:
+    """The points of each domain, and the number of words; a Chinese word counts as two characters."""
+    known, seen, tokens = _known(), set[str](), _TOKEN.findall(text[:MAX_READ].lower())
+    count = 0
+    for place, token in enumerate(tokens):
+        if token[0] > "\u4dff":
+            count += (len(token) + 1) // 2
+            pieces = (token[start : start + n] for start in range(len(token)) for n in range(1, _LONGEST_HAN + 1))
+            seen.update(piece for piece in pieces if piece in known)
+            continue
+        count += 1
+        phrase = ""
+        for word in tokens[place : place + _LONGEST_PHRASE]:
+            phrase = f"{phrase} {word}" if phrase else word
+            seen.update(one for one in (phrase, phrase.removesuffix("s")) if one in known)
+    points = {
+        name: STRONG * sum(bool(sign.search(text[:MAX_READ])) for sign in found) for name, found in _signs().items()
+    }
+    for word in seen:
+        for name, value in known[word]:
+            points[name] = points.get(name, 0) + value
+    return points, count
+
+
+@cache
+def _known() -> dict[str, list[tuple[str, int]]]:
+    """By word or phrase, the domains that it speaks for, and how much."""
+    known = dict[str, list[tuple[str, int]]]()
+    for name, words in _listed().items():
+        for strength, value in (("strong", STRONG), ("weak", 1)):
+            for word in words[strength]:
+                known.setdefault(str(word), []).append((name, value))
+    return known
+
+
+@cache
+def _signs() -> dict[str, list[re.Pattern[str]]]:
+    """The regular expressions that speak for each domain."""
+    return {name: list(map(re.compile, words.get("signs", ()))) for name, words in _listed().items()}
+
+
+@cache
+def _listed() -> dict[str, dict[str, list[str]]]:
+    read: dict[str, dict[str, list[str]]] = yaml.safe_load(
+        (Path(__file__).parent / "domains.yaml").read_text(encoding="utf-8")
+    )
+    return read

@@ -1,0 +1,102 @@
+"""The block `route`: a domain for every document, and records of the problems in it whose steps are not refuted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Literal
+
+import msgspec
+from pydantic import Field
+
+from tuili.data.pipeline.block import Block, BlockSettings
+from tuili.data.pipeline.document import ROUTED_DOMAIN, Document, Drop
+from tuili.data.pipeline.routing.domains import domain_of
+from tuili.data.pipeline.routing.lifting import WORD, Lifted, Question, Reason, lift
+from tuili.data.pipeline.routing.problems import FoundProblem, find_problems
+from tuili.data.pipeline.routing.rows import question_of_row, source_of
+from tuili.data.records import record_fields
+from tuili.errors import RecordError
+from tuili.tasks import BUILT_IN_DOMAINS
+
+NONE = "none"
+"""The domain of what belongs to none of them."""
+FEW_WORDS = 20
+"""What is left of a text beside its problems is a document where it has so many words."""
+SHORT_ANSWER = 5
+"""Words of an answer that a problem without calculations may have, at most."""
+Part = Document | tuple[Document, Drop]
+
+
+class RoutingSettings(BlockSettings):
+    """Routing in a recipe."""
+
+    lifts_records: ClassVar[bool] = True
+
+    block: Literal["route"]
+    lift: bool = Field(True, description="Whether problems are looked for inside texts, too.")
+    unrouted: Literal["keep", "drop"] = Field("keep", description="What becomes of documents of no domain.")
+    unreached: Literal["keep", "drop"] = Field(
+        "drop", description="What becomes of problems whose steps all hold, while none gives the answer."
+    )
+
+    def build(self) -> Routing:
+        """The block."""
+        return Routing(lift=self.lift, unrouted=self.unrouted == "keep", unreached=self.unreached == "keep")
+
+
+class Routing(Block):
+    """Notes the domain of each document as `routed_domain`, and lifts records from it."""
+
+    name = "route"
+    Reason = Reason
+
+    def __init__(self, *, lift: bool = True, unrouted: bool = True, unreached: bool = False) -> None:
+        """lift: whether problems are looked for inside texts. unrouted, unreached: whether such are kept."""
+        self._lift, self._unrouted, self._unreached = lift, unrouted, unreached
+
+    def apply(self, document: Document) -> Sequence[Part]:
+        """The document with its domain; or the problems in it, and what is left of its text beside them."""
+        try:
+            question = question_of_row(document)
+        except RecordError as error:
+            return [(document, self.drop(Reason.MALFORMED, message=str(error)))]
+        if question is not None:
+            return [self._settled(document, lift(question, self._unreached))]
+        found = [one for one in find_problems(document.text) if _is_plain(one)] if self._lift else []
+        return [*self._parts(document, found)] if found else [self._routed(document)]
+
+    def _parts(self, document: Document, found: Sequence[FoundProblem]) -> Iterator[Part]:
+        rest, reached = list[str](), 0
+        for number, problem in enumerate(found, start=1):
+            rest.append(document.text[reached : problem.start])
+            reached = problem.end
+            name = f"{document.id}/{number}"
+            text = document.text[problem.start : problem.end].strip()
+            fields = {"input": problem.question, "output": problem.answer, "source": source_of(document), "id": name}
+            part = msgspec.structs.replace(document, text=text, id=name, kind="problem")
+            yield self._settled(part, lift(Question(fields, problem.steps), self._unreached))
+        left = "\n".join([*rest, document.text[reached:]]).strip()
+        if len(WORD.findall(left)) >= FEW_WORDS:
+            yield self._routed(msgspec.structs.replace(document, text=left, id=f"{document.id}/rest"))
+
+    def _settled(self, document: Document, lifted: Lifted) -> Part:
+        if lifted.steps:
+            document = document.with_measures(steps=lifted.steps, decided_steps=lifted.decided / lifted.steps)
+        if lifted.record is None:
+            assert lifted.reason is not None
+            return document, self.drop(lifted.reason, **lifted.measured)
+        domain = lifted.record.domain
+        noted = document.with_metadata(**{ROUTED_DOMAIN: domain if domain in BUILT_IN_DOMAINS else NONE})
+        return msgspec.structs.replace(noted, record=record_fields(lifted.record))
+
+    def _routed(self, document: Document) -> Part:
+        domain = domain_of(document.text)
+        if domain is None and not self._unrouted:
+            return document, self.drop(Reason.NO_DOMAIN)
+        return document.with_metadata(**{ROUTED_DOMAIN: domain or NONE})
+
+
+def _is_plain(problem: FoundProblem) -> bool:
+    """Whether it is a problem that can be checked, and no question of another kind with an answer in words."""
+    short = len(WORD.findall(problem.answer)) <= SHORT_ANSWER
+    return bool(problem.steps) or (short and domain_of(problem.question) is not None)

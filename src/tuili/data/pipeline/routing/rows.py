@@ -1,0 +1,69 @@
+"""Questions that are rows: records, GSM8K, equations in prefix notation, and questions with an answer in words.
+
+The text of a row's document is the question; its other fields are metadata.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from tuili.data.pipeline.document import Document
+from tuili.data.pipeline.routing.equations import worked_steps
+from tuili.data.pipeline.routing.lifting import Question
+from tuili.data.pipeline.routing.problems import plain_answer
+from tuili.data.readers.gsm8k import read_gsm8k
+from tuili.data.readers.mwp import read_mwp
+from tuili.data.readers.read_question import ImportOutcome, Place, ReadQuestion
+from tuili.data.records import Record
+
+MAX_QUESTION = 20_000
+"""Characters of a question: what is longer is a text."""
+
+
+def question_of_row(document: Document) -> Question | None:
+    """The question of a row; None for a document of any other kind.
+
+    Raises `RecordError` for a row that has the fields of a form and not what they must hold.
+    """
+    if len(document.text) > MAX_QUESTION:
+        return None
+    if document.record is not None:
+        return Question(document.record)
+    row = document.metadata | {"question": document.text}
+    if "output" in row and "input" not in document.metadata:
+        known = {key: value for key, value in row.items() if key in Record.model_fields and value is not None}
+        return Question(_fields(document) | known | {"input": document.text})
+    if "equation" in row and "answer" in row:
+        read = read_mwp(_place(document), row)
+        return Question(_read(document, read), read.steps, str(row["equation"]))
+    answer, solution = row.get("answer"), row.get("solution")
+    if isinstance(answer, str) and re.search(r"^#### ", answer, re.MULTILINE):
+        read = read_gsm8k(_place(document), row)
+        in_words = read.outcome is ImportOutcome.NO_CALCULATION
+        return Question(_read(document, read), worked_steps(read.prose) if in_words else read.steps)
+    parts = {name: text for name, text in (("solution", solution), ("answer", answer)) if isinstance(text, str)}
+    steps = worked_steps("\n".join(parts.values()))
+    told = plain_answer(parts, steps)
+    return Question(_fields(document) | {"input": document.text, "output": told}, steps) if told else None
+
+
+def source_of(document: Document) -> str:
+    """The name of the input that a document is of."""
+    return re.split(r"[/:]", document.place, maxsplit=1)[0]
+
+
+def _fields(document: Document) -> dict[str, Any]:
+    return {"source": source_of(document), "id": document.id}
+
+
+def _read(document: Document, read: ReadQuestion) -> dict[str, Any]:
+    """The fields of a question that a reader has read; its steps are checked anew."""
+    record = read.record
+    return {"input": record.input, "output": record.output, "source": record.source, "id": document.id}
+
+
+def _place(document: Document) -> Place:
+    file, _, line = document.place.rpartition(":")
+    return Place(Path(file), int(line)) if line.isdecimal() else Place(Path(document.place), 1)

@@ -1,0 +1,51 @@
+"""`tuili data route`: from files of questions and pages to records, with what was refuted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tuili.cli.app import main
+from tuili.data import read_records
+
+PAGE = "Question: Ann had 48 clips and got 24 more. How many clips has she?\nAnswer: She has 48 + 24 = 72 clips.\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    gsm8k, mine, page = tmp_path / "gsm8k.jsonl", tmp_path / "mine.jsonl", tmp_path / "page.txt"
+    answers = ["So <<48/2=24>>24.\n#### 24", "So <<48/2=25>>25.\n#### 25", "So <<3*4=12>>12.\n#### 11"]
+    gsm8k.write_text("".join(json.dumps({"question": "How many are left?", "answer": text}) + "\n" for text in answers))
+    mine.write_text(json.dumps({"input": "What is 1 + 1?", "output": "2", "steps": ["1 + 1 = 2"]}) + "\n")
+    page.write_text(PAGE)
+    return [gsm8k, mine, page]
+
+
+def route(*arguments: str | Path) -> int:
+    return main(["data", "route", *map(str, arguments), "--workers", "0"])
+
+
+def test_records_of_all_forms_are_lifted(files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "lifted"
+    assert route(*files, "--records", "--out", out) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{out}: 3 documents kept, 2 dropped, 0 parts refused")
+    assert "1 dropped: refuted" in lines and "1 dropped: unreached" in lines
+    records = list(read_records(out / "part-00000.jsonl"))
+    assert [record.output for record in records] == ["24", "2", "72"]
+    assert [record.steps for record in records] == [("48 / 2 = 24",), ("1 + 1 = 2",), ("48 + 24 = 72",)]
+    assert main(["data", "check", str(out / "part-00000.jsonl")]) == 0
+
+
+def test_documents_are_written_with_their_domains(
+    files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "other.txt"
+    page.write_text("The committee met and agreed to paint the door before the winter comes.")
+    assert route(*files, page, "--out", tmp_path / "all", "--unreached") == 0
+    assert "1 kept of none" in capsys.readouterr().out
+    assert route(*files, page, "--out", tmp_path / "routed", "--no-unrouted") == 0
+    assert "1 dropped: no_domain" in capsys.readouterr().out
+    assert route(page, "--out", tmp_path / "none", "--no-lift") == 0

@@ -1,0 +1,93 @@
+"""Calculations are taken from text as they stand there, and only where nothing around them can belong to them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuili.data.pipeline.routing.equations import MAX_STEPS, worked_steps
+from tuili.steps import Status, check
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("Natalia sold 48/2 = 24 clips in May.", ("48 / 2 = 24",)),
+        ("She has 5 x 6 = 30, and 30 − 4 = 26 left.", ("5 * 6 = 30", "30 - 4 = 26")),
+        ("It costs $1,200 + $300 = $1,500.", ("1200 + 300 = 1500",)),
+        ("110 - 60 - 15 = 35", ("110 - 60 - 15 = 35",)),
+        ("so 8 + 20 + (2 x 3) + 7 = 41", ("8 + 20 + 2 * 3 + 7 = 41",)),
+        ("He earned .5*8=4 dollars", ("0.5 * 8 = 4",)),
+        ("12 = 3 * 4", ("3 * 4 = 12",)),
+        ("3 * 4 = 2 * 6 = 12", ("3 * 4 = 2 * 6", "2 * 6 = 12")),
+        ("共有 5+3=8个苹果。", ("5 + 3 = 8",)),
+        ("Total: 2 + 3 = 5; rest: 9 ÷ 3 = 3", ("2 + 3 = 5", "9 / 3 = 3")),
+        ("2 + 3 = 5. 4 + 4 = 9.", ("2 + 3 = 5", "4 + 4 = 9")),
+        ("It is 3 + 4 = 7.5 today", ("3 + 4 = 7.5",)),
+        ("25 / 1/3 = 75, and 60 * 3/4 = 45", ("25 / (1 / 3) = 75", "60 * (3 / 4) = 45")),
+        ("3/ 1/4 = 12", ("3 / (1 / 4) = 12",)),
+        ("5/5 – 1/5 = 4/5 for others", ("5 / 5 - 1 / 5 = 4 / 5",)),
+    ],
+)
+def test_what_is_plain_is_taken(text: str, steps: tuple[str, ...]) -> None:
+    assert worked_steps(text) == steps
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "72 cubic ft * 3/4 = 54 cubic ft",
+        "He works M + 4 + 2 = 8 hours",
+        "pears - 3 + 8 = 5",
+        "half of 6 + 2 = 5",
+        "20% * 50 = 10",
+        "2^3 + 1 = 9",
+        "x3 + 4 = 9",
+        "192 / 1.2 = 1.2Y",
+        "2 + 3 = 5cm",
+        "1500 * 1000 = 1.5 million",
+        "0.5 * 100 = 50 cents",
+        "2 - 1/2 = 1 1/2 cups",
+        "10:30 + 5 = 35",
+        "2 + 2 == 4",
+        "==== 1 ====",
+        "(1 + 2 = 3",
+        "1) + 2 = 3",
+        "2024-01-05 = 3",
+        "x = 3 + 4",
+        "5 = 5",
+        "sum: = 5",
+        "100 * 10% = 10",
+        "60 students x 2/3 = 40 students",
+        "12 x 1 and 1/4 = 15",
+        ".8 + . 84 + .82 = 2.46",
+    ],
+)
+def test_what_something_around_may_belong_to_is_not(text: str) -> None:
+    assert worked_steps(text) == ()
+
+
+def test_wrong_ones_are_taken_as_they_stand_and_the_checker_refutes_them() -> None:
+    (step,) = worked_steps("They sold 48 + 24 = 73 clips.")
+    verdict = check(step)
+    assert (verdict.status, verdict.expected) == (Status.INVALID, "72")
+
+
+def test_steps_of_a_text_are_bounded() -> None:
+    assert len(worked_steps("1 + 1 = 2; " * 1000)) == MAX_STEPS
+
+
+@given(st.text("0123456789+-*/()=$., x%^\n的", max_size=60))
+def test_any_text_is_read_and_what_is_taken_is_a_calculation(text: str) -> None:
+    for step in worked_steps(text):
+        left, _, right = step.partition(" = ")
+        assert left and right
+        assert check(step).status in (Status.VALID, Status.INVALID, Status.TIMEOUT)
+
+
+def test_sums_that_are_written_out_are_right_where_they_are() -> None:
+    for a in range(0, 40, 7):
+        for b in range(1, 9):
+            (step,) = worked_steps(f"In all {a} + {b} * 2 = {a + b * 2} things.")
+            assert check(step).status is Status.VALID

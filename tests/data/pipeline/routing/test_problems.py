@@ -1,0 +1,92 @@
+"""Problems in a text are found by their labels, with the answer that is plainly told and the calculations before it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuili.data.pipeline.routing.problems import FoundProblem, find_problems
+
+PAGE = """Some words about numbers before.
+
+Question 1: Tom has 3 bags of 4 apples. How many apples has he?
+Solution: He has 3 * 4 = 12 apples.
+Answer: 12
+
+**Problem 2.** Ann had 48 clips and sold half of them.
+How many are left?
+
+**Answer:** She sold 48 / 2 = 24.
+
+Then 48 - 24 = 24 are left.
+
+And these words have nothing to do with it.
+
+Q: Who wrote this?
+A: Nobody whom we know; it came with the house and was never signed by anyone at all.
+"""
+
+
+def found(text: str) -> list[FoundProblem]:
+    return list(find_problems(text))
+
+
+def test_problems_of_a_page_are_found_with_answer_and_steps() -> None:
+    first, second, third = found(PAGE)
+    assert first[:3] == ("Tom has 3 bags of 4 apples. How many apples has he?", "12", ("3 * 4 = 12",))
+    assert second.question == "Ann had 48 clips and sold half of them.\nHow many are left?"
+    assert (second.answer, second.steps) == ("24", ("48 / 2 = 24", "48 - 24 = 24"))
+    assert "nothing to do" not in PAGE[second.start : second.end]
+    assert PAGE[first.start : first.end].startswith("Question 1:")
+    assert third.answer.startswith("Nobody whom")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("So 2 + 2 = 4.\n#### 4", "4"),
+        ("We add. The answer is 4 apples.", "4 apples"),
+        ("2 + 2 = 4", "4"),
+        ("yes", "yes"),
+        ("**4**", "4"),
+    ],
+)
+def test_the_answer_is_what_is_plainly_told(answer: str, told: str) -> None:
+    (problem,) = found(f"Question: What is it?\nAnswer: {answer}\n")
+    assert problem.answer == told
+
+
+def test_chinese_labels() -> None:
+    (problem,) = found("例1：小明有3袋苹果，每袋4个，一共有几个？\n解：3 × 4 = 12\n答：12个\n")
+    assert (problem.answer, problem.steps) == ("12个", ("3 * 4 = 12",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Question: What is it?\n",
+        "Answer: 4\n",
+        "Question: What?\nQuestion: And what?\n",
+        "Question: Why?\nAnswer: For many reasons.\nOne of them is long,\nand so are others.\n",
+        "A question: what is it? An answer: nothing.",
+        "a) one\nb) two\n",
+        "",
+    ],
+)
+def test_what_is_not_plain_is_no_problem(text: str) -> None:
+    assert found(text) == []
+
+
+@given(st.text("QA:#\n 1+=2解答题.：", max_size=80))
+def test_any_text_is_read_and_problems_do_not_overlap(text: str) -> None:
+    reached = 0
+    for problem in found(text):
+        assert reached <= problem.start < problem.end <= len(text)
+        assert problem.question and problem.answer
+        reached = problem.end
+
+
+def test_many_labels_take_no_more_than_their_share() -> None:
+    text = "Q: 1 + 1?\nA: 2\n" * 5000
+    assert len(found(text)) == 5000

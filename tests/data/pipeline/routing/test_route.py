@@ -1,0 +1,180 @@
+"""The block: questions of every form become records unless a step is refuted, and every drop says what is right."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.data.pipeline.conftest import contents
+from tuili.data import read_records
+from tuili.data.pipeline import BuildSettings, Document, Drop, build
+from tuili.data.pipeline.routing.lifting import Reason
+from tuili.data.pipeline.routing.route import NONE, Part, Routing
+from tuili.errors import ConfigError
+
+PAGE = """Question: Tom has 3 bags of 4 apples. How many apples are there in all?
+Solution: There are 3 * 4 = 12 apples.
+Answer: 12
+
+Question: Ann had 48 clips and got 24 more clips. How many clips has she now?
+Answer: She has 48 + 24 = 73 clips.
+"""
+REST = "\n" + "Here follow words that belong to no problem at all, only so that something is left. " * 3
+
+
+def routed(text: str, block: Routing | None = None, **metadata: Any) -> list[Part]:
+    return list((block or Routing()).apply(Document(text, "mine:1", "mine.jsonl:1", "problem", metadata)))
+
+
+def lifted(part: Part) -> dict[str, Any]:
+    assert isinstance(part, Document), part
+    assert part.record is not None
+    return part.record
+
+
+def dropped(part: Part) -> Drop:
+    assert not isinstance(part, Document)
+    return part[1]
+
+
+def test_gsm8k_becomes_a_record_with_its_steps() -> None:
+    answer = "Half is 48/2 = <<48/2=24>>24.\nAll: 48+24 = <<48+24=72>>72.\n#### 72"
+    (part,) = routed("Natalia sold 48 clips, then half as many. How many did she sell altogether?", answer=answer)
+    record = lifted(part)
+    assert record["steps"] == ["48 / 2 = 24", "48 + 24 = 72"]
+    assert (record["output"], record["domain"], record["level"]) == ("72", "word_problems", 2)
+    assert (record["source"], record["id"]) == ("gsm8k", "mine:1")
+    assert isinstance(part, Document)
+    assert part.measures == {"steps": 2, "decided_steps": 1}
+    assert part.metadata["routed_domain"] == "word_problems"
+
+
+def test_a_refuted_step_drops_the_question_with_what_is_right() -> None:
+    (part,) = routed("How many clips did she sell in all?", answer="All: <<48+24=73>>73.\n#### 73")
+    assert dropped(part) == Drop("refuted", {"step": "48 + 24 = 73", "right": "72"})
+
+
+def test_a_rounded_result_is_told_apart() -> None:
+    (part,) = routed("How much does each get?", answer="Each gets <<20/3=6.67>>6.67.\n#### 6.67")
+    assert dropped(part).reason == "rounded"
+
+
+def test_steps_that_do_not_give_the_answer_are_dropped_unless_wanted() -> None:
+    row = {"answer": "So <<3*4=12>>12, less one.\n#### 11"}
+    (part,) = routed("How many apples are left in the end?", **row)
+    assert dropped(part) == Drop("unreached", {"answer": "11", "step": "3 * 4 = 12"})
+    (part,) = routed("How many apples are left in the end?", Routing(unreached=True), **row)
+    assert lifted(part)["steps"] == ["3 * 4 = 12"]
+
+
+def test_calculations_in_words_stand_for_those_that_are_not_marked() -> None:
+    (part,) = routed("How many pregnant cows are there?", answer="44(.50)=22 are female.\n22 / 2 = 11 cows.\n#### 11")
+    assert lifted(part)["steps"] == ["22 / 2 = 11"]
+
+
+def test_the_equation_of_an_mwp_row_must_give_the_answer() -> None:
+    (part,) = routed("Mary has 8 cups and puts in 2. How many are left?", equation="- 8 2", answer="6")
+    assert lifted(part)["steps"] == ["8 - 2 = 6"]
+    (part,) = routed("Mary has 8 cups and puts in 2. How many are left?", equation="- 8 2", answer="7")
+    assert dropped(part) == Drop("refuted", {"step": "- 8 2 = 7", "right": "6"})
+    (part,) = routed("What is a third of 20?", equation="/ 20 3", answer="6.667")
+    assert dropped(part).reason == "rounded"
+    (part,) = routed("What?", equation="8 2", answer="6")
+    assert dropped(part).reason == "malformed"
+    assert str(dropped(part).measured["message"]).startswith("mine.jsonl:1: equation ")
+
+
+def test_records_keep_what_they_say_and_are_checked() -> None:
+    (part,) = routed("What is 1 + 1?", output="2", steps=["1 + 1 = 2"], domain="algebra", level=4, other="x")
+    record = lifted(part)
+    assert (record["domain"], record["level"], record["steps"]) == ("algebra", 4, ["1 + 1 = 2"])
+    assert isinstance(part, Document)
+    assert part.metadata["routed_domain"] == NONE
+    (part,) = routed("What is 1 + 1?", output="3", steps=["1 + 1 = 3"])
+    assert dropped(part).measured == {"step": "1 + 1 = 3", "right": "2"}
+    (part,) = routed("What is 1 + 1?", output="2", level=9)
+    assert dropped(part).reason == "malformed"
+
+
+def test_steps_that_cannot_be_decided_are_kept_and_counted() -> None:
+    (part,) = routed("What is 1 + 1?", output="2", steps=["1 + 1 = 2", "this is so"])
+    assert isinstance(part, Document)
+    assert part.measures["decided_steps"] == 0.5
+
+
+def test_an_answer_in_words_is_searched_for_calculations() -> None:
+    (part,) = routed("How many clips in all?", solution="We add: 48 + 24 = 72.", answer="72 clips")
+    assert (lifted(part)["steps"], lifted(part)["output"]) == (["48 + 24 = 72"], "72 clips")
+
+
+def test_problems_of_a_page_are_parts_and_what_is_left_is_one_too() -> None:
+    first, second, rest = routed(PAGE + REST)
+    assert lifted(first)["id"] == "mine:1/1"
+    assert lifted(first)["source"] == "mine.jsonl"
+    assert dropped(second).measured == {"step": "48 + 24 = 73", "right": "72"}
+    assert isinstance(rest, Document)
+    assert (rest.id, rest.record, rest.text) == ("mine:1/rest", None, REST.strip())
+    assert len(routed(PAGE)) == 2
+    (whole,) = routed(PAGE, Routing(lift=False))
+    assert isinstance(whole, Document)
+    assert whole.text == PAGE
+
+
+def test_questions_with_answers_in_words_are_no_problems() -> None:
+    page = "Q: How is it installed?\nA: By the command that stands in the manual.\n"
+    (part,) = routed(page)
+    assert isinstance(part, Document)
+    assert (part.record, part.metadata["routed_domain"]) == (None, NONE)
+
+
+def test_documents_of_no_domain_may_be_dropped() -> None:
+    text = "The committee agreed to paint the door before the winter."
+    assert isinstance(routed(text)[0], Document)
+    assert dropped(routed(text, Routing(unrouted=False))[0]).reason == Reason.NO_DOMAIN
+    (kept,) = routed("The area of a triangle with a right angle.", Routing(unrouted=False))
+    assert isinstance(kept, Document)
+    assert kept.metadata["routed_domain"] == "geometry"
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> list[dict[str, Any]]:
+    questions, page = tmp_path / "gsm8k.jsonl", tmp_path / "page.txt"
+    rows = [
+        {"question": f"Tom has {a} apples and gets 3. How many apples has he?", "answer": f"<<{a}+3={b}>>{b}\n#### {b}"}
+        for a, b in ((1, 4), (2, 5), (3, 7))
+    ]
+    questions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    page.write_text(PAGE + REST)
+    return [{"path": questions, "text": "question", "kind": "problem"}, {"path": page}]
+
+
+def recipe(inputs: list[dict[str, Any]], **more: Any) -> BuildSettings:
+    return BuildSettings.model_validate({"inputs": inputs, "blocks": [{"block": "route"}]} | more)
+
+
+def test_a_build_writes_records_and_lists_what_was_refuted(inputs: list[dict[str, Any]], tmp_path: Path) -> None:
+    records = {"output": {"format": "jsonl", "form": "records"}}
+    built = build(recipe(inputs, **records), tmp_path / "out")
+    kept = list(read_records(tmp_path / "out" / "part-00000.jsonl"))
+    assert [record.output for record in kept] == ["4", "5", "12"]
+    assert built.manifest["dropped"] == {"output": {"no_record": 1}, "route": {"refuted": 2}}
+    assert built.manifest["domains"] == {"word_problems": 3}
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "3 + 3 = 7" in report and "48 + 24 = 73" in report and "Kept, by domain" in report
+    build(recipe(inputs, **records), tmp_path / "by_worker", workers=1)
+    assert contents(tmp_path / "out") == contents(tmp_path / "by_worker")
+
+
+def test_what_a_build_wrote_is_read_again_with_its_records(inputs: list[dict[str, Any]], tmp_path: Path) -> None:
+    first = build(recipe(inputs), tmp_path / "first")
+    assert first.manifest["documents"]["kept"] == 4
+    again = build(recipe([{"path": first.folder}]), tmp_path / "again")
+    assert again.manifest["documents"]["kept"] == 4
+
+
+def test_a_block_with_an_unknown_choice_is_refused() -> None:
+    with pytest.raises((ConfigError, ValueError), match="unrouted"):
+        recipe([], blocks=[{"block": "route", "unrouted": "burn"}])
