@@ -12,9 +12,8 @@ from typing import Any
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
-from benchmarks.harness.runs import tuili
 from benchmarks.imported.adapted.problems import COUNT, write
-from benchmarks.imported.source import FOLDER, REAL, imported_model
+from benchmarks.imported.source import FOLDER, REAL, imported_model, tuili
 from tuili.store import resolve_model
 
 

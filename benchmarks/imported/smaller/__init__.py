@@ -1,1 +1,0 @@
-"""What is left of a taught imported model that is made smaller."""

@@ -1,0 +1,104 @@
+"""Questions of GSM8K, MAWPS and ASDiv-A through the block `route`: chains wholly decided, refuted, unsupported.
+
+Beside them the problems of Tuili's own domains, in every form: how many are routed to their own domain by their words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import ROOT, Figure
+from tuili.data import pipeline, read_questions
+from tuili.tasks import BUILT_IN_DOMAINS, in_every_form
+
+DATA = ROOT.parent / "shared" / "data"
+FILES = {
+    "gsm8k": "gsm8k/train.jsonl",
+    "mawps": "mwp/mawps-train.jsonl",
+    "mawps_dev": "mwp/mawps-dev.jsonl",
+    "asdiv_a": "mwp/asdiv-a.jsonl",
+}
+
+
+def measure(data: str = str(DATA), level: int = 2) -> Measured:
+    """Counts of chains by what becomes of them, for each file; shares of own problems by where they are routed.
+
+    data: the folder of the files. level: that of the own problems.
+    """
+    figures, dropped = dict[str, Figure](), dict[str, list[dict[str, Any]]]()
+    for name, file in FILES.items():
+        counts, listed = _routed(Path(data) / file)
+        figures |= {f"{name}_{key}": Figure("chains", [count]) for key, count in counts.items()}
+        dropped[name] = listed
+    in_words, dropped["gsm8k_words"] = _in_words(Path(data) / FILES["gsm8k"])
+    figures |= {f"gsm8k_words_{key}": Figure("answers", [count]) for key, count in in_words.items()}
+    for language in ("en", "zh"):
+        figures |= _own(language, level)
+    return {"level": level, "dropped": dropped, "goal": "the 9 false records of MAWPS found"}, figures
+
+
+def _routed(file: Path) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """Counts of the questions of a file, and those that were refuted or rounded, with what is right."""
+    settings = {
+        "inputs": [{"path": file, "text": "question", "kind": "problem"}],
+        "blocks": [{"block": "route"}],
+    }
+    counts = Counter[str]()
+    listed = list[dict[str, Any]]()
+    for settled in pipeline.survey(pipeline.BuildSettings.model_validate(settings)):
+        assert not isinstance(settled, pipeline.Refused), settled.refusal
+        counts["questions"] += 1
+        decided = settled.trace.measures.get("decided_steps")
+        kind = "without_steps" if decided is None else "decided" if decided == 1 else "unsupported"
+        if isinstance(settled, pipeline.Kept):
+            counts["kept"] += 1
+        else:
+            counts[settled.drop.reason] += 1
+            if settled.drop.reason != "unreached":
+                listed.append({"place": settled.trace.place, "reason": settled.drop.reason} | settled.drop.measured)
+                continue
+        counts[kind] += 1
+    names = ("questions", "kept", "decided", "unsupported", "without_steps", "unreached", "refuted", "rounded")
+    return {name: counts[name] for name in (*names, "malformed")}, listed
+
+
+def _in_words(file: Path) -> tuple[dict[str, int], list[dict[str, Any]]]:
+    """The same answers by the calculations in their words alone, without those that are marked for a calculator."""
+    chain = pipeline.BuildSettings.model_validate({"blocks": [{"block": "route", "unreached": "keep"}]}).pipeline()
+    counts, listed = Counter[str](), list[dict[str, Any]]()
+    for read in read_questions(file):
+        place = f"{file.name}:{read.line}"
+        row = {"solution": read.prose.partition("\n#### ")[0]}
+        for settled in chain.run(iter([pipeline.Document(read.record.input, place, place, "problem", row)])):
+            assert not isinstance(settled, pipeline.Refused)
+            counts["with_calculations"] += "decided_steps" in settled.trace.measures
+            if isinstance(settled, pipeline.Dropped):
+                counts[settled.drop.reason] += 1
+                listed.append({"place": place, "reason": settled.drop.reason} | settled.drop.measured)
+    return {name: counts[name] for name in ("with_calculations", "refuted", "rounded")}, listed
+
+
+def _own(language: str, level: int) -> dict[str, Figure]:
+    """Shares of own problems, each form once, that are routed to their own domain, to another, or to none."""
+    counts = Counter[str]()
+    settings = pipeline.BuildSettings.model_validate({"blocks": [{"block": "route", "lift": False}]})
+    chain = settings.pipeline()
+    for domain in BUILT_IN_DOMAINS:
+        problems = in_every_form(domain, 0, level, language=language)
+        documents = (pipeline.Document(one.prompt, one.id, one.id, "problem") for one in problems)
+        for settled in chain.run(documents):
+            assert isinstance(settled, pipeline.Kept)
+            routed = json.loads(settled.line)["metadata"]["routed_domain"]
+            counts["own" if routed == domain else "none" if routed == "none" else "other"] += 1
+    return {
+        f"problems_{language}_to_{kind}": Figure("share", [counts[kind] / counts.total()])
+        for kind in ("own", "other", "none")
+    }
+
+
+if __name__ == "__main__":
+    run("routed", measure)
