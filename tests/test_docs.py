@@ -14,7 +14,7 @@ import pytest
 import typer
 from typer.core import TyperGroup
 
-from tuili.cli import quickstart
+from tuili.cli import quickstart, showing
 from tuili.cli.app import VERBS, build_command
 from tuili.config import has_section, load_recipe
 from tuili.errors import InputError
@@ -54,7 +54,7 @@ def check_command(line: str) -> None:
         from tuili.posttrain import ExitsRecipe, TeachingRecipe, VerifierRecipe
         from tuili.train import Recipe
 
-        recipe = context.params.get("recipe", name)
+        recipe = context.params.get("recipe", name) or showing.RECIPE
         of_reader = recipe.endswith(".yaml") and not Path(recipe).exists()
         recipe = "base" if of_reader else recipe
         others = {

@@ -55,8 +55,8 @@ FACES = {
         model_hash model_type ngrams_of novelty open_model open_own_model open_tensors opens_thinking parts_hash
         read_dense_shape read_exits_file read_exits_settings read_familiarity_file read_lineage read_settings
         read_shape read_tensors read_thinking_file read_verifier_file refuse_faults replaced_folder resolve_model
-        rotary_frequencies shipped_names template_file tensor_shapes thinking_ids verifier_hash weight_bytes
-        write_exits_file write_familiarity_file write_lineage write_thinking_file write_verifier_file
+        rotary_frequencies shipped_names template_file tensor_shapes thinking_ids verifier_hash write_exits_file
+        write_familiarity_file write_lineage write_thinking_file write_verifier_file
     """,
     "model": """
         Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel LoadedVerifier
@@ -79,23 +79,24 @@ FACES = {
         ExitWalk FileWeights LogConfig ModelConfig Objective PreparedBlocks Recipe RecordedTraining RunFolder
         ScheduleConfig StreamConfig TrainConfig TrainingLog TrainingResult build_curriculum build_model build_sources
         can_compile environment environment_changes interruptible keep_freed_memory peak_memory prepared_blocks
-        rate_scale read_log recorded_sources recorded_training router_losses train training_stream walk_exits
-        warmup_cosine
+        rate_scale read_log recorded_sources recorded_training router_losses train training_feed training_stream
+        TrainingFeed walk_exits warmup_cosine
     """,
     "posttrain": """
         GENERATED UNKNOWN_LABEL Backbone ExampleEncoder Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig
         LearningConfig LearningNetwork LearningSession MasterWeights OpenBlocks Reading TeachingConfig
-        TeachingDataConfig TeachingRecipe TeachingResult VerifierRecipe VerifierRun VerifierTrainingResult
+        TeachingDataConfig TeachingFeed TeachingRecipe TeachingResult VerifierRecipe VerifierRun VerifierTrainingResult
         best_thresholds build_sources calibrate_folder calibrate_verifier choose_threshold min_token_probability
         open_stream pack_attention packed_states predict_logits prompts_of_file read_texts recorded_teaching
-        round_backbone taught_sources teach train_exits train_verifier verifier_figures write_familiarity
+        round_backbone taught_data_with taught_sources teach train_exits train_verifier verifier_figures
+        write_familiarity
     """,
     "compress": """
-        AutoPlan AutoReport AutoRun AutoSettings Interrupted Latency Targets TurnSettings measure_latency
+        AutoPlan AutoReport AutoRun AutoSettings Interrupted Targets
         Compression CompressionPlan CompressionResult DistilConfig DistilRecipe Distilling FactoriseConfig
         FactoriseRecipe Factorising HealedNetwork HealingConfig HealingData ImportedParent Measuring Network OwnParent
         Parent PruneConfig PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples StudentConfig
-        TokenStates compress distillation forward_kl make_plan open_parent stage_steps stored_bytes
+        TokenStates compress forward_kl make_plan open_parent stage_steps stored_bytes
         tried_plan
     """,
     "planning": """
@@ -109,8 +110,13 @@ FACES = {
         Block BlockStream Document FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MULTIPLIED_SOURCE
         MultiplyReport QuestionForm ReadQuestion Record RecordSource Refusal Source StreamState
         TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
-        fill_row masked_question multiply multiply_all numbered_records original_id pack pipeline prefetch
-        read_questions read_records record_schema sample_texts train_tokenizer write_records
+        fill_row masked_question multiply multiply_all numbered_records original_id pack pipeline prefetch question_form
+        read_questions read_records read_training_records record_schema sample_texts showing train_tokenizer
+        write_records
+    """,
+    "data.showing": """
+        FedRecord Feed JudgedStep Piece ShownDocument ShownLine ShownRow ShownToken facts prefix_lines row_facts
+        show_prefix show_records show_rows shown_lines summary title token_style write_page
     """,
     "data.pipeline": """
         AnyBlock Block BlockSettings Built BuildRecipe BuildSettings Decontamination DedupSettings Document Drop

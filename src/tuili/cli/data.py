@@ -24,6 +24,8 @@ from tuili.cli.options import (
     parse_levels,
 )
 from tuili.cli.questions import import_questions, multiply
+from tuili.cli.routing import route
+from tuili.cli.showing import show
 from tuili.cli.surveying import sample, stats
 from tuili.errors import RecordError, TuiliError
 
@@ -134,6 +136,8 @@ app.command()(build)
 app.command(name="filter")(filter_documents)
 app.command()(dedup)
 app.command()(decontaminate)
+app.command()(route)
+app.command()(show)
 app.command()(stats)
 app.command()(sample)
 

@@ -1,9 +1,9 @@
-from . import pipeline
+from . import pipeline, showing
 from .multiplying.multiply import multiply, multiply_all
 from .multiplying.outcome import MultiplyReport, Refusal
 from .packing import IGNORE_INDEX, Block, Document, fill_row, pack
 from .readers.masking import masked_question
-from .readers.questions import QuestionForm, read_questions
+from .readers.questions import QuestionForm, question_form, read_questions
 from .readers.read_question import ImportOutcome, ReadQuestion, count_outcomes
 from .records import (
     MULTIPLIED_SOURCE,
@@ -12,6 +12,7 @@ from .records import (
     numbered_records,
     original_id,
     read_records,
+    read_training_records,
     record_schema,
     write_records,
 )
@@ -61,10 +62,13 @@ __all__ = [
     "pack",
     "pipeline",
     "prefetch",
+    "question_form",
     "read_questions",
     "read_records",
+    "read_training_records",
     "record_schema",
     "sample_texts",
+    "showing",
     "train_tokenizer",
     "write_records",
 ]

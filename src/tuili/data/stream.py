@@ -77,12 +77,18 @@ class BlockStream:
         self._drawn = {name: state.drawn.get(name, 0) for name in self._sources}
         self._refused = {name: state.refused.get(name, 0) for name in self._sources}
         self._pending = [self._read(name, number) for name, number in state.pending]
+        self._packed: list[list[tuple[str, int]]] = []
 
     @property
     def state(self) -> StreamState:
         """The state after the last block that was given out."""
         pending = tuple((waiting.source, waiting.number) for waiting in self._pending)
         return StreamState(self._blocks, dict(self._credit), dict(self._drawn), dict(self._refused), pending)
+
+    @property
+    def packed(self) -> list[list[Record]]:
+        """The records of the last block that was given out, row by row, in the order of its documents."""
+        return [[self._sources[name].record(number) for name, number in row] for row in self._packed]
 
     def __iter__(self) -> Iterator[Block]:
         return self
@@ -94,14 +100,15 @@ class BlockStream:
             raise InputError("no source of training data has a positive weight: choose domains or files")
         shares = {name: weights.get(name, 0.0) / total for name in self._sources}
         rows = [self._next_row(shares) for _ in range(self._rows)]
+        self._packed = [[(waiting.source, waiting.number) for waiting in row] for row in rows]
         self._blocks += 1
-        return pack(rows, self._length, self._pad_id)
+        return pack([[waiting.document for waiting in row] for row in rows], self._length, self._pad_id)
 
-    def _next_row(self, shares: Mapping[str, float]) -> list[Document]:
+    def _next_row(self, shares: Mapping[str, float]) -> list[_Waiting]:
         while len(self._pending) < MAX_PENDING_DOCUMENTS:
             self._draw(shares)
         chosen = fill_row([len(waiting.document) for waiting in self._pending], self._length)
-        row = [self._pending[index].document for index in chosen]
+        row = [self._pending[index] for index in chosen]
         self._pending = [waiting for index, waiting in enumerate(self._pending) if index not in chosen]
         return row
 

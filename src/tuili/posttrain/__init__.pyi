@@ -16,6 +16,7 @@ from .teaching.examples import ExampleEncoder
 from .teaching.recipe import TeachingConfig, TeachingDataConfig, TeachingRecipe
 from .teaching.recorded import recorded_teaching, taught_sources
 from .teaching.run import TeachingResult, teach
+from .teaching.showing import TeachingFeed, taught_data_with
 from .verifier.chains import GENERATED, UNKNOWN_LABEL
 from .verifier.examples import Examples
 from .verifier.fit import predict_logits
@@ -41,6 +42,7 @@ __all__ = [
     "Reading",
     "TeachingConfig",
     "TeachingDataConfig",
+    "TeachingFeed",
     "TeachingRecipe",
     "TeachingResult",
     "VerifierRecipe",
@@ -60,6 +62,7 @@ __all__ = [
     "read_texts",
     "recorded_teaching",
     "round_backbone",
+    "taught_data_with",
     "taught_sources",
     "teach",
     "train_exits",

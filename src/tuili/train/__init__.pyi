@@ -1,9 +1,10 @@
-from .build import build_model, prepared_blocks, training_stream
+from .build import build_model, prepared_blocks, training_feed, training_stream
 from .checkpoint import Checkpoint, CheckpointConfig, CheckpointManager
 from .execution import ExecutionPlan, can_compile
 from .exit_walk import ExitWalk, router_losses, walk_exits
 from .feed.blocks import PreparedBlocks
 from .feed.curriculum import CurriculumConfig
+from .feed.showing import TrainingFeed
 from .feed.stream import DataConfig, FileWeights, StreamConfig, build_curriculum, build_sources
 from .folder import REWRITE_REMEDY, RUN_FILE, RunFolder, environment, environment_changes
 from .log import LogConfig, TrainingLog, read_log
@@ -37,6 +38,7 @@ __all__ = [
     "ScheduleConfig",
     "StreamConfig",
     "TrainConfig",
+    "TrainingFeed",
     "TrainingLog",
     "TrainingResult",
     "build_curriculum",
@@ -55,6 +57,7 @@ __all__ = [
     "recorded_training",
     "router_losses",
     "train",
+    "training_feed",
     "training_stream",
     "walk_exits",
     "warmup_cosine",

@@ -14,7 +14,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from tuili.data import Block, BlockStream, Source, StreamState, encode_record, prefetch
+from tuili.data import (
+    Block,
+    BlockStream,
+    Source,
+    StreamState,
+    encode_record,
+    prefetch,
+    sample_texts,
+    train_tokenizer,
+)
 from tuili.errors import ConfigError, ModelFolderError
 from tuili.model import TuiliForCausalLM, check_folder, load_model, set_kernels
 from tuili.store import BEGIN, PAD, Tokenizer, resolve_model
@@ -23,6 +32,7 @@ from tuili.train.execution import ExecutionPlan
 from tuili.train.feed.blocks import PreparedBlocks
 from tuili.train.feed.curriculum import Curriculum
 from tuili.train.feed.preparation import deserves_a_process, preparing
+from tuili.train.feed.showing import TrainingFeed, data_with
 from tuili.train.feed.stream import StreamConfig, build_curriculum, build_sources, open_stream
 from tuili.train.memory import keep_freed_memory
 from tuili.train.objective import Objective
@@ -83,6 +93,22 @@ def training_stream(recipe: Recipe, tokenizer: Tokenizer) -> BlockStream:
     """The blocks of a recipe's run from its start, in order."""
     sources = build_sources(recipe.data, recipe.train.seed)
     return open_stream(_stream(recipe), build_curriculum(recipe.stream), sources, tokenizer, StreamState())
+
+
+def training_feed(recipe: Recipe, file: Path, alone: bool, tell: Callable[[str], None]) -> TrainingFeed:
+    """How the run of a recipe reads a file.
+
+    alone: whether it reads nothing else. tell: is given a line where a tokenizer is learnt first, as the run would.
+    """
+    config = _stream(recipe)
+    data = data_with(config.data, file)
+    if recipe.model.start is None:
+        tell("learning the tokenizer")
+        tokenizer = train_tokenizer(sample_texts(build_sources(data, config.seed)), data.vocabulary)
+    else:
+        tokenizer = Tokenizer.load(resolve_model(recipe.model.start))
+    read = data_with(data, file, alone)
+    return TrainingFeed(config.model_copy(update={"data": read}), tokenizer, file)
 
 
 def domain_blocks(recipe: Recipe, sources: Sequence[Source], tokenizer: Tokenizer) -> list[BlockStream]:

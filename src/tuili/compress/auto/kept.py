@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,6 @@ from tuili.errors import InputError
 from tuili.files import write_durably, writing
 
 FOUND_FILE, SCHEDULE_FILE = "found.json", "schedule.json"
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """What all sessions of a search follow. names: of the candidates. begun: the first rungs, whose steps are fixed."""
-
-    names: Sequence[str]
-    rungs: Sequence[Rung]
-    pace: Pace
-    begun: int = 0
 
 
 class Kept:
@@ -62,11 +52,6 @@ class Kept:
         """Whether a candidate was made."""
         return any(steps for _, steps in self._found)
 
-    @property
-    def done(self) -> tuple[int, int]:
-        """The steps of all models together, and how many models there are, the parent among them."""
-        return sum(steps for _, steps in self._found), len(self._found)
-
     def add(self, found: Found) -> None:
         """Keep it."""
         self._found[found.name, found.steps] = found
@@ -81,21 +66,21 @@ class Kept:
         failed = [{"name": name, "steps": steps, "reason": why} for (name, steps), why in self._failed.items()]
         _write(self._file, {"found": [asdict(one) for one in self._found.values()], "failed": failed})
 
-    @property
-    def schedule(self) -> Schedule | None:
-        """That of an earlier session, or of this one; None where there is none yet."""
+    def schedule(self) -> tuple[list[str], tuple[Rung, ...], Pace] | None:
+        """The names of the candidates, the rungs and the pace of an earlier session; None where there are none yet."""
         file = self._folder / SCHEDULE_FILE
         if (document := _read(file)) is None:
             return None
         try:
             rungs = tuple(Rung(**one) for one in document["rungs"])
-            return Schedule(tuple(document["names"]), rungs, Pace(**document["pace"]), int(document["begun"]))
-        except (LookupError, TypeError, ValueError) as error:
+            return list(document["candidates"]), rungs, Pace(**document["pace"])
+        except (LookupError, TypeError) as error:
             raise _damaged(file) from error
 
-    def fix(self, schedule: Schedule) -> None:
+    def fix(self, names: Sequence[str], planned: Sequence[Rung], pace: Pace) -> None:
         """Keep a schedule, which later sessions follow."""
-        _write(self._folder / SCHEDULE_FILE, asdict(schedule))
+        document = {"candidates": list(names), "rungs": [asdict(one) for one in planned], "pace": asdict(pace)}
+        _write(self._folder / SCHEDULE_FILE, document)
 
 
 def _read(file: Path) -> dict[str, Any] | None:

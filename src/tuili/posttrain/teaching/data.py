@@ -11,6 +11,7 @@ from tuili.data import (
     BlockStream,
     Document,
     ImportOutcome,
+    ReadQuestion,
     Record,
     RecordSource,
     Source,
@@ -35,12 +36,10 @@ class QuestionSource(RecordSource):
 
     def __init__(self, path: Path, seed: int, tell: Tell, prose: bool = False) -> None:
         read = list(read_questions(path))
+        wanted, why = "has steps that check and give the answer", "their steps do not give their answers"
         if prose:
             wanted, why = "is answered in words", "they are not answered in words"
-            records = [one.record.model_copy(update={"output": one.prose, "steps": ()}) for one in read if one.prose]
-        else:
-            wanted, why = "has steps that check and give the answer", "their steps do not give their answers"
-            records = [one.record for one in read if one.outcome is ImportOutcome.CHECKED]
+        records = [record for one in read if (record := taught_record(one, prose))]
         if not records:
             raise InputError(f"{path}: no question {wanted}: nothing can be learnt")
         if left_out := len(read) - len(records):
@@ -50,8 +49,20 @@ class QuestionSource(RecordSource):
     def check_learnable(self) -> None:
         """Raise `RecordError` for a problem of Tuili's own that is held out."""
         for record in self.records:
-            if record.is_held_out:
-                raise RecordError(f"{self.name}: {record.id} is one that is never trained on")
+            refuse_held_out(self.name, record)
+
+
+def taught_record(read: ReadQuestion, prose: bool) -> Record | None:
+    """The record that a question is taught as; None where it is left out. prose: as for `QuestionSource`."""
+    if prose:
+        return read.record.model_copy(update={"output": read.prose, "steps": ()}) if read.prose else None
+    return read.record if read.outcome is ImportOutcome.CHECKED else None
+
+
+def refuse_held_out(name: str, record: Record) -> None:
+    """Raise `RecordError` for a record of the source of this name that is held out."""
+    if record.is_held_out:
+        raise RecordError(f"{name}: {record.id} is one that is never trained on")
 
 
 @dataclass(frozen=True)

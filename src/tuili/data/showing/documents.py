@@ -1,0 +1,133 @@
+"""A document of a packed block, read back: each token with its text, whether it is learnt, and the step it is part of.
+
+Whether a token is learnt is read from the targets of the block, as the loss reads it. Dimensions: L tokens of a
+document.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from torch import Tensor
+
+from tuili.data.packing import IGNORE_INDEX, Document
+from tuili.data.records import Record
+from tuili.data.showing.visible import visible
+from tuili.steps import THINK, Context, Status, Verdict, check_chain, read_turns, split_response
+from tuili.store import AnyTokenizer
+
+
+class ShownToken(NamedTuple):
+    """A token of a document.
+
+    text: what it stands for; empty for a part of a character that a later token completes. step: the number of the
+    step that it is part of, from 0 on.
+    """
+
+    id: int
+    text: str
+    learnt: bool = False
+    step: int | None = None
+
+
+class JudgedStep(NamedTuple):
+    """A step with the checker's verdict, which knows the prompt and the steps before."""
+
+    text: str
+    verdict: Verdict
+
+    @property
+    def remark(self) -> str:
+        """What is right, and what is wrong with it or why it was not decided; empty where it is valid."""
+        if self.verdict.status is Status.VALID:
+            return ""
+        right = f"right: {self.verdict.expected}" if self.verdict.expected else ""
+        return visible("; ".join(filter(None, (right, self.verdict.reason))))
+
+
+@dataclass(frozen=True)
+class ShownDocument:
+    """A record as it is trained.
+
+    tokens: those of prompt and response; the first `prompt_length` are the prompt. capacity: tokens of a row.
+    left_out: why the training leaves it out, so that nothing is learnt; empty where it does not.
+    """
+
+    record: Record
+    tokens: tuple[ShownToken, ...]
+    prompt_length: int
+    steps: tuple[JudgedStep, ...]
+    capacity: int
+    left_out: str = ""
+
+    @cached_property
+    def learnt(self) -> int:
+        """The number of tokens that are learnt."""
+        return sum(token.learnt for token in self.tokens)
+
+    @property
+    def masked(self) -> int:
+        """The number of tokens of the response that are not learnt, although others of it are."""
+        return 0 if self.left_out else len(self.tokens) - self.prompt_length - self.learnt
+
+    @property
+    def statuses(self) -> Counter[Status]:
+        """The number of steps by verdict."""
+        return Counter(step.verdict.status for step in self.steps)
+
+
+def show_document(
+    tokenizer: AnyTokenizer, record: Record, document: Document, targets_L: Tensor, capacity: int, left_out: str = ""
+) -> ShownDocument:
+    """Read a document back. targets_L: the part of a block's targets at its places."""
+    targets = targets_L.tolist()
+    learnt = [False, *(target != IGNORE_INDEX for target in targets[: len(document) - 1])]
+    assert all(target in (IGNORE_INDEX, token) for target, token in zip(targets, document.tokens[1:], strict=False)), (
+        "the targets are of another document"
+    )
+    steps = _judged(record)
+    start = document.prompt_length
+    of_step = _step_numbers(tokenizer, document, [step.text for step in steps])
+    texts = token_texts(tokenizer, document.tokens)
+    tokens = tuple(map(ShownToken, document.tokens, texts, learnt, of_step))
+    return ShownDocument(record, tokens, start, steps, capacity, left_out)
+
+
+def token_texts(tokenizer: AnyTokenizer, tokens: Iterable[int]) -> list[str]:
+    """The text of each token. A character of several tokens is the text of the last of them."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    texts = [decoder.decode(tokenizer.token_bytes(token)) for token in tokens]
+    if texts:
+        texts[-1] += decoder.decode(b"", final=True)
+    return texts
+
+
+def _judged(record: Record) -> tuple[JudgedStep, ...]:
+    steps = split_response(record.response).steps
+    verdicts = check_chain(steps, Context.from_prompt(*read_turns(*record.turns))) if steps else []
+    return tuple(map(JudgedStep, steps, verdicts))
+
+
+def _step_numbers(tokenizer: AnyTokenizer, document: Document, steps: Sequence[str]) -> list[int | None]:
+    """For each token, the step that it overlaps. Where a tokenizer changes the text of a step, no token does."""
+    pieces = [tokenizer.token_bytes(token) for token in document.tokens[document.prompt_length :]]
+    response = b"".join(pieces)
+    spans, behind = list[tuple[int, int]](), len(THINK) if response.startswith(THINK.encode()) else 0
+    for step in map(str.encode, steps):
+        found = response.find(step, behind)
+        spans.append((found, found + len(step)) if found >= 0 else (-1, -1))
+        behind = max(behind, spans[-1][1])
+    numbers: list[int | None] = [None] * document.prompt_length
+    place = start = 0
+    for piece in pieces:
+        end = start + len(piece)
+        while place < len(spans) and spans[place][1] <= start:
+            place += 1
+        numbers.append(place if place < len(spans) and spans[place][0] < end else None)
+        start = end
+    return numbers
