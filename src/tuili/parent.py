@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from multiprocessing import parent_process
 from threading import Thread
+
+LOOK_SECONDS = 0.5
 
 
 def end_with_parent() -> None:
@@ -12,8 +15,19 @@ def end_with_parent() -> None:
     Thread(target=_follow_parent, name="parent", daemon=True).start()
 
 
+def end_with_launcher() -> None:
+    """The same for a process that was started in any way: it looks from time to time."""
+    Thread(target=_follow_launcher, args=(os.getppid(),), name="launcher", daemon=True).start()
+
+
 def _follow_parent() -> None:
     parent = parent_process()
     assert parent is not None
     parent.join()
+    os._exit(1)
+
+
+def _follow_launcher(launcher: int) -> None:
+    while os.getppid() == launcher:
+        time.sleep(LOOK_SECONDS)
     os._exit(1)

@@ -4,14 +4,21 @@ the teaching of an imported model to `tuili.posttrain`.
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from tuili.cli.app import EXIT_INTERRUPTED
+from tuili.cli.app import EXIT_INPUT, EXIT_INTERRUPTED
 from tuili.cli.options import parse_folder, progress_bar
 from tuili.errors import InputError
+
+if TYPE_CHECKING:
+    from tuili.train import Recipe
 
 
 def run(
@@ -23,38 +30,103 @@ def run(
         str | None, typer.Option(metavar="FOLDER", help="Folder of the run; by default runs/RECIPE.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
+    nproc: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train in N processes.")] = None,
+    restarts: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Go on N times after a process was killed; by default 5.")
+    ] = None,
 ) -> None:
     """Train a model by a recipe, for example: tuili train nano train.steps=2000 --out runs/mine
 
     The model is written to OUT/model. Ctrl-C saves a checkpoint first; --resume goes on from it and ends with
     exactly the weights of a run that was never interrupted. docs/training.md explains more. A recipe with the section
     `verifier` trains a verifier for a model (docs/verifier.md), one with the section `teach` teaches an imported model
-    to reason in steps (docs/real-models.md).
+    to reason in steps (docs/real-models.md). docs/distributed.md tells of several processes and machines.
     """
     folder = Path("runs", Path(recipe).stem) if out is None else parse_folder("--out", out)
-    from tuili.config import has_section, load_recipe
+    from tuili.config import has_section
 
-    trains_verifier = has_section(recipe, "verifier")  # raises for a recipe that is not there, before torch is imported
-    teaches = has_section(recipe, "teach")
+    with _said_once():
+        kind = next((section for section in ("verifier", "teach") if has_section(recipe, section)), None)
+        from tuili.train import RUN_FILE
+
+        if resume and not (folder / RUN_FILE).is_file():
+            raise InputError(f"{folder} holds no run that could go on: leave --resume out to begin one there")
+        if kind is not None and (nproc, restarts) != (None, None):
+            raise InputError(f"--nproc and --restarts: a recipe with the section {kind} trains in one process")
+    if kind is None:
+        _train(recipe, overrides or [], folder, resume, nproc, restarts)
+    else:
+        {"verifier": _train_verifier, "teach": _teach}[kind](recipe, overrides or [], folder, resume)
+
+
+def _train(
+    recipe: str, overrides: list[str], folder: Path, resume: bool, nproc: int | None, restarts: int | None
+) -> None:
+    from tuili.config import load_recipe
     from tuili.files import check_file_place
-    from tuili.train import RUN_FILE, Recipe, train
+    from tuili.train import EXIT_ALONE, RUN_FILE, Recipe, ReplicaDied, check_place, train
 
-    if resume and not (folder / RUN_FILE).is_file():
-        raise InputError(f"{folder} holds no run that could go on: leave --resume out to begin one there")
-    if trains_verifier:
-        _train_verifier(recipe, overrides or [], folder, resume)
-        return
-    if teaches:
-        _teach(recipe, overrides or [], folder, resume)
-        return
-    settings = load_recipe(recipe, overrides or [], Recipe)
-    check_file_place(folder / RUN_FILE)
-    outcome = train(settings, folder, resume=resume)
+    with _said_once():
+        settings = load_recipe(recipe, overrides, Recipe)
+        check_file_place(folder / RUN_FILE)
+        if settings.train.dist.backend != "replicas":
+            if nproc is not None:
+                _launch(settings, recipe, overrides, folder, resume, nproc, restarts)
+            if restarts is not None:
+                raise InputError("--restarts goes with --nproc; torchrun has an option --max-restarts of its own")
+        elif nproc is not None:
+            settings = load_recipe(recipe, [*overrides, f"train.replicas={nproc}"], Recipe)
+        place = check_place(settings.train)
+    if place is not None and place.restarts:  # by torchrun
+        resume = (folder / RUN_FILE).is_file()
+    is_first = place is None or place.rank == 0
+    try:
+        outcome = train(settings, folder, resume=resume, restarts=restarts)
+    except ReplicaDied as error:
+        if is_first:
+            print(f"tuili: error: {error}: add --resume to go on", file=sys.stderr)
+        raise SystemExit(EXIT_ALONE) from error
+    if not is_first:
+        raise SystemExit(EXIT_INTERRUPTED if outcome.model is None else 0)
     if outcome.model is None:
         print(f"interrupted: step {outcome.step} is saved, add --resume to the same command to go on")
         raise typer.Exit(EXIT_INTERRUPTED)
     minutes = outcome.seconds / 60
     print(f"{outcome.model}: {outcome.step} steps, {outcome.tokens:,} tokens, {minutes:.1f} minutes")
+
+
+def _launch(
+    settings: Recipe,
+    recipe: str,
+    overrides: list[str],
+    folder: Path,
+    resume: bool,
+    nproc: int,
+    restarts: int | None,
+) -> NoReturn:
+    """Start this command in as many processes, and end as they end."""
+    from tuili.train import MAX_RESTARTS, RUN_FILE, Place, RunFolder, check_count, launch
+
+    if Place.find() is not None:
+        raise InputError("--nproc starts processes, and torchrun has started this one: leave one of them out")
+    check_count(settings.train, nproc)
+    RunFolder(folder).recorded(resume)  # raises where the first process would
+    arguments = ["train", recipe, *overrides, "--out", str(folder), *(["--resume"] if resume else [])]
+    most = MAX_RESTARTS if restarts is None else restarts
+    raise SystemExit(
+        launch(arguments, nproc, most, (folder / RUN_FILE).is_file, lambda line: print(line, file=sys.stderr))
+    )
+
+
+@contextmanager
+def _said_once() -> Iterator[None]:
+    """Of the processes that torchrun starts with one command line, the first alone says what is wrong with that."""
+    try:
+        yield
+    except InputError:
+        if os.environ.get("RANK", "0").lstrip("0").isdecimal():
+            raise SystemExit(EXIT_INPUT) from None
+        raise
 
 
 def _teach(recipe: str, overrides: list[str], folder: Path, resume: bool) -> None:

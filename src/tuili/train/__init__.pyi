@@ -1,5 +1,8 @@
 from .build import build_model, prepared_blocks, training_feed, training_stream
 from .checkpoint import Checkpoint, CheckpointConfig, CheckpointManager
+from .dist.group import EXIT_ALONE, MAX_RESTARTS, ReplicaDied
+from .dist.launch import launch
+from .dist.place import Place, check_count, check_place
 from .execution import ExecutionPlan, can_compile
 from .exit_walk import ExitWalk, router_losses, walk_exits
 from .feed.blocks import PreparedBlocks
@@ -18,6 +21,8 @@ from .schedule import ScheduleConfig, rate_scale, warmup_cosine
 from .timing import peak_memory
 
 __all__ = [
+    "EXIT_ALONE",
+    "MAX_RESTARTS",
     "REWRITE_REMEDY",
     "RUN_FILE",
     "Checkpoint",
@@ -31,9 +36,11 @@ __all__ = [
     "LogConfig",
     "ModelConfig",
     "Objective",
+    "Place",
     "PreparedBlocks",
     "Recipe",
     "RecordedTraining",
+    "ReplicaDied",
     "RunFolder",
     "ScheduleConfig",
     "StreamConfig",
@@ -45,10 +52,13 @@ __all__ = [
     "build_model",
     "build_sources",
     "can_compile",
+    "check_count",
+    "check_place",
     "environment",
     "environment_changes",
     "interruptible",
     "keep_freed_memory",
+    "launch",
     "peak_memory",
     "prepared_blocks",
     "rate_scale",

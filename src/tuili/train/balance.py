@@ -16,7 +16,7 @@ from tuili.data import Block, Source
 from tuili.model import TuiliForCausalLM
 from tuili.store import Tokenizer
 from tuili.train.build import domain_blocks
-from tuili.train.trainer import TrainingSetup
+from tuili.train.setup import TrainingSetup
 
 RATE = 0.09
 """How far a bias moves in the first round, as a logit, where an expert's load is off by the mean load; later rounds

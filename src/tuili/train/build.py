@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tuili.data import (
     Block,
@@ -37,7 +38,7 @@ from tuili.train.feed.stream import StreamConfig, build_curriculum, build_source
 from tuili.train.memory import keep_freed_memory
 from tuili.train.objective import Objective
 from tuili.train.recipe import ModelConfig, Recipe
-from tuili.train.trainer import TrainingSetup
+from tuili.train.setup import TrainingSetup
 
 FIELDS_WITHOUT_EFFECT = {"architectures", "dtype", "quantization", "transformers_version"}
 """Fields of a configuration that no output of the model depends on, or that the section `qat` decides."""
@@ -59,8 +60,7 @@ def build_training(
     torch.manual_seed(recipe.train.seed)
     keep_freed_memory()
     model = build_model(recipe.model, tokenizer, tell, conversations=recipe.data.conversations > 0)
-    nn.Module.to(model, plan.device)  # the library's own `to` has another type
-    set_kernels(model, fused=plan.compiled, native=plan.kernels == "native", flex=plan.kernels == "flex")
+    _place(model, plan)
     objective = Objective(recipe.objective, model)
     stream = _stream(recipe)
     block = next(open_stream(stream, curriculum, sources, tokenizer, StreamState())).to(plan.device)
@@ -70,6 +70,20 @@ def build_training(
 
     open_blocks = partial(prepared_blocks, stream, curriculum, sources, tokenizer, tokenizer_folder)
     return TrainingSetup(recipe, plan, model, objective, open_blocks)
+
+
+def with_weights(setup: TrainingSetup, weights: Mapping[str, Tensor]) -> TrainingSetup:
+    """The same training with another model, which holds these weights as a whole."""
+    model = TuiliForCausalLM(setup.model.config)
+    model.load_state_dict(dict(weights))
+    _place(model, setup.plan)
+    return replace(setup, model=model, objective=Objective(setup.recipe.objective, model))
+
+
+def _place(model: TuiliForCausalLM, plan: ExecutionPlan) -> None:
+    """Put a model on the device, and give it the kernels, that a plan names."""
+    nn.Module.to(model, plan.device)  # the library's own `to` has another type
+    set_kernels(model, fused=plan.compiled, native=plan.kernels == "native", flex=plan.kernels == "flex")
 
 
 def prepared_blocks(

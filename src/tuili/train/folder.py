@@ -31,8 +31,9 @@ from tuili.train.recipe import Recipe
 
 RUN_FILE = "run.json"
 REWRITE_REMEDY = "add --resume to write it again"
-CHANGEABLE_SECTIONS = {"checkpoint", "log"}
-"""Sections of the recipe that a later session may change: they have no influence on the weights."""
+CHANGEABLE_SECTIONS = {"checkpoint": True, "log": True, "train": {"dist": True}}
+"""Sections of the recipe that a later session may change. They have no influence on the weights, but for `train.dist`,
+which has as much as rounding has; a change of that is told."""
 PLAN_SETTINGS = ("precision", "replicas", "device", "compile", "kernels")
 """The settings of an `ExecutionPlan`, which `run.json` holds at its top level."""
 
@@ -171,7 +172,7 @@ class TrainingFolder(RunFolder):
         """Flush the tokenizer, which must be there, to the disk, then record that the run has begun by this plan."""
         flush_all(self.tokenizer)
         flush(self.path)
-        self.record(plan.settings() | {"environment": environment()} | self._fixed)
+        self.record(plan.settings() | {"environment": environment() | self._processes()} | self._fixed)
         flush(self.path)
 
     def recorded_settings(self, resume: bool) -> dict[str, Any] | None:
@@ -188,7 +189,8 @@ class TrainingFolder(RunFolder):
                 raise InputError(f"{self.path} has {what} and no {RUN_FILE}: choose another --out")
             return None
         try:
-            self._environment = dict(then.pop("environment"))
+            # Runs that began before there were backends to choose from had replicas.
+            self._environment = {"backend": "replicas", "gradients": "fp32"} | dict(then.pop("environment"))
             # Runs that began before there were kernels to choose from train by torch alone.
             then["recipe"]["train"] = {"kernels": "auto"} | then["recipe"]["train"]
             then = {"kernels": "torch"} | then
@@ -204,14 +206,21 @@ class TrainingFolder(RunFolder):
                 then = {"domains": self._fixed["domains"]} | then
             then = {"domains": "those of an earlier version"} | then
             settings = {name: then.pop(name) for name in PLAN_SETTINGS}
+            self._environment["processes"] = settings["replicas"]
         except (ValueError, LookupError, TypeError) as error:
             raise self.damaged() from error
         self.refuse_other(then, self._fixed)
         return settings
 
-    def changes(self) -> list[str]:
+    def changes(self, plan: ExecutionPlan) -> list[str]:
         """How the environment differs from the one in which the run began, as `recorded_settings` last read it."""
-        return environment_changes(self._environment)
+        now = environment() | self._processes() | {"processes": plan.replicas}
+        return environment_changes(self._environment, now)
+
+    def _processes(self) -> dict[str, str]:
+        """How processes share the run."""
+        config = self._recipe.train.dist
+        return {"backend": config.backend, "gradients": config.gradients.form}
 
 
 def environment() -> dict[str, Any]:
@@ -219,9 +228,9 @@ def environment() -> dict[str, Any]:
     return {"threads": torch.get_num_threads(), "code": code_hash()} | current_versions()
 
 
-def environment_changes(then: Mapping[str, Any]) -> list[str]:
-    """How the environment differs from one that was recorded."""
-    now = environment()
+def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any] | None = None) -> list[str]:
+    """How the environment, or `now`, differs from one that was recorded."""
+    now = environment() if now is None else now
     return [f"{name} from {then[name]} to {now.get(name)}" for name in then if then[name] != now.get(name)]
 
 

@@ -14,9 +14,10 @@ from types import FrameType
 
 from tuili.errors import TuiliError
 from tuili.train.checkpoint import Checkpoint, CheckpointManager
-from tuili.train.dist.group import ReplicaDied, ReplicaGroup
+from tuili.train.dist.group import Group, ReplicaDied
 from tuili.train.log import TrainingLog
-from tuili.train.trainer import Trainer, TrainingSetup, TrainingState
+from tuili.train.setup import TrainingSetup
+from tuili.train.trainer import Trainer, TrainingState
 
 
 def training_loop(
@@ -24,15 +25,17 @@ def training_loop(
     open_log: Callable[[TrainingState], TrainingLog],
     checkpoints: CheckpointManager,
     checkpoint: Checkpoint | None,
-    group: ReplicaGroup,
+    group: Group,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[TrainingState, TrainingLog]:
     """Train from a checkpoint, or from the start, to the last step or the first Ctrl-C or SIGTERM.
 
-    Returns the state reached, which is also saved as a checkpoint, and the log. Raises `CheckpointError` when a
-    checkpoint cannot be written, `ReplicaDied` when another replica is killed, and `TuiliError` when a replica fails,
-    when the gradient is no longer finite, and when a replica is killed after a Ctrl-C.
+    Returns the state reached, which is also saved as a checkpoint, and the log. `tell` is the trainer's. Raises
+    `CheckpointError` when a checkpoint cannot be written, `ReplicaDied` when another replica is killed, and
+    `TuiliError` when a replica fails, when the gradient is no longer finite, and when a replica is killed after a
+    Ctrl-C.
     """
-    trainer = Trainer(setup, checkpoint, group)
+    trainer = Trainer(setup, checkpoint, group, tell)
     state = trainer.state
 
     def save() -> None:
@@ -60,11 +63,17 @@ def training_loop(
     return state, log
 
 
-def worker_loop(group: ReplicaGroup, setup: TrainingSetup, checkpoint: Checkpoint | None) -> None:
-    """What the other replicas run beside `training_loop`: the same steps, without log and checkpoints."""
+def worker_loop(
+    group: Group, setup: TrainingSetup, checkpoint: Checkpoint | None, stop: Callable[[], bool] = lambda: False
+) -> TrainingState:
+    """What the other replicas run beside `training_loop`: the same steps, without log and checkpoints.
+
+    Returns the state reached. stop: whether this process wants all to end.
+    """
     trainer = Trainer(setup, checkpoint, group)
-    for _ in trainer.steps(lambda: False):
+    for _ in trainer.steps(stop):
         pass
+    return trainer.state
 
 
 @contextmanager

@@ -111,12 +111,7 @@ class Optimizers:
 
     def collect(self) -> dict[str, Tensor]:
         """The state as `parameter:quantity`, for parameters that have had a gradient, from all processes."""
-        state = {
-            f"{name}:{quantity}": value
-            for optimizer, names in self._optimizers
-            for name, parameter in zip(names, _parameters(optimizer), strict=True)
-            for quantity, value in optimizer.state.get(parameter, {}).items()
-        }
+        state = self._state()
         shapes = self._group.all_gather([(key, value.shape) for key, value in state.items()])
         for of_rank in shapes:
             state |= {key: torch.empty(shape) for key, shape in of_rank if key not in state}
@@ -130,10 +125,23 @@ class Optimizers:
         by_name: dict[str, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             name, _, quantity = key.rpartition(":")
-            by_name.setdefault(name, {})[quantity] = value
+            by_name.setdefault(name, {})[quantity] = self._own_part(value, self._named[name])
         for optimizer, names in self._optimizers:
             state = {index: by_name[name] for index, name in enumerate(names) if name in by_name}
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+
+    def _state(self) -> dict[str, Tensor]:
+        """What this process holds of the state."""
+        return {
+            f"{name}:{quantity}": value
+            for optimizer, names in self._optimizers
+            for name, parameter in zip(names, _parameters(optimizer), strict=True)
+            for quantity, value in optimizer.state.get(parameter, {}).items()
+        }
+
+    def _own_part(self, value: Tensor, parameter: Tensor) -> Tensor:
+        """What this process holds of a quantity of a parameter that it updates."""
+        return value
 
     def _changing(self) -> list[str]:
         return [name for name, parameter in self._named.items() if parameter.grad is not None]

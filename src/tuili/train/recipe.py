@@ -27,6 +27,7 @@ from tuili.model import TuiliConfig, preset
 from tuili.store import WEIGHT_GROUP
 from tuili.tasks import SEEDS_PER_SPLIT
 from tuili.train.checkpoint import CheckpointConfig
+from tuili.train.dist.config import DistConfig
 from tuili.train.feed.curriculum import CurriculumConfig
 from tuili.train.feed.stream import DataConfig, StreamConfig
 from tuili.train.log import LogConfig
@@ -110,7 +111,9 @@ class TrainConfig(Config):
     accumulation: PositiveInt = 1
     """Blocks whose gradients are averaged for one step; each weighs the same, however many tokens it has."""
     replicas: Literal["auto"] | PositiveInt = "auto"
-    """Processes among which the blocks of a step are divided; `auto` is as many as the cores allow, one on a GPU."""
+    """Processes among which the blocks of a step are divided; `auto` is as many as the cores allow, one on a GPU. For
+    `ddp` and `fsdp2`, `auto` is as many as were started."""
+    dist: DistConfig = DistConfig()
     balance_rounds: NonNegativeInt = 0
     """Rounds behind the last step that balance the experts without gradient, every domain weighing the same."""
     clip: PositiveFloat = 1.0
@@ -166,6 +169,9 @@ class Recipe(Config):
         if self.train.balance_rounds and not self.data.domain_names:
             reason = "balances the experts over the domains, and data.domains names none: leave it out"
             raise _fault(("train", "balance_rounds"), self.train.balance_rounds, reason)
+        if self.train.dist.backend == "fsdp2" and self.optimizer.kind == "muon":
+            reason = "Muon needs whole matrices, and fsdp2 divides them among the processes: use adamw, or ddp"
+            raise _fault(("optimizer", "kind"), self.optimizer.kind, reason)
         if self.qat.numbers is not None and self.qat.start >= self.train.steps:
             reason = f"the run has {self.train.steps} steps, none of which would learn {self.qat.numbers}"
             raise _fault(("qat", "start"), self.qat.start, f"{reason}: begin earlier")

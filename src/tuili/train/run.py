@@ -6,6 +6,7 @@ The parts are built by `build`, trained by `loop`, and written by `artifacts`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,20 +21,20 @@ from tuili.provenance import code_hash
 from tuili.store import Tokenizer
 from tuili.train.artifacts import prepare_tokenizer, write_model
 from tuili.train.balance import balance_domains
-from tuili.train.build import build_training
+from tuili.train.build import build_training, with_weights
 from tuili.train.checkpoint import CheckpointManager, read_checkpoint
-from tuili.train.dist.group import ReplicaDied, ReplicaGroup
+from tuili.train.dist.group import MAX_RESTARTS, ReplicaDied
+from tuili.train.dist.place import check_place
+from tuili.train.dist.processes import TorchGroup, agree, joined
 from tuili.train.dist.replicas import launch_replicas
 from tuili.train.execution import ExecutionPlan, divided_cores
 from tuili.train.feed.stream import build_curriculum, build_sources
 from tuili.train.folder import REWRITE_REMEDY, TrainingFolder
 from tuili.train.log import LOG_FILE, TrainingLog
-from tuili.train.loop import training_loop, worker_loop
+from tuili.train.loop import training_loop
 from tuili.train.recipe import Recipe
 from tuili.train.trainer import TrainingState
-
-MAX_RESTARTS = 5
-"""How often a run goes on by itself after a replica has died."""
+from tuili.train.worker import common_facts, processes_here, run_worker, work_beside_first
 
 
 @dataclass(frozen=True)
@@ -52,19 +53,27 @@ class TrainingResult:
     """The seconds of each part of the steps."""
     earlier: float = 0.0
     """The seconds that were trained before this call."""
+    rank: int = 0
+    """The number of this process among those of the run. Others than 0 know neither figures nor seconds."""
 
 
-def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console | None = None) -> TrainingResult:
+def train(
+    recipe: Recipe, out: Path, *, resume: bool = False, console: Console | None = None, restarts: int | None = None
+) -> TrainingResult:
     """Train by a recipe in the folder `out`; with `resume`, go on from its newest checkpoint, if it has one.
 
-    When a replica is killed, the run goes on from the newest checkpoint, or from the start.
+    When a replica is killed, the run goes on from the newest checkpoint, or from the start, `restarts` times at most,
+    by default `MAX_RESTARTS`. With the backends of torch all processes that were started for a run call this; where one
+    of them has gone, it raises `ReplicaDied` in the others.
 
     Raises `InputError` when `out` already holds a run and `resume` is not set, when that run began with another
-    recipe or other files or on another kind of device, and while another process trains it. Raises `TuiliError`
-    when something cannot be written, after `MAX_RESTARTS` deaths of replicas, and when Tuili's code has changed before
-    a restart; see `loop.training_loop` for what else may happen while training.
+    recipe or other files or on another kind of device, while another process trains it, and where the processes are not
+    those that the backend needs. Raises `TuiliError` when something cannot be written, after as many deaths of
+    replicas, and when Tuili's code has changed before a restart; see `loop.training_loop` for what else may happen
+    while training.
     """
     console = console or Console(stderr=True)
+    most = MAX_RESTARTS if restarts is None else restarts
     code, earlier = code_hash(), list[float]()
 
     def tell(line: str) -> None:
@@ -77,17 +86,25 @@ def train(recipe: Recipe, out: Path, *, resume: bool = False, console: Console |
                 recipe.log, out, console, first=state.step, steps=recipe.train.steps, seconds=state.seconds
             )
 
-    restarts = 0
+    if check_place(recipe.train) is not None:
+        with joined(recipe.train) as group:
+            agree(group, common_facts(recipe))
+            if group.rank > 0:
+                state, plan = work_beside_first(group, recipe, out)
+                model = TrainingFolder(out, recipe).model if state.step == recipe.train.steps else None
+                return TrainingResult(state.step, state.tokens, 0.0, {}, model, plan, {}, rank=group.rank)
+            return replace(train_once(recipe, out, resume, open_log, tell, group), earlier=earlier[0])
+    done = 0
     while True:
         try:
             return replace(train_once(recipe, out, resume, open_log, tell), earlier=earlier[0])
         except ReplicaDied as error:
-            if restarts == MAX_RESTARTS:
-                raise TuiliError(f"{error}, after {restarts} restarts: add --resume to go on all the same") from error
+            if done == most:
+                raise TuiliError(f"{error}, after {done} restarts: add --resume to go on all the same") from error
             if code_hash() != code:
                 raise TuiliError(f"{error}, and Tuili's code has changed: add --resume to go on with it") from error
             tell(f"{error}: going on from the newest checkpoint, or from the start")
-            restarts, resume = restarts + 1, True
+            done, resume = done + 1, True
 
 
 def train_once(
@@ -96,21 +113,24 @@ def train_once(
     resume: bool,
     open_log: Callable[[TrainingState], TrainingLog],
     tell: Callable[[str], None],
+    processes: TorchGroup | None = None,
 ) -> TrainingResult:
-    """What `train` does, until a replica dies, which raises `ReplicaDied`."""
+    """What `train` does, until a replica dies, which raises `ReplicaDied`; with the processes that torchrun started, if
+    they are not started here."""
     curriculum, sources = build_curriculum(recipe.stream), build_sources(recipe.data, recipe.train.seed)
     folder = TrainingFolder(out, recipe)
     parent = folder.parent  # raises before the folder is made
     with folder.locked():
         recorded = folder.recorded_settings(resume)
         is_new = recorded is None
-        plan = ExecutionPlan.resolve(recipe.train.model_copy(update=recorded), None if is_new else out, tell)
+        update = (recorded or {}) | ({"replicas": processes.world_size} if processes else {})
+        plan = ExecutionPlan.resolve(recipe.train.model_copy(update=update), None if is_new else out, tell)
         if is_new:
             tokenizer = prepare_tokenizer(folder, parent, recipe, sources, tell)
         else:
             tokenizer = Tokenizer.load(folder.tokenizer)
-        with divided_cores(plan.replicas):
-            if changes := folder.changes():
+        with divided_cores(processes_here(processes) if processes else plan.replicas):
+            if changes := folder.changes(plan):
                 tell(f"changed since the run began: {', '.join(changes)}; the weights may differ")
             setup = build_training(recipe, plan, curriculum, sources, tokenizer, folder.tokenizer, tell)
             if is_new:
@@ -122,28 +142,30 @@ def train_once(
             checkpoint = checkpoints.latest()
             if not is_new:
                 tell(f"going on from step {checkpoint.step}" if checkpoint else "no checkpoint yet: from the start")
-            arguments = (recipe, plan, out, checkpoint.step if checkpoint else None)
-            with launch_replicas(plan.replicas, setup.shared_tensors(), run_worker, *arguments) as group:
-                state, log = training_loop(setup, open_log, checkpoints, checkpoint, group)
+            step = checkpoint.step if checkpoint else None
+            if processes:
+                processes.all_gather({"plan": plan.settings(), "step": step})
+                opened = nullcontext(processes.for_steps(recipe.train.dist.timeout))
+            else:
+                arguments = (recipe, plan, out, step)
+                opened = launch_replicas(plan.replicas, setup.shared_tensors(), run_worker, *arguments)
+            with opened as group:
+                state, log = training_loop(setup, open_log, checkpoints, checkpoint, group, tell)
 
         tell(f"checkpoints held the training up for {checkpoints.stall:.2f} s of {state.seconds:.0f} s")
         _tell_refused_documents(state.stream, tell)
         is_finished = state.step == recipe.train.steps
         if is_finished:
+            if recipe.train.dist.backend == "fsdp2":  # here is but a share of the model
+                setup = with_weights(setup, read_checkpoint(folder.checkpoints, state.step).tensors["model"])
             if recipe.train.balance_rounds:
                 tell(f"balancing the experts in {recipe.train.balance_rounds} rounds, every domain weighing the same")
                 balance_domains(setup, sources, tokenizer, recipe.train.balance_rounds)
             write_model(folder, parent, recipe, setup.model, tokenizer, state, log.last)
+        if processes:
+            processes.all_gather(None)  # now the others may end, too
     model = folder.model if is_finished else None
     return TrainingResult(state.step, state.tokens, state.seconds, log.last, model, plan, state.spent)
-
-
-def run_worker(group: ReplicaGroup, recipe: Recipe, plan: ExecutionPlan, out: Path, step: int | None) -> None:
-    """The part of a further replica in the run of the folder `out`, from the checkpoint of a step or from the start."""
-    folder = TrainingFolder(out, recipe)
-    curriculum, sources = build_curriculum(recipe.stream), build_sources(recipe.data, recipe.train.seed)
-    setup = build_training(recipe, plan, curriculum, sources, Tokenizer.load(folder.tokenizer), folder.tokenizer)
-    worker_loop(group, setup, None if step is None else read_checkpoint(folder.checkpoints, step))
 
 
 def _workforce(replicas: int, threads: int) -> str:

@@ -10,25 +10,22 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 
 import torch
-from torch import Tensor
 
 from tuili.data import Block, StreamState
 from tuili.errors import TuiliError
 from tuili.model import TuiliForCausalLM
 from tuili.train.checkpoint import Checkpoint, Tensors
-from tuili.train.dist.group import ReplicaGroup
-from tuili.train.execution import ExecutionPlan
-from tuili.train.feed.blocks import PreparedBlocks, deal_blocks
+from tuili.train.dist.choice import open_backend
+from tuili.train.dist.group import Group
+from tuili.train.feed.blocks import deal_blocks
 from tuili.train.log import RunningMeans
-from tuili.train.objective import Objective
-from tuili.train.optim import Optimizers
-from tuili.train.recipe import Recipe
 from tuili.train.schedule import rate_scale
+from tuili.train.setup import TrainingSetup
 from tuili.train.timing import peak_memory, spending
 
 
@@ -53,22 +50,6 @@ class TrainingState:
 
 
 @dataclass(frozen=True)
-class TrainingSetup:
-    """What every replica of a run builds alike."""
-
-    recipe: Recipe
-    plan: ExecutionPlan
-    model: TuiliForCausalLM
-    objective: Objective
-    open_blocks: Callable[[StreamState], AbstractContextManager[PreparedBlocks]]
-    """Begins to prepare the blocks of the run from a state of their stream on."""
-
-    def shared_tensors(self) -> list[Tensor]:
-        """Tensors in the shapes of those that the replicas share in one call at most."""
-        return list(self.model.parameters())
-
-
-@dataclass(frozen=True)
 class StepResult:
     """What one step of all replicas did: figures for the log, tokens read, and operations of linear layers.
 
@@ -84,25 +65,28 @@ class StepResult:
 class Trainer:
     """A model, its optimizers and the state of its run: the same in all replicas of a group after each step.
 
-    Goes on from a checkpoint, if there is one. Waits until all replicas are ready.
+    Goes on from a checkpoint, if there is one. Waits until all replicas are ready. `tell` is given a line about how
+    they share the training, where that is not in the memory of one machine.
     """
 
-    def __init__(self, setup: TrainingSetup, checkpoint: Checkpoint | None, group: ReplicaGroup) -> None:
+    def __init__(
+        self,
+        setup: TrainingSetup,
+        checkpoint: Checkpoint | None,
+        group: Group,
+        tell: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self._setup, self._model, self._group = setup, setup.model, group
-        self._optimizers, self.state = Optimizers(setup.recipe.optimizer, setup.model, group), TrainingState()
-        if checkpoint is not None:
-            self._model.load_state_dict(dict(checkpoint.tensors["model"]))
-            self._optimizers.load(checkpoint.tensors["optimizer"])
-            self.state = TrainingState.of(checkpoint)
-        group.share(list(self._model.parameters()))
+        self._backend = open_backend(setup, group, None if checkpoint is None else checkpoint.tensors, tell)
+        self.state = TrainingState() if checkpoint is None else TrainingState.of(checkpoint)
         self.saved_step = self.state.step
         """The step of the newest checkpoint."""
-        self._collected: Mapping[str, Tensor] = {}
+        self._collected: Tensors = {}
         self._generator = torch.Generator(self._model.device)
 
     def tensors(self) -> Tensors:
         """What a checkpoint holds, after a step with a checkpoint or the last one that `steps` has given."""
-        return {"model": self._model.state_dict(), "optimizer": self._collected}
+        return self._collected
 
     def steps(self, stop: Callable[[], bool]) -> Generator[StepResult, None, None]:
         """Train step by step to the last one, or until `stop` is true in any replica before a step.
@@ -120,9 +104,9 @@ class Trainer:
                     blocks, after = deal_blocks(prepared, numbers, group)
                 state.stream = after or state.stream
                 with spending(state.spent, "forward and backward"):
-                    figures = [self._learn(block, number) for number, block in blocks.items()]
+                    figures = [self._learn(block, number, number == max(blocks)) for number, block in blocks.items()]
                 with spending(state.spent, "sums over the replicas"):
-                    self._optimizers.reduce_gradients()
+                    self._backend.reduce_gradients()
                     _add_up_loads(model, group)
                 with spending(state.spent, "update of the weights"):
                     rates = self._update()
@@ -131,37 +115,36 @@ class Trainer:
                 state.step += 1
                 state.tokens += result.tokens
                 if state.step % recipe.checkpoint.interval == 0:
-                    assert len(set(group.all_gather(_fingerprint(model)))) == 1, "the replicas' weights differ"
-                    self._collected = self._optimizers.collect()
+                    assert self._backend.agrees(), "the replicas' weights differ"
+                    self._collected = self._backend.collect()
                 model.quantize(recipe.qat.at(state.step))
                 yield result
-            self._collected = self._optimizers.collect()
+            self._collected = self._backend.collect()
 
     def _update(self) -> dict[str, float]:
         """Clip the gradients and change the weights by them; returns the gradient's norm and the rate for the log."""
         recipe, state = self._setup.recipe, self.state
-        norm = self._optimizers.clip(recipe.train.clip)
+        norm = self._backend.clip(recipe.train.clip)
         if not math.isfinite(norm):
             raise TuiliError(
                 f"step {state.step + 1}: the gradient is not finite; lower optimizer.learning_rate "
                 f"(last checkpoint: step {self.saved_step})"
             )
         scale = rate_scale(recipe.schedule, state.step, recipe.train.steps)
-        self._optimizers.step(scale)
+        self._backend.step(scale)
         self._model.after_step(scale)
         return {"gradient_norm": norm, "learning_rate": recipe.optimizer.learning_rate * scale}
 
-    def _learn(self, block: Block, number: int) -> dict[str, float]:
+    def _learn(self, block: Block, number: int, last: bool) -> dict[str, float]:
         """Add a block's share to the gradients; returns its figures, `tokens` and `flops` among them.
 
         A step takes the mean of its blocks' losses, not of their tokens' losses: every block weighs the same.
+        last: whether it is the last one of this process in the step.
         """
         train, device = self._setup.recipe.train, self._model.device
         torch.manual_seed(_block_seed("model", train.seed, number))
         self._generator.manual_seed(_block_seed("exits", train.seed, number))
-        with self._setup.plan.autocast():
-            result = self._setup.objective(block.to(device), self.state.step / train.steps, self._generator)
-        (result.loss / train.accumulation).backward()
+        result = self._backend.learn(block.to(device), self.state.step / train.steps, self._generator, last)
         figures = {name: float(value) for name, value in result.metrics.items()}
         return {"flops": 0.0} | figures | {"loss": result.loss.item(), "tokens": block.real_tokens}
 
@@ -181,13 +164,8 @@ def _step_result(of_replicas: Sequence[Sequence[dict[str, float]]], rates: dict[
     return StepResult(means.take() | rates, tokens, flops, memory)
 
 
-def _add_up_loads(model: TuiliForCausalLM, group: ReplicaGroup) -> None:
+def _add_up_loads(model: TuiliForCausalLM, group: Group) -> None:
     """Add up the tokens that the routers have given to each expert, from which `after_step` balances them."""
     loads = [router.load for router in model.routers()]
     for load, *of_replicas in zip(loads, *group.all_gather([load.tolist() for load in loads]), strict=True):
         load.copy_(torch.tensor(of_replicas, dtype=load.dtype).sum(0))
-
-
-def _fingerprint(model: TuiliForCausalLM) -> int:
-    """A number that is the same for the same bits of the weights and of the experts' biases."""
-    return sum(int(value.detach().view(torch.int32).sum()) for value in model.state_dict().values())

@@ -13,13 +13,18 @@ from torch import Tensor
 
 from tuili.errors import TuiliError
 
+MAX_RESTARTS = 5
+"""How often a run goes on by itself after a process of it was killed, unless the user says otherwise."""
+EXIT_ALONE = 75
+"""The exit code of a process that could not go on because another one had gone."""
+
 
 class ReplicaDied(TuiliError):
-    """Another process of the group was killed by a signal while it worked."""
+    """Another process of the group was killed by a signal while it worked, or does not answer any more."""
 
 
-class ReplicaGroup(Protocol):
-    """One process's view of its group.
+class Group(Protocol):
+    """One process's view of its group: who it is, and what it tells the others.
 
     All processes of a group call the methods below `owner` equally often and in the same order. Each call but `scatter`
     waits for all of them.
@@ -43,6 +48,16 @@ class ReplicaGroup(Protocol):
         others end when process 0 has ended.
         """
 
+    def scatter(self, parts: Sequence[bytes]) -> bytes:
+        """What process 0 has for this process: the part at the place of its rank. Only process 0's parts count.
+
+        Raises what `all_gather` raises.
+        """
+
+
+class ReplicaGroup(Group, Protocol):
+    """A group that adds up gradients and hands on weights by itself."""
+
     def share(self, tensors: Sequence[Tensor]) -> None:
         """Let all processes have the tensors of process 0, which need no more copying then, if that is possible.
 
@@ -60,12 +75,6 @@ class ReplicaGroup(Protocol):
         """Replace each tensor by that of the process that owns it.
 
         All processes call this with tensors of the same shapes and the same owners. Raises what `all_gather` raises.
-        """
-
-    def scatter(self, parts: Sequence[bytes]) -> bytes:
-        """What process 0 has for this process: the part at the place of its rank. Only process 0's parts count.
-
-        Raises what `all_gather` raises.
         """
 
 

@@ -11,61 +11,24 @@ from contextlib import contextmanager
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
-from typing import Literal, cast
 
 import torch
 import torch.distributed as dist
-from pydantic import Field, PositiveInt, model_validator
 from torch import nn
 from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
 from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState, powerSGD_hook
 from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
-from tuili.config import Config
 from tuili.errors import InputError
-from tuili.native import CodeBits, GradientCodec, Unavailable, load
+from tuili.native import GradientCodec, Unavailable, load
 from tuili.train.dist.codec import PackedAverage, PackedSettings
+from tuili.train.dist.config import GradientConfig
 
-GradientFormat = Literal["fp32", "fp16", "powersgd", "8bit", "4bit", "3bit", "2bit"]
 POWERSGD_START = 10
 """Steps with plain sums before the first one with PowerSGD, which starts from their errors."""
 
-RESET_ERRORS = 1024
-
 Averaged = torch.futures.Future[torch.Tensor]
-
-
-class GradientConfig(Config):
-    """In what form gradients travel, and what becomes of what that loses."""
-
-    form: GradientFormat = "fp32"
-    """Packed numbers of so many bits with a scale for each 256; fp16 and PowerSGD are torch's own, for comparison."""
-    rotate: bool = False
-    """Packed ones: turn each block by random signs and a Hadamard matrix before it is rounded."""
-    clip: float = Field(1.0, ge=0.01, le=1)
-    """Packed ones: the share of a block's largest number that codes reach; what is beyond is cut off."""
-    keep_errors: float | None = Field(None, ge=0, lt=1)
-    """Packed ones: weight of the past in the moving average of the errors, 0.8 in ZeRO++; null: errors are lost."""
-    reset_errors: PositiveInt = RESET_ERRORS
-    """Steps after which that average begins anew."""
-    rank: PositiveInt = 1
-    """PowerSGD: the rank of its matrices."""
-
-    @property
-    def bits(self) -> CodeBits | None:
-        """The bits of a packed number; None where gradients are not packed."""
-        return cast(CodeBits, int(self.form[0])) if self.form.endswith("bit") else None
-
-    @model_validator(mode="after")
-    def _has_effect(self) -> GradientConfig:
-        if self.bits is None and (self.rotate or self.keep_errors is not None or self.clip < 1):
-            raise ValueError(f"rotate, clip and keep_errors go with packed gradients, and form = {self.form}: use 3bit")
-        if self.rank > 1 and self.form != "powersgd":
-            raise ValueError(f"rank is that of PowerSGD's matrices, and form = {self.form}: use powersgd")
-        if self.reset_errors != RESET_ERRORS and self.keep_errors is None:
-            raise ValueError("reset_errors goes with keep_errors, and that is null: set it, to 0.8 for example")
-        return self
 
 
 def packed_average(config: GradientConfig, group: dist.ProcessGroup, threads: int = 1) -> PackedAverage:

@@ -125,7 +125,7 @@ class SharedMemoryGroup:
 
 @contextmanager
 def launch_replicas(
-    world_size: int, tensors: Sequence[Tensor], work: Callable[..., None], *arguments: Any
+    world_size: int, tensors: Sequence[Tensor], work: Callable[..., object], *arguments: Any
 ) -> Iterator[ReplicaGroup]:
     """Run `work(group, *arguments)` in `world_size - 1` further processes, and give this process its view of the group.
 
@@ -165,7 +165,7 @@ def launch_replicas(
 
 
 def _run_replica(
-    settings: tuple[int, int, int, Connection, Connection, SharedMemory], work: Callable[..., None], arguments: Any
+    settings: tuple[int, int, int, Connection, Connection, SharedMemory], work: Callable[..., object], arguments: Any
 ) -> None:
     """What a further process does: its work, until that or process 0 ends."""
     rank, world_size, threads, reader, writer, memory = settings

@@ -14,7 +14,7 @@ from itertools import islice
 import torch
 
 from tuili.data import Block, StreamState
-from tuili.train.dist.group import ReplicaGroup
+from tuili.train.dist.group import Group
 
 PreparedBlocks = Iterator[tuple[Block, StreamState]]
 """Blocks, each with the state of their stream after it."""
@@ -24,7 +24,7 @@ NUMBERS = torch.int32
 
 
 def deal_blocks(
-    prepared: PreparedBlocks, numbers: range, group: ReplicaGroup
+    prepared: PreparedBlocks, numbers: range, group: Group
 ) -> tuple[Mapping[int, Block], StreamState | None]:
     """The blocks of a step that this process owns, by number, and in process 0 the state after all of the step's.
 

@@ -1,0 +1,114 @@
+"""What the trainer asks of the processes that share a training: gradients to one step, weights to one checkpoint.
+
+Replicas do that by the methods of their `ReplicaGroup`; DDP and FSDP2, by torch's wrapped modules, are left to `ddp`
+and `fsdp2`. What a step consists of is left to `trainer`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tuili.data import Block
+from tuili.errors import TuiliError
+from tuili.train.dist.group import Group, ReplicaGroup
+from tuili.train.objective import ObjectiveResult
+from tuili.train.optim import Optimizers
+from tuili.train.setup import TrainingSetup
+
+Tensors = Mapping[str, Mapping[str, Tensor]]
+
+
+class Backend(ABC):
+    """One process's part in a training that its group shares.
+
+    All processes of a group call the methods in the same order. Those that meet other processes raise what
+    `Group.all_gather` raises. `group` is how they tell one another small things.
+    """
+
+    def __init__(self, setup: TrainingSetup, group: Group) -> None:
+        self._setup, self._group = setup, group
+        self._optimizers: Optimizers
+
+    @abstractmethod
+    def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
+        """Add a block's share of a step to the gradients; `last` is true of this process's last one in the step."""
+
+    def reduce_gradients(self) -> None:
+        """Add up the gradients of all processes, as far as the backward passes have not."""
+        self._optimizers.reduce_gradients()
+
+    def clip(self, largest: float) -> float:
+        """Scale the gradients so that their norm is at most `largest`; returns the norm that they had."""
+        return self._optimizers.clip(largest)
+
+    def step(self, scale: float) -> None:
+        """One update of the weights with the learning rate at `scale` of its peak; clears the gradients."""
+        self._optimizers.step(scale)
+
+    def agrees(self) -> bool:
+        """Whether all processes have the same bits in what each of them holds as a whole."""
+        number = sum(int(tensor.detach().view(torch.int32).sum()) for tensor in self._held_by_all())
+        return len(set(self._group.all_gather(number))) == 1
+
+    def _held_by_all(self) -> Iterable[Tensor]:
+        """Tensors that every process holds as a whole, of 4 bytes a number."""
+        return self._setup.model.state_dict().values()
+
+    def collect(self) -> Tensors:
+        """What a checkpoint holds, in process 0; it may change with the next step. Others may get less."""
+        return {"model": self._setup.model.state_dict(), "optimizer": self._optimizers.collect()}
+
+
+class Replicas(Backend):
+    """Processes that share weights, gradients and the optimizer's work by the methods of their group."""
+
+    def __init__(self, setup: TrainingSetup, group: ReplicaGroup, tensors: Tensors | None) -> None:
+        super().__init__(setup, group)
+        self._optimizers = Optimizers(setup.recipe.optimizer, setup.model, group)
+        if tensors is not None:
+            setup.model.load_state_dict(dict(tensors["model"]))
+            self._optimizers.load(tensors["optimizer"])
+        group.share(list(setup.model.parameters()))
+
+    def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
+        """Forward and backward."""
+        with self._setup.plan.autocast():
+            result = self._setup.objective(block, progress, generator)
+        (result.loss / self._setup.recipe.train.accumulation).backward()
+        return result
+
+
+class LossModule(nn.Module):
+    """The loss of a block as a module's forward pass, which torch's wrappers need to see as a whole."""
+
+    def __init__(self, setup: TrainingSetup) -> None:
+        super().__init__()
+        self.model, self._setup = setup.model, setup
+
+    def forward(self, block: Block, progress: float, generator: torch.Generator) -> tuple[Tensor, Mapping[str, Any]]:
+        """The loss, and the metrics of an `ObjectiveResult`."""
+        with self._setup.plan.autocast():
+            result = self._setup.objective(block, progress, generator)
+        return result.loss, dict(result.metrics)
+
+
+def confirm(group: Group, facts: Mapping[str, tuple[Any, Any]]) -> None:
+    """Raise `TuiliError` in all processes where one of them has found something else than was asked for.
+
+    facts: by name what was found here, and what was asked for.
+    """
+    for rank, found in enumerate(group.all_gather({name: found for name, (found, _) in facts.items()})):
+        for name, (_, wanted) in facts.items():
+            if found[name] != wanted:
+                raise TuiliError(f"process {rank} has {found[name]} as {name}, and {wanted} was asked for")
+
+
+def begin_alike(backend: Backend) -> None:
+    """Raise `TuiliError` in all processes where they do not begin with the same weights."""
+    if not backend.agrees():
+        raise TuiliError("the processes begin with other weights: start all with the same files on like machines")

@@ -1,0 +1,32 @@
+"""The backend that a recipe names, for the group that its processes have made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+from tuili.train.dist.backend import Backend, Replicas, Tensors
+from tuili.train.dist.group import Group, ReplicaGroup
+from tuili.train.dist.processes import TorchGroup
+from tuili.train.setup import TrainingSetup
+
+
+def open_backend(
+    setup: TrainingSetup, group: Group, tensors: Tensors | None, tell: Callable[[str], None] = lambda line: None
+) -> Backend:
+    """The backend that a recipe names, begun from the tensors of a checkpoint or from the weights of the model.
+
+    `tell` is given a line about what torch has made of the model. Raises `TuiliError` where that is not what was asked
+    for.
+    """
+    name = setup.recipe.train.dist.backend
+    if name == "replicas":
+        return Replicas(setup, cast(ReplicaGroup, group), tensors)
+    assert isinstance(group, TorchGroup)
+    if name == "ddp":  # torch's wrappers take a while to import
+        from tuili.train.dist.ddp import Ddp
+
+        return Ddp(setup, group, tensors, tell)
+    from tuili.train.dist.fsdp2 import Fsdp2
+
+    return Fsdp2(setup, group, tensors, tell)

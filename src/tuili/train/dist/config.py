@@ -1,0 +1,81 @@
+"""The section `train.dist` of a recipe: how processes share a training, and in what form their gradients travel.
+
+What the backends do is left to `backend`, `ddp` and `fsdp2`, how gradients travel to `hooks`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from pydantic import Field, PositiveInt, model_validator
+
+from tuili.config import Config
+from tuili.native import CodeBits
+
+BackendName = Literal["replicas", "ddp", "fsdp2"]
+GradientFormat = Literal["fp32", "fp16", "powersgd", "8bit", "4bit", "3bit", "2bit"]
+RESET_ERRORS = 1024
+
+
+class GradientConfig(Config):
+    """In what form gradients travel, and what becomes of what that loses."""
+
+    form: GradientFormat = "fp32"
+    """Packed numbers of so many bits with a scale for each 256; fp16 and PowerSGD are torch's own, for comparison."""
+    rotate: bool = False
+    """Packed ones: turn each block by random signs and a Hadamard matrix before it is rounded."""
+    clip: float = Field(1.0, ge=0.01, le=1)
+    """Packed ones: the share of a block's largest number that codes reach; what is beyond is cut off."""
+    keep_errors: float | None = Field(None, ge=0, lt=1)
+    """Packed ones: weight of the past in the moving average of the errors, 0.8 in ZeRO++; null: errors are lost."""
+    reset_errors: PositiveInt = RESET_ERRORS
+    """Steps after which that average begins anew."""
+    rank: PositiveInt = 1
+    """PowerSGD: the rank of its matrices."""
+
+    @property
+    def bits(self) -> CodeBits | None:
+        """The bits of a packed number; None where gradients are not packed."""
+        return cast(CodeBits, int(self.form[0])) if self.form.endswith("bit") else None
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> GradientConfig:
+        if self.bits is None and (self.rotate or self.keep_errors is not None or self.clip < 1):
+            raise ValueError(f"rotate, clip and keep_errors go with packed gradients, and form = {self.form}: use 3bit")
+        if self.rank > 1 and self.form != "powersgd":
+            raise ValueError(f"rank is that of PowerSGD's matrices, and form = {self.form}: use powersgd")
+        if self.reset_errors != RESET_ERRORS and self.keep_errors is None:
+            raise ValueError("reset_errors goes with keep_errors, and that is null: set it, to 0.8 for example")
+        return self
+
+
+class DistConfig(Config):
+    """How processes share a training."""
+
+    backend: BackendName = "replicas"
+    """`replicas` are processes of one machine that meet in shared memory. `ddp` and `fsdp2` are torch's: processes of
+    any machines, each with the whole model or with a share of it."""
+    islands: PositiveInt = 1
+    """FSDP2: groups of processes that each hold the whole model; gradients are packed between them."""
+    gradients: GradientConfig = GradientConfig()
+    timeout: PositiveInt = 300
+    """Seconds for which a process waits for another one in a step."""
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> DistConfig:
+        form = self.gradients.form
+        if self.islands > 1 and self.backend != "fsdp2":
+            raise ValueError(f"islands = {self.islands} are groups that share a model, and backend = {self.backend}: "
+                             "use fsdp2, or leave islands out")  # fmt: skip
+        if form == "fp32":
+            return self
+        if self.backend == "replicas":
+            raise ValueError(f"gradients.form = {form}: replicas add up in shared memory, where nothing travels: "
+                             "use backend = ddp, or fp32")  # fmt: skip
+        if self.backend == "fsdp2" and self.gradients.bits is None:
+            raise ValueError(f"gradients.form = {form}: between islands of FSDP2 gradients are packed or fp32: "
+                             "use 3bit, or backend = ddp")  # fmt: skip
+        if self.backend == "fsdp2" and self.islands == 1:
+            raise ValueError(f"gradients.form = {form}: FSDP2 packs gradients between islands, and there is one: "
+                             "set islands to 2 or more, or use backend = ddp")  # fmt: skip
+        return self

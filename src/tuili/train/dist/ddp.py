@@ -1,0 +1,79 @@
+"""DDP as a backend: every process holds the whole model and its optimizer, and gradients are averaged as they come.
+
+In what form they travel is left to `hooks`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from tuili.data import Block
+from tuili.train.dist.backend import Backend, LossModule, Tensors, begin_alike, confirm
+from tuili.train.dist.group import SingleProcess
+from tuili.train.dist.hooks import hook_ddp
+from tuili.train.dist.lost import collect_errors, load_errors
+from tuili.train.dist.processes import TorchGroup, noticing_loss
+from tuili.train.objective import ObjectiveResult
+from tuili.train.optim import Optimizers
+from tuili.train.setup import TrainingSetup
+
+
+class Ddp(Backend):
+    """Each process makes the whole step from the same gradients, and so has the bits of all others."""
+
+    def __init__(
+        self, setup: TrainingSetup, group: TorchGroup, tensors: Tensors | None, tell: Callable[[str], None]
+    ) -> None:
+        super().__init__(setup, group)
+        self._processes, model, config = group, setup.model, setup.recipe.train.dist
+        self._optimizers = Optimizers(setup.recipe.optimizer, model, SingleProcess())  # it updates all parameters
+        if tensors is not None:
+            model.load_state_dict(dict(tensors["model"]))
+            self._optimizers.load(tensors["optimizer"])
+        begin_alike(self)
+        size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+        warnings.filterwarnings("ignore", "find_unused_parameters=True was specified in DDP")
+        self._module = DistributedDataParallel(
+            LossModule(setup),
+            bucket_cap_mb=-(-size // 2**20) if config.gradients.form == "powersgd" else None,
+            broadcast_buffers=False,  # the loads of the routers are added up
+            find_unused_parameters=True,  # else the buckets, and with them what was lost, change after the first step
+        )
+        of_gradients = dist.new_group(timeout=timedelta(seconds=config.timeout))
+        self._hook = hook_ddp(self._module, config.gradients, of_gradients)
+        self._average = self._hook.average if self._hook else None
+        if tensors is not None:
+            load_errors(group, self._average, tensors, tell)
+        self._confirm(tell)
+
+    def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
+        """Forward and backward; with the last block of a step, all gradients are averaged."""
+        share = self._group.world_size / self._setup.recipe.train.accumulation  # DDP divides by the first
+        with noticing_loss(), nullcontext() if last else self._module.no_sync():
+            loss, metrics = self._module(block, progress, generator)
+            with self._hook.raising() if self._hook else nullcontext():
+                (loss * share).backward()
+        return ObjectiveResult(loss, metrics)
+
+    def collect(self) -> Tensors:
+        """Also what the packed gradients of all processes have lost, where that is kept."""
+        return {**super().collect(), **collect_errors(self._processes, self._average)}
+
+    def _confirm(self, tell: Callable[[str], None]) -> None:
+        """Tell what torch has made of the model. Raises `TuiliError` where that is not what was asked for."""
+        device, count = self._setup.plan.device.type, self._setup.plan.replicas
+        facts = {
+            "wrapper": (type(self._module).__name__, DistributedDataParallel.__name__),
+            "devices": (sorted({parameter.device.type for parameter in self._module.parameters()}), [device]),
+            "processes": (self._module.process_group.size(), count),
+        }
+        confirm(self._group, facts)
+        form = self._setup.recipe.train.dist.gradients.form
+        tell(f"ddp: {count} processes on {device}, each with the whole model; gradients travel as {form}")

@@ -1,0 +1,74 @@
+"""Which process of a run this one is, as torchrun tells it in the environment, and whether the recipe is for that."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from tuili.errors import InputError
+from tuili.train.recipe import TrainConfig
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where torchrun, or what stands for it, has put this process."""
+
+    rank: int
+    world_size: int
+    local_size: int
+    """Processes on this machine."""
+    restarts: int
+
+    @classmethod
+    def find(cls) -> Place | None:
+        """The place that the environment names, if it names one. Raises `InputError` for one that is none."""
+        if not {"RANK", "WORLD_SIZE"} <= os.environ.keys():
+            return None
+        rank, world_size = variable("RANK"), variable("WORLD_SIZE")
+        if rank >= world_size:
+            raise InputError(f"RANK = {rank}: of WORLD_SIZE = {world_size} processes the last one has {world_size - 1}")
+        return cls(rank, world_size, variable("LOCAL_WORLD_SIZE", 1), variable("TORCHELASTIC_RESTART_COUNT", 0))
+
+
+def variable(name: str, default: int | None = None) -> int:
+    """A number in the environment. Raises `InputError` where it is missing, without a default, or none."""
+    value = os.environ.get(name, "" if default is None else str(default))
+    if not value.isdecimal():
+        raise InputError(f"environment: {name} = {value!r}: should be a number, as torchrun sets it")
+    return int(value)
+
+
+def check_place(train: TrainConfig) -> Place | None:
+    """The place of this process in a run with these settings, None where its backend starts processes by itself.
+
+    Raises `InputError` where there are no processes for the backend, other ones than it was to have, or too many.
+    """
+    place, backend = Place.find(), train.dist.backend
+    if backend == "replicas":
+        if place is not None and place.world_size > 1:
+            raise InputError(
+                f"train.dist.backend = replicas: {place.world_size} processes were started, and replicas start theirs "
+                "by themselves: use ddp or fsdp2, or leave torchrun out"
+            )
+        return None
+    if place is None:
+        raise InputError(
+            f"train.dist.backend = {backend}: no processes were started for it: add --nproc 2, or start it by torchrun"
+        )
+    check_count(train, place.world_size)
+    return place
+
+
+def check_count(train: TrainConfig, count: int) -> None:
+    """Raise `InputError` where these settings are not for as many processes."""
+    if train.replicas not in ("auto", count):
+        started = "1 process was" if count == 1 else f"{count} processes were"
+        raise InputError(f"train.replicas = {train.replicas}: {started} started: start as many, or set it to auto")
+    if train.accumulation % count:
+        raise InputError(
+            f"train.accumulation = {train.accumulation}: {count} processes do not divide its blocks evenly: "
+            "use a multiple of them"
+        )
+    if count % train.dist.islands:
+        islands = train.dist.islands
+        raise InputError(f"train.dist.islands = {islands}: {count} processes cannot be {islands} islands of one size")

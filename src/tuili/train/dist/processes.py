@@ -1,0 +1,176 @@
+"""Processes of any machines that share a run's steps: a `Group` over torch.distributed, and how a process joins it.
+
+Small values travel as JSON and tensors as safetensors, over gloo; torch's own exchange of objects would pickle them.
+Who starts the processes is left to `launch` or torchrun, how gradients are added up to the backends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from safetensors.torch import load, save
+from torch import Tensor
+
+from tuili.errors import InputError, one_line
+from tuili.parent import end_with_launcher
+from tuili.train.dist.group import ReplicaDied
+from tuili.train.dist.place import Place, check_place, variable
+from tuili.train.recipe import TrainConfig
+
+PREPARATION_SECONDS = 3600
+"""How long processes wait for process 0 before the first step and behind the last one."""
+EXIT_REFUSED = 2
+"""The exit code of a process that ends because process 0 tells the user what is wrong."""
+
+
+class TorchGroup:
+    """A `Group` of processes that torch.distributed has brought together; `control` can send bytes from the CPU."""
+
+    def __init__(self, control: dist.ProcessGroup, place: Place) -> None:
+        self._control, self.place = control, place
+        self.rank, self.world_size = place.rank, place.world_size
+
+    def owner(self, block: int) -> int:
+        """The blocks go round the processes."""
+        return block % self.world_size
+
+    def all_gather(self, value: Any) -> list[Any]:
+        """Two exchanges: of the sizes, and of what is as long as the longest. Raises `ReplicaDied` in all processes."""
+        own = _bytes(json.dumps(value).encode())
+        with noticing_loss():
+            sizes = torch.empty(self.world_size, dtype=torch.int64)
+            dist.all_gather_single(sizes, torch.tensor([len(own)]), self._control)
+            room = int(sizes.max())
+            everyone = torch.empty(self.world_size, room, dtype=torch.uint8)
+            dist.all_gather_single(everyone.view(-1), _padded(own, room), self._control)
+        return [json.loads(_data(row[:size])) for row, size in zip(everyone, sizes.tolist(), strict=True)]
+
+    def scatter(self, parts: Sequence[bytes]) -> bytes:
+        """Every process gets as much as the longest part, and cuts it."""
+        first = self.rank == 0
+        with noticing_loss():
+            sizes = torch.tensor([len(part) for part in parts] if first else [0] * self.world_size)
+            dist.broadcast(sizes, group=self._control, group_src=0)
+            room = int(sizes.max())
+            part = torch.empty(room, dtype=torch.uint8)
+            padded = [_padded(_bytes(data), room) for data in parts] if first else None
+            dist.scatter(part, padded, group=self._control, group_src=0)
+        return _data(part[: int(sizes[self.rank])])
+
+    def collect(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """In process 0 the tensors of all processes, each as `rank/name`; in others nothing."""
+        own = _bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
+        sizes = self.all_gather(len(own))
+        rows = [torch.empty(max(sizes), dtype=torch.uint8) for _ in sizes] if self.rank == 0 else None
+        with noticing_loss():
+            dist.gather(_padded(own, max(sizes)), rows, group=self._control, group_dst=0)
+        return {
+            f"{rank}/{name}": tensor
+            for rank, (row, size) in enumerate(zip(rows or [], sizes, strict=bool(rows)))
+            for name, tensor in load(_data(row[:size])).items()
+        }
+
+    def for_steps(self, timeout: int) -> TorchGroup:
+        """The same processes, of which each waits for others for so many seconds at most; comes when all are here."""
+        self.all_gather(None)
+        return TorchGroup(_gloo(timeout), self.place)
+
+
+@contextmanager
+def joined(train: TrainConfig) -> Iterator[TorchGroup]:
+    """The processes that were started together with this one, as a group until the `with` block ends.
+
+    Raises `InputError` where `check_place` does, and where the processes do not come together.
+    """
+    place = check_place(train)
+    assert place is not None, "replicas start processes by themselves"
+    address, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
+    if not (address and port.isdecimal()):
+        raise InputError(
+            f"environment: MASTER_ADDR = {address!r}, MASTER_PORT = {port!r}: should say where process 0 is"
+        )
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun, or our own launcher
+        end_with_launcher()
+    on_gpu = train.device != "cpu" and torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.set_device(variable("LOCAL_RANK", 0))
+    if address in ("localhost", "127.0.0.1"):
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    try:
+        dist.init_process_group(
+            "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+            timeout=timedelta(seconds=train.dist.timeout),
+            rank=place.rank,
+            world_size=place.world_size,
+        )
+        control = _gloo(PREPARATION_SECONDS)
+    except RuntimeError as error:
+        if "EADDRINUSE" in str(error):
+            raise InputError(f"port {port} of {address} is in use: set MASTER_PORT to another one") from error
+        raise InputError(
+            f"process {place.rank} of {place.world_size} did not meet the others at {address}:{port} "
+            f"({_without_place(error)}): check that all were started"
+        ) from error
+    try:
+        yield TorchGroup(control, place)
+    except ReplicaDied:  # closing the group would wait for those who are gone
+        raise
+    except BaseException:
+        dist.destroy_process_group()
+        raise
+    dist.destroy_process_group()
+
+
+def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
+    """Raise `InputError` in process 0, and end the others, where not all processes were started with the same."""
+    first, *others = group.all_gather(dict(facts))
+    for rank, other in enumerate(others, start=1):
+        for name, value in first.items():
+            if other[name] != value:
+                if group.rank > 0:
+                    raise SystemExit(EXIT_REFUSED)
+                raise InputError(f"process {rank} of {group.world_size} has {name} of its own: start all with the same")
+
+
+@contextmanager
+def noticing_loss() -> Iterator[None]:
+    """Turns what torch raises where another process has gone, or does not answer in time, into `ReplicaDied`."""
+    try:
+        yield
+    except RuntimeError as error:
+        of_torch = isinstance(error, (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError))
+        if not (of_torch or "gloo" in str(error) or "Connection closed by peer" in str(error)):
+            raise
+        raise ReplicaDied(f"another process has ended or does not answer ({_without_place(error)})") from error
+
+
+def _gloo(timeout: int) -> dist.ProcessGroup:
+    group = dist.new_group(backend="gloo", timeout=timedelta(seconds=timeout))
+    assert isinstance(group, dist.ProcessGroup)
+    return group
+
+
+def _without_place(error: Exception) -> str:
+    """The message of torch without the line of its source."""
+    return re.sub(r"^\[\S*?:\d+\]\s*", "", one_line(error))
+
+
+def _bytes(data: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
+
+
+def _padded(numbers: Tensor, room: int) -> Tensor:
+    return torch.nn.functional.pad(numbers, (0, room - len(numbers)))
+
+
+def _data(numbers: Tensor) -> bytes:
+    data: bytes = numbers.numpy().tobytes()
+    return data

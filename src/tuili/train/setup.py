@@ -1,0 +1,32 @@
+"""The parts of a training, which every process of a run has: `build` makes them, `trainer` and `dist` use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from tuili.data import StreamState
+from tuili.model import TuiliForCausalLM
+from tuili.train.execution import ExecutionPlan
+from tuili.train.feed.blocks import PreparedBlocks
+from tuili.train.objective import Objective
+from tuili.train.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """What every replica of a run builds alike."""
+
+    recipe: Recipe
+    plan: ExecutionPlan
+    model: TuiliForCausalLM
+    objective: Objective
+    open_blocks: Callable[[StreamState], AbstractContextManager[PreparedBlocks]]
+    """Begins to prepare the blocks of the run from a state of their stream on."""
+
+    def shared_tensors(self) -> list[Tensor]:
+        """Tensors in the shapes of those that the replicas share in one call at most."""
+        return list(self.model.parameters())

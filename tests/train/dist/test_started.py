@@ -1,0 +1,204 @@
+"""Processes that torchrun or the launcher starts: what is refused, and what becomes of those that end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.train.conftest import SMALL
+from tests.train.dist.torch_ranks import place
+from tests.waiting import GUARD_SECONDS, eventually
+from tuili.cli.app import main
+from tuili.config import load_recipe
+from tuili.errors import ConfigError, InputError
+from tuili.train.dist.launch import cause_of_death, exit_code
+from tuili.train.dist.processes import joined
+from tuili.train.log import read_log
+from tuili.train.recipe import Recipe
+
+ROOT = Path(__file__).parents[3]
+TRAIN = ["train", "base", "train.accumulation=2", "train.steps=2"]
+SHORT = [
+    "train",
+    "base",
+    f"model.overrides={SMALL}",
+    "train.steps=4",
+    "train.rows=1",
+    "train.length=128",
+    "train.accumulation=2",
+    "train.compile=off",
+    "data.domains=[propositional]",
+    "data.levels=[1]",
+    "checkpoint.interval=2",
+    "log.interval=1",
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "started", "message"),
+    [
+        (["train.dist.backend=ddp"], None, "train.dist.backend = ddp: no processes were started for it: add --nproc 2"),
+        (["train.dist.backend=fsdp2", "train.replicas=2"], 1, "train.replicas = 2: 1 process was started: start as"),
+        (["train.dist.backend=ddp"], 3, "train.accumulation = 2: 3 processes do not divide its blocks evenly: use a "),
+        (
+            ["train.dist.backend=fsdp2", "train.dist.islands=2"],
+            1,
+            "train.dist.islands = 2: 1 processes cannot be 2 isl",
+        ),
+        ([], 2, "train.dist.backend = replicas: 2 processes were started, and replicas start theirs by themselves: "),
+        (["train.dist.backend=ddp", "--nproc", "2"], 2, "--nproc starts processes, and torchrun has started this one"),
+        (
+            ["train.dist.backend=ddp", "--nproc", "3"],
+            None,
+            "train.accumulation = 2: 3 processes do not divide its bloc",
+        ),
+        (
+            ["train.dist.backend=ddp", "--restarts", "2"],
+            2,
+            "--restarts goes with --nproc; torchrun has an option --max",
+        ),
+        (["--nproc", "3"], None, "replicas = 3 does not divide accumulation = 2 evenly"),
+        (["train.dist.gradients.form=3bit"], None, "gradients.form = 3bit: replicas add up in shared memory, where no"),
+        (
+            ["train.dist.backend=fsdp2", "train.dist.gradients.form=3bit"],
+            2,
+            "gradients.form = 3bit: FSDP2 packs gradients between islands, and there is one: set islands to 2 or more",
+        ),
+        (
+            ["train.dist={backend: fsdp2, islands: 2, gradients: {form: powersgd}}"],
+            2,
+            "gradients.form = powersgd: between islands of FSDP2 gradients are packed or fp32: use 3bit, or backend = ",
+        ),
+        (["train.dist={backend: ddp, islands: 2}"], 2, "islands = 2 are groups that share a model, and backend = ddp:"),
+        (["train.dist.backend=fsdp2", "optimizer.kind=muon"], 2, "Muon needs whole matrices, and fsdp2 divides them"),
+        (["train.dist.backend=zero2"], None, "train.dist.backend"),
+    ],
+)
+def test_what_does_not_fit_the_processes_is_refused(
+    arguments: list[str],
+    started: int | None,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in place(0, started, 1).items() if started else []:
+        monkeypatch.setenv(name, value)
+    assert main([*TRAIN, *arguments, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_the_others_are_refused_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in place(1, 3, 1).items():
+        monkeypatch.setenv(name, value)
+    for arguments in (["train.dist.backend=ddp"], ["train.dist.backend=none"]):
+        with pytest.raises(SystemExit) as ended:
+            main([*TRAIN, *arguments, "--out", str(tmp_path)])
+        assert ended.value.code == 2
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("RANK", "first", "environment: RANK = 'first': should be a number, as torchrun sets it"),
+        ("RANK", "1", "RANK = 1: of WORLD_SIZE = 1 processes the last one has 0"),
+        ("MASTER_PORT", "", "MASTER_PORT = '': should say where process 0 is"),
+    ],
+)
+def test_an_environment_that_is_none_is_refused(
+    name: str, value: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, right in (place(0, 1, 1) | {name: value}).items():
+        monkeypatch.setenv(variable, right)
+    settings = load_recipe("base", ["train.dist.backend=ddp"], Recipe).train
+    with pytest.raises(InputError, match=message), joined(settings):
+        pass
+
+
+def test_a_port_in_use_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        for name, value in place(0, 1, port).items():
+            monkeypatch.setenv(name, value)
+        assert main([*TRAIN, "train.dist.backend=ddp", "--out", str(tmp_path)]) == 2
+    assert f"port {port} of 127.0.0.1 is in use: set MASTER_PORT to another one\n" in capsys.readouterr().err
+
+
+def test_a_run_goes_on_where_a_process_was_killed_and_nowhere_else() -> None:
+    assert cause_of_death({1: -9, 0: 1}) == "process 1 was killed by SIGKILL"
+    assert cause_of_death({0: -15, 1: -6}) == "process 1 was killed by SIGABRT"
+    assert cause_of_death({0: 75, 1: -15}) == "a process has gone"
+    for ended, code in (
+        ({}, 0),
+        ({0: 0, 1: 0}, 0),
+        ({0: 2, 1: -15}, 2),
+        ({0: 75, 1: 1}, 1),
+        ({0: 130, 1: 130}, 130),
+        ({0: 1, 1: 130}, 130),
+        ({0: -15, 1: -15}, 1),
+    ):
+        assert cause_of_death(ended) is None
+        assert exit_code(ended) == code
+
+
+def start(out: Path, *more: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tuili", *SHORT, *more, "--out", str(out)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_command_starts_as_many_processes_as_it_is_asked_for(tmp_path: Path) -> None:
+    output, errors = start(tmp_path, "train.dist.backend=ddp", "--nproc", "2").communicate(timeout=GUARD_SECONDS)
+    assert output.startswith(f"{tmp_path}/model: 4 steps, ")
+    assert output.count("\n") == 1
+    assert errors.count("ddp: 2 processes on cpu, each with the whole model; gradients travel as fp32\n") == 1
+    again = start(tmp_path, "train.dist.backend=ddp", "--nproc", "2")
+    assert again.communicate(timeout=GUARD_SECONDS)[1] == (
+        f"tuili: error: {tmp_path} already holds a run: add --resume to go on, or choose another --out\n"
+    )
+    assert again.returncode == 2
+
+
+@pytest.mark.kills
+@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGINT])
+def test_killed_it_goes_on_and_interrupted_it_can(fault: signal.Signals, tmp_path: Path) -> None:
+    more = ("train.steps=300", "checkpoint.interval=5", "train.dist.backend=ddp", "--nproc", "2", "--restarts", "3")
+    run = start(tmp_path, *more)
+    eventually(lambda: len(read_log(tmp_path)) > 6, "no step was made")
+    children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+    os.kill(int(children[-1]) if fault is signal.SIGKILL else run.pid, fault)
+    output, errors = run.communicate(timeout=GUARD_SECONDS)
+    if fault is signal.SIGKILL:
+        assert "was killed by SIGKILL: going on from the newest checkpoint, or from the start\n" in errors
+        assert run.returncode == 0
+        assert output.startswith(f"{tmp_path}/model: 300 steps, ")
+    else:
+        assert run.returncode == 130
+        assert "is saved, add --resume to the same command to go on" in output
+    assert len(read_log(tmp_path)) == len({line["step"] for line in read_log(tmp_path)})
+
+
+def test_the_section_has_its_place() -> None:
+    with pytest.raises(ConfigError, match=r"train.dist.gradients.bits.*unknown key"):
+        load_recipe("base", ["train.dist.gradients.bits=3"], Recipe)
