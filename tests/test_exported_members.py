@@ -75,12 +75,12 @@ FACES = {
         takes_follow_up trained_domains unseen_problems with_noise without_working
     """,
     "train": """
-        REWRITE_REMEDY RUN_FILE Checkpoint CheckpointConfig CheckpointManager CurriculumConfig DataConfig ExecutionPlan
-        ExitWalk FileWeights LogConfig ModelConfig Objective PreparedBlocks Recipe RecordedTraining RunFolder
-        ScheduleConfig StreamConfig TrainConfig TrainingLog TrainingResult build_curriculum build_model build_sources
-        can_compile environment environment_changes interruptible keep_freed_memory peak_memory prepared_blocks
-        rate_scale read_log recorded_sources recorded_training router_losses train training_feed training_stream
-        TrainingFeed walk_exits warmup_cosine
+        EXIT_ALONE MAX_RESTARTS REWRITE_REMEDY RUN_FILE Checkpoint CheckpointConfig CheckpointManager CurriculumConfig
+        DataConfig ExecutionPlan ExitWalk FileWeights LogConfig ModelConfig Objective Place PreparedBlocks Recipe
+        RecordedTraining ReplicaDied RunFolder ScheduleConfig StreamConfig TrainConfig TrainingLog TrainingResult
+        build_curriculum build_model build_sources can_compile check_count check_place environment environment_changes
+        interruptible keep_freed_memory launch peak_memory prepared_blocks rate_scale read_log recorded_sources
+        recorded_training router_losses train training_feed training_stream TrainingFeed walk_exits warmup_cosine
     """,
     "posttrain": """
         GENERATED UNKNOWN_LABEL Backbone ExampleEncoder Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig

@@ -39,13 +39,23 @@ class StackedMuon(Muon):
         """Update matrices of one shape."""
         momenta = [self._momentum(matrix) for matrix in matrices]
         gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
+        update_nrc = self._updates(settings, torch.stack(self._ahead(settings, momenta, gradients)))
+        self._apply(settings, matrices, list(update_nrc), max(update_nrc.shape[1:]))
+
+    def _ahead(self, settings: dict[str, Any], momenta: list[Tensor], gradients: list[Tensor]) -> list[Tensor]:
+        """Moves the momenta on by the gradients; returns what Nesterov's method makes orthogonal."""
         torch._foreach_lerp_(momenta, gradients, 1 - settings["momentum"])
-        ahead = torch._foreach_lerp(gradients, momenta, settings["momentum"])  # Nesterov's
-        stack_nrc = torch.stack(ahead)
+        return list(torch._foreach_lerp(gradients, momenta, settings["momentum"]))
+
+    def _updates(self, settings: dict[str, Any], stack_nrc: Tensor) -> Tensor:
+        """The directions of a step."""
         update_nrc = orthogonalised(stack_nrc, settings["ns_coefficients"], settings["ns_steps"], settings["eps"])
+        return update_nrc.float()
+
+    def _apply(self, settings: dict[str, Any], matrices: list[Tensor], updates: list[Tensor], longer: int) -> None:
+        """Makes the step. longer: the longer side of the whole matrices."""
         torch._foreach_mul_(matrices, 1 - settings["lr"] * settings["weight_decay"])
-        scale = 0.2 * settings["lr"] * max(update_nrc.shape[1:]) ** 0.5
-        torch._foreach_add_(matrices, list(update_nrc.float()), alpha=-scale)
+        torch._foreach_add_(matrices, updates, alpha=-0.2 * settings["lr"] * longer**0.5)
 
     def _momentum(self, matrix: Tensor) -> Tensor:
         state = self.state[matrix]

@@ -41,6 +41,8 @@ class Optimizers:
     The copies step alike. All processes call the methods, but for `load`, in the same order.
     """
 
+    muon: type[StackedMuon] = StackedMuon
+
     def __init__(self, config: OptimizerConfig, model: nn.Module, group: ReplicaGroup) -> None:
         self._named, self._group, self._rate = dict(model.named_parameters()), group, config.learning_rate
         matrices = _hidden_matrices(model) if config.kind == "muon" else set()
@@ -63,7 +65,7 @@ class Optimizers:
             )
             self._optimizers.append((adamw, decayed + free))
         if own := self._own(hidden):
-            muon = StackedMuon([self._named[name] for name in own], config.learning_rate, config.weight_decay)
+            muon = self.muon([self._named[name] for name in own], config.learning_rate, config.weight_decay)
             self._optimizers.append((muon, own))
 
     def _own(self, names: Iterable[str]) -> list[str]:

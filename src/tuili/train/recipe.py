@@ -169,9 +169,6 @@ class Recipe(Config):
         if self.train.balance_rounds and not self.data.domain_names:
             reason = "balances the experts over the domains, and data.domains names none: leave it out"
             raise _fault(("train", "balance_rounds"), self.train.balance_rounds, reason)
-        if self.train.dist.backend == "fsdp2" and self.optimizer.kind == "muon":
-            reason = "Muon needs whole matrices, and fsdp2 divides them among the processes: use adamw, or ddp"
-            raise _fault(("optimizer", "kind"), self.optimizer.kind, reason)
         if self.qat.numbers is not None and self.qat.start >= self.train.steps:
             reason = f"the run has {self.train.steps} steps, none of which would learn {self.qat.numbers}"
             raise _fault(("qat", "start"), self.qat.start, f"{reason}: begin earlier")

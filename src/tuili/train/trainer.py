@@ -120,6 +120,7 @@ class Trainer:
                 model.quantize(recipe.qat.at(state.step))
                 yield result
             self._collected = self._backend.collect()
+            self._backend.close()
 
     def _update(self) -> dict[str, float]:
         """Clip the gradients and change the weights by them; returns the gradient's norm and the rate for the log."""

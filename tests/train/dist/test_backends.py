@@ -124,6 +124,13 @@ def test_a_run_goes_on_under_another_backend_and_with_other_processes(
     assert_close(out, expected)
 
 
+def test_fsdp2_makes_the_steps_of_muon(alone: Callable[..., Path], tmp_path: Path) -> None:
+    more = ("optimizer.kind=muon", "optimizer.learning_rate=1.0e-3")
+    together(tmp_path, 2, "train.dist.backend=fsdp2", *more, before=ranks.interrupt_after_2)
+    together(tmp_path, 2, "train.dist.backend=fsdp2", *more, resume=True)
+    assert_close(tmp_path, alone(*more))
+
+
 def test_another_number_of_processes_shards_a_checkpoint_anew(alone: Callable[..., Path], tmp_path: Path) -> None:
     """One process, then two, then replicas: of what FSDP2 has divided, checkpoints hold the whole."""
     sharded = ("train.dist.backend=fsdp2", "checkpoint={interval: 2, keep: 5}")

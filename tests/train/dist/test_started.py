@@ -76,7 +76,6 @@ SHORT = [
             "gradients.form = powersgd: between islands of FSDP2 gradients are packed or fp32: use 3bit, or backend = ",
         ),
         (["train.dist={backend: ddp, islands: 2}"], 2, "islands = 2 are groups that share a model, and backend = ddp:"),
-        (["train.dist.backend=fsdp2", "optimizer.kind=muon"], 2, "Muon needs whole matrices, and fsdp2 divides them"),
         (["train.dist.backend=zero2"], None, "train.dist.backend"),
     ],
 )

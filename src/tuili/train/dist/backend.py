@@ -15,12 +15,11 @@ from torch import Tensor, nn
 
 from tuili.data import Block
 from tuili.errors import TuiliError
+from tuili.train.checkpoint import Tensors
 from tuili.train.dist.group import Group, ReplicaGroup
 from tuili.train.objective import ObjectiveResult
 from tuili.train.optim import Optimizers
 from tuili.train.setup import TrainingSetup
-
-Tensors = Mapping[str, Mapping[str, Tensor]]
 
 
 class Backend(ABC):
@@ -63,6 +62,10 @@ class Backend(ABC):
         """What a checkpoint holds, in process 0; it may change with the next step. Others may get less."""
         return {"model": self._setup.model.state_dict(), "optimizer": self._optimizers.collect()}
 
+    @abstractmethod
+    def close(self) -> None:
+        """End what works beside the training. No more can be learnt then."""
+
 
 class Replicas(Backend):
     """Processes that share weights, gradients and the optimizer's work by the methods of their group."""
@@ -81,6 +84,9 @@ class Replicas(Backend):
             result = self._setup.objective(block, progress, generator)
         (result.loss / self._setup.recipe.train.accumulation).backward()
         return result
+
+    def close(self) -> None:
+        """Nothing works beside it."""
 
 
 class LossModule(nn.Module):

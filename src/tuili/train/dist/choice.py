@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from tuili.train.dist.backend import Backend, Replicas, Tensors
+from tuili.train.checkpoint import Tensors
+from tuili.train.dist.backend import Backend, Replicas
 from tuili.train.dist.group import Group, ReplicaGroup
 from tuili.train.dist.processes import TorchGroup
 from tuili.train.setup import TrainingSetup

@@ -15,7 +15,8 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from tuili.data import Block
-from tuili.train.dist.backend import Backend, LossModule, Tensors, begin_alike, confirm
+from tuili.train.checkpoint import Tensors
+from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm
 from tuili.train.dist.group import SingleProcess
 from tuili.train.dist.hooks import hook_ddp
 from tuili.train.dist.lost import collect_errors, load_errors
@@ -65,6 +66,11 @@ class Ddp(Backend):
     def collect(self) -> Tensors:
         """Also what the packed gradients of all processes have lost, where that is kept."""
         return {**super().collect(), **collect_errors(self._processes, self._average)}
+
+    def close(self) -> None:
+        """End the thread that packs gradients."""
+        if self._hook is not None:
+            self._hook.close()
 
     def _confirm(self, tell: Callable[[str], None]) -> None:
         """Tell what torch has made of the model. Raises `TuiliError` where that is not what was asked for."""

@@ -7,23 +7,23 @@ the shares. Several islands that each hold the whole model average their gradien
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor
 
 from tuili.data import Block
-from tuili.train.dist.backend import Backend, LossModule, Tensors, begin_alike, confirm
-from tuili.train.dist.group import SingleProcess
+from tuili.train.checkpoint import Tensors
+from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm
 from tuili.train.dist.hooks import hook_fsdp, packed_average
 from tuili.train.dist.lost import collect_errors, load_errors
 from tuili.train.dist.processes import TorchGroup, noticing_loss
+from tuili.train.dist.sharded import Island, ShardedOptimizers, whole
 from tuili.train.objective import ObjectiveResult
-from tuili.train.optim import Optimizers
 from tuili.train.setup import TrainingSetup
 
 ISLANDS, SHARES = "islands", "shares"
@@ -66,10 +66,15 @@ class Fsdp2(Backend):
     def collect(self) -> Tensors:
         """Whole tensors, gathered one after another, which process 0 keeps."""
         with noticing_loss():
-            model = {name: _whole(value) for name, value in self._setup.model.state_dict().items()}
+            model = {name: whole(value) for name, value in self._setup.model.state_dict().items()}
             tensors = {"model": model, "optimizer": self._optimizers.collect()}
         tensors |= collect_errors(self._processes, self._average)
         return tensors if self._group.rank == 0 else {}
+
+    def close(self) -> None:
+        """End the threads that pack gradients."""
+        if self._average is not None:
+            self._average.close()
 
     def _held_by_all(self) -> Iterable[Tensor]:
         return (value for value in super()._held_by_all() if not isinstance(value, DTensor))
@@ -93,50 +98,10 @@ class Fsdp2(Backend):
         tell(f"fsdp2: {count} processes on {device}, each with one of {shares} shares of the model{between}")
 
 
-class Island(SingleProcess):
-    """A group as the optimizer of a share sees it: it owns its share of all, and adds up over those of its island."""
-
-    def __init__(self, group: TorchGroup, shares: int) -> None:
-        begin = group.rank // shares * shares
-        self._group, self._own = group, slice(begin, begin + shares)
-
-    def all_gather(self, value: Any) -> list[Any]:
-        """The values of the processes of this island."""
-        return self._group.all_gather(value)[self._own]
-
-
-class ShardedOptimizers(Optimizers):
-    """AdamW of the shares that this process holds. A state is collected, and loaded, as whole tensors."""
-
-    def reduce_gradients(self) -> None:
-        """FSDP2 has done that in the backward pass."""
-
-    def collect(self) -> dict[str, Tensor]:
-        """In process 0 the whole state; all processes call this."""
-        return {key: _whole(value) for key, value in self._state().items()}
-
-    def _own_part(self, value: Tensor, parameter: Tensor) -> Tensor:
-        assert isinstance(parameter, DTensor)
-        if value.shape != parameter.shape:  # the count of steps
-            return value
-        return distribute_tensor(value, parameter.device_mesh, parameter.placements, src_data_rank=None)
-
-    def _gradients(self, names: Iterable[str]) -> list[Tensor]:
-        return [cast(DTensor, gradient).to_local() for gradient in super()._gradients(names)]
-
-
 def _sharded(module: LossModule, mesh: DeviceMesh) -> FSDPModule:
     """Each layer, and the rest, divided along the first dimension of each parameter among the processes of a mesh."""
     for layer in (*module.model.model.trunk, *module.model.model.reasoning):
         fully_shard(layer, mesh=mesh)
-    whole: FSDPModule = fully_shard(module, mesh=mesh)
-    whole.set_reduce_scatter_unused_params(True)  # all processes reduce the same, whatever their blocks have used
-    return whole
-
-
-def _whole(value: Tensor) -> Tensor:
-    """A tensor as a whole, on the CPU in process 0; empty in others. All processes call this."""
-    if not isinstance(value, DTensor):
-        return value
-    whole = value.full_tensor()
-    return whole.cpu() if dist.get_rank() == 0 else whole.new_empty(0)
+    root: FSDPModule = fully_shard(module, mesh=mesh)
+    root.set_reduce_scatter_unused_params(True)  # all processes reduce the same, whatever their blocks have used
+    return root
