@@ -137,7 +137,7 @@ def train_once(
                 with writing(out, REWRITE_REMEDY):
                     folder.begin(plan)
                 tell(f"precision {plan.precision}")
-            tell(_workforce(plan.replicas, torch.get_num_threads()))
+            tell(_workforce("processes" if processes else "replicas", plan.replicas, torch.get_num_threads()))
             checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, tell)
             checkpoint = checkpoints.latest()
             if not is_new:
@@ -168,9 +168,9 @@ def train_once(
     return TrainingResult(state.step, state.tokens, state.seconds, log.last, model, plan, state.spent)
 
 
-def _workforce(replicas: int, threads: int) -> str:
+def _workforce(kind: str, count: int, threads: int) -> str:
     each = "one thread" if threads == 1 else f"{threads} threads"
-    return f"{replicas} replicas share the blocks of a step, with {each} each" if replicas > 1 else f"uses {each}"
+    return f"{count} {kind} share the blocks of a step, with {each} each" if count > 1 else f"uses {each}"
 
 
 def _tell_refused_documents(stream: StreamState, tell: Callable[[str], None]) -> None:

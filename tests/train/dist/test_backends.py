@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,10 @@ def together(out: Path, count: int, *more: str, **options: object) -> str:
     assert codes == [0] * count, shown
     assert not any(shown[1:])  # one process speaks
     return shown[0]
+
+
+def interrupt_after(step: int) -> Callable[[int], None]:
+    return partial(ranks.signal_after, step, signal.SIGINT)
 
 
 def losses(out: Path) -> list[float]:
@@ -114,34 +119,31 @@ def test_a_run_goes_on_under_another_backend_and_with_other_processes(
 ) -> None:
     more = (f"train.kernels={kernels}", "checkpoint={interval: 2, keep: 5}")
     out, expected = tmp_path / "run", alone(*more)
-    together(out, 2, "train.dist.backend=ddp", *more, before=ranks.interrupt_after_2)
+    together(out, 2, "train.dist.backend=ddp", *more, before=interrupt_after(2))
     assert not (out / "model").exists()
-    shown = together(out, 1, "train.dist.backend=fsdp2", *more, before=ranks.interrupt_after_2, resume=True)
+    shown = together(out, 1, "train.dist.backend=fsdp2", *more, before=interrupt_after(4), resume=True)
     assert "changed since the run began: backend from ddp to fsdp2, processes from 2 to 1; the weights" in shown
-    assert "going on from step 2\n" in shown or "going on from step 3\n" in shown
-    shown = together(out, 2, "train.dist.backend=fsdp2", *more, resume=True)
-    assert "going on from step 6\n" in shown or (out / "model").exists()
+    assert "going on from step 2\n" in shown
+    assert "going on from step 4\n" in together(out, 2, "train.dist.backend=fsdp2", *more, resume=True)
     assert_close(out, expected)
+    assert json.loads((out / "run.json").read_text())["environment"]["backend"] == "ddp"
 
 
 def test_fsdp2_makes_the_steps_of_muon(alone: Callable[..., Path], tmp_path: Path) -> None:
     more = ("optimizer.kind=muon", "optimizer.learning_rate=1.0e-3")
-    together(tmp_path, 2, "train.dist.backend=fsdp2", *more, before=ranks.interrupt_after_2)
+    together(tmp_path, 2, "train.dist.backend=fsdp2", *more, before=interrupt_after(2))
     together(tmp_path, 2, "train.dist.backend=fsdp2", *more, resume=True)
     assert_close(tmp_path, alone(*more))
 
 
-def test_another_number_of_processes_shards_a_checkpoint_anew(alone: Callable[..., Path], tmp_path: Path) -> None:
-    """One process, then two, then replicas: of what FSDP2 has divided, checkpoints hold the whole."""
-    sharded = ("train.dist.backend=fsdp2", "checkpoint={interval: 2, keep: 5}")
-    together(tmp_path, 1, *sharded, before=ranks.interrupt_after_2)
-    expected = load_file(alone("checkpoint={interval: 2, keep: 5}") / "checkpoints/step-00000002/optimizer.safetensors")
-    first = min((tmp_path / "checkpoints").glob("step-*"))
-    found = load_file(first / "optimizer.safetensors")
-    assert found.keys() == expected.keys()
-    assert all(found[name].shape == value.shape for name, value in expected.items())
-    together(tmp_path, 2, *sharded, resume=True)
-    assert_close(tmp_path, alone("checkpoint={interval: 2, keep: 5}"))
+def test_checkpoints_of_shares_hold_whole_tensors(alone: Callable[..., Path], tmp_path: Path) -> None:
+    together(tmp_path, 2, "train.dist.backend=fsdp2")
+    for name in ("model", "optimizer"):
+        files = [out / f"checkpoints/step-00000003/{name}.safetensors" for out in (tmp_path, alone())]
+        found, expected = map(load_file, files)
+        assert found.keys() == expected.keys()
+        for key, value in expected.items():
+            torch.testing.assert_close(found[key], value, rtol=0, atol=1e-3, msg=key)
 
 
 PACKED = ("train.dist.gradients={form: 3bit, keep_errors: 0.8}",)
@@ -159,7 +161,7 @@ PACKED = ("train.dist.gradients={form: 3bit, keep_errors: 0.8}",)
 def test_interrupted_it_goes_on_to_the_same_bits(count: int, more: tuple[str, ...], tmp_path: Path) -> None:
     library()
     together(tmp_path / "whole", count, *more)
-    together(tmp_path / "cut", count, *more, before=ranks.interrupt_after_2)
+    together(tmp_path / "cut", count, *more, before=interrupt_after(2))
     assert not (tmp_path / "cut" / "model").exists()
     assert "changed since" not in together(tmp_path / "cut", count, *more, resume=True)
     last = "checkpoints/step-00000006"
@@ -181,13 +183,15 @@ def test_packed_gradients_learn_nearly_the_same(alone: Callable[..., Path], tmp_
 def test_what_others_have_lost_is_forgotten(tmp_path: Path) -> None:
     library()
     more = ("train.dist.backend=ddp", *PACKED)
-    together(tmp_path, 2, *more, before=ranks.interrupt_after_2)
+    together(tmp_path, 2, *more, before=interrupt_after(2))
     assert "had lost is forgotten: it was lost by other processes\n" in together(tmp_path, 1, *more, resume=True)
     assert (tmp_path / "model").exists()
 
 
 def test_a_process_whose_first_one_has_gone_ends(tmp_path: Path) -> None:
-    codes, _ = ranks.train_in_processes([recipe("train.dist.backend=ddp")] * 2, tmp_path, before=ranks.die_after_2)
+    codes, _ = ranks.train_in_processes(
+        [recipe("train.dist.backend=ddp")] * 2, tmp_path, before=partial(ranks.signal_after, 2, signal.SIGKILL)
+    )
     assert codes[0] == -9
     assert codes[1] == 1  # of an error that it raised
     together(tmp_path, 2, "train.dist.backend=ddp", resume=True)

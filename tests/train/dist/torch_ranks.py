@@ -79,28 +79,16 @@ def train_as(
     (out / f"shown-{rank}.txt").write_text(screen.getvalue())
 
 
-def interrupt_after_2(rank: int) -> None:
-    """Process 0 gets a Ctrl-C after its second step."""
+def signal_after(step: int, number: signal.Signals, rank: int) -> None:
+    """Process 0 gets a signal behind a step."""
     write = TrainingLog.step
 
-    def write_and_interrupt(self: TrainingLog, at: int, *figures: Any, **more: Any) -> None:
+    def write_and_signal(self: TrainingLog, at: int, *figures: Any, **more: Any) -> None:
         write(self, at, *figures, **more)
-        if at == 2:
-            os.kill(os.getpid(), signal.SIGINT)
+        if at == step:
+            os.kill(os.getpid(), number)
 
-    TrainingLog.step = write_and_interrupt  # type: ignore[method-assign]
-
-
-def die_after_2(rank: int) -> None:
-    """Process 0 is killed after its second step."""
-    write = TrainingLog.step
-
-    def write_and_die(self: TrainingLog, at: int, *figures: Any, **more: Any) -> None:
-        write(self, at, *figures, **more)
-        if at == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    TrainingLog.step = write_and_die  # type: ignore[method-assign]
+    TrainingLog.step = write_and_signal  # type: ignore[method-assign]
 
 
 def watch_modules(rank: int) -> None:

@@ -44,7 +44,8 @@ class Fsdp2(Backend):
         self._islands, shares = config.islands, group.world_size // config.islands
         mesh = init_device_mesh(setup.plan.device.type, (self._islands, shares), mesh_dim_names=(ISLANDS, SHARES))
         packs = config.gradients.bits is not None
-        self._module = _sharded(LossModule(setup), mesh if self._islands > 1 and not packs else mesh[SHARES])
+        self._module = LossModule(setup)
+        self._units = _shard(self._module, mesh if self._islands > 1 and not packs else mesh[SHARES])
         self._average = packed_average(config.gradients, mesh[ISLANDS].get_group()) if packs else None
         if self._average is not None:
             hook_fsdp(self._module, self._average)
@@ -58,8 +59,8 @@ class Fsdp2(Backend):
         """Forward and backward. Gradients reach their shares with each block, and other islands with the last one."""
         share = self._group.world_size / self._setup.recipe.train.accumulation  # FSDP2 divides by the first
         with noticing_loss():
-            self._module.set_requires_gradient_sync(last or self._islands == 1)
-            loss, metrics = cast(LossModule, self._module)(block, progress, generator)
+            self._units.set_requires_gradient_sync(last or self._islands == 1)
+            loss, metrics = self._module(block, progress, generator)
             (loss * share).backward()
         return ObjectiveResult(loss, metrics)
 
@@ -98,10 +99,11 @@ class Fsdp2(Backend):
         tell(f"fsdp2: {count} processes on {device}, each with one of {shares} shares of the model{between}")
 
 
-def _sharded(module: LossModule, mesh: DeviceMesh) -> FSDPModule:
-    """Each layer, and the rest, divided along the first dimension of each parameter among the processes of a mesh."""
+def _shard(module: LossModule, mesh: DeviceMesh) -> FSDPModule:
+    """Divide each layer, and the rest, along the first dimension of each parameter among the processes of a mesh."""
     for layer in (*module.model.model.trunk, *module.model.model.reasoning):
         fully_shard(layer, mesh=mesh)
-    root: FSDPModule = fully_shard(module, mesh=mesh)
+    fully_shard(module, mesh=mesh)
+    root = cast(FSDPModule, module)
     root.set_reduce_scatter_unused_params(True)  # all processes reduce the same, whatever their blocks have used
     return root
