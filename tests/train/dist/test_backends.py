@@ -188,21 +188,31 @@ def test_what_others_have_lost_is_forgotten(tmp_path: Path) -> None:
     assert (tmp_path / "model").exists()
 
 
+GONE = "failed: another process has ended or does not answer ("
+
+
 def test_a_process_whose_first_one_has_gone_ends(tmp_path: Path) -> None:
-    codes, _ = ranks.train_in_processes(
-        [recipe("train.dist.backend=ddp")] * 2, tmp_path, before=partial(ranks.signal_after, 2, signal.SIGKILL)
-    )
-    assert codes[0] == -9
-    assert codes[1] == 1  # of an error that it raised
+    dies = partial(ranks.signal_after, 2, signal.SIGKILL)
+    codes, shown = ranks.train_in_processes([recipe("train.dist.backend=ddp")] * 2, tmp_path, before=dies)
+    assert codes == [-signal.SIGKILL, 0]
+    assert shown[1].startswith(GONE)
     together(tmp_path, 2, "train.dist.backend=ddp", resume=True)
     assert len(losses(tmp_path)) == 6
+
+
+def test_a_process_that_hangs_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    settings = recipe("train.dist={backend: ddp, timeout: 5}")
+    codes, shown = ranks.train_in_processes([settings] * 2, tmp_path, before=partial(ranks.hang_after, 2, tmp_path))
+    assert codes == [0, 0]
+    assert GONE in shown[0]
+    assert shown[1].startswith(GONE)
 
 
 def test_processes_of_other_recipes_are_refused(tmp_path: Path) -> None:
     of_ranks = [recipe("train.dist.backend=ddp", f"train.clip={clip}") for clip in (1.0, 2.0)]
     codes, shown = ranks.train_in_processes(of_ranks, tmp_path)
     assert codes == [0, 2]
-    assert shown == ["refused: process 1 of 2 has a recipe of its own: start all with the same", ""]
+    assert shown == ["failed: process 1 of 2 has a recipe of its own: start all with the same", ""]
     assert not (tmp_path / "run.json").exists()
 
 

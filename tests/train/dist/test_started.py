@@ -129,8 +129,9 @@ def test_an_environment_that_is_none_is_refused(
 def test_a_port_in_use_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind(("", 0))
         taken.listen()
         port = taken.getsockname()[1]
         for name, value in place(0, 1, port).items():

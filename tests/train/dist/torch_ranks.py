@@ -16,9 +16,10 @@ from torch import nn
 
 from tests.processes import quick_context
 from tests.train.faulty import FEW_SAMPLES
-from tests.waiting import GUARD_SECONDS
+from tests.waiting import GUARD_SECONDS, eventually
 from tuili.data import sources
-from tuili.errors import InputError
+from tuili.errors import TuiliError
+from tuili.train.dist.ddp import Ddp
 from tuili.train.dist.fsdp2 import Fsdp2
 from tuili.train.log import TrainingLog
 from tuili.train.recipe import Recipe
@@ -41,7 +42,7 @@ def place(rank: int, world_size: int, port: int) -> dict[str, str]:
 def train_in_processes(
     recipes: list[Recipe], out: Path, *, resume: bool = False, before: Callable[[int], None] | None = None
 ) -> tuple[list[int], list[str]]:
-    """Train by a recipe in each process. Returns the exit codes, and what each has shown or why it refused to train.
+    """Train by a recipe in each process. Returns the exit codes, and what each has shown, with the error that it ended with.
 
     before: what each calls with its rank first.
     """
@@ -74,8 +75,8 @@ def train_as(
         before(rank)
     try:
         train(recipe, out, resume=resume, console=Console(file=screen))
-    except InputError as error:
-        screen.write(f"refused: {error}")
+    except TuiliError as error:
+        screen.write(f"failed: {error}")
     (out / f"shown-{rank}.txt").write_text(screen.getvalue())
 
 
@@ -89,6 +90,19 @@ def signal_after(step: int, number: signal.Signals, rank: int) -> None:
             os.kill(os.getpid(), number)
 
     TrainingLog.step = write_and_signal  # type: ignore[method-assign]
+
+
+def hang_after(step: int, out: Path, rank: int) -> None:
+    """Process 1 waits behind a step until process 0 has ended."""
+    learn, done = Ddp.learn, list[int]()
+
+    def learn_and_hang(self: Ddp, *arguments: Any) -> Any:
+        done.append(rank)
+        if rank == 1 and len(done) > step:
+            eventually((out / "shown-0.txt").is_file, "process 0 waits for ever")
+        return learn(self, *arguments)
+
+    Ddp.learn = learn_and_hang  # type: ignore[method-assign]
 
 
 def watch_modules(rank: int) -> None:
