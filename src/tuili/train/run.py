@@ -6,7 +6,7 @@ The parts are built by `build`, trained by `loop`, and written by `artifacts`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from tuili.train.artifacts import prepare_tokenizer, write_model
 from tuili.train.balance import balance_domains
 from tuili.train.build import build_training, with_weights
 from tuili.train.checkpoint import CheckpointManager, read_checkpoint
-from tuili.train.dist.group import MAX_RESTARTS, ReplicaDied
+from tuili.train.dist.group import MAX_RESTARTS, Group, ReplicaDied
 from tuili.train.dist.place import check_place
 from tuili.train.dist.processes import TorchGroup, agree, joined
 from tuili.train.dist.replicas import launch_replicas
@@ -123,8 +123,10 @@ def train_once(
     with folder.locked():
         recorded = folder.recorded_settings(resume)
         is_new = recorded is None
-        update = (recorded or {}) | ({"replicas": processes.world_size} if processes else {})
-        plan = ExecutionPlan.resolve(recipe.train.model_copy(update=update), None if is_new else out, tell)
+        fixed = {} if recorded is None else recorded
+        if processes:
+            fixed["replicas"] = processes.world_size
+        plan = ExecutionPlan.resolve(recipe.train.model_copy(update=fixed), None if is_new else out, tell)
         if is_new:
             tokenizer = prepare_tokenizer(folder, parent, recipe, sources, tell)
         else:
@@ -143,6 +145,7 @@ def train_once(
             if not is_new:
                 tell(f"going on from step {checkpoint.step}" if checkpoint else "no checkpoint yet: from the start")
             step = checkpoint.step if checkpoint else None
+            opened: AbstractContextManager[Group]
             if processes:
                 processes.all_gather({"plan": plan.settings(), "step": step})
                 opened = nullcontext(processes.for_steps(recipe.train.dist.timeout))

@@ -42,7 +42,7 @@ def place(rank: int, world_size: int, port: int) -> dict[str, str]:
 def train_in_processes(
     recipes: list[Recipe], out: Path, *, resume: bool = False, before: Callable[[int], None] | None = None
 ) -> tuple[list[int], list[str]]:
-    """Train by a recipe in each process. Returns the exit codes, and what each has shown, with the error that it ended with.
+    """Train by a recipe in each process. Returns the exit codes, and what each has shown, its error included.
 
     before: what each calls with its rank first.
     """

@@ -89,5 +89,12 @@ def _share(tensor: Tensor) -> Tensor:
 def _joined(share: Tensor, parameter: Tensor) -> Tensor:
     """The whole tensor of which each process has a share as it has of a parameter."""
     assert isinstance(parameter, DTensor)
-    of = {"shape": parameter.shape, "stride": parameter.stride()}
-    return DTensor.from_local(share, parameter.device_mesh, parameter.placements, run_check=False, **of).full_tensor()
+    joined = DTensor.from_local(
+        share,
+        parameter.device_mesh,
+        parameter.placements,
+        run_check=False,
+        shape=parameter.shape,
+        stride=parameter.stride(),
+    )
+    return joined.full_tensor()
