@@ -157,9 +157,12 @@ def test_a_run_goes_on_where_a_process_was_killed_and_nowhere_else() -> None:
         assert exit_code(ended) == code
 
 
-def start(out: Path, *more: str) -> subprocess.Popen[str]:
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+
+
+def start(out: Path, *more: str, by: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tuili", *SHORT, *more, "--out", str(out)],
+        [sys.executable, *by, "-m", "tuili", *SHORT, *more, "--out", str(out)],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -178,6 +181,16 @@ def test_the_command_starts_as_many_processes_as_it_is_asked_for(tmp_path: Path)
         f"tuili: error: {tmp_path} already holds a run: add --resume to go on, or choose another --out\n"
     )
     assert again.returncode == 2
+
+
+@pytest.mark.kills
+@pytest.mark.parametrize("backend", ["ddp", "fsdp2"])
+def test_torchrun_starts_them_too(backend: str, tmp_path: Path) -> None:
+    run = start(tmp_path, f"train.dist.backend={backend}", by=TORCHRUN)
+    output, errors = run.communicate(timeout=GUARD_SECONDS)
+    assert run.returncode == 0, errors
+    assert output.startswith(f"{tmp_path}/model: 4 steps, ")
+    assert f"{backend}: 2 processes on cpu" in errors
 
 
 @pytest.mark.kills
