@@ -108,9 +108,9 @@ def test_all_backends_learn_what_one_process_learns(alone: Callable[..., Path], 
             torch.testing.assert_close(other[name], bias, rtol=0, atol=1e-2, msg=name)
 
 
-def test_a_process_calls_every_module_with_every_block(tmp_path: Path) -> None:
-    """So those of FSDP2 gather the same, whatever their blocks have need of; most experts get no token here."""
-    together(tmp_path, 2, "train.dist.backend=fsdp2", "train.kernels=torch", before=ranks.watch_modules)
+def test_a_process_calls_every_layer_with_every_block(tmp_path: Path) -> None:
+    """So all gather the same for FSDP2, whatever their blocks have need of; most experts get no token here."""
+    together(tmp_path, 2, "train.dist.backend=fsdp2", "train.kernels=torch", before=ranks.watch_units)
 
 
 @pytest.mark.parametrize("kernels", ["torch", "auto"])

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from rich.console import Console
 from torch import nn
+from torch.distributed.fsdp import FSDPModule
 
 from tests.processes import quick_context
 from tests.train.faulty import FEW_SAMPLES
@@ -105,8 +106,8 @@ def hang_after(step: int, out: Path, rank: int) -> None:
     Ddp.learn = learn_and_hang  # type: ignore[method-assign]
 
 
-def watch_modules(rank: int) -> None:
-    """Each pass has to call every module that has parameters."""
+def watch_units(rank: int) -> None:
+    """Each pass has to call everything that FSDP2 gathers, and to give every share a gradient."""
     called = set[nn.Module]()
     nn.modules.module.register_module_forward_hook(lambda module, inputs, outputs: called.add(module))
     learn = Fsdp2.learn
@@ -114,8 +115,11 @@ def watch_modules(rank: int) -> None:
     def watched(self: Fsdp2, *arguments: Any) -> Any:
         called.clear()
         result = learn(self, *arguments)
-        with_parameters = {module for module in self._setup.model.modules() if list(module.parameters(recurse=False))}
-        assert with_parameters <= called, [type(module) for module in with_parameters - called]
+        model = self._setup.model
+        units = {module for module in model.modules() if isinstance(module, FSDPModule)}
+        assert len(units) == len(model.model.trunk) + len(model.model.reasoning)
+        assert units <= called
+        assert all(parameter.grad is not None for parameter in model.parameters())
         return result
 
     Fsdp2.learn = watched  # type: ignore[method-assign]
