@@ -38,6 +38,8 @@ def check_command(line: str) -> None:
     bare = QUOTED_OR_COMMENT.sub("", line)
     assert not re.search(r"[][{}()<>*?|&;$`~!]", bare), "needs quotes"
     program, *arguments = shlex.split(line, comments=True)
+    if program == "torchrun":
+        program, *arguments = arguments[1 + arguments.index("-m") :]
     assert program == "tuili"
     command = typer.main.get_command(build_command(arguments))
     context, name = command.make_context("tuili", list(arguments)), ""

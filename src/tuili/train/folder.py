@@ -31,7 +31,7 @@ from tuili.train.recipe import Recipe
 
 RUN_FILE = "run.json"
 REWRITE_REMEDY = "add --resume to write it again"
-CHANGEABLE_SECTIONS = {"checkpoint": True, "log": True, "train": {"dist": True}}
+CHANGEABLE_SECTIONS: dict[str, Any] = {"checkpoint": True, "log": True, "train": {"dist": True}}
 """Sections of the recipe that a later session may change. They have no influence on the weights, but for `train.dist`,
 which has as much as rounding has; a change of that is told."""
 PLAN_SETTINGS = ("precision", "replicas", "device", "compile", "kernels")
