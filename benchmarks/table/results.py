@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.table.answer_rows import ANSWERS
-from benchmarks.table.data_rows import MULTIPLIED
+from benchmarks.table.data_rows import MULTIPLIED, ROUTED
 from benchmarks.table.distilled_rows import STUDENTS
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
 from benchmarks.table.example_rows import COMPARED
@@ -25,6 +25,6 @@ GROUPS = {
     "smaller models": (*KEPT, *FACTORS, *STUDENTS, *WHOLE_NUMBERS),
     "serving": SERVING,
     "training": TRAINING,
-    "checker and verifier": (*CHECKER, *MULTIPLIED),
+    "checker and verifier": (*CHECKER, *MULTIPLIED, *ROUTED),
     "shipped model": (*SHIPPED_MODEL, *ANSWERS, *FAMILIARITY),
 }

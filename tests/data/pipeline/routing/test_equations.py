@@ -61,6 +61,7 @@ def test_what_is_plain_is_taken(text: str, steps: tuple[str, ...]) -> None:
         "100 * 10% = 10",
         "60 students x 2/3 = 40 students",
         "12 x 1 and 1/4 = 15",
+        "14, 400 / 80 = 180",
         ".8 + . 84 + .82 = 2.46",
     ],
 )

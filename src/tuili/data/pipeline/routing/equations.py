@@ -26,6 +26,7 @@ _SIDE = re.compile(rf"\(*-?{_NUMBER}\)*(?: ?[-+*/] ?\(*-?{_NUMBER}\)*)*")
 _SPACED, _FRACTION = re.compile(r"[-+*/] "), re.compile(r"(?<![0-9.)/])(?<![0-9)] /)[0-9]+/[0-9]+(?=$| |\))")
 """In `3 / 1/4 = 12` the operator with a space holds the others apart, so that those without are of a fraction."""
 _SIGNS = "-+*/="
+_GROUP = re.compile(r"\s[0-9]{3}(?![0-9])")
 _OPERATION = re.compile(r"[0-9)] ?[-+*/]")
 _LEADING = re.compile(
     r"(?:\b(?:of|times|plus|minus|over|by|per|than|squared|cubed|root|log|sin|cos|tan|mod|to|from|percent|less|more|x)"
@@ -70,6 +71,8 @@ def _belongs_before(part: str, before: str) -> bool:
     """Whether a run goes on with what stands before it."""
     if part.lstrip()[:1] in ("-", "−", "–"):  # of a word before it, as in `pears - 3 = 5`
         return not before.endswith("\n")
+    if before[-1].isdigit() and _GROUP.match(part):  # of a number before it, as in `14, 400 / 80 = 180`
+        return True
     touches = not part[:1].isspace() and _TOUCHING_BEFORE.search(before) is not None
     return touches or before[-1] in _SIGNS or _LEADING.search(before) is not None
 
