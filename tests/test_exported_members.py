@@ -55,8 +55,8 @@ FACES = {
         model_hash model_type ngrams_of novelty open_model open_own_model open_tensors opens_thinking parts_hash
         read_dense_shape read_exits_file read_exits_settings read_familiarity_file read_lineage read_settings
         read_shape read_tensors read_thinking_file read_verifier_file refuse_faults replaced_folder resolve_model
-        rotary_frequencies shipped_names template_file tensor_shapes thinking_ids verifier_hash write_exits_file
-        write_familiarity_file write_lineage write_thinking_file write_verifier_file
+        rotary_frequencies shipped_names template_file tensor_shapes thinking_ids verifier_hash weight_bytes
+        write_exits_file write_familiarity_file write_lineage write_thinking_file write_verifier_file
     """,
     "model": """
         Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel LoadedVerifier
@@ -92,11 +92,11 @@ FACES = {
         write_familiarity
     """,
     "compress": """
-        AutoPlan AutoReport AutoRun AutoSettings Interrupted Targets
+        AutoPlan AutoReport AutoRun AutoSettings Interrupted Latency Targets TurnSettings measure_latency
         Compression CompressionPlan CompressionResult DistilConfig DistilRecipe Distilling FactoriseConfig
         FactoriseRecipe Factorising HealedNetwork HealingConfig HealingData ImportedParent Measuring Network OwnParent
         Parent PruneConfig PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples StudentConfig
-        TokenStates compress forward_kl make_plan open_parent stage_steps stored_bytes
+        TokenStates compress distillation forward_kl make_plan open_parent stage_steps stored_bytes
         tried_plan
     """,
     "planning": """

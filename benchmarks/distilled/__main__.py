@@ -13,13 +13,12 @@ from benchmarks.distilled.training import WAYS, Size, distilled, products_of
 from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import last_entry
+from benchmarks.harness.compressed import costs, own_model
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired
 from tuili.compress import DistilConfig, Distilling, DistilRecipe, open_parent
 from tuili.config import load_recipe
-from tuili.errors import InputError
-from tuili.store import StoredModel, count_parameters, open_model, shipped_names
+from tuili.store import StoredModel, count_parameters, shipped_names
 from tuili.tasks import trained_domains, unseen_problems
 
 FOLDER = RUNS / "distilled"
@@ -50,9 +49,7 @@ def measure(
     folder: str = str(FOLDER),
 ) -> Measured:
     """The figures of each way, a run for each seed. to: the student's size. changes: more of the recipe, for all."""
-    teacher = open_model(model)
-    if not isinstance(teacher, StoredModel):
-        raise InputError(f"{model} is imported: this benchmark is of models of Tuili's own, such as nano")
+    teacher = own_model(model)
     domains = trained_domains(teacher.shape.domains)
     problems = unseen_problems(domains, levels, per_cell, TEST_SET)
     answers = Answers(problems, Cells("distilled", {"per_cell": per_cell, "levels": list(levels)}))
@@ -65,11 +62,8 @@ def measure(
         for way in ways:
             student = distilled(teacher, to, way, of_way[way], seed, Path(folder), changes)
             right[way] = answers.of(student)
-            entry = last_entry(student)
-            of_seed[f"{way}_tokens"] = Figure("tokens", [entry.tokens])
-            of_seed[f"{way}_hours"] = Figure("hours", [entry.hours])
-            of_seed[f"{way}_depth"] = Figure("layers", [entry.figures["mean_depth"]])
-            of_seed["parent_depth"] = Figure("layers", [entry.figures["mean_depth_before"]])
+            of_seed |= costs(way, student)
+            of_seed["parent_depth"] = of_seed[f"{way}_depth_before"]
         for name, of_model in right.items():
             of_seed |= answers.figures(name, of_model, right["parent"])
         for one, other in COMPARED:

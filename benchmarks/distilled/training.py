@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness.compressed import compressed
-from tuili.compress import DistilRecipe
+from benchmarks.harness.compressed import DISTIL, compressed
 from tuili.store import Parameters, StoredModel
 
 WAYS: Mapping[str, tuple[str, ...]] = {
@@ -53,5 +52,4 @@ def distilled(
 ) -> Path:
     """The student of a way that has learnt for so many steps. to: fields of its size."""
     sizes = [f"distil.to.overrides.{field}" for field in to]
-    changes = [*sizes, *WAYS[way], f"distil.healing.steps={steps}", f"distil.healing.seed={seed}", *more]
-    return compressed(teacher, "distil", ("distil", DistilRecipe), changes, folder / f"{way}_{steps}_{seed}")
+    return compressed(teacher.path, DISTIL, (*sizes, *WAYS[way], *more), steps, seed, folder / f"{way}_{steps}_{seed}")

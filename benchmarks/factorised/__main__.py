@@ -16,11 +16,10 @@ from benchmarks.factorised.training import WAYS, factorised
 from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import Curve, last_entry, recovery
+from benchmarks.harness.compressed import Curve, costs, last_entry, own_model, recovery
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired, share
-from tuili.errors import InputError
-from tuili.store import StoredModel, count_parameters, open_model, shipped_names
+from tuili.store import count_parameters, shipped_names
 from tuili.tasks import Problem, trained_domains, unseen_problems
 
 FOLDER = RUNS / "factorised"
@@ -44,9 +43,7 @@ def measure(
     folder: str = str(FOLDER),
 ) -> Measured:
     """The figures of each way, a run for each seed. changes: more of the recipe, for all ways."""
-    parent = open_model(model)
-    if not isinstance(parent, StoredModel):
-        raise InputError(f"{model} is imported: this benchmark is of models of Tuili's own, such as nano")
+    parent = own_model(model)
     domains = trained_domains(parent.shape.domains)
     problems = unseen_problems(domains, levels, per_cell, TEST_SET)
     answers = Answers(problems, Cells("factorised", {"per_cell": per_cell, "levels": list(levels)}))
@@ -93,21 +90,11 @@ def several_steps(name: str, problems: Sequence[Problem], right: Sequence[bool])
 
 
 def _costs(way: str, model: Path) -> dict[str, Figure]:
-    """What is left of a model, and what its recovery took."""
-    entry, counted = last_entry(model), count_parameters(open_model(model).shape)
-    figures = {
-        f"{way}_parameters": Figure("parameters", [counted.total]),
-        f"{way}_active": Figure("parameters", [counted.active]),
-        f"{way}_tokens": Figure("tokens", [entry.tokens]),
-        f"{way}_hours": Figure("hours", [entry.hours]),
-        f"{way}_depth": Figure("layers", [entry.figures["mean_depth"]]),
-        f"{way}_depth_before": Figure("layers", [entry.figures["mean_depth_before"]]),
-        f"{way}_divergence": Figure("nats a token", [entry.figures["loss"]]),
-        f"{way}_agreement": Figure("share", [entry.figures["agreement"]]),
-        f"{way}_shared_bases": Figure("stacks", [entry.figures["shared_bases"]]),
-    }
-    if "shared_over_separate" in entry.figures:
-        figures[f"{way}_shared_over_separate"] = Figure("x", [entry.figures["shared_over_separate"]])
+    """What the verbs have in common, and what experts share."""
+    told, figures = last_entry(model).figures, costs(way, model)
+    figures[f"{way}_shared_bases"] = Figure("stacks", [told["shared_bases"]])
+    if "shared_over_separate" in told:
+        figures[f"{way}_shared_over_separate"] = Figure("x", [told["shared_over_separate"]])
     return figures
 
 

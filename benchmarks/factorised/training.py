@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.harness.compressed import compressed
-from tuili.compress import FactoriseRecipe
+from benchmarks.harness.compressed import FACTORISE, compressed
 from tuili.store import StoredModel
 
 WAYS: Mapping[str, tuple[str, ...]] = {
@@ -24,7 +23,5 @@ def factorised(
     parent: StoredModel, way: str, keep: float, steps: int, seed: int, folder: Path, more: tuple[str, ...] = ()
 ) -> Path:
     """The model of a way that has recovered in so many steps; with 0 of them it is as its factors came."""
-    healing = [f"factorise.healing.steps={steps}", f"factorise.healing.seed={seed}"]
-    changes = [f"factorise.keep={keep}", *WAYS[way], *healing, *more]
-    run_folder = folder / f"{way}_{keep:g}_{steps}_{seed}"
-    return compressed(parent, "factorise", ("factorise", FactoriseRecipe), changes, run_folder)
+    changes = (f"factorise.keep={keep}", *WAYS[way], *more)
+    return compressed(parent.path, FACTORISE, changes, steps, seed, folder / f"{way}_{keep:g}_{steps}_{seed}")

@@ -1,37 +1,72 @@
-"""Models by the verbs of `tuili compress`, each in a folder of its own unless it is there.
+"""Models by the verbs of `tuili compress`, each in a folder of its own, and what their lineages say of them.
 
-An interrupted run goes on. Accuracy is left to the benchmark, so the verb measures none.
+Accuracy is left to the benchmark, so the verbs measure none.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.imported.source import tuili
+from benchmarks.harness.cells import Cells
+from benchmarks.harness.record import Figure
+from benchmarks.harness.runs import made
+from tuili.compress import DistilRecipe, FactoriseRecipe, PruneRecipe, QuantizeRecipe, TurnSettings, measure_latency
 from tuili.config import Config, load_recipe
-from tuili.store import LineageEntry, StoredModel, model_hash, read_lineage
+from tuili.errors import InputError
+from tuili.store import LineageEntry, StoredModel, count_parameters, model_hash, open_model, read_lineage, weight_bytes
 from tuili.train import read_log
 
+TURNS = TurnSettings(seconds=4.0)
 Curve = list[tuple[int, float]]
 """Divergences from the parent in nats a token, each behind the tokens that had been read."""
 
 
-def compressed(
-    parent: StoredModel, verb: str, recipe: tuple[str, type[Config]], changes: Sequence[str], folder: Path
-) -> Path:
-    """The model that a verb makes of a parent in the folder of a run.
+@dataclass(frozen=True)
+class Verb:
+    """section: of its recipe, which is also the name of the shipped one. schema: that of the recipe."""
 
-    recipe: the name of a shipped one, which is that of its section, and its schema. changes: to it.
+    name: str
+    section: str
+    schema: type[Config]
+
+
+PRUNE = Verb("prune", "prune", PruneRecipe)
+FACTORISE = Verb("factorise", "factorise", FactoriseRecipe)
+DISTIL = Verb("distil", "distil", DistilRecipe)
+QAT = Verb("qat", "quantize", QuantizeRecipe)
+
+
+def own_model(name: str) -> StoredModel:
+    """A model of Tuili's own. Raises `InputError` for an imported one."""
+    model = open_model(name)
+    if not isinstance(model, StoredModel):
+        raise InputError(f"{name} is imported: this benchmark is of models of Tuili's own, such as nano")
+    return model
+
+
+def compressed(
+    parent: Path, verb: Verb, changes: Sequence[str], steps: int, seed: int, folder: Path, data: Path | None = None
+) -> Path:
+    """The model that a verb makes of a parent, with a recovery of so many steps, in the folder of a run.
+
+    changes: to the recipe. data: what it recovers with in place of what it was trained on at last.
     """
-    section, schema = recipe
-    wanted: Config = getattr(load_recipe(section, changes, schema), section)
-    if not _is_of(folder / "model", parent, section, wanted):
-        print(f"bench: {verb} {folder.name}", flush=True)
-        resume = ["--resume"] if (folder / "run.json").is_file() else []
-        tuili("compress", verb, str(parent.path), *changes, "--problems", "0", "--out", str(folder), *resume)
-    return folder / "model"
+    healing = (f"{verb.section}.healing.steps={steps}", f"{verb.section}.healing.seed={seed}")
+    changes = (*changes, *healing)
+    wanted: Config = getattr(load_recipe(verb.section, changes, verb.schema), verb.section)
+    given = () if data is None else ("--data", str(data))
+
+    def is_of(entry: LineageEntry) -> bool:
+        recipe = entry.recipe[verb.section]
+        own = {name: recipe[name] for name in type(wanted).model_fields}  # a lineage has hashes and files beside them
+        begun_from = recipe.get("teacher_hash", entry.parent)  # a student may have no weights of its teacher's
+        same = type(wanted).model_validate_json(json.dumps(own)) == wanted
+        return same and begun_from == model_hash(parent) and recipe.get("data") == (data and str(data))
+
+    return made(folder, is_of, "compress", verb.name, str(parent), *changes, *given, "--problems", "0")
 
 
 def recovery(model: Path) -> Curve:
@@ -44,10 +79,32 @@ def last_entry(model: Path) -> LineageEntry:
     return read_lineage(model)[-1]
 
 
-def _is_of(model: Path, parent: StoredModel, section: str, wanted: Config) -> bool:
-    if not model.is_dir():
-        return False
-    entry = last_entry(model)
-    recipe = dict(entry.recipe[section])
-    begun_from = recipe.pop("teacher_hash", entry.parent)  # a student may have no weights of its teacher's
-    return type(wanted).model_validate_json(json.dumps(recipe)) == wanted and begun_from == model_hash(parent.path)
+def costs(name: str, model: Path) -> dict[str, Figure]:
+    """What is left of a model, what its recovery took, and how close it came to its parent."""
+    entry, counted = last_entry(model), count_parameters(open_model(model).shape)
+    found = {
+        "weights": Figure("MB", [weight_bytes(model) / 1e6]),
+        "parameters": Figure("parameters", [counted.total]),
+        "active": Figure("parameters", [counted.active]),
+        "tokens": Figure("tokens", [entry.tokens]),
+        "hours": Figure("hours", [entry.hours]),
+    }
+    told = {
+        "depth": ("mean_depth", "layers"),
+        "depth_before": ("mean_depth_before", "layers"),
+        "divergence": ("loss", "nats a token"),
+        "agreement": ("agreement", "share"),
+    }
+    found |= {key: Figure(unit, [entry.figures[of]]) for key, (of, unit) in told.items() if of in entry.figures}
+    return {f"{name}_{key}": figure for key, figure in found.items()}
+
+
+def token_time(name: str, parent: Path, model: Path, cells: Cells) -> dict[str, Figure]:
+    """Processor time of a token that is written, in turns with the parent: milliseconds, and over the parent's."""
+    key = f"time of {model_hash(model)} by {model_hash(parent)}"
+    found = cells.get(key, lambda: asdict(measure_latency(parent, model, TURNS)))
+    return {
+        f"{name}_token": Figure("CPU-ms", [found["share"] * found["parent"]]),
+        f"{name}_token_over_parent": Figure("x", [found["share"]]),
+        f"{name}_token_spread": Figure("x", [found["spread"]]),
+    }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from benchmarks.harness.cells import RUNS
+from benchmarks.harness.runs import tuili
 from tuili.errors import InputError
 from tuili.store import ImportedModel, exits_hash, model_hash, open_model
 
@@ -35,11 +34,3 @@ def imported_model(model: str, folder: Path = FOLDER) -> ImportedModel:
 def identity(model: ImportedModel) -> dict[str, str | None]:
     """The weights and the exits of a model, by their hashes: what its results belong to."""
     return {"model": model_hash(model.path), "exits": exits_hash(model.path)}
-
-
-def tuili(*arguments: str) -> None:
-    """Run a command line of Tuili. Raises `InputError` with what it says where it fails."""
-    done = subprocess.run([sys.executable, "-m", "tuili", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-        raise InputError(f"tuili {' '.join(arguments)} failed and says: {said}")

@@ -12,12 +12,11 @@ from pathlib import Path
 from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import Curve, last_entry, recovery
+from benchmarks.harness.compressed import Curve, costs, own_model, recovery
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired
 from benchmarks.pruned.training import WAYS, pruned
-from tuili.errors import InputError
-from tuili.store import StoredModel, count_parameters, open_model, shipped_names
+from tuili.store import count_parameters, shipped_names
 from tuili.tasks import trained_domains, unseen_problems
 
 FOLDER = RUNS / "pruned"
@@ -38,9 +37,7 @@ def measure(
     folder: str = str(FOLDER),
 ) -> Measured:
     """The figures of each way, a run for each seed. changes: more of the recipe, for all ways."""
-    parent = open_model(model)
-    if not isinstance(parent, StoredModel):
-        raise InputError(f"{model} is imported: this benchmark is of models of Tuili's own, such as nano")
+    parent = own_model(model)
     domains = trained_domains(parent.shape.domains)
     problems = unseen_problems(domains, levels, per_cell, TEST_SET)
     answers = Answers(problems, Cells("pruned", {"per_cell": per_cell, "levels": list(levels)}))
@@ -51,7 +48,7 @@ def measure(
             cut, healed = (pruned(parent, way, count, seed, Path(folder), changes) for count in (0, steps))
             right[f"{way}_cut"], right[way] = answers.of(cut), answers.of(healed)
             curves[f"{way}_{seed}"] = recovery(healed)
-            of_seed |= _costs(way, healed)
+            of_seed |= costs(way, healed)
         for name, of_model in right.items():
             of_seed |= answers.figures(name, of_model, right["parent"])
         for one, other in COMPARED.items():
@@ -70,21 +67,6 @@ def measure(
         "half of the experts for 1 point at most",
         "curves": curves,
     }, together(found)
-
-
-def _costs(way: str, model: Path) -> dict[str, Figure]:
-    """What is left of a model, and what its recovery took."""
-    entry, counted = last_entry(model), count_parameters(open_model(model).shape)
-    return {
-        f"{way}_parameters": Figure("parameters", [counted.total]),
-        f"{way}_active": Figure("parameters", [counted.active]),
-        f"{way}_tokens": Figure("tokens", [entry.tokens]),
-        f"{way}_hours": Figure("hours", [entry.hours]),
-        f"{way}_depth": Figure("layers", [entry.figures["mean_depth"]]),
-        f"{way}_depth_before": Figure("layers", [entry.figures["mean_depth_before"]]),
-        f"{way}_divergence": Figure("nats a token", [entry.figures["loss"]]),
-        f"{way}_agreement": Figure("share", [entry.figures["agreement"]]),
-    }
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.harness.compressed import compressed
-from tuili.compress import PruneRecipe
+from benchmarks.harness.compressed import PRUNE, compressed
 from tuili.store import StoredModel
 
 WAYS: Mapping[str, tuple[str, ...]] = {
@@ -21,6 +20,5 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 
 def pruned(parent: StoredModel, way: str, steps: int, seed: int, folder: Path, more: tuple[str, ...] = ()) -> Path:
     """The model of a way that has recovered in so many steps; with 0 of them it is as it was cut, in one round."""
-    changes = [*WAYS[way], f"prune.healing.steps={steps}", f"prune.healing.seed={seed}", *more]
-    changes += [] if steps else ["prune.rounds=1"]
-    return compressed(parent, "prune", ("prune", PruneRecipe), changes, folder / f"{way}_{steps}_{seed}")
+    changes = (*WAYS[way], *more, *(() if steps else ("prune.rounds=1",)))
+    return compressed(parent.path, PRUNE, changes, steps, seed, folder / f"{way}_{steps}_{seed}")

@@ -14,14 +14,13 @@ from pathlib import Path
 from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import last_entry
+from benchmarks.harness.compressed import costs, last_entry, own_model
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired
 from benchmarks.quantised.speed import GOALS, SIDES, figures_of, speeds
 from benchmarks.quantised.training import WAYS, quantised
 from tuili.engine import Numbers
-from tuili.errors import InputError
-from tuili.store import StoredModel, count_parameters, open_model, open_tensors, shipped_names
+from tuili.store import StoredModel, count_parameters, open_tensors, shipped_names
 from tuili.tasks import trained_domains, unseen_problems
 
 FOLDER = RUNS / "quantised"
@@ -47,9 +46,7 @@ def measure(
 
     changes: more of the recipe, for all ways. rounds: turns of the speeds; 0 leaves them out.
     """
-    parent = open_model(model)
-    if not isinstance(parent, StoredModel):
-        raise InputError(f"{model} is imported: this benchmark is of models of Tuili's own, such as nano")
+    parent = own_model(model)
     domains = trained_domains(parent.shape.domains)
     problems = unseen_problems(domains, levels, per_cell, TEST_SET)
     cells = Cells("quantised", {"per_cell": per_cell, "levels": list(levels)})
@@ -96,18 +93,9 @@ def _numbers(parent: StoredModel) -> Numbers:
 
 
 def _costs(way: str, model: Path) -> dict[str, Figure]:
-    """How large a model is in its folder, and what learning took."""
-    entry = last_entry(model)
-    figures = {
-        f"{way}_weights": Figure("MB", [sum(file.stat().st_size for file in model.glob("*.safetensors")) / 1e6]),
-        f"{way}_tokens": Figure("tokens", [entry.tokens]),
-        f"{way}_hours": Figure("hours", [entry.hours]),
-        f"{way}_depth": Figure("layers", [entry.figures["mean_depth"]]),
-        f"{way}_depth_before": Figure("layers", [entry.figures["mean_depth_before"]]),
-        f"{way}_divergence": Figure("nats a token", [entry.figures["loss"]]),
-        f"{way}_agreement": Figure("share", [entry.figures["agreement"]]),
-    }
-    if (four_bits := entry.figures.get("four_bits")) is not None:
+    """What the verbs have in common, and how many weights have 4 bits."""
+    figures = costs(way, model)
+    if (four_bits := last_entry(model).figures.get("four_bits")) is not None:
         figures[f"{way}_four_bits"] = Figure("share of the weights of matrices", [four_bits])
     return figures
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.harness.compressed import compressed
-from tuili.compress import QuantizeRecipe
+from benchmarks.harness.compressed import QAT, compressed
 from tuili.store import StoredModel
 
 WAYS: Mapping[str, tuple[str, ...]] = {
@@ -20,5 +19,4 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 def quantised(parent: StoredModel, way: str, steps: int, seed: int, folder: Path, more: tuple[str, ...] = ()) -> Path:
     """The model of a way that has learnt in so many steps; with 0 of them, where no seed counts, it is only rounded."""
     seed = seed if steps else 1
-    changes = [*WAYS[way], f"quantize.healing.steps={steps}", f"quantize.healing.seed={seed}", *more]
-    return compressed(parent, "qat", ("quantize", QuantizeRecipe), changes, folder / f"{way}_{steps}_{seed}")
+    return compressed(parent.path, QAT, (*WAYS[way], *more), steps, seed, folder / f"{way}_{steps}_{seed}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.table.rows import Row, Value, bench, figure, middle, results, text
+from benchmarks.table.compressed_rows import NONE, Parent, columns, kept_rows, table_rows
+from benchmarks.table.rows import Value, bench, figure, middle
 
 RECORD = "distilled"
 WAYS = {
@@ -13,15 +14,7 @@ WAYS = {
     "untaught": "texts without a teacher, with its layers to begin with",
     "new": "texts without a teacher, with new layers",
 }
-LEVELS = (1, 2, 3)
-COLUMNS = (
-    "what it learns from",
-    "steps",
-    "hours",
-    *(f"level {level}" for level in LEVELS),
-    "layers a token",
-    "points over its teacher, all levels",
-)
+COLUMNS = columns("what it learns from", ["steps", "hours"], ["points over its teacher, all levels"])
 PAIRS = (
     ("masked", "new", "own chains up to the first refuted step", "no teacher at all", "3"),
     ("masked", "untaught", "own chains up to the first refuted step", "no teacher but its layers", "none"),
@@ -36,48 +29,20 @@ def _steps(way: str) -> Value:
     return lambda record: f"{record['config']['steps'][way]:,}"
 
 
-DISTILLED = (
-    Row(
-        "nothing: the teacher",
-        results(RECORD),
-        (
-            text("–"),
-            text("–"),
-            *(middle(f"parent_level_{level}", "{:.3f}") for level in LEVELS),
-            middle("parent_depth", "{:.2f}"),
-            text("–"),
-        ),
-        linked=False,
-    ),
-    *(
-        Row(
-            what,
-            results(RECORD),
-            (
-                _steps(way),
-                middle(f"{way}_hours", "{:.2f}"),
-                *(figure(f"{way}_level_{level}", "{:.3f}") for level in LEVELS),
-                middle(f"{way}_depth", "{:.2f}"),
-                figure(f"{way}_over_parent", "{:+.2f}"),
-            ),
-            linked=False,
-        )
-        for way, what in WAYS.items()
-    ),
+DISTILLED = table_rows(
+    RECORD,
+    Parent("nothing: the teacher", [NONE, NONE], "parent_depth"),
+    WAYS,
+    before=lambda way: [_steps(way), middle(f"{way}_hours", "{:.2f}")],
+    behind=lambda way: [figure(f"{way}_over_parent", "{:+.2f}")],
 )
-"""A row for the teacher, and one for each way of learning."""
 
 STUDENTS = (
-    *(
-        bench(
-            f"Distilled from {what}: share of its teacher's right answers at level {level}",
-            RECORD,
-            f"{way}_level_{level}_kept",
-            "{:.3f}",
-            goal="0.9" if way == "masked" and level < 3 else "none",
-        )
-        for way, what in WAYS.items()
-        for level in LEVELS
+    *kept_rows(
+        RECORD,
+        "Distilled from {}: share of its teacher's right answers",
+        WAYS,
+        lambda way, level: "0.9" if way == "masked" and level < 3 else "none",
     ),
     *(
         bench(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.table.rows import Row, bench, figure, middle, results, text
+from benchmarks.table.compressed_rows import Parent, columns, kept_rows, table_rows
+from benchmarks.table.rows import bench, figure, middle
 
 RECORD = "factorised"
 WAYS = {
@@ -13,15 +14,7 @@ WAYS = {
     "separate": "ranks by sensitivity, factors of each expert",
     "shared": "ranks by sensitivity, bases that all experts share",
 }
-LEVELS = (1, 2, 3)
-COLUMNS = (
-    "how",
-    "parameters",
-    *(f"level {level}" for level in LEVELS),
-    "layers a token",
-    "points, all levels",
-    "points, as the factors came",
-)
+COLUMNS = columns("how", ["parameters"], ["points, all levels", "points, as the factors came"])
 PAIRS = (
     ("dynamic", "uniform", "ranks by sensitivity", "uniform ones", "above the seeds' spread"),
     ("dynamic", "plain", "whitened factors", "plain ones", "none"),
@@ -29,48 +22,20 @@ PAIRS = (
     ("shared", "separate", "bases that experts share", "factors of each", "none"),
 )
 
-FACTORISED = (
-    Row(
-        "nothing",
-        results(RECORD),
-        (
-            lambda record: f"{record['config']['parameters']['total']:,}",
-            *(middle(f"parent_level_{level}", "{:.3f}") for level in LEVELS),
-            middle("dynamic_depth_before", "{:.2f}"),
-            text("–"),
-            text("–"),
-        ),
-        linked=False,
-    ),
-    *(
-        Row(
-            what,
-            results(RECORD),
-            (
-                middle(f"{way}_parameters", "{:,.0f}"),
-                *(figure(f"{way}_level_{level}", "{:.3f}") for level in LEVELS),
-                middle(f"{way}_depth", "{:.2f}"),
-                figure(f"{way}_over_parent", "{:+.2f}"),
-                figure(f"{way}_raw_over_parent", "{:+.1f}"),
-            ),
-            linked=False,
-        )
-        for way, what in WAYS.items()
-    ),
+FACTORISED = table_rows(
+    RECORD,
+    Parent("nothing", [lambda record: f"{record['config']['parameters']['total']:,}"], "dynamic_depth_before"),
+    WAYS,
+    before=lambda way: [middle(f"{way}_parameters", "{:,.0f}")],
+    behind=lambda way: [figure(f"{way}_over_parent", "{:+.2f}"), figure(f"{way}_raw_over_parent", "{:+.1f}")],
 )
-"""A row for the parent, and one for each way of factorising it."""
 
 FACTORS = (
-    *(
-        bench(
-            f"Factorised: {what}, then recovered: share of the parent's right answers at level {level}",
-            RECORD,
-            f"{way}_level_{level}_kept",
-            "{:.3f}",
-            goal="0.98" if way == "dynamic" else "none",
-        )
-        for way, what in WAYS.items()
-        for level in LEVELS
+    *kept_rows(
+        RECORD,
+        "Factorised: {}, then recovered: share of the parent's right answers",
+        WAYS,
+        lambda way, level: "0.98" if way == "dynamic" else "none",
     ),
     *(
         bench(

@@ -16,6 +16,7 @@ from benchmarks.table import (
     pruned_rows,
     quantised_rows,
     results,
+    stacked_rows,
     taught_rows,
     verifier_rows,
 )
@@ -39,6 +40,8 @@ TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
         "factorised": (factorised_rows.COLUMNS, factorised_rows.FACTORISED),
         "pruned": (pruned_rows.COLUMNS, pruned_rows.PRUNED),
         "quantised": (quantised_rows.COLUMNS, quantised_rows.QUANTISED),
+        "smaller imported": (stacked_rows.IMPORTED_COLUMNS, stacked_rows.IMPORTED),
+        "stacked": (stacked_rows.COLUMNS, stacked_rows.STACKED),
     },
     REAL_MODELS: {
         "examples": (example_rows.COLUMNS, example_rows.EXAMPLES),

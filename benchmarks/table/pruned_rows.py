@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.table.rows import Record, Row, Value, bench, figure, middle, results, text
+from benchmarks.table.compressed_rows import Parent, columns, kept_rows, table_rows
+from benchmarks.table.rows import Record, bench, figure, middle
 
 RECORD = "pruned"
 WAYS = {
@@ -12,64 +13,22 @@ WAYS = {
     "reap": "8 of 16 experts, by REAP",
     "frequency": "8 of 16 experts, by frequency",
 }
-LEVELS = (1, 2, 3)
-COLUMNS = (
-    "what was pruned",
-    "parameters",
-    *(f"level {level}" for level in LEVELS),
-    "layers a token",
-    "points, all levels",
-    "points, as cut",
+COLUMNS = columns("what was pruned", ["parameters"], ["points, all levels", "points, as cut"])
+
+PRUNED = table_rows(
+    RECORD,
+    Parent("nothing", [lambda record: f"{record['config']['parameters']['total']:,}"], "activation_depth_before"),
+    WAYS,
+    before=lambda way: [middle(f"{way}_parameters", "{:,.0f}")],
+    behind=lambda way: [figure(f"{way}_over_parent", "{:+.2f}"), figure(f"{way}_cut_over_parent", "{:+.1f}")],
 )
-
-
-def _parent(what: str) -> Value:
-    """A number of the model that was pruned."""
-    return lambda record: f"{record['config']['parameters'][what]:,}"
-
-
-PRUNED = (
-    Row(
-        "nothing",
-        results(RECORD),
-        (
-            _parent("total"),
-            *(middle(f"parent_level_{level}", "{:.3f}") for level in LEVELS),
-            middle("activation_depth_before", "{:.2f}"),
-            text("–"),
-            text("–"),
-        ),
-        linked=False,
-    ),
-    *(
-        Row(
-            what,
-            results(RECORD),
-            (
-                middle(f"{way}_parameters", "{:,.0f}"),
-                *(figure(f"{way}_level_{level}", "{:.3f}") for level in LEVELS),
-                middle(f"{way}_depth", "{:.2f}"),
-                figure(f"{way}_over_parent", "{:+.2f}"),
-                figure(f"{way}_cut_over_parent", "{:+.1f}"),
-            ),
-            linked=False,
-        )
-        for way, what in WAYS.items()
-    ),
-)
-"""A row for the parent, and one for each way of pruning it."""
 
 KEPT = (
-    *(
-        bench(
-            f"Pruned: {what}, then recovered: share of the parent's right answers at level {level}",
-            RECORD,
-            f"{way}_level_{level}_kept",
-            "{:.3f}",
-            goal="0.985" if way in ("activation", "magnitude") else "none",
-        )
-        for way, what in WAYS.items()
-        for level in LEVELS
+    *kept_rows(
+        RECORD,
+        "Pruned: {}, then recovered: share of the parent's right answers",
+        WAYS,
+        lambda way, level: "0.985" if way in ("activation", "magnitude") else "none",
     ),
     *(
         bench(f"Pruned: points of right answers of {one} over {other}", RECORD, key, "{:+.2f}")

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from benchmarks.table.rows import Row, bench, figure, middle, results, text
+from benchmarks.table.compressed_rows import NONE, Parent, columns, table_rows
+from benchmarks.table.rows import bench, figure, middle
 
 RECORD = "quantised"
 WAYS = {"int8": "int8", "int8_cache": "int8, keys and values too", "w4a8": "w4a8"}
-LEVELS = (1, 2, 3)
 POINTS = {"int8": "-0.2", "int8_cache": "none", "w4a8": "-0.5"}
 """The least points over the parent that are aimed at."""
-COLUMNS = (
-    "numbers",
-    "MB",
-    *(f"level {level}" for level in LEVELS),
-    "layers a token",
-    "points, rounded as it is",
-    "points, learnt",
-)
+COLUMNS = columns("numbers", ["MB"], ["points, rounded as it is", "points, learnt"])
 ENGINES = {
     "torch_fp16": "the torch step in fp16",
     "fp32": "the native step in fp32",
@@ -34,36 +27,14 @@ GOALS = {
 }
 """The least quotients of speeds, as the benchmark has them."""
 
-QUANTISED = (
-    Row(
-        "those of the parent",
-        results(RECORD),
-        (
-            text("–"),
-            *(middle(f"parent_level_{level}", "{:.3f}") for level in LEVELS),
-            middle("int8_depth_before", "{:.2f}"),
-            text("–"),
-            text("–"),
-        ),
-        linked=False,
-    ),
-    *(
-        Row(
-            what,
-            results(RECORD),
-            (
-                middle(f"{way}_weights", "{:.1f}"),
-                *(figure(f"{way}_qat_level_{level}", "{:.3f}") for level in LEVELS),
-                middle(f"{way}_depth", "{:.2f}"),
-                figure(f"{way}_ptq_over_parent", "{:+.2f}"),
-                figure(f"{way}_qat_over_parent", "{:+.2f}"),
-            ),
-            linked=False,
-        )
-        for way, what in WAYS.items()
-    ),
+QUANTISED = table_rows(
+    RECORD,
+    Parent("those of the parent", [NONE], "int8_depth_before"),
+    WAYS,
+    before=lambda way: [middle(f"{way}_weights", "{:.1f}")],
+    behind=lambda way: [figure(f"{way}_{how}_over_parent", "{:+.2f}") for how in ("ptq", "qat")],
+    right="_qat",
 )
-"""A row for the parent, and one for each kind of numbers."""
 
 WHOLE_NUMBERS = (
     bench(

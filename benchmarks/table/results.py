@@ -14,6 +14,7 @@ from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
 from benchmarks.table.promised_rows import PROMISED
 from benchmarks.table.pruned_rows import KEPT
 from benchmarks.table.quantised_rows import WHOLE_NUMBERS
+from benchmarks.table.stacked_rows import STACKS_KEPT
 from benchmarks.table.taught_rows import ADAPTED, TAUGHT
 
 COLUMNS = ("measured", "result", "goal", "record")
@@ -22,7 +23,7 @@ GROUPS = {
     "engine": ENGINE,
     "other engines": OTHER_ENGINES,
     "imported models": (*IMPORTED, *TAUGHT, *COMPARED, *PROMISED, *ADAPTED),
-    "smaller models": (*KEPT, *FACTORS, *STUDENTS, *WHOLE_NUMBERS),
+    "smaller models": (*KEPT, *FACTORS, *STUDENTS, *WHOLE_NUMBERS, *STACKS_KEPT),
     "serving": SERVING,
     "training": TRAINING,
     "checker and verifier": (*CHECKER, *MULTIPLIED, *ROUTED),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.compress.running import factorised, pruned, quantised
+from tests.compress.running import factorised, pruned, quantised, shallower
 from tests.serve.conftest import Running, running
 from tuili.engine import Budget, Request, load_decoder, load_engine
 from tuili.serve.models import engine_factory
@@ -19,7 +19,10 @@ ASKED = ("What is 12 + 30?", "12 * 3 = ?")
 PROMPT = [[1, 20, 30, 40, 50]]
 
 
-KINDS = ["own", "imported", "whole numbers", "factors", "factors in whole numbers", "imported factors"]
+KINDS = [
+    "own", "imported", "whole numbers", "factors", "factors in whole numbers", "imported factors", "imported student",
+    "imported factors in whole numbers",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -38,8 +41,13 @@ def output(
         if request.param != "factors":
             assert result.model is not None
             result = quantised(result.model, out.with_name("whole"), healing={"steps": 2})
-    elif request.param == "imported factors":
+    elif request.param.startswith("imported factors"):
         result = factorised(dense, out, questions, steps=2)
+        if request.param != "imported factors":
+            assert result.model is not None
+            result = quantised(result.model, out.with_name("whole"), questions, healing={"steps": 2})
+    elif request.param == "imported student":
+        result = shallower(dense, out, questions, steps=2)
     else:
         result = pruned(dense, out, questions, steps=2, key_value_heads=1)
     assert result.model is not None

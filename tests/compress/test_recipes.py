@@ -15,6 +15,8 @@ from tuili.compress import DistilConfig, FactoriseConfig, PruneConfig
     [
         (PruneConfig, {"share": 0, "experts": 2, "by": "magnitude"}, "by tells which neurons and heads go"),
         (PruneConfig, {"experts_by": "frequency"}, "experts_by tells which experts go"),
+        (PruneConfig, {"share": 0, "experts": 2, "multiple": 8}, "multiple has no effect where share = 0"),
+        (PruneConfig, {"by": "magnitude", "samples": 5}, "samples has no effect where by = magnitude"),
         (FactoriseConfig, {"by": "plain", "samples": 5}, "samples has no effect where by = plain"),
         (FactoriseConfig, {"by": "plain", "damping": 0.1}, "damping has no effect where by = plain"),
         (FactoriseConfig, {"ranks": "uniform", "probes": 5}, "probes has no effect where ranks = uniform"),
@@ -23,6 +25,8 @@ from tuili.compress import DistilConfig, FactoriseConfig, PruneConfig
         (DistilConfig, {"by": "data", "writing": {"chains": 9}}, "writing is of chains that are learnt"),
         (DistilConfig, {"on_policy": 0, "writing": {"rounds": 9}}, "writing is of chains that are learnt"),
         (DistilConfig, {"layers": "new", "to": {"start": "nano"}}, "layers = new, and the student goes on from"),
+        (DistilConfig, {"layers": "new", "samples": 5}, "samples has no effect where nothing is chosen"),
+        (DistilConfig, {"to": {"start": "nano"}, "samples": 5}, "samples has no effect where nothing is chosen"),
     ],
 )
 def test_what_has_no_effect_is_refused(schema: Any, given: dict[str, Any], told: str) -> None:
@@ -35,6 +39,8 @@ def test_what_has_no_effect_is_refused(schema: Any, given: dict[str, Any], told:
     [
         (PruneConfig, {"share": 0, "experts": 2, "by": "activation", "experts_by": "frequency"}),
         (PruneConfig, {"share": 0, "key_value_heads": 1, "by": "magnitude", "experts_by": "reap"}),
+        (PruneConfig, {"share": 0, "experts": 2, "multiple": 16}),
+        (PruneConfig, {"by": "magnitude", "experts": 2, "samples": 5}),
         (FactoriseConfig, {"by": "plain", "ranks": "uniform", "samples": 1000, "probes": 64}),
         (DistilConfig, {"by": "data", "mask": True, "writing": {}}),
         (DistilConfig, {"by": "sequence", "mask": False, "writing": {"chains": 9}}),

@@ -60,6 +60,8 @@ def test_a_larger_network_takes_as_many_tokens_a_parameter(tmp_path: Path) -> No
     assert "times 10, as many tokens a parameter" in larger.told
     unknown = plan_recovery("distil", RecoverySettings(), SMALL, SMALL, {})
     assert (unknown.tokens, unknown.flop) == (None, None)
+    with pytest.raises(InputError, match="--tokens-per-second 10 needs to know how many tokens: give --tokens, or a"):
+        plan_recovery("distil", RecoverySettings(tokens_per_second=10), SMALL, SMALL, {})
     given = plan_recovery("distil", RecoverySettings(tokens=7.0), SMALL, SMALL, {})
     assert (given.tokens, given.extrapolated) == (7.0, False)
 

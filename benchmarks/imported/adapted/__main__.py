@@ -12,8 +12,9 @@ from typing import Any
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
+from benchmarks.harness.runs import tuili
 from benchmarks.imported.adapted.problems import COUNT, write
-from benchmarks.imported.source import FOLDER, REAL, imported_model, tuili
+from benchmarks.imported.source import FOLDER, REAL, imported_model
 from tuili.store import resolve_model
 
 

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.harness.runs import made
 from benchmarks.imported.prompts import DATA, PROBLEMS, WORKED
-from benchmarks.imported.source import tuili
 from tuili.config import load_recipe
 from tuili.posttrain import ExitsRecipe, read_texts
-from tuili.store import ImportedModel, model_hash, open_model, read_lineage
+from tuili.store import ImportedModel, LineageEntry, model_hash, open_model
 
 SMALLER = ("exits.validation_tokens=8000", "exits.test_tokens=15000")
 RECIPES: Mapping[str, Sequence[str]] = {
@@ -38,21 +38,16 @@ SPLIT_SEED = 1
 def trained(before: ImportedModel, way: str, folder: Path) -> ImportedModel:
     """The model with exits that were trained in this way, in `folder`/exits_WAY, unless they are there."""
     run_folder, changes = folder / f"exits_{way}", [f"exits.way={way}", *RECIPES[way]]
-    path, wanted = run_folder / "model", load_recipe("exits", changes, ExitsRecipe)
-    if not path.is_dir() or not _is_of(path, before, wanted):
-        print(f"bench: imported_depth: training, way {way}", flush=True)
-        data = [word for file in files() for word in ("--data", str(file))]
-        resume = ["--resume"] if run_folder.is_dir() else []
-        tuili("exits", str(before.path), *changes, *data, "--out", str(run_folder), *resume)
-    opened = open_model(path)
+    wanted = load_recipe("exits", changes, ExitsRecipe)
+
+    def is_of(entry: LineageEntry) -> bool:
+        recipe = ExitsRecipe.model_validate_json(json.dumps(entry.recipe))
+        return recipe == wanted and entry.parent == model_hash(before.path)
+
+    data = [word for file in files() for word in ("--data", str(file))]
+    opened = open_model(made(run_folder, is_of, "exits", str(before.path), *changes, *data))
     assert isinstance(opened, ImportedModel)
     return opened
-
-
-def _is_of(path: Path, before: ImportedModel, wanted: ExitsRecipe) -> bool:
-    entry = read_lineage(path)[-1]
-    recipe = ExitsRecipe.model_validate_json(json.dumps(entry.recipe))
-    return recipe == wanted and entry.parent == model_hash(before.path)
 
 
 def files() -> list[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.imported.source import tuili
+from benchmarks.harness.runs import tuili
 from tuili.store import ImportedModel
 
 NAMES = {"hf": "folder", "gguf": "model.gguf"}

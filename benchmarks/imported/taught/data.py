@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.harness.runs import tuili
 from benchmarks.imported.prompts import ASKED, DATA, PROBLEMS, WORKED
-from benchmarks.imported.source import tuili
 from tuili.files import whole_file
 
 DEV = "mwp/mawps-dev.jsonl"

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from os.path import relpath
 from pathlib import Path
 
-from benchmarks.imported.source import tuili
+from benchmarks.harness.runs import made
 from benchmarks.imported.taught.data import TaughtData
 from tuili.config import load_recipe
 from tuili.posttrain import TeachingRecipe
-from tuili.store import ImportedModel, model_hash, open_model, read_lineage
+from tuili.store import ImportedModel, LineageEntry, model_hash, open_model
 
 RECIPE = "smollm2-math"
 LONG = ("teach.steps=3000", "teach.first_layer=8", "teach.rank=24")
@@ -55,17 +55,12 @@ def train(
         f"teach.data.validation={json.dumps([relpath(file) for file in watched])}",
         *more,
     ]
-    path, wanted = run_folder / "model", load_recipe(RECIPE, changes, TeachingRecipe)
-    if not path.is_dir() or not _is_of(path, base, wanted):
-        print(f"bench: teaching {run_folder.name}", flush=True)
-        resume = ["--resume"] if (run_folder / "run.json").is_file() else []
-        tuili("train", RECIPE, *changes, "--out", str(run_folder), *resume)
-    opened = open_model(path)
+    wanted = load_recipe(RECIPE, changes, TeachingRecipe)
+
+    def is_of(entry: LineageEntry) -> bool:
+        recipe = TeachingRecipe.model_validate_json(json.dumps(entry.recipe))
+        return recipe == wanted and entry.parent == model_hash(base.path)
+
+    opened = open_model(made(run_folder, is_of, "train", RECIPE, *changes))
     assert isinstance(opened, ImportedModel)
     return opened
-
-
-def _is_of(path: Path, base: ImportedModel, wanted: TeachingRecipe) -> bool:
-    entry = read_lineage(path)[-1]
-    recipe = TeachingRecipe.model_validate_json(json.dumps(entry.recipe))
-    return recipe == wanted and entry.parent == model_hash(base.path)

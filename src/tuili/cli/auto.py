@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tuili.cli.app import EXIT_INTERRUPTED
+from tuili.cli.compressing import refuse_resumed_plan
 from tuili.cli.options import ModelArgument, check_model, parse_folder
 
 EXIT_MISSED = 3
@@ -57,6 +58,7 @@ def auto(
 
     from tuili.compress import AutoRun, AutoSettings, Interrupted, Targets
 
+    refuse_resumed_plan(plan, resume)
     settings = AutoSettings(
         Targets.parse(size, latency, loss), minutes, data, test, problems, first, candidates, tuple(changes or ())
     )  # fmt: skip
@@ -66,8 +68,9 @@ def auto(
         return
     try:
         report = run.run(folder, resume)
-    except Interrupted as interrupted:
-        print(f"interrupted: {interrupted}, add --resume to the same command to go on")
+    except (Interrupted, KeyboardInterrupt) as interrupted:
+        saved = str(interrupted) or "what was made and measured is saved"
+        print(f"interrupted: {saved}, add --resume to the same command to go on")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     for line in report.lines():
         print(line)

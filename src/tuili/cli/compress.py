@@ -111,7 +111,7 @@ def distil(
     The student is written to OUT/model. It learns what its teacher predicts. Ctrl-C keeps what is done; --resume goes
     on from it. docs/compress.md explains more.
     """
-    from tuili.compress import Distilling, DistilRecipe, open_parent
+    from tuili.compress import DistilRecipe, distillation, open_parent
 
     given = {
         "to.start": start, "by": by, "layers": layers, "healing.steps": steps, "on_policy": on_policy,
@@ -120,7 +120,7 @@ def distil(
     sizes = [] if to is None else [part.strip() for part in to.split(",")]
     fields = [f"distil.to.{'overrides.' if '=' in part else 'preset='}{part}" for part in sizes]
     config = run.load(DistilRecipe, [*(overrides or []), *fields], "distil", given).distil
-    run.compress(Distilling(open_parent(model, config.healing), config), config.healing)
+    run.compress(distillation(open_parent(model, config.healing), config), config.healing)
 
 
 @app.command()

@@ -14,6 +14,7 @@ import typer
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.cli.options import check_model, parse_folder
 from tuili.cli.sharing import with_options
+from tuili.errors import InputError
 
 if TYPE_CHECKING:
     from tuili.compress import Compression, HealingConfig
@@ -70,6 +71,7 @@ class RunOptions:
         def tell(line: str) -> None:
             print(line, file=sys.stderr)
 
+        refuse_resumed_plan(self.plan, self.resume)
         measuring = Measuring(self.problems, self.test)
         if self.plan:
             found = compression.parent.data(self.data, tell)
@@ -84,6 +86,12 @@ class RunOptions:
         print(f"{result.model}: {result.step} steps, {result.tokens:,} tokens, {result.seconds / 60:.1f} minutes")
         for line in _told(result.figures):
             print(line)
+
+
+def refuse_resumed_plan(plan: bool, resume: bool) -> None:
+    """Raise `InputError` where both are asked for."""
+    if plan and resume:
+        raise InputError("--plan begins nothing that --resume could go on with: leave one of both out")
 
 
 def with_run_options(recipe: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -33,6 +33,7 @@ def describe_imported(path: Path) -> dict[str, Any]:
         read_lineage,
         read_thinking_file,
         thinking_ids,
+        weight_bytes,
     )
 
     shape = read_dense_shape(path)
@@ -46,7 +47,7 @@ def describe_imported(path: Path) -> dict[str, Any]:
         "family": shape.family,
         "hash": digest,
         "as_recorded": digest == lineage[-1].hash if lineage else None,
-        "bytes": sum(file.stat().st_size for file in path.glob("*.safetensors")),
+        "bytes": weight_bytes(path),
         "numbers": dict(kinds.most_common()),
         "parameters": asdict(count_parameters(shape)),
         "exit_layers": list(shape.exit_layers),

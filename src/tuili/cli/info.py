@@ -90,7 +90,7 @@ def describe(path: Path, settings: ModelSettings) -> dict[str, Any]:
 
     from tuili.cli.promised import promises, verifier_figures
     from tuili.eval import read_figures
-    from tuili.store import count_parameters, model_hash, read_lineage
+    from tuili.store import count_parameters, model_hash, read_lineage, weight_bytes
 
     lineage = read_lineage(path)
     digest = model_hash(path)
@@ -98,7 +98,7 @@ def describe(path: Path, settings: ModelSettings) -> dict[str, Any]:
     return {
         "hash": digest,
         "as_recorded": digest == lineage[-1].hash if lineage else None,
-        "bytes": sum(file.stat().st_size for file in path.glob("*.safetensors")),
+        "bytes": weight_bytes(path),
         "parameters": asdict(count_parameters(settings)),
         "exit_layers": list(settings.exit_layers),
         "config": asdict(settings) | json.loads((path / "config.json").read_bytes()),

@@ -1,10 +1,11 @@
+from .auto.latency import Latency, TurnSettings, measure_latency
 from .auto.making import Interrupted
 from .auto.report import AutoReport
 from .auto.run import AutoRun
 from .auto.settings import AutoPlan, AutoSettings
 from .auto.targets import Targets
 from .compression import Compression, stage_steps
-from .distilling.distil import Distilling
+from .distilling.distil import Distilling, distillation
 from .distilling.recipe import DistilConfig, DistilRecipe, StudentConfig
 from .factorising.factorise import Factorising
 from .factorising.recipe import FactoriseConfig, FactoriseRecipe
@@ -42,6 +43,7 @@ __all__ = [
     "HealingData",
     "ImportedParent",
     "Interrupted",
+    "Latency",
     "Measuring",
     "Network",
     "OwnParent",
@@ -56,9 +58,12 @@ __all__ = [
     "StudentConfig",
     "Targets",
     "TokenStates",
+    "TurnSettings",
     "compress",
+    "distillation",
     "forward_kl",
     "make_plan",
+    "measure_latency",
     "open_parent",
     "stage_steps",
     "stored_bytes",

@@ -19,6 +19,7 @@ from tuili.compress import (
     Pruning,
     QuantizeRecipe,
     Quantizing,
+    distillation,
     stored_bytes,
 )
 from tuili.config import load_recipe
@@ -111,7 +112,7 @@ def plan_prune(
 def plan_distil(model: PlannedModel, to: str, settings: RecoverySettings) -> Plan:
     """A student of a size, a preset, or fields that differ, with its teacher's vocabulary. Raises as above."""
     config = load_recipe("distil", _student(to), DistilRecipe).distil
-    way = Distilling(planned_parent(model, config.healing), config)
+    way = distillation(planned_parent(model, config.healing), config)
     told = {name: what for name, what in way.changes.items() if "writes" not in name}
     return _plan("distil", model, way, told, settings)
 

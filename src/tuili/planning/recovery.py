@@ -61,6 +61,9 @@ def plan_recovery(
     if isinstance(curve, str):
         if settings.divergence is not None:
             raise InputError(f"--divergence {settings.divergence:g} needs a curve: {curve}")
+        if settings.tokens_per_second is not None:
+            speed = f"--tokens-per-second {settings.tokens_per_second:g}"
+            raise InputError(f"{speed} needs to know how many tokens: give --tokens, or a curve: {curve}")
         return Recovery(None, curve)
     return _by(curve, settings, before, after, strength_of(verb, recipe, before.total, after.total))
 

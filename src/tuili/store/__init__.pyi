@@ -14,7 +14,16 @@ from .fetched import (
     is_fetched,
     shipped_adapter,
 )
-from .folder import SHIPPED_MODELS, check_files, check_size, model_type, replaced_folder, resolve_model, shipped_names
+from .folder import (
+    SHIPPED_MODELS,
+    check_files,
+    check_size,
+    model_type,
+    replaced_folder,
+    resolve_model,
+    shipped_names,
+    weight_bytes,
+)
 from .imported.control_tokens import Chat
 from .imported.dense_config import ARCHITECTURES, read_dense_shape
 from .imported.dense_shape import FAMILIES, IMPORTED_TYPES, DenseShape, dense_tensor_shapes, rotary_frequencies
@@ -160,6 +169,7 @@ __all__ = [
     "tensor_shapes",
     "thinking_ids",
     "verifier_hash",
+    "weight_bytes",
     "write_exits_file",
     "write_familiarity_file",
     "write_lineage",

@@ -95,11 +95,16 @@ def check_size(folder: Path, parameters: int) -> None:
     To be called before memory is taken for them.
     """
     with _unreadable_refused(folder):
-        stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+        stored = weight_bytes(folder)
     if parameters > MAX_PARAMETERS_PER_BYTE * stored:
         raise ModelFolderError(
             f"{folder}: the configuration asks for {parameters:,} parameters, the weights have {stored:,} bytes"
         )
+
+
+def weight_bytes(folder: Path) -> int:
+    """Those of the files of a model's weights."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
 @contextmanager

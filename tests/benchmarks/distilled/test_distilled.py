@@ -10,7 +10,7 @@ import pytest
 from benchmarks.distilled import __main__ as measuring
 from benchmarks.distilled import training
 from benchmarks.distilled.training import Size, products_of
-from benchmarks.harness import compressed
+from benchmarks.harness import runs
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
 from benchmarks.table import distilled_rows as rows
@@ -33,10 +33,10 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(measuring, "trained_domains", lambda _: ("calendar",))
     monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
-    monkeypatch.setattr(compressed, "tuili", lambda *line: main([*line]))
+    monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
     writing = ("distil.writing.rounds=1", "distil.writing.chains=2")
     monkeypatch.setattr(training, "WAYS", {**training.WAYS, "unmasked": (*training.WAYS["unmasked"], *writing)})
-    how: dict[str, Any] = {"to": ("num_groups=2", "moe_intermediate_size=4"), "ways": ("unmasked", "new")}
+    how: dict[str, Any] = {"to": ("num_groups=2", "moe_intermediate_size=4"), "ways": ("unmasked", "untaught")}
     how |= {
         "seeds": (1,),
         "steps": 4,
@@ -47,11 +47,12 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
     }
     config, figures = measuring.measure(str(teacher), **how)
     assert config["parameters_student"]["total"] < config["parameters"]["total"]
-    assert config["steps"]["new"] > config["steps"]["unmasked"] == 4
-    assert {"unmasked_level_1", "new_over_parent", "unmasked_tokens", "new_hours", "new_depth"} <= {*figures}
+    assert config["steps"]["untaught"] > config["steps"]["unmasked"] == 4
+    wanted = {"unmasked_level_1", "untaught_over_parent", "unmasked_tokens", "untaught_hours", "untaught_depth"}
+    assert wanted <= {*figures}
     model = tmp_path / "runs" / "unmasked_4_1" / "model"
     assert open_model(model).shape.num_hidden_layers == 3
-    monkeypatch.setattr(compressed, "tuili", lambda *_: pytest.fail("distilled again"))
+    monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("distilled again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
     assert measuring.measure(str(teacher), **how) == (config, figures)
 

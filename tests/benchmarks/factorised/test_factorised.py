@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.factorised import __main__ as measuring
 from benchmarks.factorised import training
-from benchmarks.harness import compressed
+from benchmarks.harness import runs
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
 from benchmarks.table import factorised_rows as rows
@@ -33,7 +33,7 @@ def test_models_are_factorised_and_measured_once(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(measuring, "trained_domains", lambda _: ("arithmetic",))
     monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
-    monkeypatch.setattr(compressed, "tuili", lambda *line: main([*line]))
+    monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
     how: dict[str, Any] = {"ways": ("dynamic", "uniform"), "seeds": (1,), "steps": 1, "per_cell": 2, "levels": (1, 3)}
     how |= {"keep": 0.9, "changes": SMALL, "folder": str(tmp_path / "runs")}
     config, figures = measuring.measure(str(parent), **how)
@@ -44,7 +44,7 @@ def test_models_are_factorised_and_measured_once(tmp_path: Path, monkeypatch: py
     assert wanted <= {*figures}
     assert figures["dynamic_shared_over_separate"].runs[0] > 0
     assert open_model(tmp_path / "runs" / "dynamic_0.9_1_1" / "model").shape.ranks
-    monkeypatch.setattr(compressed, "tuili", lambda *_: pytest.fail("factorised again"))
+    monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("factorised again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
     assert measuring.measure(str(parent), **how) == (config, figures)
 

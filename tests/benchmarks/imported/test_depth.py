@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness import runs
 from benchmarks.harness.cells import Cells
 from benchmarks.imported.depth import __main__ as depth
 from benchmarks.imported.depth import reading, training, writing
@@ -30,7 +31,7 @@ def small(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     problems = [{"question": f"How many are {number} and 1?", "answer": f"{number + 1}"} for number in range(60)]
     (data / PROBLEMS).write_text("".join(f"{json.dumps(line)}\n" for line in problems))
     monkeypatch.setattr(training, "DATA", data)
-    monkeypatch.setattr(training, "tuili", lambda *line: main([*line]))  # in this process, which has torch already
+    monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))  # in this process, which has torch already
     monkeypatch.setattr(training, "RECIPES", dict.fromkeys(training.RECIPES, SMALL))
     monkeypatch.setattr(reading, "BATCH", 3)
     monkeypatch.setattr(writing, "CELL", 2)
@@ -53,7 +54,7 @@ def test_both_ways_are_trained_once_and_measured(
             assert len(figures[f"{name}_over_full"].runs) == 2
         assert figures[f"{way}_as_before_points_over_before"].median >= -0.5
     assert figures["frozen_full_accuracy"].median == figures["before_accuracy"].median
-    monkeypatch.setattr(training, "tuili", None)
+    monkeypatch.setattr(runs, "tuili", None)
     monkeypatch.setattr(Ours, "read_forced", None)
     monkeypatch.setattr(writing, "write", None)
     _, again = depth.measure(str(imported.path), **how)

@@ -13,7 +13,6 @@ from benchmarks.imported.examples import __main__ as measuring
 from benchmarks.imported.examples import data, training
 from benchmarks.imported.prompts import WORKED
 from benchmarks.imported.taught import data as original
-from benchmarks.imported.taught import training as teaching
 from benchmarks.imported.taught.data import TaughtData, taught_data
 from tests.engine.runtime.dense import dense_folder
 from tuili.cli.app import main
@@ -41,7 +40,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImportedModel:
     monkeypatch.setattr(training, "RECIPE", (*small, "teach.data.domains=[]"))
     monkeypatch.setattr(training, "ROWS", 1)
     monkeypatch.setattr(training, "LENGTH", LENGTH)
-    monkeypatch.setattr(teaching, "tuili", lambda *line: main([*line]))
+    monkeypatch.setattr("benchmarks.harness.runs.tuili", lambda *line: main([*line]))
     model = open_model(dense_folder(tmp_path / "dense", "llama"))
     assert isinstance(model, ImportedModel)
     return model
@@ -89,7 +88,7 @@ def test_the_models_are_trained_and_measured_once(
     assert {f"equations_gsm8k_{mode}" for mode in ("off", "forced")} | {"prose_mawps_dev"} <= {*figures}
     assert len(figures["equations_over_prose_asdiv_a_off"].runs) == 2
     assert {*config["validation_losses"]} == {f"{kind}_{seed}" for kind in ("equations", "prose") for seed in (1, 2)}
-    monkeypatch.setattr(teaching, "tuili", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("benchmarks.harness.runs.tuili", lambda *_: pytest.fail("trained again"))
     monkeypatch.setattr(measuring, "solve", lambda *_, **__: pytest.fail("measured again"))
     assert measuring.measure(str(base.path), **how) == (config, figures)
 

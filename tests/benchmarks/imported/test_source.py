@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.runs import tuili
 from benchmarks.harness.tiny import save_tiny
 from benchmarks.imported import source
-from benchmarks.imported.source import imported_model, tuili
+from benchmarks.imported.source import imported_model
 from tuili.errors import InputError
 from tuili.store import ImportedModel
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness import runs
 from benchmarks.harness.cells import Cells
 from benchmarks.imported.taught import __main__ as measuring
 from benchmarks.imported.taught import solving, training
@@ -43,7 +44,7 @@ def test_models_are_taught_once_and_measured(sources: Path, tmp_path: Path, monk
     monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(solving, "TOKENS", 6)
-    monkeypatch.setattr(training, "tuili", lambda *line: main([*line]))  # in this process, which has torch already
+    monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))  # in this process, which has torch already
     monkeypatch.setattr(measuring, "VOTING", "hour")
     how = {"kinds": ("hour", "prose"), "numbers": "fp32", "attempts": 2, "folder": str(tmp_path), "data": str(sources)}
     _, figures = measuring.measure(str(base.path), **how)
@@ -52,7 +53,7 @@ def test_models_are_taught_once_and_measured(sources: Path, tmp_path: Path, monk
     assert {f"hour_gsm8k_{mode}" for mode in ("off", "repair", "forced", "attempts", "attempts_after_2")} <= {*figures}
     assert "prose_asdiv_a" in figures
     assert figures["hour_tokens"].median > 100
-    monkeypatch.setattr(training, "tuili", lambda *_: pytest.fail("taught again"))
+    monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("taught again"))
     monkeypatch.setattr(measuring, "solve", lambda *_: pytest.fail("measured again"))
     _, again = measuring.measure(str(base.path), **how)
     assert again == figures

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.harness import compressed
+from benchmarks.harness import runs
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.figures import divergence_lines
 from benchmarks.harness.tiny import tiny_model
@@ -23,7 +23,7 @@ from tuili.store import LineageEntry, open_model
 
 RECIPE = {"data": {"domains": ["calendar"], "levels": [1.0]}, "curriculum": {"kind": "uniform"}}
 SMALL = (
-    "prune.multiple=4", "prune.samples=2", "prune.rounds=1", "prune.healing.rows=1", "prune.healing.length=320",
+    "prune.samples=2", "prune.rounds=1", "prune.healing.rows=1", "prune.healing.length=320",
     "prune.healing.kernels=torch", "prune.healing.precision=fp32", "prune.healing.log.interval=1",
 )  # fmt: skip
 
@@ -47,7 +47,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ways = {way: tuple(change.replace("=8", "=3") for change in changes) for way, changes in training.WAYS.items()}
     monkeypatch.setattr(training, "WAYS", ways)
     monkeypatch.setattr(measuring, "WAYS", ways)
-    monkeypatch.setattr(compressed, "tuili", lambda *line: main([*line]))
+    monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
 
 
 def test_models_are_pruned_and_measured_once(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +63,7 @@ def test_models_are_pruned_and_measured_once(parent: Path, tmp_path: Path, monke
     assert {"reap_cut_over_parent", "reap_over_parent_low95", "frequency_level_1"} <= {*figures}
     model = tmp_path / "runs" / "reap_2_1" / "model"
     assert open_model(model).shape.num_experts == 3
-    monkeypatch.setattr(compressed, "tuili", lambda *_: pytest.fail("pruned again"))
+    monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("pruned again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
     assert measuring.measure(str(parent), **how) == (config, figures)
 

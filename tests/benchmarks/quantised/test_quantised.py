@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness import compressed
+from benchmarks.harness import runs
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
 from benchmarks.quantised import __main__ as measuring
@@ -37,7 +37,7 @@ def test_models_are_quantised_and_measured_once(parent: Path, tmp_path: Path, mo
     monkeypatch.setattr(measuring, "trained_domains", lambda _: ("calendar",))
     monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
-    monkeypatch.setattr(compressed, "tuili", lambda *line: main([*line]))
+    monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
     sides = enumerate(speed.SIDES, start=1)
     timed = {f"{side}_{what}": [10.0 * number] for number, side in sides for what in ("reading", "writing")}
     monkeypatch.setattr(measuring, "speeds", lambda *_: timed)
@@ -54,7 +54,7 @@ def test_models_are_quantised_and_measured_once(parent: Path, tmp_path: Path, mo
         quantization = open_model(tmp_path / "runs" / name / "model").shape.quantization
         assert quantization == Quantization(name.split("_")[0])
     assert not (tmp_path / "runs" / "int8_0_2").exists()
-    monkeypatch.setattr(compressed, "tuili", lambda *_: pytest.fail("quantised again"))
+    monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("quantised again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
     monkeypatch.setattr(measuring, "speeds", lambda *_: pytest.fail("timed again"))
     assert measuring.measure(str(parent), **how) == (config, figures)

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.harness.tiny import tiny_model
 from tests.cli.refusals import refusal
 from tests.compress.auto.test_run import CHANGES
-from tuili.cli.app import main
+from tuili.cli.app import EXIT_INTERRUPTED, main
 from tuili.model import save_model
 from tuili.store import LineageEntry
 
@@ -31,8 +31,22 @@ def test_a_plan_says_what_would_be_tried(model: str, tmp_path: Path, capsys: pyt
     told = capsys.readouterr().out.splitlines()
     assert told[0] == "candidates: 1"
     assert "of the weights' bytes" in told[1]
+    assert told[-2].startswith("memory: about ")
     assert told[-1].startswith("time: about ")
+    assert "--plan begins nothing" in refusal(capsys, *given, "--plan", "--resume")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_search_that_is_interrupted_says_how_it_goes_on(
+    model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tuili.compress.auto.run.AutoRun.run", interrupted)
+    given = ["compress", "auto", model, *CHANGES, "--size", "-10%", "--problems", "2", "--out", str(tmp_path / "run")]
+    assert main(given) == EXIT_INTERRUPTED
+    assert "interrupted: what was made and measured is saved, add --resume" in capsys.readouterr().out
 
 
 def test_wrong_targets_are_refused_in_one_line(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

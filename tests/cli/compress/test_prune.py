@@ -29,6 +29,8 @@ def test_a_plan_writes_nothing(model: Path, tmp_path: Path, capsys: pytest.Captu
     assert "accuracy: on 960 problems, before and after" in told
     assert "recovery: 1,000 steps, about 320,000 tokens, from arithmetic" in told
     assert told[-1].startswith("time of the recovery: about ")
+    both = ["compress", "prune", str(model), *SMALL, "--out", str(out), "--plan", "--resume"]
+    assert "--plan begins nothing" in refusal(capsys, *both)
     assert not out.exists()
 
 

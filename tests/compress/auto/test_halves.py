@@ -45,7 +45,21 @@ def test_a_check_that_misses_what_the_search_met_says_so() -> None:
     missed = "no candidate was found that meets all targets: this one is the nearest, and misses loss"
     for searched, told in ((0.8, met), (0.7, missed)):
         found = replace(chosen, right=searched)
-        report = AutoReport(
-            Targets(0.6), parent, [found], found, replace(chosen, right=0.78), parent, compared
-        )  # fmt: skip
+        report = AutoReport(Targets(0.6), parent, [found], found, replace(chosen, right=0.78), parent, compared)
         assert list(report.lines())[-1] == told
+
+
+def test_a_loss_that_the_check_cannot_tell_is_told_as_one() -> None:
+    parent, chosen = Found("parent", 0, 2.0, 1.0, 0.8, {}, ""), Found("a+b", 9, 1.0, 1.0, 0.8, {}, "a")
+    told = "  the loss that was asked lies within this interval: more --problems would tell"
+    for low, high, tells in ((-0.05, 0.01, True), (-0.05, -0.01, False), (-0.001, 0.01, False)):
+        compared = {"gain": (low + high) / 2, "gain_low95": low, "gain_high95": high, "problems": 240.0}
+        lines = list(AutoReport(Targets(0.6), parent, [chosen], chosen, chosen, parent, compared).lines())
+        assert (told in lines) == tells
+        assert "chosen: a+b, 9 steps, 4 in each link" in lines
+
+
+def test_a_parent_without_right_answers_sets_no_target_of_loss() -> None:
+    parent, chosen = Found("parent", 0, 2.0, 1.0, 0.0, {}, ""), Found("a", 9, 1.0, 1.0, 0.0, {}, "a")
+    assert Targets(0.6).missed(chosen, parent) == {}
+    assert Targets(0.6).lines(chosen, parent)[-1].endswith("no target")

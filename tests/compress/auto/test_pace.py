@@ -13,7 +13,7 @@ from tests.compress.auto.test_time import Clock
 from tuili.compress import CompressionPlan, CompressionResult, HealingConfig, Measuring, open_parent
 from tuili.compress.auto import pace
 from tuili.compress.auto.pace import MARGIN, Pace, measure_pace
-from tuili.compress.auto.space import Candidate, Step
+from tuili.compress.auto.space import Candidate, Left, Step
 
 
 def test_a_pace_counts_each_link_of_a_chain(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,17 +24,17 @@ def test_a_pace_counts_each_link_of_a_chain(own: Path, monkeypatch: pytest.Monke
         return CompressionResult(1, 1, 1.0, {}, own)
 
     def steps(plan: CompressionPlan, *given: object) -> CompressionPlan:
-        return replace(plan, seconds=20.0)
+        return replace(plan, seconds=20.0, memory=7)
 
     monkeypatch.setattr(pace, "compress", link)
     monkeypatch.setattr(pace, "tried_plan", steps)
     monkeypatch.setattr(pace, "right_answers", lambda *given: setattr(clock, "now", clock.now + 4))
     monkeypatch.setattr(pace, "measure_latency", lambda *given: setattr(clock, "now", clock.now + 1))
     cut, rounded = Step("prune", "prune-0.3", ("prune.share=0.3",)), Step("quantize", "qat-int8", ())
-    tried = [Candidate(chain, 0.5) for chain in ((cut,), (rounded,), (cut, rounded))]
+    tried = [Candidate(chain, Left()) for chain in ((cut,), (rounded,), (cut, rounded))]
     problems = Measuring(6).chosen(open_parent(own, HealingConfig()), ())
     found = measure_pace(own, tried, None, CHANGES, problems, lambda line: None, clock)
-    assert found.step == 2
+    assert (found.step, found.memory) == (2, 7)
     assert found.model == pytest.approx((30 + 10 + 40) / 3 + 4 + 1)
 
 

@@ -17,7 +17,7 @@ from tuili.compress import AutoRun, AutoSettings, Interrupted, Targets
 from tuili.compress.auto.latency import TurnSettings
 from tuili.compress.auto.pace import Pace
 from tuili.errors import InputError
-from tuili.store import model_hash, open_model, read_lineage
+from tuili.store import model_hash, open_model, read_lineage, weight_bytes
 
 CHANGES = [
     f"{verb}.{change}"
@@ -38,7 +38,7 @@ def stopped_clock() -> float:
 
 
 def search(
-    model: Path, targets: Targets = GENTLE, minutes: float = 0.5, clock: Callable[[], float] = stopped_clock,
+    model: Path, targets: Targets = GENTLE, minutes: float = 0.3, clock: Callable[[], float] = stopped_clock,
     **changes: Any,
 ) -> AutoRun:  # fmt: skip
     """One of two candidates, with steps that follow from a second for each step and each model."""
@@ -51,7 +51,9 @@ def search(
 def test_a_plan_keeps_within_the_time(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     plan = search(own).plan()
-    assert plan.seconds <= 30
+    assert plan.seconds <= 18
+    links = max(len(one.chain) for one in plan.tried)
+    assert 3 <= plan.disk / weight_bytes(own) <= 3 * links
     assert [rung.count for rung in plan.planned] == [2, 1]
     assert plan.lines[-1] == f"time: about {plan.seconds / 60:.1f} minutes, by a trial"
     assert list(tmp_path.iterdir()) == []
@@ -78,12 +80,19 @@ def test_a_search_leaves_the_chosen_model_with_its_lineage(
     lineage = read_lineage(out / "model")
     assert lineage[0].step == "train"
     assert len(lineage) == 1 + len(report.chosen.name.split("+"))
+    assert report.compared.items() <= lineage[-1].figures.items()
+    assert "right" not in read_lineage(chosen)[-1].figures
     assert open_model(out / "model").shape == open_model(chosen).shape
     assert report.checked.size < report.checked_parent.size
     assert report.met
     assert next(line for line in report.lines() if line.startswith("  size")).endswith("asked -1%: met")
     assert ElementTree.parse(out / "front.svg").getroot().tag.endswith("svg")
-    assert json.loads((out / "report.json").read_text())["met"]
+    written = json.loads((out / "report.json").read_text())
+    assert written["met"]
+    assert {(one["name"], one["steps"]) for one in written["front"]} <= {
+        *((one.name, one.steps) for one in report.found),
+        ("parent", 0),
+    }
     made = {folder: folder.stat().st_mtime_ns for folder in (out / "candidates").rglob("model")}
     asked = [json.loads((out / half / "answers.json").read_text())["problems"] for half in ("searched", "checked")]
     assert asked[0] != asked[1]
@@ -106,17 +115,22 @@ def test_targets_that_are_missed_are_told_with_the_nearest(own: Path, tmp_path: 
     assert (tmp_path / "auto" / "model").is_dir()
 
 
-def test_an_imported_model_is_pruned_alone(dense: Path, questions: Path, tmp_path: Path) -> None:
+def test_an_imported_model_is_searched_in_all_ways(dense: Path, questions: Path, tmp_path: Path) -> None:
     test = tmp_path / "test.jsonl"
     lines = [
         {"question": f"Take {a} from {3 * a}.", "equation": f"- {3 * a} {a}", "answer": f"{2 * a}"} for a in range(8)
     ]
     test.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    changes = [change for change in CHANGES if change.startswith("prune.") and "kernels" not in change]
-    report = search(dense, data=questions, test=test, changes=changes, most=1).run(tmp_path / "auto", resume=False)
-    assert report.chosen.name == "prune-0.2"
-    assert read_lineage(tmp_path / "auto" / "model")[-1].step == "prune"
-    assert report.compared["problems"] > 0
+    changes = [*(change for change in CHANGES if "distil.samples" not in change), "factorise.probes=2"]
+    given: dict[str, Any] = {"data": questions, "test": test, "changes": changes}
+    every = {one.family for one in search(dense, Targets(0.9), minutes=99, most=99, **given).plan().tried}
+    all_of_them = ("prune", "distil", "factorise", "quantize")
+    assert {("prune",), ("distil",), ("factorise",), ("prune", "factorise"), all_of_them} <= every
+    assert ("quantize",) not in every  # the folder stays as large as it was
+    report = search(dense, Targets(0.9), minutes=0.6, most=4, **given).run(tmp_path / "auto", resume=False)
+    assert {read_lineage(tmp_path / "auto" / one.model)[-1].step for one in report.found} >= {"prune", "distil"}
+    chosen = read_lineage(tmp_path / "auto" / "model")[-1]
+    assert chosen.figures["problems"] == report.compared["problems"] > 0
 
 
 def refuse(run: Callable[[], object], reason: str) -> None:

@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 from tuili.compress.auto.front import dominates, front
 from tuili.compress.auto.halving import Rung, fitting, rungs, total_steps
-from tuili.compress.auto.kept import Kept
+from tuili.compress.auto.kept import Kept, Schedule
 from tuili.compress.auto.pace import Pace
 from tuili.compress.auto.search import Impossible, Search, TimeIsOver
-from tuili.compress.auto.space import Candidate, Step, candidates, chains, spread
+from tuili.compress.auto.space import Candidate, Left, Step
 from tuili.compress.auto.targets import Found, Targets
 from tuili.errors import InputError
-from tuili.model import preset
 
 PARENT = Found("parent", 0, 100.0, 10.0, 0.8, {"1": 0.8}, "parent")
 SMALL = st.integers(1, 4).map(float)
@@ -30,8 +29,8 @@ FOUND = st.builds(
 TARGETS = Targets(0.5, None, 0.1)
 
 
-def candidate(name: str, share: float = 0.4) -> Candidate:
-    return Candidate((Step("prune", name, ()),), share)
+def candidate(name: str) -> Candidate:
+    return Candidate((Step("prune", name, ()),), Left(0.4, 0.4))
 
 
 @settings(deadline=None, derandomize=True)
@@ -81,7 +80,7 @@ def test_halving_keeps_the_best(right: list[int], time: int) -> None:
 
     tried = [candidate(name) for name in by_name]
     planned = rungs(len(tried), 10_000)
-    search = Search(tried, planned, TARGETS, PARENT, make, lambda line: None)
+    search = Search(tried, len(planned), planned.__getitem__, TARGETS, PARENT, make, lambda line: None)
     found = search.run()
     assert len(found) == len(made) <= max(1, time)
     assert sum(steps for _, steps in made) <= 10_000
@@ -98,7 +97,8 @@ def test_a_size_that_is_met_goes_before_more_right_answers() -> None:
         return Found(one.name, steps, figures[one.name][0], 5.0, figures[one.name][1], {}, "")
 
     tried = [candidate(name) for name in figures]
-    search = Search(tried, (Rung(3, 1), Rung(1, 3)), TARGETS, PARENT, make, lambda line: None)
+    planned = (Rung(3, 1), Rung(1, 3))
+    search = Search(tried, 2, planned.__getitem__, TARGETS, PARENT, make, lambda line: None)
     found = search.run()
     assert [one.name for one in found] == ["large", "small", "smaller", "small"]
     assert TARGETS.missed(found[0], PARENT) == {"size": pytest.approx(0.1)}
@@ -115,8 +115,8 @@ def test_what_refuses_its_parent_is_left_out() -> None:
             raise Impossible("no heads are left")
         return Found(one.name, steps, 40.0, 5.0, 0.8, {}, "")
 
-    tried = [candidate("bad"), candidate("good")]
-    search = Search(tried, rungs(2, 100), TARGETS, PARENT, make, lines.append)
+    tried, planned = [candidate("bad"), candidate("good")], rungs(2, 100)
+    search = Search(tried, len(planned), planned.__getitem__, TARGETS, PARENT, make, lines.append)
     assert {one.name for one in search.run()} == {"good"}
     assert "left out: no heads are left" in lines
 
@@ -143,7 +143,7 @@ def test_a_resumed_search_makes_nothing_twice(stops: list[int]) -> None:
             kept.add(found)
             return found
 
-        return Search(tried, planned, TARGETS, PARENT, make, lambda line: None).run()
+        return Search(tried, len(planned), planned.__getitem__, TARGETS, PARENT, make, lambda line: None).run()
 
     with TemporaryDirectory() as name:
         for stop in stops:
@@ -155,35 +155,14 @@ def test_a_resumed_search_makes_nothing_twice(stops: list[int]) -> None:
 
 
 def test_a_schedule_is_kept_and_damage_is_told(tmp_path: Path) -> None:
-    assert Kept(tmp_path).schedule() is None
-    Kept(tmp_path).fix(["a", "b"], (Rung(2, 5), Rung(1, 10)), Pace(0.5, 3))
-    assert Kept(tmp_path).schedule() == (["a", "b"], (Rung(2, 5), Rung(1, 10)), Pace(0.5, 3))
+    assert Kept(tmp_path).schedule is None
+    schedule = Schedule(("a", "b"), (Rung(2, 5), Rung(1, 10)), Pace(0.5, 3), begun=1)
+    Kept(tmp_path).fix(schedule)
+    assert Kept(tmp_path).schedule == schedule
     for text in ("[]", "{", '{"failed": [], "found": [{"name": 1}]}'):
         (tmp_path / "found.json").write_text(text)
         with pytest.raises(InputError, match=r"found\.json is damaged: choose another --out"):
             Kept(tmp_path)
-
-
-def test_chains_are_those_that_the_ways_take() -> None:
-    shape = preset("nano").shape
-    families = {tuple(step.verb for step in chain) for chain in chains(shape)}
-    assert ("prune", "factorise", "quantize") in families
-    assert {("distil", "prune"), ("prune", "distil")} <= families
-    for family in families:
-        assert "quantize" not in family[:-1]
-        assert "factorise" not in family or set(family[family.index("factorise") + 1 :]) <= {"quantize"}
-    estimated = candidates(shape, lambda step: None if step.verb == "distil" else 0.5)
-    assert all("distil" not in one.family for one in estimated)
-    assert {one.share for one in estimated if len(one.chain) == 3} == {0.125}
-
-
-def test_families_take_turns_the_gentlest_first() -> None:
-    found = candidates(preset("nano").shape, lambda step: {"prune": 0.6, "factorise": 0.5}.get(step.verb, 0.9))
-    tried = spread(found, 0.6, 8)
-    assert len({one.family for one in tried[:6]}) == 6
-    assert all(one.share <= 0.6 for one in tried)
-    assert spread(found, 0.01, 8) == []
-    assert len(spread(found, 1.0, 10_000)) == len(found)
 
 
 @pytest.mark.parametrize(

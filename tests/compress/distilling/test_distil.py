@@ -40,7 +40,9 @@ SMALL = {"overrides": {"num_groups": 2, "moe_intermediate_size": 4}}
 
 def config_of(steps: int = 6, rate: float = 5e-4, **changes: Any) -> DistilConfig:
     healing = HEALING | {"kernels": "torch", "steps": steps, "learning_rate": rate}
-    small: dict[str, Any] = {"to": SMALL, "samples": 6, "healing": healing}
+    small: dict[str, Any] = {"to": SMALL, "healing": healing}
+    if changes.get("layers") != "new" and "start" not in changes.get("to", {}):
+        small["samples"] = 6
     if changes.get("by") != "data" and changes.get("on_policy") != 0:
         small["writing"] = {"rounds": 2, "chains": 5}
     return DistilRecipe.model_validate({"distil": small | changes}).distil

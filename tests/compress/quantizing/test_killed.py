@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.compress.killing import Point, run_verb
+from tests.compress.killing import Point, check_points, run_verb
 from tuili.store import model_hash, read_lineage
 
 pytestmark = pytest.mark.kills
@@ -35,12 +35,7 @@ def test_a_killed_run_ends_with_the_same_bytes(
         else ["--data", str(questions), "--test", str(test)]
     )
     assert run_verb([*given, "--out", str(tmp_path / "whole")]) == 0
-    out = tmp_path / "part"
-    for session, point in enumerate(KILLED):
-        resume = ["--resume"] if session else []
-        assert run_verb([*given, "--out", str(out), *resume], signal.SIGKILL, point) == -signal.SIGKILL, point
-        assert not (out / "model").exists(), point
-    assert run_verb([*given, "--out", str(out), "--resume"]) == 0
-    assert model_hash(out / "model") == model_hash(tmp_path / "whole" / "model")
-    figures = read_lineage(out / "model")[-1].figures
+    whole = model_hash(tmp_path / "whole" / "model")
+    check_points(given, tmp_path / "part", signal.SIGKILL, KILLED, whole)
+    figures = read_lineage(tmp_path / "part" / "model")[-1].figures
     assert {"right", "right_before", "agreement"} <= {*figures}

@@ -22,6 +22,11 @@ def rungs(count: int, total: int) -> tuple[Rung, ...]:
     counts = [count]
     while counts[-1] > 1:
         counts.append(-(-counts[-1] // REDUCTION))
+    return shared(counts, total)
+
+
+def shared(counts: Sequence[int], total: int) -> tuple[Rung, ...]:
+    """Rungs of so many candidates, of which each has about the same share of the steps."""
     return tuple(Rung(each, total // (len(counts) * each)) for each in counts)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,16 @@ from tuili.errors import InputError
 from tuili.files import write_durably, writing
 
 FOUND_FILE, SCHEDULE_FILE = "found.json", "schedule.json"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What all sessions of a search follow. names: of the candidates. begun: the first rungs, whose steps are fixed."""
+
+    names: Sequence[str]
+    rungs: Sequence[Rung]
+    pace: Pace
+    begun: int = 0
 
 
 class Kept:
@@ -52,6 +62,11 @@ class Kept:
         """Whether a candidate was made."""
         return any(steps for _, steps in self._found)
 
+    @property
+    def done(self) -> tuple[int, int]:
+        """The steps of all models together, and how many models there are, the parent among them."""
+        return sum(steps for _, steps in self._found), len(self._found)
+
     def add(self, found: Found) -> None:
         """Keep it."""
         self._found[found.name, found.steps] = found
@@ -66,21 +81,21 @@ class Kept:
         failed = [{"name": name, "steps": steps, "reason": why} for (name, steps), why in self._failed.items()]
         _write(self._file, {"found": [asdict(one) for one in self._found.values()], "failed": failed})
 
-    def schedule(self) -> tuple[list[str], tuple[Rung, ...], Pace] | None:
-        """The names of the candidates, the rungs and the pace of an earlier session; None where there are none yet."""
+    @property
+    def schedule(self) -> Schedule | None:
+        """That of an earlier session, or of this one; None where there is none yet."""
         file = self._folder / SCHEDULE_FILE
         if (document := _read(file)) is None:
             return None
         try:
             rungs = tuple(Rung(**one) for one in document["rungs"])
-            return list(document["candidates"]), rungs, Pace(**document["pace"])
-        except (LookupError, TypeError) as error:
+            return Schedule(tuple(document["names"]), rungs, Pace(**document["pace"]), int(document["begun"]))
+        except (LookupError, TypeError, ValueError) as error:
             raise _damaged(file) from error
 
-    def fix(self, names: Sequence[str], planned: Sequence[Rung], pace: Pace) -> None:
+    def fix(self, schedule: Schedule) -> None:
         """Keep a schedule, which later sessions follow."""
-        document = {"candidates": list(names), "rungs": [asdict(one) for one in planned], "pace": asdict(pace)}
-        _write(self._folder / SCHEDULE_FILE, document)
+        _write(self._folder / SCHEDULE_FILE, asdict(schedule))
 
 
 def _read(file: Path) -> dict[str, Any] | None:

@@ -15,10 +15,10 @@ from rich.console import Console
 
 from tuili.compress.auto.latency import TurnSettings, measure_latency
 from tuili.compress.auto.search import Impossible
-from tuili.compress.auto.space import Candidate, Step
+from tuili.compress.auto.space import Candidate, Left, Step
 from tuili.compress.auto.targets import Found
 from tuili.compress.compression import Compression
-from tuili.compress.distilling.distil import Distilling
+from tuili.compress.distilling.distil import distillation
 from tuili.compress.distilling.recipe import DistilRecipe
 from tuili.compress.factorising.factorise import Factorising
 from tuili.compress.factorising.recipe import FactoriseRecipe
@@ -33,14 +33,14 @@ from tuili.compress.run import compress
 from tuili.config import Config, load_recipe
 from tuili.errors import CheckpointError, ConfigError, InputError, TuiliError
 from tuili.files import refusing_faults
-from tuili.store import ModelShape, count_parameters
+from tuili.store import ModelShape, count_parameters, weight_bytes
 from tuili.tasks import Problem
 from tuili.train import RUN_FILE, RunFolder
 
 WAYS: Mapping[str, tuple[type[Config], Any]] = {
     "prune": (PruneRecipe, Pruning),
     "factorise": (FactoriseRecipe, Factorising),
-    "distil": (DistilRecipe, Distilling),
+    "distil": (DistilRecipe, distillation),
     "quantize": (QuantizeRecipe, Quantizing),
 }
 """The schema and the way of each section of a recipe, which is also the name of the shipped recipe."""
@@ -86,28 +86,29 @@ def config_of(step: Step, steps: int, changes: Sequence[str]) -> Any:
     own = [f"{step.verb}.healing.steps={steps}"]
     if step.verb == "prune":
         own.append(f"prune.rounds={max(1, min(3, steps // ROUND_STEPS))}")
-    given = [change for change in changes if change.startswith(f"{step.verb}.")]
+    given = [
+        change
+        for change in changes
+        if change.startswith(f"{step.verb}.") and change.partition("=")[0].strip() not in step.without
+    ]
     return getattr(load_recipe(step.verb, [*own, *step.changes, *given], WAYS[step.verb][0]), step.verb)
 
 
-def share_left(parent: Parent, step: Step, changes: Sequence[str]) -> float | None:
-    """Of the bytes of a parent's weights, about what a step leaves; None where it refuses the parent."""
+def left_by(parent: Parent, step: Step, changes: Sequence[str]) -> Left | None:
+    """About what a step leaves of a parent; None where it refuses the parent."""
     try:
-        way, _ = way_of(step, parent, 0, changes)
+        way, _ = way_of(step, parent, 1, changes)
     except ConfigError:
         raise
     except InputError:
         return None
     if step.verb == "quantize":
-        assert isinstance(parent.shape, ModelShape)
-        numbers = config_of(step, 0, changes).quantization
-        return stored_bytes(parent.shape, numbers) / weight_bytes(parent.path)
-    return way.parameters.total / count_parameters(parent.shape).total
-
-
-def weight_bytes(model: Path) -> int:
-    """Those of the files of a model's weights."""
-    return sum(file.stat().st_size for file in model.glob("*.safetensors"))
+        if not isinstance(parent.shape, ModelShape):  # the folder of an imported model stays as large
+            return Left()
+        numbers = config_of(step, 1, changes).quantization
+        return Left(stored_bytes(parent.shape, numbers) / weight_bytes(parent.path))
+    before, after = count_parameters(parent.shape), way.parameters
+    return Left(after.total / before.total, after.active / before.active)
 
 
 @dataclass(frozen=True)

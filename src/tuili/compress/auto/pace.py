@@ -32,10 +32,15 @@ MARGIN = 1.3
 @dataclass(frozen=True)
 class Pace:
     """step: seconds of a step of recovery. model: seconds that a candidate takes besides: what each link of its chain
-    takes before and behind its steps, and measuring; the mean over candidates."""
+    takes before and behind its steps, and measuring; the mean over candidates. memory: the most bytes of a trial."""
 
     step: float
     model: float
+    memory: int = 0
+
+    def times(self, factor: float) -> Pace:
+        """Of a machine that takes so many times as long."""
+        return Pace(factor * self.step, factor * self.model, self.memory)
 
     def steps_in(self, seconds: float, models: int) -> int:
         """The steps that there is time for beside what so many models take."""
@@ -53,16 +58,16 @@ def measure_pace(
     """The slowest step of all ways among the candidates counts. What is made is thrown away. file: what candidates
     recover with. Raises `Interrupted` after a Ctrl-C."""
     chains = [one.chain for one in tried]
-    slowest, links = 0.0, dict[str, float]()
+    slowest, memory, links = 0.0, 0, dict[str, float]()
     for step in {step.verb: step for chain in chains for step in chain}.values():
         way, healing = way_of(step, model, TRIED_STEPS, changes)
         data = way.parent.data(file, lambda line: None)
         tried_steps = tried_plan(make_plan(way, healing, data), way, healing, data, tell)
-        slowest = max(slowest, tried_steps.seconds / TRIED_STEPS)
+        slowest, memory = max(slowest, tried_steps.seconds / TRIED_STEPS), max(memory, tried_steps.memory)
         tell(f"trying what {step.label} takes besides its steps")
         links[step.verb] = _link_seconds(step, model, file, changes, clock)
     besides = fmean(sum(links[step.verb] for step in chain) for chain in chains)
-    return Pace(slowest, besides + _measuring_seconds(model, problems, clock))
+    return Pace(slowest, besides + _measuring_seconds(model, problems, clock), memory)
 
 
 def _link_seconds(

@@ -40,12 +40,14 @@ class AutoReport:
         yield "front, the smallest first, with the share of right answers at each level:"
         for one in front([*self.found, self.parent]):
             levels = ", ".join(f"level {level} {right:.1%}" for level, right in one.levels.items())
-            yield f"  {one.name}, {one.steps} steps: {told(one)} ({levels})"
-        yield f"chosen: {self.chosen.name}, {self.chosen.steps} steps"
+            yield f"  {one.name}, {one.told_steps}: {told(one)} ({levels})"
+        yield f"chosen: {self.chosen.name}, {self.chosen.told_steps}"
         yield from (f"  {line}" for line in self.targets.lines(self.checked, self.checked_parent))
         gain, low, high = (100 * self.compared[name] for name in ("gain", "gain_low95", "gain_high95"))
         told_of = f"on {self.compared['problems']:,.0f} problems that the search did not choose on"
         yield f"  {told_of}: {gain:+.1f} points (95%: {low:+.1f} to {high:+.1f})"
+        if low <= -100 * self.targets.loss * self.checked_parent.right <= high:
+            yield "  the loss that was asked lies within this interval: more --problems would tell"
         if not self.met:
             missed = " and ".join(sorted(self.targets.missed(self.checked, self.checked_parent)))
             if self.targets.missed(self.chosen, self.parent):
@@ -55,7 +57,8 @@ class AutoReport:
 
     def write(self, folder: Path) -> None:
         """Write the picture and the record."""
-        document = asdict(self) | {"front": [one.name for one in front([*self.found, self.parent])], "met": self.met}
+        best = [{"name": one.name, "steps": one.steps} for one in front([*self.found, self.parent])]
+        document = asdict(self) | {"front": best, "met": self.met}
         with writing(folder / RECORD_FILE, REMEDY):
             write_picture(folder / PICTURE_FILE, self.found, self.parent, self.chosen)
             write_durably(folder / RECORD_FILE, json.dumps(document, indent=1).encode())

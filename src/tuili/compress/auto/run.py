@@ -13,22 +13,23 @@ from pathlib import Path
 from rich.console import Console
 
 from tuili.compress.auto.halving import fitting
-from tuili.compress.auto.kept import Kept
-from tuili.compress.auto.making import Workshop, share_left
+from tuili.compress.auto.kept import Kept, Schedule
+from tuili.compress.auto.making import Workshop, left_by
 from tuili.compress.auto.pace import Pace, measure_pace
 from tuili.compress.auto.report import AutoReport
-from tuili.compress.auto.search import Impossible, Search, TimeIsOver, told
+from tuili.compress.auto.search import Impossible, Search, told
 from tuili.compress.auto.settings import CHECKED_MODELS, AutoPlan, AutoSettings
 from tuili.compress.auto.space import Candidate, candidates, spread
 from tuili.compress.auto.stopwatch import Stopwatch
 from tuili.compress.auto.targets import Found
+from tuili.compress.auto.timing import Timing
 from tuili.compress.measuring import Measuring, RightAnswers, compared
 from tuili.compress.parent import HealingData, Parent, Tell, open_parent
 from tuili.compress.recipe import HealingConfig
 from tuili.compress.result import REMEDY, refusing_full_disks
 from tuili.errors import InputError
 from tuili.files import writing
-from tuili.store import model_hash, replaced_folder
+from tuili.store import model_hash, read_lineage, replaced_folder, weight_bytes, write_lineage
 from tuili.tasks import Problem
 from tuili.train import RunFolder, keep_freed_memory
 
@@ -64,7 +65,7 @@ class AutoRun:
                 f"--minutes {settings.minutes:g}: one candidate with {settings.first} steps takes about {least:.1f}: "
                 "give more, or lower --first or --problems"
             )
-        return AutoPlan(self._possible[: planned[0].count], planned, pace)
+        return AutoPlan(self._possible[: planned[0].count], planned, pace, weight_bytes(self._parent.path))
 
     def run(self, out: Path, resume: bool) -> AutoReport:
         """Search in a folder, and leave the chosen model at `out/model`; with `resume`, go on with what was begun.
@@ -84,14 +85,16 @@ class AutoRun:
     def _searched_in(self, out: Path) -> AutoReport:
         kept, targets = Kept(out), self._settings.targets
         with Stopwatch(out, self._clock) as watch:
-            plan = self._scheduled(kept)
+            tried, timing = self._scheduled(kept), Timing(kept, watch, 60 * self._settings.minutes)
             shop = self._workshop(out, "searched", self._searched)
             if (parent := kept.get("parent", 0)) is None:
                 parent = shop.measured("parent", 0, self._parent.path)
                 kept.add(parent)
             self._tell(f"the parent: {told(parent)}")
-            make = partial(self._make, kept, replace(shop, reference=parent.latency), watch, plan.pace)
-            search = Search(plan.tried, plan.planned, targets, parent, make, self._tell)
+            if not parent.right:
+                self._tell("the parent answers no problem rightly, so that --loss asks for nothing")
+            make = partial(self._make, kept, replace(shop, reference=parent.latency), timing)
+            search = Search(tried, timing.rungs, timing.rung, targets, parent, make, self._tell)
             found = search.run()
             if not found:
                 raise InputError(f"{self._parent.path}: no candidate could be made: ask for less")
@@ -100,20 +103,18 @@ class AutoRun:
             if not model.is_dir() or model_hash(model) != model_hash(chosen):
                 with replaced_folder(model) as fresh, writing(model, REMEDY):
                     shutil.copytree(chosen, fresh)
+                    *before, last = read_lineage(fresh)
+                    write_lineage(fresh, (*before, replace(last, figures={**last.figures, **report.compared})))
             report.write(out)
             return report
 
-    def _make(
-        self, kept: Kept, shop: Workshop, watch: Stopwatch, pace: Pace, candidate: Candidate, steps: int
-    ) -> Found:
-        """A candidate, measured. What is kept takes no time; the first one is made whatever the time, and others where
-        they are likely to be done in time."""
+    def _make(self, kept: Kept, shop: Workshop, timing: Timing, candidate: Candidate, steps: int) -> Found:
+        """A candidate, measured. What is kept takes no time."""
         if (known := kept.get(candidate.name, steps)) is not None:
             return known
         if (reason := kept.failed(candidate.name, steps)) is not None:
             raise Impossible(reason)
-        if kept.begun and watch.seconds + pace.seconds_for(steps, 1) > 60 * self._settings.minutes:
-            raise TimeIsOver
+        timing.check(steps)
         try:
             made = shop.make(candidate, steps)
         except Impossible as error:
@@ -131,29 +132,28 @@ class AutoRun:
         figures = compared(self._checked, *answers)
         return AutoReport(self._settings.targets, parent, found, chosen, after, before, figures)
 
-    def _scheduled(self, kept: Kept) -> AutoPlan:
-        """The plan of the first session, which all follow."""
-        if (known := kept.schedule()) is None:
+    def _scheduled(self, kept: Kept) -> Sequence[Candidate]:
+        """The candidates of the first session, which all sessions follow, with the schedule kept."""
+        if (known := kept.schedule) is None:
             plan = self.plan()
-            kept.fix([one.name for one in plan.tried], plan.planned, plan.pace)
+            kept.fix(Schedule([one.name for one in plan.tried], plan.planned, plan.pace))
             for line in plan.lines:
                 self._tell(line)
-            return plan
-        names, planned, pace = known
+            return plan.tried
         by_name = {one.name: one for one in self._possible}
-        return AutoPlan([by_name[name] for name in names if name in by_name], planned, pace)
+        return [by_name[name] for name in known.names if name in by_name]
 
     def _candidates(self) -> list[Candidate]:
-        parent, asked = self._parent, self._settings.targets.size
-        found = candidates(parent.shape, lambda step: share_left(parent, step, self._settings.changes))
+        parent, settings = self._parent, self._settings
+        found = candidates(parent.shape, lambda step: left_by(parent, step, settings.changes))
         if not found:
             raise InputError(f"{parent.path}: no way to compress takes it")
-        chosen = spread(found, 1.0 if asked is None else asked, self._settings.most)
+        chosen = spread(found, settings.targets, settings.most)
         if not chosen:
-            least = min(found, key=lambda one: one.share)
+            least, asked = min(found, key=lambda one: one.left.bytes), settings.targets.size or 1.0
             raise InputError(
-                f"--size {100 * ((asked or 1) - 1):+.4g}%: no chain of compressions makes {parent.path} so small; the "
-                f"smallest, {least.name}, leaves about {least.share:.1%}: ask for less"
+                f"--size {100 * (asked - 1):+.4g}%: no chain of compressions makes {parent.path} so small; the "
+                f"smallest, {least.name}, leaves about {least.left.bytes:.1%}: ask for less"
             )
         return chosen
 

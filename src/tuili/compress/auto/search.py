@@ -27,10 +27,11 @@ Raises `Impossible` and `TimeIsOver`.
 
 @dataclass(frozen=True)
 class Search:
-    """One search. parent: the parent, measured."""
+    """One search. rungs: how many there are. rung: gives each when it begins. parent: the parent, measured."""
 
     candidates: Sequence[Candidate]
-    planned: Sequence[Rung]
+    rungs: int
+    rung: Callable[[int], Rung]
     targets: Targets
     parent: Found
     make: Make
@@ -39,23 +40,27 @@ class Search:
     def run(self) -> list[Found]:
         """All that were made, in their order."""
         found, going = list[Found](), list(self.candidates)
-        for number, rung in enumerate(self.planned, start=1):
-            made = list[tuple[Candidate, Found]]()
-            for candidate in going[: rung.count]:
-                self.tell(f"rung {number} of {len(self.planned)}: {candidate.name}, {rung.steps} steps")
-                try:
-                    made.append((candidate, self.make(candidate, rung.steps)))
-                except TimeIsOver:
-                    self.tell("the time is over")
-                    return found
-                except Impossible as error:
-                    self.tell(f"left out: {error}")
-                    continue
-                found.append(made[-1][1])
-                self.tell(f"{candidate.name}: {told(found[-1])}")
-            made.sort(key=lambda pair: self._standing(pair[1]))
-            going = [candidate for candidate, _ in made]
+        try:
+            for number in range(self.rungs):
+                going = self._best_of(number, going, found)
+        except TimeIsOver:
+            self.tell("the time is over")
         return found
+
+    def _best_of(self, number: int, going: Sequence[Candidate], found: list[Found]) -> list[Candidate]:
+        """Make the candidates of a rung, and put them to what was found. Returns them, the best first."""
+        rung, made = self.rung(number), list[tuple[Candidate, Found]]()
+        for candidate in going[: rung.count]:
+            self.tell(f"rung {number + 1} of {self.rungs}: {candidate.name}, {rung.steps} steps")
+            try:
+                made.append((candidate, self.make(candidate, rung.steps)))
+            except Impossible as error:
+                self.tell(f"left out: {error}")
+                continue
+            found.append(made[-1][1])
+            self.tell(f"{candidate.name}: {told(found[-1])}")
+        made.sort(key=lambda pair: self._standing(pair[1]))
+        return [candidate for candidate, _ in made]
 
     def best(self, found: Sequence[Found]) -> Found:
         """Of those that meet all targets, the one with the most right answers; else the nearest to the targets."""

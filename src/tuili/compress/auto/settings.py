@@ -10,7 +10,7 @@ from typing import Any
 from tuili.compress.auto.halving import Rung, total_steps
 from tuili.compress.auto.making import refuse_others
 from tuili.compress.auto.pace import Pace
-from tuili.compress.auto.space import Candidate
+from tuili.compress.auto.space import Candidate, Left
 from tuili.compress.auto.targets import Targets
 from tuili.errors import InputError
 
@@ -53,11 +53,13 @@ class AutoSettings:
 
 @dataclass(frozen=True)
 class AutoPlan:
-    """What would be tried: candidates, of which each rung keeps the best, and how fast this machine is."""
+    """What would be tried: candidates, of which each rung keeps the best, and how fast this machine is. parent: bytes
+    of its weights."""
 
     tried: Sequence[Candidate]
     planned: Sequence[Rung]
     pace: Pace
+    parent: int
 
     @property
     def seconds(self) -> float:
@@ -66,9 +68,21 @@ class AutoPlan:
         return self.pace.seconds_for(total_steps(self.planned), models)
 
     @property
+    def disk(self) -> int:
+        """Bytes of all models that are kept, where none is larger than the parent."""
+        links = sorted((len(one.chain) for one in self.tried), reverse=True)
+        return self.parent * sum(sum(links[: rung.count]) for rung in self.planned)
+
+    @property
     def lines(self) -> list[str]:
         """For readers."""
-        names = [f"  {one.name}: about {100 * (one.share - 1):+.0f}% of the weights' bytes" for one in self.tried]
+        names = [f"  {one.name}: about {_told(one.left)}" for one in self.tried]
         rungs = [f"  {rung.count} of {rung.steps} steps" for rung in self.planned]
         time = f"time: about {self.seconds / 60:.1f} minutes, by a trial"
-        return [f"candidates: {len(self.tried)}", *names, "rungs, the best of each go on:", *rungs, time]
+        room = f"memory: about {self.pace.memory / 1e9:.1f} GB; disk: up to {self.disk / 1e9:.2g} GB for models"
+        return [f"candidates: {len(self.tried)}", *names, "rungs, the best of each go on:", *rungs, room, time]
+
+
+def _told(left: Left) -> str:
+    of_bytes, of_token = (f"{100 * (share - 1):+.0f}%" for share in (left.bytes, left.active))
+    return f"{of_bytes} of the weights' bytes, {of_token} of the parameters that a token uses"

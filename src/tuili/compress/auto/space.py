@@ -1,7 +1,7 @@
 """The chains of compressions that are tried: which ways, how strong, and in which order.
 
 What is factorised is neither pruned nor factorised again, and whole numbers come last; students may come before pruning
-or behind it. An imported model can be pruned alone: its folder does not become smaller by whole numbers.
+or behind it. Students of an imported model have fewer layers; its folder does not become smaller by whole numbers.
 """
 
 from __future__ import annotations
@@ -9,30 +9,44 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
+from tuili.compress.auto.targets import Targets
 from tuili.store import WEIGHT_GROUP, DenseShape, ModelShape
 
 
 @dataclass(frozen=True)
 class Step:
-    """A way with a strength. verb: its section in recipes. label: as it is told. changes: to its recipe."""
+    """A way with a strength. verb: its section in recipes. label: as it is told. changes: to its recipe. without: keys
+    that have no effect beside them."""
 
     verb: str
     label: str
     changes: tuple[str, ...]
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Left:
+    """Of a parent, about the shares that are left: of its weights' bytes, and of the parameters that a token uses."""
+
+    bytes: float = 1.0
+    active: float = 1.0
 
 
 Chain = tuple[Step, ...]
-Estimate = Callable[[Step], float | None]
-"""Of the bytes of the parent's weights, about the share that a step leaves; None where it refuses the parent."""
+Estimate = Callable[[Step], Left | None]
+"""What a step leaves of the parent; None where it refuses the parent."""
+SLACK = 0.02
+"""Estimates of bytes may be wrong by so much of the parent's."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """share: of the parent's bytes, about what its chain leaves."""
+    """left: of the parent, by its chain."""
 
     chain: Chain
-    share: float
+    left: Left
 
     @property
     def name(self) -> str:
@@ -59,50 +73,50 @@ def chains(shape: ModelShape | DenseShape) -> Iterator[Chain]:
 
 def candidates(shape: ModelShape | DenseShape, estimate: Estimate) -> list[Candidate]:
     """All that no step refuses, with about what each leaves: the product of its steps' shares."""
-    shares: dict[Step, float | None] = {}
+    known: dict[Step, Left | None] = {}
     found = []
     for chain in chains(shape):
-        share = 1.0
         for step in chain:
-            if step not in shares:
-                shares[step] = estimate(step)
-            share *= shares[step] or 0.0
-        if share:
-            found.append(Candidate(chain, share))
+            if step not in known:
+                known[step] = estimate(step)
+        lefts = [left for step in chain if (left := known[step]) is not None]
+        if len(lefts) == len(chain):
+            left = Left(prod(one.bytes for one in lefts), prod(one.active for one in lefts))
+            found.append(Candidate(chain, left))
     return found
 
 
-def spread(found: Sequence[Candidate], most: float, count: int) -> list[Candidate]:
-    """So many candidates that leave about `most` of the parent at most, the gentlest of each family first.
+def spread(found: Sequence[Candidate], targets: Targets, count: int) -> list[Candidate]:
+    """So many candidates that are small enough, the gentlest of each family first; there may be fewer.
 
-    Families take turns, shorter chains before longer ones; there may be fewer.
+    Families take turns, shorter chains before longer ones. The time of a token is taken to follow the parameters that
+    it uses: candidates that leave too many of them come last, the nearest of them first.
     """
-    families: dict[tuple[str, ...], list[Candidate]] = {}
-    for one in sorted(found, key=lambda one: (len(one.chain), -one.share, one.name)):
-        if one.share <= most:
-            families.setdefault(one.family, []).append(one)
+    latency = 1.0 if targets.latency is None else targets.latency
+
+    def place(one: Candidate) -> tuple[float, int, float, str]:
+        return max(latency, one.left.active), len(one.chain), -one.left.bytes - one.left.active, one.name
+
+    fast, slow = dict[tuple[str, ...], list[Candidate]](), list[Candidate]()
+    for one in sorted(found, key=place):
+        if targets.size is None or one.left.bytes <= targets.size + SLACK:
+            of_kind = fast.setdefault(one.family, []) if one.left.active <= latency else slow
+            of_kind.append(one)
     chosen = list[Candidate]()
-    while len(chosen) < count and any(families.values()):
-        chosen += [members.pop(0) for members in families.values() if members]
-    return chosen[:count]
+    while any(fast.values()):
+        chosen += [members.pop(0) for members in fast.values() if members]
+    return [*chosen, *slow][:count]
 
 
 def _steps(shape: ModelShape | DenseShape) -> Mapping[str, Sequence[Step]]:
     pruned = [Step("prune", f"prune-{share:g}", (f"prune.share={share:g}",)) for share in (0.2, 0.3, 0.5)]
-    if isinstance(shape, DenseShape):
-        return {"prune": pruned, "distil": [], "factorise": [], "quantize": []}
-    half = shape.num_experts // 2
-    if half >= shape.num_experts_per_tok:
-        of_experts = f"prune.experts={half}"
-        pruned += [
-            Step("prune", f"experts-{half}", ("prune.share=0", of_experts)),
-            Step("prune", f"prune-0.3-experts-{half}", ("prune.share=0.3", of_experts)),
-        ]
-    narrow = max(8, shape.moe_intermediate_size * 6 // 10 // 8 * 8)
-    students = [("num_groups", groups) for groups in range(shape.num_groups - 1, 0, -1)]
-    students += [("moe_intermediate_size", narrow)] if narrow < shape.moe_intermediate_size else []
-    factors = [Step("factorise", f"factorise-{keep:g}", (f"factorise.keep={keep:g}",)) for keep in (0.7, 0.5, 0.32)]
-    numbers = ("int8", "w4a8") if shape.hidden_size % WEIGHT_GROUP == 0 else ("int8",)
+    if isinstance(shape, ModelShape):
+        pruned += _fewer_experts(shape)
+        students, keeps = _students(shape), [0.7, 0.5, 0.32]
+        numbers = ["int8"] if shape.hidden_size % WEIGHT_GROUP else ["int8", "w4a8"]
+    else:  # much of it may be its embedding
+        students, keeps, numbers = _shallower(shape), [0.8, 0.6], ["int8"]
+    factors = [Step("factorise", f"factorise-{keep:g}", (f"factorise.keep={keep:g}",)) for keep in keeps]
     return {
         "prune": pruned,
         "distil": [
@@ -112,6 +126,30 @@ def _steps(shape: ModelShape | DenseShape) -> Mapping[str, Sequence[Step]]:
         "factorise": [] if shape.ranks else factors,
         "quantize": [Step("quantize", f"qat-{name}", (f"quantize.numbers={name}",)) for name in numbers],
     }
+
+
+def _fewer_experts(shape: ModelShape) -> list[Step]:
+    half = shape.num_experts // 2
+    if half < shape.num_experts_per_tok:
+        return []
+    of_experts = f"prune.experts={half}"
+    return [
+        Step("prune", f"experts-{half}", ("prune.share=0", of_experts), without=("prune.multiple",)),
+        Step("prune", f"prune-0.3-experts-{half}", ("prune.share=0.3", of_experts)),
+    ]
+
+
+def _students(shape: ModelShape) -> list[tuple[str, int]]:
+    """Fields with the smaller values that students have."""
+    narrow = max(8, shape.moe_intermediate_size * 6 // 10 // 8 * 8)
+    shallower = [("num_groups", groups) for groups in range(shape.num_groups - 1, 0, -1)]
+    return shallower + ([("moe_intermediate_size", narrow)] if narrow < shape.moe_intermediate_size else [])
+
+
+def _shallower(shape: DenseShape) -> list[tuple[str, int]]:
+    """The same of an imported teacher."""
+    whole = shape.num_hidden_layers
+    return [("num_hidden_layers", layers) for layers in sorted({whole * 3 // 4, whole // 2} - {0, whole}, reverse=True)]
 
 
 def _orders(steps: Mapping[str, Sequence[Step]]) -> Iterator[tuple[Chain, Chain]]:

@@ -31,6 +31,12 @@ class Found:
     spread: float = 0.0
     reading: float = 1.0
 
+    @property
+    def told_steps(self) -> str:
+        """Its steps for readers; each link of a chain has an equal part of them."""
+        links = self.name.count("+") + 1
+        return f"{self.steps} steps" + (f", {max(1, self.steps // links)} in each link" if links > 1 else "")
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -79,11 +85,10 @@ class Targets:
                 asked = f"{100 * (share - 1):+.4g}%"
                 spread = f" ± {found.spread:.2g}" if name == "latency" else ""
                 told.append(line(name, f"{was:.4g}", f"{now:.4g}{spread} {unit}", now / was - 1, asked))
-        if parent.right:
-            change = found.right / parent.right - 1
-            asked = f"at most {100 * self.loss:.4g}% less"
-            told.append(line("loss", f"{parent.right:.1%}", f"{found.right:.1%} right", change, asked))
-        return told
+        if not parent.right:
+            return [*told, "loss: the parent has no right answer, so that none can be lost: no target"]
+        change, asked = found.right / parent.right - 1, f"at most {100 * self.loss:.4g}% less"
+        return [*told, line("loss", f"{parent.right:.1%}", f"{found.right:.1%} right", change, asked)]
 
 
 def _left(option: str, text: str | None) -> float | None:

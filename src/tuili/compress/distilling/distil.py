@@ -9,10 +9,12 @@ from torch import nn
 
 from tuili.compress.compression import Compression, StageSetting
 from tuili.compress.distilling.chains import chain_rounds, chains_of
+from tuili.compress.distilling.imported import ImportedDistilling
 from tuili.compress.distilling.losses import TextStudent
-from tuili.compress.distilling.recipe import DistilConfig
+from tuili.compress.distilling.recipe import LEARNS, DistilConfig
 from tuili.compress.distilling.student import new_student, student_config, take_over
 from tuili.compress.healing import HealedNetwork, forward_kl, reverse_kl
+from tuili.compress.imported import ImportedParent
 from tuili.compress.network import Network
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import HealingData, Parent, Samples, Tell, open_parent
@@ -20,12 +22,6 @@ from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM, check_folder
 from tuili.posttrain import LearningNetwork, OpenBlocks
 from tuili.store import Parameters, Tokenizer, count_parameters
-
-LEARNS = {
-    "logits": "what its teacher predicts",
-    "sequence": "what its teacher writes",
-    "data": "texts alone",
-}
 
 
 class Distilling(Compression):
@@ -165,6 +161,11 @@ class Distilling(Compression):
         if config.to.preset is None and not config.to.overrides:
             raise InputError("distil.to names no size: give --to, as in --to num_groups=1,moe_intermediate_size=48")
         return student_config(teacher, config.to)
+
+
+def distillation(parent: Parent, config: DistilConfig) -> Compression:
+    """That of a teacher of either kind. Raises `InputError` for a student that it cannot have."""
+    return ImportedDistilling(parent, config) if isinstance(parent, ImportedParent) else Distilling(parent, config)
 
 
 def _opened_start(teacher: OwnParent, config: DistilConfig) -> OwnParent:

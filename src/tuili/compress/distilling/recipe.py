@@ -12,6 +12,8 @@ from tuili.model import PRESETS
 from tuili.train import CheckpointConfig, ScheduleConfig
 
 ON_POLICY = 0.25
+SAMPLES = 1000
+LEARNS = {"logits": "what its teacher predicts", "sequence": "what its teacher writes", "data": "texts alone"}
 OF_THE_TEACHER = (
     "vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids", "conversation", "domains",
     "exit_threshold",
@@ -76,7 +78,7 @@ class DistilConfig(Config):
     writing: WritingConfig = WritingConfig()
     layers: Literal["teacher", "new"] = "teacher"
     """What the student begins with: the teacher's layers, as far as shapes allow, or new weights."""
-    samples: int = Field(1000, ge=1)
+    samples: int = Field(SAMPLES, ge=1)
     """Documents on which it is chosen which neurons, heads and experts a narrower student takes over."""
     healing: HealingConfig = HealingConfig(
         steps=4000,
@@ -106,6 +108,8 @@ class DistilConfig(Config):
             raise ValueError("writing is of chains that are learnt, and none are written: leave it out")
         if self.layers == "new" and self.to.start is not None:
             raise ValueError("layers = new, and the student goes on from the model of to.start: leave one of both out")
+        if self.samples != SAMPLES and (self.layers == "new" or self.to.start is not None):
+            raise ValueError("samples has no effect where nothing is chosen of the teacher: leave it out")
         return self
 
 

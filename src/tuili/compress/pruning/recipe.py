@@ -39,7 +39,14 @@ class PruneConfig(Config):
             raise ValueError("by tells which neurons and heads go, and none go: leave it out")
         if self.experts_by == "frequency" and self.experts is None:
             raise ValueError("experts_by tells which experts go, and none go: give experts, or leave it out")
+        if not self.share and self._differs("multiple"):
+            raise ValueError("multiple has no effect where share = 0: leave it out")
+        if self.by == "magnitude" and self.experts is None and self._differs("samples"):
+            raise ValueError("samples has no effect where by = magnitude: leave it out")
         return self
+
+    def _differs(self, name: str) -> bool:
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
 
 
 class PruneRecipe(Config):

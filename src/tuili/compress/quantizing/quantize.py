@@ -23,7 +23,15 @@ from tuili.compress.quantizing.recipe import QuantizeConfig
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, write_model_files
 from tuili.posttrain import Backbone, round_backbone
-from tuili.store import WEIGHT_GROUP, ModelShape, Parameters, Quantization, count_parameters, tensor_shapes
+from tuili.store import (
+    WEIGHT_GROUP,
+    ModelShape,
+    Parameters,
+    Quantization,
+    count_parameters,
+    tensor_shapes,
+    weight_bytes,
+)
 
 _BYTES = {"I8": 1, "U8": 1, "F16": 2, "F32": 4}
 
@@ -63,7 +71,7 @@ class Quantizing(Compression):
         if (share := self.figures.get("four_bits")) is not None:
             others = f", {1 - share:.0%} have 8: {WEIGHT_GROUP} does not divide their inputs" if share < 1 else ""
             told["weights of 4 bits"] = f"{share:.0%} of those of all matrices but the embedding{others}"
-        before = sum(file.stat().st_size for file in self.parent.path.glob("*.safetensors")) / 1e6
+        before = weight_bytes(self.parent.path) / 1e6
         if isinstance(shape, ModelShape):
             return told | {"weights in the folder": f"{before:.1f} -> {stored_bytes(shape, quantization) / 1e6:.1f} MB"}
         return told | {"weights in the folder": f"{before:.1f} MB as before, which are rounded when they are loaded"}

@@ -1,0 +1,1 @@
+"""What is left of a taught imported model that is made smaller."""

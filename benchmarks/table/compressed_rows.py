@@ -1,0 +1,67 @@
+"""What the tables of smaller models have in common: a row for the parent and one for each way, and the shares that are
+kept of its right answers.
+
+Which ways there are is left to `pruned_rows`, `factorised_rows`, `distilled_rows` and `quantised_rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from benchmarks.table.rows import Row, Value, bench, figure, middle, results, text
+
+LEVELS = (1, 2, 3)
+NONE = text("–")
+
+
+class Parent(NamedTuple):
+    """What is told of a parent. what: the first column. before, behind: its cells in front of its right answers, and
+    behind its layers a token; no cells stand for dashes. depth: the figure of these layers."""
+
+    what: str
+    before: Sequence[Value]
+    depth: str
+    behind: Sequence[Value] = ()
+
+
+def columns(what: str, before: Sequence[str], behind: Sequence[str]) -> tuple[str, ...]:
+    """Those of such a table."""
+    return (what, *before, *(f"level {level}" for level in LEVELS), "layers a token", *behind)
+
+
+def table_rows(
+    record: str,
+    parent: Parent,
+    ways: Mapping[str, str],
+    before: Callable[[str], Sequence[Value]],
+    behind: Callable[[str], Sequence[Value]],
+    right: str = "",
+) -> tuple[Row, ...]:
+    """A row for the parent, and one for each way.
+
+    ways: what the first column calls each. before, behind: the cells of a way in the same places as the parent's.
+    right: what stands behind the way in the names of its right answers.
+    """
+
+    def row(what: str, name: str, first: Sequence[Value], depth: str, last: Sequence[Value]) -> Row:
+        cell = middle if name == "parent" else figure
+        levels = (cell(f"{name}_level_{level}", "{:.3f}") for level in LEVELS)
+        return Row(what, results(record), (*first, *levels, middle(depth, "{:.2f}"), *last), linked=False)
+
+    last = parent.behind or [NONE] * len(behind(""))
+    return (
+        row(parent.what, "parent", parent.before, parent.depth, last),
+        *(row(what, f"{way}{right}", before(way), f"{way}_depth", behind(way)) for way, what in ways.items()),
+    )
+
+
+def kept_rows(record: str, told: str, ways: Mapping[str, str], goal: Callable[[str, int], str]) -> tuple[Row, ...]:
+    """For each way and level, the share that is kept. told: with a place for the way; goal: of a way at a level."""
+    return tuple(
+        bench(
+            f"{told.format(what)} at level {level}", record, f"{way}_level_{level}_kept", "{:.3f}", goal(way, level)
+        )
+        for way, what in ways.items()
+        for level in LEVELS
+    )  # fmt: skip

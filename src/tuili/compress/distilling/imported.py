@@ -1,0 +1,108 @@
+"""A student of an imported model: its teacher with fewer layers, which learns what all of them predict.
+
+Layers are taken over evenly, the first and the last among them (Sanh et al. 2019, arXiv 1910.01108). Narrower students
+are left to pruning, and those that write what they learn to models of Tuili's own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM
+
+from tuili.compress.compression import Compression
+from tuili.compress.distilling.losses import TextStudent
+from tuili.compress.distilling.recipe import LEARNS, DistilConfig, StudentConfig
+from tuili.compress.imported import ImportedParent
+from tuili.compress.network import Network
+from tuili.compress.parent import Samples, Tell
+from tuili.errors import InputError
+from tuili.posttrain import LearningNetwork
+from tuili.silence import quiet_transformers
+from tuili.store import DenseShape, Parameters, count_parameters
+
+LAYERS = "num_hidden_layers"
+_LAYER = re.compile(r"(?<=^model\.layers\.)[0-9]+")
+
+
+class ImportedDistilling(Compression):
+    """One imported teacher with one student."""
+
+    step = "distil"
+
+    def __init__(self, parent: ImportedParent, config: DistilConfig) -> None:
+        super().__init__(parent)
+        self._config, self._imported, shape = config, parent, parent.shape
+        assert isinstance(shape, DenseShape)
+        given = StudentConfig(overrides=config.to.overrides)
+        taken = DistilConfig(to=given, by=config.by, on_policy=config.on_policy, healing=config.healing)
+        if config != taken or config.on_policy or config.by == "sequence":
+            raise InputError(
+                f"{parent.path} is imported: its student learns given texts, by logits or data, and begins with its "
+                "teacher's layers: leave all else out"
+            )
+        layers, whole = config.to.overrides.get(LAYERS), shape.num_hidden_layers
+        if {*config.to.overrides} != {LAYERS} or type(layers) is not int or not 0 < layers < whole:
+            raise InputError(
+                f"{parent.path} is imported: give its student fewer than {whole} layers, as in --to {LAYERS}="
+                f"{max(1, whole * 3 // 4)}; prune makes it narrower"
+            )
+        if shape.ranks:
+            raise InputError(f"{parent.path} is factorised: distil its parent, and factorise what comes out")
+        self._kept = even_layers(layers, whole)
+        self._shape = replace(shape, num_hidden_layers=layers, exit_layers=())
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """See `Compression`: the student writes nothing."""
+        return self._config.model_dump(mode="json") | {"on_policy": 0.0}
+
+    @property
+    def parameters(self) -> Parameters:
+        """See `Compression`."""
+        return count_parameters(self._shape)
+
+    @property
+    def changes(self) -> Mapping[str, str]:
+        """See `Compression`."""
+        kept = ", ".join(str(layer + 1) for layer in self._kept)
+        return {"layers that stay": kept, "learns": LEARNS[self._config.by]}
+
+    def blank(self, stage: int) -> nn.Module:
+        """See `Compression`."""
+        return with_layers(self._imported.transformers_config, self._kept, self._imported.compute_dtype)
+
+    def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
+        """See `Compression`: some layers go."""
+        student, given = self.blank(stage), model.state_dict()
+        student.load_state_dict({name: given[self._source(name)] for name in student.state_dict()})
+        return student
+
+    def learner(self, stage: int, student: Network, teacher: Network) -> LearningNetwork:
+        """See `Compression`."""
+        return TextStudent(student) if self._config.by == "data" else super().learner(stage, student, teacher)
+
+    def _source(self, name: str) -> str:
+        """The name of the teacher's tensor that one of the student's begins as."""
+        return _LAYER.sub(lambda found: str(self._kept[int(found[0])]), name)
+
+
+def even_layers(count: int, of: int) -> list[int]:
+    """So many layers, evenly, the first and the last among them; the last alone where it is one."""
+    return [of - 1] if count == 1 else [number * (of - 1) // (count - 1) for number in range(count)]
+
+
+def with_layers(model_config: Any, kept: Sequence[int], dtype: torch.dtype) -> nn.Module:
+    """A model of a configuration of transformers with some of its layers, its weights new."""
+    config = deepcopy(model_config)
+    config.num_hidden_layers = len(kept)
+    if (kinds := getattr(config, "layer_types", None)) is not None:
+        config.layer_types = [kinds[layer] for layer in kept]
+    with quiet_transformers():
+        return cast(nn.Module, AutoModelForCausalLM.from_config(config, dtype=dtype))
