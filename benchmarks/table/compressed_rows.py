@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from benchmarks.table.rows import Row, Value, bench, figure, middle, results, text
+from benchmarks.table.rows import Record, Row, Value, bench, figure, middle, results, text
 
 LEVELS = (1, 2, 3)
 NONE = text("–")
@@ -65,3 +65,13 @@ def kept_rows(record: str, told: str, ways: Mapping[str, str], goal: Callable[[s
         for way, what in ways.items()
         for level in LEVELS
     )  # fmt: skip
+
+
+def recoveries(record: Record, ways: Mapping[str, str]) -> dict[str, list[list[tuple[float, float]]]]:
+    """How the divergence from the parent fell in all runs of each way that was measured, by what it is called."""
+    curves, seeds = record["config"]["curves"], record["config"]["seeds"]
+    return {
+        what: [[(tokens, loss) for tokens, loss in curves[f"{way}_{seed}"]] for seed in seeds]
+        for way, what in ways.items()
+        if way in record["config"]["ways"]
+    }

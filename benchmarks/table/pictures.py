@@ -1,4 +1,4 @@
-"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of six benchmarks.
+"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of seven benchmarks.
 
 Benchmarks that draw their own picture are `guarantee` and `verifier`. The plots themselves are in `harness/figures` and
 `tuili.eval`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
+from collections.abc import Mapping
 
 from benchmarks.harness.figures import (
     accuracy_dots,
@@ -19,8 +20,9 @@ from benchmarks.harness.figures import (
     risk_lines,
 )
 from benchmarks.harness.record import ROOT
+from benchmarks.table import factorised_rows, pruned_rows
+from benchmarks.table.compressed_rows import recoveries
 from benchmarks.table.example_rows import BASE, accuracies
-from benchmarks.table.pruned_rows import recoveries
 from benchmarks.table.rows import NANO_REPORT, Record, results
 from tuili.eval import depth_lines, heat_map
 
@@ -51,7 +53,8 @@ def drawn() -> dict[str, str]:
         (results("budgets"), lambda record: {"budgets": budget_curves(record)}),
         (results("imported_depth"), lambda record: {"exits": accuracy_by_depth(record)}),
         (results("taught_examples"), lambda record: {"examples": accuracy_by_examples(record)}),
-        (results("pruned"), lambda record: {"pruned": on_white(divergence_lines(recoveries(record)))}),
+        (results("pruned"), lambda record: {"pruned": recovery_by_tokens(record, pruned_rows.WAYS)}),
+        (results("factorised"), lambda record: {"factorised": recovery_by_tokens(record, factorised_rows.WAYS)}),
         (results("imported_promised"), lambda record: {"promised": risk_by_coverage(record)}),
     ):
         if record.is_file():
@@ -117,6 +120,11 @@ def accuracy_by_depth(record: Record) -> str:
 def accuracy_by_examples(record: Record) -> str:
     """Right answers of models that were taught with other examples, by test set."""
     return on_white(accuracy_dots(accuracies(record), BASE))
+
+
+def recovery_by_tokens(record: Record, ways: Mapping[str, str]) -> str:
+    """How smaller models came nearer to their parent, by way, from the record `pruned` or `factorised`."""
+    return on_white(divergence_lines(recoveries(record, ways)))
 
 
 def risk_by_coverage(record: Record) -> str:

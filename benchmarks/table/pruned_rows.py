@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.table.compressed_rows import Parent, columns, kept_rows, table_rows
-from benchmarks.table.rows import Record, bench, figure, middle
+from benchmarks.table.rows import bench, figure, middle
 
 RECORD = "pruned"
 WAYS = {
@@ -39,13 +39,3 @@ KEPT = (
     ),
     bench("Pruned: points lost with half of the experts, by REAP", RECORD, "reap_over_parent", "{:+.2f}", goal="-1"),
 )
-
-
-def recoveries(record: Record) -> dict[str, list[list[tuple[float, float]]]]:
-    """The curves of all runs, by what was pruned."""
-    curves, seeds = record["config"]["curves"], record["config"]["seeds"]
-    return {
-        what: [[(tokens, loss) for tokens, loss in curves[f"{way}_{seed}"]] for seed in seeds]
-        for way, what in WAYS.items()
-        if way in record["config"]["ways"]
-    }

@@ -15,8 +15,9 @@ from benchmarks.harness.figures import divergence_lines
 from benchmarks.harness.tiny import tiny_model
 from benchmarks.pruned import __main__ as measuring
 from benchmarks.pruned import training
+from benchmarks.table.compressed_rows import recoveries
 from benchmarks.table.pictures import on_white
-from benchmarks.table.pruned_rows import KEPT, PRUNED, recoveries
+from benchmarks.table.pruned_rows import KEPT, PRUNED, WAYS
 from tuili.cli.app import main
 from tuili.model import save_model
 from tuili.store import LineageEntry, open_model
@@ -97,6 +98,6 @@ def test_rows_and_picture_read_the_record(tmp_path: Path) -> None:
     assert cells[0] == ["9,168,320", "0.500", "0.500", "0.500", "0.50", "–", "–"]
     assert cells[1][1] == "0.500 (0.400 to 0.600, n = 3)"
     assert KEPT[0].cells[0](record) == "0.500 (0.400 to 0.600, n = 3)"
-    lines = recoveries(json.loads(json.dumps(record)))
+    lines = recoveries(json.loads(json.dumps(record)), WAYS)
     assert [len(runs) for runs in lines.values()] == [2, 2]
     assert ElementTree.fromstring(on_white(divergence_lines(lines), "")).attrib["style"] == "background: #ffffff"
