@@ -170,6 +170,26 @@ def test_interrupted_it_goes_on_to_the_same_bits(count: int, more: tuple[str, ..
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
 
 
+@pytest.mark.parametrize(
+    ("count", "more"),
+    [
+        (2, ("train.dist.backend=fsdp2", "train.precision=bf16", "qat.numbers=int8", "train.balance_rounds=1")),
+        (2, ("train.dist.backend=ddp", "train.compile=on")),
+        (4, ("train.dist={backend: fsdp2, islands: 2}", "train.accumulation=4")),
+        (2, ("train.dist={backend: ddp, gradients: {form: fp16}}",)),
+        (2, ("train.dist={backend: ddp, gradients: {form: powersgd}}",)),
+    ],
+    ids=["bf16 and int8", "compiled", "islands", "fp16", "powersgd"],
+)
+def test_other_settings_learn_the_same(
+    count: int, more: tuple[str, ...], alone: Callable[..., Path], tmp_path: Path
+) -> None:
+    together(tmp_path, count, *more)
+    expected = alone(*(setting for setting in more if "backend" not in setting))
+    assert losses(tmp_path) == pytest.approx(losses(expected), abs=1e-2)
+    assert weights(tmp_path).keys() == weights(expected).keys()
+
+
 def test_packed_gradients_learn_nearly_the_same(alone: Callable[..., Path], tmp_path: Path) -> None:
     library()
     shown = together(tmp_path, 2, "train.dist.backend=ddp", *PACKED)

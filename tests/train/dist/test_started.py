@@ -193,23 +193,48 @@ def test_torchrun_starts_them_too(backend: str, tmp_path: Path) -> None:
     assert f"{backend}: 2 processes on cpu" in errors
 
 
+LONG = ("train.steps=120", "checkpoint.interval=5", "train.dist.backend=ddp", "--nproc", "2", "--restarts", "3")
+
+
+def begun(out: Path) -> tuple[subprocess.Popen[str], list[int]]:
+    """A long run that has made some steps, and its processes."""
+    run = start(out, *LONG)
+    eventually(lambda: len(read_log(out)) > 6, "no step was made")
+    return run, [int(child) for child in Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()]
+
+
 @pytest.mark.kills
-@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGINT])
-def test_killed_it_goes_on_and_interrupted_it_can(fault: signal.Signals, tmp_path: Path) -> None:
-    more = ("train.steps=300", "checkpoint.interval=5", "train.dist.backend=ddp", "--nproc", "2", "--restarts", "3")
-    run = start(tmp_path, *more)
-    eventually(lambda: len(read_log(tmp_path)) > 6, "no step was made")
-    children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-    os.kill(int(children[-1]) if fault is signal.SIGKILL else run.pid, fault)
+def test_it_goes_on_where_a_process_is_killed(tmp_path: Path) -> None:
+    run, children = begun(tmp_path)
+    os.kill(children[-1], signal.SIGKILL)
     output, errors = run.communicate(timeout=GUARD_SECONDS)
-    if fault is signal.SIGKILL:
-        assert "was killed by SIGKILL: going on from the newest checkpoint, or from the start\n" in errors
-        assert run.returncode == 0
-        assert output.startswith(f"{tmp_path}/model: 300 steps, ")
-    else:
-        assert run.returncode == 130
-        assert "is saved, add --resume to the same command to go on" in output
-    assert len(read_log(tmp_path)) == len({line["step"] for line in read_log(tmp_path)})
+    assert "was killed by SIGKILL: going on from the newest checkpoint, or from the start\n" in errors
+    assert run.returncode == 0
+    assert output.startswith(f"{tmp_path}/model: 120 steps, ")
+    assert [line["step"] for line in read_log(tmp_path)] == list(range(1, 121))
+
+
+@pytest.mark.kills
+def test_interrupted_it_saves_and_ends(tmp_path: Path) -> None:
+    run, _ = begun(tmp_path)
+    os.kill(run.pid, signal.SIGINT)
+    output, _ = run.communicate(timeout=GUARD_SECONDS)
+    assert run.returncode == 130
+    assert "is saved, add --resume to the same command to go on" in output
+
+
+@pytest.mark.kills
+def test_processes_end_with_what_started_them(tmp_path: Path) -> None:
+    run, children = begun(tmp_path)
+    run.kill()
+    run.communicate(timeout=GUARD_SECONDS)
+    eventually(lambda: not any(is_alive(child) for child in children), "processes go on by themselves")
+    assert not (tmp_path / "model").exists()
+
+
+def is_alive(process: int) -> bool:
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 def test_the_section_has_its_place() -> None:
