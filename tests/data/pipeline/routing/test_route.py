@@ -139,6 +139,28 @@ def test_documents_of_no_domain_may_be_dropped() -> None:
     assert kept.metadata["routed_domain"] == "geometry"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1=1=" * 100_000,
+        "(" * 500_000 + "=",
+        "1" * 500_000 + " = 2",
+        "Q:\n" * 100_000,
+        "Question: x\nAnswer:" + "\n \n" * 200_000,
+        "\n  " * 200_000,
+        " " * 500_000 + "def",
+        "概率" * 200_000,
+        "1 x " * 100_000 + "= 3",
+        "Ann is taller than Bob " * 10_000,
+        "L1: a = 1\n" * 50_000,
+    ],
+    ids=lambda text: repr(text[:12]),
+)
+def test_hostile_texts_take_no_more_than_their_share(text: str) -> None:
+    """Where time grows with the square of the length, this takes minutes."""
+    assert routed(text)
+
+
 @pytest.fixture
 def inputs(tmp_path: Path) -> list[dict[str, Any]]:
     questions, page = tmp_path / "gsm8k.jsonl", tmp_path / "page.txt"
