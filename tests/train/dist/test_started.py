@@ -176,6 +176,7 @@ def test_the_command_starts_as_many_processes_as_it_is_asked_for(tmp_path: Path)
     assert output.startswith(f"{tmp_path}/model: 4 steps, ")
     assert output.count("\n") == 1
     assert errors.count("ddp: 2 processes on cpu, each with the whole model; gradients travel as fp32\n") == 1
+    assert "Warning" not in errors
     again = start(tmp_path, "train.dist.backend=ddp", "--nproc", "2")
     assert again.communicate(timeout=GUARD_SECONDS)[1] == (
         f"tuili: error: {tmp_path} already holds a run: add --resume to go on, or choose another --out\n"

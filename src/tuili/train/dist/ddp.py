@@ -5,7 +5,6 @@ In what form they travel is left to `hooks`.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
@@ -40,11 +39,10 @@ class Ddp(Backend):
             self._optimizers.load(tensors["optimizer"])
         begin_alike(self)
         size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-        warnings.filterwarnings("ignore", "find_unused_parameters=True was specified in DDP")
         self._module = DistributedDataParallel(
             LossModule(setup),
             bucket_cap_mb=-(-size // 2**20) if config.gradients.form == "powersgd" else None,
-            broadcast_buffers=False,  # the loads of the routers are added up
+            forward_sync_buffers=False,  # the loads of the routers are added up
             find_unused_parameters=True,  # else the buckets, and with them what was lost, change after the first step
         )
         of_gradients = dist.new_group(timeout=timedelta(seconds=config.timeout))

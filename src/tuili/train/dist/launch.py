@@ -41,6 +41,7 @@ def launch(
     """
     code, done = code_hash(), 0
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # `tell` says the same in a line
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP warns of what the backend means to have
     if THREADS_VARIABLE in os.environ:
         os.environ[THREADS_VARIABLE] = str(max(1, usable_cores() // processes))
     while True:
