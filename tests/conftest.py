@@ -17,7 +17,7 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 settings.register_profile(
     "tuili",
-    max_examples=60,
+    max_examples=40,
     derandomize=True,
     deadline=None,  # the machine may be busy; what must be fast is counted, not timed
     suppress_health_check=[HealthCheck.too_slow],

@@ -21,7 +21,18 @@ FRAME = {"tuili", "tuili.cli", "tuili.cli.app", "tuili.errors"}
 """Our modules behind every command line."""
 PARTS = {
     f"tuili.cli.{name}"
-    for name in ("auto", "compressing", "documents", "measuring", "questions", "sharing", "surveying")
+    for name in (
+        "auto",
+        "compressing",
+        "documents",
+        "measuring",
+        "questions",
+        "routing",
+        "sharing",
+        "show",
+        "showing",
+        "surveying",
+    )
 }
 """Parts of verbs that have files of their own."""
 MAX_MODULES_OF_HELP = 250

@@ -148,6 +148,7 @@ def test_checkpoints_of_shares_hold_whole_tensors(alone: Callable[..., Path], tm
 PACKED = ("train.dist.gradients={form: 3bit, keep_errors: 0.8}",)
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize(
     ("count", "more"),
     [
@@ -210,6 +211,7 @@ def test_what_others_have_lost_is_forgotten(tmp_path: Path) -> None:
 GONE = "failed: another process has ended or does not answer ("
 
 
+@pytest.mark.kills
 def test_a_process_whose_first_one_has_gone_ends(tmp_path: Path) -> None:
     dies = partial(ranks.signal_after, 2, signal.SIGKILL)
     codes, shown = ranks.train_in_processes([recipe("train.dist.backend=ddp")] * 2, tmp_path, before=dies)
@@ -219,6 +221,7 @@ def test_a_process_whose_first_one_has_gone_ends(tmp_path: Path) -> None:
     assert len(losses(tmp_path)) == 6
 
 
+@pytest.mark.kills
 def test_a_process_that_hangs_is_not_waited_for_without_end(tmp_path: Path) -> None:
     settings = recipe("train.dist={backend: ddp, timeout: 5}")
     codes, shown = ranks.train_in_processes([settings] * 2, tmp_path, before=partial(ranks.hang_after, 2, tmp_path))
