@@ -140,6 +140,10 @@ def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
                 raise InputError(f"process {rank} of {group.world_size} has {name} of its own: start all with the same")
 
 
+_SIGNS_OF_LOSS = ("gloo", "Connection closed by peer", "Application timeout", "Timed out waiting")
+"""What stands in plain errors of gloo about other processes; which of them comes depends on who notices it first."""
+
+
 @contextmanager
 def noticing_loss() -> Iterator[None]:
     """Turns what torch raises where another process has gone, or does not answer in time, into `ReplicaDied`."""
@@ -147,7 +151,7 @@ def noticing_loss() -> Iterator[None]:
         yield
     except RuntimeError as error:
         of_torch = isinstance(error, (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError))
-        if not (of_torch or "gloo" in str(error) or "Connection closed by peer" in str(error)):
+        if not (of_torch or any(sign in str(error) for sign in _SIGNS_OF_LOSS)):
             raise
         raise ReplicaDied(f"another process has ended or does not answer ({_without_place(error)})") from error
 
