@@ -12,7 +12,7 @@ from tests.store.dense_folders import save_dense
 from tuili.cli.app import main
 from tuili.data import Record, write_records
 
-HOSTILE = "\x1b[31mred\x1b]0;title\x07 \u202eabc [bold]x[/bold] <b>&amp;</b>"
+HOSTILE = "\x1b[31mred\x1b]0;title\x07 \u202eabc [bold]x[/bold] <b>&amp;</b> :100: :warning:"
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_hostile_records_are_shown_harmlessly(tmp_path: Path, sound: Path, capsy
     fields = {"input": HOSTILE, "output": HOSTILE, "domain": HOSTILE, "id": HOSTILE, "steps": [f"{HOSTILE} = 1"]}
     file.write_text(json.dumps(fields) + "\n")
     shown = "\n".join(show(capsys, file, "--model", sound))
-    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+    assert not {"\x1b", "\x07", "\u202e", "\N{HUNDRED POINTS SYMBOL}", "\N{WARNING SIGN}"} & set(shown)
     assert r"\x1b[31mred\x1b]0;title\x07 \u202eabc [bold]x[/bold] <b>&amp;</b>" in shown
 
 

@@ -233,7 +233,7 @@ def result_console() -> Console:
     """The console on stdout: as wide as the terminal, or, where there is none, as wide as the longest line."""
     from rich.console import Console
 
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = MAX_COLUMNS
     return console

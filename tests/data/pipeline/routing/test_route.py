@@ -57,6 +57,12 @@ def test_a_refuted_step_drops_the_question_with_what_is_right() -> None:
     assert dropped(part) == Drop("refuted", {"step": "48 + 24 = 73", "right": "72"})
 
 
+@pytest.mark.parametrize("answer", ["7.5/10", "1,200/7", "3/4/5", "1,20"])
+def test_an_answer_like_a_number_is_read_or_left(answer: str) -> None:
+    text = f"Question: Tom has 3 bags of 4 apples. How many are there?\nSolution: 3 * 4 = 12\nAnswer: {answer}\n"
+    assert lifted(routed(text)[0])["output"] == answer
+
+
 def test_a_rounded_result_is_told_apart() -> None:
     (part,) = routed("How much does each get?", answer="Each gets <<20/3=6.67>>6.67.\n#### 6.67")
     assert dropped(part).reason == "rounded"
