@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.data.pipeline.routing.problems import FoundProblem, find_problems
+from tuili.data.pipeline.routing.equations import worked_steps
+from tuili.data.pipeline.routing.problems import FoundProblem, find_problems, plain_answer
 
 PAGE = """Some words about numbers before.
 
@@ -90,3 +91,17 @@ def test_any_text_is_read_and_problems_do_not_overlap(text: str) -> None:
 def test_many_labels_take_no_more_than_their_share() -> None:
     text = "Q: 1 + 1?\nA: 2\n" * 5000
     assert len(found(text)) == 5000
+
+
+@pytest.mark.parametrize(
+    ("worked", "answer"),
+    [
+        ("There are 3 * 4 = 12 apples in all.", "12"),
+        ("The house costs 100 * 10 = $1,000.", "1000"),
+        ("She had 48 + 24 = 72 clips. She gave half of them away, so thirty-six are left.", ""),
+        ("She had 48 + 24 = 72 clips, and 5 of them broke.", ""),
+        ("First 3 * 4 = 12.\nThen some are eaten.", ""),
+    ],
+)
+def test_a_last_calculation_is_the_answer_where_nothing_follows(worked: str, answer: str) -> None:
+    assert plain_answer({"answer": worked}, worked_steps(worked)) == answer

@@ -24,6 +24,8 @@ _LABEL = re.compile(
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
 _LAST_LINE = re.compile(r"^#### *(.+)$", re.MULTILINE)
 _SAID = re.compile(r"(?:\banswer(?: is|:| =)|答案(?:是|为)|答[:：])[ \t]*([^\n]{1,200})", re.IGNORECASE)
+_LAST_RESULT = re.compile(r"=\s*[$€£¥]?(-?[0-9][0-9.,/]*)[^0-9=\n.!?。]{0,40}[.!?。]?\s*$")
+"""A result behind which at most the rest of its sentence stands, without another number in digits."""
 
 
 class FoundProblem(NamedTuple):
@@ -40,7 +42,7 @@ def find_problems(text: str) -> Iterator[FoundProblem]:
     """The problems of a text in order.
 
     A question goes to the next label, what is behind one to the first blank line behind which no calculation follows.
-    What has no plain answer is no problem: a line of its own, `####`, `the answer is`, or a last calculation.
+    What has no plain answer is no problem: a line of its own, `####`, `the answer is`, or a calculation at the end.
     """
     labels = list(_LABEL.finditer(text))
     ends = [*(label.start() for label in labels[1:]), len(text)]
@@ -90,7 +92,9 @@ def plain_answer(parts: Mapping[str, str], steps: Sequence[str]) -> str:
         return _bare(said[-1])
     if is_short and not steps:
         return _bare(told)
-    return steps[-1].rpartition("= ")[2] if steps else ""
+    last = _LAST_RESULT.search(worked)
+    result = last[1].replace(",", "").rstrip(".") if last else ""
+    return result if steps and result == steps[-1].rpartition("= ")[2] else ""
 
 
 def _bare(answer: str) -> str:
