@@ -190,6 +190,17 @@ def test_other_settings_learn_the_same(
     assert weights(tmp_path).keys() == weights(expected).keys()
 
 
+@pytest.mark.parametrize("backend", ["ddp", "fsdp2"])
+def test_gradients_have_their_size_whatever_share_of_a_step_is_here(
+    backend: str, alone: Callable[..., Path], tmp_path: Path
+) -> None:
+    """With two blocks of a step in each process; the norms, which a wrong factor changes and AdamW hardly feels."""
+    settings = ("train.accumulation=4", "train.steps=3")
+    together(tmp_path, 2, f"train.dist.backend={backend}", *settings)
+    ours, theirs = ([line["gradient_norm"] for line in read_log(out)] for out in (tmp_path, alone(*settings)))
+    assert ours == pytest.approx(theirs, rel=1e-3)
+
+
 def test_packed_gradients_learn_nearly_the_same(alone: Callable[..., Path], tmp_path: Path) -> None:
     library()
     shown = together(tmp_path, 2, "train.dist.backend=ddp", *PACKED)
