@@ -173,8 +173,8 @@ def test_questions_in_every_form_are_a_sample_and_numbers_count_by_value(
         assert (prompt.prompt, prompt.answer) == ("10 laps, 3 a minute?", "3.33")
         assert prompt.is_answered_by((), "10/3", Context())
     capsys.readouterr()
-    assert main(["calibrate", str(model), "--data", str(data), "--form", "gsm8k"]) == 2
-    assert "mwp.jsonl:1: the answer has no last line ####" in capsys.readouterr().err
+    assert main(["calibrate", str(model), "--data", str(data), "--form", "records"]) == 2
+    assert "mwp.jsonl:1: key 'input' is missing" in capsys.readouterr().err
     assert main(["calibrate", str(model), "--form", "mwp"]) == 2
     assert "--form is that of a file: give --data FILE, too" in capsys.readouterr().err
 

@@ -26,6 +26,7 @@ SOLUTIONS = {
     "Half of it is <<x/2=4>>4.\n#### 4": ImportOutcome.UNDECIDED,
     "There are four.\n#### 4": ImportOutcome.NO_CALCULATION,
     "There are <<>>four<< >>.\n#### 4": ImportOutcome.NO_CALCULATION,
+    " 1,204.5 ": ImportOutcome.NO_CALCULATION,
 }
 
 
@@ -47,6 +48,11 @@ def test_calculations_become_steps_in_canonical_printing(sample: Path) -> None:
     assert records[1].steps == ("0.20 * 40 = 8", "(40 + 8) * 2 = 96", "1000 + 96 = 1096")
     assert records[1].output == "1096"
     assert records[2].steps == ("5 + -3 = 2", "560 div 10 = 56")
+
+
+def test_an_answer_may_be_a_number_alone_which_is_no_prose(tmp_path: Path) -> None:
+    path = written(tmp_path / "plain.jsonl", {"question": "How many?", "answer": "1,204"})
+    assert [(one.record.output, one.steps, one.prose) for one in read_questions(path)] == [("1204", (), "")]
 
 
 def test_every_item_is_yielded_with_its_outcome_and_steps_only_where_they_check(sample: Path) -> None:
@@ -81,7 +87,8 @@ def test_many_steps_make_the_highest_level(tmp_path: Path) -> None:
         ("not json", "not a JSON object"),
         ("[]", "not a JSON object"),
         ('{"question": "Q?"}', "answer is no text"),
-        ('{"question": "Q?", "answer": "no end"}', "no last line ####"),
+        ('{"question": "Q?", "answer": "no end"}', "is no number and has no last line #### NUMBER"),
+        ('{"question": "Q?", "answer": "12 apples"}', "is no number and has no last line"),
         ('{"question": "Q?", "answer": 5}', "answer is no text"),
         ('{"question": "Q?", "answer": "#### many"}', "must be a number"),
         ('{"question": "Q?", "answer": "#### 1,5"}', "is '1,5': it must be a number"),

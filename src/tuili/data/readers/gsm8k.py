@@ -1,5 +1,7 @@
 """Reads GSM8K: its calculations `<<48/2=24>>` become checked steps, its last line `#### 72` becomes the answer.
 
+An answer that is a number alone is taken as well, as in lists of questions without solutions.
+
 The format: Cobbe et al., "Training Verifiers to Solve Math Word Problems", 2021 (arXiv:2110.14168).
 """
 
@@ -36,16 +38,18 @@ def read_gsm8k(place: Place, fields: dict[str, object]) -> ReadQuestion:
     """A line of GSM8K. Raises `RecordError` for one that is not in the format."""
     question, solution = (text_of(place, fields, key, EXAMPLE) for key in ("question", "answer"))
     ends = _ANSWER.findall(solution)
-    if not ends:
-        raise RecordError(f"{place}: the answer has no last line #### NUMBER: write {EXAMPLE}")
-    answer = without_commas(ends[-1].strip())
+    answer = without_commas((ends[-1] if ends else solution).strip())
     if number_of(answer) is None:
+        if not ends:
+            raise RecordError(
+                f"{place}: the answer is no number and has no last line #### NUMBER: write {EXAMPLE}, or a number alone"
+            )
         raise RecordError(
             f"{place}: the answer after #### is {answer[:50]!r}: it must be a number of at most 40 digits"
         )
     steps = tuple(map(calculation_step, filter(str.strip, _CALCULATION.findall(solution))))
     read = word_problem(place, "gsm8k", "gsm8k", question, answer, steps, _outcome(steps, answer))
-    return replace(read, prose=_CALCULATION.sub("", solution))
+    return replace(read, prose=_CALCULATION.sub("", solution)) if ends else read
 
 
 def _outcome(steps: tuple[str, ...], answer: str) -> ImportOutcome:
