@@ -119,9 +119,10 @@ FACES = {
         show_prefix show_records show_rows shown_lines summary title token_style write_page
     """,
     "data.pipeline": """
-        AnyBlock Block BlockSettings Built BuildRecipe BuildSettings Decontamination DedupSettings Document Drop
-        Dropped EvaluationItem Input Kept Lookup OrderedBlock Pipeline Progress ReadFault Refusal Refused Settled
-        Tally Words build hash_words is_corpus read_manifest survey
+        AnyBlock Block BlockSettings BuildRecipe BuildSettings Built Confusion Decontamination DedupSettings Document
+        Drop Dropped EvaluationItem Input Kept Labelled Lookup OrderedBlock Pipeline Progress QualityClassifier
+        ReadFault Refusal Refused Settled Tally Words build hash_words is_corpus judge read_classifier read_manifest
+        survey teach
     """,
     "serve": """
         AlarmFiles Effort HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces

@@ -23,6 +23,7 @@ from tuili.cli.options import (
     parse_folder,
     parse_levels,
 )
+from tuili.cli.quality import teach_quality
 from tuili.cli.questions import import_questions, multiply
 from tuili.cli.routing import route
 from tuili.cli.showing import show
@@ -134,6 +135,7 @@ app.command(name="import")(import_questions)
 app.command()(multiply)
 app.command()(build)
 app.command(name="filter")(filter_documents)
+app.command()(teach_quality)
 app.command()(dedup)
 app.command()(decontaminate)
 app.command()(route)

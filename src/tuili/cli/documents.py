@@ -61,12 +61,20 @@ def build(
 
 def filter_documents(
     paths: Paths,
+    quality: Annotated[bool, typer.Option("--quality", help="Drop what a classifier takes for junk, too.")] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A classifier from tuili data teach-quality, for --quality."),
+    ] = None,
     kind: KindOption = None,
     out: OutOption = "filtered",
     workers: WorkersOption = None,
 ) -> None:
-    """Filter documents by the basic filter alone, for example: tuili data filter pages --kind web --out filtered"""
-    _build_with({"block": "basic"}, paths, kind, out, workers)
+    """Filter documents by the basic filter, for example: tuili data filter pages --kind web --quality"""
+    if weights and not quality:
+        raise InputError("--weights is the classifier of --quality: name both")
+    judged: list[dict[str, Any]] = [{"block": "quality", "weights": weights}] if quality else []
+    _build_with([{"block": "basic"}, *judged], paths, kind, out, workers)
 
 
 def dedup(
@@ -84,7 +92,7 @@ def dedup(
     The first in the order of the inputs is kept; the list of drops names it for each that is dropped.
     """
     block = {"block": "dedup", "near": not exact, "similarity": similarity}
-    _build_with(block, paths, kind, out, workers)
+    _build_with([block], paths, kind, out, workers)
 
 
 def decontaminate(
@@ -107,15 +115,17 @@ def decontaminate(
     if not (own or against):
         raise InputError("there is nothing to look for: name a file of questions by --against, or leave out --no-own")
     block = {"block": "decontaminate", "against": against or [], "own": own}
-    _build_with(block, paths, kind, out, workers)
+    _build_with([block], paths, kind, out, workers)
 
 
-def _build_with(block: dict[str, Any], paths: list[Path], kind: str | None, out: str, workers: int | None) -> None:
-    """A build whose only block this is."""
+def _build_with(
+    blocks: list[dict[str, Any]], paths: list[Path], kind: str | None, out: str, workers: int | None
+) -> None:
+    """A build with these blocks alone."""
     folder = parse_folder("--out", out)
     from tuili.data import pipeline
 
-    settings = pipeline.BuildSettings.model_validate({"blocks": [block], "inputs": inputs_of(paths, kind)})
+    settings = pipeline.BuildSettings.model_validate({"blocks": blocks, "inputs": inputs_of(paths, kind)})
     run_build(settings, folder, workers)
 
 

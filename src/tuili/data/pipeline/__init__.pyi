@@ -6,6 +6,9 @@ from .dedup.evaluation_items import EvaluationItem
 from .document import Document, Drop, ReadFault, Refusal
 from .lookup import Lookup
 from .pipeline import Dropped, Kept, Pipeline, Refused, Settled
+from .quality.classifier import QualityClassifier, read_classifier
+from .quality.judging import Confusion, judge
+from .quality.teaching import Labelled, teach
 from .readers.inputs import Input
 from .recipe import BuildRecipe, BuildSettings
 from .tally import Tally
@@ -19,6 +22,7 @@ __all__ = [
     "BuildRecipe",
     "BuildSettings",
     "Built",
+    "Confusion",
     "Decontamination",
     "DedupSettings",
     "Document",
@@ -27,10 +31,12 @@ __all__ = [
     "EvaluationItem",
     "Input",
     "Kept",
+    "Labelled",
     "Lookup",
     "OrderedBlock",
     "Pipeline",
     "Progress",
+    "QualityClassifier",
     "ReadFault",
     "Refusal",
     "Refused",
@@ -40,6 +46,9 @@ __all__ = [
     "build",
     "hash_words",
     "is_corpus",
+    "judge",
+    "read_classifier",
     "read_manifest",
     "survey",
+    "teach",
 ]

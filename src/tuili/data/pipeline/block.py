@@ -7,9 +7,11 @@ from `BlockSettings`; and add those to the union in `blocks`. How blocks are run
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from tuili.config import Config
@@ -17,6 +19,15 @@ from tuili.data.pipeline.document import Document, Drop
 
 PORTABLE = {"portable": True}
 """The context in which settings are written for a manifest: files by name and hash, without their folder."""
+
+
+def fingerprint(path: Path) -> dict[str, str | None]:
+    """A file that a block needs, as the manifest tells it; without a hash where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return {"name": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    except OSError:  # told where the block is built
+        return {"name": path.name, "sha256": None}
 
 
 class AnyBlock(ABC):

@@ -14,9 +14,10 @@ from tuili.data.pipeline.filters.fineweb import FineWebSettings
 from tuili.data.pipeline.filters.gopher import GopherQualitySettings, GopherRepetitionSettings
 from tuili.data.pipeline.filters.masking import MaskingSettings
 from tuili.data.pipeline.filters.measuring import MeasuringSettings
+from tuili.data.pipeline.filters.quality import QualitySettings
 from tuili.data.pipeline.routing.route import RoutingSettings
 
-_Filters = BasicSettings | MaskingSettings | MeasuringSettings
+_Filters = BasicSettings | QualitySettings | MaskingSettings | MeasuringSettings
 _Published = GopherQualitySettings | GopherRepetitionSettings | C4Settings | FineWebSettings
 _Elsewhere = DedupSettings | DecontaminationSettings | RoutingSettings
 AnyBlockSettings = Annotated[_Filters | _Published | _Elsewhere, Field(discriminator="block")]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tuili.config import Config
 from tuili.data.pipeline.blocks import AnyBlockSettings
 from tuili.data.pipeline.filters.basic import BasicSettings
+from tuili.data.pipeline.filters.quality import QualitySettings
 from tuili.data.pipeline.pipeline import Pipeline
 from tuili.data.pipeline.readers.inputs import Input
 from tuili.errors import InputError
@@ -58,8 +59,8 @@ class BuildSettings(Config):
     def pipeline(self) -> Pipeline:
         """The blocks, built. Raises `InputError` for an input of a kind that a filter does not know."""
         for block in self.blocks:
-            if isinstance(block, BasicSettings):
-                known = block.by_kind()
+            if isinstance(block, BasicSettings | QualitySettings):
+                known = tuple(block.by_kind())
                 for kind in filter(None, (given.kind for given in self.inputs)):
                     if kind not in known:
                         raise InputError(f"kind {kind!r} has no thresholds: those known are {', '.join(known)}")

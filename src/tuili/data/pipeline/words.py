@@ -80,7 +80,7 @@ class Words:
     @cached_property
     def hashes(self) -> Hashes:
         """A hash of each word [words]: equal words have equal ones, in every document and on every machine."""
-        return _mixed(_Sums(self.codes.astype(np.uint64) + np.uint64(1)).between(self.starts, self.ends))
+        return mixed(_Sums(self.codes.astype(np.uint64) + np.uint64(1)).between(self.starts, self.ends))
 
     @cached_property
     def _sums(self) -> _Sums:
@@ -92,7 +92,7 @@ class Words:
         if n == 1 or count <= 0:
             return self.hashes[: max(count, 0)]
         first = np.arange(count)
-        return _mixed(self._sums.between(first, first + n))
+        return mixed(self._sums.between(first, first + n))
 
     @cached_property
     def _line_bounds(self) -> tuple[Places, Places]:
@@ -115,7 +115,7 @@ class Words:
     @cached_property
     def line_hashes(self) -> Hashes:
         """A hash of the words of each line [lines]: spaces and punctuation do not count."""
-        return _mixed(self._sums.between(self.line_starts, self.line_ends))
+        return mixed(self._sums.between(self.line_starts, self.line_ends))
 
     @cached_property
     def line_lengths(self) -> Places:
@@ -144,7 +144,7 @@ class _Sums:
         return (self._sums[ends] - self._sums[starts]) * self._inverses[starts]
 
 
-def _mixed(values: Hashes) -> Hashes:
+def mixed(values: Hashes) -> Hashes:
     """A one-to-one map that spreads every bit over the others."""
     values = (values ^ (values >> _HALF)) * _MIX
     values ^= values >> _HALF

@@ -6,7 +6,6 @@ By runs of 13 words, as GPT-3's authors did (arXiv 2005.14165, appendix C). How 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from enum import StrEnum
 from itertools import chain
@@ -15,7 +14,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, SerializationInfo, field_serializer, model_validator
 
-from tuili.data.pipeline.block import PORTABLE, Block, BlockSettings
+from tuili.data.pipeline.block import PORTABLE, Block, BlockSettings, fingerprint
 from tuili.data.pipeline.dedup.evaluation_items import EvaluationItem, file_items, own_items
 from tuili.data.pipeline.dedup.item_index import SHORTEST_RUN, ItemIndex
 from tuili.data.pipeline.document import Document, Drop
@@ -45,7 +44,7 @@ class DecontaminationSettings(BlockSettings):
 
     @field_serializer("against")
     def _told(self, paths: tuple[Path, ...], info: SerializationInfo) -> list[Any]:
-        return [_fingerprint(path) if info.context == PORTABLE else str(path) for path in paths]
+        return [fingerprint(path) if info.context == PORTABLE else str(path) for path in paths]
 
     def build(self) -> Decontamination:
         """The block. Raises `RecordError` for a file that cannot be read, or has no question."""
@@ -68,11 +67,3 @@ class Decontamination(Block):
         if found is None:
             return document
         return self.drop(Reason.CONTAMINATED, of=found.item, words=found.words, matched=found.text[:_SHOWN])
-
-
-def _fingerprint(path: Path) -> dict[str, str | None]:
-    try:
-        with path.open("rb") as file:
-            return {"name": path.name, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-    except OSError:  # told where the block is built
-        return {"name": path.name, "sha256": None}

@@ -1,0 +1,111 @@
+"""Documents of the test told apart: by the classifier that Tuili ships, by its basic filter, by both, and by the
+published rules of Gopher, C4 and FineWeb; beside it fastText with the same training documents, where it is installed.
+
+And the share of what must not be dropped that is: of GSM8K, where its file is, and of Tuili's own proofs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import Figure
+from benchmarks.harness.texts import gsm8k_records
+from benchmarks.quality import fasttext
+from benchmarks.quality.labelled import Sample, samples
+from benchmarks.quality.packages import FOLDER, archive_name, sources
+from tuili.data import Record, pipeline
+from tuili.tasks import LEVELS, Split, generate
+
+FILTERS: dict[str, list[str]] = {
+    "quality": ["quality"],
+    "basic": ["basic"],
+    "both": ["basic", "quality"],
+    "published": ["gopher_quality", "gopher_repetition", "c4", "fineweb"],
+}
+Judge = Callable[[Sequence[str], Sequence[str]], list[bool]]
+"""From texts and their kinds: which are kept."""
+
+
+def measure(problems: int = 1000) -> Measured:
+    """F1, the share of good documents that is lost and of junk that is left, by language, filter and source.
+
+    problems: of GSM8K, and proofs, at most.
+    """
+    found = samples("test")
+    judges: dict[str, Judge] = {name: _judge(blocks) for name, blocks in FILTERS.items()}
+    if fasttext.installed():
+        judges["fasttext"] = fasttext.taught(samples("training"))
+    figures = dict[str, Figure]()
+    for name, judge in judges.items():
+        for way in ("web", "kinds"):  # every document as a page of the web, or each as its kind
+            kinds = ["web" if way == "web" else one.kind for one in found]
+            kept = judge([one.text for one in found], kinds)
+            for language in ("en", "zh"):
+                told = [(one.good, keep) for one, keep in zip(found, kept, strict=True) if one.language == language]
+                figures |= _told(f"{language}_{name}_{way}", told)
+            if name == "quality" and way == "web":
+                figures |= _by_source("quality", found, kept)
+    figures |= _not_to_be_dropped(judges, problems)
+    versions = {package: archive_name(package, FOLDER / "test") for package in sources("test")}
+    goal = "F1 0.95 in English and 0.92 in Chinese; 1% of GSM8K and of proofs at most"
+    return {"documents": len(found), "problems": problems, "packages": versions, "goal": goal}, figures
+
+
+def _judge(names: list[str]) -> Judge:
+    blocks = [{"block": name} for name in names]
+    built = pipeline.BuildSettings.model_validate({"blocks": blocks}).pipeline()
+
+    def judge(texts: Sequence[str], kinds: Sequence[str]) -> list[bool]:
+        documents = (
+            pipeline.Document(text, str(n), str(n), kind)
+            for n, (text, kind) in enumerate(zip(texts, kinds, strict=True))
+        )
+        return [isinstance(settled, pipeline.Kept) for settled in built.run(documents)]
+
+    return judge
+
+
+def _told(name: str, outcomes: Iterable[tuple[bool, bool]]) -> dict[str, Figure]:
+    counted = pipeline.Confusion.of(outcomes)
+    return {
+        f"{name}_f1_good": Figure("F1", [counted.f1_good]),
+        f"{name}_f1_junk": Figure("F1", [counted.f1_junk]),
+        f"{name}_good_lost": Figure("share", [counted.good_lost]),
+        f"{name}_junk_left": Figure("share", [counted.junk_left]),
+        f"{name}_n": Figure("documents", [sum(counted)]),
+    }
+
+
+def _by_source(name: str, found: Sequence[Sample], kept: Sequence[bool]) -> dict[str, Figure]:
+    """The share of each source that is told wrongly."""
+    wrong = dict[str, list[bool]]()
+    for one, keep in zip(found, kept, strict=True):
+        wrong.setdefault(f"{one.language}_{'good' if one.good else 'junk'}_{one.source}", []).append(keep != one.good)
+    return {f"{name}_wrong_{key}": Figure("share", [sum(values) / len(values)]) for key, values in wrong.items()}
+
+
+def _not_to_be_dropped(judges: dict[str, Judge], most: int) -> dict[str, Figure]:
+    texts = {"gsm8k": [_text(record) for record in islice(gsm8k_records(), most)]}
+    texts["proofs"] = [
+        _text(Record.of(generate("proofs", Split.TEST.seed(0), number, level, language=language)))
+        for language in ("en", "zh")
+        for level in LEVELS
+        for number in range(most // 2 // len(LEVELS))
+    ]
+    return {
+        f"{name}_{way}_{what}_dropped": Figure("share", [1 - sum(judge(of, [kind] * len(of))) / len(of)])
+        for name, judge in judges.items()
+        for way, kind in (("web", "web"), ("kinds", "problem"))
+        for what, of in texts.items()
+        if of
+    }
+
+
+def _text(record: Record) -> str:
+    return f"{record.input}\n{record.response}"
+
+
+if __name__ == "__main__":
+    run("quality", measure)

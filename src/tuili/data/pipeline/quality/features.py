@@ -1,0 +1,59 @@
+"""What a document's quality is told by: its words, its pairs of words, and the shapes of three words in a row.
+
+A shape is what a word looks like and what stands behind it, so that logs, menus and packed code are told whatever their
+words are. A run of Han characters has one shape. How features are weighed is left to `classifier`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.data.pipeline.characters import Class
+from tuili.data.pipeline.words import Hashes, Places, Words, mixed
+
+GROUPS = {"words": 2**17, "pairs": 2**18, "shapes": 2**16}
+"""The groups of features, and how many places the table of each has. Features are told apart by hashes alone."""
+_LENGTHS = np.array([2, 3, 4, 6, 9, 13, 21])
+"""Lengths of words, or of runs of Han characters, from which on they count as longer."""
+_MOST = 3
+"""So many lines, or marks, between two words count as many."""
+_FIRST, _SECOND, _THIRD = (np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
+
+
+def features_of(words: Words) -> tuple[Places, ...]:
+    """The place of each feature in the table of its group: [words], [words - 1], [at most words - 2]."""
+    found = (words.hashes, words.ngrams(2), _shapes_in_a_row(words))
+    return tuple(
+        (hashes >> np.uint64(65 - size.bit_length())).astype(np.intp)
+        for hashes, size in zip(found, GROUPS.values(), strict=True)
+    )
+
+
+def _shapes_in_a_row(words: Words) -> Hashes:
+    shapes = _shapes(words)
+    return mixed(_FIRST * shapes[:-2] + _SECOND * shapes[1:-1] + _THIRD * shapes[2:])
+
+
+def _shapes(words: Words) -> Hashes:
+    """A number for the shape of each word [words, or runs of Han characters]."""
+    codes, classes, starts, ends = words.codes, words.classes, words.starts, words.ends
+    if words.class_counts[Class.HAN]:
+        han = classes[starts] == Class.HAN
+        joined = han[1:] & han[:-1] & (starts[1:] == ends[:-1])
+        starts = starts[np.concatenate([[True], ~joined])]
+        ends = ends[np.concatenate([~joined, [True]])]
+    following = np.append(codes, np.uint32(0))[ends]  # the character behind a word, none at the end
+    shape = np.searchsorted(_LENGTHS, ends - starts, side="right")
+    shape = shape * Class.COUNT + classes[starts]
+    shape = shape * Class.COUNT + classes[ends - 1]
+    newlines = _between(classes == Class.NEWLINE, starts, ends)
+    marks = _between((classes == Class.PUNCTUATION) | (classes == Class.SYMBOL), starts, ends)
+    shape = (shape * (_MOST + 1) + newlines) * (_MOST + 1) + marks
+    return shape.astype(np.uint64) | (following.astype(np.uint64) << np.uint64(32))
+
+
+def _between(found: NDArray[np.bool_], starts: Places, ends: Places) -> Places:
+    """How many of what was found stand between a word and the next, or behind the last: `_MOST` at most."""
+    counts = np.concatenate([[0], np.cumsum(found)])
+    return np.minimum(counts[np.append(starts[1:], len(found))] - counts[ends], _MOST)
