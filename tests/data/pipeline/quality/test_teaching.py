@@ -78,7 +78,7 @@ def test_weights_are_those_of_the_least_loss() -> None:
         errors = (1 / (1 + np.exp(-(table @ weights + other))) - good) / len(good)
         weights -= 30 * (table.T @ errors + teaching.PENALTY * weights)
         other -= 1.0 * errors.sum()
-    assert loss(found, bias) < 1.05 * loss(weights, other) < 0.1 * loss(np.zeros(len(used)), 0.0)
+    assert loss(found, bias) < 1.25 * loss(weights, other) < 0.1 * loss(np.zeros(len(used)), 0.0)
 
 
 def test_too_few_documents_are_refused_and_languages_with_too_few_are_left_out() -> None:

@@ -56,4 +56,4 @@ def _shapes(words: Words) -> Hashes:
 def _between(found: NDArray[np.bool_], starts: Places, ends: Places) -> Places:
     """How many of what was found stand between a word and the next, or behind the last: `_MOST` at most."""
     counts = np.concatenate([[0], np.cumsum(found)])
-    return np.minimum(counts[np.append(starts[1:], len(found))] - counts[ends], _MOST)
+    return np.asarray(np.minimum(counts[np.append(starts[1:], len(found))] - counts[ends], _MOST), np.intp)
