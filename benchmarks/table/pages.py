@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.harness.record import ROOT
 from benchmarks.table import (
     answer_rows,
+    cost_rows,
     distilled_rows,
     example_rows,
     factorised_rows,
@@ -44,6 +45,7 @@ TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
         "stacked": (stacked_rows.COLUMNS, stacked_rows.STACKED),
     },
     REAL_MODELS: {
+        "costs": (cost_rows.COLUMNS, cost_rows.COSTS),
         "examples": (example_rows.COLUMNS, example_rows.EXAMPLES),
         "taught": (taught_rows.COLUMNS, taught_rows.TABLE),
     },
