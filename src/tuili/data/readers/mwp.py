@@ -5,6 +5,7 @@ Each operation of the equation becomes a step; `prefix` works them out.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from tuili.data.readers.read_question import (
     Place,
     ReadQuestion,
     fault_of,
+    near,
     number_of,
     text_of,
     without_commas,
@@ -25,9 +27,6 @@ from tuili.steps import check_chain
 EXAMPLE = '{"question": "…", "answer": "95", "equation": "- + 41 57 3"}'
 ROUNDING = Fraction(1, 1000)
 """An answer that differs from what its equation gives by a smaller share is that result, rounded."""
-DOUBLE_PRECISION = Fraction(1, 10**14)
-"""By so small a share results differ that were worked out in floating point, as many of this form are: an exact decimal
-then takes the answer's place."""
 
 
 def read_mwp(place: Place, fields: dict[str, object]) -> ReadQuestion:
@@ -44,10 +43,11 @@ def read_mwp(place: Place, fields: dict[str, object]) -> ReadQuestion:
         calculation = calculate(equation, spelled_numbers(question))
     except InputError as error:
         raise RecordError(f"{place}: equation {error}") from error
-    if calculation and calculation.ends and near(calculation.value, right, DOUBLE_PRECISION):
-        right = calculation.value
+    if calculation and calculation.ends and near(calculation.value, right):
+        right = calculation.value  # answers of this form are often worked out in floating point
     steps = calculation.steps if calculation else ()
-    return word_problem(place, "mwp", place.path.stem, question, spell(right), steps, _outcome(calculation, right))
+    read = word_problem(place, "mwp", place.path.stem, question, spell(right), steps, _outcome(calculation, right))
+    return replace(read, value=calculation.value if calculation else None)
 
 
 def _outcome(calculation: Calculation | None, right: Fraction) -> ImportOutcome:
@@ -58,8 +58,3 @@ def _outcome(calculation: Calculation | None, right: Fraction) -> ImportOutcome:
     if calculation.value == right:
         return ImportOutcome.CHECKED
     return ImportOutcome.ROUNDED if near(calculation.value, right, ROUNDING) else ImportOutcome.NO_RESULT
-
-
-def near(value: Fraction, right: Fraction, share: Fraction) -> bool:
-    """Whether a value differs from the right one by such a share of that, or less."""
-    return abs(value - right) <= share * abs(right)

@@ -15,8 +15,11 @@ from tuili.steps import Context, check_chain, read_turns, split_response
 
 EXAMPLE = '{"input": "…", "output": "…"}'
 _NUMBER = re.compile(
-    r"(?:(?<![\w)])-)?(?:[0-9]{1,3}(?:,[0-9]{3}){1,12}(?![0-9,])|[0-9]{1,40})(?:\.[0-9]{1,40}|/0{0,39}[1-9][0-9]{0,39})?"
+    r"(?P<sign>(?<![\w)])-)?(?:(?P<whole>[0-9]{1,40})[ ](?P<share>[0-9]{1,40}/0{0,39}[1-9][0-9]{0,39})(?![0-9])"
+    r"|(?P<plain>(?:[0-9]{1,3}(?:,[0-9]{3}){1,12}(?![0-9,])|[0-9]{1,40}|(?<![0-9])(?=\.[0-9]))"
+    r"(?:\.[0-9]{1,40}|/0{0,39}[1-9][0-9]{0,39})?))"
 )
+"""A number with its sign: a mixed one such as `1 1/2`, a decimal or a fraction."""
 
 
 def read_own(line: int, record: Record) -> ReadQuestion:
@@ -38,9 +41,24 @@ def read_own(line: int, record: Record) -> ReadQuestion:
 
 def stands_in(answer: str, steps: Iterable[str]) -> bool:
     """Whether the number that an answer begins with stands in a step; true of an answer that begins with none."""
-    given = _NUMBER.match(answer.replace("$", "", 1))
-    return given is None or _value(given[0]) in {_value(one) for step in steps for one in _NUMBER.findall(step)}
+    given = leading_number(answer)
+    return given is None or any(given in numbers_in(step) for step in steps)
 
 
-def _value(number: str) -> Fraction:
-    return Fraction(number.replace(",", ""))
+def leading_number(text: str) -> Fraction | None:
+    """The number that a text begins with, behind a sign of dollars; None where it begins with none."""
+    given = _NUMBER.match(text.replace("$", "", 1))
+    return None if given is None else _value(given)
+
+
+def numbers_in(text: str) -> set[Fraction]:
+    """The numbers in digits of a text. A mixed one, `1 1/2`, is one number."""
+    return {_value(given) for given in _NUMBER.finditer(text)}
+
+
+def _value(given: re.Match[str]) -> Fraction:
+    if given["plain"] is None:
+        value = Fraction(given["whole"]) + Fraction(given["share"])
+    else:
+        value = Fraction(given["plain"].replace(",", ""))
+    return -value if given["sign"] else value

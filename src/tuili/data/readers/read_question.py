@@ -20,6 +20,8 @@ from tuili.tasks import LEVELS
 
 DOMAIN = "word_problems"
 """The domain of questions in the forms of others, which are told in words."""
+DOUBLE_PRECISION = Fraction(1, 10**14)
+"""By so small a share results differ that were worked out in floating point."""
 _NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3}){1,12}(?:\.[0-9]{1,40})?")
 
@@ -51,7 +53,8 @@ class ReadQuestion:
     """A question of a file. `line`: the number of its line.
 
     `record` always has question and answer. It has steps only where the outcome is `CHECKED`; `steps` has those of the
-    file, whatever the outcome. `prose`: the answer as the file tells it in words, where it does.
+    file, whatever the outcome. `prose`: the answer as the file tells it in words, where it does. `value`: what the
+    question's equation gives, where it has one that does not divide by zero.
     """
 
     line: int
@@ -59,6 +62,7 @@ class ReadQuestion:
     outcome: ImportOutcome
     prose: str = ""
     steps: tuple[str, ...] = ()
+    value: Fraction | None = None
 
 
 def count_outcomes(questions: Iterable[ReadQuestion]) -> Counter[ImportOutcome]:
@@ -126,4 +130,18 @@ def is_rounded(step: str, verdict: Verdict) -> bool:
         right = Fraction(verdict.expected)
     except (ValueError, ZeroDivisionError):
         return False
-    return abs(Fraction(written) - right) < Fraction(1, 10 ** len(written.partition(".")[2]))
+    return rounds_to(written, right)
+
+
+def rounds_to(written: str, exact: Fraction) -> bool:
+    """Whether a plain number is an exact one, rounded up, down or to the nearest with as many digits, or by floating
+    point."""
+    value = number_of(written)
+    if value is None:
+        return False
+    return abs(value - exact) < Fraction(1, 10 ** len(written.partition(".")[2])) or near(value, exact)
+
+
+def near(value: Fraction, right: Fraction, share: Fraction = DOUBLE_PRECISION) -> bool:
+    """Whether a value differs from the right one by such a share of that, or less."""
+    return abs(value - right) <= share * abs(right)

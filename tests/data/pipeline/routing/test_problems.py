@@ -58,6 +58,38 @@ def test_the_answer_is_what_is_plainly_told(answer: str, told: str) -> None:
     assert problem.answer == told
 
 
+RECTANGLE = "What is the area of a rectangle with length 3 and width 4?"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "steps"),
+    [
+        ("Answer: 12\n\nAs we saw, 2 + 2 = 4 holds in every ring.", "12", ()),
+        ("Answer: 3 * 4 = 12 apples.\n\nAs we saw, 2 + 2 = 4 holds in every ring.", "12", ("3 * 4 = 12",)),
+        ("Solution: 3 * 4 = 12\n\nThe next part begins with x = 5.\n", "12", ("3 * 4 = 12",)),
+        ("Solution: 3 * 4 = 12\n\n#### Exercises for chapter 2\n\n12 + 1 = 13", "12", ("3 * 4 = 12",)),
+        ("Solution: 3 * 4 = 12\n### Exercises with 12\n12 + 1 = 13", "12", ("3 * 4 = 12",)),
+        (
+            "Solution: We count.\n\n3 * 4 = 12\n\n12 + 1 = 13\n\n#### 13\n\n13 + 1 = 14",
+            "13",
+            ("3 * 4 = 12", "12 + 1 = 13"),
+        ),
+    ],
+)
+def test_what_follows_a_problem_is_not_taken(text: str, answer: str, steps: tuple[str, ...]) -> None:
+    (problem,) = found(f"Question: Tom has 3 bags of 4 apples. How many apples?\n{text}")
+    assert (problem.answer, problem.steps) == (answer, steps)
+
+
+def test_options_are_no_answers() -> None:
+    (problem,) = found(f"Q: {RECTANGLE}\nA: 10\n\nB: 12\n\nC: 14\n\nAnswer: B\n")
+    assert problem.answer == "B"
+    assert problem.question.endswith("C: 14")
+    assert found(f"Problem 1. {RECTANGLE}\nA: 12\n") == []
+    (problem,) = found(f"Q: {RECTANGLE}\nA: 12\n")
+    assert problem.answer == "12"
+
+
 def test_chinese_labels() -> None:
     (problem,) = found("例1：小明有3袋苹果，每袋4个，一共有几个？\n解：3 × 4 = 12\n答：12个\n")
     assert (problem.answer, problem.steps) == ("12个", ("3 * 4 = 12",))
@@ -88,7 +120,7 @@ def test_any_text_is_read_and_problems_do_not_overlap(text: str) -> None:
         reached = problem.end
 
 
-def test_many_labels_take_no_more_than_their_share() -> None:
+def test_all_problems_of_a_long_text_are_found() -> None:
     text = "Q: 1 + 1?\nA: 2\n" * 5000
     assert len(found(text)) == 5000
 
@@ -101,6 +133,17 @@ def test_many_labels_take_no_more_than_their_share() -> None:
         ("She had 48 + 24 = 72 clips. She gave half of them away, so thirty-six are left.", ""),
         ("She had 48 + 24 = 72 clips, and 5 of them broke.", ""),
         ("First 3 * 4 = 12.\nThen some are eaten.", ""),
+        ("3 * 4 = 12 apples. Check: 12 / 4 = 3.", ""),
+        ("The answer is 12 because 3 * 4 = 12. See page 7.", "12"),
+        ("3 * 4 = 12, so the answer is 12 red apples. See page 7.", "12 red apples"),
+        ("The answer is 5, 6 and more. 3 + 4 = 7.", "7"),
+        ("3 * 4 = 12. The answer is not 5", ""),
+        ("3 * 4 = 12. So the answer is x = 12.", "x = 12"),
+        ("3 * 4 = 12，答案是12个苹果。", "12个苹果"),
+        ("We have $3 + 4 = 7$, and half of it is $\\boxed{3.5}$.", "3.5"),
+        ("As $3 + 4 = 7$, it is $\\boxed{\\frac{1}{7}}$.", "1/7"),
+        ("3 + 4 = 7 \\boxed{", ""),
+        ("3 * 4 = 12\n#### Step 2\n", ""),
     ],
 )
 def test_a_last_calculation_is_the_answer_where_nothing_follows(worked: str, answer: str) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.data.pipeline.conftest import contents
 from tuili.data import read_records
@@ -57,15 +59,91 @@ def test_a_refuted_step_drops_the_question_with_what_is_right() -> None:
     assert dropped(part) == Drop("refuted", {"step": "48 + 24 = 73", "right": "72"})
 
 
-@pytest.mark.parametrize("answer", ["7.5/10", "1,200/7", "3/4/5", "1,20"])
-def test_an_answer_like_a_number_is_read_or_left(answer: str) -> None:
-    text = f"Question: Tom has 3 bags of 4 apples. How many are there?\nSolution: 3 * 4 = 12\nAnswer: {answer}\n"
-    assert lifted(routed(text)[0])["output"] == answer
+WORKED = "Question: Tom has 3 bags of 4 apples. How many are there?\nSolution: 3 * 4 = 12\nAnswer: {}\n"
+
+
+@pytest.mark.parametrize(
+    "answer", ["7.5/10", "1,200/7", "3/4/5", "1,20", "13", "He has 13 apples", "x = 13", "12 1/2 apples"]
+)
+def test_an_answer_that_no_step_gives_is_dropped_wherever_its_number_stands(answer: str) -> None:
+    assert dropped(routed(WORKED.format(answer))[0]) == Drop("unreached", {"answer": answer, "step": "3 * 4 = 12"})
+
+
+@pytest.mark.parametrize("answer", ["12", "$12.00", "He has 12 apples", "x = 12", "24/2", "many apples"])
+def test_an_answer_with_the_number_of_a_step_is_kept(answer: str) -> None:
+    assert lifted(routed(WORKED.format(answer))[0])["output"] == answer
+
+
+def test_a_step_that_is_not_decided_may_give_the_answer_by_what_it_says_alone() -> None:
+    row: dict[str, Any] = {"steps": ["3 * 4 = 12", "one is eaten, so 11 are left"]}
+    assert lifted(routed("How many are left?", output="11 apples", **row)[0])["output"] == "11 apples"
+    assert dropped(routed("How many are left?", output="9 apples", **row)[0]).reason == "unreached"
+
+
+def test_a_mixed_number_is_one_number() -> None:
+    (part,) = routed("How many cups?", output="1 1/2 cups", steps=["2 - 1 = 1"])
+    assert dropped(part).reason == "unreached"
+    (part,) = routed("How many cups?", output="1 1/2 cups", steps=["2 - 1/2 = 3/2"])
+    assert lifted(part)["output"] == "1 1/2 cups"
+
+
+@given(st.text("0123456789.,/$- x", min_size=1, max_size=30), st.sampled_from(["solution", "equation", "output"]))
+def test_any_answer_is_read(answer: str, form: str) -> None:
+    row = {
+        "solution": {"solution": "3 * 4 = 12"},
+        "equation": {"equation": "* 3 4"},
+        "output": {"steps": ["3 * 4 = 12"]},
+    }
+    name = "output" if form == "output" else "answer"
+    (part,) = routed("How many apples are there in all?", **row[form], **{name: answer})
+    assert isinstance(part, Document) or part[1].reason in {*map(str, Reason)}
+
+
+@pytest.mark.parametrize("field", ["options", "choices", "article", "passage", "context", "image", "question"])
+def test_a_row_that_needs_another_field_is_no_question(field: str) -> None:
+    answer = "Half is <<48/2=24>>24.\n#### 24"
+    question = "How many clips are left in all of the boxes?"
+    assert lifted(
+        routed(question, answer=answer, **{field: ""})[0] if field != "question" else routed(question, answer=answer)[0]
+    )
+    (part,) = routed(question, answer=answer, **{field: ["A", "B"]})
+    assert isinstance(part, Document)
+    assert part.record is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"answer": "By the command that stands in the manual"},
+        {"answer": "yes"},
+        {"solution": "Ask the committee.", "answer": "The door"},
+    ],
+)
+def test_a_row_with_an_answer_in_words_alone_is_no_problem(row: dict[str, str]) -> None:
+    (part,) = routed("How is the old house painted?", **row)
+    assert isinstance(part, Document)
+    assert part.record is None
+
+
+def test_a_heading_is_not_the_last_line_of_gsm8k() -> None:
+    (part,) = routed("How many apples are there?", answer="#### Step 1\nThere are 3 * 4 = 12 apples.")
+    assert lifted(part)["output"] == "12"
+    (part,) = routed("How many apples are there?", answer="So many.\n#### 12 apples")
+    assert dropped(part).reason == "malformed"
 
 
 def test_a_rounded_result_is_told_apart() -> None:
     (part,) = routed("How much does each get?", answer="Each gets <<20/3=6.67>>6.67.\n#### 6.67")
     assert dropped(part).reason == "rounded"
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"), [("5", "rounded"), ("6", "rounded"), ("5.7", "rounded"), ("7", "refuted")]
+)
+def test_a_result_is_rounded_by_one_rule_in_steps_and_equations(result: str, reason: str) -> None:
+    (step,) = routed("How many are in each?", answer=f"<<40/7={result}>>{result}\n#### {result}")
+    (equation,) = routed("How many are in each?", equation="/ 40 7", answer=result)
+    assert dropped(step).reason == dropped(equation).reason == reason
 
 
 def test_steps_that_do_not_give_the_answer_are_dropped_unless_wanted() -> None:
@@ -88,6 +166,10 @@ def test_the_equation_of_an_mwp_row_must_give_the_answer() -> None:
     assert dropped(part) == Drop("refuted", {"step": "- 8 2 = 7", "right": "6"})
     (part,) = routed("What is a third of 20?", equation="/ 20 3", answer="6.667")
     assert dropped(part).reason == "rounded"
+    (part,) = routed("How many are left?", equation="8", answer="6")
+    assert dropped(part) == Drop("refuted", {"step": "8 = 6", "right": "8"})
+    (part,) = routed("How many are left?", equation="/ 8 0", answer="6")
+    assert dropped(part) == Drop("refuted", {"step": "/ 8 0 = 6", "right": "nothing, for it divides by zero"})
     (part,) = routed("What?", equation="8 2", answer="6")
     assert dropped(part).reason == "malformed"
     assert str(dropped(part).measured["message"]).startswith("mine.jsonl:1: equation ")
@@ -124,6 +206,8 @@ def test_problems_of_a_page_are_parts_and_what_is_left_is_one_too() -> None:
     assert isinstance(rest, Document)
     assert (rest.id, rest.record, rest.text) == ("mine:1/rest", None, REST.strip())
     assert len(routed(PAGE)) == 2
+    *_, few = routed(PAGE + "\nSome words.\n")
+    assert dropped(few) == Drop("little_left", {"words": 2, "least": 20})
     (whole,) = routed(PAGE, Routing(lift=False))
     assert isinstance(whole, Document)
     assert whole.text == PAGE
@@ -143,6 +227,9 @@ def test_documents_of_no_domain_may_be_dropped() -> None:
     (kept,) = routed("The area of a triangle with a right angle.", Routing(unrouted=False))
     assert isinstance(kept, Document)
     assert kept.metadata["routed_domain"] == "geometry"
+    record = {"output": "2", "domain": "algebra"}
+    assert isinstance(routed("What is 1 + 1?", **record)[0], Document)
+    assert dropped(routed("What is 1 + 1?", Routing(unrouted=False), **record)[0]).reason == Reason.NO_DOMAIN
 
 
 @pytest.mark.parametrize(

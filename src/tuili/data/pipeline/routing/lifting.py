@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from tuili.data.pipeline.routing.domains import domain_of
-from tuili.data.readers.mwp import ROUNDING, near
-from tuili.data.readers.own import stands_in
-from tuili.data.readers.read_question import DOMAIN, is_rounded, without_commas
+from tuili.data.readers.own import leading_number, numbers_in
+from tuili.data.readers.prefix import spell
+from tuili.data.readers.read_question import DOMAIN, is_rounded, rounds_to
 from tuili.data.records import Record, explain
 from tuili.steps import Context, Status, Verdict, check_chain, read_turns, split_response
 from tuili.tasks import BUILT_IN_DOMAINS, LEVELS
@@ -26,10 +26,8 @@ LEAST_WORDS = 6
 """Words of a question that is told in words, and is no bare calculation."""
 MAX_SHOWN = 200
 """Characters of what a drop tells."""
-_NUMBER = re.compile(
-    r"[$€£¥]?(-?(?:[0-9]{1,3}(?:,[0-9]{3}){1,12}(?:\.[0-9]{1,40})?|[0-9]{1,40}(?:\.[0-9]{1,40}|/[1-9][0-9]{0,39})?))"
-    r"(?![0-9/]|[.,][0-9])"
-)
+SHORT_ANSWER = 5
+"""Words of an answer that a question without calculations may have, at most."""
 WORD = re.compile(r"[^\W\d_]{2,}|[\u4e00-\u9fff]")
 _OF_KIND = {
     "propositional": "propositional", "boolean": "propositional", "categorical": "syllogism", "linear": "equations",
@@ -46,18 +44,21 @@ class Reason(StrEnum):
     UNREACHED = "unreached"
     MALFORMED = "malformed"
     NO_DOMAIN = "no_domain"
+    LITTLE_LEFT = "little_left"
 
 
 class Question(NamedTuple):
     """A question as it was found.
 
     fields: those of its record that are known. steps: what its solution writes out, where that is no record. equation:
-    the solution in another notation, all of which the steps are: the last of them must give the answer.
+    the solution in another notation, all of which the steps are. value: what it gives, which must be the answer; None
+    where it divides by zero.
     """
 
     fields: dict[str, Any]
     steps: tuple[str, ...] = ()
     equation: str = ""
+    value: Fraction | None = None
 
 
 class Lifted(NamedTuple):
@@ -73,6 +74,12 @@ class Lifted(NamedTuple):
     decided: int = 0
 
 
+def can_be_checked(question: str, answer: str, steps: Sequence[str]) -> bool:
+    """Whether a question in words is one for a checker: one with calculations, or of a known domain with an answer in
+    few words, and none of another kind, as in a list of frequent questions."""
+    return bool(steps) or (len(WORD.findall(answer)) <= SHORT_ANSWER and domain_of(question) is not None)
+
+
 def lift(question: Question, unreached: bool = False) -> Lifted:
     """The record of a question. unreached: whether it may have steps that all hold and do not give its answer."""
     steps = {"steps": question.steps} if question.steps else {}
@@ -85,7 +92,7 @@ def lift(question: Question, unreached: bool = False) -> Lifted:
     read = split_response(record.response)
     verdicts = check_chain(read.steps, Context.from_prompt(*read_turns(*record.turns))) if read.steps else []
     decided = sum(verdict.status in (Status.VALID, Status.INVALID) for verdict in verdicts)
-    reason, measured = _fault(question, read.steps, verdicts, read.answer)
+    reason, measured = _fault(question, read.steps, verdicts, read.answer if record.specification is None else "")
     if reason is Reason.UNREACHED and unreached:
         reason = None
     if reason is None:
@@ -96,24 +103,41 @@ def lift(question: Question, unreached: bool = False) -> Lifted:
 def _fault(
     question: Question, steps: Sequence[str], verdicts: Sequence[Verdict], answer: str
 ) -> tuple[Reason | None, dict[str, float | str]]:
-    """The first reason against a chain, with the step and what is right."""
+    """The first reason against a chain, with the step and what is right. answer: empty where it is a program."""
     for step, verdict in zip(steps, verdicts, strict=True):
         if verdict.status is Status.INVALID:
             reason = Reason.ROUNDED if is_rounded(step, verdict) else Reason.REFUTED
             return reason, _told(step, verdict.expected or verdict.reason)
-    if not steps or any(verdict.status is not Status.VALID for verdict in verdicts):
+    if question.equation:
+        return _fault_of_equation(question, answer)
+    given = numbers_in(answer)
+    if not steps or not given or given & _reached(question, steps, verdicts):
         return None, {}
-    found, values = _NUMBER.match(answer), [_value(verdict) for verdict in verdicts]
-    if found is None:
+    return Reason.UNREACHED, {"answer": answer[:MAX_SHOWN], "step": steps[-1][:MAX_SHOWN]}
+
+
+def _fault_of_equation(question: Question, answer: str) -> tuple[Reason | None, dict[str, float | str]]:
+    """Whether an equation gives another number than the answer."""
+    if question.value == leading_number(answer):
         return None, {}
-    right, last = Fraction(without_commas(found[1])), values[-1]
-    if question.equation and last is not None:
-        told = _told(f"{question.equation} = {answer}", steps[-1].rpartition("= ")[2])
-        if last == right:
-            return None, {}
-        return (Reason.ROUNDED if near(last, right, ROUNDING) else Reason.REFUTED), told
-    reached = right in values if question.steps else stands_in(answer, steps)
-    return (None, {}) if reached else (Reason.UNREACHED, {"answer": answer[:MAX_SHOWN], "step": steps[-1][:MAX_SHOWN]})
+    step = f"{question.equation} = {answer}"
+    if question.value is None:
+        return Reason.REFUTED, _told(step, "nothing, for it divides by zero")
+    rounded = rounds_to(answer, question.value)
+    return Reason.ROUNDED if rounded else Reason.REFUTED, _told(step, spell(question.value))
+
+
+def _reached(question: Question, steps: Sequence[str], verdicts: Sequence[Verdict]) -> set[Fraction]:
+    """The numbers that steps give: their values, and all that stand in one of another kind, or one that is not decided.
+    Of a record, whose steps are of any kind, those that stand in any."""
+    reached = set[Fraction]()
+    for step, verdict in zip(steps, verdicts, strict=True):
+        value = _value(verdict)
+        if question.steps and value is not None and verdict.status is Status.VALID:
+            reached.add(value)
+        else:
+            reached |= numbers_in(step)
+    return reached
 
 
 def _told(step: str, right: str) -> dict[str, float | str]:
@@ -142,6 +166,6 @@ def _domain(record: Record, verdicts: Sequence[Verdict]) -> str:
     kinds = [_OF_KIND[verdict.kind] for verdict in verdicts if verdict.kind in _OF_KIND]
     if kinds:
         return max(BUILT_IN_DOMAINS, key=kinds.count)
-    if _NUMBER.match(split_response(record.response).answer):
+    if leading_number(split_response(record.response).answer) is not None:
         return DOMAIN if len(WORD.findall(record.input)) >= LEAST_WORDS else "arithmetic"
     return "own"

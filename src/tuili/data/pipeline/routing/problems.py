@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 from tuili.data.pipeline.routing.equations import worked_steps
+from tuili.data.readers.own import numbers_in
 
 MAX_QUESTION, MAX_WORKED, MAX_ANSWER = 4000, 8000, 200
 """Characters of a question, of what is behind it, and of an answer."""
@@ -21,11 +23,27 @@ _LABEL = re.compile(
     [ \t]*(?:\#?[0-9]{1,4}|[一二三四五六七八九十]{1,3})?[*_]{0,2}[ \t]*(?:[:：]|(?<=[0-9])[.)])[*_]{0,2}""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
+_OPTION = re.compile(r"^[ \t>*(-]{0,6}B[ \t]?[:：.)]", re.IGNORECASE | re.MULTILINE)
+"""The second of several answers to choose from, the first of which is labelled `A:`."""
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
-_LAST_LINE = re.compile(r"^#### *(.+)$", re.MULTILINE)
-_SAID = re.compile(r"(?:\banswer(?: is|:| =)|答案(?:是|为)|答[:：])[ \t]*([^\n]{1,200})", re.IGNORECASE)
+_NUMBER = r"-?[$€£¥]?-?(?:[0-9][0-9.,/]{0,80}[0-9]|[0-9])(?![0-9.,/]{0,80}[0-9])%?"
+_LAST_LINE = re.compile(rf"^#### *({_NUMBER})\.?\s*\Z", re.MULTILINE)
+_HEADING = re.compile(rf"^[ \t]*#{{1,6}}(?=[ \t])(?![ \t]*{_NUMBER}\.?[ \t]*$)", re.MULTILINE)
+_CONNECTIVES = r"(?:because|since|as|so|for|which|by|when)\b|因为|因此|所以"
+_WORD = r"[^\W\d_]{1,20}"
+_UNIT = rf"(?:[ ]?(?!{_CONNECTIVES}){_WORD}(?:[ ](?!{_CONNECTIVES}|(?:and|or|not|plus|minus|times)\b){_WORD}){{0,2}})?"
+_SAID = re.compile(
+    rf"""(?:\banswer(?:[ ]is|:|[ ]=)|答案(?:是|为)|答[:：])[ \t]*
+    ((?:[a-z][ ]?=[ ]?)?{_NUMBER}{_UNIT}|yes|no|true|false|\(?[A-E]\)?|是|否|对|错)
+    (?=[ \t]*(?:[.!?)。！？]|[,，;；](?![ ]*[0-9])|$|(?:{_CONNECTIVES})))""",
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
+)
+"""A number, with a unit of three words at most, or one of a few words, up to where a clause ends."""
+_FRACTION = re.compile(r"\\[dt]?frac\{([0-9]{1,40})\}\{([0-9]{1,40})\}")
 _LAST_RESULT = re.compile(r"=\s*[$€£¥]?(-?[0-9][0-9.,/]*)[^0-9=\n.!?。]{0,40}[.!?。]?\s*$")
 """A result behind which at most the rest of its sentence stands, without another number in digits."""
+_CHECK = re.compile(r"\b(?:check|verif)|检验|验算|验证", re.IGNORECASE)
+"""What makes a last calculation one that looks whether the answer is right."""
 
 
 class FoundProblem(NamedTuple):
@@ -41,10 +59,11 @@ class FoundProblem(NamedTuple):
 def find_problems(text: str) -> Iterator[FoundProblem]:
     """The problems of a text in order.
 
-    A question goes to the next label, what is behind one to the first blank line behind which no calculation follows.
-    What has no plain answer is no problem: a line of its own, `####`, `the answer is`, or a calculation at the end.
+    A question goes to the next label. What is behind one goes to the first heading, or blank line behind which no
+    calculation follows that uses a number from before; a short answer is its line alone.
+    What has no plain answer is no problem: see `plain_answer`.
     """
-    labels = list(_LABEL.finditer(text))
+    labels = list(_labels(text))
     ends = [*(label.start() for label in labels[1:]), len(text)]
     place = 0
     while place < len(labels):
@@ -59,42 +78,84 @@ def find_problems(text: str) -> Iterator[FoundProblem]:
             kind = str(labels[place].lastgroup)
             if kind in parts:
                 break
-            parts[kind], end = _worked(text, labels[place].end(), ends[place])
+            known = numbers_in("\n".join([question, *parts.values()]))
+            parts[kind], end = _worked(text, labels[place].end(), ends[place], known, kind == "answer")
             place += 1
         steps = worked_steps("\n".join(parts.values()))
         if answer := plain_answer(parts, steps):
             yield FoundProblem(question, answer, steps, start, end)
 
 
-def _worked(text: str, start: int, end: int) -> tuple[str, int]:
-    """What stands behind a label as far as it belongs to it, and where that ends."""
+def _labels(text: str) -> Iterator[re.Match[str]]:
+    """The labels of a text in order. `A:` answers `Q:` alone, and is none where `B:` stands behind it."""
+    asked = ""
+    for label in _LABEL.finditer(text):
+        asked = label["question"] or asked
+        is_option = asked.lower() != "q" or _OPTION.search(text, label.end(), label.end() + MAX_ANSWER)
+        if (label["answer"] or "").lower() != "a" or not is_option:
+            yield label
+
+
+def _worked(text: str, start: int, end: int, known: set[Fraction], is_answer: bool) -> tuple[str, int]:
+    """What stands behind a label as far as it belongs to it, and where that ends. known: numbers from before."""
     end = min(end, start + MAX_WORKED)
-    reached = start
+    while start < end and text[start].isspace():
+        start += 1
+    if heading := _HEADING.search(text, start, end):
+        end = heading.start()
+    reached, calculates = start, False
     while reached < end:
         found = _PARAGRAPHS.search(text, reached, end)
-        paragraph, last = text[reached : found.start() if found else end], reached
-        if last != start and "=" not in paragraph and "#### " not in paragraph:
+        paragraph, first = text[reached : found.start() if found else end].rstrip(), reached == start
+        steps, ends = worked_steps(paragraph), _LAST_LINE.search(paragraph) is not None
+        given = numbers_in(steps[0].rpartition(" = ")[0]) if steps else set()
+        if not (first or ends or (steps and (given & known or not calculates))):
             break
-        reached = found.end() if found else end
+        reached, known, calculates = (
+            found.end() if found else end,
+            known | numbers_in(paragraph),
+            calculates or bool(steps),
+        )
+        if ends or (is_answer and first and not steps and _is_line(paragraph) and not paragraph.endswith(":")):
+            break
     return text[start:reached].strip(), reached
 
 
 def plain_answer(parts: Mapping[str, str], steps: Sequence[str]) -> str:
-    """The answer that a `solution`, an `answer` or both tell; empty where none is told plainly. steps: in them."""
-    worked = "\n".join(parts.values())
-    if ends := _LAST_LINE.findall(worked):
-        return _bare(ends[-1])
-    told = parts.get("answer", "").strip()
-    is_short = 0 < len(told) <= MAX_ANSWER and "\n" not in told
-    if is_short and len(parts) > 1:
-        return _bare(told)
-    if said := _SAID.findall(worked):
+    """The answer that a `solution`, an `answer` or both tell; empty where none is told plainly. steps: in them.
+
+    Told plainly is what stands behind `####` at an end, an `answer` of one line, `\\boxed{}`, a number behind `the
+    answer is`, or the result of a calculation behind which nothing stands.
+    """
+    for part in reversed(parts.values()):
+        if end := _LAST_LINE.search(part):
+            return _bare(end[1])
+    worked, told = "\n".join(parts.values()), parts.get("answer", "").strip()
+    is_line = _is_line(told) and not worked_steps(told)
+    if "\\boxed{" in (text := told if is_line else worked):
+        return _boxed(text)
+    if said := _SAID.findall(text):
         return _bare(said[-1])
-    if is_short and not steps:
+    if is_line:
         return _bare(told)
-    last = _LAST_RESULT.search(worked)
+    last = None if _CHECK.search(worked) else _LAST_RESULT.search(worked)
     result = last[1].replace(",", "").rstrip(".") if last else ""
     return result if steps and result == steps[-1].rpartition("= ")[2] else ""
+
+
+def _is_line(text: str) -> bool:
+    return 0 < len(text) <= MAX_ANSWER and "\n" not in text
+
+
+def _boxed(text: str) -> str:
+    """What stands in the last `\\boxed{}` of a text; empty where that has no end soon."""
+    text = _FRACTION.sub(r"\1/\2", text)
+    start, depth = text.rfind("\\boxed{") + len("\\boxed{"), 1
+    for place in range(start, min(start + MAX_ANSWER, len(text))):
+        depth += (text[place] == "{") - (text[place] == "}")
+        if depth == 0:
+            return _bare(text[start:place].strip("$ "))
+    return ""
 
 
 def _bare(answer: str) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field
 from tuili.data.pipeline.block import Block, BlockSettings
 from tuili.data.pipeline.document import ROUTED_DOMAIN, Document, Drop
 from tuili.data.pipeline.routing.domains import domain_of
-from tuili.data.pipeline.routing.lifting import WORD, Lifted, Question, Reason, lift
+from tuili.data.pipeline.routing.lifting import WORD, Lifted, Question, Reason, can_be_checked, lift
 from tuili.data.pipeline.routing.problems import FoundProblem, find_problems
 from tuili.data.pipeline.routing.rows import question_of_row, source_of
 from tuili.data.records import record_fields
@@ -22,8 +22,6 @@ NONE = "none"
 """The domain of what belongs to none of them."""
 FEW_WORDS = 20
 """What is left of a text beside its problems is a document where it has so many words."""
-SHORT_ANSWER = 5
-"""Words of an answer that a problem without calculations may have, at most."""
 Part = Document | tuple[Document, Drop]
 
 
@@ -62,8 +60,9 @@ class Routing(Block):
             return [(document, self.drop(Reason.MALFORMED, message=str(error)))]
         if question is not None:
             return [self._settled(document, lift(question, self._unreached))]
-        found = [one for one in find_problems(document.text) if _is_plain(one)] if self._lift else []
-        return [*self._parts(document, found)] if found else [self._routed(document)]
+        found = find_problems(document.text) if self._lift else ()
+        problems = [one for one in found if can_be_checked(one.question, one.answer, one.steps)]
+        return [*self._parts(document, problems)] if problems else [self._routed(document)]
 
     def _parts(self, document: Document, found: Sequence[FoundProblem]) -> Iterator[Part]:
         rest, reached = list[str](), 0
@@ -75,28 +74,28 @@ class Routing(Block):
             fields = {"input": problem.question, "output": problem.answer, "source": source_of(document), "id": name}
             part = msgspec.structs.replace(document, text=text, id=name, kind="problem")
             yield self._settled(part, lift(Question(fields, problem.steps), self._unreached))
-        left = "\n".join([*rest, document.text[reached:]]).strip()
-        if len(WORD.findall(left)) >= FEW_WORDS:
-            yield self._routed(msgspec.structs.replace(document, text=left, id=f"{document.id}/rest"))
+        left = "\n\n".join(filter(None, map(str.strip, [*rest, document.text[reached:]])))
+        if left:
+            part = msgspec.structs.replace(document, text=left, id=f"{document.id}/rest")
+            words = len(WORD.findall(left))
+            few = self.drop(Reason.LITTLE_LEFT, words=words, least=FEW_WORDS)
+            yield (part, few) if words < FEW_WORDS else self._routed(part)
 
     def _settled(self, document: Document, lifted: Lifted) -> Part:
+        if lifted.reason is not Reason.MALFORMED:
+            document = document.with_measures(steps=lifted.steps)
         if lifted.steps:
-            document = document.with_measures(steps=lifted.steps, decided_steps=lifted.decided / lifted.steps)
+            document = document.with_measures(decided_steps=lifted.decided / lifted.steps)
         if lifted.record is None:
             assert lifted.reason is not None
             return document, self.drop(lifted.reason, **lifted.measured)
-        domain = lifted.record.domain
-        noted = document.with_metadata(**{ROUTED_DOMAIN: domain if domain in BUILT_IN_DOMAINS else NONE})
-        return msgspec.structs.replace(noted, record=record_fields(lifted.record))
+        domain = lifted.record.domain if lifted.record.domain in BUILT_IN_DOMAINS else None
+        return self._noted(msgspec.structs.replace(document, record=record_fields(lifted.record)), domain)
 
     def _routed(self, document: Document) -> Part:
-        domain = domain_of(document.text)
+        return self._noted(document, domain_of(document.text))
+
+    def _noted(self, document: Document, domain: str | None) -> Part:
         if domain is None and not self._unrouted:
             return document, self.drop(Reason.NO_DOMAIN)
         return document.with_metadata(**{ROUTED_DOMAIN: domain or NONE})
-
-
-def _is_plain(problem: FoundProblem) -> bool:
-    """Whether it is a problem that can be checked, and no question of another kind with an answer in words."""
-    short = len(WORD.findall(problem.answer)) <= SHORT_ANSWER
-    return bool(problem.steps) or (short and domain_of(problem.question) is not None)

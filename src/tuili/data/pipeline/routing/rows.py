@@ -11,15 +11,21 @@ from typing import Any
 
 from tuili.data.pipeline.document import Document
 from tuili.data.pipeline.routing.equations import worked_steps
-from tuili.data.pipeline.routing.lifting import Question
-from tuili.data.pipeline.routing.problems import plain_answer
+from tuili.data.pipeline.routing.lifting import Question, can_be_checked
+from tuili.data.pipeline.routing.problems import MAX_QUESTION, plain_answer
 from tuili.data.readers.gsm8k import read_gsm8k
 from tuili.data.readers.mwp import read_mwp
 from tuili.data.readers.read_question import ImportOutcome, Place, ReadQuestion
 from tuili.data.records import Record
 
-MAX_QUESTION = 20_000
-"""Characters of a question: what is longer is a text."""
+MAX_ROW = 20_000
+"""Characters of a question in a form of its own: what is longer is a text."""
+NEEDED = (
+    "article", "background", "choices", "context", "document", "image", "images", "options", "paragraph", "passage",
+    "premise", "story", "table",
+)  # fmt: skip
+"""Fields without which a question can often not be answered: a row with one of them is no question here."""
+_GSM8K = re.compile(r"^#### *[-+$€£¥]?[0-9.][^\n]*\s*\Z", re.MULTILINE)
 
 
 def question_of_row(document: Document) -> Question | None:
@@ -27,26 +33,30 @@ def question_of_row(document: Document) -> Question | None:
 
     Raises `RecordError` for a row that has the fields of a form and not what they must hold.
     """
-    if len(document.text) > MAX_QUESTION:
+    if len(document.text) > MAX_ROW:
         return None
     if document.record is not None:
         return Question(document.record)
+    if "question" in document.metadata or any(document.metadata.get(name) for name in NEEDED):
+        return None  # the text is no question, or not all of it
     row = document.metadata | {"question": document.text}
     if "output" in row and "input" not in document.metadata:
         known = {key: value for key, value in row.items() if key in Record.model_fields and value is not None}
         return Question(_fields(document) | known | {"input": document.text})
     if "equation" in row and "answer" in row:
         read = read_mwp(_place(document), row)
-        return Question(_read(document, read), read.steps, str(row["equation"]))
+        return Question(_read(document, read), read.steps, str(row["equation"]).strip(), read.value)
     answer, solution = row.get("answer"), row.get("solution")
-    if isinstance(answer, str) and re.search(r"^#### ", answer, re.MULTILINE):
+    if isinstance(answer, str) and _GSM8K.search(answer):
         read = read_gsm8k(_place(document), row)
         in_words = read.outcome is ImportOutcome.NO_CALCULATION
         return Question(_read(document, read), worked_steps(read.prose) if in_words else read.steps)
     parts = {name: text for name, text in (("solution", solution), ("answer", answer)) if isinstance(text, str)}
     steps = worked_steps("\n".join(parts.values()))
     told = plain_answer(parts, steps)
-    return Question(_fields(document) | {"input": document.text, "output": told}, steps) if told else None
+    if not told or len(document.text) > MAX_QUESTION or not can_be_checked(document.text, told, steps):
+        return None
+    return Question(_fields(document) | {"input": document.text, "output": told}, steps)
 
 
 def source_of(document: Document) -> str:
