@@ -81,6 +81,15 @@ def test_what_follows_a_problem_is_not_taken(text: str, answer: str, steps: tupl
     assert (problem.answer, problem.steps) == (answer, steps)
 
 
+def test_a_solution_goes_to_its_answer() -> None:
+    (problem,) = found("Question: How many are left?\nSolution: 3 * 4 = 12\n\nSome eat.\n\n12 - 5 = 7\n\nAnswer: 7\n")
+    assert problem.steps == ("3 * 4 = 12", "12 - 5 = 7")
+    (problem,) = found(
+        "Question: How many?\nAnswer: 7\n\nSome eat.\n\nSolution: 3 * 4 = 12\n\n12 - 5 = 7\n\nIn all 1 + 1 = 2\n"
+    )
+    assert (problem.answer, problem.steps) == ("7", ("3 * 4 = 12", "12 - 5 = 7"))
+
+
 def test_options_are_no_answers() -> None:
     (problem,) = found(f"Q: {RECTANGLE}\nA: 10\n\nB: 12\n\nC: 14\n\nAnswer: B\n")
     assert problem.answer == "B"

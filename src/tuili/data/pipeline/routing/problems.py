@@ -59,8 +59,9 @@ class FoundProblem(NamedTuple):
 def find_problems(text: str) -> Iterator[FoundProblem]:
     """The problems of a text in order.
 
-    A question goes to the next label. What is behind one goes to the first heading, or blank line behind which no
-    calculation follows that uses a number from before; a short answer is its line alone.
+    A question goes to the next label, and so does a solution before its answer. What is behind the last label goes to
+    the first heading, or blank line behind which no calculation follows that uses a number from before; a short answer
+    is its line alone.
     What has no plain answer is no problem: see `plain_answer`.
     """
     labels = list(_labels(text))
@@ -78,9 +79,13 @@ def find_problems(text: str) -> Iterator[FoundProblem]:
             kind = str(labels[place].lastgroup)
             if kind in parts:
                 break
-            known = numbers_in("\n".join([question, *parts.values()]))
-            parts[kind], end = _worked(text, labels[place].end(), ends[place], known, kind == "answer")
+            begin, end = labels[place].end(), ends[place]
             place += 1
+            goes_on = kind == "solution" and place < len(labels) and labels[place].lastgroup == "answer"
+            if not goes_on or end - begin > MAX_WORKED:
+                known = numbers_in("\n".join([question, *parts.values()]))
+                end = _end_of_worked(text, begin, end, known, kind == "answer")
+            parts[kind] = text[begin:end].strip()
         steps = worked_steps("\n".join(parts.values()))
         if answer := plain_answer(parts, steps):
             yield FoundProblem(question, answer, steps, start, end)
@@ -96,8 +101,8 @@ def _labels(text: str) -> Iterator[re.Match[str]]:
             yield label
 
 
-def _worked(text: str, start: int, end: int, known: set[Fraction], is_answer: bool) -> tuple[str, int]:
-    """What stands behind a label as far as it belongs to it, and where that ends. known: numbers from before."""
+def _end_of_worked(text: str, start: int, end: int, known: set[Fraction], is_answer: bool) -> int:
+    """Where that ends what stands behind the last label of a problem. known: numbers from before."""
     end = min(end, start + MAX_WORKED)
     while start < end and text[start].isspace():
         start += 1
@@ -118,7 +123,7 @@ def _worked(text: str, start: int, end: int, known: set[Fraction], is_answer: bo
         )
         if ends or (is_answer and first and not steps and _is_line(paragraph) and not paragraph.endswith(":")):
             break
-    return text[start:reached].strip(), reached
+    return reached
 
 
 def plain_answer(parts: Mapping[str, str], steps: Sequence[str]) -> str:
