@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuili.data.pipeline.routing.equations import MAX_STEPS, worked_steps
+from tuili.data.pipeline.routing.equations import MAX_STEPS, count_equalities, worked_steps
 from tuili.steps import Status, check
 
 
@@ -25,8 +25,15 @@ from tuili.steps import Status, check
         ("Total: 2 + 3 = 5; rest: 9 ÷ 3 = 3", ("2 + 3 = 5", "9 / 3 = 3")),
         ("2 + 3 = 5. 4 + 4 = 9.", ("2 + 3 = 5", "4 + 4 = 9")),
         ("It is 3 + 4 = 7.5 today", ("3 + 4 = 7.5",)),
-        ("25 / 1/3 = 75, and 60 * 3/4 = 45", ("25 / (1 / 3) = 75", "60 * (3 / 4) = 45")),
-        ("3/ 1/4 = 12", ("3 / (1 / 4) = 12",)),
+        ("60 * 3/4 = 45, and 25 / (1/3) = 75", ("60 * 3 / 4 = 45", "25 / (1 / 3) = 75")),
+        ("- 3 * 4 = 12\n- 12 + 1 = 13", ("3 * 4 = 12", "12 + 1 = 13")),
+        ("* 3 * 4 = 12\n  * 12 + 1 = 13", ("3 * 4 = 12", "12 + 1 = 13")),
+        ("1) 20 + 15 = 35\n2) 35 - 1 = 34", ("20 + 15 = 35", "35 - 1 = 34")),
+        ("1. 300 + 50 = 350\n2. $350 / 7 = $50", ("300 + 50 = 350", "350 / 7 = 50")),
+        ("(a) 20 + 15 = 35", ("20 + 15 = 35",)),
+        ("We add the apples\n3 + 4 = 7", ("3 + 4 = 7",)),
+        ("0 x 10 = 0; 20x10 = 200", ("0 * 10 = 0", "20 * 10 = 200")),
+        ("1.125 * 2 = 2.25", ("1.125 * 2 = 2.25",)),
         ("5/5 – 1/5 = 4/5 for others", ("5 / 5 - 1 / 5 = 4 / 5",)),
     ],
 )
@@ -63,6 +70,23 @@ def test_what_is_plain_is_taken(text: str, steps: tuple[str, ...]) -> None:
         "12 x 1 and 1/4 = 15",
         "14, 400 / 80 = 180",
         ".8 + . 84 + .82 = 2.46",
+        "500/ 1/10 = 50",
+        "25 / 1/3 = 75",
+        "3/ 1/4 = 12",
+        "14 / 1 / 4 = 14 * 4",
+        "10 pages on day 1 * 2 = 20 pages",
+        "from Weeks 1-2 = 96 - 70",
+        "Room 12 / 4 = 3",
+        "page 5 - 3 = 2",
+        "第3 + 4 = 7",
+        "0x10 = 16",
+        "1.200 + 300 = 1.500",
+        "6 + 7 = 1 mod 12",
+        "6 + 7 = 1 (mod 12)",
+        "1 + 1 = 10 in binary",
+        "8 - 3 = 5 tens",
+        "10/3 = $3 and $1/3 a pizza",
+        "100 + 20\n- 3 * 4 = 108",
     ],
 )
 def test_what_something_around_may_belong_to_is_not(text: str) -> None:
@@ -73,6 +97,22 @@ def test_wrong_ones_are_taken_as_they_stand_and_the_checker_refutes_them() -> No
     (step,) = worked_steps("They sold 48 + 24 = 73 clips.")
     verdict = check(step)
     assert (verdict.status, verdict.expected) == (Status.INVALID, "72")
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("48/2 = 24, so x = 5", 2),
+        ("3 * 4 = 2 * 6 = 12", 2),
+        ("half of 6 + 2 = 5", 1),
+        ("if (a == b) c != d; e >= f", 0),
+        ("name=value", 0),
+        ("x = y", 0),
+        ("", 0),
+    ],
+)
+def test_what_seems_a_calculation_is_counted(text: str, count: int) -> None:
+    assert count_equalities(text) == count
 
 
 def test_steps_of_a_text_are_bounded() -> None:

@@ -198,6 +198,12 @@ def test_an_answer_in_words_is_searched_for_calculations() -> None:
     assert (lifted(part)["steps"], lifted(part)["output"]) == (["48 + 24 = 72"], "72 clips")
 
 
+def test_the_share_of_calculations_in_words_that_were_read_is_noted() -> None:
+    (part,) = routed("How many are left?", solution="Half of 6 + 2 = 8 is 8 / 2 = 4.", answer="4")
+    assert isinstance(part, Document)
+    assert part.measures == {"steps": 1, "decided_steps": 1, "read_steps": 0.5}
+
+
 def test_problems_of_a_page_are_parts_and_what_is_left_is_one_too() -> None:
     first, second, rest = routed(PAGE + REST)
     assert lifted(first)["id"] == "mine:1/1"

@@ -1,7 +1,8 @@
 """Calculations that a text writes out, as steps: `48/2 = 24 clips` becomes `48 / 2 = 24`.
 
 A calculation is taken only where nothing around it can belong to it: no letter, power or percent sign touches it, and
-no word such as `half of` stands before it. What is right is left to the checker.
+no word such as `half of` or `day` stands before it; and only where it can be read in one way. What is right is left to
+the checker.
 """
 
 from __future__ import annotations
@@ -17,35 +18,63 @@ MAX_STEPS = 64
 _MAX_SIDE, _AROUND = 200, 12
 """Characters of a side, and of what is looked at before and behind a calculation."""
 _RUN = re.compile(r"[0-9$€£¥.,()+*/×÷−–=\- \t]+")
-_TIMES = re.compile(r"(?<=[0-9)])( ?)[x×](?= ?[$(0-9])")
+_TIMES = re.compile(r"(?<=[0-9)])(?!(?<=\b0)x)( ?)[x×](?= ?[$(0-9])")
+_MARK = re.compile(r"[ \t]*(?:(?P<sign>[-*•–])|\(?(?:[0-9]{1,3}|[a-z])[.)])[ \t]+(?=[$€£¥(.0-9])", re.IGNORECASE)
+_GOES_ON = re.compile(r"[-0-9+*/×÷−–=(][ \t]*\Z")
+"""The end of a line that a calculation may go on behind."""
 _SENTENCE = re.compile(r"[.,]+(?=\s|$)")
 _CURRENCY = re.compile(r"[$€£¥]")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 _NUMBER = r"(?:(?:0|[1-9][0-9]{0,39})(?:\.[0-9]{1,40})?|\.[0-9]{1,40})"
 _SIDE = re.compile(rf"\(*-?{_NUMBER}\)*(?: ?[-+*/] ?\(*-?{_NUMBER}\)*)*")
-_SPACED, _FRACTION = re.compile(r"[-+*/] "), re.compile(r"(?<![0-9.)/])(?<![0-9)] /)[0-9]+/[0-9]+(?=$| |\))")
-"""In `3 / 1/4 = 12` the operator with a space holds the others apart, so that those without are of a fraction."""
+_TWICE_DIVIDED = re.compile(rf"/ ?-?{_NUMBER} ?/")
+"""`3 / 1/4` may be meant as a third of something, or as 12."""
+_THREE_PLACES = re.compile(r"(?<![0-9.])[1-9][0-9]{0,2}\.[0-9]{3}(?![0-9])")
+"""`1.500`, in which the point may stand between thousands."""
 _SIGNS = "-+*/="
+_EQUALITY = re.compile(r"(?<![=<>!])=(?=\s{0,3}[-$€£¥(.]{0,2}[0-9])(?!=)|(?<=[0-9)])\s?=(?!=)")
 _GROUP = re.compile(r"\s[0-9]{3}(?![0-9])")
 _OPERATION = re.compile(r"[0-9)] ?[-+*/]")
 _LEADING = re.compile(
     r"(?:\b(?:of|times|plus|minus|over|by|per|than|squared|cubed|root|log|sin|cos|tan|mod|to|from|percent|less|more|x)"
-    r"|[0-9] and|[的乘除加减比×])\s*$",
+    r"|[0-9] and|[的乘除加减比×第]"
+    r"|\b(?:day|week|month|year|hour|page|room|chapter|problem|question|exercise|step|level|figure|table|line|lesson|part"
+    r"|number|no\.|grade|class|unit|round|game|test|box|row|column|team|group|case|equation|bus|floor|house|section)s?)\s*\Z",
     re.IGNORECASE,
 )
-_SCALE = re.compile(r"\s*(?:hundred|thousand|million|billion|dozen|percent|cents?|k\b|[百千万亿角分%])", re.IGNORECASE)
+_SCALE = re.compile(
+    r"\s*(?:hundred|thousand|million|billion|dozen|tens?\b|ones\b|pairs?\b|percent|cents?|k\b|[百千万亿角分%]"
+    r"|\(?mod|modulo|in (?:bin|base|hex|oct)|and\s+[$€£¥]?[0-9]+/)",
+    re.IGNORECASE,
+)
 _LETTER = r"(?![\u4e00-\u9fff])[\w^%!°²³\\]"
-_TOUCHING_BEFORE, _TOUCHING_BEHIND = re.compile(rf"(?:{_LETTER}|[0-9]:)$"), re.compile(rf"{_LETTER}|:[0-9]")
+_TOUCHING_BEFORE, _TOUCHING_BEHIND = re.compile(rf"(?:{_LETTER}|[0-9]:)\Z"), re.compile(rf"{_LETTER}|:[0-9]")
 
 
 def worked_steps(text: str) -> tuple[str, ...]:
     """The calculations of a text in order, in canonical printing, `MAX_STEPS` at most."""
-    text, steps = _TIMES.sub(r"\1*", text), list[str]()
+    text, steps = _TIMES.sub(r"\1*", _without_marks(text)), list[str]()
     for run in _RUN.finditer(text):
         if "=" in run[0] and len(steps) < MAX_STEPS:
             before, behind = text[max(0, run.start() - _AROUND) : run.start()], text[run.end() : run.end() + _AROUND]
             steps += islice(_steps(run[0], before, behind), MAX_STEPS - len(steps))
     return tuple(steps)
+
+
+def count_equalities(text: str) -> int:
+    """How many calculations a text seems to have: signs `=` before a number or behind one."""
+    return len(_EQUALITY.findall(text))
+
+
+def _without_marks(text: str) -> str:
+    """A text without the marks of its lists: `- `, `1. `, `b) `. A sign is one where no calculation can go on there."""
+    lines, before, marked = list[str](), "", False
+    for line in text.split("\n"):
+        mark = _MARK.match(line)
+        marked = mark is not None and (not mark["sign"] or marked or not _GOES_ON.search(before[-_AROUND:]))
+        lines.append(line[mark.end() :] if mark and marked else line)
+        before = line
+    return "\n".join(lines)
 
 
 def _steps(run: str, before: str, behind: str) -> Iterator[str]:
@@ -59,7 +88,7 @@ def _steps(run: str, before: str, behind: str) -> Iterator[str]:
         if number == len(parts) - 1 and _belongs_behind(part, behind):
             sides[-1] = None
         for left, right in pairwise(sides):
-            if left is None or right is None:
+            if left is None or right is None or (_THREE_PLACES.search(left) and _THREE_PLACES.search(right)):
                 continue
             if _OPERATION.search(left):
                 yield calculation_step(f"{left}={right}")
@@ -95,8 +124,8 @@ def _side(side: str) -> str | None:
         .replace("–", "-")
     )
     side = re.sub(r" (?=\))|(?<=\() ", "", " ".join(side.split()))
-    if _SPACED.search(side):
-        side = _FRACTION.sub(r"(\g<0>)", side)
+    if _TWICE_DIVIDED.search(side):
+        return None
     depth = 0
     for sign in side:
         depth += (sign == "(") - (sign == ")")

@@ -52,13 +52,15 @@ class Question(NamedTuple):
 
     fields: those of its record that are known. steps: what its solution writes out, where that is no record. equation:
     the solution in another notation, all of which the steps are. value: what it gives, which must be the answer; None
-    where it divides by zero.
+    where it divides by zero. equalities: how many calculations its words seem to have, of which steps are those that
+    could be read.
     """
 
     fields: dict[str, Any]
     steps: tuple[str, ...] = ()
     equation: str = ""
     value: Fraction | None = None
+    equalities: int = 0
 
 
 class Lifted(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from tuili.data.pipeline.routing.equations import worked_steps
+from tuili.data.pipeline.routing.equations import count_equalities, worked_steps
 from tuili.data.readers.own import numbers_in
 
 MAX_QUESTION, MAX_WORKED, MAX_ANSWER = 4000, 8000, 200
@@ -47,13 +47,17 @@ _CHECK = re.compile(r"\b(?:check|verif)|检验|验算|验证", re.IGNORECASE)
 
 
 class FoundProblem(NamedTuple):
-    """A problem of a text, between two places of it. `steps`: the calculations that are written behind the question."""
+    """A problem of a text, between two places of it.
+
+    `steps`: the calculations that are written behind the question. `equalities`: how many there seem to be.
+    """
 
     question: str
     answer: str
     steps: tuple[str, ...]
     start: int
     end: int
+    equalities: int
 
 
 def find_problems(text: str) -> Iterator[FoundProblem]:
@@ -86,9 +90,10 @@ def find_problems(text: str) -> Iterator[FoundProblem]:
                 known = numbers_in("\n".join([question, *parts.values()]))
                 end = _end_of_worked(text, begin, end, known, kind == "answer")
             parts[kind] = text[begin:end].strip()
-        steps = worked_steps("\n".join(parts.values()))
+        worked = "\n".join(parts.values())
+        steps = worked_steps(worked)
         if answer := plain_answer(parts, steps):
-            yield FoundProblem(question, answer, steps, start, end)
+            yield FoundProblem(question, answer, steps, start, end, count_equalities(worked))
 
 
 def _labels(text: str) -> Iterator[re.Match[str]]:
@@ -132,7 +137,7 @@ def plain_answer(parts: Mapping[str, str], steps: Sequence[str]) -> str:
     Told plainly is what stands behind `####` at an end, an `answer` of one line, `\\boxed{}`, a number behind `the
     answer is`, or the result of a calculation behind which nothing stands.
     """
-    for part in reversed(parts.values()):
+    for part in reversed([*parts.values()]):
         if end := _LAST_LINE.search(part):
             return _bare(end[1])
     worked, told = "\n".join(parts.values()), parts.get("answer", "").strip()

@@ -11,7 +11,7 @@ from pydantic import Field
 from tuili.data.pipeline.block import Block, BlockSettings
 from tuili.data.pipeline.document import ROUTED_DOMAIN, Document, Drop
 from tuili.data.pipeline.routing.domains import domain_of
-from tuili.data.pipeline.routing.lifting import WORD, Lifted, Question, Reason, can_be_checked, lift
+from tuili.data.pipeline.routing.lifting import WORD, Question, Reason, can_be_checked, lift
 from tuili.data.pipeline.routing.problems import FoundProblem, find_problems
 from tuili.data.pipeline.routing.rows import question_of_row, source_of
 from tuili.data.records import record_fields
@@ -59,7 +59,7 @@ class Routing(Block):
         except RecordError as error:
             return [(document, self.drop(Reason.MALFORMED, message=str(error)))]
         if question is not None:
-            return [self._settled(document, lift(question, self._unreached))]
+            return [self._settled(document, question)]
         found = find_problems(document.text) if self._lift else ()
         problems = [one for one in found if can_be_checked(one.question, one.answer, one.steps)]
         return [*self._parts(document, problems)] if problems else [self._routed(document)]
@@ -73,7 +73,7 @@ class Routing(Block):
             text = document.text[problem.start : problem.end].strip()
             fields = {"input": problem.question, "output": problem.answer, "source": source_of(document), "id": name}
             part = msgspec.structs.replace(document, text=text, id=name, kind="problem")
-            yield self._settled(part, lift(Question(fields, problem.steps), self._unreached))
+            yield self._settled(part, Question(fields, problem.steps, equalities=problem.equalities))
         left = "\n\n".join(filter(None, map(str.strip, [*rest, document.text[reached:]])))
         if left:
             part = msgspec.structs.replace(document, text=left, id=f"{document.id}/rest")
@@ -81,11 +81,14 @@ class Routing(Block):
             few = self.drop(Reason.LITTLE_LEFT, words=words, least=FEW_WORDS)
             yield (part, few) if words < FEW_WORDS else self._routed(part)
 
-    def _settled(self, document: Document, lifted: Lifted) -> Part:
+    def _settled(self, document: Document, question: Question) -> Part:
+        lifted = lift(question, self._unreached)
         if lifted.reason is not Reason.MALFORMED:
             document = document.with_measures(steps=lifted.steps)
         if lifted.steps:
             document = document.with_measures(decided_steps=lifted.decided / lifted.steps)
+        if question.equalities:
+            document = document.with_measures(read_steps=min(1, len(question.steps) / question.equalities))
         if lifted.record is None:
             assert lifted.reason is not None
             return document, self.drop(lifted.reason, **lifted.measured)

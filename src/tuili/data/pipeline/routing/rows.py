@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuili.data.pipeline.document import Document
-from tuili.data.pipeline.routing.equations import worked_steps
+from tuili.data.pipeline.routing.equations import count_equalities, worked_steps
 from tuili.data.pipeline.routing.lifting import Question, can_be_checked
 from tuili.data.pipeline.routing.problems import MAX_QUESTION, plain_answer
 from tuili.data.readers.gsm8k import read_gsm8k
@@ -49,14 +49,21 @@ def question_of_row(document: Document) -> Question | None:
     answer, solution = row.get("answer"), row.get("solution")
     if isinstance(answer, str) and _GSM8K.search(answer):
         read = read_gsm8k(_place(document), row)
-        in_words = read.outcome is ImportOutcome.NO_CALCULATION
-        return Question(_read(document, read), worked_steps(read.prose) if in_words else read.steps)
+        if read.outcome is ImportOutcome.NO_CALCULATION:
+            return _question(_read(document, read), read.prose)
+        return Question(_read(document, read), read.steps)
     parts = {name: text for name, text in (("solution", solution), ("answer", answer)) if isinstance(text, str)}
-    steps = worked_steps("\n".join(parts.values()))
+    worked = "\n".join(parts.values())
+    steps = worked_steps(worked)
     told = plain_answer(parts, steps)
     if not told or len(document.text) > MAX_QUESTION or not can_be_checked(document.text, told, steps):
         return None
-    return Question(_fields(document) | {"input": document.text, "output": told}, steps)
+    return _question(_fields(document) | {"input": document.text, "output": told}, worked)
+
+
+def _question(fields: dict[str, Any], worked: str) -> Question:
+    """A question whose steps are the calculations in words."""
+    return Question(fields, worked_steps(worked), equalities=count_equalities(worked))
 
 
 def source_of(document: Document) -> str:
