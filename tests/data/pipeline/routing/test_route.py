@@ -89,24 +89,22 @@ def test_a_mixed_number_is_one_number() -> None:
 
 @given(st.text("0123456789.,/$- x", min_size=1, max_size=30), st.sampled_from(["solution", "equation", "output"]))
 def test_any_answer_is_read(answer: str, form: str) -> None:
-    row = {
+    rows: dict[str, dict[str, Any]] = {
         "solution": {"solution": "3 * 4 = 12"},
         "equation": {"equation": "* 3 4"},
         "output": {"steps": ["3 * 4 = 12"]},
     }
-    name = "output" if form == "output" else "answer"
-    (part,) = routed("How many apples are there in all?", **row[form], **{name: answer})
+    row = rows[form] | {"output" if form == "output" else "answer": answer}
+    (part,) = routed("How many apples are there in all?", **row)
     assert isinstance(part, Document) or part[1].reason in {*map(str, Reason)}
 
 
 @pytest.mark.parametrize("field", ["options", "choices", "article", "passage", "context", "image", "question"])
 def test_a_row_that_needs_another_field_is_no_question(field: str) -> None:
-    answer = "Half is <<48/2=24>>24.\n#### 24"
-    question = "How many clips are left in all of the boxes?"
-    assert lifted(
-        routed(question, answer=answer, **{field: ""})[0] if field != "question" else routed(question, answer=answer)[0]
-    )
-    (part,) = routed(question, answer=answer, **{field: ["A", "B"]})
+    question, row = "How many clips are left in all of the boxes?", {"answer": "Half is <<48/2=24>>24.\n#### 24"}
+    assert lifted(routed(question, **dict[str, Any](row))[0])["output"] == "24"
+    needing: dict[str, Any] = row | {field: ["A", "B"]}
+    (part,) = routed(question, **needing)
     assert isinstance(part, Document)
     assert part.record is None
 
@@ -119,7 +117,7 @@ def test_a_row_that_needs_another_field_is_no_question(field: str) -> None:
         {"solution": "Ask the committee.", "answer": "The door"},
     ],
 )
-def test_a_row_with_an_answer_in_words_alone_is_no_problem(row: dict[str, str]) -> None:
+def test_a_row_with_an_answer_in_words_alone_is_no_problem(row: dict[str, Any]) -> None:
     (part,) = routed("How is the old house painted?", **row)
     assert isinstance(part, Document)
     assert part.record is None
@@ -147,7 +145,7 @@ def test_a_result_is_rounded_by_one_rule_in_steps_and_equations(result: str, rea
 
 
 def test_steps_that_do_not_give_the_answer_are_dropped_unless_wanted() -> None:
-    row = {"answer": "So <<3*4=12>>12, less one.\n#### 11"}
+    row: dict[str, Any] = {"answer": "So <<3*4=12>>12, less one.\n#### 11"}
     (part,) = routed("How many apples are left in the end?", **row)
     assert dropped(part) == Drop("unreached", {"answer": "11", "step": "3 * 4 = 12"})
     (part,) = routed("How many apples are left in the end?", Routing(unreached=True), **row)
@@ -233,7 +231,7 @@ def test_documents_of_no_domain_may_be_dropped() -> None:
     (kept,) = routed("The area of a triangle with a right angle.", Routing(unrouted=False))
     assert isinstance(kept, Document)
     assert kept.metadata["routed_domain"] == "geometry"
-    record = {"output": "2", "domain": "algebra"}
+    record: dict[str, Any] = {"output": "2", "domain": "algebra"}
     assert isinstance(routed("What is 1 + 1?", **record)[0], Document)
     assert dropped(routed("What is 1 + 1?", Routing(unrouted=False), **record)[0]).reason == Reason.NO_DOMAIN
 
