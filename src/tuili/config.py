@@ -17,8 +17,11 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
+from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
 from tuili.errors import ConfigError
+from tuili.yaml_reading import QuickSafeLoader, quickly
 
 Schema = TypeVar("Schema", bound=BaseModel)
 Tree = dict[str, Any]
@@ -124,8 +127,8 @@ def _merge(tree: Tree, layer: Tree, source: str, sources: dict[Key, str], at: Ke
 # Reading YAML
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML's safe loader with the scalars of YAML 1.2 and keys that are words and occur once.
+class _Rules(SafeConstructor, Resolver):
+    """The scalars of YAML 1.2, and keys that are words and occur once.
 
     YAML 1.1, which PyYAML follows, reads `3e-4` as a string, `no` as false, `1:30` as 90 and `010` as 8.
     """
@@ -141,25 +144,35 @@ class _Loader(yaml.SafeLoader):
         return mapping
 
 
-_Loader.yaml_implicit_resolvers = {}
+_Rules.yaml_implicit_resolvers = {}
 for _type, _pattern in {
     "null": r"~|null|",
     "bool": r"true|false",
     "int": r"[-+]?(0|[1-9][0-9_]*)",
     "float": r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*|(?=[eE])))([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan",
 }.items():
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_type}", re.compile(rf"(?:{_pattern})\Z"), None)
+    _Rules.add_implicit_resolver(f"tag:yaml.org,2002:{_type}", re.compile(rf"(?:{_pattern})\Z"), None)
+
+
+class _Loader(_Rules, yaml.SafeLoader):
+    """YAML's safe loader with these rules."""
+
+
+class _QuickLoader(_Rules, QuickSafeLoader):
+    """The same in a tenth of the time."""
 
 
 def _load_yaml(text: str, where: str) -> Any:
     try:
-        return _Loader(text).get_single_data()
+        return quickly(lambda loader: loader(text).get_single_data(), _QuickLoader, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f"line {mark.line + 1}: " if mark else ""
         raise ConfigError(f"{where}: not valid YAML: {line}{error.problem}") from None
-    except ValueError:  # the only scalars that are computed from their text
-        raise ConfigError(f"{where}: not valid YAML: an integer of too many digits: write a shorter one") from None
+    except (ValueError, LookupError, AttributeError):  # of a scalar whose value is computed from its text
+        tagged, long = "a value is not what its tag says: leave the tag out", "an integer of too many digits"
+        fault = tagged if "!" in text else f"{long}: write a shorter one"
+        raise ConfigError(f"{where}: not valid YAML: {fault}") from None
     except yaml.YAMLError as error:  # a character that YAML does not allow
         raise ConfigError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
 

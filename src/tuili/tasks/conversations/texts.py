@@ -18,6 +18,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from tuili.errors import InputError
 from tuili.tasks.content import Language
 from tuili.tasks.conversations.shapes import SHAPES, Shape
+from tuili.yaml_reading import compose
 
 TEXTS = Path(__file__).parent / "texts"
 _SLOT = re.compile(r"\{(\w*)\}|[{}]")
@@ -56,7 +57,7 @@ def all_texts(kind: str, language: Language) -> tuple[Text, ...]:
 def read_texts(path: Path, shape: Shape) -> tuple[Text, ...]:
     """The texts of one file. Raises `InputError` with the file and the line for what is not of that shape."""
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), yaml.BaseLoader)
+        root = compose(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

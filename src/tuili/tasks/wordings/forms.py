@@ -19,6 +19,7 @@ from tuili.errors import InputError
 from tuili.tasks.content import Language, Wording
 from tuili.tasks.wordings.filters import FILTERS
 from tuili.tasks.wordings.template import Alternatives, SlotPart, Template, parse_template
+from tuili.yaml_reading import compose
 
 FORMS = Path(__file__).parent / "forms"
 _MAIN = ""
@@ -91,7 +92,7 @@ def _main(domain: str, language: Language, folder: Path) -> tuple[tuple[Form, ..
 def read_forms(path: Path, language: Language) -> tuple[tuple[Form, ...], Phrases]:
     """The forms of one file, still without phrases, and its phrases. Raises `InputError` with the file and the line."""
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), yaml.BaseLoader)
+        root = compose(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import yaml
-
 from tuili.errors import InputError
 from tuili.tasks.content import Language
+from tuili.yaml_reading import compose
 
 _FOLDER = Path(__file__).parent / "words"
 _SECTIONS = ("names", "terms", "measures")
@@ -39,7 +38,7 @@ def lexicon(language: Language) -> Lexicon:
     if language is Language.EN:
         return Lexicon({}, {}, {})
     path = _FOLDER / f"{language}.yaml"
-    root = yaml.compose(path.read_text(encoding="utf-8"), yaml.BaseLoader)
+    root = compose(path.read_text(encoding="utf-8"))
     assert root is not None, path
     sections = {key.value: {word.value: own.value for word, own in node.value} for key, node in root.value}
     return Lexicon(**{section: sections[section] for section in _SECTIONS})
