@@ -1,7 +1,7 @@
 """Reading YAML by libyaml, in a tenth of the time that PyYAML takes in Python; by that where it has no libyaml.
 
-Both give the same nodes with the same lines. libyaml takes some texts that PyYAML refuses, such as one with a tab at its
-end. What libyaml refuses is read in Python again, so that what users are told does not depend on how PyYAML was built.
+Both give the same nodes with the same lines. libyaml takes some texts that Python refuses, such as one with a tab at
+its end. What libyaml refuses is read in Python again, so that users are told the same with every build of PyYAML.
 """
 
 from __future__ import annotations
