@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import yaml
 
-if TYPE_CHECKING:
-    from yaml import CBaseLoader as QuickBaseLoader
-    from yaml import CSafeLoader as QuickSafeLoader
+__all__ = ["QuickBaseLoader", "QuickSafeLoader", "compose", "quickly"]
+
+if TYPE_CHECKING:  # they are used alike
+    from yaml import BaseLoader as QuickBaseLoader
+    from yaml import SafeLoader as QuickSafeLoader
 else:
     QuickBaseLoader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     QuickSafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -24,7 +26,7 @@ Result = TypeVar("Result")
 
 def compose(text: str) -> yaml.Node | None:
     """The root node, in which each scalar is a text; None where there is none. Raises `yaml.YAMLError`."""
-    return quickly(lambda loader: loader(text).get_single_node(), QuickBaseLoader, yaml.BaseLoader)
+    return quickly(lambda loader: yaml.compose(text, loader), QuickBaseLoader, yaml.BaseLoader)
 
 
 def quickly(read: Callable[[Loader], Result], quick: Loader, slow: Loader) -> Result:
