@@ -115,8 +115,8 @@ FACES = {
         write_records
     """,
     "data.showing": """
-        FedRecord Feed JudgedStep Piece ShownDocument ShownLine ShownRow ShownToken facts prefix_lines row_facts
-        show_prefix show_records show_rows shown_lines summary title token_style write_page
+        BORDER FedRecord Feed JudgedStep MASKED Piece ShownDocument ShownLine ShownRow ShownToken Summary facts
+        prefix_lines row_facts show_prefix show_records show_rows shown_lines title token_style visible write_page
     """,
     "data.pipeline": """
         AnyBlock Block BlockSettings BuildRecipe BuildSettings Built Confusion Decontamination DedupSettings Document

@@ -39,6 +39,17 @@ def test_records_of_all_forms_are_lifted(files: list[Path], tmp_path: Path, caps
     assert main(["data", "check", str(out / "part-00000.jsonl")]) == 0
 
 
+def test_what_a_drop_tells_of_a_document_is_harmless(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, out = tmp_path / "page.txt", tmp_path / "out"
+    page.write_text("Question: How many apples?\nSolution: 3 * 4 = 12\nAnswer: 5\x1b]0;title\x07\n")
+    assert route(page, "--out", out) == 0
+    capsys.readouterr()
+    assert main(["data", "sample", str(out), "--reason", "route/unreached"]) == 0
+    assert r"answer 5\x1b]0;title\x07, step 3 * 4 = 12" in capsys.readouterr().out
+    assert main(["data", "sample", str(page)]) == 0
+    assert "Answer: 5\\x1b]0;title\\x07\n" in capsys.readouterr().out
+
+
 def test_documents_are_written_with_their_domains(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -76,14 +77,32 @@ def test_a_record_is_chosen_by_its_number(file: Path, sound: Path, capsys: pytes
 def test_tokens_are_set_apart(file: Path, sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = show(capsys, file, "--model", sound, "--record", "1", "--tokens")
     (step,) = (line for line in lines if line.startswith("+ ✓"))
-    assert step.startswith("+ ✓ 4|8|")
+    assert step.startswith("+ ✓ 4¦8¦")
 
 
 def test_rows_are_shown_with_their_filler(file: Path, sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--model", sound, "--packed", "--limit", "2", "train.length=128")
     lines = show(capsys, file, *options)
-    assert sum(line.startswith("row ") and " of 128 tokens, " in line for line in lines) == 2
-    assert not any("LEFT OUT" in line for line in lines)
+    used = [int(line.split(", ")[1].split(" of ")[0]) for line in lines if line.startswith("row ")]
+    assert len(used) == 2
+    padding = [128 - tokens for tokens in used if tokens < 128]
+    assert padding
+    assert [line for line in lines if "padding" in line] == [
+        f"{count} places of padding, not learnt" for count in padding
+    ]
+    (left_out,) = (line for line in lines if "left out" in line)  # the third record, each time that it is drawn
+    assert re.fullmatch(rf"{re.escape(str(file))}: left out [1-9]\d* of \d+ documents, longer than a row", left_out)
+
+
+def test_records_are_shown_before_a_later_one_is_read(
+    file: Path, sound: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with file.open("a") as lines:
+        lines.write("no record\n")
+    assert main(["data", "show", str(file), "--model", str(sound)]) == 2
+    out, error = capsys.readouterr()
+    assert "+ ✓ 48 / 2 = 24↵" in out
+    assert "mine.jsonl:4" in error
 
 
 def test_an_imported_model_is_shown_by_its_template_with_masked_results(
@@ -114,7 +133,11 @@ def test_hostile_records_are_shown_harmlessly(tmp_path: Path, sound: Path, capsy
     file.write_text(json.dumps(fields) + "\n")
     shown = "\n".join(show(capsys, file, "--model", sound))
     assert not {"\x1b", "\x07", "\u202e", "\N{HUNDRED POINTS SYMBOL}", "\N{WARNING SIGN}"} & set(shown)
-    assert r"\x1b[31mred\x1b]0;title\x07 \u202eabc [bold]x[/bold] <b>&amp;</b>" in shown
+    harmless = r"\x1b[31mred\x1b]0;title\x07 \u202eabc [bold]x[/bold] <b>&amp;</b> :100: :warning:"
+    assert f"{harmless}: {harmless}, level 1" in shown.splitlines()  # the title
+    assert f"    <|begin|><|user|>{harmless}<|assistant|>" in shown.splitlines()
+    assert any(line.startswith(f"+ · {harmless} = 1↵   ") for line in shown.splitlines())
+    assert f"+   </think>{harmless}<|end|>" in shown.splitlines()
 
 
 def test_what_cannot_be_shown_is_refused_in_a_line(
@@ -126,6 +149,8 @@ def test_what_cannot_be_shown_is_refused_in_a_line(
     assert "tuili data import" in refusal(capsys, "data", "show", str(gsm8k), *model)
     assert "cannot be read" in refusal(capsys, "data", "show", str(tmp_path / "none.jsonl"), *model)
     assert "leave --record out" in refusal(capsys, "data", "show", str(file), *model, "--packed", "--record", "1")
+    too_many = ("--html", str(tmp_path / "page.html"), "--limit", "1001")
+    assert "a page has room for 1000" in refusal(capsys, "data", "show", str(file), *model, *too_many)
     assert "would be replaced" in refusal(capsys, "data", "show", str(file), *model, "--html", str(file))
     assert "leave one out" in refusal(capsys, "data", "show", str(file), *model, "--recipe", "smollm2-math")
     other = ("--model", str(imported), "--recipe", "adapt")

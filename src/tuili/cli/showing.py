@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 RECIPE, TEACHING_RECIPE = "adapt", "smollm2-math"
 """The recipes by which records are shown where none is named: of Tuili's own models, and of imported ones."""
 SHOWN = 5
-SEPARATOR = "|"
+MOST_ON_PAGE = 1000
+"""Records of a page: a token of it takes a hundred bytes, and a browser holds all of them."""
 _STYLE_OF = {**STYLES, "unsupported": "yellow", "timeout": "yellow"}
 
 
@@ -47,7 +48,7 @@ def show(
         int | None, typer.Option(min=1, max=100_000, help=f"How many; by default {SHOWN}, or the one of --record.")
     ] = None,
     packed: Annotated[bool, typer.Option("--packed", help="Show rows, as the training packs records.")] = False,
-    tokens: Annotated[bool, typer.Option("--tokens", help=f"Put {SEPARATOR} between tokens.")] = False,
+    tokens: Annotated[bool, typer.Option("--tokens", help="Put ¦ between tokens.")] = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="OUT", help="Write a page of HTML instead of printing.")
     ] = None,
@@ -69,29 +70,36 @@ def show(
         check_file_place(html)
         if html.resolve() == file.resolve():
             raise InputError(f"{html} is read, and would be replaced: give --html another place")
+        if limit is not None and limit > MOST_ON_PAGE:
+            raise InputError(f"--limit {limit}: a page has room for {MOST_ON_PAGE} records or rows: leave --html out")
     feed = _feed(file, model, recipe, overrides or [])
     notes = (f"rows of {feed.capacity} tokens", *feed.notes)
     count = limit or (SHOWN if record is None else 1)
-    shown: list[showing.ShownDocument | showing.ShownRow] = (
-        [*showing.show_rows(feed, count)] if packed else [*showing.show_records(feed, record or 1, count)]
-    )
-    if not shown:
+    alone = map(showing.ShownRow.alone, showing.show_records(feed, record or 1, count))
+    rows = showing.show_rows(feed, count) if packed else alone
+    first = next(rows, None)
+    if first is None:
         raise InputError(f"{file} has no record {record}: it has fewer")
-    prefix = showing.show_prefix(feed)
+    rows, prefix = chain((first,), rows), showing.show_prefix(feed)
     if html is not None:
-        print(f"{html}: {showing.write_page(html, file.name, notes, prefix, shown)}")
+        summary = showing.write_page(html, file.name, notes, prefix, rows)
+        print(f"{html}: {summary}")
+        for note in summary.notes:
+            print(note)
         return
-    console = result_console()
+    console, summary = result_console(), showing.Summary()
     _print_legend(console, notes, prefix, tokens)
-    for one in shown:
-        if isinstance(one, showing.ShownRow):
-            console.print(f"\n{showing.row_facts(one)}", style="bold")
-        for document in one.documents if isinstance(one, showing.ShownRow) else (one,):
+    for row in summary.counted(rows):
+        if facts := showing.row_facts(row):
+            console.print(f"\n{facts}", style="bold")
+        for document in row.documents:
             _print_document(console, document, tokens)
-        if isinstance(one, showing.ShownRow) and one.filler:
-            console.print(f"\n{one.filler} places of filler, not learnt", style="dim")
-    every = chain.from_iterable(one.documents if isinstance(one, showing.ShownRow) else (one,) for one in shown)
-    console.print(f"\n{showing.summary(every)}")
+        if row.filler:
+            console.print(f"\n{row.filler} places of padding, not learnt", style="dim")
+    console.print()
+    for note in summary.notes:
+        console.print(note, style="red")
+    console.print(str(summary))
 
 
 def _feed(file: Path, model: str | None, recipe: str | None, overrides: Sequence[str]) -> showing.Feed:
@@ -187,13 +195,13 @@ def _line_text(line: showing.ShownLine, document: showing.ShownDocument | None, 
     text = Text(f"{'+' if line.learnt else ' '} ", "bold")
     text.append(f"{status.mark if status else ' '} ", _STYLE_OF[status] if status else "")
     for place, (masked, run) in enumerate(line.runs):
-        text.append(SEPARATOR if separated and place else "", "dim")
-        text.append("⟦" if masked else "", "dim")
+        text.append(showing.BORDER if separated and place else "", "dim")
+        text.append(showing.MASKED[0] if masked else "", "dim")
         for number, piece in enumerate(run):
-            text.append(SEPARATOR if separated and number else "", "dim")
+            text.append(showing.BORDER if separated and number else "", "dim")
             learnt, _, verdict = showing.token_style(piece, document).partition(" ")
             text.append(piece.text, "dim" if learnt == "unlearnt" else _STYLE_OF.get(verdict, "bold"))
-        text.append("⟧" if masked else "", "dim")
+        text.append(showing.MASKED[1] if masked else "", "dim")
     if line.step and line.step.remark:
         text.append(f"   {line.step.remark}", "red" if status == "invalid" else "yellow")
     return text

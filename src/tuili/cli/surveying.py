@@ -60,7 +60,7 @@ def sample(
     import heapq
     from itertools import count as numbers_from
 
-    from tuili.data import pipeline
+    from tuili.data import pipeline, showing
 
     if reason is not None:
         for folder in paths:
@@ -91,10 +91,13 @@ def sample(
         raise InputError(f"no document {what}: tuili data stats tells what there is")
     for _, identity, _, fields in sorted(drawn, key=lambda entry: -entry[0]):
         if reason is None:
-            print(f"--- {identity} ({fields['kind']})\n{fields['text'].rstrip()}\n")
+            lines = (
+                showing.visible(line, right_to_left=True) for line in fields["text"].expandtabs().rstrip().split("\n")
+            )
+            print(showing.visible(f"--- {identity} ({fields['kind']})"), *lines, "", sep="\n")
         else:
             measured = ", ".join(f"{name} {value}" for name, value in fields["metadata"].get("measured", {}).items())
-            print(f"{fields['text']}: {measured or fields['metadata'].get('message', reason)}")
+            print(showing.visible(f"{fields['text']}: {measured or fields['metadata'].get('message', reason)}"))
 
 
 def _fields(settled: Any) -> dict[str, Any]:

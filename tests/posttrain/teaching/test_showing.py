@@ -11,6 +11,7 @@ import torch
 from tests.posttrain.teaching.running import config, run
 from tuili.data import IGNORE_INDEX, Block, Record, showing, write_records
 from tuili.errors import InputError
+from tuili.posttrain.teaching.data import row_length
 from tuili.posttrain.teaching.network import TaughtNetwork
 from tuili.posttrain.teaching.showing import TeachingFeed, taught_data_with
 from tuili.steps import Status
@@ -76,7 +77,8 @@ def test_questions_that_are_not_taught_are_shown_with_the_reason(folder: Path, t
     assert wrong.learnt == bare.learnt == 0
     assert [step.verdict.status for step in wrong.steps] == [Status.INVALID]
     assert bare.left_out == "no calculation is written out"
-    (prose, *_) = showing.show_records(feed_of(folder, file, response="prose"), 1, 9)
+    (prose, *others) = showing.show_records(feed_of(folder, file, response="prose"), 1, 9)
+    assert not any(document.statuses for document in others)  # of steps that are not shown
     learnt = "".join(token.text for token in prose.tokens if token.learnt)
     assert learnt.startswith("So 24.\n#### 24")
     assert prose.masked == 0
@@ -89,6 +91,13 @@ def test_the_notes_tell_what_is_not_in_the_file(folder: Path, data: Path) -> Non
 
 
 def test_what_a_teaching_refuses_is_refused(folder: Path, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"teach\.length = 100000: the model's context is"):
+        feed_of(folder, data, length=100_000)
+    with pytest.raises(InputError, match=r"teach\.length = 100000: the model's context is"):
+        run(folder, data, tmp_path / "run", length=100_000)
+    with pytest.raises(InputError, match=r"teach\.length = 128: the template alone takes 65: use 130 or more"):
+        row_length(config(folder, data), 65, 512)
+    assert row_length(config(folder, data), 64, 128) == 64
     held_out = tmp_path / "held_out.jsonl"
     write_records(held_out, [Record.of(generate("arithmetic", Split.TEST.seed(1), 0, 1))])
     with pytest.raises(InputError, match="is one that is never trained on"):

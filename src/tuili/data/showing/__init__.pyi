@@ -1,10 +1,13 @@
 from .documents import JudgedStep, ShownDocument, ShownToken
-from .facts import facts, row_facts, summary, title
+from .facts import Summary, facts, row_facts, title
 from .feed import FedRecord, Feed, ShownRow, show_prefix, show_records, show_rows
 from .lines import Piece, ShownLine, prefix_lines, shown_lines
 from .page import token_style, write_page
+from .visible import BORDER, MASKED, visible
 
 __all__ = [
+    "BORDER",
+    "MASKED",
     "FedRecord",
     "Feed",
     "JudgedStep",
@@ -13,6 +16,7 @@ __all__ = [
     "ShownLine",
     "ShownRow",
     "ShownToken",
+    "Summary",
     "facts",
     "prefix_lines",
     "row_facts",
@@ -20,8 +24,8 @@ __all__ = [
     "show_records",
     "show_rows",
     "shown_lines",
-    "summary",
     "title",
     "token_style",
+    "visible",
     "write_page",
 ]

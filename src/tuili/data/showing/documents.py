@@ -26,13 +26,14 @@ class ShownToken(NamedTuple):
     """A token of a document.
 
     text: what it stands for; empty for a part of a character that a later token completes. step: the number of the
-    step that it is part of, from 0 on.
+    last step that it is part of, from 0 on. control: whether it is a control token, which no text becomes.
     """
 
     id: int
     text: str
     learnt: bool = False
     step: int | None = None
+    control: bool = False
 
 
 class JudgedStep(NamedTuple):
@@ -55,7 +56,8 @@ class ShownDocument:
     """A record as it is trained.
 
     tokens: those of prompt and response; the first `prompt_length` are the prompt. capacity: tokens of a row.
-    left_out: why the training leaves it out, so that nothing is learnt; empty where it does not.
+    left_out: why the training leaves it out, so that nothing is learnt; empty where it does not. controls: the texts of
+    control tokens that stand in it, which other tokens may imitate.
     """
 
     record: Record
@@ -64,6 +66,7 @@ class ShownDocument:
     steps: tuple[JudgedStep, ...]
     capacity: int
     left_out: str = ""
+    controls: tuple[str, ...] = ()
 
     @cached_property
     def learnt(self) -> int:
@@ -93,9 +96,11 @@ def show_document(
     steps = _judged(record)
     start = document.prompt_length
     of_step = _step_numbers(tokenizer, document, [step.text for step in steps])
-    texts = token_texts(tokenizer, document.tokens)
-    tokens = tuple(map(ShownToken, document.tokens, texts, learnt, of_step))
-    return ShownDocument(record, tokens, start, steps, capacity, left_out)
+    texts, added = token_texts(tokenizer, document.tokens), tokenizer.backend.get_added_tokens_decoder()
+    tokens = tuple(map(ShownToken, document.tokens, texts, learnt, of_step, map(added.__contains__, document.tokens)))
+    text = "".join(texts)
+    controls = tuple(entry.content for entry in added.values() if entry.content in text)
+    return ShownDocument(record, tokens, start, steps, capacity, left_out, controls)
 
 
 def token_texts(tokenizer: AnyTokenizer, tokens: Iterable[int]) -> list[str]:
@@ -114,7 +119,7 @@ def _judged(record: Record) -> tuple[JudgedStep, ...]:
 
 
 def _step_numbers(tokenizer: AnyTokenizer, document: Document, steps: Sequence[str]) -> list[int | None]:
-    """For each token, the step that it overlaps. Where a tokenizer changes the text of a step, no token does."""
+    """For each token, the last step that it overlaps. Where a tokenizer changes the text of a step, no token does."""
     pieces = [tokenizer.token_bytes(token) for token in document.tokens[document.prompt_length :]]
     response = b"".join(pieces)
     spans, behind = list[tuple[int, int]](), len(THINK) if response.startswith(THINK.encode()) else 0
@@ -128,6 +133,9 @@ def _step_numbers(tokenizer: AnyTokenizer, document: Document, steps: Sequence[s
         end = start + len(piece)
         while place < len(spans) and spans[place][1] <= start:
             place += 1
-        numbers.append(place if place < len(spans) and spans[place][0] < end else None)
+        last = place
+        while last + 1 < len(spans) and start <= spans[last + 1][0] < end:
+            last += 1
+        numbers.append(last if place < len(spans) and spans[place][0] < end else None)
         start = end
     return numbers

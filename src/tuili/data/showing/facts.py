@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tuili.data.showing.documents import ShownDocument
 from tuili.data.showing.feed import ShownRow
@@ -27,28 +27,45 @@ def facts(document: ShownDocument) -> str:
 
 
 def row_facts(row: ShownRow) -> str:
-    """How full a row is, and how much of it is learnt."""
+    """How full a row is, and how much of it is learnt; empty for a record alone."""
+    if row.number is None:
+        return ""
     learnt = sum(document.learnt for document in row.documents)
     used = row.capacity - row.filler
     return f"row {row.number}: {len(row.documents)} records, {used} of {row.capacity} tokens, {learnt} learnt"
 
 
-def summary(documents: Iterable[ShownDocument]) -> str:
-    """Counts over all that was shown."""
-    count = left_out = tokens = learnt = masked = 0
-    statuses = Counter[Status]()
-    for document in documents:
-        count += 1
-        statuses += document.statuses
+class Summary:
+    """Counts over all that was shown, and what the training has left out on the way, as texts."""
+
+    def __init__(self) -> None:
+        self._records = self._left_out = self._tokens = self._learnt = self._masked = 0
+        self._statuses = Counter[Status]()
+        self.notes: tuple[str, ...] = ()
+
+    def counted(self, rows: Iterable[ShownRow]) -> Iterator[ShownRow]:
+        """The same rows, which are counted as they come."""
+        for row in rows:
+            self.notes = tuple(map(visible, row.notes))
+            for document in row.documents:
+                self._count(document)
+            yield row
+
+    def _count(self, document: ShownDocument) -> None:
+        self._records += 1
+        self._statuses += document.statuses
         if document.left_out:
-            left_out += 1
-            continue
-        tokens += len(document.tokens)
-        learnt += document.learnt
-        masked += document.masked
-    out = f", {left_out} of them left out" if left_out else ""
-    records = f"{count} record{'' if count == 1 else 's'}{out}"
-    return f"{records}: {tokens} tokens, {learnt} learnt, {masked} masked{_verdicts(statuses)}"
+            self._left_out += 1
+            return
+        self._tokens += len(document.tokens)
+        self._learnt += document.learnt
+        self._masked += document.masked
+
+    def __str__(self) -> str:
+        out = f", {self._left_out} of them left out" if self._left_out else ""
+        records = f"{self._records} record{'' if self._records == 1 else 's'}{out}"
+        counts = f"{self._tokens} tokens, {self._learnt} learnt, {self._masked} masked"
+        return f"{records}: {counts}{_verdicts(self._statuses)}"
 
 
 def _verdicts(statuses: Counter[Status]) -> str:

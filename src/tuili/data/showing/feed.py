@@ -43,7 +43,7 @@ class Feed(Protocol):
 
     @property
     def pad_id(self) -> int:
-        """The token of filler."""
+        """The token of padding."""
 
     @property
     def notes(self) -> Sequence[str]:
@@ -61,12 +61,22 @@ class Feed(Protocol):
 
 @dataclass(frozen=True)
 class ShownRow:
-    """A packed row. number: from 1 on. filler: places at its end that hold no document."""
+    """A packed row, or a record alone.
 
-    number: int
+    number: of a packed row, from 1 on. filler: padding, places at its end that hold no document. notes: what the
+    training has left out up to this row, a line each.
+    """
+
     documents: tuple[ShownDocument, ...]
-    filler: int
     capacity: int
+    number: int | None = None
+    filler: int = 0
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def alone(cls, document: ShownDocument) -> ShownRow:
+        """A record that is shown without others."""
+        return cls((document,), document.capacity)
 
 
 def show_records(feed: Feed, first: int, count: int) -> Iterator[ShownDocument]:
@@ -87,12 +97,21 @@ def show_rows(feed: Feed, count: int) -> Iterator[ShownRow]:
     stream = feed.open()
     rows = chain.from_iterable(_rows(feed, block, stream.packed) for block in stream)
     for number, (documents, filler) in enumerate(islice(rows, count), start=1):
-        yield ShownRow(number, documents, filler, feed.capacity)
+        state = stream.state
+        notes = (
+            f"{name}: left out {refused} of {state.drawn[name]} documents, longer than a row"
+            for name, refused in state.refused.items()
+            if refused
+        )
+        yield ShownRow(documents, feed.capacity, number, filler, tuple(notes))
 
 
 def show_prefix(feed: Feed) -> tuple[ShownToken, ...]:
     """The tokens that stand before every row."""
-    return tuple(map(ShownToken, feed.prefix, token_texts(feed.tokenizer, feed.prefix)))
+    texts, added = token_texts(feed.tokenizer, feed.prefix), feed.tokenizer.backend.get_added_tokens_decoder()
+    return tuple(
+        ShownToken(token, text, control=token in added) for token, text in zip(feed.prefix, texts, strict=True)
+    )
 
 
 def _rows(

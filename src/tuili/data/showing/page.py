@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tuili.data.showing.documents import ShownDocument, ShownToken
-from tuili.data.showing.facts import facts, row_facts, summary, title
+from tuili.data.showing.facts import Summary, facts, row_facts, title
 from tuili.data.showing.feed import ShownRow
 from tuili.data.showing.lines import Piece, prefix_lines, shown_lines
 from tuili.data.showing.visible import visible
@@ -17,28 +18,26 @@ from tuili.files import whole_file
 
 
 def write_page(
-    path: Path, name: str, notes: Sequence[str], prefix: Sequence[ShownToken], shown: Iterable[ShownDocument | ShownRow]
-) -> str:
-    """Write records or rows as a page, and return what is said of them all. name: that of the file that they are of."""
+    path: Path, name: str, notes: Sequence[str], prefix: Sequence[ShownToken], rows: Iterable[ShownRow]
+) -> Summary:
+    """Write rows as a page, each as it comes, and return the counts. name: that of the file that they are of."""
     loader = FileSystemLoader(Path(__file__).parent / "templates")
     options: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **options)
-    groups = [
-        (row_facts(one), one.filler, one.documents) if isinstance(one, ShownRow) else ("", 0, (one,)) for one in shown
-    ]
-    told = summary(document for _, _, documents in groups for document in documents)
-    functions = {"title": title, "facts": facts, "lines": shown_lines, "style": token_style, "hint": _hint}
-    with whole_file(path) as part:
-        page = environment.get_template("shown.html.j2").render(
-            name=visible(name),
-            notes=[*map(visible, notes)],
-            prefix=prefix_lines(prefix),
-            groups=groups,
-            summary=told,
-            **functions,
-        )
-        part.write_text(page, encoding="utf-8")
-    return told
+    lines, summary = partial(shown_lines, right_to_left=True), Summary()
+    functions = {"title": title, "facts": facts, "row_facts": row_facts, "lines": lines, "style": token_style}
+    stream = environment.get_template("shown.html.j2").stream(
+        name=visible(name),
+        notes=[*map(visible, notes)],
+        prefix=prefix_lines(prefix, right_to_left=True),
+        rows=summary.counted(rows),
+        summary=summary,
+        hint=_hint,
+        **functions,
+    )
+    with whole_file(path) as part, part.open("wb") as file:
+        stream.dump(file, "utf-8")
+    return summary
 
 
 def token_style(piece: Piece, document: ShownDocument | None = None) -> str:
@@ -50,4 +49,5 @@ def token_style(piece: Piece, document: ShownDocument | None = None) -> str:
 
 def _hint(piece: Piece) -> str:
     learnt = "learnt" if piece.token.learnt else "not learnt"
-    return f"token {piece.token.id} at {piece.place}, {learnt}"
+    control = ", a control token" if piece.token.control else ""
+    return f"token {piece.token.id} at {piece.place}, {learnt}{control}"

@@ -1,17 +1,64 @@
-"""Texts of others, made harmless: nothing in them can act on a terminal, turn the line round, or hide."""
+"""Texts of others, made harmless: nothing in them can act on a terminal, turn the line round, hide, or look like a sign
+of the display. What is shown can be read back in one way."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Sequence
 
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Categories of characters that are shown by their code: they steer, or nothing is drawn for them."""
+NEWLINE, MASKED, BORDER = "↵", "⟦⟧", "¦"
+"""Signs of the display: the end of a line in a token, around what is masked, and between tokens."""
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}
+"""Categories of characters that are shown by their code: they steer, nothing is drawn for them, or they look like a
+space, which is the only one of them that stays."""
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Characters of other categories for which nothing is drawn: `Default_Ignorable_Code_Point` of Unicode, and the blank
+pattern of Braille."""
+_RIGHT_TO_LEFT = {"R", "AL", "AN"}
+_CODE = re.compile(r"x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}")
 
 
-def visible(text: str) -> str:
-    """A text in which characters that steer a terminal, or that are not drawn, are written by their codes: `\\x1b`."""
-    return "".join(_code(char) if unicodedata.category(char) in _HIDDEN else char for char in text)
+def visible(text: str, behind: str = "", *, controls: Sequence[str] = (), right_to_left: bool = False) -> str:
+    """A text in which characters that steer, hide or mislead are written by their codes: `\\x1b`.
+
+    A combining mark is one of them where it stands on no letter. Backslashes are doubled where they would make a code.
+    behind: how the text goes on. controls: texts of control tokens, which this text may only imitate: the code stands
+    for their first character. right_to_left: whether letters that turn the order of what stands beside them stay, for
+    a place that keeps them apart.
+    """
+    whole, shown, before, place = text + behind, list[str](), "", 0
+    while place < len(text):
+        char, end = whole[place], place + 1
+        if char == "\\":
+            while whole[end : end + 1] == "\\":
+                end += 1
+            coded = end < len(whole) and (
+                _CODE.match(whole, end) is not None or _misleads(whole, end, char, controls, right_to_left)
+            )
+            end = min(end, len(text))
+            shown.append(char * (end - place) * (2 if coded else 1))
+        else:
+            shown.append(_code(char) if _misleads(whole, place, before, controls, right_to_left) else char)
+        before, place = char, end
+    return "".join(shown)
+
+
+def _misleads(text: str, place: int, before: str, controls: Sequence[str], right_to_left: bool) -> bool:
+    char = text[place]
+    category = unicodedata.category(char)
+    if category in _HIDDEN:
+        return char != " "
+    if category[0] == "M" and not (before and unicodedata.category(before)[0] in "LM"):
+        return True
+    if not right_to_left and unicodedata.bidirectional(char) in _RIGHT_TO_LEFT:
+        return True
+    is_sign = char in NEWLINE + MASKED + BORDER
+    return is_sign or _BLANK.match(char) is not None or any(text.startswith(control, place) for control in controls)
 
 
 def _code(char: str) -> str:
-    return char.encode("unicode_escape", "surrogatepass").decode()
+    number = ord(char)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

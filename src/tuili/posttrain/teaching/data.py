@@ -20,7 +20,7 @@ from tuili.data import (
     read_questions,
 )
 from tuili.errors import InputError, RecordError
-from tuili.posttrain.teaching.recipe import TeachingDataConfig
+from tuili.posttrain.teaching.recipe import TeachingConfig, TeachingDataConfig
 from tuili.tasks import without_working
 
 Tell = Callable[[str], None]
@@ -101,6 +101,15 @@ class TaughtSource:
         """All records of a file, or many of a domain."""
         count = len(self.source.records) if isinstance(self.source, RecordSource) else SAMPLED_PROBLEMS
         return map(self.record, range(count))
+
+
+def row_length(config: TeachingConfig, prefix: int, context: int) -> int:
+    """Tokens of a row behind a prefix of so many. context: the model's. Raises `InputError` where it has no room."""
+    if config.length < 2 * prefix:
+        raise InputError(f"teach.length = {config.length}: the template alone takes {prefix}: use {2 * prefix} or more")
+    if config.length > context:
+        raise InputError(f"teach.length = {config.length}: the model's context is {context}: use that at most")
+    return config.length - prefix
 
 
 def build_sources(config: TeachingDataConfig, seed: int, prose: bool, tell: Tell) -> list[TaughtSource]:

@@ -20,7 +20,14 @@ from tuili.data import IGNORE_INDEX, Block, BlockStream, StreamState, prefetch
 from tuili.errors import InputError
 from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.learning import LearningSession
-from tuili.posttrain.teaching.data import QuestionSource, TaughtSource, build_sources, open_stream, written_tokens
+from tuili.posttrain.teaching.data import (
+    QuestionSource,
+    TaughtSource,
+    build_sources,
+    open_stream,
+    row_length,
+    written_tokens,
+)
 from tuili.posttrain.teaching.examples import ExampleEncoder
 from tuili.posttrain.teaching.folder import TeachingFolder
 from tuili.posttrain.teaching.network import TaughtNetwork
@@ -85,15 +92,9 @@ class _Teaching:
         self._encode = ExampleEncoder(stored.tokenizer, config.results == "masked", self._prose)
         prefix, depth = self._encode.prefix, stored.shape.num_hidden_layers
         first = depth // 2 if config.first_layer is None else config.first_layer
-        self._length, context = config.length - len(prefix), stored.shape.max_position_embeddings
         if first >= depth:
             raise InputError(f"teach.first_layer = {first}: the model has {depth} layers, from 0 on")
-        if config.length < 2 * len(prefix):
-            raise InputError(
-                f"teach.length = {config.length}: the template alone takes {len(prefix)}: use {2 * len(prefix)} or more"
-            )
-        if config.length > context:
-            raise InputError(f"teach.length = {config.length}: the model's context is {context}: use that at most")
+        self._length = row_length(config, len(prefix), stored.shape.max_position_embeddings)
         self._vocabulary = written_tokens(sources, self._encode, self._length, tell)
         backbone = Backbone.load(stored.path, self._numbers())
         rank = config.rank if config.way == "lora" else None

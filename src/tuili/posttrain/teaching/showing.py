@@ -7,8 +7,7 @@ from os.path import realpath
 from pathlib import Path
 
 from tuili.data import BlockStream, Document, Record, StreamState, read_questions, showing
-from tuili.errors import InputError
-from tuili.posttrain.teaching.data import build_sources, open_stream, refuse_held_out, taught_record
+from tuili.posttrain.teaching.data import build_sources, open_stream, refuse_held_out, row_length, taught_record
 from tuili.posttrain.teaching.examples import ExampleEncoder
 from tuili.posttrain.teaching.recipe import TeachingConfig, TeachingDataConfig
 from tuili.store import ImportedModel
@@ -20,7 +19,7 @@ class TeachingFeed:
     Args:
         config: of the teaching, which reads the file.
         tell: is given the lines that the teaching would be.
-    Raises `InputError` where its rows have no room behind the template.
+    Raises `InputError` where its rows have no room behind the template, or are longer than the model's context.
     """
 
     def __init__(self, config: TeachingConfig, stored: ImportedModel, file: Path, tell: Callable[[str], None]) -> None:
@@ -28,12 +27,7 @@ class TeachingFeed:
         self._prose = config.response == "prose"
         self._encode = ExampleEncoder(stored.tokenizer, config.results == "masked", self._prose)
         self.tokenizer, self.prefix, self.pad_id = stored.tokenizer, self._encode.prefix, stored.tokenizer.end_id
-        self.capacity = config.length - len(self.prefix)
-        if self.capacity < len(self.prefix):
-            needed = 2 * len(self.prefix)
-            raise InputError(
-                f"teach.length = {config.length}: the template alone takes {len(self.prefix)}: use {needed} or more"
-            )
+        self.capacity = row_length(config, len(self.prefix), stored.shape.max_position_embeddings)
         self.notes = tuple(self._told())
 
     def records(self) -> Iterator[showing.FedRecord]:
@@ -46,7 +40,8 @@ class TeachingFeed:
                 yield showing.FedRecord(taught)
             else:
                 reason = "it is not answered in words" if self._prose else str(one.outcome)
-                yield showing.FedRecord(one.record.model_copy(update={"steps": one.steps}), reason)
+                steps = () if self._prose else one.steps  # of prose the answer alone is encoded
+                yield showing.FedRecord(one.record.model_copy(update={"steps": steps}), reason)
 
     def encode(self, record: Record) -> Document:
         """The document of a record."""
