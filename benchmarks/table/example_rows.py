@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 
-from benchmarks.table.rows import Record, Row, Value, bench, figure, results, text
+from benchmarks.table.rows import Record, Row, Value, bench, figure, joined, middle, results, text
 
 RECORD = "taught_examples"
 TESTS = {"mawps_dev": "MAWPS-dev", "asdiv_a": "ASDiv-A", "gsm8k": "GSM8K, held back"}
@@ -19,7 +19,7 @@ ASKED = {
     "base": (BASE, {"": PROSE}),
 }
 """By kind: the examples, and the ways in which the model is asked, by the ends of their keys."""
-COLUMNS = ("learnt", "asked", *TESTS.values())
+COLUMNS = ("learnt", "asked", *(f"{name}: all; new" for name in TESTS.values()))
 OVER = {
     "equations_over_prose": "equations over prose of the same questions of GSM8K",
     "multiplied_over_once": "questions and others made of them over the questions alone, equations of MAWPS and GSM8K",
@@ -27,7 +27,12 @@ OVER = {
 
 
 def _cells(kind: str, end: str, how: str) -> tuple[Value, ...]:
-    return (text(how), *(figure(f"{kind}_{test}{end}", "{:.3f}") for test in TESTS))
+    return (text(how), *(_both(f"{kind}_{test}{end}") for test in TESTS))
+
+
+def _both(test: str) -> Value:
+    """The share of right answers to all questions of a test set, and to those that are none of training."""
+    return joined("{}; {}", figure(test, "{:.3f}"), middle(f"{test}_unmatched", "{:.3f}"))
 
 
 EXAMPLES = tuple(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.imported.source import REAL
-from benchmarks.table.example_rows import BASE, FORCED, OFF, PROSE, TESTS
+from benchmarks.table.example_rows import BASE, FORCED, PROSE, TESTS
 from benchmarks.table.imported_rows import MODEL
 from benchmarks.table.rows import Row, Value, bench, joined, middle, results, text
 
 RECORD = "imported_taught"
 REPAIR = "the checker mends what is wrong"
-WAYS = {"_forced": FORCED, "_repair": REPAIR, "_off": OFF}
+NEVER_LEARNT = "no calculator; values were never learnt"
+WAYS = {"_forced": FORCED, "_repair": REPAIR, "_off": NEVER_LEARNT}
 ASKED = {
     "base": (BASE, {"": PROSE}),
     "prose": ("GSM8K, prose", {"": PROSE}),
@@ -19,15 +20,16 @@ ASKED = {
     "long": ("the same, in more hours", WAYS),
 }
 """By kind: what was learnt, and the ways in which the model is asked, by the ends of their keys."""
-COLUMNS = ("learnt", "hours", "asked", *(f"{name}, all; unlike questions of training" for name in TESTS.values()))
+COLUMNS = ("learnt", "hours", "asked", *(f"{name}: all; new; unlike" for name in TESTS.values()))
 ATTEMPTS = (1, 4, 8)
 GOALS = {"mawps_dev": ("0.90", "0.87"), "asdiv_a": ("0.70", "0.68"), "gsm8k": ("0.10, wished 0.15", "none")}
 """By test set: for all questions, and for those that are no questions of training with numbers masked."""
 
 
-def _both(test: str) -> Value:
-    """The share of right answers to all questions of a test set, and to those unlike questions of training."""
-    return joined("{}; {}", middle(test, "{:.3f}"), middle(f"{test}_unmatched", "{:.3f}"))
+def _shares(test: str) -> Value:
+    """The shares of right answers to all questions of a test set, to those that are none of training with other
+    numbers, and to those that have not even most of the words of one."""
+    return joined("{}; {}; {}", *(middle(f"{test}{part}", "{:.3f}") for part in ("", "_unmatched", "_unlike")))
 
 
 def _hours(kind: str) -> Value:
@@ -38,7 +40,7 @@ TABLE = tuple(
     Row(
         what,
         results(RECORD),
-        (_hours(kind), text(how), *(_both(f"{kind}_{test}{end}") for test in TESTS)),
+        (_hours(kind), text(how), *(_shares(f"{kind}_{test}{end}") for test in TESTS)),
         linked=False,
     )
     for kind, (what, ways) in ASKED.items()
@@ -63,6 +65,7 @@ TAUGHT = (
                 f"long_{test}_forced_unmatched",
                 goal=GOALS[test][1],
             ),
+            _taught(f"in all: {name} without questions that are alike, {FORCED}", f"long_{test}_forced_unlike"),
             *(
                 _taught(f"in all: {name}, {FORCED}, {made} attempts that vote", f"long_{test}_attempts_after_{made}")
                 for made in ATTEMPTS[1:]

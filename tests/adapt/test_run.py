@@ -11,11 +11,11 @@ import pytest
 
 from tests.adapt.conftest import BEFORE_PLAN, IN_PLAN, Heard, run
 from tuili.adapt import AdaptOptions, AdaptResult, Plan, adapt
-from tuili.adapt.likeness import ALIKE, likeness
 from tuili.adapt.stages import NAMES
 from tuili.data import read_records
 from tuili.engine import valid_calibration
 from tuili.errors import InputError
+from tuili.eval import ALIKE, likeness
 from tuili.store import model_hash, open_model, read_lineage
 from tuili.train import RunFolder
 

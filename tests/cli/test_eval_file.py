@@ -206,18 +206,25 @@ def test_questions_that_training_has_but_for_numbers_are_left_out_of_a_second_fi
 ) -> None:
     chains = ["3 * 4 = 12\n</think>12", "10 / 3 = 10/3\n</think>10/3", "41 + 57 = 98\n</think>98"]
     seen = written(tmp_path / "train.jsonl", MWP[0] | {"question": "tom has 7 bags of twenty apples, how many"})
-    other = written(tmp_path / "gsm8k.jsonl", {"question": "He runs far.", "answer": "#### 1"})
+    other = written(
+        tmp_path / "gsm8k.jsonl", {"question": "Eva has 1 and 2, and loses 1. How many?", "answer": "#### 2"}
+    )
     data = written(tmp_path / "mine.jsonl", *MWP)
     answers(monkeypatch, reciting(speechless(), *(f"<think>\n{chain}" for chain in chains)))
     report = measured(model, data, "--seen", str(seen), "--seen", str(other), "--html", str(tmp_path / "page.html"))
     assert report["accuracy"] == 2 / 3
     assert report["unmatched"] == {"problems": 2, "accuracy": 0.5, "ci95": list(wilson_interval(1, 2))}
+    assert report["unlike"] == {"problems": 1, "accuracy": 1.0, "ci95": list(wilson_interval(1, 1))}
     assert [file["file"] for file in report["settings"]["seen"]] == ["train.jsonl", "gsm8k.jsonl"]
-    assert "right of the 2 questions that train.jsonl, gsm8k.jsonl have not, numbers aside" in capsys.readouterr().out
-    assert "50.0% right of the 2 that train.jsonl, gsm8k.jsonl" in (tmp_path / "page.html").read_text()
+    shown = capsys.readouterr().out
+    assert "right of the 2 questions that train.jsonl, gsm8k.jsonl have not, numbers aside" in shown
+    assert "right of the 1 of which no question there has four fifths of the words" in shown
+    page = (tmp_path / "page.html").read_text()
+    assert "50.0% right of the 2 that train.jsonl, gsm8k.jsonl" in page
+    assert "100.0% of the 1 of which no question there" in page
     answers(monkeypatch, reciting(speechless(), *(f"<think>\n{chain}" for chain in chains)))
     report = measured(model, data, "--seen", str(data))
-    assert report["unmatched"] == {"problems": 0, "accuracy": None, "ci95": [0.0, 1.0]}
+    assert report["unmatched"] == report["unlike"] == {"problems": 0, "accuracy": None, "ci95": [0.0, 1.0]}
     assert "none of the questions is new" in capsys.readouterr().out
 
 

@@ -23,12 +23,10 @@ from benchmarks.imported.examples.training import KINDS, RECIPE, Curve, trained
 from benchmarks.imported.prompts import DATA
 from benchmarks.imported.source import FOLDER, REAL, imported_model
 from benchmarks.imported.taught.data import TaughtData
-from benchmarks.imported.taught.solving import figures_of, solve
+from benchmarks.imported.taught.solving import TOKENS, figures_of, solve
 from tuili.steps import CalculatorMode
 from tuili.store import ImportedModel, model_hash, read_lineage
 
-TOKENS = 400
-"""Of an answer: the longest one in prose that is learnt has 343."""
 MODES: tuple[CalculatorMode, ...] = ("forced", "off")
 COMPARED = {"equations": "prose", "multiplied": "once"}
 """What each is compared with."""
@@ -84,7 +82,7 @@ def _solved(
     """The figures of a model on each set. What was measured of the same weights is not measured again."""
     figures, weights = dict[str, Figure](), model_hash(model.path)
     for (test, file), mode in product(files.tests.items(), modes):
-        asking = partial(solve, model.path, file, files.seen, mode, numbers, tokens=TOKENS)
+        asking = partial(solve, model.path, file, files.seen, mode, numbers)
         key = f"{name}_{test}_{mode}" if len(modes) > 1 else f"{name}_{test}"
         figures |= figures_of(key, cells.get(f"{weights}/{test}/{mode}", asking))
     return figures

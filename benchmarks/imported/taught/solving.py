@@ -10,24 +10,23 @@ from tuili.engine import Budget, Numbers
 from tuili.eval import FileSettings, evaluate_file
 from tuili.steps import CalculatorMode
 
-TOKENS = 200
-"""Of an attempt, unless others are asked for."""
+TOKENS = 400
+"""Of an attempt at most: no worked answer of GSM8K has as many."""
 
 
 def solve(
-    model: Path, data: Path, seen: tuple[Path, ...], calculator: CalculatorMode, numbers: Numbers, attempts: int = 1,
-    tokens: int | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    model: Path, data: Path, seen: tuple[Path, ...], calculator: CalculatorMode, numbers: Numbers, attempts: int = 1
+) -> dict[str, Any]:
     """What is told of a model's answers to the questions of a file.
 
-    Several attempts vote; they are those of one request. seen: what was learnt from. tokens: at most, of an attempt.
+    Several attempts vote; they are those of one request. seen: what was learnt from.
     """
-    budget = Budget(max_steps=attempts, max_tokens=attempts * (tokens or TOKENS))
+    budget = Budget(max_steps=attempts, max_tokens=attempts * TOKENS)
     settings = FileSettings(
         data, seen=seen, budget=budget, all_attempts=attempts > 1, calculator=calculator, numbers=numbers
     )
     report, _ = evaluate_file(model, settings)
-    told = ("problems", "accuracy", "ci95", "unmatched", "by_attempts", "steps")
+    told = ("problems", "accuracy", "ci95", "unmatched", "unlike", "unparseable", "by_attempts", "steps")
     return {name: report[name] for name in told if name in report}
 
 
@@ -36,10 +35,12 @@ def figures_of(name: str, report: dict[str, Any]) -> dict[str, Figure]:
     figures = {
         name: Figure("share", [report["accuracy"]]),
         f"{name}_problems": Figure("problems", [report["problems"]]),
+        f"{name}_unanswered": Figure("problems", [report["unparseable"]]),
     }
-    if (unmatched := report.get("unmatched")) and unmatched["accuracy"] is not None:
-        figures[f"{name}_unmatched"] = Figure("share", [unmatched["accuracy"]])
-        figures[f"{name}_unmatched_problems"] = Figure("problems", [unmatched["problems"]])
+    for part in ("unmatched", "unlike"):
+        if (new := report.get(part)) and new["accuracy"] is not None:
+            figures[f"{name}_{part}"] = Figure("share", [new["accuracy"]])
+            figures[f"{name}_{part}_problems"] = Figure("problems", [new["problems"]])
     for made, accuracy in report.get("by_attempts", {}).items():
         figures[f"{name}_after_{made}"] = Figure("share", [accuracy])
     return figures

@@ -12,11 +12,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from tuili.adapt.likeness import ALIKE, likeness
 from tuili.adapt.stages import TIMING
 from tuili.data import Record
 from tuili.engine import Answer, Budget, Engine, NotPromised, Request, Ticket, is_promised, load_engine
-from tuili.eval import Comparison, wilson_interval
+from tuili.eval import ALIKE, Comparison, likeness, wilson_interval
 from tuili.store import model_hash, open_model
 
 SLOTS = 16

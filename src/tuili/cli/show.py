@@ -132,6 +132,10 @@ def show_scores(console: Console, report: Mapping[str, Any]) -> None:
         lines.append(
             f"{_share(new)} right of the {what}" if new["problems"] else f"none of the questions is new: {what}"
         )
+    if (other := report.get("unlike")) and other["problems"]:
+        lines.append(
+            f"{_share(other)} right of the {other['problems']} of which no question there has four fifths of the words"
+        )
     if votes := report.get("by_attempts"):
         lines.append(
             "right by the vote after attempts: " + ", ".join(f"{n}: {share:.1%}" for n, share in votes.items())

@@ -20,6 +20,7 @@ from .calibration.risk import draw_risk_coverage
 from .comparing import Comparison
 from .conversations import Compared, answer_conversations
 from .depth import DepthTrend, depth_trends
+from .dice import ALIKE, likeness
 from .evaluation import EvalSettings, evaluate
 from .file_evaluation import FileSettings, evaluate_file
 from .own import own_problems
@@ -43,6 +44,7 @@ from .runner import ScoredResponse, answer_problems
 
 __all__ = [
     "ACCENT_COLOUR",
+    "ALIKE",
     "EVAL_FILE",
     "LEVEL_COLOURS",
     "MUTED_COLOUR",
@@ -84,6 +86,7 @@ __all__ = [
     "heat_map",
     "learn_familiarity",
     "learning_curve",
+    "likeness",
     "mean_depth",
     "own_problems",
     "paired_difference",

@@ -31,7 +31,8 @@ from tuili.eval.accuracy import accuracy, wilson_interval
 from tuili.eval.asking import AskedResponse, ask_problems
 from tuili.eval.comparing import Comparison
 from tuili.eval.depth import depth_point, depth_trends
-from tuili.eval.own import OwnProblem, file_hash, masked_questions, own_problems
+from tuili.eval.dice import ALIKE, likeness
+from tuili.eval.own import OwnProblem, file_hash, own_problems, questions_of
 from tuili.eval.progress import Progress
 from tuili.eval.reporting import report
 from tuili.steps import CalculatorMode
@@ -83,7 +84,7 @@ def evaluate_file(
     """
     source = open_model(model)
     problems = own_problems(settings.data, source.tokenizer, source.shape.max_position_embeddings, settings.form)
-    seen = masked_questions(settings.seen)
+    seen = questions_of(settings.seen)
     described = _described(settings)  # of the files as they were read: they may change while the model answers
     comparison = Comparison.of_model(source.path, source.tokenizer)
     engine = load_engine(
@@ -121,7 +122,7 @@ def evaluate_file(
     if settings.all_attempts:
         document["by_attempts"] = by_attempts(responses, settings.budget.max_steps)
     if settings.seen:
-        document["unmatched"] = unmatched(responses, seen)
+        document |= {"unmatched": unmatched(responses, seen), "unlike": unlike(responses, seen)}
     return document, exits
 
 
@@ -131,9 +132,16 @@ def by_attempts(responses: Sequence[AskedResponse], most: int) -> dict[str, floa
     return {str(made): sum(one.right_after(made) for one in responses) / count for made in range(1, most + 1)}
 
 
-def unmatched(responses: Sequence[AskedResponse], seen: frozenset[str]) -> dict[str, Any]:
+def unmatched(responses: Sequence[AskedResponse], seen: Sequence[str]) -> dict[str, Any]:
     """The accuracy over the questions that are none of those that were seen, numbers aside; None where all are."""
-    return _figures([one for one in responses if masked_question(one.problem.prompt) not in seen])
+    masked = set(map(masked_question, seen))
+    return _figures([one for one in responses if masked_question(one.problem.prompt) not in masked])
+
+
+def unlike(responses: Sequence[AskedResponse], seen: Sequence[str]) -> dict[str, Any]:
+    """The accuracy over the questions whose words are not those of one that was seen, see `likeness`; None for none."""
+    alike = likeness([one.problem.prompt for one in responses], seen)
+    return _figures([one for one, share in zip(responses, alike, strict=True) if share < ALIKE])
 
 
 def by_source(responses: Sequence[AskedResponse]) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tuili.data import QuestionForm, masked_question, read_questions
+from tuili.data import QuestionForm, read_questions
 from tuili.engine import dialect_of
 from tuili.errors import PromptError, RecordError
 from tuili.steps import Context, read_turns
@@ -69,12 +69,12 @@ def own_problems(
     return problems
 
 
-def masked_questions(files: Iterable[Path]) -> frozenset[str]:
-    """The questions of files without their numbers: what a model that was trained on them has seen.
+def questions_of(files: Iterable[Path]) -> list[str]:
+    """The questions of files: what a model that was trained on them has seen.
 
     Raises `RecordError` as `tuili.data.read_questions` does.
     """
-    return frozenset(masked_question(one.record.input) for file in files for one in read_questions(file))
+    return [one.record.input for file in files for one in read_questions(file)]
 
 
 def file_hash(file: Path) -> str:

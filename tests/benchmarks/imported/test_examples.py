@@ -13,6 +13,7 @@ from benchmarks.imported.examples import __main__ as measuring
 from benchmarks.imported.examples import data, training
 from benchmarks.imported.prompts import WORKED
 from benchmarks.imported.taught import data as original
+from benchmarks.imported.taught import solving
 from benchmarks.imported.taught.data import TaughtData, taught_data
 from tests.engine.runtime.dense import dense_folder
 from tuili.cli.app import main
@@ -36,8 +37,8 @@ def files(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tau
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImportedModel:
     """A model so small that it is trained in seconds."""
-    small = ("teach.rank=2", "teach.extra_tokens=9", "teach.rows=1", f"teach.length={LENGTH}", "teach.results=learnt")
-    monkeypatch.setattr(training, "RECIPE", (*small, "teach.data.domains=[]"))
+    small = ("teach.rank=2", "teach.extra_tokens=9", "teach.rows=1", "teach.validation_rows=2", "teach.results=learnt")
+    monkeypatch.setattr(training, "RECIPE", (*small, f"teach.length={LENGTH}", "teach.data.domains=[]"))
     monkeypatch.setattr(training, "ROWS", 1)
     monkeypatch.setattr(training, "LENGTH", LENGTH)
     monkeypatch.setattr("benchmarks.harness.runs.tuili", lambda *line: main([*line]))
@@ -80,7 +81,7 @@ def test_the_models_are_trained_and_measured_once(
 ) -> None:
     monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
-    monkeypatch.setattr(measuring, "TOKENS", 6)
+    monkeypatch.setattr(solving, "TOKENS", 6)
     how = {"kinds": ("equations", "prose"), "tokens": 500, "asked": 2, "numbers": "fp32"}
     how |= {"folder": str(tmp_path), "data": str(sources)}
     config, figures = measuring.measure(str(base.path), **how)

@@ -1,24 +1,28 @@
-"""Taught models are trained once and measured on what was kept from them, multiplied questions among the seen ones."""
+"""Taught models are trained once and measured on what was kept from them; the card of the shipped one tells how."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from benchmarks.harness import runs
 from benchmarks.harness.cells import Cells
+from benchmarks.harness.record import RESULTS
 from benchmarks.imported.taught import __main__ as measuring
 from benchmarks.imported.taught import solving, training
+from benchmarks.imported.taught.card import card_figures
 from benchmarks.imported.taught.data import taught_data
 from tests.engine.runtime.dense import dense_folder
 from tuili.cli.app import main
-from tuili.data import read_questions
+from tuili.data import masked_question, read_questions
 from tuili.store import ImportedModel, open_model
+from tuili.store.fetched import SHIPPED_ADAPTERS
 
 SMALL = (
     "teach.steps=2", "teach.rank=2", "teach.length=256", "teach.rows=1", "teach.extra_tokens=9",
-    "teach.data.domains=[arithmetic]",
+    "teach.validation_rows=2", "teach.data.domains=[arithmetic]",
 )  # fmt: skip
 
 
@@ -30,6 +34,8 @@ def test_what_is_held_back_is_not_learnt_from(sources: Path, tmp_path: Path) -> 
     multiplied = [one.record for one in read_questions(made.multiplied["mawps"])]
     assert len(multiplied) > 10
     assert all(record.id.startswith("mawps-train/") for record in multiplied)
+    tested = {masked_question(one.record.input) for file in made.tests.values() for one in read_questions(file)}
+    assert not tested & {masked_question(record.input) for record in multiplied}
     again = taught_data(tmp_path / "made", sources, held_back=5, times=3)
     assert again == made
 
@@ -50,6 +56,7 @@ def test_models_are_taught_once_and_measured(sources: Path, tmp_path: Path, monk
     _, figures = measuring.measure(str(base.path), **how)
     assert figures["base_mawps_dev_problems"].median == 4
     assert figures["hour_mawps_dev_forced_unmatched_problems"].median == 2
+    assert "hour_mawps_dev_forced_unlike" not in figures, "those that say `Once more:` have most words of one"
     assert {f"hour_gsm8k_{mode}" for mode in ("off", "repair", "forced", "attempts", "attempts_after_2")} <= {*figures}
     assert "prose_asdiv_a" in figures
     assert figures["hour_tokens"].median > 100
@@ -57,3 +64,27 @@ def test_models_are_taught_once_and_measured(sources: Path, tmp_path: Path, monk
     monkeypatch.setattr(measuring, "solve", lambda *_: pytest.fail("measured again"))
     _, again = measuring.measure(str(base.path), **how)
     assert again == figures
+
+
+def test_the_card_tells_each_part_of_a_set_once() -> None:
+    shares = {"": (384, 0.9166), "_unmatched": (255, 0.8741), "_unlike": (145, 0.8)}
+    medians = {
+        f"long_{test}_{way}{part}{end}": {"median": value}
+        for test in ("mawps_dev", "gsm8k")
+        for way in ("forced", "repair", "off")
+        for part, (count, share) in shares.items()
+        for end, value in (("", share), ("_problems", count if test == "mawps_dev" else 500))
+    }
+    told = card_figures({"figures": medians})
+    assert [row["calculator forced"] for row in told.values()] == [0.917, 0.874, 0.8, 0.917]
+    assert [name[name.rindex("(") :] for name in told] == ["(384)", "(255)", "(145)", "(500)"]
+    assert "without questions of training, numbers aside" in [*told][1]
+
+
+def test_the_shipped_card_says_what_the_record_says() -> None:
+    record = RESULTS / "imported_taught.json"
+    if not record.is_file():
+        pytest.skip("not measured yet")
+    card = (SHIPPED_ADAPTERS / "smollm2-math" / "README.md").read_text()
+    for questions, row in card_figures(json.loads(record.read_bytes())).items():
+        assert f"| {questions} | {' | '.join(map(str, row.values()))} |" in card

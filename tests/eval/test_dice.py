@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tuili.adapt import likeness as module
-from tuili.adapt.likeness import likeness
+from tuili.eval import dice, likeness
 
 TAUGHT = ["Ada has 3 pens and buys 4 more pens.", "How far is it to Rome?", "小明有12个苹果。"]
 
@@ -31,7 +30,7 @@ def test_any_number_of_questions_is_compared(monkeypatch: pytest.MonkeyPatch) ->
     asked = ["How far is it to Ada?", "Ada has 1 pen.", "?"]
     expected = [max(likeness([one], [other])[0] for other in TAUGHT) for one in asked]
     assert likeness(asked, TAUGHT) == pytest.approx(expected)
-    monkeypatch.setattr(module, "TOGETHER", 1)
+    monkeypatch.setattr(dice, "TOGETHER", 1)
     assert likeness(asked, iter(TAUGHT * 2)) == pytest.approx(expected)
     assert likeness(asked, []) == [0, 0, 0]
     assert likeness([], TAUGHT) == []
