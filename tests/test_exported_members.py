@@ -101,7 +101,7 @@ FACES = {
     """,
     "planning": """
         HealingCurve MatrixKind Memory Plan PlannedModel Recovery RecoverySettings Weights find_curve matrix_kinds
-        parse_size plan_distil plan_factorise plan_prune plan_quantise planned_model sized told_size
+        parse_size plan_distil plan_factorise plan_prune plan_quantize planned_model sized told_size
     """,
     "adapt": """
         AdaptOptions AdaptResult Interrupted Listener Plan adapt

@@ -53,7 +53,7 @@ def test_changes_are_shares_of_what_was(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_whole_numbers_change_the_folder_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", "quantise", "--from", "7B", "--numbers", "w4a8"]) == 0
+    assert main(["plan", "quantize", "--from", "7B", "--numbers", "w4a8"]) == 0
     (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("weights in"))
     assert row.startswith("weights in the folder")
     assert "in bf16" in row

@@ -15,7 +15,7 @@ from tuili.planning import (
     plan_distil,
     plan_factorise,
     plan_prune,
-    plan_quantise,
+    plan_quantize,
     planned_model,
 )
 from tuili.planning.memory import memory, moment_bytes
@@ -50,7 +50,7 @@ def test_pruning_and_students_are_counted_on_the_meta_device() -> None:
 
 
 def test_whole_numbers_take_fewer_bytes() -> None:
-    plan = plan_quantise(planned_model("7B"), "w4a8", None, NO_RECOVERY)
+    plan = plan_quantize(planned_model("7B"), "w4a8", None, NO_RECOVERY)
     assert plan.before == plan.after
     assert plan.weights_after.w4a8 is not None
     assert plan.weights_after.int8 is not None
@@ -68,7 +68,7 @@ def test_an_imported_shape_can_be_pruned_and_factorised_and_no_more(tmp_path: Pa
     with pytest.raises(InputError, match="is imported"):
         plan_distil(dense, "num_groups=1", NO_RECOVERY)
     with pytest.raises(InputError, match="is imported"):
-        plan_quantise(dense, "int8", None, NO_RECOVERY)
+        plan_quantize(dense, "int8", None, NO_RECOVERY)
 
 
 def test_memory_counts_the_teacher_and_what_learns() -> None:

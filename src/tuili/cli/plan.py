@@ -109,16 +109,16 @@ def distil(
 
 @app.command()
 @with_recovery
-def quantise(
+def quantize(
     source: FromOption,
     numbers: Annotated[Literal["int8", "w4a8"], typer.Option(help="Of 8 bits, or weights of 4 bits.")] = "int8",
     cache: Annotated[Literal["int8"] | None, typer.Option(help="Keys and values, too.")] = None,
     *,
     recovery: RecoveryOptions,
 ) -> None:
-    """Whole numbers, for example: tuili plan quantise --from 70B --numbers w4a8"""
+    """Whole numbers, for example: tuili plan quantize --from 70B --numbers w4a8"""
     settings = recovery.settings
     from tuili.cli.planned import show_plan
-    from tuili.planning import plan_quantise, planned_model
+    from tuili.planning import plan_quantize, planned_model
 
-    show_plan(plan_quantise(planned_model(source), numbers, cache, settings), recovery.as_json)
+    show_plan(plan_quantize(planned_model(source), numbers, cache, settings), recovery.as_json)

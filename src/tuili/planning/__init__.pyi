@@ -1,7 +1,7 @@
 from .curve import HealingCurve, find_curve
 from .matrices import MatrixKind, matrix_kinds
 from .memory import Memory
-from .plan import Plan, Weights, plan_distil, plan_factorise, plan_prune, plan_quantise
+from .plan import Plan, Weights, plan_distil, plan_factorise, plan_prune, plan_quantize
 from .recovery import Recovery, RecoverySettings
 from .sizes import parse_size, sized, told_size
 from .source import PlannedModel, planned_model
@@ -21,7 +21,7 @@ __all__ = [
     "plan_distil",
     "plan_factorise",
     "plan_prune",
-    "plan_quantise",
+    "plan_quantize",
     "planned_model",
     "sized",
     "told_size",

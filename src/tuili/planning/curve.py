@@ -24,12 +24,10 @@ RECORDS = Path(__file__).parents[3] / "benchmarks" / "results"
 """Where the records of benchmarks are, in a source tree."""
 RECORD_OF = {"prune": ("pruned", "activation"), "factorise": ("factorised", "dynamic")}
 """The benchmark that keeps curves of a verb, and the way of it that is the verb's default."""
-STEPS = {"prune": "prune", "factorise": "factorise", "distil": "distil", "quantise": "quantize"}
-"""What the lineage calls each verb."""
 STRENGTHS = {
     "prune": ("share", "multiple", "key_value_heads", "experts"),
     "factorise": ("keep",),
-    "quantise": ("numbers", "cache"),
+    "quantize": ("numbers", "cache"),
 }
 """The keys of a recipe that say how strong a compression is; a student's strength is the share of parameters left."""
 NEAR = 1.1
@@ -143,10 +141,10 @@ def _of_way(verb: str, config: Mapping[str, Any], way: str) -> tuple[Mapping[str
 
 def _of_run(verb: str, folder: Path) -> HealingCurve:
     entries = read_lineage(folder / "model")
-    if not entries or entries[-1].step != STEPS[verb]:
+    if not entries or entries[-1].step != verb:
         was = f"made by {entries[-1].step}" if entries else "not there, or has no lineage"
-        raise InputError(f"--curve {folder}: its model is {was}: give the folder of a finished run of {STEPS[verb]}")
-    recipe, figures = entries[-1].recipe[STEPS[verb]], entries[-1].figures
+        raise InputError(f"--curve {folder}: its model is {was}: give the folder of a finished run of {verb}")
+    recipe, figures = entries[-1].recipe[verb], entries[-1].figures
     first, last = _first_step(recipe, recipe["healing"]["steps"]), _last_step(folder, entries[-1].recipe)
     points = [
         (float(line["tokens"]), float(line["loss"]))

@@ -117,7 +117,7 @@ def plan_distil(model: PlannedModel, to: str, settings: RecoverySettings) -> Pla
     return _plan("distil", model, way, told, settings)
 
 
-def plan_quantise(model: PlannedModel, numbers: str, cache: str | None, settings: RecoverySettings) -> Plan:
+def plan_quantize(model: PlannedModel, numbers: str, cache: str | None, settings: RecoverySettings) -> Plan:
     """The same network in whole numbers. Raises as above, and for an imported model, whose folder stays as it is."""
     changes = [f"quantize.numbers={numbers}", *([] if cache is None else [f"quantize.cache={cache}"])]
     config = load_recipe("quantize", changes, QuantizeRecipe).quantize
@@ -126,7 +126,7 @@ def plan_quantise(model: PlannedModel, numbers: str, cache: str | None, settings
     way = Quantizing(planned_parent(model, config.healing), config)
     before, after = 2 * count_parameters(model.shape).total, stored_bytes(model.shape, config.quantization)
     told = {"numbers": numbers + (f", keys and values {cache}" if cache else "")}
-    return replace(_plan("quantise", model, way, told, settings), folder=(before, after))
+    return replace(_plan("quantize", model, way, told, settings), folder=(before, after))
 
 
 def _share(model: PlannedModel, to: str) -> float:
