@@ -21,6 +21,13 @@ HALF_A_CHECKPOINT = Point("tuili.train.checkpoint", "write_durably", 2)
 WRITTEN = Point("tuili.store.folder", "flush_all", 1)
 """The model is written, and not in its place."""
 UNKEPT_RANKS = Point("tuili.compress.decisions", "write_durably", 1)
+KILLED_BEHIND = (
+    Point(OWN, "choose_threshold", 1),
+    Point(MEASURING, "right_answers", 2),  # the parent has answered
+    WRITTEN,
+)
+"""Behind the recovery of a model of Tuili's own."""
+INTERRUPTED_BEHIND = (Point(OWN, "read_exits", 1), Point(MEASURING, "right_answers", 1))
 
 
 class Verb(NamedTuple):
@@ -53,16 +60,13 @@ VERBS: Mapping[str, Verb] = {
             HALF_A_CHECKPOINT,
             Point(PRUNE, "choose", 1),  # the second round begins
             Point(LEARNING, "adam_tensors", 3),  # the last step is not saved
-            Point(OWN, "choose_threshold", 1),
-            Point(MEASURING, "right_answers", 2),  # the parent has answered
-            WRITTEN,
+            *KILLED_BEHIND,
         ),
         interrupted=(
             Point(PRUNE, "choose", 1),
             Point(PRUNE, "choose", 1),  # of the second round: the session goes on behind the first step
             Point(LEARNING, "adam_tensors", 1),
-            Point(OWN, "read_exits", 1),
-            Point(MEASURING, "right_answers", 1),
+            *INTERRUPTED_BEHIND,
         ),
     ),
     "factorise": Verb(
@@ -74,16 +78,13 @@ VERBS: Mapping[str, Verb] = {
             UNKEPT_RANKS,
             HALF_A_CHECKPOINT,
             Point(LEARNING, "adam_tensors", 2),
-            Point(OWN, "choose_threshold", 1),
-            Point(MEASURING, "right_answers", 2),
-            WRITTEN,
+            *KILLED_BEHIND,
         ),
         interrupted=(
             Point(FACTORISE, "damped", 1),
             Point(FACTORISE, "divergences", 1),
             Point(LEARNING, "adam_tensors", 2),
-            Point(OWN, "read_exits", 1),
-            Point(MEASURING, "right_answers", 1),
+            *INTERRUPTED_BEHIND,
         ),
     ),
     "factorise, imported": Verb(
