@@ -10,16 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.distilled.training import WAYS, Size, distilled, products_of
-from benchmarks.harness.answers import Answers
-from benchmarks.harness.cells import RUNS, Cells
+from benchmarks.harness.cells import RUNS
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import costs, own_model
+from benchmarks.harness.compressed import costs
+from benchmarks.harness.parents import own_parent
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired
 from tuili.compress import DistilConfig, Distilling, DistilRecipe, open_parent
 from tuili.config import load_recipe
-from tuili.store import StoredModel, count_parameters, shipped_names
-from tuili.tasks import trained_domains, unseen_problems
+from tuili.store import StoredModel, count_parameters
 
 FOLDER = RUNS / "distilled"
 SIZE = (
@@ -49,13 +48,11 @@ def measure(
     folder: str = str(FOLDER),
 ) -> Measured:
     """The figures of each way, a run for each seed. to: the student's size. changes: more of the recipe, for all."""
-    teacher = own_model(model)
-    domains = trained_domains(teacher.shape.domains)
-    problems = unseen_problems(domains, levels, per_cell, TEST_SET)
-    answers = Answers(problems, Cells("distilled", {"per_cell": per_cell, "levels": list(levels)}))
+    own = own_parent(model, "distilled", per_cell, levels, TEST_SET)
+    teacher, answers = own.stored, own.answers
     products = products_by_way(teacher, to, changes)
     of_way = {way: round(steps * products["masked"] / products[way]) for way in ways}
-    of_teacher, of_student = count_parameters(teacher.shape), _begun(teacher, to, changes).parameters
+    of_student = _begun(teacher, to, changes).parameters
     found = list[dict[str, Figure]]()
     for seed in seeds:  # so that one seed is whole where hours are cut
         of_seed, right = dict[str, Figure](), {"parent": answers.of(teacher.path)}
@@ -71,14 +68,12 @@ def measure(
                 of_seed |= paired(f"{one}_over_{other}", right[one], right[other])
         found.append(of_seed)
     return {
-        "model": model if model in shipped_names() else "given",
+        **own.told,
         "to": list(to),
         "ways": {way: [*WAYS[way], *changes] for way in ways},
         "seeds": list(seeds),
         "steps": of_way,
         "products": {way: round(products[way]) for way in ways},
-        "problems": f"{per_cell} of each of {len(domains)} domains and levels {', '.join(map(str, levels))}, unseen",
-        "parameters": {"total": of_teacher.total, "active": of_teacher.active},
         "parameters_student": {"total": of_student.total, "active": of_student.active},
         "embedding": teacher.shape.vocab_size * teacher.shape.hidden_size,
         "goal": "90% of the teacher's accuracy at levels 1 and 2; 3 points above the same student without a teacher",

@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.factorised.training import WAYS, factorised
-from benchmarks.harness.answers import Answers
-from benchmarks.harness.cells import RUNS, Cells
+from benchmarks.harness.cells import RUNS
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import Curve, costs, last_entry, own_model, recovery
+from benchmarks.harness.compressed import Curve, costs, last_entry, recovery
+from benchmarks.harness.parents import own_parent
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired, share
-from tuili.store import count_parameters, shipped_names
-from tuili.tasks import Problem, trained_domains, unseen_problems
+from tuili.tasks import Problem
 
 FOLDER = RUNS / "factorised"
 COMPARED = (("dynamic", "uniform"), ("dynamic", "plain"), ("uniform", "uniform_plain"), ("shared", "separate"))
@@ -43,10 +42,8 @@ def measure(
     folder: str = str(FOLDER),
 ) -> Measured:
     """The figures of each way, a run for each seed. changes: more of the recipe, for all ways."""
-    parent = own_model(model)
-    domains = trained_domains(parent.shape.domains)
-    problems = unseen_problems(domains, levels, per_cell, TEST_SET)
-    answers = Answers(problems, Cells("factorised", {"per_cell": per_cell, "levels": list(levels)}))
+    own = own_parent(model, "factorised", per_cell, levels, TEST_SET)
+    parent, answers = own.stored, own.answers
     found, curves = list[dict[str, Figure]](), dict[str, Curve]()
     for seed in seeds:  # so that one seed is whole where hours are cut
         of_seed, right = dict[str, Figure](), {"parent": answers.of(parent.path)}
@@ -57,22 +54,19 @@ def measure(
             of_seed |= _costs(way, healed)
         for name, of_model in right.items():
             of_seed |= answers.figures(name, of_model, right["parent"])
-            of_seed |= several_steps(name, problems, of_model)
+            of_seed |= several_steps(name, own.problems, of_model)
         for one, other in COMPARED:
             for behind in ("", "_raw"):
                 if one + behind in right and other + behind in right:
                     of_seed |= paired(f"{one}_over_{other}{behind}", right[one + behind], right[other + behind])
         found.append(of_seed)
-    counted = count_parameters(parent.shape)
     return {
-        "model": model if model in shipped_names() else "given",
+        **own.told,
         "keep": keep,
         "ways": {way: [*WAYS[way], *changes] for way in ways},
         "seeds": list(seeds),
         "steps": steps,
-        "problems": f"{per_cell} of each of {len(domains)} domains and levels {', '.join(map(str, levels))}, unseen",
         "several_steps": f"{SEVERAL_STEPS} or more, of {', '.join(ARITHMETIC)}",
-        "parameters": {"total": counted.total, "active": counted.active},
         "goal": "98% of the parent's accuracy with 68% of the parameters less; dynamic ranks ahead of uniform ones by "
         "more than the seeds' spread",
         "curves": curves,

@@ -15,8 +15,7 @@ from benchmarks.harness.record import Figure
 from benchmarks.harness.runs import made
 from tuili.compress import DistilRecipe, FactoriseRecipe, PruneRecipe, QuantizeRecipe, TurnSettings, measure_latency
 from tuili.config import Config, load_recipe
-from tuili.errors import InputError
-from tuili.store import LineageEntry, StoredModel, count_parameters, model_hash, open_model, read_lineage, weight_bytes
+from tuili.store import LineageEntry, count_parameters, model_hash, open_model, read_lineage, weight_bytes
 from tuili.train import read_log
 
 TURNS = TurnSettings(seconds=4.0)
@@ -37,14 +36,6 @@ PRUNE = Verb("prune", "prune", PruneRecipe)
 FACTORISE = Verb("factorise", "factorise", FactoriseRecipe)
 DISTIL = Verb("distil", "distil", DistilRecipe)
 QAT = Verb("qat", "quantize", QuantizeRecipe)
-
-
-def own_model(name: str) -> StoredModel:
-    """A model of Tuili's own. Raises `InputError` for an imported one."""
-    model = open_model(name)
-    if not isinstance(model, StoredModel):
-        raise InputError(f"{name} is imported: this benchmark is of models of Tuili's own, such as nano")
-    return model
 
 
 def compressed(

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.harness.answers import Answers
-from benchmarks.harness.cells import RUNS, Cells
+from benchmarks.harness.cells import RUNS
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import Curve, costs, own_model, recovery
+from benchmarks.harness.compressed import Curve, costs, recovery
+from benchmarks.harness.parents import own_parent
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired
 from benchmarks.pruned.training import WAYS, pruned
-from tuili.store import count_parameters, shipped_names
-from tuili.tasks import trained_domains, unseen_problems
 
 FOLDER = RUNS / "pruned"
 COMPARED = {"activation": "magnitude", "reap": "frequency"}
@@ -37,10 +35,8 @@ def measure(
     folder: str = str(FOLDER),
 ) -> Measured:
     """The figures of each way, a run for each seed. changes: more of the recipe, for all ways."""
-    parent = own_model(model)
-    domains = trained_domains(parent.shape.domains)
-    problems = unseen_problems(domains, levels, per_cell, TEST_SET)
-    answers = Answers(problems, Cells("pruned", {"per_cell": per_cell, "levels": list(levels)}))
+    own = own_parent(model, "pruned", per_cell, levels, TEST_SET)
+    parent, answers = own.stored, own.answers
     found, curves = list[dict[str, Figure]](), dict[str, Curve]()
     for seed in seeds:  # so that one seed is whole where hours are cut
         of_seed, right = dict[str, Figure](), {"parent": answers.of(parent.path)}
@@ -55,14 +51,11 @@ def measure(
             if one in right and other in right:
                 of_seed |= paired(f"{one}_over_{other}", right[one], right[other])
         found.append(of_seed)
-    counted = count_parameters(parent.shape)
     return {
-        "model": model if model in shipped_names() else "given",
+        **own.told,
         "ways": {way: [*WAYS[way], *changes] for way in ways},
         "seeds": list(seeds),
         "steps": steps,
-        "problems": f"{per_cell} of each of {len(domains)} domains and levels {', '.join(map(str, levels))}, unseen",
-        "parameters": {"total": counted.total, "active": counted.active},
         "goal": "98.5% of the parent's accuracy at levels 1 to 3 with 30% of the neurons less; "
         "half of the experts for 1 point at most",
         "curves": curves,

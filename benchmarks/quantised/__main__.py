@@ -11,17 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import costs, last_entry, own_model
+from benchmarks.harness.compressed import costs, last_entry
+from benchmarks.harness.parents import own_parent
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired
 from benchmarks.quantised.speed import GOALS, SIDES, figures_of, speeds
 from benchmarks.quantised.training import WAYS, quantised
 from tuili.engine import Numbers
-from tuili.store import StoredModel, count_parameters, open_tensors, shipped_names
-from tuili.tasks import trained_domains, unseen_problems
+from tuili.store import StoredModel, open_tensors
 
 FOLDER = RUNS / "quantised"
 STORED: Mapping[str, Numbers] = {"BF16": "bf16", "F32": "fp32"}
@@ -46,11 +45,9 @@ def measure(
 
     changes: more of the recipe, for all ways. rounds: turns of the speeds; 0 leaves them out.
     """
-    parent = own_model(model)
-    domains = trained_domains(parent.shape.domains)
-    problems = unseen_problems(domains, levels, per_cell, TEST_SET)
-    cells = Cells("quantised", {"per_cell": per_cell, "levels": list(levels)})
-    numbers, answers = _numbers(parent), Answers(problems, cells)
+    own = own_parent(model, "quantised", per_cell, levels, TEST_SET)
+    parent, answers = own.stored, own.answers
+    numbers = _numbers(parent)
     of_parent = answers.of(parent.path, numbers)
     figures = answers.figures("parent", of_parent, of_parent)
     found = list[dict[str, Figure]]()
@@ -66,15 +63,12 @@ def measure(
         setting = {"size": size, "threads": threads, "rounds": rounds}
         timed = Cells("quantised_speed", setting).get("speeds", lambda: speeds(size, threads, rounds))
         figures |= figures_of(timed)
-    counted = count_parameters(parent.shape)
     return {
-        "model": model if model in shipped_names() else "given",
+        **own.told,
         "ways": {way: [*WAYS[way], *changes] for way in ways},
         "seeds": list(seeds),
         "steps": steps,
         "parent_numbers": numbers,
-        "problems": f"{per_cell} of each of {len(domains)} domains and levels {', '.join(map(str, levels))}, unseen",
-        "parameters": {"total": counted.total, "active": counted.active},
         "speed": {
             "size": size,
             "weights": "random",

@@ -12,15 +12,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from benchmarks.harness.answers import Answers
-from benchmarks.harness.cells import RUNS, Cells
+from benchmarks.harness.cells import RUNS
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import costs, last_entry, own_model, token_time
+from benchmarks.harness.compressed import costs, last_entry, token_time
+from benchmarks.harness.parents import own_parent
 from benchmarks.harness.record import Figure, together
 from benchmarks.stacked.promised import ATTEMPTS, TOLERANCE, bare, coverage
 from benchmarks.stacked.training import STACKS, stacked
-from tuili.store import count_parameters, model_hash, shipped_names, weight_bytes
-from tuili.tasks import trained_domains, unseen_problems
+from tuili.store import model_hash, weight_bytes
 
 FOLDER = RUNS / "stacked"
 TEST_SET = 11
@@ -43,24 +42,21 @@ def measure(
     scale: of the steps of each recovery. calibrated: problems of each domain and level that a model is calibrated on.
     changes: more of the recipes, for all stacks.
     """
-    parent, place = own_model(model), Path(folder)
-    domains = trained_domains(parent.shape.domains)
-    cells = Cells("stacked", {"per_cell": per_cell, "levels": list(levels), "calibrated": calibrated})
-    answers = Answers(unseen_problems(domains, levels, per_cell, TEST_SET), cells)
+    own = own_parent(model, "stacked", per_cell, levels, TEST_SET, calibrated=calibrated)
+    parent, answers, cells, place = own.stored, own.answers, own.cells, Path(folder)
     right = answers.of(parent.path)
 
     def figures(name: str, path: Path) -> dict[str, Figure]:
         """What is measured of a model."""
-        covering = partial(coverage, path, domains, levels, calibrated, TEST_SET)
+        covering = partial(coverage, path, own.domains, levels, calibrated, TEST_SET)
         covered = cells.get(f"coverage of {model_hash(path)}", covering)
         found = {f"{name}_coverage_{attempts}": Figure("share", [covered[str(attempts)]]) for attempts in ATTEMPTS}
         found |= {f"{name}_weights": Figure("MB", [weight_bytes(path) / 1e6])}
         found |= token_time(name, parent.path, path, cells)
         return found | answers.figures(name, answers.of(path), right)
 
-    counted = count_parameters(parent.shape)
     of_parent = figures("parent", bare(parent.path, place / "parent" / "model"))
-    of_parent["parent_active"] = Figure("parameters", [counted.active])
+    of_parent["parent_active"] = Figure("parameters", [own.told["parameters"]["active"]])
     found = list[dict[str, Figure]]()
     for seed in seeds:  # so that one seed is whole where hours are cut
         of_seed = dict(of_parent)
@@ -73,16 +69,14 @@ def measure(
             of_seed["parent_depth"] = Figure("layers", [entries[0].figures["mean_depth_before"]])
         found.append(of_seed)
     return {
-        "model": model if model in shipped_names() else "given",
+        **own.told,
         "stacks": {
             stack: [f"{link.name}: {' '.join(link.changes)}, {scale * link.steps:g} steps" for link in STACKS[stack]]
             for stack in stacks
         },
         "changes": list(changes),
         "seeds": list(seeds),
-        "problems": f"{per_cell} of each of {len(domains)} domains and levels {', '.join(map(str, levels))}, unseen",
         "calibrated": f"{calibrated} of each, error at most {TOLERANCE:g}, without a verifier",
-        "parameters": {"total": counted.total, "active": counted.active},
         "goal": "pico: 1.5 MB at most, 90% of the parent's accuracy at level 1",
     }, together(found)
 

@@ -56,6 +56,24 @@ def table_rows(
     )
 
 
+def recovered_rows(record: str, ways: Mapping[str, str], raw: str) -> tuple[Row, ...]:
+    """Such rows with parameters in front, and behind the points beside the parent, recovered and as the models came.
+
+    raw: what stands behind the way in the names of the latter. The first way tells the parent's layers a token.
+    """
+
+    def all_parameters(of: Record) -> str:
+        return f"{of['config']['parameters']['total']:,}"
+
+    return table_rows(
+        record,
+        Parent("nothing", [all_parameters], f"{next(iter(ways))}_depth_before"),
+        ways,
+        before=lambda way: [middle(f"{way}_parameters", "{:,.0f}")],
+        behind=lambda way: [figure(f"{way}_over_parent", "{:+.2f}"), figure(f"{way}_{raw}_over_parent", "{:+.1f}")],
+    )
+
+
 def kept_rows(record: str, told: str, ways: Mapping[str, str], goal: Callable[[str, int], str]) -> tuple[Row, ...]:
     """For each way and level, the share that is kept. told: with a place for the way; goal: of a way at a level."""
     return tuple(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.table.compressed_rows import Parent, columns, kept_rows, table_rows
-from benchmarks.table.rows import bench, figure, middle
+from benchmarks.table.compressed_rows import columns, kept_rows, recovered_rows
+from benchmarks.table.rows import bench
 
 RECORD = "factorised"
 WAYS = {
@@ -22,13 +22,7 @@ PAIRS = (
     ("shared", "separate", "bases that experts share", "factors of each", "none"),
 )
 
-FACTORISED = table_rows(
-    RECORD,
-    Parent("nothing", [lambda record: f"{record['config']['parameters']['total']:,}"], "dynamic_depth_before"),
-    WAYS,
-    before=lambda way: [middle(f"{way}_parameters", "{:,.0f}")],
-    behind=lambda way: [figure(f"{way}_over_parent", "{:+.2f}"), figure(f"{way}_raw_over_parent", "{:+.1f}")],
-)
+FACTORISED = recovered_rows(RECORD, WAYS, "raw")
 
 FACTORS = (
     *kept_rows(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.table.compressed_rows import Parent, columns, kept_rows, table_rows
-from benchmarks.table.rows import bench, figure, middle
+from benchmarks.table.compressed_rows import columns, kept_rows, recovered_rows
+from benchmarks.table.rows import bench
 
 RECORD = "pruned"
 WAYS = {
@@ -15,13 +15,7 @@ WAYS = {
 }
 COLUMNS = columns("what was pruned", ["parameters"], ["points, all levels", "points, as cut"])
 
-PRUNED = table_rows(
-    RECORD,
-    Parent("nothing", [lambda record: f"{record['config']['parameters']['total']:,}"], "activation_depth_before"),
-    WAYS,
-    before=lambda way: [middle(f"{way}_parameters", "{:,.0f}")],
-    behind=lambda way: [figure(f"{way}_over_parent", "{:+.2f}"), figure(f"{way}_cut_over_parent", "{:+.1f}")],
-)
+PRUNED = recovered_rows(RECORD, WAYS, "cut")
 
 KEPT = (
     *kept_rows(

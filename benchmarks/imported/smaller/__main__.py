@@ -15,6 +15,7 @@ from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.compressed import FACTORISE, PRUNE, QAT, Verb, compressed, costs, token_time
+from benchmarks.harness.parents import parameters
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.shares import paired, share
 from benchmarks.imported.prompts import DATA
@@ -23,7 +24,7 @@ from benchmarks.imported.taught.data import taught_data
 from benchmarks.imported.taught.training import taught
 from tuili.engine import Numbers
 from tuili.eval import own_problems
-from tuili.store import count_parameters, weight_bytes
+from tuili.store import weight_bytes
 
 RUN_FOLDER = RUNS / "smaller"
 WAYS: Mapping[str, tuple[Verb, tuple[str, ...], int]] = {
@@ -76,7 +77,6 @@ def measure(
             of_seed |= costs(way, smaller) | token_time(way, parent.path, smaller, cells) | share(way, marks)
             of_seed |= paired(f"{way}_over_parent", marks, right["parent"])
         found.append(of_seed)
-    counted = count_parameters(parent.shape)
     return {
         "model": model if model == REAL else "given",
         "taught": kind,
@@ -84,7 +84,7 @@ def measure(
         "changes": list(changes),
         "seeds": list(seeds),
         "problems": f"{len(problems)} questions of MAWPS-dev",
-        "parameters": {"total": counted.total, "active": counted.active},
+        "parameters": parameters(parent.shape),
         "goal": "none",
     }, together(found)
 

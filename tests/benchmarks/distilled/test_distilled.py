@@ -10,7 +10,7 @@ import pytest
 from benchmarks.distilled import __main__ as measuring
 from benchmarks.distilled import training
 from benchmarks.distilled.training import Size, products_of
-from benchmarks.harness import runs
+from benchmarks.harness import parents, runs
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
 from benchmarks.table import distilled_rows as rows
@@ -30,8 +30,8 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
     entry = LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)
     save_model(teacher, *tiny_model(domains=["calendar", "relations", "syllogism", "sets"]), [entry])
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
-    monkeypatch.setattr(measuring, "trained_domains", lambda _: ("calendar",))
-    monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
+    monkeypatch.setattr(parents, "trained_domains", lambda _: ("calendar",))
+    monkeypatch.setattr(parents, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
     writing = ("distil.writing.rounds=1", "distil.writing.chains=2")

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.factorised import __main__ as measuring
 from benchmarks.factorised import training
-from benchmarks.harness import runs
+from benchmarks.harness import parents, runs
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
 from benchmarks.table import factorised_rows as rows
@@ -30,8 +30,8 @@ def test_models_are_factorised_and_measured_once(tmp_path: Path, monkeypatch: py
     parent = tmp_path / "parent"
     save_model(parent, *tiny_model(), [LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)])
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
-    monkeypatch.setattr(measuring, "trained_domains", lambda _: ("arithmetic",))
-    monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
+    monkeypatch.setattr(parents, "trained_domains", lambda _: ("arithmetic",))
+    monkeypatch.setattr(parents, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
     how: dict[str, Any] = {"ways": ("dynamic", "uniform"), "seeds": (1,), "steps": 1, "per_cell": 2, "levels": (1, 3)}

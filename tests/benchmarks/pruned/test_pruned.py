@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.harness import runs
+from benchmarks.harness import parents, runs
+from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.figures import divergence_lines
 from benchmarks.harness.tiny import tiny_model
@@ -21,6 +22,7 @@ from benchmarks.table.pruned_rows import KEPT, PRUNED, WAYS
 from tuili.cli.app import main
 from tuili.model import save_model
 from tuili.store import LineageEntry, open_model
+from tuili.tasks import unseen_problems
 
 RECIPE = {"data": {"domains": ["calendar"], "levels": [1.0]}, "curriculum": {"kind": "uniform"}}
 SMALL = (
@@ -42,8 +44,8 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Problems of one domain, three experts left, and the verb in this process."""
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
-    monkeypatch.setattr(measuring, "trained_domains", lambda _: ("calendar",))
-    monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
+    monkeypatch.setattr(parents, "trained_domains", lambda _: ("calendar",))
+    monkeypatch.setattr(parents, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     ways = {way: tuple(change.replace("=8", "=3") for change in changes) for way, changes in training.WAYS.items()}
     monkeypatch.setattr(training, "WAYS", ways)
@@ -70,8 +72,8 @@ def test_models_are_pruned_and_measured_once(parent: Path, tmp_path: Path, monke
 
 
 def test_accuracy_is_told_by_level_and_against_the_parent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    problems = measuring.unseen_problems(("calendar",), (1, 2), 2, 0)
-    answers = measuring.Answers(problems, Cells("pruned", {}, tmp_path))
+    problems = unseen_problems(("calendar",), (1, 2), 2, 0)
+    answers = Answers(problems, Cells("pruned", {}, tmp_path))
     figures = answers.figures("reap", [True, False, False, False], [True, True, True, False])
     assert figures["reap_level_1"].runs == figures["reap_level_1_kept"].runs == [0.5]
     assert figures["reap_level_2_kept"].runs == [0.0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness import runs
+from benchmarks.harness import parents, runs
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
 from benchmarks.quantised import __main__ as measuring
@@ -34,8 +34,8 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_models_are_quantised_and_measured_once(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
-    monkeypatch.setattr(measuring, "trained_domains", lambda _: ("calendar",))
-    monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
+    monkeypatch.setattr(parents, "trained_domains", lambda _: ("calendar",))
+    monkeypatch.setattr(parents, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
     sides = enumerate(speed.SIDES, start=1)

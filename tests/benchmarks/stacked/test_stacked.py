@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.harness import compressed, runs
+from benchmarks.harness import compressed, parents, runs
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
 from benchmarks.stacked import __main__ as measuring
@@ -46,8 +46,8 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Problems of one domain, short measuring, and the verbs in this process."""
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
-    monkeypatch.setattr(measuring, "trained_domains", lambda _: ("calendar",))
-    monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
+    monkeypatch.setattr(parents, "trained_domains", lambda _: ("calendar",))
+    monkeypatch.setattr(parents, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
     monkeypatch.setattr(compressed, "TURNS", TurnSettings(prompts=1, prompt=8, new=4, rounds=1, seconds=0))
