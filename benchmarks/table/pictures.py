@@ -128,7 +128,8 @@ def recovery_by_tokens(record: Record, ways: Mapping[str, str]) -> str:
 
 
 def risk_by_coverage(record: Record) -> str:
-    """What is wrong of what is answered, by calibration and by what is asked, from the record `imported_promised`."""
+    """What is wrong of what is answered, by calibration and by what is asked, from the record `imported_promised`: of
+    the questions that stand in no training with other numbers."""
     figures = {key: figure["median"] for key, figure in record["figures"].items()}
 
     def line(start: str) -> list[tuple[float, float]]:
@@ -137,7 +138,7 @@ def risk_by_coverage(record: Record) -> str:
 
     panels = {
         f"calibrated on {' and '.join(ASKED[file] for file in files)}": {
-            name: points for file, name in ASKED.items() if (points := line(f"{sample}_{file}"))
+            name: points for file, name in ASKED.items() if (points := line(f"{sample}_new_{file}"))
         }
         for sample, files in record["config"]["samples"].items()
     }

@@ -1,6 +1,7 @@
 """What a taught model may promise about problems in words, calibrated on MAWPS and GSM8K that were held back.
 
-Every question is answered once, with all attempts, and its answers are kept. A third of a sample's questions fits the
+All of it is told of all questions, and of the new ones alone: those that stand in no training with other numbers. Every
+question is answered once, with all attempts, and its answers are kept. A third of a sample's questions fits the
 confidence and tells what is familiar; the others test the thresholds, many times on random parts of them, each compared
 with the rest. The calibration on all of a sample then meets a stream of other questions, ASDiv-A, and texts of other
 kinds.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from benchmarks.imported.prompts import DATA
 from benchmarks.imported.source import FOLDER, REAL, identity, imported_model
 from benchmarks.imported.taught.data import taught_data
 from benchmarks.imported.taught.training import CHANGES, taught
+from tuili.data import masked_question, read_questions
 from tuili.errors import InputError
 from tuili.eval import CalibrationGrid
 from tuili.posttrain import prompts_of_file, write_familiarity
@@ -34,6 +37,8 @@ KIND = "long"
 """The kind of teaching whose model is measured by default."""
 SAMPLES: Mapping[str, Sequence[str]] = {"mawps": ("mawps_dev",), "both": ("mawps_dev", "gsm8k")}
 """The files of each sample."""
+NEW = "_new"
+"""The end of the names of samples without questions of training."""
 
 
 def measure(
@@ -73,19 +78,25 @@ def measure(
     kinds = other_kinds(chosen.path, foreign, seed, Path(texts))
     grid = CalibrationGrid(tolerances, max_steps, (max_tokens,), delta)
     setting = Setting(grid, numbers, drawn, splits, orders, seed)
+    seen = {masked_question(one.record.input) for file in files.seen for one in read_questions(file)}
+    new = {
+        name: [question for question in found if masked_question(question.asked.prompt) not in seen]
+        for name, found in questions.items()
+    }
     figures = dict[str, Figure]()
-    for sample, names in SAMPLES.items():
-        own = [question for name in names for question in questions[name]]
-        others = [question for name in questions if name not in names for question in questions[name]]
+    for (end, asked_of), (sample, names) in product({"": questions, NEW: new}.items(), SAMPLES.items()):
+        own = [question for name in names for question in asked_of[name]]
+        others = [question for name in asked_of if name not in names for question in asked_of[name]]
         random.Random(seed).shuffle(own)
-        loaded = sharing_folder(chosen.path, place / f"promised_{sample}")
+        loaded = sharing_folder(chosen.path, place / f"promised_{sample}{end}")
         write_familiarity(loaded, [question.asked for question in own], lambda *_: None)
         found = sample_figures(loaded, own, others, kinds, setting)
-        figures |= {f"{sample}_{name}": figure for name, figure in found.items()}
+        figures |= {f"{sample}{end}_{name}": figure for name, figure in found.items()}
     return {
         "model": "given" if given else model,
         "verifier": verifier is not None,
         "questions": {name: len(found) for name, found in questions.items()},
+        "new": {name: len(found) for name, found in new.items()},
         "kinds": {kind: len(found) for kind, found in kinds.items()},
         "samples": {sample: list(names) for sample, names in SAMPLES.items()},
         **asdict(setting),

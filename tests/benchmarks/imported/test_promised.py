@@ -21,6 +21,7 @@ from benchmarks.table.pictures import risk_by_coverage
 from benchmarks.table.promised_rows import of
 from tests.engine.reciting import reciting, speechless
 from tests.serve.scripted import made_up_calibration
+from tuili.data import masked_question, read_questions
 from tuili.engine import FEATURES, Budget, Calibration, Familiar, LowConfidence, Request
 from tuili.errors import InputError
 from tuili.eval import AttemptHistory, AttemptSnapshot, CalibrationGrid, LabelledPrompt
@@ -51,6 +52,11 @@ def questions(place: Path, asked: str, count: int, least: int = 10) -> Path:
         lines[question] = json.dumps({"question": question, "equation": f"+ {a} {b}", "answer": f"{a + b}"})
     place.write_text("".join(f"{line}\n" for line in lines.values()))
     return place
+
+
+def masked(file: Path) -> list[str]:
+    """The questions of a file without their numbers."""
+    return [masked_question(one.record.input) for one in read_questions(file)]
 
 
 def test_familiarity_that_is_told_afterwards_is_what_the_engine_would_have_told() -> None:
@@ -135,7 +141,9 @@ def test_questions_are_answered_once_and_all_figures_are_told(
         return [history(rng, 0.0 if each else 3.0) for each in hard]
 
     monkeypatch.setattr(answers, "collect_histories", answer)
-    monkeypatch.setattr(measuring, "taught_data", lambda *_: TaughtData(tmp_path, tmp_path, {}, tests))
+    learnt = questions(tmp_path / "learnt.jsonl", "How many now?", 1)
+    (form,) = masked(learnt)
+    monkeypatch.setattr(measuring, "taught_data", lambda *_: TaughtData(learnt, learnt, {}, tests))
     monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(kinds, "foreign_texts", lambda *_: {"mail": ["Dear Sir,"], "gsm8k": ["How many?"]})
@@ -145,11 +153,14 @@ def test_questions_are_answered_once_and_all_figures_are_told(
     config, figures = measuring.measure(str(imported.path), **how)
     assert sorted(asked) == [10, 60, 90, 120, 120]
     assert config["kinds"] == {"domains": 3, "chat": 60, "mail": 1}
+    assert config["questions"] == {"mawps_dev": 180, "asdiv_a": 130, "gsm8k": 90}
+    assert config["new"] == {name: sum(one != form for one in masked(file)) for name, file in tests.items()}
+    assert config["new"]["mawps_dev"] < 180
     assert 0 <= figures["both_steps1_error0.2_broken_on_rest"].median <= 1
     assert figures["mawps_refused_chat"].median > figures["mawps_refused_mawps_dev"].median
     assert len(figures["mawps_asdiv_a_alarm_requests"].runs) == 4
     assert figures["mawps_asdiv_a_low"].median > figures["mawps_asdiv_a_low_bound"].median
-    assert {f"both_{file}_risk_at_0.5" for file in tests} <= {*figures}
+    assert {f"both{end}_{file}_risk_at_0.5" for file in tests for end in ("", "_new")} <= {*figures}
     monkeypatch.setattr(answers, "collect_histories", lambda *_: pytest.fail("answered again"))
     assert measuring.measure(str(imported.path), **how)[1] == figures
 
