@@ -73,14 +73,16 @@ def test_it_imports_the_standard_library_alone() -> None:
 def test_it_measures_what_is_made(tmp_path: Path) -> None:
     lines = {
         "mwp/mawps-train.jsonl": '{"question": "He has 14 cups and 23 pans.", "answer": "37", "equation": "+ 14 23"}',
-        "gsm8k/train.jsonl": '{"question": "He has 14 cups, loses 5. Left?", "answer": "<<14-5=9>>\\n#### 9"}',
+        "gsm8k/train.jsonl": '{"question": "He has 14 cups, loses 5. Left?", "answer": "<<14-5=9>>\\n#### 9"}\n'
+        '{"question": "Ann has 14 pens and 5 caps. How many?", "answer": "<<14+5=19>>\\n#### 19"}',
         "mwp/mawps-dev.jsonl": '{"question": "He has 9 cups, loses 5. Left?", "answer": "4", "equation": "- 9 5"}',
         "mwp/asdiv-a.jsonl": '{"question": "He has 9 ants. How many?", "answer": "9", "equation": "* 9 1"}',
     }
     for name, line in lines.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(line + "\n")
-    _, figures = measure(times=3, sample=0, data=str(tmp_path))
+    _, figures = measure(times=3, sample=0, held=1, data=str(tmp_path))
+    assert figures["gsm8k_records"].median == 1, "what is tested is not multiplied: Ann's question is drawn"
     assert [figures[f"mawps_{key}"].median for key in ("can_be_multiplied", "written", "held_back")] == [1, 3, 0]
     assert [figures[f"gsm8k_{key}"].median for key in ("can_be_multiplied", "written", "held_back")] == [1, 0, 1]
     assert all(figures[f"{name}_like_one_held_back"].median == 0 for name in ("mawps", "gsm8k"))
