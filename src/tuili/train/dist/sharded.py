@@ -56,8 +56,11 @@ class ShardedOptimizers(Optimizers):
         """FSDP2 has done that in the backward pass."""
 
     def collect(self) -> dict[str, Tensor]:
-        """In process 0 the whole state; all processes call this."""
-        return {key: whole(value) for key, value in self._state().items()}
+        """In process 0 the whole state; all processes call this.
+
+        They gather in the order of the names: a state that was loaded has another order in each process.
+        """
+        return {key: whole(value) for key, value in sorted(self._state().items())}
 
     def _own_part(self, value: Tensor, parameter: Tensor) -> Tensor:
         return value if value.shape != parameter.shape else distributed(value, parameter)  # the count of steps is whole
