@@ -8,6 +8,8 @@ from multiprocessing import parent_process
 from threading import Thread
 
 LOOK_SECONDS = 0.5
+LAUNCHER_VARIABLE = "TUILI_LAUNCHER"
+"""The variable in which a launcher gives its number to those that it starts: they may ask when it is gone already."""
 
 
 def end_with_parent() -> None:
@@ -16,8 +18,12 @@ def end_with_parent() -> None:
 
 
 def end_with_launcher() -> None:
-    """The same for a process that was started in any way: it looks from time to time."""
-    Thread(target=_follow_launcher, args=(os.getppid(),), name="launcher", daemon=True).start()
+    """The same for a process that was started in any way: it looks from time to time.
+
+    Which process that was stands in `LAUNCHER_VARIABLE`; else it is the parent of now.
+    """
+    launcher = int(os.environ.get(LAUNCHER_VARIABLE, os.getppid()))
+    Thread(target=_follow_launcher, args=(launcher,), name="launcher", daemon=True).start()
 
 
 def _follow_parent() -> None:

@@ -13,7 +13,7 @@ import torch
 from tests.waiting import eventually
 from tuili.errors import CheckpointError
 from tuili.train import checkpoint
-from tuili.train.checkpoint import CheckpointManager
+from tuili.train.checkpoint import CheckpointManager, read_checkpoint
 
 FILES = ["model.safetensors", "state.json", "manifest.json"]
 
@@ -39,6 +39,21 @@ def save(folder: Path, *steps: int, keep: int = 2) -> list[str]:
 def reopen(folder: Path) -> tuple[CheckpointManager, list[str]]:
     messages: list[str] = []
     return CheckpointManager(folder, 2, messages.append), messages
+
+
+def test_a_group_is_read_without_the_others(tmp_path: Path) -> None:
+    save(tmp_path, 10)
+    (tmp_path / "step-00000010" / "optimizer.safetensors").unlink()
+    assert read_checkpoint(tmp_path, 10, "model").tensors.keys() == {"model"}
+    with pytest.raises(FileNotFoundError):
+        read_checkpoint(tmp_path, 10)
+
+
+def test_what_nobody_changes_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "_copy", lambda tensor: pytest.fail("it was copied"))
+    with CheckpointManager(tmp_path, 2, print) as checkpoints:
+        checkpoints.save(1, {"model": {"w": torch.ones(2)}}, {}, are_copies=True)
+    assert torch.equal(read_checkpoint(tmp_path, 1).tensors["model"]["w"], torch.ones(2))
 
 
 def test_what_was_saved_is_read_back(tmp_path: Path) -> None:

@@ -43,6 +43,20 @@ def test_one_process_at_a_time_trains_in_a_folder(tmp_path: Path) -> None:
     assert go(RECIPE, tmp_path)[0].step == 1
 
 
+def test_how_many_processes_there_are_may_change(tmp_path: Path) -> None:
+    """Also in a run that has recorded the wish for a number, as earlier versions have."""
+    folder = TrainingFolder(tmp_path, small("train.accumulation=4", "train.replicas=2"))
+    folder.tokenizer.mkdir()
+    folder.begin(EAGER)
+    recipe = json.loads(folder.run_file.read_text())["recipe"]
+    change(tmp_path, recipe=recipe | {"train": recipe["train"] | {"replicas": 2}})
+    settings = TrainingFolder(tmp_path, small("train.accumulation=4", "train.replicas=4")).recorded_settings(
+        resume=True
+    )
+    assert settings is not None
+    assert settings["replicas"] == EAGER.replicas
+
+
 def test_checkpoints_of_nobody_are_not_gone_on_from(tmp_path: Path) -> None:
     go(RECIPE, tmp_path)
     (tmp_path / "run.json").unlink()

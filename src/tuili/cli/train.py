@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +14,16 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from tuili.cli.app import EXIT_INPUT, EXIT_INTERRUPTED
+from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.cli.options import parse_folder, progress_bar
 from tuili.errors import InputError
+from tuili.parent import LAUNCHER_VARIABLE
 
 if TYPE_CHECKING:
     from tuili.train import Recipe
+
+OTHERS_WAIT_SECONDS = 10
+"""For the first process of a machine, before another one says what is wrong."""
 
 
 def run(
@@ -45,7 +50,7 @@ def run(
     folder = Path("runs", Path(recipe).stem) if out is None else parse_folder("--out", out)
     from tuili.config import has_section
 
-    with _said_once():
+    with _one_by_one():
         kind = next((section for section in ("verifier", "teach") if has_section(recipe, section)), None)
         from tuili.train import RUN_FILE
 
@@ -64,9 +69,9 @@ def _train(
 ) -> None:
     from tuili.config import load_recipe
     from tuili.files import check_file_place
-    from tuili.train import EXIT_ALONE, RUN_FILE, Recipe, ReplicaDied, check_place, train
+    from tuili.train import EXIT_ALONE, RUN_FILE, Recipe, ReplicaDied, RunFolder, check_place, train
 
-    with _said_once():
+    with _one_by_one():
         settings = load_recipe(recipe, overrides, Recipe)
         check_file_place(folder / RUN_FILE)
         if settings.train.dist.backend != "replicas":
@@ -77,14 +82,14 @@ def _train(
         elif nproc is not None:
             settings = load_recipe(recipe, [*overrides, f"train.replicas={nproc}"], Recipe)
         place = check_place(settings.train)
-    if place is not None and place.restarts:  # by torchrun
-        resume = (folder / RUN_FILE).is_file()
+    resume = resume or (place is not None and RunFolder(folder).begun_by_torchrun())
     is_first = place is None or place.rank == 0
     try:
         outcome = train(settings, folder, resume=resume, restarts=restarts)
     except ReplicaDied as error:
         if is_first:
-            print(f"tuili: error: {error}: add --resume to go on", file=sys.stderr)
+            remedy = "" if LAUNCHER_VARIABLE in os.environ else ": add --resume to go on"  # the launcher may do it
+            print(f"tuili: error: {error}{remedy}", file=sys.stderr)
         raise SystemExit(EXIT_ALONE) from error
     if not is_first:
         raise SystemExit(EXIT_INTERRUPTED if outcome.model is None else 0)
@@ -111,22 +116,27 @@ def _launch(
         raise InputError("--nproc starts processes, and torchrun has started this one: leave one of them out")
     check_count(settings.train, nproc)
     RunFolder(folder).recorded(resume)  # raises where the first process would
-    arguments = ["train", recipe, *overrides, "--out", str(folder), *(["--resume"] if resume else [])]
+    command = ["-m", "tuili", "train", recipe, *overrides, "--out", str(folder), *(["--resume"] if resume else [])]
     most = MAX_RESTARTS if restarts is None else restarts
     raise SystemExit(
-        launch(arguments, nproc, most, (folder / RUN_FILE).is_file, lambda line: print(line, file=sys.stderr))
+        launch(command, nproc, most, (folder / RUN_FILE).is_file, lambda line: print(line, file=sys.stderr))
     )
 
 
 @contextmanager
-def _said_once() -> Iterator[None]:
-    """Of the processes that torchrun starts with one command line, the first alone says what is wrong with that."""
+def _one_by_one() -> Iterator[None]:
+    """Of the processes that were started on a machine with one command line, the first one says what is wrong with it.
+
+    Its end ends the others. Where it does not, as it has not met the same, another one says what it has met.
+    """
     try:
         yield
-    except InputError:
-        if os.environ.get("RANK", "0").lstrip("0").isdecimal():
-            raise SystemExit(EXIT_INPUT) from None
-        raise
+    except InputError as error:
+        if os.environ.get("LOCAL_RANK", "0") != "0":
+            time.sleep(OTHERS_WAIT_SECONDS)
+        if (rank := os.environ.get("RANK", "0")) == "0":
+            raise
+        raise type(error)(f"process {rank}: {error}") from error
 
 
 def _teach(recipe: str, overrides: list[str], folder: Path, resume: bool) -> None:

@@ -58,12 +58,15 @@ def write_model(
 ) -> None:
     """Write the model folder of a finished run; its lineage goes on from the parent's.
 
-    `figures` is the last line of the log. Raises `TuiliError` where the folder cannot be written.
+    `figures` is the last line of the log. Where sessions have shared the steps in several ways, of which the recipe is
+    but the last, the lineage counts them. Raises `TuiliError` where the folder cannot be written.
     """
+    shared = state.shared if len(state.shared) > 1 else {}
     entry = LineageEntry(
         step="train",
         recipe=recipe.model_dump(mode="json"),
-        figures={name: value for name, value in figures.items() if name not in NOT_IN_LINEAGE},
+        figures={name: value for name, value in figures.items() if name not in NOT_IN_LINEAGE}
+        | {f"steps by {way}": steps for way, steps in shared.items()},
         seeds={"train": recipe.train.seed},
         tokens=state.tokens,
         hours=state.seconds / 3600,

@@ -78,11 +78,15 @@ class CheckpointManager:
         elif self._writing is not None and (error := self._writing.exception()):
             self._tell(str(error))  # beside the error that is under way
 
-    def save(self, step: int, tensors: Tensors, state: Mapping[str, Any]) -> None:
-        """Copy the tensors now and write them in the background. Waits only until the write before has ended."""
+    def save(self, step: int, tensors: Tensors, state: Mapping[str, Any], *, are_copies: bool = False) -> None:
+        """Copy the tensors now and write them in the background. Waits only until the write before has ended.
+
+        are_copies: whether nobody changes the tensors, which need no copies then.
+        """
         begun = time.perf_counter()
         self.close()
-        copies = {group: {name: _copy(value) for name, value in named.items()} for group, named in tensors.items()}
+        copied = (lambda value: value) if are_copies else _copy
+        copies = {group: {name: copied(value) for name, value in named.items()} for group, named in tensors.items()}
         document = json.dumps(dict(state))
         self._writing = self._writer.submit(self._write, step, copies, document)
         self.stall += time.perf_counter() - begun
@@ -145,14 +149,19 @@ class CheckpointManager:
             ) from error
 
 
-def read_checkpoint(folder: Path, step: int) -> Checkpoint:
-    """The checkpoint of a step. Raises one of the errors that `CheckpointManager.latest` catches if it is damaged."""
+def read_checkpoint(folder: Path, step: int, *groups: str) -> Checkpoint:
+    """The checkpoint of a step, with all groups of tensors or with some.
+
+    Raises one of the errors that `CheckpointManager.latest` catches if what is read is damaged.
+    """
     path = _path(folder, step)
     manifest = json.loads((path / MANIFEST_FILE).read_bytes())
     if manifest["step"] != step:
         raise ValueError("its manifest belongs to another step")
     files: dict[str, bytes] = {}
     for name, expected in manifest["sha256"].items():
+        if groups and name not in (STATE_FILE, *(f"{group}{TENSORS_SUFFIX}" for group in groups)):
+            continue
         files[name] = (path / name).read_bytes()
         if hashlib.sha256(files[name]).hexdigest() != expected:
             raise ValueError(f"the checksum of {name} is wrong")

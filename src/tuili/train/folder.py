@@ -25,15 +25,16 @@ from tuili.model import check_folder
 from tuili.provenance import code_hash, current_versions
 from tuili.store import LineageEntry, model_hash, read_lineage, resolve_model
 from tuili.train.checkpoint import CHECKPOINT_PREFIX
+from tuili.train.dist.place import start_by_torchrun
 from tuili.train.execution import ExecutionPlan
 from tuili.train.qat import QatConfig
 from tuili.train.recipe import Recipe
 
 RUN_FILE = "run.json"
 REWRITE_REMEDY = "add --resume to write it again"
-CHANGEABLE_SECTIONS: dict[str, Any] = {"checkpoint": True, "log": True, "train": {"dist": True}}
-"""Sections of the recipe that a later session may change. They have no influence on the weights, but for `train.dist`,
-which has as much as rounding has; a change of that is told."""
+CHANGEABLE_SECTIONS: dict[str, Any] = {"checkpoint": True, "log": True, "train": {"dist": True, "replicas": True}}
+"""Sections of the recipe that a later session may change. They have no influence on the weights, but for those of
+`train`, which are how processes share the steps: a change of that is told."""
 PLAN_SETTINGS = ("precision", "replicas", "device", "compile", "kernels")
 """The settings of an `ExecutionPlan`, which `run.json` holds at its top level."""
 
@@ -83,6 +84,22 @@ class RunFolder:
             return dict(json.loads(self.run_file.read_bytes()))
         except (ValueError, TypeError, RecursionError) as error:
             raise self.damaged() from error
+
+    def begun_on(self) -> str | None:
+        """The kind of device that the run began on; None where none has begun."""
+        return self._begun_with().get("device")
+
+    def begun_by_torchrun(self) -> bool:
+        """Whether the run began in processes that the same torchrun started that has started this one."""
+        start = start_by_torchrun()
+        return start is not None and self._begun_with().get("start") == start
+
+    def _begun_with(self) -> dict[str, Any]:
+        """What stands in `run.json`; nothing where it is damaged, which is told by those who need it."""
+        try:
+            return dict(json.loads(self.run_file.read_bytes()))
+        except (OSError, ValueError, TypeError, RecursionError):
+            return {}
 
     def refuse_other(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """Raise `InputError` where the run began with something else, naming the first difference."""
@@ -172,7 +189,8 @@ class TrainingFolder(RunFolder):
         """Flush the tokenizer, which must be there, to the disk, then record that the run has begun by this plan."""
         flush_all(self.tokenizer)
         flush(self.path)
-        self.record(plan.settings() | {"environment": environment() | self._processes()} | self._fixed)
+        start = {"start": start_by_torchrun(), "environment": environment() | self._processes()}
+        self.record(plan.settings() | start | self._fixed)
         flush(self.path)
 
     def recorded_settings(self, resume: bool) -> dict[str, Any] | None:
@@ -191,6 +209,7 @@ class TrainingFolder(RunFolder):
         try:
             # Runs that began before there were backends to choose from had replicas.
             self._environment = {"backend": "replicas", "gradients": "fp32"} | dict(then.pop("environment"))
+            then.pop("start", None)
             # Runs that began before there were kernels to choose from train by torch alone.
             then["recipe"]["train"] = {"kernels": "auto"} | then["recipe"]["train"]
             then = {"kernels": "torch"} | then
@@ -205,6 +224,8 @@ class TrainingFolder(RunFolder):
             if then["recipe"]["data"]["domains"] == self._recipe.model_dump(mode="json")["data"]["domains"] != "all":
                 then = {"domains": self._fixed["domains"]} | then
             then = {"domains": "those of an earlier version"} | then
+            # The number of processes may change, and was once recorded with the recipe, too.
+            then["recipe"]["train"].pop("replicas", None)
             settings = {name: then.pop(name) for name in PLAN_SETTINGS}
             self._environment["processes"] = settings["replicas"]
         except (ValueError, LookupError, TypeError) as error:
@@ -217,10 +238,12 @@ class TrainingFolder(RunFolder):
         now = environment() | self._processes() | {"processes": plan.replicas}
         return environment_changes(self._environment, now)
 
-    def _processes(self) -> dict[str, str]:
-        """How processes share the run."""
+    def _processes(self) -> dict[str, Any]:
+        """How processes share the run, flat."""
         config = self._recipe.train.dist
-        return {"backend": config.backend, "gradients": config.gradients.form}
+        gradients = config.gradients.model_dump()
+        names = {"backend": config.backend, "islands": config.islands, "gradients": gradients.pop("form")}
+        return names | {f"gradients.{name}": value for name, value in gradients.items()}
 
 
 def environment() -> dict[str, Any]:

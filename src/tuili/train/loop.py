@@ -17,7 +17,7 @@ from tuili.train.checkpoint import Checkpoint, CheckpointManager
 from tuili.train.dist.group import Group, ReplicaDied
 from tuili.train.log import TrainingLog
 from tuili.train.setup import TrainingSetup
-from tuili.train.trainer import Trainer, TrainingState
+from tuili.train.trainer import NotFinite, Trainer, TrainingState
 
 
 def training_loop(
@@ -33,14 +33,16 @@ def training_loop(
     Returns the state reached, which is also saved as a checkpoint, and the log. `tell` is the trainer's. Raises
     `CheckpointError` when a checkpoint cannot be written, `ReplicaDied` when another replica is killed, and
     `TuiliError` when a replica fails, when the gradient is no longer finite, and when a replica is killed after a
-    Ctrl-C.
+    Ctrl-C. Where a process of torch's has gone it raises what torch does: `dist.launch` or torchrun sees what follows.
     """
     trainer = Trainer(setup, checkpoint, group, tell)
     state = trainer.state
+    saved = state.step
 
     def save() -> None:
-        state.seconds, trainer.saved_step = log.seconds, state.step
-        checkpoints.save(state.step, trainer.tensors(), asdict(state))
+        nonlocal saved
+        state.seconds, saved = log.seconds, state.step
+        checkpoints.save(state.step, trainer.tensors(), asdict(state), are_copies=trainer.gives_copies)
 
     with (
         open_log(state) as log,
@@ -58,7 +60,9 @@ def training_loop(
             if interrupted.is_set():  # nobody wants it to begin again
                 raise TuiliError(f"{error} while the run was being interrupted: add --resume to go on") from error
             raise
-        if trainer.saved_step < state.step:
+        except NotFinite as error:
+            raise TuiliError(f"{error}; lower optimizer.learning_rate (last checkpoint: step {saved})") from error
+        if saved < state.step:
             save()
     return state, log
 

@@ -87,7 +87,7 @@ def train(
             )
 
     if check_place(recipe.train) is not None:
-        with joined(recipe.train) as group:
+        with joined(recipe.train, TrainingFolder(out, recipe).begun_on()) as group:
             agree(group, common_facts(recipe))
             if group.rank > 0:
                 state, plan = work_beside_first(group, recipe, out)
@@ -126,6 +126,8 @@ def train_once(
         fixed = {} if recorded is None else recorded
         if processes:
             fixed["replicas"] = processes.world_size
+        elif recipe.train.replicas != "auto":
+            fixed["replicas"] = recipe.train.replicas
         plan = ExecutionPlan.resolve(recipe.train.model_copy(update=fixed), None if is_new else out, tell)
         if is_new:
             tokenizer = prepare_tokenizer(folder, parent, recipe, sources, tell)
@@ -160,7 +162,7 @@ def train_once(
         is_finished = state.step == recipe.train.steps
         if is_finished:
             if recipe.train.dist.backend == "fsdp2":  # here is but a share of the model
-                setup = with_weights(setup, read_checkpoint(folder.checkpoints, state.step).tensors["model"])
+                setup = with_weights(setup, read_checkpoint(folder.checkpoints, state.step, "model").tensors["model"])
             if recipe.train.balance_rounds:
                 tell(f"balancing the experts in {recipe.train.balance_rounds} rounds, every domain weighing the same")
                 balance_domains(setup, sources, tokenizer, recipe.train.balance_rounds)

@@ -21,7 +21,7 @@ from tuili.errors import TuiliError
 from tuili.model import TuiliForCausalLM
 from tuili.train.checkpoint import Checkpoint, Tensors
 from tuili.train.dist.choice import open_backend
-from tuili.train.dist.group import Group
+from tuili.train.dist.group import Group, told_once
 from tuili.train.feed.blocks import deal_blocks
 from tuili.train.log import RunningMeans
 from tuili.train.schedule import rate_scale
@@ -31,10 +31,10 @@ from tuili.train.timing import peak_memory, spending
 
 @dataclass
 class TrainingState:
-    """How far a run is: steps done, tokens read, seconds trained, of which some in each part of a step, and the state
-    of its stream of blocks.
+    """How far a run is: steps done, tokens read, seconds trained, of which some in each part of a step, the state of
+    its stream of blocks, and how many steps were shared under each backend with each form of gradients.
 
-    Only process 0 of a group, which writes it down, knows the last three.
+    Only process 0 of a group, which writes it down, knows all but the first two.
     """
 
     step: int = 0
@@ -42,6 +42,7 @@ class TrainingState:
     seconds: float = 0.0
     spent: dict[str, float] = field(default_factory=dict)
     stream: StreamState = field(default_factory=StreamState)
+    shared: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> TrainingState:
@@ -62,6 +63,10 @@ class StepResult:
     memory: int
 
 
+class NotFinite(TuiliError):
+    """A gradient is not finite, so that no step can be made of it."""
+
+
 class Trainer:
     """A model, its optimizers and the state of its run: the same in all replicas of a group after each step.
 
@@ -79,26 +84,31 @@ class Trainer:
         self._setup, self._model, self._group = setup, setup.model, group
         self._backend = open_backend(setup, group, None if checkpoint is None else checkpoint.tensors, tell)
         self.state = TrainingState() if checkpoint is None else TrainingState.of(checkpoint)
-        self.saved_step = self.state.step
-        """The step of the newest checkpoint."""
         self._collected: Tensors = {}
+        self._collected_step = self.state.step
         self._generator = torch.Generator(self._model.device)
 
     def tensors(self) -> Tensors:
-        """What a checkpoint holds, after a step with a checkpoint or the last one that `steps` has given."""
-        return self._collected
+        """What a checkpoint holds, after a step with a checkpoint or the last one that `steps` has given; once."""
+        collected, self._collected = self._collected, {}
+        return collected
+
+    @property
+    def gives_copies(self) -> bool:
+        """Whether no later step changes what `tensors` gives."""
+        return self._backend.collects_copies
 
     def steps(self, stop: Callable[[], bool]) -> Generator[StepResult, None, None]:
         """Train step by step to the last one, or until `stop` is true in any replica before a step.
 
-        Raises `TuiliError` when the gradient is not finite, and what the calls of the group raise.
+        Raises `NotFinite` when the gradient is not finite, and what the calls of the group raise.
         """
         recipe, model, state, group = self._setup.recipe, self._model, self.state, self._group
         train = recipe.train
         model.train()
         model.quantize(recipe.qat.at(state.step))
         with self._setup.open_blocks(state.stream) if group.rank == 0 else nullcontext(iter(())) as prepared:
-            while state.step < train.steps and not any(group.all_gather(stop())):
+            while state.step < train.steps and not group.anyone(stop()):
                 numbers = range(state.step * train.accumulation, (state.step + 1) * train.accumulation)
                 with spending(state.spent, "waiting for data"):
                     blocks, after = deal_blocks(prepared, numbers, group)
@@ -112,25 +122,28 @@ class Trainer:
                     rates = self._update()
                 memory, of_blocks = zip(*group.all_gather((peak_memory(), figures)), strict=True)
                 result = _step_result(of_blocks, rates, sum(memory))
+                way = f"{train.dist.backend}, {train.dist.gradients.form}"
+                state.shared[way] = state.shared.get(way, 0) + 1
                 state.step += 1
                 state.tokens += result.tokens
                 if state.step % recipe.checkpoint.interval == 0:
                     assert self._backend.agrees(), "the replicas' weights differ"
-                    self._collected = self._backend.collect()
+                    self._collect()
                 model.quantize(recipe.qat.at(state.step))
                 yield result
-            self._collected = self._backend.collect()
+            if self._collected_step < state.step:
+                self._collect()
             self._backend.close()
+
+    def _collect(self) -> None:
+        self._collected, self._collected_step = self._backend.collect(), self.state.step
 
     def _update(self) -> dict[str, float]:
         """Clip the gradients and change the weights by them; returns the gradient's norm and the rate for the log."""
         recipe, state = self._setup.recipe, self.state
         norm = self._backend.clip(recipe.train.clip)
         if not math.isfinite(norm):
-            raise TuiliError(
-                f"step {state.step + 1}: the gradient is not finite; lower optimizer.learning_rate "
-                f"(last checkpoint: step {self.saved_step})"
-            )
+            raise told_once(self._group, NotFinite(f"step {state.step + 1}: the gradient is not finite"))
         scale = rate_scale(recipe.schedule, state.step, recipe.train.steps)
         self._backend.step(scale)
         self._model.after_step(scale)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from tests.train.conftest import SMALL, go
 from tests.train.dist import torch_ranks as ranks
 from tuili.config import load_recipe
 from tuili.errors import TuiliError
+from tuili.store import read_lineage
 from tuili.train.dist.backend import confirm
 from tuili.train.dist.group import SingleProcess
 from tuili.train.log import read_log
@@ -44,15 +46,28 @@ def recipe(*more: str) -> Recipe:
     return load_recipe("base", [*OVERRIDES, *more], Recipe)
 
 
-def together(out: Path, count: int, *more: str, **options: object) -> str:
-    """What process 0 shows of a training in so many processes."""
-    codes, shown = ranks.train_in_processes([recipe(*more)] * count, out, **options)  # type: ignore[arg-type]
-    assert codes == [0] * count, shown
-    assert not any(shown[1:])  # one process speaks
-    return shown[0]
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ranks.Ranks]:
+    """Processes that all tests share."""
+    started = ranks.Ranks()
+    yield started
+    assert not any(started.close())
 
 
-def interrupt_after(step: int) -> Callable[[int], None]:
+@pytest.fixture
+def together(processes: ranks.Ranks) -> Callable[..., str]:
+    """Trains in so many processes, and returns what process 0 shows."""
+
+    def run(out: Path, count: int, *more: str, **options: Any) -> str:
+        first, *others = processes.train([recipe(*more)] * count, out, **options)
+        assert not any(others)  # one process speaks
+        assert "failed: " not in first
+        return first
+
+    return run
+
+
+def interrupt_after(step: int) -> ranks.Preparation:
     return partial(ranks.signal_after, step, signal.SIGINT)
 
 
@@ -85,7 +100,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     return run
 
 
-def test_all_backends_learn_what_one_process_learns(alone: Callable[..., Path], tmp_path: Path) -> None:
+def test_all_backends_learn_what_one_process_learns(
+    together: Callable[..., str], alone: Callable[..., Path], tmp_path: Path
+) -> None:
     """The losses of 50 steps."""
     long = ("train.steps=50", "checkpoint={interval: 50, keep: 1}", "optimizer.learning_rate=1.0e-3")
     expected = losses(alone(*long))
@@ -108,13 +125,8 @@ def test_all_backends_learn_what_one_process_learns(alone: Callable[..., Path], 
             torch.testing.assert_close(other[name], bias, rtol=0, atol=1e-2, msg=name)
 
 
-def test_a_process_calls_every_layer_with_every_block(tmp_path: Path) -> None:
-    """So all gather the same for FSDP2, whatever their blocks have need of; most experts get no token here."""
-    together(tmp_path, 2, "train.dist.backend=fsdp2", "train.kernels=torch", before=ranks.watch_units)
-
-
 def test_a_run_goes_on_under_another_backend_and_with_other_processes(
-    alone: Callable[..., Path], tmp_path: Path
+    together: Callable[..., str], alone: Callable[..., Path], tmp_path: Path
 ) -> None:
     more = ("checkpoint={interval: 2, keep: 5}",)
     out, expected = tmp_path / "run", alone()
@@ -125,18 +137,28 @@ def test_a_run_goes_on_under_another_backend_and_with_other_processes(
     assert "going on from step 2\n" in shown
     assert "going on from step 4\n" in together(out, 2, "train.dist.backend=fsdp2", *more, resume=True)
     assert_close(out, expected)
-    assert json.loads((out / "run.json").read_text())["environment"]["backend"] == "ddp"
+    for name, value in load_file(out / "checkpoints/step-00000006/optimizer.safetensors").items():
+        assert not name.endswith("exp_avg_sq") or bool((value >= 0).all()), f"{name} is mixed with another quantity"
+    run = json.loads((out / "run.json").read_text())
+    assert (run["environment"]["backend"], run["environment"]["gradients"], run["replicas"]) == ("ddp", "fp32", 2)
+    assert not {"dist", "replicas"} & run["recipe"]["train"].keys()
 
 
-def test_fsdp2_makes_the_steps_of_muon(alone: Callable[..., Path], tmp_path: Path) -> None:
+def test_fsdp2_makes_the_steps_of_muon(
+    together: Callable[..., str], alone: Callable[..., Path], tmp_path: Path
+) -> None:
     more = ("optimizer.kind=muon", "optimizer.learning_rate=1.0e-3")
     together(tmp_path, 2, "train.dist.backend=fsdp2", *more, before=interrupt_after(2))
     together(tmp_path, 2, "train.dist.backend=fsdp2", *more, resume=True)
     assert_close(tmp_path, alone(*more))
 
 
-def test_checkpoints_of_shares_hold_whole_tensors(alone: Callable[..., Path], tmp_path: Path) -> None:
-    together(tmp_path, 2, "train.dist.backend=fsdp2")
+def test_checkpoints_of_shares_hold_whole_tensors(
+    together: Callable[..., str], alone: Callable[..., Path], tmp_path: Path
+) -> None:
+    """And each process calls every layer with every block, so that all gather the same, whatever their blocks have need
+    of; most experts get no token here."""
+    together(tmp_path, 2, "train.dist.backend=fsdp2", "train.kernels=torch", before=ranks.watch_units)
     for name in ("model", "optimizer"):
         files = [out / f"checkpoints/step-00000003/{name}.safetensors" for out in (tmp_path, alone())]
         found, expected = map(load_file, files)
@@ -150,58 +172,79 @@ PACKED = ("train.dist.gradients={form: 3bit, keep_errors: 0.8}",)
 
 @pytest.mark.kills
 @pytest.mark.parametrize(
-    ("count", "more"),
+    ("cut", "more"),
     [
         (2, ("train.dist.backend=ddp", *PACKED)),
+        (2, ("train.dist={backend: ddp, gradients: {form: 3bit, rotate: true}}",)),
+        (11, ("train.dist={backend: ddp, gradients: {form: powersgd}}", "train.steps=14")),
         (2, ("train.dist.backend=fsdp2", "train.dist.islands=2", *PACKED)),
         (2, ("train.dist.backend=fsdp2",)),
     ],
-    ids=["ddp, 3 bits", "islands, 3 bits", "fsdp2"],
+    ids=["ddp, 3 bits", "ddp, rotated", "powersgd", "islands, 3 bits", "fsdp2"],
 )
-def test_interrupted_it_goes_on_to_the_same_bits(count: int, more: tuple[str, ...], tmp_path: Path) -> None:
+def test_interrupted_it_goes_on_to_the_same_bits(
+    together: Callable[..., str], cut: int, more: tuple[str, ...], tmp_path: Path
+) -> None:
     library()
-    together(tmp_path / "whole", count, *more)
-    together(tmp_path / "cut", count, *more, before=interrupt_after(2))
+    together(tmp_path / "whole", 2, *more)
+    together(tmp_path / "cut", 2, *more, before=interrupt_after(cut))
     assert not (tmp_path / "cut" / "model").exists()
-    assert "changed since" not in together(tmp_path / "cut", count, *more, resume=True)
-    last = "checkpoints/step-00000006"
+    assert "changed since" not in together(tmp_path / "cut", 2, *more, resume=True)
+    last = f"checkpoints/step-{len(losses(tmp_path / 'whole')):08d}"
     for file in ("model/model.safetensors", f"{last}/model.safetensors", f"{last}/optimizer.safetensors"):
         assert (tmp_path / "cut" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
     assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
 
 
 @pytest.mark.parametrize(
-    ("count", "more"),
+    "more",
     [
-        (2, ("train.dist.backend=fsdp2", "train.precision=bf16", "qat.numbers=int8", "train.balance_rounds=1")),
-        (2, ("train.dist.backend=ddp", "train.compile=on")),
-        (4, ("train.dist={backend: fsdp2, islands: 2}", "train.accumulation=4")),
-        (2, ("train.dist={backend: ddp, gradients: {form: fp16}}",)),
-        (2, ("train.dist={backend: ddp, gradients: {form: powersgd}}",)),
+        ("train.dist.backend=fsdp2", "train.precision=bf16", "qat.numbers=int8", "train.balance_rounds=1"),
+        ("train.dist.backend=ddp", "train.compile=on"),
+        ("train.dist={backend: ddp, gradients: {form: powersgd}}",),
     ],
-    ids=["bf16 and int8", "compiled", "islands", "fp16", "powersgd"],
+    ids=["bf16 and int8", "compiled", "powersgd"],
 )
 def test_other_settings_learn_the_same(
-    count: int, more: tuple[str, ...], alone: Callable[..., Path], tmp_path: Path
+    together: Callable[..., str], more: tuple[str, ...], alone: Callable[..., Path], tmp_path: Path
 ) -> None:
-    together(tmp_path, count, *more)
+    together(tmp_path, 2, *more)
     expected = alone(*(setting for setting in more if "backend" not in setting))
     assert losses(tmp_path) == pytest.approx(losses(expected), abs=1e-2)
     assert weights(tmp_path).keys() == weights(expected).keys()
 
 
-@pytest.mark.parametrize("backend", ["ddp", "fsdp2"])
+@pytest.mark.parametrize(
+    ("count", "settings", "error"),
+    [
+        (2, "{backend: ddp}", 1e-3),
+        (2, "{backend: ddp, gradients: {form: fp16}}", 1e-3),
+        (2, "{backend: fsdp2}", 1e-3),
+        (4, "{backend: fsdp2, islands: 2}", 1e-3),
+        (4, "{backend: fsdp2, islands: 2, gradients: {form: 8bit}}", 1e-2),
+    ],
+    ids=["ddp", "fp16", "fsdp2", "islands", "islands, 8 bits"],
+)
 def test_gradients_have_their_size_whatever_share_of_a_step_is_here(
-    backend: str, alone: Callable[..., Path], tmp_path: Path
+    together: Callable[..., str],
+    count: int,
+    settings: str,
+    error: float,
+    alone: Callable[..., Path],
+    tmp_path: Path,
 ) -> None:
     """With two blocks of a step in each process; the norms, which a wrong factor changes and AdamW hardly feels."""
-    settings = ("train.accumulation=4", "train.steps=3")
-    together(tmp_path, 2, f"train.dist.backend={backend}", *settings)
-    ours, theirs = ([line["gradient_norm"] for line in read_log(out)] for out in (tmp_path, alone(*settings)))
-    assert ours == pytest.approx(theirs, rel=1e-3)
+    library()
+    more = (f"train.accumulation={2 * count}", "train.steps=3")
+    together(tmp_path, count, f"train.dist={settings}", *more)
+    ours, theirs = ([line["gradient_norm"] for line in read_log(out)] for out in (tmp_path, alone(*more)))
+    assert ours == pytest.approx(theirs, rel=error)
+    assert losses(tmp_path) == pytest.approx(losses(alone(*more)), abs=error)
 
 
-def test_packed_gradients_learn_nearly_the_same(alone: Callable[..., Path], tmp_path: Path) -> None:
+def test_packed_gradients_learn_nearly_the_same(
+    together: Callable[..., str], alone: Callable[..., Path], tmp_path: Path
+) -> None:
     library()
     shown = together(tmp_path, 2, "train.dist.backend=ddp", *PACKED)
     assert "gradients travel as 3bit" in shown
@@ -211,41 +254,70 @@ def test_packed_gradients_learn_nearly_the_same(alone: Callable[..., Path], tmp_
     assert {name.partition("/")[0] for name in held} == {"0", "1"}
 
 
-def test_what_others_have_lost_is_forgotten(tmp_path: Path) -> None:
+def test_what_another_backend_has_lost_is_forgotten(together: Callable[..., str], tmp_path: Path) -> None:
     library()
-    more = ("train.dist.backend=ddp", *PACKED)
-    together(tmp_path, 2, *more, before=interrupt_after(2))
-    assert "had lost is forgotten: it was lost by other processes\n" in together(tmp_path, 1, *more, resume=True)
-    assert (tmp_path / "model").exists()
+    together(tmp_path, 2, "train.dist.backend=ddp", *PACKED, before=interrupt_after(2))
+    shown = together(tmp_path, 2, "train.dist={backend: fsdp2, islands: 2}", *PACKED, resume=True)
+    assert "what gradients had lost is forgotten: it was lost by ddp packed gradients\n" in shown
+    assert "changed since the run began: backend from ddp to fsdp2, islands from 1 to 2; the weights may" in shown
+    held = load_file(tmp_path / "checkpoints/step-00000006/errors.safetensors")
+    assert {name.split("/")[1] for name in held} == {"fsdp2 packed"}
+    figures = read_lineage(tmp_path / "model")[-1].figures
+    assert (figures["steps by ddp, 3bit"], figures["steps by fsdp2, 3bit"]) == (2, 4)
 
 
 GONE = "failed: another process has ended or does not answer ("
 
 
+ISLANDS = "train.dist={backend: fsdp2, islands: 2, gradients: {form: 8bit}}"
+
+
+def test_islands_that_do_not_meet_are_noticed(processes: ranks.Ranks, tmp_path: Path) -> None:
+    library()
+    shown = processes.train([recipe(ISLANDS)] * 2, tmp_path, before=ranks.leave_hooks_out)
+    assert "failed: gradients were to travel as 8bit: 0 parts of them have, of 5 or more" in shown[0]
+    assert shown[1] == "ended with 1"
+
+
+def test_islands_that_drift_apart_are_not_saved(processes: ranks.Ranks, tmp_path: Path) -> None:
+    library()
+    shown = processes.train([recipe(ISLANDS)] * 2, tmp_path, before=ranks.let_islands_drift)
+    assert [text.rpartition("\n")[2] for text in shown] == ["failed: the replicas' weights differ"] * 2
+    assert not (tmp_path / "checkpoints" / "step-00000003").exists()
+
+
+def test_a_gradient_that_is_not_finite_is_told_once(processes: ranks.Ranks, tmp_path: Path) -> None:
+    settings, before = recipe("train.dist.backend=ddp"), partial(ranks.fail_in_step, 5)
+    first, other = processes.train([settings] * 2, tmp_path, before=before)
+    fault = "step 5: the gradient is not finite; lower optimizer.learning_rate (last checkpoint: step 3)"
+    assert first.endswith(f"\nfailed: {fault}")
+    assert other == "ended with 1"
+
+
 @pytest.mark.kills
-def test_a_process_whose_first_one_has_gone_ends(tmp_path: Path) -> None:
-    dies = partial(ranks.signal_after, 2, signal.SIGKILL)
-    codes, shown = ranks.train_in_processes([recipe("train.dist.backend=ddp")] * 2, tmp_path, before=dies)
+@pytest.mark.parametrize(
+    "dies", [partial(ranks.signal_after, 2, signal.SIGKILL), ranks.die_when_wrapped], ids=["in a step", "before"]
+)
+def test_a_process_whose_first_one_has_gone_ends(dies: ranks.Preparation, tmp_path: Path) -> None:
+    codes, shown = ranks.train_once([recipe("train.dist.backend=ddp")] * 2, tmp_path, before=dies)
     assert codes == [-signal.SIGKILL, 0]
     assert shown[1].startswith(GONE)
-    together(tmp_path, 2, "train.dist.backend=ddp", resume=True)
-    assert len(losses(tmp_path)) == 6
 
 
 @pytest.mark.kills
-def test_a_process_that_hangs_is_not_waited_for_without_end(tmp_path: Path) -> None:
-    settings = recipe("train.dist={backend: ddp, timeout: 5}")
-    codes, shown = ranks.train_in_processes([settings] * 2, tmp_path, before=partial(ranks.hang_after, 2, tmp_path))
+@pytest.mark.parametrize("settings", ["backend: ddp", "backend: fsdp2", "backend: fsdp2, islands: 2"])
+def test_a_process_that_hangs_is_not_waited_for_without_end(settings: str, tmp_path: Path) -> None:
+    settings = recipe(f"train.dist={{{settings}, timeout: 5}}")
+    codes, shown = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.hang_after, 2, tmp_path))
     assert codes == [0, 0]
     assert GONE in shown[0]
     assert shown[1].startswith(GONE)
 
 
-def test_processes_of_other_recipes_are_refused(tmp_path: Path) -> None:
+def test_processes_of_other_recipes_are_refused(processes: ranks.Ranks, tmp_path: Path) -> None:
     of_ranks = [recipe("train.dist.backend=ddp", f"train.clip={clip}") for clip in (1.0, 2.0)]
-    codes, shown = ranks.train_in_processes(of_ranks, tmp_path)
-    assert codes == [0, 2]
-    assert shown == ["failed: process 1 of 2 has a recipe of its own: start all with the same", ""]
+    shown = processes.train(of_ranks, tmp_path)
+    assert shown == ["failed: process 1 of 2 has a recipe of its own: start all with the same", "ended with 2"]
     assert not (tmp_path / "run.json").exists()
 
 
@@ -253,10 +325,3 @@ def test_what_was_not_asked_for_is_told() -> None:
     confirm(SingleProcess(), {"processes": (1, 1)})
     with pytest.raises(TuiliError, match=r"^process 0 has \['cpu'\] as devices, and \['cuda'\] was asked for$"):
         confirm(SingleProcess(), {"processes": (1, 1), "devices": (["cpu"], ["cuda"])})
-
-
-def test_the_record_of_a_run_says_how_it_was_shared(tmp_path: Path) -> None:
-    together(tmp_path, 1, "train.dist.backend=ddp", "train.steps=1")
-    run = json.loads((tmp_path / "run.json").read_text())
-    assert (run["environment"]["backend"], run["environment"]["gradients"], run["replicas"]) == ("ddp", "fp32", 1)
-    assert "dist" not in run["recipe"]["train"]

@@ -156,15 +156,20 @@ def test_what_cannot_be_packed_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "0.txt").read_text().splitlines() == [
         "gradients of a: torch.bfloat16 on cpu, and only contiguous fp32 on the CPU can be packed",
         "gradients of b: torch.float32 on cpu, and only contiguous fp32 on the CPU can be packed",
-        "packed gradients: no module of the model is sharded by FSDP2: call fully_shard before",
-        "gradients = powersgd: on gloo the 11,052 bytes of all gradients must be one bucket: "
-        "give DDP a bucket_cap_mb of 1 or more",
-        "gradients = 3bit: 0.weight is torch.bfloat16 on cpu; fp32 on the CPU can be packed, use fp16 or fp32",
+        "gradients = 3bit: only those on the CPU can be packed: use fp16 or fp32",
         "errors of a: (600, 256) in place of (700, 256): go on with the same processes, model and settings",
-        "gradients = 3bit: give a group of their own, dist.new_group(), not that of DDP",
-        "gradients = fp32: the group has 1 processes, and DDP's has 2: give one of the same",
         "bits = 5: the codec has 2, 3, 4 and 8",
     ]
+
+
+def test_halves_keep_what_is_small(tmp_path: Path) -> None:
+    """In fp16 as it is, 1e-8 would be 0, and 1e30 infinite."""
+    for halves in ranks.run_ranks(tmp_path, 2, ranks.average_halves):
+        expected = torch.tensor([1.5e-8, 1e-3, 1.0, 0.0])
+        torch.testing.assert_close(halves["numbers"], expected, rtol=1e-3, atol=0)
+        torch.testing.assert_close(halves["large"], expected * 1e30, rtol=1e-3, atol=0)
+        assert halves["spoilt"].isnan().all()
+        assert not halves["nothing"].any()
 
 
 def test_settings_without_effect_are_refused() -> None:

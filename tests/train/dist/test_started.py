@@ -10,15 +10,20 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch.distributed as dist
 
 from tests.train.conftest import SMALL
 from tests.train.dist.torch_ranks import place
 from tests.waiting import GUARD_SECONDS, eventually
 from tuili.cli.app import main
 from tuili.config import load_recipe
-from tuili.errors import ConfigError, InputError
-from tuili.train.dist.launch import cause_of_death, exit_code
+from tuili.errors import ConfigError, InputError, TuiliError
+from tuili.parent import LAUNCHER_VARIABLE
+from tuili.train.dist import processes
+from tuili.train.dist.launch import launch
+from tuili.train.dist.place import Place, start_by_torchrun
 from tuili.train.dist.processes import joined
+from tuili.train.folder import RunFolder
 from tuili.train.log import read_log
 from tuili.train.recipe import Recipe
 
@@ -75,6 +80,16 @@ SHORT = [
             2,
             "gradients.form = powersgd: between islands of FSDP2 gradients are packed or fp32: use 3bit, or backend = ",
         ),
+        (
+            ["train.dist.timeout=30"],
+            None,
+            "train.dist.timeout = 30: replicas notice by themselves that another one has",
+        ),
+        (
+            ["train.dist={backend: ddp, gradients: {form: fp16}}"],
+            1,
+            "gradients.form = fp16: 1 process was started, whose",
+        ),
         (["train.dist={backend: ddp, islands: 2}"], 2, "islands = 2 are groups that share a model, and backend = ddp:"),
         (["train.dist.backend=zero2"], None, "train.dist.backend"),
     ],
@@ -96,16 +111,58 @@ def test_what_does_not_fit_the_processes_is_refused(
     assert not (tmp_path / "run" / "run.json").exists()
 
 
-def test_the_others_are_refused_without_a_word(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("arguments", [["train.dist.backend=ddp"], ["train.dist.backend=none"], ["--resume"]])
+def test_each_machine_tells_what_its_processes_have_met(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in place(1, 3, 1).items():
+    """One process of it, unless that has not met the same: for then it does not end the others meanwhile."""
+    waited = list[float]()
+    monkeypatch.setattr("tuili.cli.train.time.sleep", waited.append)
+    for rank, local_rank in ((8, 0), (9, 1)):
+        for name, value in (place(rank, 16, 1) | {"LOCAL_RANK": str(local_rank)}).items():
+            monkeypatch.setenv(name, value)
+        assert main([*TRAIN, *arguments, "--out", str(tmp_path)]) == 2
+        assert capsys.readouterr().err.startswith(f"tuili: error: process {rank}: ")
+        assert waited == [10] * local_rank
+
+
+def test_torchrun_goes_on_with_what_it_began_and_with_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder(tmp_path)
+    assert not folder.begun_by_torchrun()
+    for name in ("job", "none"):
+        monkeypatch.delenv("TORCHELASTIC_RUN_ID", raising=False)
+        folder.record({"start": start_by_torchrun()})
+        assert not folder.begun_by_torchrun()
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", name)
+        assert not folder.begun_by_torchrun()
+        folder.record({"start": start_by_torchrun()})
+        assert folder.begun_by_torchrun()
+    monkeypatch.setattr("os.getppid", lambda: 1)  # another torchrun without a name
+    assert not folder.begun_by_torchrun()
+    folder.run_file.write_text("[")
+    assert not folder.begun_by_torchrun()
+
+
+def test_a_process_without_a_gpu_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (place(1, 2, 1) | {"LOCAL_RANK": "1"}).items():
         monkeypatch.setenv(name, value)
-    for arguments in (["train.dist.backend=ddp"], ["train.dist.backend=none"]):
-        with pytest.raises(SystemExit) as ended:
-            main([*TRAIN, *arguments, "--out", str(tmp_path)])
-        assert ended.value.code == 2
-    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    settings = load_recipe("base", ["train.dist.backend=ddp", "train.accumulation=2"], Recipe).train
+    with (
+        pytest.raises(
+            InputError, match="process 1 of this machine has no GPU, of which there are 1: start as many pro"
+        ),
+        joined(settings),
+    ):
+        pass
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    for name, value in (place(0, 1, store.port) | {"TORCHELASTIC_USE_AGENT_STORE": "True"}).items():
+        monkeypatch.setenv(name, value)
+    with joined(settings, "cpu") as group:  # as the run that goes on began
+        assert group.all_gather([1.5]) == [[1.5]]
 
 
 @pytest.mark.parametrize(
@@ -140,23 +197,6 @@ def test_a_port_in_use_is_told(
     assert f"port {port} of 127.0.0.1 is in use: set MASTER_PORT to another one\n" in capsys.readouterr().err
 
 
-def test_a_run_goes_on_where_a_process_was_killed_and_nowhere_else() -> None:
-    assert cause_of_death({1: -9, 0: 1}) == "process 1 was killed by SIGKILL"
-    assert cause_of_death({0: -15, 1: -6}) == "process 1 was killed by SIGABRT"
-    assert cause_of_death({0: 75, 1: -15}) == "a process has gone"
-    for ended, code in (
-        ({}, 0),
-        ({0: 0, 1: 0}, 0),
-        ({0: 2, 1: -15}, 2),
-        ({0: 75, 1: 1}, 1),
-        ({0: 130, 1: 130}, 130),
-        ({0: 1, 1: 130}, 130),
-        ({0: -15, 1: -15}, 1),
-    ):
-        assert cause_of_death(ended) is None
-        assert exit_code(ended) == code
-
-
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
@@ -171,17 +211,18 @@ def start(out: Path, *more: str, by: tuple[str, ...] = ()) -> subprocess.Popen[s
     )
 
 
-def test_the_command_starts_as_many_processes_as_it_is_asked_for(tmp_path: Path) -> None:
+def test_the_command_starts_as_many_processes_as_it_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     output, errors = start(tmp_path, "train.dist.backend=ddp", "--nproc", "2").communicate(timeout=GUARD_SECONDS)
     assert output.startswith(f"{tmp_path}/model: 4 steps, ")
     assert output.count("\n") == 1
     assert errors.count("ddp: 2 processes on cpu, each with the whole model; gradients travel as fp32\n") == 1
     assert "Warning" not in errors
-    again = start(tmp_path, "train.dist.backend=ddp", "--nproc", "2")
-    assert again.communicate(timeout=GUARD_SECONDS)[1] == (
+    assert main([*SHORT, "train.dist.backend=ddp", "--nproc", "2", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
         f"tuili: error: {tmp_path} already holds a run: add --resume to go on, or choose another --out\n"
     )
-    assert again.returncode == 2
 
 
 @pytest.mark.kills
@@ -194,34 +235,33 @@ def test_torchrun_starts_them_too(backend: str, tmp_path: Path) -> None:
     assert f"{backend}: 2 processes on cpu" in errors
 
 
-LONG = ("train.steps=120", "checkpoint.interval=5", "train.dist.backend=ddp", "--nproc", "2", "--restarts", "3")
-
-
-def begun(out: Path) -> tuple[subprocess.Popen[str], list[int]]:
-    """A long run that has made some steps, and its processes."""
-    run = start(out, *LONG)
-    eventually(lambda: len(read_log(out)) > 6, "no step was made")
-    return run, [int(child) for child in Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()]
-
-
 @pytest.mark.kills
-def test_it_goes_on_where_a_process_is_killed(tmp_path: Path) -> None:
-    run, children = begun(tmp_path)
-    os.kill(children[-1], signal.SIGKILL)
-    output, errors = run.communicate(timeout=GUARD_SECONDS)
-    assert "was killed by SIGKILL: going on from the newest checkpoint, or from the start\n" in errors
-    assert run.returncode == 0
-    assert output.startswith(f"{tmp_path}/model: 120 steps, ")
-    assert [line["step"] for line in read_log(tmp_path)] == list(range(1, 121))
+def test_it_goes_on_where_a_process_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Process 0, which writes the log, kills itself whenever it has made step 3."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.chdir(ROOT)
+    told = list[str]()
+    command = ["-m", "tests.train.faulty", "3 0 SIGKILL", *SHORT, "train.dist.backend=ddp", "--out", str(tmp_path)]
+    with pytest.raises(TuiliError, match=r"^process 0 was killed by SIGKILL, after 1 restarts: add --resume to go on"):
+        launch(command, 2, 1, (tmp_path / "run.json").is_file, told.append)
+    assert told == ["process 0 was killed by SIGKILL: going on from the newest checkpoint, or from the start"]
+    errors = capfd.readouterr().err
+    assert errors.count("going on from step 2\n") == 1
+    assert "interrupted" not in errors
+    assert [line["step"] for line in read_log(tmp_path)] == [1, 2, 3]
 
 
 @pytest.mark.kills
 def test_interrupted_it_saves_and_ends(tmp_path: Path) -> None:
     run, _ = begun(tmp_path)
     os.kill(run.pid, signal.SIGINT)
-    output, _ = run.communicate(timeout=GUARD_SECONDS)
+    output, errors = run.communicate(timeout=GUARD_SECONDS)
     assert run.returncode == 130
     assert "is saved, add --resume to the same command to go on" in output
+    assert errors.endswith("tuili: interrupted\n")
 
 
 @pytest.mark.kills
@@ -233,9 +273,30 @@ def test_processes_end_with_what_started_them(tmp_path: Path) -> None:
     assert not (tmp_path / "model").exists()
 
 
+def begun(out: Path) -> tuple[subprocess.Popen[str], list[int]]:
+    """A run without end in sight that has made a step, and its processes."""
+    run = start(out, "train.steps=1000000", "train.dist.backend=ddp", "--nproc", "2")
+    eventually(lambda: read_log(out), "no step was made")
+    return run, [int(child) for child in Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()]
+
+
 def is_alive(process: int) -> bool:
     status = Path(f"/proc/{process}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_a_process_whose_launcher_is_gone_already_ends() -> None:
+    code = "import time; from tuili.parent import end_with_launcher; end_with_launcher(); time.sleep(300)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), LAUNCHER_VARIABLE: "1"}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 1
+
+
+def test_others_wait_longer_where_the_first_process_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = list[int]()
+    monkeypatch.setattr(processes, "_gloo", waits.append)
+    for rank in range(2):
+        processes.TorchGroup(Place(rank, 2, 2), 30)
+    assert waits == [30, 30, 30, processes.PREPARATION_SECONDS]
 
 
 def test_the_section_has_its_place() -> None:

@@ -1,16 +1,22 @@
-"""What the processes of a test do: each trains its part of a run, as if torchrun had started it."""
+"""Processes that train their parts of runs, one run after another, each as if torchrun had started them for that."""
 
 from __future__ import annotations
 
 import io
 import os
 import signal
-import socket
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
+import torch.distributed as dist
 from rich.console import Console
 from torch import nn
 from torch.distributed.fsdp import FSDPModule
@@ -20,18 +26,13 @@ from tests.train.faulty import FEW_SAMPLES
 from tests.waiting import GUARD_SECONDS, eventually
 from tuili.data import sources
 from tuili.errors import TuiliError
+from tuili.train.dist import ddp
+from tuili.train.dist.codec import PackedAverage
 from tuili.train.dist.ddp import Ddp
 from tuili.train.dist.fsdp2 import Fsdp2
 from tuili.train.log import TrainingLog
 from tuili.train.recipe import Recipe
 from tuili.train.run import train
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def place(rank: int, world_size: int, port: int) -> dict[str, str]:
@@ -40,48 +41,101 @@ def place(rank: int, world_size: int, port: int) -> dict[str, str]:
     return address | {name: str(world_size) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE")} | {"RANK": str(rank)}
 
 
-def train_in_processes(
-    recipes: list[Recipe], out: Path, *, resume: bool = False, before: Callable[[int], None] | None = None
-) -> tuple[list[int], list[str]]:
-    """Train by a recipe in each process. Returns the exit codes, and what each has shown, its error included.
+Preparation = Callable[[int, pytest.MonkeyPatch], None]
+"""What a process does before a run, with its rank and what undoes its changes behind the run."""
 
-    before: what each calls with its rank first.
-    """
-    context, port, world_size = quick_context("spawn"), free_port(), len(recipes)
-    out.mkdir(exist_ok=True)
-    processes = [
-        context.Process(
-            target=train_as, args=(place(rank, world_size, port), recipe, out, resume, before), name=f"rank-{rank}"
-        )
-        for rank, recipe in enumerate(recipes)
-    ]
-    for process in processes:
+
+@dataclass(frozen=True)
+class Job:
+    """The part of one process in a run."""
+
+    environment: Mapping[str, str]
+    recipe: Recipe
+    out: Path
+    resume: bool
+    before: Preparation | None
+
+
+class Ranks:
+    """Processes that wait for runs. Starting some, and what they do first, takes longer than a short run."""
+
+    def __init__(self) -> None:
+        self._processes: list[tuple[Connection, BaseProcess]] = []
+
+    def train(
+        self, recipes: list[Recipe], out: Path, *, resume: bool = False, before: Preparation | None = None
+    ) -> list[str]:
+        """Train by a recipe in each process. Returns what each has shown, its error included."""
+        out.mkdir(exist_ok=True)
+        for _ in range(len(self._processes), len(recipes)):
+            self._start()
+        store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+        for rank, recipe in enumerate(recipes):
+            environment = place(rank, len(recipes), store.port) | {"TORCHELASTIC_USE_AGENT_STORE": "True"}
+            self._processes[rank][0].send(Job(environment, recipe, out, resume, before))
+        return [self._shown(channel) for channel, _ in self._processes[: len(recipes)]]
+
+    def close(self) -> list[int]:
+        """End those that have not ended, and return the exit codes of all."""
+        for channel, _ in self._processes:
+            channel.close()
+        for _, process in self._processes:
+            process.join(GUARD_SECONDS)
+            process.kill()
+        return [process.exitcode or 0 for _, process in self._processes]
+
+    def _start(self) -> None:
+        context = quick_context("spawn")
+        channel, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(theirs,))
         process.start()
-    for process in processes:
-        process.join(GUARD_SECONDS)
-        process.kill()
-    shown = [out / f"shown-{rank}.txt" for rank in range(world_size)]
-    texts = [file.read_text() if file.is_file() else "" for file in shown]
-    return [process.exitcode or 0 for process in processes], texts
+        theirs.close()
+        self._processes.append((channel, process))
+
+    def _shown(self, channel: Connection) -> str:
+        assert channel.poll(GUARD_SECONDS), "a process hangs"
+        try:
+            return str(channel.recv())
+        except EOFError:  # it has ended
+            return ""
 
 
-def train_as(
-    environment: Mapping[str, str], recipe: Recipe, out: Path, resume: bool, before: Callable[[int], None] | None
-) -> None:
-    os.environ.update(environment)
+def train_once(recipes: list[Recipe], out: Path, **options: Any) -> tuple[list[int], list[str]]:
+    """The exit codes of processes that train once, and what each has shown."""
+    ranks = Ranks()
+    shown = ranks.train(recipes, out, **options)
+    return ranks.close(), shown
+
+
+def serve(channel: Connection) -> None:
+    """Train until there is nothing to train any more."""
     torch.set_num_threads(1)
     sources.TOKENIZER_SAMPLE_RECORDS, sources.CHECKED_PROBLEMS = FEW_SAMPLES, 3
-    rank, screen = int(environment["RANK"]), io.StringIO()
-    if before is not None:
-        before(rank)
-    try:
-        train(recipe, out, resume=resume, console=Console(file=screen))
-    except TuiliError as error:
-        screen.write(f"failed: {error}")
-    (out / f"shown-{rank}.txt").write_text(screen.getvalue())
+    with suppress(EOFError):
+        while True:
+            channel.send(train_as(channel.recv()))
 
 
-def signal_after(step: int, number: signal.Signals, rank: int) -> None:
+def train_as(job: Job) -> str:
+    """What a process shows of a run, its error included."""
+    screen = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in job.environment.items():
+            patch.setenv(name, value)
+        if job.before is not None:
+            job.before(int(job.environment["RANK"]), patch)
+        try:
+            train(job.recipe, job.out, resume=job.resume, console=Console(file=screen))
+        except (TuiliError, AssertionError) as error:
+            screen.write(f"failed: {error}")
+        except SystemExit as error:
+            screen.write(f"ended with {error.code}")
+    shown = screen.getvalue()
+    (job.out / f"shown-{job.environment['RANK']}.txt").write_text(shown)
+    return shown
+
+
+def signal_after(step: int, number: signal.Signals, rank: int, patch: pytest.MonkeyPatch) -> None:
     """Process 0 gets a signal behind a step."""
     write = TrainingLog.step
 
@@ -90,26 +144,29 @@ def signal_after(step: int, number: signal.Signals, rank: int) -> None:
         if at == step:
             os.kill(os.getpid(), number)
 
-    TrainingLog.step = write_and_signal  # type: ignore[method-assign]
+    patch.setattr(TrainingLog, "step", write_and_signal)
 
 
-def hang_after(step: int, out: Path, rank: int) -> None:
+def hang_after(step: int, out: Path, rank: int, patch: pytest.MonkeyPatch) -> None:
     """Process 1 waits behind a step until process 0 has ended."""
-    learn, done = Ddp.learn, list[int]()
+    done = list[int]()
 
-    def learn_and_hang(self: Ddp, *arguments: Any) -> Any:
-        done.append(rank)
-        if rank == 1 and len(done) > step:
-            eventually((out / "shown-0.txt").is_file, "process 0 waits for ever")
-        return learn(self, *arguments)
+    def hanging(learn: Callable[..., Any]) -> Callable[..., Any]:
+        def learn_and_hang(*arguments: Any) -> Any:
+            done.append(rank)
+            if rank == 1 and len(done) > step:
+                eventually((out / "shown-0.txt").is_file, "process 0 waits for ever")
+            return learn(*arguments)
 
-    Ddp.learn = learn_and_hang  # type: ignore[method-assign]
+        return learn_and_hang
+
+    for backend in (Ddp, Fsdp2):
+        patch.setattr(backend, "learn", hanging(backend.learn))
 
 
-def watch_units(rank: int) -> None:
+def watch_units(rank: int, patch: pytest.MonkeyPatch) -> None:
     """Each pass has to call everything that FSDP2 gathers, and to give every share a gradient."""
     called = set[nn.Module]()
-    nn.modules.module.register_module_forward_hook(lambda module, inputs, outputs: called.add(module))
     learn = Fsdp2.learn
 
     def watched(self: Fsdp2, *arguments: Any) -> Any:
@@ -122,4 +179,44 @@ def watch_units(rank: int) -> None:
         assert all(parameter.grad is not None for parameter in model.parameters())
         return result
 
-    Fsdp2.learn = watched  # type: ignore[method-assign]
+    hooks = OrderedDict({0: lambda module, inputs, outputs: called.add(module)})
+    patch.setattr(nn.modules.module, "_global_forward_hooks", hooks)
+    patch.setattr(Fsdp2, "learn", watched)
+
+
+def fail_in_step(step: int, rank: int, patch: pytest.MonkeyPatch) -> None:
+    """No number of a step is finite."""
+    learn = Ddp.learn
+
+    def fail(self: Ddp, *arguments: Any) -> Any:
+        result = learn(self, *arguments)
+        if len(seen) == step - 1:
+            for parameter in self._setup.model.parameters():
+                parameter.grad = torch.full_like(parameter, torch.nan)
+        seen.append(rank)
+        return result
+
+    seen = list[int]()
+    patch.setattr(Ddp, "learn", fail)
+
+
+def leave_hooks_out(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Islands never meet."""
+    patch.setattr(FSDPModule, "set_all_reduce_hook", lambda self, hook: None)
+
+
+def let_islands_drift(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Each has gradients of its own, though it has met the other."""
+    average = PackedAverage.average
+
+    def drift(self: PackedAverage, tensor: torch.Tensor, name: str) -> None:
+        average(self, tensor, name)
+        tensor += rank
+
+    patch.setattr(PackedAverage, "average", drift)
+
+
+def die_when_wrapped(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Process 0 is killed while DDP wraps the model, for which it meets the others."""
+    if rank == 0:
+        patch.setattr(ddp, "DistributedDataParallel", lambda *module, **options: os.kill(os.getpid(), signal.SIGKILL))

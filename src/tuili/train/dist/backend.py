@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from tuili.data import Block
 from tuili.errors import TuiliError
 from tuili.train.checkpoint import Tensors
-from tuili.train.dist.group import Group, ReplicaGroup
+from tuili.train.dist.group import Group, ReplicaGroup, told_once
 from tuili.train.objective import ObjectiveResult
 from tuili.train.optim import Optimizers
 from tuili.train.setup import TrainingSetup
@@ -28,6 +29,9 @@ class Backend(ABC):
     All processes of a group call the methods in the same order. Those that meet other processes raise what
     `Group.all_gather` raises. `group` is how they tell one another small things.
     """
+
+    collects_copies = False
+    """Whether nothing changes what `collect` gives."""
 
     def __init__(self, setup: TrainingSetup, group: Group) -> None:
         self._setup, self._group = setup, group
@@ -50,13 +54,16 @@ class Backend(ABC):
         self._optimizers.step(scale)
 
     def agrees(self) -> bool:
-        """Whether all processes have the same bits in what each of them holds as a whole."""
-        number = sum(int(tensor.detach().view(torch.int32).sum()) for tensor in self._held_by_all())
+        """Whether all processes that hold the same weights have the same bits of them."""
+        number = sum_of_bits(self._setup.model.state_dict().values())
         return len(set(self._group.all_gather(number))) == 1
 
-    def _held_by_all(self) -> Iterable[Tensor]:
-        """Tensors that every process holds as a whole, of 4 bytes a number."""
-        return self._setup.model.state_dict().values()
+    def _confirm_travel(self, names: AbstractSet[str], least: int) -> None:
+        """Raise `TuiliError` where fewer gradients than `least` have gone the way that was asked for."""
+        if len(names) < least:
+            form, found = self._setup.recipe.train.dist.gradients.form, len(names)
+            fault = f"gradients were to travel as {form}: {found} parts of them have, of {least} or more"
+            raise told_once(self._group, TuiliError(fault))
 
     def collect(self) -> Tensors:
         """What a checkpoint holds, in process 0; it may change with the next step. Others may get less."""
@@ -101,6 +108,11 @@ class LossModule(nn.Module):
         with self._setup.plan.autocast():
             result = self._setup.objective(block, progress, generator)
         return result.loss, dict(result.metrics)
+
+
+def sum_of_bits(tensors: Iterable[Tensor]) -> int:
+    """A number that differs where the tensors do, most likely; they have 4 bytes a number."""
+    return sum(int(tensor.detach().view(torch.int32).sum()) for tensor in tensors)
 
 
 def confirm(group: Group, facts: Mapping[str, tuple[Any, Any]]) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -60,7 +61,18 @@ class PackedAverage:
     settings: PackedSettings
     sent_bytes: int = 0
     """What this process has sent to others so far, headers and scales included."""
+    kind: ClassVar[str] = "packed"
     _errors: dict[str, _Errors] = field(default_factory=dict)
+
+    @property
+    def carries(self) -> bool:
+        """Whether later means depend on earlier ones: on what those have lost, or on how many there were."""
+        return self.settings.keep is not None or self.settings.rotate
+
+    @property
+    def names(self) -> set[str]:
+        """What has been averaged so far."""
+        return set(self._errors)
 
     def average(self, tensor: Tensor, name: str) -> None:
         """Replace a tensor by what all receive of its mean. `name` keeps its errors apart from those of others.
@@ -120,7 +132,10 @@ class PackedAverage:
         }
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave. Raises `InputError` for that of another rank or of a group of another size."""
+        """Go on from what `state` gave: without its errors where they are not kept any more.
+
+        Raises `InputError` for that of another rank or of a group of another size.
+        """
         names = {key.rpartition(":")[0] for key in tensors}
         for name in sorted(names):
             if not torch.equal(place := tensors[f"{name}:place"], self._place):
@@ -129,10 +144,11 @@ class PackedAverage:
                     f"errors of {name}: they are those of process {rank} of {size}, this is {here} of {now}: "
                     "each process goes on with its own"
                 )
+        kept = slice(None if self.settings.keep is not None else 0)
         self._errors = {
             name: _Errors(
-                tensors[f"{name}:errors"].clone(),
-                tensors[f"{name}:mean_errors"].clone(),
+                tensors[f"{name}:errors"][kept].clone(),
+                tensors[f"{name}:mean_errors"][kept].clone(),
                 int(tensors[f"{name}:rounds"]),
             )
             for name in sorted(names)
@@ -149,6 +165,8 @@ class PackedAverage:
         if name not in self._errors:
             self._errors[name] = _Errors(torch.zeros(sizes[0]), torch.zeros(sizes[1]))
         errors = self._errors[name]
+        if with_errors and not errors.number_N.numel():  # they were not kept so far
+            errors.number_N, errors.mean_P = torch.zeros(sizes[0]), torch.zeros(sizes[1])
         if (found := (errors.number_N.numel(), errors.mean_P.numel())) != sizes:
             raise InputError(
                 f"errors of {name}: {found} in place of {sizes}: go on with the same processes, model and settings"

@@ -15,13 +15,14 @@ from tuili.native import CodeBits
 BackendName = Literal["replicas", "ddp", "fsdp2"]
 GradientFormat = Literal["fp32", "fp16", "powersgd", "8bit", "4bit", "3bit", "2bit"]
 RESET_ERRORS = 1024
+TIMEOUT = 60
 
 
 class GradientConfig(Config):
     """In what form gradients travel, and what becomes of what that loses."""
 
     form: GradientFormat = "fp32"
-    """Packed numbers of so many bits with a scale for each 256; fp16 and PowerSGD are torch's own, for comparison."""
+    """Packed numbers of so many bits with a scale for each 256; fp16 and torch's PowerSGD are for comparison."""
     rotate: bool = False
     """Packed ones: turn each block by random signs and a Hadamard matrix before it is rounded."""
     clip: float = Field(1.0, ge=0.01, le=1)
@@ -58,8 +59,8 @@ class DistConfig(Config):
     islands: PositiveInt = 1
     """FSDP2: groups of processes that each hold the whole model; gradients are packed between them."""
     gradients: GradientConfig = GradientConfig()
-    timeout: PositiveInt = 300
-    """Seconds for which a process waits for another one in a step."""
+    timeout: PositiveInt = TIMEOUT
+    """DDP and FSDP2: seconds for which a process waits for another one in a step."""
 
     @model_validator(mode="after")
     def _has_effect(self) -> DistConfig:

@@ -6,22 +6,21 @@ the shares. Several islands that each hold the whole model average their gradien
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import cast
 
 import torch
-import torch.distributed as dist
-from torch import Tensor
-from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch import nn
+from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
 from tuili.data import Block
 from tuili.train.checkpoint import Tensors
-from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm
+from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, sum_of_bits
 from tuili.train.dist.hooks import hook_fsdp, packed_average
 from tuili.train.dist.lost import collect_errors, load_errors
-from tuili.train.dist.processes import TorchGroup, noticing_loss
+from tuili.train.dist.processes import TorchGroup
 from tuili.train.dist.sharded import Island, ShardedOptimizers, whole
 from tuili.train.objective import ObjectiveResult
 from tuili.train.setup import TrainingSetup
@@ -32,44 +31,61 @@ ISLANDS, SHARES = "islands", "shares"
 class Fsdp2(Backend):
     """Each layer is a unit whose parameters are gathered together; what is around the layers is another one."""
 
+    collects_copies = True
+
     def __init__(
         self, setup: TrainingSetup, group: TorchGroup, tensors: Tensors | None, tell: Callable[[str], None]
     ) -> None:
         super().__init__(setup, group)
         self._processes, config = group, setup.recipe.train.dist
+        self._shares = group.world_size // config.islands
         if tensors is not None:
             setup.model.load_state_dict(dict(tensors["model"]))
         begin_alike(self)
         weights = sum(parameter.numel() for parameter in setup.model.parameters())
-        self._islands, shares = config.islands, group.world_size // config.islands
-        mesh = init_device_mesh(setup.plan.device.type, (self._islands, shares), mesh_dim_names=(ISLANDS, SHARES))
         packs = config.gradients.bits is not None
+        mesh = _mesh(group, config.islands, setup.plan.device)
         self._module = LossModule(setup)
-        self._units = _shard(self._module, mesh if self._islands > 1 and not packs else mesh[SHARES])
-        self._average = packed_average(config.gradients, mesh[ISLANDS].get_group()) if packs else None
-        if self._average is not None:
-            hook_fsdp(self._module, self._average)
-        self._optimizers = ShardedOptimizers(setup.recipe.optimizer, setup.model, Island(group, shares))
+        self._units = _shard(self._module, mesh if config.islands > 1 and not packs else mesh[SHARES])
+        self._average = self._hook = None
+        if packs:
+            self._average = packed_average(config.gradients, mesh[ISLANDS].get_group(), setup.plan.device)
+            self._hook = hook_fsdp(self._module, self._average)
+        self._optimizers = ShardedOptimizers(setup.recipe.optimizer, setup.model, Island(group, self._shares))
         if tensors is not None:
             self._optimizers.load(tensors["optimizer"])
-            load_errors(group, self._average, tensors, tell)
-        self._confirm(weights, shares, tell)
+            load_errors(group, "fsdp2", self._average, tensors, tell)
+        self._confirm(weights, tell)
 
     def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
         """Forward and backward. Gradients reach their shares with each block, and other islands with the last one."""
         share = self._group.world_size / self._setup.recipe.train.accumulation  # FSDP2 divides by the first
-        with noticing_loss():
-            self._units.set_requires_gradient_sync(last or self._islands == 1)
-            loss, metrics = self._module(block, progress, generator)
-            (loss * share).backward()
+        self._units.set_requires_all_reduce(last)
+        if self._hook is not None:
+            self._hook.is_last = last
+        loss, metrics = self._module(block, progress, generator)
+        (loss * share).backward()
         return ObjectiveResult(loss, metrics)
+
+    def reduce_gradients(self) -> None:
+        """The backward passes have done that. Raises `TuiliError` where they have not, in the form asked for."""
+        if self._average is not None:
+            self._confirm_travel(self._average.names, len(_units(self._module)))
+
+    def agrees(self) -> bool:
+        """Islands hold the same shares, and all processes what is not divided."""
+        tensors = list(self._setup.model.state_dict().values())
+        whole = sum_of_bits(tensor for tensor in tensors if not isinstance(tensor, DTensor))
+        divided = sum_of_bits(tensor.to_local() for tensor in tensors if isinstance(tensor, DTensor))
+        of_whole, of_shares = zip(*self._group.all_gather((whole, divided)), strict=True)
+        islands = {of_shares[begin : begin + self._shares] for begin in range(0, len(of_shares), self._shares)}
+        return len(set(of_whole)) == len(islands) == 1
 
     def collect(self) -> Tensors:
         """Whole tensors, gathered one after another, which process 0 keeps."""
-        with noticing_loss():
-            model = {name: whole(value) for name, value in self._setup.model.state_dict().items()}
-            tensors = {"model": model, "optimizer": self._optimizers.collect()}
-        tensors |= collect_errors(self._processes, self._average)
+        model = {name: whole(value) for name, value in self._setup.model.state_dict().items()}
+        tensors = {"model": model, "optimizer": self._optimizers.collect()}
+        tensors |= collect_errors(self._processes, "fsdp2", self._average)
         return tensors if self._group.rank == 0 else {}
 
     def close(self) -> None:
@@ -77,26 +93,35 @@ class Fsdp2(Backend):
         if self._average is not None:
             self._average.close()
 
-    def _held_by_all(self) -> Iterable[Tensor]:
-        return (value for value in super()._held_by_all() if not isinstance(value, DTensor))
-
-    def _confirm(self, weights: int, shares: int, tell: Callable[[str], None]) -> None:
+    def _confirm(self, weights: int, tell: Callable[[str], None]) -> None:
         """Tell what torch has made of the model. Raises `TuiliError` where that is not what was asked for."""
-        device, count, model = self._setup.plan.device.type, self._setup.plan.replicas, self._setup.model
+        device, count, model = self._setup.plan.device.type, self._group.world_size, self._setup.model
+        config = self._setup.recipe.train.dist
         layers, parameters = [*model.model.trunk, *model.model.reasoning], list(model.parameters())
-        sharded = [parameter for parameter in parameters if isinstance(parameter, DTensor)]
-        held = sum(parameter.to_local().numel() for parameter in sharded)
+        shards = [parameter.to_local() for parameter in parameters if isinstance(parameter, DTensor)]
+        held = sum(shard.numel() for shard in shards)
         facts = {
             "layers that are sharded": (sum(isinstance(layer, FSDPModule) for layer in layers), len(layers)),
-            "parameters that are sharded": (len(sharded), len(parameters)),
-            "devices": (sorted({parameter.device_mesh.device_type for parameter in sharded}), [device]),
-            "processes": (dist.get_world_size(), count),
-            "weights in all shares": (sum(self._group.all_gather(held)), weights * self._islands),
+            "parameters that are sharded": (len(shards), len(parameters)),
+            "devices": (sorted({shard.device.type for shard in shards}), [device]),
+            "weights in all shares": (sum(self._group.all_gather(held)), weights * config.islands),
         }
         confirm(self._group, facts)
-        form = self._setup.recipe.train.dist.gradients.form
-        between = f"; between {self._islands} islands gradients travel as {form}" if self._islands > 1 else ""
-        tell(f"fsdp2: {count} processes on {device}, each with one of {shares} shares of the model{between}")
+        form, islands = config.gradients.form, config.islands
+        between = f"; between {islands} islands gradients travel as {form}" if islands > 1 else ""
+        tell(f"fsdp2: {count} processes on {device}, each with one of {self._shares} shares of the model{between}")
+
+
+def _mesh(group: TorchGroup, islands: int, device: torch.device) -> DeviceMesh:
+    """The processes by island and by share, over groups that wait as long as `group` does."""
+    ranks = torch.arange(group.world_size).view(islands, -1)
+    groups = [group.of_gradients(ranks.T.tolist()), group.of_gradients(ranks.tolist())]
+    return DeviceMesh.from_group(groups, device.type, ranks, mesh_dim_names=(ISLANDS, SHARES))
+
+
+def _units(module: nn.Module) -> list[FSDPModule]:
+    """What is gathered together."""
+    return [part for part in module.modules() if isinstance(part, FSDPModule)]
 
 
 def _shard(module: LossModule, mesh: DeviceMesh) -> FSDPModule:

@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from tuili.errors import TuiliError
+from tuili.errors import InputError, TuiliError
 
 MAX_RESTARTS = 5
 """How often a run goes on by itself after a process of it was killed, unless the user says otherwise."""
-EXIT_ALONE = 75
-"""The exit code of a process that could not go on because another one had gone."""
+EXIT_FAILED, EXIT_REFUSED, EXIT_ALONE = 1, 2, 75
+"""The exit codes of a process that has failed, of one that was not given what it needs, and of one that could not go on
+because another one had gone."""
 
 
 class ReplicaDied(TuiliError):
@@ -45,13 +46,21 @@ class Group(Protocol):
         """The values with which all processes called this, in the order of their ranks; JSON must be able to hold them.
 
         Raises `TuiliError` in process 0 when another process has failed, and `ReplicaDied` when it was killed; the
-        others end when process 0 has ended.
+        others end when process 0 has ended. Processes of torch's raise errors of torch, of which `processes.joined`
+        makes `ReplicaDied`.
+        """
+
+    def anyone(self, value: bool) -> bool:
+        """Whether any process has called this with a true value. Others wait for process 0 as long as it may need to
+        write a checkpoint.
+
+        Raises what `all_gather` raises.
         """
 
     def scatter(self, parts: Sequence[bytes]) -> bytes:
         """What process 0 has for this process: the part at the place of its rank. Only process 0's parts count.
 
-        Raises what `all_gather` raises.
+        Others wait for process 0 as long as it may need to read data. Raises what `all_gather` raises.
         """
 
 
@@ -92,6 +101,10 @@ class SingleProcess:
         """The value alone."""
         return [value]
 
+    def anyone(self, value: bool) -> bool:
+        """The value."""
+        return value
+
     def share(self, tensors: Sequence[Tensor]) -> None:
         """Leaves the tensors as they are."""
 
@@ -105,3 +118,10 @@ class SingleProcess:
         """The only part."""
         (part,) = parts
         return part
+
+
+def told_once(group: Group, error: TuiliError) -> TuiliError | SystemExit:
+    """What a process raises where all meet the same error: process 0 tells it, the others end without a word."""
+    if group.rank == 0:
+        return error
+    return SystemExit(EXIT_REFUSED if isinstance(error, InputError) else EXIT_FAILED)

@@ -1,6 +1,6 @@
-"""Ways in which gradients travel between processes: hooks for DDP and FSDP2, packed ones and those of torch.
+"""Ways in which gradients travel between processes: hooks for DDP and FSDP2.
 
-How packed gradients are averaged is left to `codec`. DDP's packed buckets go through one thread, in their order: each
+How they are averaged is left to `codec` and `baselines`. DDP's buckets go through one thread, in their order: each
 is encoded and sent while the gradients of the next are computed.
 """
 
@@ -14,94 +14,106 @@ from threading import Thread
 
 import torch
 import torch.distributed as dist
-from torch import nn
-from torch.distributed.algorithms.ddp_comm_hooks.default_hooks import fp16_compress_hook
-from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState, powerSGD_hook
+from torch import Tensor, nn
+from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import powerSGD_hook
 from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
 
 from tuili.errors import InputError
 from tuili.native import GradientCodec, Unavailable, load
+from tuili.train.dist.baselines import HalfAverage, PowerSgd
 from tuili.train.dist.codec import PackedAverage, PackedSettings
 from tuili.train.dist.config import GradientConfig
-
-POWERSGD_START = 10
-"""Steps with plain sums before the first one with PowerSGD, which starts from their errors."""
+from tuili.train.dist.lost import GradientForm
 
 Averaged = torch.futures.Future[torch.Tensor]
 
 
-def packed_average(config: GradientConfig, group: dist.ProcessGroup, threads: int = 1) -> PackedAverage:
-    """The mean of packed gradients over a group. Raises `InputError` where the native library is not to be had."""
+def packed_average(config: GradientConfig, group: dist.ProcessGroup, device: torch.device) -> PackedAverage:
+    """The mean of packed gradients over a group.
+
+    Raises `InputError` where the native library is not to be had, and for gradients on another device than the CPU.
+    """
     assert config.bits, "these gradients are not packed"
+    if device.type != "cpu":
+        raise InputError(f"gradients = {config.form}: only those on the CPU can be packed: use fp16 or fp32")
     library = load()
     if isinstance(library, Unavailable):
         raise InputError(f"gradients = {config.form}: {library}; use fp32 or fp16")
     settings = PackedSettings(config.bits, config.rotate, config.clip, config.keep_errors, config.reset_errors)
-    return PackedAverage(group, GradientCodec(library, threads), settings)
+    return PackedAverage(group, GradientCodec(library, threads=1), settings)
 
 
-def hook_ddp(model: DistributedDataParallel, config: GradientConfig, group: dist.ProcessGroup) -> PackedHook | None:
-    """Let the gradients of a model travel in a form over a group. Returns what packs them, if anything does.
+def hook_ddp(model: DistributedDataParallel, config: GradientConfig, group: dist.ProcessGroup) -> Hook:
+    """Let the gradients of a model travel in another form than fp32 over a group that nothing else is sent on.
 
     DDP divides the gradients into other buckets after its first step, unless `find_unused_parameters` is set; errors
-    begin anew then. Raises `InputError` where the form is not to be had, as PowerSGD with more than one bucket on gloo,
-    for a group of other processes than DDP's, and for packed ones on DDP's own group.
+    begin anew then. On gloo, PowerSGD needs all of them in one bucket. Raises `InputError` where the form is not to be
+    had.
     """
-    if group.size() != model.process_group.size():
-        sizes = f"{group.size()} processes, and DDP's has {model.process_group.size()}"
-        raise InputError(f"gradients = {config.form}: the group has {sizes}: give one of the same")
-    match config.form:
-        case "fp32":
-            return None
-        case "fp16":
-            model.register_comm_hook(group, fp16_compress_hook)
-            return None
-        case "powersgd":
-            size = sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
-            room = 0 if model.bucket_bytes_cap_default else model.bucket_bytes_cap  # by default the first one is small
-            if dist.get_backend(group) == "gloo" and size > room:
-                raise InputError(
-                    f"gradients = powersgd: on gloo the {size:,} bytes of all gradients must be one bucket: "
-                    f"give DDP a bucket_cap_mb of {-(-size // 2**20)} or more"
-                )
-            state = PowerSGDState(group, matrix_approximation_rank=config.rank, start_powerSGD_iter=POWERSGD_START)
-            model.register_comm_hook(state, powerSGD_hook)
-            return None
-        case _:
-            if group is model.process_group:  # DDP sends on it meanwhile, in an order that differs between processes
-                raise InputError(
-                    f"gradients = {config.form}: give a group of their own, dist.new_group(), not that of DDP"
-                )
-            for name, parameter in model.module.named_parameters():
-                if parameter.dtype != torch.float32 or parameter.device.type != "cpu":
-                    given = f"{name} is {parameter.dtype} on {parameter.device.type}"
-                    raise InputError(
-                        f"gradients = {config.form}: {given}; fp32 on the CPU can be packed, use fp16 or fp32"
-                    )
-            hook = PackedHook(model, packed_average(config, group))
-            model.register_comm_hook(hook.average, hook.start)
-            return hook
+    device = next(model.parameters()).device
+    if config.form == "powersgd":
+        form = PowerSgd(group, config.rank, device)
+        model.register_comm_hook(form.of_torch, powerSGD_hook)
+        return Hook(form)
+    hook = OrderedHook(model, packed_average(config, group, device) if config.bits else HalfAverage(group))
+    model.register_comm_hook(None, hook.start)
+    return hook
 
 
-def hook_fsdp(model: nn.Module, average: PackedAverage) -> None:
+def hook_fsdp(model: nn.Module, average: PackedAverage) -> IslandHook:
     """Average the sharded gradients of FSDP2 over a further group: between islands that each shard a model.
 
-    Each shard of gradients is first summed inside its island, by FSDP2, and then averaged between islands. Raises
-    `InputError` for a model without sharded modules.
+    Each shard of gradients is first summed inside its island, by FSDP2, and then averaged between islands.
     """
-    sharded = {name: module for name, module in model.named_modules() if isinstance(module, FSDPModule)}
-    if not sharded:
-        raise InputError("packed gradients: no module of the model is sharded by FSDP2: call fully_shard before")
-    for name, module in sharded.items():
-        module.set_all_reduce_hook(partial(average.average, name=name or "(root)"))  # a part may have any other name
+    hook = IslandHook(average)
+    for name, module in model.named_modules():
+        if isinstance(module, FSDPModule):
+            module.set_all_reduce_hook(partial(hook, name=name or "(root)"))  # a part may have any other name
+    return hook
 
 
-class PackedHook:
+class IslandHook:
+    """Averages shards of gradients behind the last block of a step; the sums of earlier blocks wait for that."""
+
+    def __init__(self, average: PackedAverage) -> None:
+        self._average, self._sums = average, dict[str, Tensor]()
+        self.is_last = True
+        """Whether the next backward pass is that of a step's last block."""
+
+    def __call__(self, shard: Tensor, *, name: str) -> None:
+        """What FSDP2 calls with each shard, which it adds to the gradients as it then is."""
+        if name in self._sums:
+            shard += self._sums.pop(name)
+        if self.is_last:
+            self._average.average(shard, name)
+        else:
+            self._sums[name] = shard.clone()
+            shard.zero_()
+
+
+class Hook:
+    """The form in which the gradients of a DDP model travel."""
+
+    def __init__(self, form: GradientForm) -> None:
+        self.form = form
+
+    @contextmanager
+    def raising(self) -> Iterator[None]:
+        """Around a backward pass: what went wrong in a thread is raised as it was, not as DDP tells it."""
+        yield
+
+    def close(self) -> None:
+        """End what works beside the training. Waits for buckets that are on their way: at most the group's timeout."""
+        self.form.close()
+
+
+class OrderedHook(Hook):
     """Averages DDP's buckets in a thread, one after another. Their names are made of their places and parameters."""
 
-    def __init__(self, model: DistributedDataParallel, average: PackedAverage) -> None:
-        self.average = average
+    def __init__(self, model: DistributedDataParallel, average: PackedAverage | HalfAverage) -> None:
+        super().__init__(average)
+        self._average = average
         self._of_parameter = {id(parameter): name for name, parameter in model.module.named_parameters()}
         self._names = dict[int, str]()
         self._failure: Exception | None = None
@@ -110,19 +122,19 @@ class PackedHook:
         self._thread = Thread(target=self._run, name="gradients", daemon=True)
         self._thread.start()
 
-    def start(self, average, bucket):  # type: ignore[no-untyped-def]  # DDP refuses types that are written as text
+    def start(self, _, bucket):  # type: ignore[no-untyped-def]  # DDP refuses types that are written as text
         """Begin to average a bucket. Returns the future of its mean."""
         numbers, done = bucket.buffer(), Averaged()
         first, last = (self._of_parameter[id(bucket.parameters()[place])] for place in (0, -1))
         name = f"{bucket.index()}/{first}/{last}/{numbers.numel()}"
         if self._names.get(bucket.index(), name) != name:  # other buckets, and perhaps fewer
             self._names.clear()
-            self._work.put(average.forget)
+            self._work.put(self.form.forget)
         self._names[bucket.index()] = name
 
         def work() -> None:
             try:
-                average.average(numbers, name)
+                self._average.average(numbers, name)
                 done.set_result(numbers)
             except Exception as error:
                 self._failure = error
@@ -133,7 +145,7 @@ class PackedHook:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """Around a backward pass: what went wrong in the thread is raised as it was, not as DDP tells it."""
+        """Around a backward pass."""
         try:
             yield
         except RuntimeError as error:
@@ -142,10 +154,10 @@ class PackedHook:
             raise
 
     def close(self) -> None:
-        """End the threads. Waits for buckets that are on their way: at most the timeout of the group."""
+        """End the threads."""
         self._work.put(None)
         self._thread.join()
-        self.average.close()
+        super().close()
 
     def _run(self) -> None:
         while work := self._work.get():

@@ -1,102 +1,174 @@
-"""Starts the processes of a run on this machine by torchrun's engine, and starts them again where one was killed.
+"""Starts the processes of a run on this machine, and starts them again where one was killed.
 
-What each of them does is the command line that it is given; how they meet is left to `processes`.
+What each of them does is the command that it is given; how they meet is left to `processes`, what their ends mean to
+`ended`. Torchrun starts processes, too: it kills the others 30 seconds behind a failure, in which a checkpoint may not
+be written, and does not tell those that it has killed from those that have failed.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
+import subprocess
 import sys
-import uuid
-from collections.abc import Callable, Mapping, Sequence
-from tempfile import TemporaryDirectory
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import current_thread, main_thread
 
-from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+import torch.distributed as dist
 
 from tuili.errors import TuiliError
 from tuili.machine import THREADS_VARIABLE, usable_cores
+from tuili.parent import LAUNCHER_VARIABLE
 from tuili.provenance import code_hash
-from tuili.train.dist.group import EXIT_ALONE
+from tuili.train.dist.ended import EXIT_INTERRUPTED, End, cause_of_death, exit_code, first_reason
 
-EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
-SAVING_SECONDS = 300
-"""How long processes may take to save a checkpoint and end, after Ctrl-C or SIGTERM."""
+LOOK_SECONDS = 0.05
+ADDRESS = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Seconds for which the launcher waits."""
+
+    reason: float = 10
+    """Where processes have noticed that another one has gone: for that one, which may be about to end."""
+    silence: float = 30
+    """For a process that has not ended then: after SIGTERM, before SIGKILL."""
+    saving: float = 300
+    """For processes that may be writing a checkpoint: after Ctrl-C, SIGTERM, or the failure of another one."""
 
 
 def launch(
-    arguments: Sequence[str],
+    command: Sequence[str],
     processes: int,
     restarts: int,
     can_resume: Callable[[], bool],
     tell: Callable[[str], None],
+    patience: Patience = Patience(),
 ) -> int:
-    """Run `tuili ARGUMENTS` in several processes until all have ended, and return the exit code.
+    """Run `python COMMAND` in several processes until all have ended, and return the exit code.
 
-    Where a process is killed by a signal, all are started again, `restarts` times at most, with `--resume` if
-    `can_resume` then allows it. Raises `TuiliError` after that, and when Tuili's code has changed meanwhile.
+    Where a process is killed by a signal, or does not answer any more, all are started again, `restarts` times at most,
+    with `--resume` if `can_resume` then allows it. Raises `TuiliError` after that, and when Tuili's code has changed
+    meanwhile; `KeyboardInterrupt` where all have ended by Ctrl-C or a signal before one could say so.
     """
     code, done = code_hash(), 0
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # `tell` says the same in a line
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # DDP warns of what the backend means to have
-    if THREADS_VARIABLE in os.environ:
-        os.environ[THREADS_VARIABLE] = str(max(1, usable_cores() // processes))
-    while True:
-        more = ["--resume"] if done and "--resume" not in arguments and can_resume() else []
-        ended = _run([*arguments, *more], processes)
-        if (died := cause_of_death(ended)) is None:
-            return exit_code(ended)
-        if done == restarts:
-            raise TuiliError(f"{died}, after {done} restarts: add --resume to go on all the same")
-        if code_hash() != code:
-            raise TuiliError(f"{died}, and Tuili's code has changed: add --resume to go on with it")
-        tell(f"{died}: going on from the newest checkpoint, or from the start")
-        done += 1
+    with _heard() as signals:
+        while True:
+            more = ["--resume"] if done and "--resume" not in command and can_resume() else []
+            ends = _Processes([*command, *more], processes, signals, patience, tell).wait()
+            died = None if signals else cause_of_death(ends)
+            if died is None:
+                status = exit_code(ends, bool(signals))
+                if status == EXIT_INTERRUPTED and all(end.status != EXIT_INTERRUPTED for end in ends):
+                    raise KeyboardInterrupt
+                return status
+            if done == restarts:
+                raise TuiliError(f"{died}, after {done} restarts: add --resume to go on all the same")
+            if code_hash() != code:
+                raise TuiliError(f"{died}, and Tuili's code has changed: add --resume to go on with it")
+            tell(f"{died}: going on from the newest checkpoint, or from the start")
+            done += 1
 
 
-def cause_of_death(ended: Mapping[int, int]) -> str | None:
-    """Why a run whose processes have ended with these exit codes, by rank, is to go on; None if it is not.
+class _Processes:
+    """The processes of one start. `signals` are those that the launcher has got so far."""
 
-    Where a process fails, the others are ended by SIGTERM.
-    """
-    for rank, status in ended.items():
-        if status < 0 and status != -signal.SIGTERM:
-            return f"process {rank} was killed by {signal.Signals(-status).name}"
-    if EXIT_ALONE in ended.values() and set(ended.values()) <= {0, EXIT_ALONE, -signal.SIGTERM}:
-        return "a process has gone"
-    return None
+    def __init__(
+        self,
+        command: Sequence[str],
+        count: int,
+        signals: Sequence[int],
+        patience: Patience,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._signals, self._patience, self._tell = signals, patience, tell
+        self._ends = list[End]()
+        # where they meet, at a free port; torch does not say that it exports it
+        self._store = dist.TCPStore(ADDRESS, 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
+        self._running = {
+            rank: subprocess.Popen(
+                [sys.executable, *command],
+                env=os.environ | _place(rank, count, self._store.port),
+                start_new_session=True,  # Ctrl-C reaches the launcher alone
+            )
+            for rank in range(count)
+        }
+        self._asked = False
+
+    def wait(self) -> list[End]:
+        """Wait until all have ended, in the order of the ends that it returns. Where one fails, it ends the others."""
+        self._look(lambda: bool(self._signals) or any(end.status for end in self._ends))
+        if not self._signals and first_reason(self._ends) is None:
+            self._look(lambda: bool(self._signals) or first_reason(self._ends) is not None, self._patience.reason)
+        is_known = bool(self._signals) or first_reason(self._ends) is not None
+        seconds = self._patience.saving if is_known else self._patience.silence
+        until, passed_on = time.monotonic() + seconds, -1
+        while self._running and time.monotonic() < until:
+            if len(self._signals) > passed_on:  # the second Ctrl-C, too, is for them
+                passed_on = len(self._signals)
+                self._send(signal.SIGTERM)
+            self._look(lambda: True)
+            time.sleep(LOOK_SECONDS)
+        for rank in self._running:
+            self._tell(f"process {rank} has not ended within {seconds:.0f} s: killed")
+        self._send(signal.SIGKILL)
+        self._look(lambda: False)
+        return self._ends
+
+    def _look(self, found: Callable[[], bool], seconds: float = float("inf")) -> None:
+        """Note who has ended, until a condition holds, all have ended, or the time is over."""
+        until = time.monotonic() + seconds
+        while True:
+            ended = [
+                End(rank, status, self._asked)
+                for rank, process in self._running.items()
+                if (status := process.poll()) is not None
+            ]
+            for end in ended:
+                del self._running[end.rank]
+            self._ends += sorted(ended, key=lambda end: -end.status)  # those with a reason first
+            if not self._running or found() or time.monotonic() >= until:
+                return
+            time.sleep(LOOK_SECONDS)
+
+    def _send(self, number: signal.Signals) -> None:
+        self._asked = True
+        for process in self._running.values():
+            process.send_signal(number)
 
 
-def exit_code(ended: Mapping[int, int]) -> int:
-    """The exit code of a run whose processes have ended with these: that of the first one with a reason of its own."""
-    reasons = [status for _, status in sorted(ended.items()) if status > 0 and status != EXIT_ALONE]
-    if EXIT_INTERRUPTED in reasons:
-        return EXIT_INTERRUPTED
-    return reasons[0] if reasons else EXIT_FAILED if any(ended.values()) else 0
+def _place(rank: int, count: int, port: int) -> Mapping[str, str]:
+    """What a process finds in its environment, as if torchrun had started it."""
+    threads = {THREADS_VARIABLE: str(max(1, usable_cores() // count))} if THREADS_VARIABLE in os.environ else {}
+    return threads | {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "MASTER_ADDR": ADDRESS,
+        "MASTER_PORT": str(port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the launcher has the store in which they meet
+        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # DDP warns of what is meant
+        LAUNCHER_VARIABLE: str(os.getpid()),
+    }
 
 
-def _run(arguments: Sequence[str], processes: int) -> dict[int, int]:
-    """The exit codes of the processes, by rank; those of signals are negative."""
-    with TemporaryDirectory(prefix="tuili-") as scratch:
-        config = LaunchConfig(
-            min_nodes=1,
-            max_nodes=1,
-            nproc_per_node=processes,
-            run_id=uuid.uuid4().hex,
-            rdzv_backend="c10d",
-            rdzv_endpoint="localhost:0",  # a free port
-            local_addr="127.0.0.1",
-            max_restarts=0,
-            logs_specs=DefaultLogsSpecs(log_dir=scratch),
-            shutdown_timeout=SAVING_SECONDS,
-        )
-        try:
-            elastic_launch(config, sys.executable)("-m", "tuili", *arguments)
-        except ChildFailedError as error:
-            return {rank: failure.exitcode for rank, failure in error.failures.items()}
-        except SignalException:
-            return {0: EXIT_INTERRUPTED}
-    return dict.fromkeys(range(processes), 0)
+@contextmanager
+def _heard() -> Iterator[list[int]]:
+    """Signals that would end this process, in place of what they would do; only the main thread may hear them."""
+    heard = list[int]()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if current_thread() is main_thread() else ()
+    before = {
+        number: signal.signal(number, lambda number, frame: heard.append(number))
+        for number in numbers
+        if signal.getsignal(number) != signal.SIG_IGN  # nohup
+    }
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,52 +1,99 @@
-"""What packed gradients have lost, in checkpoints: each process goes on with its own, which process 0 writes."""
+"""What a form of gradients carries from step to step, in checkpoints: each process goes on with its own.
+
+Process 0 writes it. What that is, such as what packed gradients have lost, is left to `codec` and `baselines`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Protocol
 
 from torch import Tensor
 
 from tuili.errors import InputError
-from tuili.train.dist.codec import PackedAverage
+from tuili.train.dist.config import BackendName
 from tuili.train.dist.processes import TorchGroup
 
 ERRORS = "errors"
-"""The group of a checkpoint's tensors that holds this, as `rank/name`."""
+"""The group of a checkpoint's tensors that holds this, as `rank/backend kind/name`."""
+OTHERS = "it was lost by other processes"
 
 
-def collect_errors(group: TorchGroup, average: PackedAverage | None) -> dict[str, dict[str, Tensor]]:
-    """In process 0 what all processes have lost, as a group of tensors; nothing where that is not kept.
+class GradientForm(Protocol):
+    """A form in which gradients travel between processes."""
+
+    @property
+    def kind(self) -> str:
+        """Forms of one kind can go on from one another's state."""
+
+    @property
+    def carries(self) -> bool:
+        """Whether a step depends on what earlier ones have left."""
+
+    @property
+    def names(self) -> AbstractSet[str]:
+        """The parts of the gradients that have travelled so far."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What this process carries, by name; `errors` is the end of the names of what was lost."""
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave. Raises `InputError` for that of another process."""
+
+    def forget(self) -> None:
+        """Begin anew."""
+
+    def close(self) -> None:
+        """End what works beside the training."""
+
+
+def collect_errors(group: TorchGroup, backend: BackendName, form: GradientForm | None) -> dict[str, dict[str, Tensor]]:
+    """In process 0 what all processes carry, as a group of tensors; nothing where they do not.
 
     All processes call this.
     """
-    if average is None or average.settings.keep is None:
+    if form is None or not form.carries:
         return {}
-    collected = group.collect(average.state())
+    collected = group.collect({f"{backend} {form.kind}/{name}": value for name, value in form.state().items()})
     return {ERRORS: collected} if group.rank == 0 else {}
 
 
 def load_errors(
     group: TorchGroup,
-    average: PackedAverage | None,
+    backend: BackendName,
+    form: GradientForm | None,
     tensors: Mapping[str, Mapping[str, Tensor]],
     tell: Callable[[str], None],
 ) -> None:
-    """Go on with what this process had lost when the tensors of a checkpoint were collected.
+    """Go on with what this process carried when the tensors of a checkpoint were collected.
 
-    `tell` is given a line where other processes had lost it: then it is forgotten.
+    `tell` is given a line where something was lost then that is not added to gradients any more.
     """
-    of_ranks: dict[str, dict[str, Tensor]] = {}
+    saved_as, of_ranks = "", dict[str, dict[str, Tensor]]()
     for key, value in tensors.get(ERRORS, {}).items():
-        rank, _, name = key.partition("/")
+        rank, saved_as, name = key.split("/", 2)
         of_ranks.setdefault(rank, {})[name] = value
-    if average is None or average.settings.keep is None or not of_ranks:
+    if not of_ranks:
         return
-    fits = len(of_ranks) == group.world_size
-    if fits:
+    obstacle = None
+    if form is None or not form.carries:
+        obstacle = "it is not kept any more"
+    elif saved_as != f"{backend} {form.kind}":
+        obstacle = f"it was lost by {saved_as} gradients"
+    elif len(of_ranks) != group.world_size:
+        obstacle = OTHERS
+    else:
         try:
-            average.load(of_ranks[str(group.rank)])
+            form.load(of_ranks[str(group.rank)])
         except InputError:  # they were in other islands
-            fits = False
-    if not all(group.all_gather(fits)):
-        average.forget()
-        tell("what packed gradients had lost is forgotten: it was lost by other processes")
+            obstacle = OTHERS
+    if form and any(group.all_gather(obstacle)):
+        form.forget()
+    now = form.state() if form else {}
+    if _holds_errors(next(iter(of_ranks.values()))) and not _holds_errors(now):
+        tell(f"what gradients had lost is forgotten: {obstacle or 'it is not kept any more'}")
+
+
+def _holds_errors(tensors: Mapping[str, Tensor]) -> bool:
+    return any(name.endswith("errors") and bool(value.any()) for name, value in tensors.items())

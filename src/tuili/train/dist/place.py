@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from tuili.errors import InputError
+from tuili.train.dist.config import TIMEOUT
 from tuili.train.recipe import TrainConfig
 
 
@@ -17,7 +19,6 @@ class Place:
     world_size: int
     local_size: int
     """Processes on this machine."""
-    restarts: int
 
     @classmethod
     def find(cls) -> Place | None:
@@ -27,7 +28,21 @@ class Place:
         rank, world_size = variable("RANK"), variable("WORLD_SIZE")
         if rank >= world_size:
             raise InputError(f"RANK = {rank}: of WORLD_SIZE = {world_size} processes the last one has {world_size - 1}")
-        return cls(rank, world_size, variable("LOCAL_WORLD_SIZE", 1), variable("TORCHELASTIC_RESTART_COUNT", 0))
+        return cls(rank, world_size, variable("LOCAL_WORLD_SIZE", 1))
+
+
+def start_by_torchrun() -> str | None:
+    """What all processes have in common that torchrun starts for one command, again and again; None without torchrun.
+
+    That is the name of the run, or without one the torchrun that runs here: its number, and when it began.
+    """
+    run = os.environ.get("TORCHELASTIC_RUN_ID")
+    if run != "none":  # torchrun's word for a run without a name
+        return run
+    parent = os.getppid()
+    status = Path(f"/proc/{parent}/stat")
+    began = status.read_text().rpartition(")")[2].split()[19] if status.is_file() else ""
+    return f"{parent} {began}"
 
 
 def variable(name: str, default: int | None = None) -> int:
@@ -50,6 +65,11 @@ def check_place(train: TrainConfig) -> Place | None:
                 f"train.dist.backend = replicas: {place.world_size} processes were started, and replicas start theirs "
                 "by themselves: use ddp or fsdp2, or leave torchrun out"
             )
+        if train.dist.timeout != TIMEOUT:
+            raise InputError(
+                f"train.dist.timeout = {train.dist.timeout}: replicas notice by themselves that another one has gone: "
+                "use ddp or fsdp2, or leave timeout out"
+            )
         return None
     if place is None:
         raise InputError(
@@ -68,6 +88,11 @@ def check_count(train: TrainConfig, count: int) -> None:
         raise InputError(
             f"train.accumulation = {train.accumulation}: {count} processes do not divide its blocks evenly: "
             "use a multiple of them"
+        )
+    if count == 1 and train.dist.gradients.form != "fp32":
+        raise InputError(
+            f"train.dist.gradients.form = {train.dist.gradients.form}: 1 process was started, whose gradients travel "
+            "nowhere: start more, or use fp32"
         )
     if count % train.dist.islands:
         islands = train.dist.islands

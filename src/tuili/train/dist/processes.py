@@ -20,49 +20,58 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from tuili.errors import InputError, one_line
-from tuili.parent import end_with_launcher
-from tuili.train.dist.group import ReplicaDied
+from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
+from tuili.train.dist.group import ReplicaDied, told_once
 from tuili.train.dist.place import Place, check_place, variable
 from tuili.train.recipe import TrainConfig
 
+MEETING_SECONDS = 600
+"""How long processes wait for those that have not been started yet; torchrun waits as long for machines."""
 PREPARATION_SECONDS = 3600
-"""How long processes wait for process 0 before the first step and behind the last one."""
-EXIT_REFUSED = 2
-"""The exit code of a process that ends because process 0 tells the user what is wrong."""
+"""How long processes wait for process 0 where it prepares the run, reads data, writes a checkpoint or the model."""
 
 
 class TorchGroup:
-    """A `Group` of processes that torch.distributed has brought together; `control` can send bytes from the CPU."""
+    """A `Group` of processes that torch.distributed has brought together, inside of `joined`.
 
-    def __init__(self, control: dist.ProcessGroup, place: Place) -> None:
-        self._control, self.place = control, place
+    They wait for one another for `seconds`, and for process 0 longer where it may have to write or to read.
+    """
+
+    def __init__(self, place: Place, seconds: int) -> None:
+        self.place, self.seconds = place, seconds
         self.rank, self.world_size = place.rank, place.world_size
+        self._control = _gloo(seconds)
+        self._paced = _gloo(seconds if self.rank == 0 else PREPARATION_SECONDS)
 
     def owner(self, block: int) -> int:
         """The blocks go round the processes."""
         return block % self.world_size
 
     def all_gather(self, value: Any) -> list[Any]:
-        """Two exchanges: of the sizes, and of what is as long as the longest. Raises `ReplicaDied` in all processes."""
+        """Two exchanges: of the sizes, and of what is as long as the longest."""
         own = _bytes(json.dumps(value).encode())
-        with noticing_loss():
-            sizes = torch.empty(self.world_size, dtype=torch.int64)
-            dist.all_gather_single(sizes, torch.tensor([len(own)]), self._control)
-            room = int(sizes.max())
-            everyone = torch.empty(self.world_size, room, dtype=torch.uint8)
-            dist.all_gather_single(everyone.view(-1), _padded(own, room), self._control)
+        sizes = torch.empty(self.world_size, dtype=torch.int64)
+        dist.all_gather_single(sizes, torch.tensor([len(own)]), self._control)
+        room = int(sizes.max())
+        everyone = torch.empty(self.world_size, room, dtype=torch.uint8)
+        dist.all_gather_single(everyone.view(-1), _padded(own, room), self._control)
         return [json.loads(_data(row[:size])) for row, size in zip(everyone, sizes.tolist(), strict=True)]
+
+    def anyone(self, value: bool) -> bool:
+        """The sum of ones."""
+        count = torch.tensor([int(value)])
+        dist.all_reduce(count, group=self._paced)
+        return bool(count)
 
     def scatter(self, parts: Sequence[bytes]) -> bytes:
         """Every process gets as much as the longest part, and cuts it."""
         first = self.rank == 0
-        with noticing_loss():
-            sizes = torch.tensor([len(part) for part in parts] if first else [0] * self.world_size)
-            dist.broadcast(sizes, group=self._control, group_src=0)
-            room = int(sizes.max())
-            part = torch.empty(room, dtype=torch.uint8)
-            padded = [_padded(_bytes(data), room) for data in parts] if first else None
-            dist.scatter(part, padded, group=self._control, group_src=0)
+        sizes = torch.tensor([len(part) for part in parts] if first else [0] * self.world_size)
+        dist.broadcast(sizes, group=self._paced, group_src=0)
+        room = int(sizes.max())
+        part = torch.empty(room, dtype=torch.uint8)
+        padded = [_padded(_bytes(data), room) for data in parts] if first else None
+        dist.scatter(part, padded, group=self._paced, group_src=0)
         return _data(part[: int(sizes[self.rank])])
 
     def collect(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -70,25 +79,36 @@ class TorchGroup:
         own = _bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
         sizes = self.all_gather(len(own))
         rows = [torch.empty(max(sizes), dtype=torch.uint8) for _ in sizes] if self.rank == 0 else None
-        with noticing_loss():
-            dist.gather(_padded(own, max(sizes)), rows, group=self._control, group_dst=0)
+        dist.gather(_padded(own, max(sizes)), rows, group=self._control, group_dst=0)
         return {
             f"{rank}/{name}": tensor
             for rank, (row, size) in enumerate(zip(rows or [], sizes, strict=bool(rows)))
             for name, tensor in load(_data(row[:size])).items()
         }
 
-    def for_steps(self, timeout: int) -> TorchGroup:
+    def for_steps(self, seconds: int) -> TorchGroup:
         """The same processes, of which each waits for others for so many seconds at most; comes when all are here."""
         self.all_gather(None)
-        return TorchGroup(_gloo(timeout), self.place)
+        return TorchGroup(self.place, seconds)
+
+    def of_gradients(self, groups: Sequence[Sequence[int]] | None = None) -> dist.ProcessGroup:
+        """A group on which nothing else is sent: of all processes, or that of `groups` in which this one is."""
+        wait = timedelta(seconds=self.seconds)
+        if groups is None:
+            made = dist.new_group(timeout=wait)
+        else:
+            made, _ = dist.new_subgroups_by_enumeration([list(ranks) for ranks in groups], timeout=wait)
+        assert isinstance(made, dist.ProcessGroup)
+        return made
 
 
 @contextmanager
-def joined(train: TrainConfig) -> Iterator[TorchGroup]:
+def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup]:
     """The processes that were started together with this one, as a group until the `with` block ends.
 
-    Raises `InputError` where `check_place` does, and where the processes do not come together.
+    device: the one that the run began with, if it has begun. Raises `InputError` where `check_place` does, where a
+    process has no GPU of its own, and where the processes do not come together. What torch raises inside the block
+    where another process has gone, or does not answer in time, becomes `ReplicaDied`.
     """
     place = check_place(train)
     assert place is not None, "replicas start processes by themselves"
@@ -97,21 +117,21 @@ def joined(train: TrainConfig) -> Iterator[TorchGroup]:
         raise InputError(
             f"environment: MASTER_ADDR = {address!r}, MASTER_PORT = {port!r}: should say where process 0 is"
         )
-    if "TORCHELASTIC_RUN_ID" in os.environ:  # torchrun, or our own launcher
+    if not {"TORCHELASTIC_RUN_ID", LAUNCHER_VARIABLE}.isdisjoint(os.environ):  # torchrun, or our own launcher
         end_with_launcher()
-    on_gpu = train.device != "cpu" and torch.cuda.is_available()
+    on_gpu = (device or train.device) != "cpu" and torch.cuda.is_available()
     if on_gpu:
-        torch.cuda.set_device(variable("LOCAL_RANK", 0))
+        torch.cuda.set_device(_own_gpu())
     if address in ("localhost", "127.0.0.1"):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
-            timeout=timedelta(seconds=train.dist.timeout),
+            timeout=timedelta(seconds=MEETING_SECONDS),
             rank=place.rank,
             world_size=place.world_size,
         )
-        control = _gloo(PREPARATION_SECONDS)
+        group = TorchGroup(place, PREPARATION_SECONDS)
     except RuntimeError as error:
         if "EADDRINUSE" in str(error):
             raise InputError(f"port {port} of {address} is in use: set MASTER_PORT to another one") from error
@@ -120,7 +140,8 @@ def joined(train: TrainConfig) -> Iterator[TorchGroup]:
             f"({_without_place(error)}): check that all were started"
         ) from error
     try:
-        yield TorchGroup(control, place)
+        with noticing_loss():
+            yield group
     except ReplicaDied:  # closing the group would wait for those who are gone
         raise
     except BaseException:
@@ -135,9 +156,19 @@ def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
     for rank, other in enumerate(others, start=1):
         for name, value in first.items():
             if other[name] != value:
-                if group.rank > 0:
-                    raise SystemExit(EXIT_REFUSED)
-                raise InputError(f"process {rank} of {group.world_size} has {name} of its own: start all with the same")
+                fault = f"process {rank} of {group.world_size} has {name} of its own: start all with the same"
+                raise told_once(group, InputError(fault))
+
+
+def _own_gpu() -> int:
+    """The number of this process's GPU. Raises `InputError` where there are fewer than processes on this machine."""
+    number, count = variable("LOCAL_RANK", 0), torch.cuda.device_count()
+    if number >= count:
+        raise InputError(
+            f"train.device: process {number} of this machine has no GPU, of which there are {count}: start as many "
+            "processes, or use cpu"
+        )
+    return number
 
 
 _SIGNS_OF_LOSS = ("gloo", "Connection closed by peer", "Application timeout", "Timed out waiting")
@@ -156,8 +187,9 @@ def noticing_loss() -> Iterator[None]:
         raise ReplicaDied(f"another process has ended or does not answer ({_without_place(error)})") from error
 
 
-def _gloo(timeout: int) -> dist.ProcessGroup:
-    group = dist.new_group(backend="gloo", timeout=timedelta(seconds=timeout))
+def _gloo(seconds: int) -> dist.ProcessGroup:
+    """A group that can send bytes from the CPU."""
+    group = dist.new_group(backend="gloo", timeout=timedelta(seconds=seconds))
     assert isinstance(group, dist.ProcessGroup)
     return group
 

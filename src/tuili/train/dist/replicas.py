@@ -63,6 +63,10 @@ class SharedMemoryGroup:
         first.send({"value": value})
         return list(first.receive())
 
+    def anyone(self, value: bool) -> bool:
+        """By the values of all."""
+        return any(self.all_gather(value))
+
     def share(self, tensors: Sequence[Tensor]) -> None:
         """The tensors come to lie in the last row, unless they are on another device."""
         places = [(tensor, rows[-1]) for tensor, rows in self._places(tensors) if tensor.device.type == "cpu"]

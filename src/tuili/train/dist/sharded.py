@@ -70,11 +70,12 @@ class ShardedOptimizers(Optimizers):
 
 
 def whole(value: Tensor) -> Tensor:
-    """A tensor as a whole, on the CPU in process 0; empty in others. All processes call this."""
-    if not isinstance(value, DTensor):
-        return value
-    whole = value.full_tensor()
-    return whole.cpu() if dist.get_rank() == 0 else whole.new_empty(0)
+    """A copy of a tensor as a whole, on the CPU in process 0; empty in others. All processes call this."""
+    whole = value.full_tensor() if isinstance(value, DTensor) else value
+    if dist.get_rank() > 0:
+        return whole.new_empty(0)
+    is_own = isinstance(value, DTensor) and whole.data_ptr() != value.to_local().data_ptr()  # of one share it is it
+    return whole.detach().cpu() if is_own else whole.detach().to("cpu", copy=True)
 
 
 def distributed(value: Tensor, parameter: Tensor) -> DTensor:

@@ -1,0 +1,106 @@
+"""Forms of gradients that packed ones are compared with: half precision, and torch's PowerSGD.
+
+Which gradients travel in them is left to `hooks`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState
+
+POWERSGD_START = 10
+"""Steps with plain sums before the first one with PowerSGD, which starts from their errors."""
+LARGEST_HALF = 65504.0
+
+
+class HalfAverage:
+    """The mean of gradients that travel in fp16, multiplied by the power of two that makes most of its range.
+
+    torch's own hook casts them as they are: below 6e-8 they vanish, and below 6e-5 they lose bits.
+    """
+
+    kind, carries = "fp16", False
+
+    def __init__(self, group: dist.ProcessGroup) -> None:
+        self._group, self.names = group, set[str]()
+
+    def average(self, tensor: Tensor, name: str) -> None:
+        """Replace a tensor by its mean; by NaN in all processes where a number of any process is not finite."""
+        world = self._group.size()
+        largest = tensor.abs().max().nan_to_num(nan=math.inf, posinf=math.inf).view(1)
+        dist.all_reduce(largest, dist.ReduceOp.MAX, self._group)
+        most = world * largest.item()
+        self.names.add(name)
+        if not math.isfinite(most):
+            tensor.fill_(math.nan)
+        elif most:
+            scale = 2.0 ** min(126, math.floor(math.log2(LARGEST_HALF / most)))
+            half = (tensor * scale).half()
+            dist.all_reduce(half, group=self._group)
+            tensor.copy_(half).div_(scale).div_(world)
+
+    def state(self) -> dict[str, Tensor]:
+        """Nothing: each step is made of its own gradients alone."""
+        return {}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Nothing goes on from earlier steps."""
+
+    def forget(self) -> None:
+        """Nothing is kept."""
+
+    def close(self) -> None:
+        """Nothing works beside it."""
+
+
+class PowerSgd:
+    """PowerSGD's state as torch's hook has it: its errors, and the matrices that it begins each step from."""
+
+    kind, carries = "powersgd", True
+
+    def __init__(self, group: dist.ProcessGroup, rank: int, device: torch.device) -> None:
+        self.of_torch = PowerSGDState(group, matrix_approximation_rank=rank, start_powerSGD_iter=POWERSGD_START)
+        self._device = device
+
+    @property
+    def names(self) -> set[str]:
+        """One name when a step has been made."""
+        return {self.kind} if self.of_torch.iter else set()
+
+    def state(self) -> dict[str, Tensor]:
+        """The steps so far, and of each bucket by `bucket:quantity` what is there behind the first plain ones."""
+        of_buckets = {
+            f"{bucket}:{quantity}": value
+            for quantity, values in self._quantities().items()
+            for bucket, value in values.items()
+        }
+        steps, rank = self.of_torch.iter, self.of_torch.matrix_approximation_rank
+        return {"steps": torch.tensor(steps), "rank": torch.tensor(rank)} | of_buckets
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave in the same process of as many; from its errors alone where the rank differs."""
+        self.of_torch.iter = int(tensors["steps"])
+        is_same = int(tensors["rank"]) == self.of_torch.matrix_approximation_rank
+        for quantity, values in self._quantities().items():
+            for key, value in tensors.items():
+                if key.endswith(f":{quantity}") and (is_same or quantity == "errors"):
+                    values[int(key.partition(":")[0])] = value.to(self._device, copy=True)
+
+    def forget(self) -> None:
+        """Begin anew, with plain steps."""
+        self.of_torch.iter = 0
+        for values in self._quantities().values():
+            values.clear()
+
+    def close(self) -> None:
+        """Nothing works beside it."""
+
+    def _quantities(self) -> dict[str, dict[int, Tensor]]:
+        """What torch keeps of each bucket."""
+        state = self.of_torch
+        return {"errors": state.error_dict, "p": state.p_memory_dict, "q": state.q_memory_dict}

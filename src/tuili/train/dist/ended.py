@@ -1,0 +1,66 @@
+"""What becomes of a run whose processes have ended: whether it goes on, and else its exit code."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tuili.train.dist.group import EXIT_ALONE, EXIT_FAILED
+
+EXIT_INTERRUPTED = 130
+CONSEQUENCES = (0, EXIT_ALONE, EXIT_INTERRUPTED)
+"""Exit codes of processes that say nothing about why another one has failed."""
+REQUESTS = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+"""Who sends these wants a process to end, and not to begin again."""
+
+
+@dataclass(frozen=True)
+class End:
+    """How a process has ended: `status` is its exit code, or the negative number of the signal that killed it."""
+
+    rank: int
+    status: int
+    asked: bool = False
+    """Whether the launcher had sent it a signal before."""
+
+
+def cause_of_death(ends: Sequence[End]) -> str | None:
+    """Why a run whose processes have ended like this, in this order, is to go on; None if it is not.
+
+    The first process that has ended for a reason of its own decides. Where none has, others than those that noticed it
+    have gone, or did not answer until the launcher killed them.
+    """
+    if first := first_reason(ends):
+        if first.status > 0 or first.status in REQUESTS:
+            return None
+        return f"process {first.rank} was killed by {signal.Signals(-first.status).name}"
+    statuses = [end.status for end in ends]
+    if EXIT_ALONE not in statuses or EXIT_INTERRUPTED in statuses or _reasons(ends):
+        return None
+    silent = next((end.rank for end in ends if end.status == -signal.SIGKILL), None)
+    return "a process has gone" if silent is None else f"process {silent} did not answer any more"
+
+
+def first_reason(ends: Sequence[End]) -> End | None:
+    """The first process that has ended for a reason of its own, as far as that is known."""
+    return next((end for end in ends if not end.asked and end.status not in CONSEQUENCES), None)
+
+
+def exit_code(ends: Sequence[End], interrupted: bool) -> int:
+    """The exit code of a run that does not go on: the first reason that a process has had, even if it was asked to end.
+
+    interrupted: whether the launcher was.
+    """
+    if reasons := _reasons(ends):
+        return reasons[0]
+    statuses = {end.status for end in ends}
+    if -signal.SIGKILL in statuses:  # perhaps while it saved
+        return EXIT_FAILED
+    if interrupted or EXIT_INTERRUPTED in statuses:
+        return EXIT_INTERRUPTED
+    return EXIT_FAILED if any(statuses) else 0
+
+
+def _reasons(ends: Sequence[End]) -> list[int]:
+    return [end.status for end in ends if end.status > 0 and end.status not in CONSEQUENCES]

@@ -1,0 +1,116 @@
+"""What gradients have lost goes on from a checkpoint where it belongs; elsewhere it is forgotten, and that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pytest
+import torch
+from torch import Tensor
+
+from tuili.train.dist.baselines import POWERSGD_START, PowerSgd
+from tuili.train.dist.codec import PackedAverage, PackedSettings
+from tuili.train.dist.config import BackendName
+from tuili.train.dist.group import SingleProcess
+from tuili.train.dist.lost import ERRORS, GradientForm, collect_errors, load_errors
+
+KEEP, ROTATE = PackedSettings(keep=0.8), PackedSettings(rotate=True)
+
+
+@dataclass
+class First(SingleProcess):
+    """Process 0 of some, as what it has for a checkpoint shows it to itself."""
+
+    world_size: int = 1  # type: ignore[misc]
+
+    def collect(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {f"{rank}/{name}": value for rank in range(self.world_size) for name, value in tensors.items()}
+
+
+@dataclass
+class Channel:
+    """As much of a group of torch as tells where this process is in it."""
+
+    world_size: int
+
+    def rank(self) -> int:
+        return 0
+
+    def size(self) -> int:
+        return self.world_size
+
+
+def packed(settings: PackedSettings, islands: int = 2) -> PackedAverage:
+    return PackedAverage(cast(Any, Channel(islands)), cast(Any, None), settings)
+
+
+def after_rounds(settings: PackedSettings) -> PackedAverage:
+    average, number = packed(settings), 3 if settings.keep else 0
+    average.load({
+        "w:place": torch.tensor([0, 2]),
+        "w:errors": torch.ones(number),
+        "w:mean_errors": torch.ones(number),
+        "w:rounds": torch.tensor(7),
+    })  # fmt: skip
+    return average
+
+
+def gone_on(
+    form: GradientForm | None, saved: GradientForm, backend: BackendName = "ddp", processes: int = 2
+) -> list[str]:
+    """What is told of a run whose checkpoint two processes of DDP have written."""
+    told = list[str]()
+    tensors = collect_errors(cast(Any, First(2)), "ddp", saved)
+    load_errors(cast(Any, First(processes)), backend, form, tensors, told.append)
+    return told
+
+
+@pytest.mark.parametrize("settings", [KEEP, ROTATE, PackedSettings(2, rotate=True, keep=0.5)])
+def test_it_goes_on_where_it_was_lost(settings: PackedSettings) -> None:
+    """The rounds, too, from which the signs of the next rotation follow."""
+    form, saved = packed(settings), after_rounds(settings)
+    assert gone_on(form, saved) == []
+    assert form.state().keys() == saved.state().keys()
+    assert all(torch.equal(form.state()[name], value) for name, value in saved.state().items())
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "reason"),
+    [
+        (packed(KEEP), {"processes": 3}, "it was lost by other processes"),
+        (packed(KEEP, islands=3), {}, "it was lost by other processes"),
+        (packed(KEEP), {"backend": "fsdp2"}, "it was lost by ddp packed gradients"),
+        (packed(PackedSettings()), {}, "it is not kept any more"),
+        (packed(ROTATE), {}, "it is not kept any more"),
+        (None, {}, "it is not kept any more"),
+    ],
+    ids=["more processes", "more islands", "another backend", "not kept", "rounds are kept", "fp32"],
+)
+def test_elsewhere_it_is_forgotten(form: PackedAverage | None, options: dict[str, Any], reason: str) -> None:
+    assert gone_on(form, after_rounds(KEEP), **options) == [f"what gradients had lost is forgotten: {reason}"]
+    assert form is None or not any(value.any() for name, value in form.state().items() if name.endswith("errors"))
+
+
+def test_where_nothing_was_lost_nothing_is_told() -> None:
+    assert gone_on(None, after_rounds(ROTATE)) == []
+    assert gone_on(packed(KEEP), after_rounds(ROTATE)) == []
+    assert collect_errors(cast(Any, First()), "ddp", after_rounds(PackedSettings())) == {}
+
+
+def test_powersgd_goes_on_from_its_matrices() -> None:
+    saved, form, wider = (PowerSgd(cast(Any, None), rank, torch.device("cpu")) for rank in (1, 1, 2))
+    saved.of_torch.iter = POWERSGD_START + 1
+    for number, values in enumerate((saved.of_torch.error_dict, saved.of_torch.p_memory_dict)):
+        values[0] = torch.full((4,), number + 1.0)
+    assert gone_on(form, saved) == []
+    assert form.of_torch.iter == POWERSGD_START + 1
+    assert form.of_torch.p_memory_dict[0].tolist() == [2.0] * 4
+    assert gone_on(wider, saved) == []  # its matrices have another shape
+    assert wider.of_torch.error_dict[0].tolist() == [1.0] * 4
+    assert not wider.of_torch.p_memory_dict
+    assert gone_on(packed(KEEP), saved) == [
+        "what gradients had lost is forgotten: it was lost by ddp powersgd gradients"
+    ]
+    assert set(collect_errors(cast(Any, First()), "ddp", saved)) == {ERRORS}
