@@ -42,6 +42,12 @@ def own_log() -> Iterator[None]:
     root.setLevel(level)
 
 
+@pytest.fixture
+def cold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines are loaded without a warm-up, which takes most of the time of loading where torch computes."""
+    monkeypatch.setattr("tuili.engine.runtime.load.warm_up", lambda scheduler: None)
+
+
 def pytest_collection() -> None:
     """Hardly anything that imports make is garbage."""
     gc.disable()

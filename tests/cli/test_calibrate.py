@@ -28,7 +28,7 @@ from tuili.store import (
     resolve_model,
 )
 
-READ = {"READ_RECORDS": 100, "SCORED_RECORDS": 15}
+READ = {"READ_RECORDS": 40, "SCORED_RECORDS": 8}
 """What is taken from each domain to tell unfamiliar prompts."""
 SMALL = ("--steps", "1,2", "--tokens", "60,100", "--delta", "0.1")
 
@@ -83,6 +83,7 @@ def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest
     assert "cannot be promised with max_steps = 2" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("cold")
 def test_what_torch_is_calibrated_with_is_promised_with_torch(nano: Path, tmp_path: Path) -> None:
     model, runs_by = Path(shutil.copytree(nano, tmp_path / "nano")), ("--runner", "torch", "--numbers", "bf16")
     sample = ("--domains", "number_theory", "--levels", "1", "--per-cell", "12", "--tolerance", "0.4", "--delta", "0.1")

@@ -26,7 +26,7 @@ from tuili.train.recipe import Recipe
 pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
 
 ROOT = Path(__file__).parents[2]
-STEPS = 24
+STEPS = 18
 OVERRIDES = [
     f"model.overrides={SMALL}",
     f"train.steps={STEPS}",
@@ -104,7 +104,7 @@ def test_interrupted_killed_and_damaged_it_goes_on_to_the_same_bits(
     more: tuple[str, ...], uninterrupted: Callable[..., Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
-    output = end(out, *more, faults="4 0 SIGINT, 12 0 SIGTERM, 15 0.01 SIGKILL")
+    output = end(out, *more, faults="4 0 SIGINT, 8 0 SIGTERM, 11 0.01 SIGKILL")
     steps = re.findall(r"interrupted: step (\d+) is saved, add --resume", output)
     assert len(steps) == 2
     assert all(f"going on from step {step}\n" in output for step in steps)

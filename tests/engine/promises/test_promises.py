@@ -39,6 +39,8 @@ from tuili.model import LoadedModel, load_model
 from tuili.steps import CHECKER_VERSION, Context, check
 from tuili.store import model_hash
 
+pytestmark = pytest.mark.usefixtures("cold")
+
 PROMPT = "What is 48 / 2 + 7?"
 
 ADDED = {"refines_untraced", "familiarity", "parts", "calculator", "low_confidence"}
