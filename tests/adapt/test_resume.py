@@ -56,6 +56,12 @@ def run_killed(base: Path, sums: Path, folder: Path, told: str) -> None:
     run(base, sums, folder, True, Heard(Faults(told, lambda: os.kill(os.getpid(), signal.SIGKILL))))
 
 
+@pytest.fixture(autouse=True)
+def no_page(whole: tuple[AdaptResult, Heard], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run would draw its page anew, which takes about as long as what is done again here."""
+    monkeypatch.setattr("tuili.adapt.run.write_report", lambda *_: None)
+
+
 @pytest.fixture
 def copy(whole: tuple[AdaptResult, Heard], tmp_path: Path) -> Path:
     """A copy of the folder with the whole run."""

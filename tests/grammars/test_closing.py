@@ -157,7 +157,7 @@ def test_a_schema_that_takes_too_many_steps_is_left_as_it_is() -> None:
 
 
 @given(trees(), trees().map(without_references))
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_what_is_named_stays_possible_and_nothing_is_added(schema: Schema, shared: Schema) -> None:
     whole = {**schema, "$defs": {"A": shared}, "x": {"A": copy.deepcopy(shared)}}
     before, behind = (jsonschema.Draft202012Validator(one) for one in (whole, closed(whole)))

@@ -123,7 +123,7 @@ def with_definitions(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(nodes, st.sampled_from(KEYWORDS), st.booleans())
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_a_schema_accepts_what_it_does_with_other_names(node: Object, further: str, defined: bool) -> None:
     schema, renamed = node.schema(str), node.schema(other)
     if defined:

@@ -109,7 +109,7 @@ def test_numbers_and_scales_are_those_that_the_native_step_packs(outputs, groups
     assert np.array_equal(few.scale.numpy(), constant_NGC.astype(np.float32))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=80)
 @given(row=st.lists(FINITE, min_size=1, max_size=40), bits=st.sampled_from([4, 8]))
 def test_what_is_rounded_is_rounded_to_itself(row, bits):
     """So weights that were read from whole numbers compute, and are saved, as the very same ones."""

@@ -307,7 +307,7 @@ CONTEXTS = [
 ]
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(anything | pieces.map(" ".join) | pieces.map("".join), st.sampled_from(CONTEXTS))
 def test_no_text_whatever_raises(text: str, context: Context | None) -> None:
     verdict = check(text, context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,12 @@ from tuili.store import (
 )
 from tuili.tasks import domain_names, generate
 
-LINES = [
-    step
-    for name in domain_names()
-    for language in ("en", "zh")
-    for step in generate(name, 0, 1, 3, language=language).steps
-]
+
+@cache
+def lines() -> list[str]:
+    """Steps of all domains."""
+    problems = (generate(name, 0, 1, 3, language=language) for name in domain_names() for language in ("en", "zh"))
+    return [step for problem in problems for step in problem.steps]
 
 
 def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -85,9 +86,9 @@ def test_all_that_the_language_can_hold_is_among_the_tokens(tmp_path: Path, kind
         closing = tokenizer.backend.token_to_id(END_THINK)
         assert ids >= (set(tokenizer.encode_text(END_THINK)) if closing is None else {closing})
         singles = {data for token in ids if len(data := tokenizer.shown_bytes[token]) == 1}
-        assert singles >= {bytes([each]) for line in LINES for each in f"{line}\n".encode()}
+        assert singles >= {bytes([each]) for line in lines() for each in f"{line}\n".encode()}
         if settings.token_ids is None:
-            assert ids >= {token for line in LINES for token in tokenizer.encode_text(f"{line}\n")}
+            assert ids >= {token for line in lines() for token in tokenizer.encode_text(f"{line}\n")}
     assert len(ids) < 300
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from itertools import islice
-from pathlib import Path
 from statistics import mean
 
 import pytest
@@ -23,8 +19,7 @@ from tuili.tasks import LEVELS, Content, Problem, Split, domain_names, generate,
 from tuili.tasks.content import Clause, Clauses
 from tuili.tasks.registry import BUILT_IN_DOMAINS, PHASES, find_domain
 
-ROOT = Path(__file__).parents[2]
-SAMPLE, CHAINS = 40, 120
+SAMPLE, CHAINS = 24, 120
 OTHERS = 6
 """Right answers of other problems that are tried on each one."""
 SIGNS = str.maketrans("×÷≡", "*/=")
@@ -63,27 +58,6 @@ def test_the_sixteen_domains_come_in_the_order_of_their_experts():
     assert domain_names()[: len(BUILT_IN_DOMAINS)] == BUILT_IN_DOMAINS
     assert [phase(name) for name in BUILT_IN_DOMAINS] == sorted(phase(name) for name in BUILT_IN_DOMAINS)
     assert all(name in PHASES[phase(name)] for name in BUILT_IN_DOMAINS)
-
-
-DIGEST = """
-import hashlib
-from tuili.tasks import LEVELS, domain_names, generate
-digest = hashlib.sha256()
-for name in domain_names():
-    for level in LEVELS:
-        problem = generate(name, 2_000_000_007, 3, level)
-        digest.update(repr((problem.prompt, problem.steps, problem.answer)).encode())
-print(digest.hexdigest())
-"""
-
-
-def test_problems_are_the_same_in_every_process():
-    def digest(hash_seed: str) -> str:
-        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT / "src")}
-        command = [sys.executable, "-c", DIGEST]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-
-    assert digest("1") == digest("2") != ""
 
 
 @every_domain
@@ -144,20 +118,25 @@ def _wrong_forms(problem: Problem, others: list[str]) -> list[str]:
     return [f"{problem.answer} 1", f"not {problem.answer}", *(other for other in others if own not in other)]
 
 
+@cache
+def of_split(name: str, split: Split) -> tuple[Problem, ...]:
+    count = 120 if split is Split.TRAIN else 60
+    return tuple(generate(name, split.seed(1), index, 1) for index in range(count))
+
+
 @every_domain
 def test_the_splits_share_no_prompt(name):
-    seen = {split: {generate(name, split.seed(1), index, 1).prompt for index in range(60)} for split in Split}
+    seen = {split: {problem.prompt for problem in of_split(name, split)} for split in Split}
     assert len(set.union(*seen.values())) == sum(map(len, seen.values()))
 
 
 @every_domain
 def test_the_splits_share_no_steps(name):
     """Names and things that only decorate a problem make no other one: the same steps never lie in two splits."""
-
-    def solved(split, count):
-        return {(p.steps, p.answer) for p in (generate(name, split.seed(1), index, 1) for index in range(count))}
-
-    assert not solved(Split.TRAIN, 120) & solved(Split.TEST, 60)
+    learnt, tested = (
+        {(problem.steps, problem.answer) for problem in of_split(name, split)} for split in (Split.TRAIN, Split.TEST)
+    )
+    assert not learnt & tested
 
 
 def test_the_fingerprint_sees_statements_and_not_labels_names_or_their_order():
@@ -191,8 +170,8 @@ def test_a_content_belongs_to_one_split(name):
 
 @every_domain
 def test_prompts_are_too_many_to_learn_by_heart(name):
-    # 1,000 draws from 16,000 equally likely prompts, the training share of 20,000, give 969 different ones.
-    assert len(set(prompts(name, 1, 1000))) >= 950
+    # 500 draws from 16,000 equally likely prompts, the training share of 20,000, give 492 different ones.
+    assert len(set(prompts(name, 1, 500))) >= 485
 
 
 @every_domain

@@ -20,7 +20,7 @@ DOMAINS = ("propositional", "arithmetic")
 def second_choices(loaded: LoadedModel, domain: str) -> Tensor:
     """The share of each expert in the second choices for the tokens of new responses, layer by layer [L, E]."""
     load_LE = torch.zeros(len(loaded.model.model.reasoning), loaded.model.config.num_experts)
-    for problem in unseen_problems([domain], [1], 40, 0, Split.VALIDATION):
+    for problem in unseen_problems([domain], [1], 20, 0, Split.VALIDATION):
         response = render_response(problem.steps, problem.answer)
         ids, prompt = loaded.tokenizer.encode_example(problem.prompt, response)
         cache = loaded.model(torch.tensor([ids[:prompt]])).cache

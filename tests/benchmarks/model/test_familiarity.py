@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import distributions
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,8 @@ def test_foreign_texts_are_of_many_kinds_and_always_the_same(tmp_path: Path, mon
         raise OSError("no network")
 
     monkeypatch.setattr("benchmarks.harness.foreign.subprocess.run", unreachable)
+    few = sorted(distributions(), key=lambda one: one.name)[:60]
+    monkeypatch.setattr("benchmarks.harness.foreign.distributions", lambda: few)
     found = foreign_texts(5, 7, tmp_path, gsm8k=tmp_path / "missing")
     counts = {kind: len(set(texts)) for kind, texts in found.items()}
     assert counts == {"descriptions": 5, "code": 5, "mail": 7, "manual": 7, "licences": 7}

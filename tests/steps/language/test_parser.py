@@ -185,7 +185,7 @@ def grown(inner: st.SearchStrategy[Term]) -> st.SearchStrategy[Term]:
 terms = st.recursive(leaves, grown, max_leaves=10)
 
 
-@settings(max_examples=400)
+@settings(max_examples=160)
 @given(terms)
 @example(Binary("^", Boolean(False), Index(Ratio(0, 1), Number(Fraction(0)))))
 @example(Binary("^", Boolean(False), Index(Measure(Number(Fraction(0)), Unit((("m", 1),))), Number(Fraction(0)))))
@@ -193,7 +193,7 @@ def test_every_term_reads_back_from_its_print(term: Term) -> None:
     assert parse_statement(render_term(term)) == term
 
 
-@settings(max_examples=400)
+@settings(max_examples=160)
 @given(
     st.lists(terms, min_size=2, max_size=3),
     st.sampled_from([" = ", " < ", " != "]),

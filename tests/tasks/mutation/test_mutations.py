@@ -5,14 +5,11 @@ Run as a script it prints how often each kind applies in each domain, and what t
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -27,7 +24,6 @@ from tuili.tasks.mutation.mutations import MUTATION_KINDS, Mutant, candidates, m
 from tuili.tasks.mutation.rewriting import numbers, recalculated
 from tuili.tasks.registry import BUILT_IN_DOMAINS
 
-ROOT = Path(__file__).parents[3]
 LEVELS = (1, 2, 3)
 SAMPLE = 3
 LOGIC = {"propositional", "syllogism", "knights", "relations"}
@@ -144,28 +140,7 @@ def test_errors_in_the_plan_leave_every_step_valid():
         assert 0.25 < sum(share) / len(share) < 1.0
 
 
-DIGEST = """
-import hashlib
-from tuili.tasks import BUILT_IN_DOMAINS, MUTATION_KINDS, generate, mutants, mutate
-digest = hashlib.sha256()
-for name in BUILT_IN_DOMAINS:
-    problem = generate(name, 5, 3, 2)
-    for mutant in (*(mutate(problem, kind, 7) for kind in MUTATION_KINDS), *mutants(problem, 7, 10)):
-        digest.update(repr(mutant and (mutant.steps, mutant.answer, mutant.kind, mutant.first_error)).encode())
-print(digest.hexdigest())
-"""
-
-
-def test_mutants_are_the_same_in_every_process():
-    def digest(hash_seed: str) -> str:
-        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT / "src")}
-        command = [sys.executable, "-c", DIGEST]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-
-    assert digest("1") == digest("2") != ""
-
-
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     domain=st.sampled_from(BUILT_IN_DOMAINS),
     seed=st.integers(0, 10**6),
