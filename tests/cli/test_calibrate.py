@@ -41,6 +41,12 @@ def reads_little() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A calibration without its picture, which takes half a second."""
+    monkeypatch.setattr("tuili.posttrain.promising.draw_risk_coverage", lambda *_: None)
+
+
 @pytest.fixture(scope="module")
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(shutil.copytree(resolve_model("nano"), tmp_path_factory.mktemp("calibrate") / "nano"))
@@ -83,7 +89,7 @@ def test_a_calibrated_model_keeps_to_what_it_promises(nano: Path, capsys: pytest
     assert "cannot be promised with max_steps = 2" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("cold")
+@pytest.mark.usefixtures("cold", "undrawn")
 def test_what_torch_is_calibrated_with_is_promised_with_torch(nano: Path, tmp_path: Path) -> None:
     model, runs_by = Path(shutil.copytree(nano, tmp_path / "nano")), ("--runner", "torch", "--numbers", "bf16")
     sample = ("--domains", "number_theory", "--levels", "1", "--per-cell", "12", "--tolerance", "0.4", "--delta", "0.1")
@@ -104,6 +110,7 @@ def test_what_torch_is_calibrated_with_is_promised_with_torch(nano: Path, tmp_pa
     assert main([*asked, "--runner", "torch"]) == 2
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_model_in_whole_numbers_is_promised_in_its_own(nano: Path, tmp_path: Path) -> None:
     loaded, folder = load_model(nano), tmp_path / "int8"
     loaded.model.quantize(Quantization("int8", "int8"))
