@@ -34,12 +34,29 @@ MULTIPLIED = tuple(
 
 _WORDS = "by the words of the question alone"
 ROUTED = (
-    bench("Chains of GSM8K's 7,473 training questions that are wholly decided", "routed", "gsm8k_decided", "{:,.0f}"),
+    bench("Chains of GSM8K's 7,473 training questions that are wholly valid", "routed", "gsm8k_valid", "{:,.0f}"),
     bench("Chains of these with a step that cannot be decided", "routed", "gsm8k_unsupported", "{:.0f}"),
     bench("Chains of these with a step that is refuted", "routed", "gsm8k_refuted", "{:.0f}"),
     bench("Answers of these in whose words a calculation is refuted", "routed", "gsm8k_words_refuted", "{:.0f}"),
-    bench("False records found among MAWPS's 1,537 for training", "routed", "mawps_refuted", "{:.0f}", "7"),
-    bench("False records found among MAWPS's 384 for development", "routed", "mawps_dev_refuted", "{:.0f}", "2"),
+    bench("Answers of these that are taken from their words alone", "routed", "gsm8k_words_extracted", "{:,.0f}"),
+    bench(
+        "Of these answers, those that are told behind ####, which is not read",
+        "routed",
+        "gsm8k_words_agreement",
+        "{:.1%}",
+        "99%",
+    ),
+    bench(
+        "Of the 7 false records among MAWPS's 1,537 for training, found", "routed", "mawps_false_found", "{:.0f}", "7"
+    ),
+    bench(
+        "Of the 2 false records among MAWPS's 384 for development, found",
+        "routed",
+        "mawps_dev_false_found",
+        "{:.0f}",
+        "2",
+    ),
+    bench("Other records of MAWPS that are refuted", "routed", "mawps_others_refuted", "{:.0f}", "0"),
     *(
         bench(f"{language} problems routed to {where}, {_WORDS}", "routed", f"problems_{code}_to_{kind}", "{:.0%}")
         for code, language in (("en", "English"), ("zh", "Chinese"))

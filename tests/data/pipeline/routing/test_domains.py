@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections import Counter
 
 import pytest
 
-from tuili.data.pipeline.routing.domains import domain_of
+from tuili.data.pipeline.routing.domains import MAX_READ, _signs, domain_of
 from tuili.tasks import BUILT_IN_DOMAINS, in_every_form
 
 PAGES = {
@@ -31,6 +33,16 @@ def test_a_page_is_routed_by_its_words(domain: str) -> None:
         "",
         "The committee met on the first floor and agreed to paint the door of the old house before the winter.",
         "Install the package, then restart the service and read its log.",
+        "Energy prices rose again this week, and protests gained force in the capital. A wave of anger met the power "
+        "company, whose current chief said that the pressure of work on its staff had grown. In the field outside the "
+        "plant a mass of people stood in the heat; nobody knew who was in charge. The motion was lost by two votes.",
+        "She could not lie to him. The truth was on the island, and the knight came.",
+        "Each of the guests gave a gift, and the couple spent half of the week with a friend. They bought a cake at a "
+        "price that nobody would tell, and paid for the band. Altogether it was twice the fun. He left early.",
+        "The claim fails. Suppose that the deed was signed: hence the lease was void, and therefore the respondent "
+        "must prove the contrary. No proof was given. The court below held the reverse, an arbitrary contradiction.",
+        "Redistribution and use of the source code, with or without changes, are permitted where the class of users is "
+        "told\nfrom whom it comes. No module may return without this list; the code of others is listed below.",
         "春天来了，花园里的花都开了，孩子们在树下唱歌。",
     ],
 )
@@ -45,11 +57,50 @@ def test_a_long_text_needs_more_than_a_few_words_of_a_domain() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_most_problems_of_the_domains_go_to_their_own_and_few_to_another(language: str) -> None:
+def test_problems_of_the_domains_go_to_their_own_rather_than_to_another(language: str) -> None:
+    """The words were chosen for such problems: this says nothing of documents."""
     routed = Counter[str]()
     for domain in set(BUILT_IN_DOMAINS) - {"composed"}:  # which is of two domains
-        for problem in in_every_form(domain, 0, 2, language=language):
+        for problem in in_every_form(domain, 3, 1, language=language)[::4]:
             found = domain_of(problem.prompt)
             routed["own" if found == domain else "none" if found is None else "other"] += 1
-    assert routed["own"] / routed.total() > 0.5
-    assert routed["other"] / routed.total() < 0.06
+    assert routed["own"] > 8 * routed["other"]
+
+
+def test_weak_words_make_a_domain_of_an_exercise_alone() -> None:
+    words = "Ann gave half of it to each friend and paid twice."
+    assert domain_of(f"{words} How many were there?") == "word_problems"
+    assert domain_of(words) is None
+    assert domain_of(f"{words} How many were there? {'It is a long story about the sea. ' * 12}") is None
+
+
+RUNS = (
+    "1",
+    "\n",
+    " ",
+    "a",
+    "1a",
+    "-1",
+    "A ",
+    "12:30 ",
+    "所有",
+    "小明比小红",
+    "Ann is taller ",
+    "L1: a = 1\n",
+    "from a",
+)
+
+
+@pytest.mark.parametrize("domain", _signs())
+def test_the_work_of_a_sign_grows_with_the_length_of_a_text(domain: str) -> None:
+    """Were it by the square, a text four times as long took sixteen times as much. Nothing but time tells it."""
+
+    def seconds(sign: re.Pattern[str], text: str) -> float:
+        begin = time.process_time()
+        sign.search(text)
+        return time.process_time() - begin
+
+    for sign in _signs()[domain]:
+        for run in RUNS:
+            text = (run * MAX_READ)[:MAX_READ]
+            assert seconds(sign, text) < 0.1 + 8 * seconds(sign, text[: MAX_READ // 4]), (sign.pattern, run)

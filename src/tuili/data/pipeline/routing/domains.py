@@ -12,6 +12,9 @@ from tuili.tasks import BUILT_IN_DOMAINS
 
 STRONG, LEAST, MOST, WORDS_A_POINT = 3, 3, 8, 200
 """What a strong word counts, and what a text needs: a point for so many words, between the least and the most."""
+WORDS_A_WEAK_ONE = 8
+"""Weak words alone make a domain only of an exercise: a text that asks or has numbers, with one among so many words."""
+_ASKS = re.compile(r"[0-9?？]")
 MAX_READ = 50_000
 """Characters of a text by which it is routed: the first ones."""
 _TOKEN = re.compile(r"[a-z]+(?:['.-][a-z]+)*|[\u4e00-\u9fff]+")
@@ -21,13 +24,17 @@ _LONGEST_PHRASE, _LONGEST_HAN = 5, 8
 
 def domain_of(text: str) -> str | None:
     """The domain whose words a text has most of; None where it has few of any. Equal ones: the first in their order."""
-    points, words = _points(text)
-    best = max(BUILT_IN_DOMAINS, key=lambda name: points.get(name, 0))
-    return best if points.get(best, 0) >= min(MOST, max(LEAST, words // WORDS_A_POINT)) else None
+    points, strong, words = _points(text)
+    least = min(MOST, max(LEAST, words // WORDS_A_POINT))
+    of_weak = max(least, -(-words // WORDS_A_WEAK_ONE)) if _ASKS.search(text, 0, MAX_READ) else None
+    needed = {name: least if name in strong else of_weak for name in points}
+    fitting = {name: points[name] for name, most in needed.items() if most is not None and points[name] >= most}
+    return max(filter(fitting.__contains__, BUILT_IN_DOMAINS), key=fitting.__getitem__, default=None)
 
 
-def _points(text: str) -> tuple[dict[str, int], int]:
-    """The points of each domain, and the number of words; a Chinese word counts as two characters."""
+def _points(text: str) -> tuple[dict[str, int], set[str], int]:
+    """The points of each domain, those with a strong word or a sign, and the number of words; a Chinese word counts as
+    two characters."""
     known, seen, tokens = _known(), set[str](), _TOKEN.findall(text[:MAX_READ].lower())
     count = 0
     for place, token in enumerate(tokens):
@@ -44,10 +51,13 @@ def _points(text: str) -> tuple[dict[str, int], int]:
     points = {
         name: STRONG * sum(bool(sign.search(text[:MAX_READ])) for sign in found) for name, found in _signs().items()
     }
+    strong = {name for name, value in points.items() if value}
     for word in seen:
         for name, value in known[word]:
             points[name] = points.get(name, 0) + value
-    return points, count
+            if value == STRONG:
+                strong.add(name)
+    return points, strong, count
 
 
 @cache
