@@ -89,27 +89,28 @@ def _routed(file: Path) -> tuple[dict[str, int], list[dict[str, Any]]]:
 
 
 def _in_words(file: Path) -> tuple[dict[str, int], list[dict[str, Any]]]:
-    """The same answers by the calculations in their words alone, without those that are marked for a calculator, and
-    without the line `####`: how many have calculations, how many become records, and how many of these have the answer
-    of that line."""
+    """The same answers by the calculations in their words alone, without those that are marked for a calculator: how
+    many have such, and how many are refuted or rounded. Then without the line `####`, too: how many become records, and
+    how many of these have the answer of that line."""
     chain = pipeline.BuildSettings.model_validate({"blocks": [{"block": "route", "unreached": "keep"}]}).pipeline()
     counts, listed = Counter[str](), list[dict[str, Any]]()
     for read in read_questions(file):
         place = f"{file.name}:{read.line}"
-        row = {"solution": read.prose.partition("\n#### ")[0]}
-        for settled in chain.run(iter([pipeline.Document(read.record.input, place, place, "problem", row)])):
-            assert not isinstance(settled, pipeline.Refused)
-            counts["with_calculations"] += "decided_steps" in settled.trace.measures
-            if isinstance(settled, pipeline.Dropped):
-                counts[settled.drop.reason] += 1
-                listed.append({"place": place, "reason": settled.drop.reason} | settled.drop.measured)
-            elif record := json.loads(settled.line).get("record"):
-                counts["extracted"] += 1
-                told = NUMBER.search(record["output"].replace(",", ""))
-                if told and Fraction(told[0]) == Fraction(read.record.output):
-                    counts["agree"] += 1
-                else:
-                    listed.append({"place": place, "reason": "another answer", "answer": record["output"]})
+        rows: list[dict[str, Any]] = [{"answer": read.prose}, {"solution": read.prose.partition("\n#### ")[0]}]
+        documents = (pipeline.Document(read.record.input, place, place, "problem", row) for row in rows)
+        whole, without_line = chain.run(documents)
+        assert not isinstance(whole, pipeline.Refused)
+        counts["with_calculations"] += "decided_steps" in whole.trace.measures
+        if isinstance(whole, pipeline.Dropped):
+            counts[whole.drop.reason] += 1
+            listed.append({"place": place, "reason": whole.drop.reason} | whole.drop.measured)
+        if isinstance(without_line, pipeline.Kept) and (record := json.loads(without_line.line).get("record")):
+            counts["extracted"] += 1
+            told = NUMBER.search(record["output"].replace(",", ""))
+            if told and Fraction(told[0]) == Fraction(read.record.output):
+                counts["agree"] += 1
+            else:
+                listed.append({"place": place, "reason": "another answer", "answer": record["output"]})
     return {name: counts[name] for name in ("with_calculations", "refuted", "rounded", "extracted", "agree")}, listed
 
 

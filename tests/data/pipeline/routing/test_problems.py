@@ -147,6 +147,7 @@ def test_all_problems_of_a_long_text_are_found() -> None:
         ("3 * 4 = 12, so the answer is 12 red apples. See page 7.", "12 red apples"),
         ("The answer is 5, 6 and more. 3 + 4 = 7.", "7"),
         ("3 * 4 = 12. The answer is not 5", ""),
+        ("He has 24 answers * 2 points/answer = 48 points.\nWith 16 more they are 64.", ""),
         ("3 * 4 = 12. So the answer is x = 12.", "x = 12"),
         ("3 * 4 = 12，答案是12个苹果。", "12个苹果"),
         ("We have $3 + 4 = 7$, and half of it is $\\boxed{3.5}$.", "3.5"),

@@ -33,7 +33,7 @@ _CONNECTIVES = r"(?:because|since|as|so|for|which|by|when)\b|因为|因此|所�
 _WORD = r"[^\W\d_]{1,20}"
 _UNIT = rf"(?:[ ]?(?!{_CONNECTIVES}){_WORD}(?:[ ](?!{_CONNECTIVES}|(?:and|or|not|plus|minus|times)\b){_WORD}){{0,2}})?"
 _SAID = re.compile(
-    rf"""(?:\banswer(?:[ ]is|:|[ ]=)|答案(?:是|为)|答[:：])[ \t]*
+    rf"""(?:(?<!/)\banswer(?:[ ]is|:)|\bthe[ ]answer[ ]=|答案(?:是|为)|答[:：])[ \t]*
     ((?:[a-z][ ]?=[ ]?)?{_NUMBER}{_UNIT}|yes|no|true|false|\(?[A-E]\)?|是|否|对|错)
     (?=[ \t]*(?:[.!?)。！？]|[,，;；](?![ ]*[0-9])|$|(?:{_CONNECTIVES})))""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
