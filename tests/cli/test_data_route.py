@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_records_of_all_forms_are_lifted(files: list[Path], tmp_path: Path, caps
     assert route(*files, "--records", "--out", out) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{out}: 3 documents kept, 2 dropped, 0 parts refused")
-    assert "1 dropped: refuted" in lines and "1 dropped: unreached" in lines
+    assert "1 dropped by route: refuted" in lines and "1 dropped by route: unreached" in lines
     records = list(read_records(out / "part-00000.jsonl"))
     assert [record.output for record in records] == ["24", "2", "72"]
     assert [record.steps for record in records] == [("48 / 2 = 24",), ("1 + 1 = 2",), ("48 + 24 = 72",)]
@@ -56,7 +57,29 @@ def test_documents_are_written_with_their_domains(
     page = tmp_path / "other.txt"
     page.write_text("The committee met and agreed to paint the door before the winter comes.")
     assert route(*files, page, "--out", tmp_path / "all", "--unreached") == 0
-    assert "1 kept of none" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "1 kept of none" in told and "unreached" not in told
     assert route(*files, page, "--out", tmp_path / "routed", "--no-unrouted") == 0
-    assert "1 dropped: no_domain" in capsys.readouterr().out
-    assert route(page, "--out", tmp_path / "none", "--no-lift") == 0
+    assert "1 dropped by route: no_domain" in capsys.readouterr().out
+    assert route(files[2], "--out", tmp_path / "whole", "--no-lift", "--records") == 0
+    assert "1 dropped by output: no_record" in capsys.readouterr().out
+
+
+def test_every_row_tells_its_own_form(files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, out = tmp_path / "folder", tmp_path / "lifted"
+    folder.mkdir()
+    (folder / "gsm8k.jsonl.gz").write_bytes(gzip.compress(files[0].read_bytes()))
+    page = json.dumps({"text": PAGE}) + "\n"
+    (folder / "mixed.jsonl").write_text(page + files[1].read_text() + files[0].read_text())
+    assert route(folder, "--records", "--unreached", "--out", out) == 0
+    assert " 0 parts refused" in capsys.readouterr().out
+    assert [record.output for record in read_records(out / "part-00000.jsonl")] == ["24", "11", "72", "2", "24", "11"]
+
+
+def test_the_field_of_the_question_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = tmp_path / "math.jsonl", tmp_path / "lifted"
+    file.write_text(json.dumps({"problem": "What is 3 times 4?", "solution": r"As $3 * 4 = 12$, \boxed{12}."}) + "\n")
+    assert route(file, "--records", "--text", "problem", "--out", out) == 0
+    assert [record.output for record in read_records(out / "part-00000.jsonl")] == ["12"]
+    assert route(file, "--out", tmp_path / "other") == 0
+    assert "1 parts refused" in capsys.readouterr().out

@@ -5,18 +5,12 @@ The work is left to `tuili.data.pipeline`.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from tuili.cli.documents import KindOption, Paths, WorkersOption, inputs_of, run_build
 from tuili.cli.options import parse_folder
-from tuili.errors import RecordError
-
-QUESTION_FIELDS = {"records": "input", "gsm8k": "question", "mwp": "question"}
-"""The field with the question in each form of questions."""
 
 
 def route(
@@ -25,10 +19,14 @@ def route(
         bool, typer.Option("--records", help="Write the records lifted, as tuili train reads them, and nothing else.")
     ] = False,
     lift: Annotated[bool, typer.Option(help="Look for problems inside texts, too.")] = True,
-    unrouted: Annotated[bool, typer.Option(help="Keep documents that belong to no domain.")] = True,
+    unrouted: Annotated[bool, typer.Option(help="Keep documents and records that belong to no domain.")] = True,
     unreached: Annotated[
         bool, typer.Option(help="Keep problems whose steps all hold, while none gives the answer.")
     ] = False,
+    text: Annotated[
+        str | None,
+        typer.Option(metavar="FIELD", help="The field of rows with the question; by default each row's keys tell it."),
+    ] = None,
     kind: KindOption = None,
     out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="The folder to write.")] = "routed",
     workers: WorkersOption = None,
@@ -41,7 +39,8 @@ def route(
     folder = parse_folder("--out", out)
     from tuili.data import pipeline
 
-    inputs = [_as_questions(one) for one in inputs_of(paths, kind)]
+    fields = {"questions": True} if text is None else {"text": text}
+    inputs = [one | fields for one in inputs_of(paths, kind)]
     block = {
         "block": "route",
         "lift": lift,
@@ -53,18 +52,6 @@ def route(
     manifest = run_build(settings, folder, workers).manifest
     for domain, count in sorted(manifest.get("domains", {}).items(), key=lambda one: (-one[1], one[0])):
         print(f"{count:,} kept of {domain}")
-    for reason, count in manifest["dropped"].get("route", {}).items():
-        print(f"{count:,} dropped: {reason}")
-
-
-def _as_questions(given: dict[str, Any]) -> dict[str, Any]:
-    """An input, told which field holds the text where it is a file of questions in a known form."""
-    from tuili.data import question_form
-
-    path: Path = given["path"]
-    if not path.is_file():
-        return given
-    form = None
-    with suppress(RecordError):  # no lines of JSON
-        form = question_form(path)
-    return given if form is None else given | {"text": QUESTION_FIELDS[form], "kind": given["kind"] or "problem"}
+    for block, reasons in manifest["dropped"].items():
+        for reason, count in reasons.items():
+            print(f"{count:,} dropped by {block}: {reason}")

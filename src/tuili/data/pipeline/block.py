@@ -37,6 +37,8 @@ class AnyBlock(ABC):
     """The name in recipes, manifests and reports."""
     Reason: ClassVar[type[StrEnum]]
     """Every reason for which it drops."""
+    routes: ClassVar[bool] = False
+    """Whether it tells the domain of every document that it keeps."""
 
     def drop(self, reason: StrEnum, **measured: float | str) -> Drop:
         """A drop for one of the block's reasons, with what was measured."""

@@ -30,9 +30,9 @@ class Trace(msgspec.Struct, array_like=True, frozen=True):
     """The domain that it was routed to; empty where it was not."""
 
     @classmethod
-    def of(cls, document: Document) -> Trace:
-        """The trace of a document as it is now."""
-        domain = str(document.metadata.get(ROUTED_DOMAIN, ""))[:EXCERPT_CHARACTERS]
+    def of(cls, document: Document, routed: bool = False) -> Trace:
+        """The trace of a document as it is now. routed: whether a block has told its domain, and not the input."""
+        domain = str(document.metadata.get(ROUTED_DOMAIN, ""))[:EXCERPT_CHARACTERS] if routed else ""
         length, excerpt = len(document.text), document.excerpt
         return cls(document.id, document.place, document.kind, length, excerpt, document.measures, domain)
 
@@ -80,6 +80,7 @@ class Pipeline:
         """records: whether the training record that was lifted from a document is written, not the document."""
         self.blocks = list(blocks)
         self._records = records
+        self._routes = any(block.routes for block in self.blocks)
         self._encode = msgspec.json.Encoder().encode
 
     @property
@@ -105,7 +106,7 @@ class Pipeline:
         if self._records and document.record is None:
             return [Dropped(Trace.of(document), OUTPUT_BLOCK, Drop(NO_RECORD))]
         written = document.record if self._records else document
-        return [Kept(Trace.of(document), self._encode(written) + b"\n")]
+        return [Kept(Trace.of(document, self._routes), self._encode(written) + b"\n")]
 
     def _part(
         self, part: Document | tuple[Document, Drop], block: Block, then: int

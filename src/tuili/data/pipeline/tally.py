@@ -17,7 +17,7 @@ KEPT = "kept"
 """The name under which examples and lengths of documents that were kept stand, beside `block/reason`."""
 MAX_MEASURES = MAX_KINDS = 64
 """Measures of which histograms are kept, and kinds of text and domains that are counted apart."""
-OTHER_KINDS = "other kinds"
+OTHERS = "others"
 MOST = 1e290
 """The largest value in a mean: sums of as many as anybody has stay finite, as JSON wants them."""
 STEPS = 4
@@ -152,7 +152,7 @@ def _short(text: str) -> str:
 
 
 def _count_bounded(counts: dict[str, int], name: str) -> None:
-    name = name if name in counts or len(counts) < MAX_KINDS else OTHER_KINDS
+    name = name if name in counts or len(counts) < MAX_KINDS else OTHERS
     counts[name] = counts.get(name, 0) + 1
 
 

@@ -18,6 +18,8 @@ from tuili.errors import RecordError
 QuestionForm = Literal["records", "gsm8k", "mwp"]
 """The forms in which questions are read."""
 _EXAMPLES: dict[QuestionForm, str] = {"records": own.EXAMPLE, "gsm8k": gsm8k.EXAMPLE, "mwp": mwp.EXAMPLE}
+QUESTION_FIELDS: dict[QuestionForm, str] = {"records": "input", "gsm8k": "question", "mwp": "question"}
+"""The field with the question in each form."""
 
 
 def read_questions(path: str | Path, form: Literal["auto"] | QuestionForm = "auto") -> Iterator[ReadQuestion]:

@@ -294,6 +294,14 @@ def test_what_a_build_wrote_is_read_again_with_its_records(inputs: list[dict[str
     assert again.manifest["documents"]["kept"] == 4
 
 
+def test_domains_are_counted_where_a_block_tells_them_alone(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps({"text": "The area of a triangle with a right angle.", "routed_domain": "mine"}) + "\n")
+    plain = build(BuildSettings.model_validate({"inputs": [{"path": file}], "blocks": []}), tmp_path / "plain")
+    assert not plain.manifest.get("domains")
+    assert build(recipe([{"path": file}]), tmp_path / "routed").manifest["domains"] == {"geometry": 1}
+
+
 def test_a_block_with_an_unknown_choice_is_refused() -> None:
     with pytest.raises((ConfigError, ValueError), match="unrouted"):
         recipe([], blocks=[{"block": "route", "unrouted": "burn"}])

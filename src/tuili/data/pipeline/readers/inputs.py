@@ -30,6 +30,9 @@ class Input(Config):
     )
     kind: str | None = Field(None, description="The kind of text; by default web for HTML, paper for PDF, else prose.")
     text: str = Field("text", description="The field of JSONL, Parquet and datasets that holds the text.")
+    questions: bool = Field(
+        False, description="Whether rows of questions are told by their keys: their text is `input` or `question`."
+    )
     id: str | None = Field(None, description="The field that holds a unique name; by default the place is the name.")
     kind_field: str | None = Field(None, description="The field that holds the kind of text, where documents differ.")
     encoding: str = Field("utf-8", description="The encoding of plain text, as Python names it.")

@@ -16,6 +16,7 @@ import msgspec
 
 from tuili.data.pipeline.document import MAX_CHARACTERS, Document, ReadFault, Refusal
 from tuili.data.pipeline.readers.inputs import Input, Item, SourceFile
+from tuili.data.readers.questions import QUESTION_FIELDS, form_of
 from tuili.errors import InputError, TuiliError, one_line
 
 MAX_FILE = 2**26
@@ -80,21 +81,27 @@ class Reader(ABC):
         own = self.settings
         if self._is_own(fields):
             return self._again(place, fields)
-        for name in filter(None, (own.text, own.id, own.kind_field)):
+        form = form_of(fields) if own.questions else None
+        text = own.text if form is None else QUESTION_FIELDS[form]
+        for name in filter(None, (text, own.id, own.kind_field)):
             if name not in fields:
                 known = ", ".join(list(fields)[:8]) or "none"
                 return Refusal(place, ReadFault.NO_TEXT, f"there is no field {name!r}; its fields: {known}")
-            if fields[name] is None and name != own.text:
+            if fields[name] is None and name != text:
                 return Refusal(
                     place, ReadFault.NO_TEXT, f"{name} is null: every document needs one, or leave the option out"
                 )
-        rest = {key: value for key, value in fields.items() if key not in (own.text, own.id, own.kind_field)}
+        rest = {key: value for key, value in fields.items() if key not in (text, own.id, own.kind_field)}
         try:
             msgspec.json.encode(rest)
         except (OverflowError, RecursionError) as error:
             return Refusal(place, ReadFault.NOT_JSON, f"its other fields cannot be written: {one_line(error)}")
-        document = self.document(place, fields[own.text], rest)
-        if isinstance(document, Refusal) or not (own.id or own.kind_field):
+        document = self.document(place, fields[text], rest)
+        if isinstance(document, Refusal):
+            return document
+        if form is not None and own.kind is None:
+            document = msgspec.structs.replace(document, kind="problem")
+        if not (own.id or own.kind_field):
             return document
         identity = str(fields[own.id]) if own.id else document.id
         kind = str(fields[own.kind_field]) if own.kind_field else document.kind

@@ -45,7 +45,7 @@ class RoutingSettings(BlockSettings):
 class Routing(Block):
     """Notes the domain of each document as `routed_domain`, and lifts records from it."""
 
-    name = "route"
+    name, routes = "route", True
     Reason = Reason
 
     def __init__(self, *, lift: bool = True, unrouted: bool = True, unreached: bool = False) -> None:
