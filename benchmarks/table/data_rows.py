@@ -56,7 +56,13 @@ ROUTED = (
         "{:.0f}",
         "2",
     ),
-    bench("Other records of MAWPS that are refuted", "routed", "mawps_others_refuted", "{:.0f}", "0"),
+    bench(
+        "Other records among MAWPS's 1,537 for training that are refuted",
+        "routed",
+        "mawps_others_refuted",
+        "{:.0f}",
+        "0",
+    ),
     *(
         bench(f"{language} problems routed to {where}, {_WORDS}", "routed", f"problems_{code}_to_{kind}", "{:.0%}")
         for code, language in (("en", "English"), ("zh", "Chinese"))

@@ -37,6 +37,7 @@ def test_records_of_all_forms_are_lifted(files: list[Path], tmp_path: Path, caps
     records = list(read_records(out / "part-00000.jsonl"))
     assert [record.output for record in records] == ["24", "2", "72"]
     assert [record.steps for record in records] == [("48 / 2 = 24",), ("1 + 1 = 2",), ("48 + 24 = 72",)]
+    assert not any("without steps" in line for line in lines)
     assert main(["data", "check", str(out / "part-00000.jsonl")]) == 0
 
 
@@ -74,6 +75,14 @@ def test_every_row_tells_its_own_form(files: list[Path], tmp_path: Path, capsys:
     assert route(folder, "--records", "--unreached", "--out", out) == 0
     assert " 0 parts refused" in capsys.readouterr().out
     assert [record.output for record in read_records(out / "part-00000.jsonl")] == ["24", "11", "72", "2", "24", "11"]
+
+
+def test_records_without_steps_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.jsonl"
+    rows = [{"input": "What is 1 + 1?", "output": "2"}, {"input": "And 1 + 2?", "output": "3", "steps": ["1 + 2 = 3"]}]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert route(file, "--records", "--out", tmp_path / "lifted") == 0
+    assert "1 kept without steps: nothing of them is checked" in capsys.readouterr().out.splitlines()
 
 
 def test_the_field_of_the_question_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,8 @@ def route(
     manifest = run_build(settings, folder, workers).manifest
     for domain, count in sorted(manifest.get("domains", {}).items(), key=lambda one: (-one[1], one[0])):
         print(f"{count:,} kept of {domain}")
+    if unchecked := manifest.get("records_without_steps"):
+        print(f"{unchecked:,} kept without steps: nothing of them is checked")
     for block, reasons in manifest["dropped"].items():
         for reason, count in reasons.items():
             print(f"{count:,} dropped by {block}: {reason}")

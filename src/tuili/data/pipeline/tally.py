@@ -126,6 +126,12 @@ class Tally(msgspec.Struct):
         return sum(sum(reasons.values()) for reasons in self.dropped.values())
 
     @property
+    def records_without_steps(self) -> int:
+        """Documents kept with a measure `steps` of 0: records in which there is nothing to check."""
+        steps = self.measures.get("steps", {}).get(KEPT)
+        return steps.bins.get(bin_of(0), 0) if steps else 0
+
+    @property
     def parts_refused(self) -> int:
         """Files, lines and rows that could not be read."""
         return sum(sum(faults.values()) for faults in self.refused.values())
