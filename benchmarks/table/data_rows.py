@@ -40,7 +40,7 @@ ROUTED = (
     bench("Answers of these in whose words a calculation is refuted", "routed", "gsm8k_words_refuted", "{:.0f}"),
     bench("Answers of these that are taken from their words alone", "routed", "gsm8k_words_extracted", "{:,.0f}"),
     bench(
-        "Of these answers, those that are told behind ####, which is not read",
+        "Answers of GSM8K taken from their words that are those told behind ####, which is not read",
         "routed",
         "gsm8k_words_agreement",
         "{:.1%}",
