@@ -63,12 +63,15 @@ def auto(
         Targets.parse(size, latency, loss), minutes, data, test, problems, first, candidates, tuple(changes or ())
     )  # fmt: skip
     run = AutoRun(model, settings, Console(stderr=True))
-    if plan:
-        print("\n".join(run.plan().lines))
-        return
     try:
+        if plan:
+            print("\n".join(run.plan().lines))
+            return
         report = run.run(folder, resume)
     except (Interrupted, KeyboardInterrupt) as interrupted:
+        if plan:
+            print("interrupted: the trial is not at its end, and nothing is written")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
         saved = str(interrupted) or "what was made and measured is saved"
         print(f"interrupted: {saved}, add --resume to the same command to go on")
         raise typer.Exit(EXIT_INTERRUPTED) from None

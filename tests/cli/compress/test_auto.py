@@ -10,6 +10,7 @@ from benchmarks.harness.tiny import tiny_model
 from tests.cli.refusals import refusal
 from tests.compress.auto.test_run import CHANGES
 from tuili.cli.app import EXIT_INTERRUPTED, main
+from tuili.compress import Interrupted
 from tuili.model import save_model
 from tuili.store import LineageEntry
 
@@ -47,6 +48,23 @@ def test_a_search_that_is_interrupted_says_how_it_goes_on(
     given = ["compress", "auto", model, *CHANGES, "--size", "-10%", "--problems", "2", "--out", str(tmp_path / "run")]
     assert main(given) == EXIT_INTERRUPTED
     assert "interrupted: what was made and measured is saved, add --resume" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt(), Interrupted("nothing is made yet")])
+def test_a_plan_that_is_interrupted_says_so(
+    model: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    interrupt: BaseException,
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise interrupt
+
+    monkeypatch.setattr("tuili.compress.auto.run.AutoRun.plan", interrupted)
+    given = ["compress", "auto", model, *CHANGES, "--size", "-10%", "--problems", "2", "--out", str(tmp_path / "run")]
+    assert main([*given, "--plan"]) == EXIT_INTERRUPTED
+    assert capsys.readouterr().out == "interrupted: the trial is not at its end, and nothing is written\n"
 
 
 def test_wrong_targets_are_refused_in_one_line(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from tuili.compress.auto.latency import TurnSettings, measure_latency
 from tuili.compress.auto.search import Impossible
-from tuili.compress.auto.space import Candidate, Left, Step
+from tuili.compress.auto.space import Candidate, Step
 from tuili.compress.auto.targets import Found
 from tuili.compress.compression import Compression
 from tuili.compress.distilling.distil import distillation
@@ -26,14 +26,14 @@ from tuili.compress.measuring import RightAnswers
 from tuili.compress.parent import Parent, open_parent
 from tuili.compress.pruning.prune import Pruning
 from tuili.compress.pruning.recipe import PruneRecipe
-from tuili.compress.quantizing.quantize import Quantizing, stored_bytes
+from tuili.compress.quantizing.quantize import Quantizing
 from tuili.compress.quantizing.recipe import QuantizeRecipe
 from tuili.compress.recipe import HealingConfig
 from tuili.compress.run import compress
 from tuili.config import Config, load_recipe
-from tuili.errors import CheckpointError, ConfigError, InputError, TuiliError
+from tuili.errors import CheckpointError, InputError, TuiliError
 from tuili.files import refusing_faults
-from tuili.store import ModelShape, count_parameters, weight_bytes
+from tuili.store import weight_bytes
 from tuili.tasks import Problem
 from tuili.train import RUN_FILE, RunFolder
 
@@ -63,7 +63,7 @@ SEARCHED = frozenset(
 def refuse_others(changes: Sequence[str]) -> None:
     """Raise `InputError` for a change to a recipe that none of the ways has, or of a key that the search sets."""
     for change in changes:
-        key = change.partition("=")[0].strip()
+        key = key_of(change)
         if key in SEARCHED or key.startswith("distil.to"):
             raise InputError(f"{change}: the search itself chooses {key}: leave it out")
         if change.partition(".")[0] not in WAYS:
@@ -86,29 +86,20 @@ def config_of(step: Step, steps: int, changes: Sequence[str]) -> Any:
     own = [f"{step.verb}.healing.steps={steps}"]
     if step.verb == "prune":
         own.append(f"prune.rounds={max(1, min(3, steps // ROUND_STEPS))}")
-    given = [
-        change
-        for change in changes
-        if change.startswith(f"{step.verb}.") and change.partition("=")[0].strip() not in step.without
-    ]
-    return getattr(load_recipe(step.verb, [*own, *step.changes, *given], WAYS[step.verb][0]), step.verb)
+    given = [*own, *step.changes, *taken(step, changes)]
+    return getattr(load_recipe(step.verb, given, WAYS[step.verb][0]), step.verb)
 
 
-def left_by(parent: Parent, step: Step, changes: Sequence[str]) -> Left | None:
-    """About what a step leaves of a parent; None where it refuses the parent."""
-    try:
-        way, _ = way_of(step, parent, 1, changes)
-    except ConfigError:
-        raise
-    except InputError:
-        return None
-    if step.verb == "quantize":
-        if not isinstance(parent.shape, ModelShape):  # the folder of an imported model stays as large
-            return Left()
-        numbers = config_of(step, 1, changes).quantization
-        return Left(stored_bytes(parent.shape, numbers) / weight_bytes(parent.path))
-    before, after = count_parameters(parent.shape), way.parameters
-    return Left(after.total / before.total, after.active / before.active)
+def taken(step: Step, changes: Sequence[str]) -> list[str]:
+    """Of changes to recipes, those that have an effect on a step."""
+    keys = {key_of(change) for change in changes}
+    unused = {one.key for one in step.without if one.but not in keys}
+    return [change for change in changes if change.startswith(f"{step.verb}.") and key_of(change) not in unused]
+
+
+def key_of(change: str) -> str:
+    """The key of a change to a recipe, as in `prune.multiple=8`."""
+    return change.partition("=")[0].strip()
 
 
 @dataclass(frozen=True)

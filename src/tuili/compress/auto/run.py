@@ -14,12 +14,13 @@ from rich.console import Console
 
 from tuili.compress.auto.halving import fitting
 from tuili.compress.auto.kept import Kept, Schedule
-from tuili.compress.auto.making import Workshop, left_by
+from tuili.compress.auto.making import Workshop
 from tuili.compress.auto.pace import Pace, measure_pace
+from tuili.compress.auto.possible import possible
 from tuili.compress.auto.report import AutoReport
 from tuili.compress.auto.search import Impossible, Search, told
 from tuili.compress.auto.settings import CHECKED_MODELS, AutoPlan, AutoSettings
-from tuili.compress.auto.space import Candidate, candidates, spread
+from tuili.compress.auto.space import Candidate, spread
 from tuili.compress.auto.stopwatch import Stopwatch
 from tuili.compress.auto.targets import Found
 from tuili.compress.auto.timing import Timing
@@ -145,7 +146,7 @@ class AutoRun:
 
     def _candidates(self) -> list[Candidate]:
         parent, settings = self._parent, self._settings
-        found = candidates(parent.shape, lambda step: left_by(parent, step, settings.changes))
+        found = possible(parent, settings.changes, self._tell)
         if not found:
             raise InputError(f"{parent.path}: no way to compress takes it")
         chosen = spread(found, settings.targets, settings.most)

@@ -10,9 +10,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from typing import NamedTuple
 
 from tuili.compress.auto.targets import Targets
 from tuili.store import WEIGHT_GROUP, DenseShape, ModelShape
+
+
+class Unused(NamedTuple):
+    """A key of a recipe that has no effect on a step, unless the key `but` is given as well."""
+
+    key: str
+    but: str = ""
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,7 @@ class Step:
     verb: str
     label: str
     changes: tuple[str, ...]
-    without: tuple[str, ...] = ()
+    without: tuple[Unused, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class Left:
 Chain = tuple[Step, ...]
 Estimate = Callable[[Step], Left | None]
 """What a step leaves of the parent; None where it refuses the parent."""
+NO_NEURONS = (Unused("prune.multiple"), Unused("prune.by", but="prune.key_value_heads"))
+"""Without effect where no neurons are removed; heads have scores, too."""
 SLACK = 0.02
 """Estimates of bytes may be wrong by so much of the parent's."""
 
@@ -109,7 +119,10 @@ def spread(found: Sequence[Candidate], targets: Targets, count: int) -> list[Can
 
 
 def _steps(shape: ModelShape | DenseShape) -> Mapping[str, Sequence[Step]]:
-    pruned = [Step("prune", f"prune-{share:g}", (f"prune.share={share:g}",)) for share in (0.2, 0.3, 0.5)]
+    pruned = [
+        Step("prune", f"prune-{share:g}", (f"prune.share={share:g}",), (Unused("prune.experts_by"),))
+        for share in (0.2, 0.3, 0.5)
+    ]
     if isinstance(shape, ModelShape):
         pruned += _fewer_experts(shape)
         students, keeps = _students(shape), [0.7, 0.5, 0.32]
@@ -134,7 +147,7 @@ def _fewer_experts(shape: ModelShape) -> list[Step]:
         return []
     of_experts = f"prune.experts={half}"
     return [
-        Step("prune", f"experts-{half}", ("prune.share=0", of_experts), without=("prune.multiple",)),
+        Step("prune", f"experts-{half}", ("prune.share=0", of_experts), NO_NEURONS),
         Step("prune", f"prune-0.3-experts-{half}", ("prune.share=0.3", of_experts)),
     ]
 

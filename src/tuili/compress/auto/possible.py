@@ -1,0 +1,72 @@
+"""Which chains a parent can be compressed by, with the user's changes to the recipes, and about what each leaves.
+
+A change that keeps a way from being tried at all is refused; one that keeps a strength of it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tuili.compress.auto.making import config_of, key_of, taken, way_of
+from tuili.compress.auto.space import Candidate, Left, Step, candidates, chains
+from tuili.compress.parent import Parent, Tell
+from tuili.compress.quantizing.quantize import stored_bytes
+from tuili.errors import ConfigError, InputError
+from tuili.store import ModelShape, count_parameters, weight_bytes
+
+
+class Unsuited(InputError):
+    """A parent takes a step by itself, and not with the changes to its recipe."""
+
+
+def possible(parent: Parent, changes: Sequence[str], tell: Tell) -> list[Candidate]:
+    """All chains that no step refuses. A strength that is left out because of the changes is told.
+
+    Raises `InputError` for a change that no step takes, and for one that leaves out all of a way; `ConfigError` for one
+    that a recipe refuses.
+    """
+    steps = {step for chain in chains(parent.shape) for step in chain}
+    for change in changes:
+        if not any(change in taken(step, changes) for step in steps):
+            raise InputError(
+                f"{change}: {key_of(change)} has no effect on what is tried with {parent.path}: leave it out"
+            )
+    unsuited = dict[Step, Unsuited]()
+
+    def estimate(step: Step) -> Left | None:
+        try:
+            return left_by(parent, step, changes)
+        except Unsuited as error:
+            unsuited[step] = error
+            return None
+
+    found = candidates(parent.shape, estimate)
+    tried = {step.verb for one in found for step in one.chain}
+    for step, error in unsuited.items():
+        if step.verb not in tried:
+            raise error
+        tell(f"{step.label} is not tried: {error}")
+    return found
+
+
+def left_by(parent: Parent, step: Step, changes: Sequence[str]) -> Left | None:
+    """About what a step leaves of a parent; None where it refuses the parent whatever the changes are.
+
+    Raises `Unsuited` where it refuses the parent because of the changes.
+    """
+    try:
+        way, _ = way_of(step, parent, 1, changes)
+    except ConfigError:
+        raise
+    except InputError as error:
+        given = taken(step, changes)
+        if given and left_by(parent, step, ()) is not None:
+            raise Unsuited(f"{' '.join(given)}: {error}") from error
+        return None
+    if step.verb == "quantize":
+        if not isinstance(parent.shape, ModelShape):  # the folder of an imported model stays as large
+            return Left()
+        numbers = config_of(step, 1, changes).quantization
+        return Left(stored_bytes(parent.shape, numbers) / weight_bytes(parent.path))
+    before, after = count_parameters(parent.shape), way.parameters
+    return Left(after.total / before.total, after.active / before.active)
