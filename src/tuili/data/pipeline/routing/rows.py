@@ -78,7 +78,7 @@ def _fields(document: Document) -> dict[str, Any]:
 def _read(document: Document, read: ReadQuestion) -> dict[str, Any]:
     """The fields of a question that a reader has read; its steps are checked anew."""
     record = read.record
-    return {"input": record.input, "output": record.output, "source": record.source, "id": document.id}
+    return _fields(document) | {"input": record.input, "output": record.output, "source": record.source}
 
 
 def _place(document: Document) -> Place:
