@@ -118,6 +118,12 @@ def train_ddp(rank: int, config: GradientConfig, bucket_mb: float, find_unused: 
     return dict(bare.state_dict()) | gradients | {f"state/{name}": tensor for name, tensor in errors.items()}
 
 
+def train_each(rank: int, mixtures: list[tuple[GradientConfig, float, bool]]) -> dict[str, Tensor]:
+    """What `train_ddp` gives for each of several settings, by `place/name`."""
+    results = [train_ddp(rank, *mixture) for mixture in mixtures]
+    return {f"{place}/{name}": value for place, result in enumerate(results) for name, value in result.items()}
+
+
 def train_islands(rank: int, config: GradientConfig) -> dict[str, Tensor]:
     """Two islands that each shard the model over two processes by FSDP2."""
     mesh = init_device_mesh("cpu", (2, 2), mesh_dim_names=("islands", "shards"))
