@@ -40,8 +40,15 @@ _SAID = re.compile(
 )
 """A number, with a unit of three words at most, or one of a few words, up to where a clause ends."""
 _FRACTION = re.compile(r"\\[dt]?frac\{([0-9]{1,40})\}\{([0-9]{1,40})\}")
-_LAST_RESULT = re.compile(r"=\s*[$€£¥]?(-?[0-9][0-9.,/]*)[^0-9=\n.!?。]{0,40}[.!?。]?\s*$")
-"""A result behind which at most the rest of its sentence stands, without another number in digits."""
+_GOES_ON = (
+    r"\b(?:but|plus|minus)\b|\b(?:half|third|quarter|rest|most|some)[ ]of[ ](?:it|them|these|those|this|that|which)\b"
+    r"|[,;，；]\s*(?:and|so|then|of)\b|又|再|但|其中"
+)
+_LAST_RESULT = re.compile(
+    rf"=\s*[$€£¥]?(-?[0-9][0-9.,/]*)(?![0-9])(?:(?!{_GOES_ON})[^0-9=\n.!?。]){{0,40}}[.!?。]?\s*$", re.IGNORECASE
+)
+"""A result behind which at most the rest of its sentence stands, without another number in digits, or words by which
+the working goes on."""
 _CHECK = re.compile(r"\b(?:check|verif)|检验|验算|验证", re.IGNORECASE)
 """What makes a last calculation one that looks whether the answer is right."""
 
