@@ -13,6 +13,7 @@ import time
 from collections import abc, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import chain, product
 from statistics import fmean, median, quantiles
 from typing import Any
@@ -129,7 +130,7 @@ def measure_speed(
 def worked_prompts(model: StoredModel | ImportedModel, length: int, count: int) -> list[list[int]]:
     """`count` prompts of `length` tokens that each end in a question, cut where no question is short enough."""
     domains = domain_names() if model.shape.domains is None else trained_domains(model.shape.domains)
-    records = [Record.of(problem) for problem in unseen_problems(domains, PROBLEM_LEVELS, 4, PROBLEM_SEED)]
+    records = _records(domains)
     if isinstance(model, ImportedModel):
         read = model.tokenizer.encode_text
         questions = [read(f"{record.input}\n") for record in records]
@@ -146,6 +147,12 @@ def worked_prompts(model: StoredModel | ImportedModel, length: int, count: int) 
         start = (number * 97) % (len(worked) - length)  # each question follows other worked problems
         prompts.append(worked[start : start + length - len(question)] + question)
     return prompts
+
+
+@cache
+def _records(domains: tuple[str, ...]) -> list[Record]:
+    """Problems of these domains, which models that are compared share."""
+    return [Record.of(problem) for problem in unseen_problems(domains, PROBLEM_LEVELS, 4, PROBLEM_SEED)]
 
 
 def _run(

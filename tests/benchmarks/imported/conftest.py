@@ -13,6 +13,12 @@ from tests.store.dense_folders import save_dense
 from tuili.store import ImportedModel, open_model
 
 
+@pytest.fixture(autouse=True)
+def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tokens that a teaching learns are those of few problems."""
+    monkeypatch.setattr("tuili.posttrain.teaching.data.SAMPLED_PROBLEMS", 200)
+
+
 @pytest.fixture(scope="session")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> ImportedModel:
     model = open_model(save_dense(tmp_path_factory.mktemp("imported") / "tiny", tie_word_embeddings=True))
