@@ -17,6 +17,7 @@ from tuili.data import Record
 from tuili.engine import Answer, Budget, Engine, NotPromised, Request, Ticket, is_promised, load_engine
 from tuili.eval import ALIKE, Comparison, likeness, wilson_interval
 from tuili.store import model_hash, open_model
+from tuili.tasks import same_last_number
 
 SLOTS = 16
 """Questions that are answered together."""
@@ -28,8 +29,8 @@ Tell = Callable[[int, int], None]
 def measure(model: Path, records: Sequence[Record], taught: Iterable[str], tell: Tell) -> dict[str, Any]:
     """What one attempt at each question comes to.
 
-    taught: the questions that are learnt. The accuracy on those that are like none of them is told, too. Every answer
-    is kept, with the model's confidence in it.
+    taught: the questions that are learnt. The accuracy on those that are like none of them is told, too, and that of a
+    lenient score, for which the last number of an answer is enough. Every answer is kept, with the model's confidence.
     """
     comparison = _comparison(model)
     engine = load_engine(model, slots=SLOTS, waiting=len(records) + 1)
@@ -43,7 +44,8 @@ def measure(model: Path, records: Sequence[Record], taught: Iterable[str], tell:
             "expected": record.output,
             "steps": [[step.text, str(step.verdict.status)] for step in answer.steps],
             "answer": answer.answer,
-            "right": _is_right(comparison, record, answer),
+            "right": (right := _is_right(comparison, record, answer)),
+            "nearly_right": right or same_last_number(record.output, answer.answer),
             "level": record.level,
             "layers": answer.receipt.mean_depth,
             "confidence": answer.receipt.confidence,
@@ -59,6 +61,7 @@ def measure(model: Path, records: Sequence[Record], taught: Iterable[str], tell:
         "runtime": answers[0].receipt.runtime,
         **_accuracy([row["right"] for row in rows]),
         "unlike": _accuracy([row["right"] for row in rows if row["likeness"] < ALIKE]),
+        "lenient": _accuracy([row["nearly_right"] for row in rows]),
         "compared": str(comparison),
         TIMING: {"seconds": seconds, "seconds_per_answer": seconds / len(rows)},
         "tokens_per_answer": fmean(answer.receipt.tokens["generated"] for answer in answers),

@@ -151,7 +151,7 @@ def test_numbers_that_could_be_something_else_stay(question: str, steps: tuple[s
     assert all(staying in words(one.input) for one in made)
 
 
-@pytest.mark.parametrize("answer", ["$1,250", "1,250", "$1250.00"])
+@pytest.mark.parametrize("answer", ["$1,250", "1,250", "$1250.00", "€1,250", "£1250"])
 def test_an_answer_is_written_as_that_of_the_original(answer: str) -> None:
     original = record("He earns $800 in spring and $450 in fall. How much?", "800 + 450 = 1250", answer=answer)
     for made in multiply(original, 8, 0):
@@ -201,7 +201,8 @@ def test_nobody_gets_too_old() -> None:
          Refusal.USELESS_STEP),
         (record("He has 20 cups and 30 pens. " + "He is old. " * 400, "20 + 30 = 50"), Refusal.TOO_LONG),
         (record("He has 20 cups and 30 pens" + " or 7" * 40, "20 + 30 = 50"), Refusal.TOO_LONG),
-        (record("He has 20 cups and 30 pens.", "20 + 30 = 50", answer="5,0"), Refusal.NO_ANSWER),
+        (record("He has 20 cups and 30 pens.", "20 + 30 = 50", answer="5,0"), Refusal.NO_BARE_ANSWER),
+        (record("He has 20 cups and 30 pens.", "20 + 30 = 50", answer="50 things"), Refusal.NO_BARE_ANSWER),
         (record("He has 20 cups for 7.5 guests each day of 8.", "20 / 8 = 2.5", "3 * 7.5 = 22.5"), Refusal.NOWHERE),
         (record("A hall of 96 seats has 12 rows of 8. How many in 5 rows?", "5 * 8 = 40"), Refusal.REDUNDANT),
         (record("He works 7 days of 24 hours. How many hours?", "7 * 24 = 168"), Refusal.NOTHING_TO_CHANGE),

@@ -26,6 +26,7 @@ from tuili.steps import THINK, Status, check_chain, render_response, render_term
 
 _TRIES_PER_RECORD = 3
 _MOST_NUMBERS, _MOST_STEPS, _MOST_CHARACTERS = 40, 20, 4000
+_CURRENCIES = ("$", "€", "£")
 _ANSWER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
@@ -103,7 +104,7 @@ def _plan(record: Record) -> Plan | Refusal:
         steps.append(calculation)
     answer = _plain(response.answer)
     if not _ANSWER.fullmatch(answer):
-        return Refusal.NO_ANSWER
+        return Refusal.NO_BARE_ANSWER
     if len(record.input) > _MOST_CHARACTERS or len(steps) > _MOST_STEPS:
         return Refusal.TOO_LONG
     if len(found := mentions(record.input)) > _MOST_NUMBERS:
@@ -135,7 +136,7 @@ def _number(value: Exact, mention: Mention) -> str:
 
 
 def _plain(answer: str) -> str:
-    return without_commas(answer.removeprefix("$"))
+    return without_commas(answer[answer.startswith(_CURRENCIES) :])
 
 
 def _answer_like(written: str, value: Exact) -> str:
@@ -143,7 +144,7 @@ def _answer_like(written: str, value: Exact) -> str:
     number = terms.Number(Fraction(_plain(written)), len(written.partition(".")[2]))
     whole, point, places = render_term(written_like(value, number)).partition(".")
     whole = f"{int(whole):,}" if "," in written else whole
-    return f"{'$' if written.startswith('$') else ''}{whole}{point}{places}"
+    return f"{written[: written.startswith(_CURRENCIES)]}{whole}{point}{places}"
 
 
 def _record(record: Record, plan: Plan, worked: Sequence[Sequence[Exact]], text: str, number: int) -> Record | None:

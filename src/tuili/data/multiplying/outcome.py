@@ -14,6 +14,7 @@ class Refusal(StrEnum):
     OTHER_FORM = "it is a conversation or a program"
     OTHER_STEPS = "a step is no calculation with + - * / of numbers"
     TOO_LONG = "it has more than 40 numbers, 20 steps or 4000 characters"
+    NO_BARE_ANSWER = "its answer is not a bare number"
     NO_ANSWER = "no step, or more than one, gives the answer"
     NOWHERE = "a number of a step stands neither in the question nor in an earlier step"
     USELESS_STEP = "a step gives neither the answer nor a number of a later step"
