@@ -67,7 +67,7 @@ def test_steps_are_rendered_and_a_whole_response_is_kept() -> None:
             "mine.jsonl:2: unknown key 'answer': known are input,",
         ),
         ('{"input": " ", "output": "b"}', "mine.jsonl:2: input is empty: it must hold text"),
-        ('{"input": "a", "output": 7}', "mine.jsonl:2: output: Input should be a valid string"),
+        ('{"input": "a", "output": [7]}', 'mine.jsonl:2: output is no text: write "output": "…"'),
         (
             '{"input": "a", "output": "b", "level": 6}',
             "mine.jsonl:2: level: Input should be less than or equal to 5",

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -166,6 +167,11 @@ class Record(BaseModel):
     @classmethod
     def _of_today(cls, domain: str) -> str:
         return read_domain(domain)
+
+    @field_validator("output", mode="before")
+    @classmethod
+    def _number_as_text(cls, output: object) -> object:
+        return as_text(output)
 
     @field_validator("output")
     @classmethod
@@ -337,11 +343,23 @@ def record_fields(record: Record) -> dict[str, Any]:
     return record.model_dump(mode="json", exclude=without)
 
 
+def as_text(value: object) -> object:
+    """A number of a JSON document as a text, without an exponent; anything else as it is."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return value
+    return f"{Decimal(repr(value)):f}".removesuffix(".0")
+
+
 def parse_record(path: Path, number: int, line: bytes) -> Record:
     """The record of a line of a file. Raises `RecordError` for a line that is none."""
+    return record_of(path, number, read_json(f"{path}:{number}", line, '{"input": "…", "output": "…"}'))
+
+
+def record_of(path: Path, number: int, fields: object) -> Record:
+    """The record of the JSON of a line. Raises `RecordError` where it is none."""
     where = f"{path}:{number}"
     try:
-        record = Record.model_validate(read_json(where, line, '{"input": "…", "output": "…"}'))
+        record = Record.model_validate(fields)
     except ValidationError as error:
         raise RecordError(f"{where}: {explain(error)}") from error
     return record.model_copy(update={"source": record.source or path.name, "id": record.id or f"{path.name}:{number}"})
@@ -356,6 +374,10 @@ def explain(error: ValidationError) -> str:
         return f"unknown key {key!r}: known are {', '.join(Record.model_fields)}"
     if problem["type"] == "missing":
         return f"key {key!r} is missing: a record needs input and output"
+    if problem["type"] in ("string_type", "tuple_type"):
+        example = '["3 * 4 = 12"]' if problem["loc"][0] == "steps" else '"…"'
+        what = "list" if problem["type"] == "tuple_type" else "text"
+        return f'{key} is no {what}: write "{problem["loc"][0]}": {example}'
     if problem["type"] in ("string_pattern_mismatch", "string_too_short"):
         return f"{key} is empty: it must hold text"
     return f"{key}: {message}" if key else message

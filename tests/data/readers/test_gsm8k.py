@@ -27,6 +27,7 @@ SOLUTIONS = {
     "There are four.\n#### 4": ImportOutcome.NO_CALCULATION,
     "There are <<>>four<< >>.\n#### 4": ImportOutcome.NO_CALCULATION,
     " 1,204.5 ": ImportOutcome.NO_CALCULATION,
+    "It costs <<12+7=19>>19 dollars.\n#### $19": ImportOutcome.CHECKED,
 }
 
 
@@ -67,11 +68,11 @@ def test_every_item_is_yielded_with_its_outcome_and_steps_only_where_they_check(
 
 def test_checked_items_are_records_that_can_be_read_back(sample: Path, tmp_path: Path) -> None:
     records = [one.record for one in read_questions(sample, "gsm8k") if one.outcome is ImportOutcome.CHECKED]
-    assert [record.id for record in records] == ["gsm8k/1", "gsm8k/2", "gsm8k/3", "gsm8k/5"]
-    assert [record.level for record in records] == [2, 3, 2, 1]
+    assert [record.id for record in records] == ["gsm8k/1", "gsm8k/2", "gsm8k/3", "gsm8k/5", "gsm8k/14"]
+    assert [record.level for record in records] == [2, 3, 2, 1, 1]
     assert {(record.domain, record.source) for record in records} == {("word_problems", "gsm8k")}
     assert records[0].response == "<think>\n48 / 2 = 24\n48 + 24 = 72\n</think>72"
-    assert write_records(tmp_path / "records.jsonl", records) == 4
+    assert write_records(tmp_path / "records.jsonl", records) == 5
     assert list(read_records(tmp_path / "records.jsonl")) == records
 
 
@@ -89,7 +90,7 @@ def test_many_steps_make_the_highest_level(tmp_path: Path) -> None:
         ('{"question": "Q?"}', "answer is no text"),
         ('{"question": "Q?", "answer": "no end"}', "is no number and has no last line #### NUMBER"),
         ('{"question": "Q?", "answer": "12 apples"}', "is no number and has no last line"),
-        ('{"question": "Q?", "answer": 5}', "answer is no text"),
+        ('{"question": "Q?", "answer": true}', "answer is no text"),
         ('{"question": "Q?", "answer": "#### many"}', "must be a number"),
         ('{"question": "Q?", "answer": "#### 1,5"}', "is '1,5': it must be a number"),
         (json.dumps({"question": "Q?", "answer": "#### " + "9" * 5000}), "must be a number of at most 40 digits$"),

@@ -87,7 +87,15 @@ def test_a_mark_of_the_byte_order_is_skipped_and_another_encoding_named(tmp_path
         ({"output": "-12", "steps": ["3 * -4 = -12"]}, ImportOutcome.CHECKED),
         ({"output": "-12", "steps": ["3 * 4 = 12"]}, ImportOutcome.NO_RESULT),
         ({"output": "12", "steps": ["3 * -4 = -12"]}, ImportOutcome.NO_RESULT),
-        ({"output": "5", "steps": ["12-5=7"]}, ImportOutcome.CHECKED),
+        ({"output": "7", "steps": ["12-5=7"]}, ImportOutcome.CHECKED),
+        ({"output": "5", "steps": ["12-5=7"]}, ImportOutcome.NO_RESULT),
+        ({"output": "6", "steps": ["6 / 4 = 1.5", "1.5 * 10 = 15"]}, ImportOutcome.NO_RESULT),
+        ({"output": "The answer is 999", "steps": ["6 / 4 = 1.5", "1.5 * 10 = 15"]}, ImportOutcome.NO_RESULT),
+        ({"output": "The answer is 15", "steps": ["6 / 4 = 1.5", "1.5 * 10 = 15"]}, ImportOutcome.CHECKED),
+        ({"output": "15%", "steps": ["3 / 20 = 15%"]}, ImportOutcome.CHECKED),
+        ({"output": "€12", "steps": ["3 * 4 = 12"]}, ImportOutcome.CHECKED),
+        ({"output": "1 1/2 cups", "steps": ["3 / 2 = 1.5"]}, ImportOutcome.CHECKED),
+        ({"output": "5", "steps": ["5 > 3", "5 + 3 = 8"]}, ImportOutcome.CHECKED),
         ({"output": "1,200", "steps": ["300 * 4 = 1200"]}, ImportOutcome.CHECKED),
         ({"output": "$1,200 in all", "steps": ["300 * 4 = 1200"]}, ImportOutcome.CHECKED),
         ({"output": "$13", "steps": ["3 * 4 = 12"]}, ImportOutcome.NO_RESULT),
@@ -107,6 +115,71 @@ def test_records_keep_steps_only_where_all_are_valid_and_give_the_answer(
     assert bool(one.record.steps) is (outcome is ImportOutcome.CHECKED)
     assert "<think>" not in one.record.output
     assert Record.model_validate(one.record.model_dump()) == one.record
+
+
+def test_calculations_are_printed_as_their_variants_are(tmp_path: Path) -> None:
+    steps = ["3*4=12", "12  - 5 =7", "(9/3)*(4/2) = 6", "7>5"]
+    fields = {"input": "Q?", "output": "7", "steps": steps}
+    (one,) = read_questions(written(tmp_path / "mine.jsonl", fields))
+    assert one.record.steps == ("3 * 4 = 12", "12 - 5 = 7", "(9/3)*(4/2) = 6", "7>5")
+    assert one.steps == tuple(steps)
+
+
+WORKED = {"question": "3 bags of 4, 5 lost?", "answer": "7", "steps": ["3*4=12", "12 - 5 = 7"]}
+
+
+@pytest.mark.parametrize("answer", ["7", 7, 7.0, "$7", "So 7 are left.\n#### 7"])
+def test_question_and_answer_may_stand_beside_steps(tmp_path: Path, answer: object) -> None:
+    path = written(tmp_path / "mine.jsonl", GSM8K, WORKED | {"answer": answer}, {"question": "Q?", "answer": "2"})
+    _, one, bare = read_questions(path)
+    assert (one.record.output, one.record.steps) == ("7", ("3 * 4 = 12", "12 - 5 = 7"))
+    assert (one.record.domain, one.record.level, one.record.id) == ("word_problems", 2, "mine.jsonl:2")
+    assert bare.outcome is ImportOutcome.NO_CALCULATION
+
+
+def test_an_answer_in_words_may_stand_beside_steps_and_keys_of_records_are_taken(tmp_path: Path) -> None:
+    fields = WORKED | {"answer": "yes", "level": 4, "domain": "own", "id": "q1"}
+    (one,) = read_questions(written(tmp_path / "mine.jsonl", fields))
+    record = one.record
+    assert (record.output, record.level, record.domain, record.id) == ("yes", 4, "own", "q1")
+    assert one.outcome is ImportOutcome.CHECKED
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"steps": "3 * 4 = 12"}, r'steps is no list: write "steps": \["3'),
+        ({"steps": ["3 * 4 = 12", 5]}, r'steps\.1 is no text: write "steps": \["3'),
+        ({"topic": "bags"}, "unknown key 'topic'"),
+        ({"answer": None}, "answer is no text: write .*steps"),
+    ],
+)
+def test_steps_beside_an_answer_that_are_none_are_refused(
+    tmp_path: Path, fields: dict[str, object], message: str
+) -> None:
+    with pytest.raises(RecordError, match=rf"mine\.jsonl:2: {message}"):
+        list(read_questions(written(tmp_path / "mine.jsonl", WORKED, WORKED | fields)))
+
+
+@pytest.mark.parametrize(("form", "key"), [("records", "output"), ("gsm8k", "answer"), ("mwp", "answer")])
+@pytest.mark.parametrize("written_as", [12, 12.0, "$12", "€12", "£ 12", "12 €"])
+def test_an_answer_may_be_a_number_of_json_or_a_price(
+    tmp_path: Path, form: QuestionForm, key: str, written_as: object
+) -> None:
+    (one,) = read_questions(written(tmp_path / "mine.jsonl", LINES[form] | {key: written_as}))
+    kept = form == "records" and isinstance(written_as, str)
+    assert one.record.output == (written_as if kept else "12")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({"output": None}, 'output is no text: write "output": "…"'), ({"input": 3}, 'input is no text: write "input"')],
+)
+def test_a_record_without_text_is_refused_with_what_would_be_right(
+    tmp_path: Path, fields: dict[str, object], message: str
+) -> None:
+    with pytest.raises(RecordError, match=message):
+        list(read_questions(written(tmp_path / "mine.jsonl", RECORD | fields)))
 
 
 @pytest.mark.parametrize("domain", domain_names())

@@ -1,6 +1,7 @@
 """Reads GSM8K: its calculations `<<48/2=24>>` become checked steps, its last line `#### 72` becomes the answer.
 
-An answer that is a number alone is taken as well, as in lists of questions without solutions.
+An answer that is a number alone is taken as well, as in lists of questions without solutions, and so are lines with a
+list of `steps` beside it.
 
 The format: Cobbe et al., "Training Verifiers to Solve Math Word Problems", 2021 (arXiv:2110.14168).
 """
@@ -10,20 +11,25 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from tuili.data.readers.own import read_own
 from tuili.data.readers.read_question import (
+    DOMAIN,
     ImportOutcome,
     Place,
     ReadQuestion,
+    bare_number,
     fault_of,
+    level_of,
     number_of,
     text_of,
-    without_commas,
     word_problem,
 )
+from tuili.data.records import record_of
 from tuili.errors import RecordError
 from tuili.steps import check_chain, parse, render
 
 EXAMPLE = '{"question": "…", "answer": "… #### 72"}'
+STEPS_EXAMPLE = '{"question": "…", "answer": "72", "steps": ["48 + 24 = 72"]}'
 _CALCULATION = re.compile(r"<<((?:(?!<<|>>).)*)>>")
 _ANSWER = re.compile(r"^#### *(.+)$", re.MULTILINE)
 _SPELLING = (
@@ -38,7 +44,7 @@ def read_gsm8k(place: Place, fields: dict[str, object]) -> ReadQuestion:
     """A line of GSM8K. Raises `RecordError` for one that is not in the format."""
     question, solution = (text_of(place, fields, key, EXAMPLE) for key in ("question", "answer"))
     ends = _ANSWER.findall(solution)
-    answer = without_commas((ends[-1] if ends else solution).strip())
+    answer = bare_number((ends[-1] if ends else solution).strip())
     if number_of(answer) is None:
         if not ends:
             raise RecordError(
@@ -50,6 +56,24 @@ def read_gsm8k(place: Place, fields: dict[str, object]) -> ReadQuestion:
     steps = tuple(map(calculation_step, filter(str.strip, _CALCULATION.findall(solution))))
     read = word_problem(place, "gsm8k", "gsm8k", question, answer, steps, _outcome(steps, answer))
     return replace(read, prose=_CALCULATION.sub("", solution)) if ends else read
+
+
+def read_with_steps(place: Place, fields: dict[str, object]) -> ReadQuestion:
+    """A line that has its steps as a list beside question and answer: a record by other names.
+
+    Raises `RecordError` for one that is no such record.
+    """
+    question, solution = (text_of(place, fields, key, STEPS_EXAMPLE) for key in ("question", "answer"))
+    ends = _ANSWER.findall(solution)
+    steps = fields["steps"]
+    told: dict[str, object] = {"domain": DOMAIN, "level": level_of(len(steps) if isinstance(steps, list) else 0)}
+    others = {key: value for key, value in fields.items() if key not in ("question", "answer")}
+    record = record_of(
+        place.path,
+        place.line,
+        told | others | {"input": question, "output": bare_number((ends[-1] if ends else solution).strip())},
+    )
+    return read_own(place.line, record)
 
 
 def _outcome(steps: tuple[str, ...], answer: str) -> ImportOutcome:

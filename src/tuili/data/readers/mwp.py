@@ -6,7 +6,6 @@ Each operation of the equation becomes a step; `prefix` works them out.
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from fractions import Fraction
 
 from tuili.data.readers.prefix import Calculation, calculate, spell, spelled_numbers
@@ -14,11 +13,11 @@ from tuili.data.readers.read_question import (
     ImportOutcome,
     Place,
     ReadQuestion,
+    bare_number,
     fault_of,
     near,
     number_of,
     text_of,
-    without_commas,
     word_problem,
 )
 from tuili.errors import InputError, RecordError
@@ -32,10 +31,7 @@ ROUNDING = Fraction(1, 1000)
 def read_mwp(place: Place, fields: dict[str, object]) -> ReadQuestion:
     """A line of the form. Raises `RecordError` for one that is not in the form."""
     question, equation = (text_of(place, fields, key, EXAMPLE) for key in ("question", "equation"))
-    answer = fields.get("answer")
-    if isinstance(answer, int | float) and not isinstance(answer, bool):
-        fields = fields | {"answer": f"{Decimal(repr(answer)):f}"}
-    written = without_commas(text_of(place, fields, "answer", EXAMPLE))
+    written = bare_number(text_of(place, fields, "answer", EXAMPLE))
     right = number_of(written)
     if right is None:
         raise RecordError(f"{place}: answer is {written[:50]!r}: it must be a number of at most 40 digits")

@@ -6,12 +6,24 @@ What a record is, is left to `records`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from fractions import Fraction
+from typing import NamedTuple
 
 from tuili.data.readers.read_question import ImportOutcome, ReadQuestion, fault_of
 from tuili.data.records import Record
-from tuili.steps import Context, check_chain, read_turns, split_response
+from tuili.steps import (
+    Claim,
+    Context,
+    Verdict,
+    check_chain,
+    parse,
+    read_turns,
+    render,
+    render_term,
+    split_response,
+    terms,
+)
 
 EXAMPLE = '{"input": "…", "output": "…"}'
 _NUMBER = re.compile(
@@ -25,18 +37,62 @@ _NUMBER = re.compile(
 def read_own(line: int, record: Record) -> ReadQuestion:
     """A record with a bare answer, and with its steps where all of them are valid.
 
-    An answer that begins with a number must stand in a step. Others, such as `yes`, follow from steps in ways that only
+    Calculations have the spaces of canonical printing, `3 * 4 = 12` for `3*4=12`.
+    Where all steps are calculations, one must give the answer, if that has a number and is no program. Otherwise an
+    answer that begins with a number must stand in a step: others, such as `yes`, follow from steps in ways that only
     their domain knows.
     """
     response = split_response(record.response)
     steps = tuple(response.steps)
     verdicts = check_chain(steps, Context.from_prompt(*read_turns(*record.turns))) if steps else []
-    outcome = fault_of(steps, verdicts)
+    outcome, read = fault_of(steps, verdicts), tuple(map(_calculation, steps, verdicts))
     if outcome is None:
-        outcome = ImportOutcome.CHECKED if stands_in(response.answer, steps) else ImportOutcome.NO_RESULT
-    kept = steps if outcome is ImportOutcome.CHECKED else ()
-    bare = record.model_copy(update={"output": response.answer, "steps": kept})
-    return ReadQuestion(line, bare, outcome, steps=steps)
+        calculations = [one for one in read if one is not None]
+        results = frozenset[Fraction]().union(*(one.results for one in calculations))
+        calculated = len(calculations) == len(steps) and record.specification is None
+        given = gives(response.answer, results) if calculated else stands_in(response.answer, steps)
+        outcome = ImportOutcome.CHECKED if given else ImportOutcome.NO_RESULT
+    kept = tuple(one.text if one else step for one, step in zip(read, steps, strict=True))
+    bare = {"output": response.answer, "steps": kept if outcome is ImportOutcome.CHECKED else ()}
+    return ReadQuestion(line, record.model_copy(update=bare), outcome, steps=steps)
+
+
+class _Calculation(NamedTuple):
+    """A step that gives a number.
+
+    text: with spaces as in canonical printing. results: its value, and the number that it ends with: 15 in `15%`.
+    """
+
+    text: str
+    results: frozenset[Fraction]
+
+
+def _calculation(step: str, verdict: Verdict) -> _Calculation | None:
+    """A step as a calculation, which has no relation but `=` and ends with a number; None for any other."""
+    match parse(step) if "value" in verdict.witness else None:
+        case Claim(relation=terms.Compare(rest=rest)) as claim if all(sign == "=" for sign, _ in rest):
+            if not _is_number(last := rest[-1][1]):
+                return None
+            written = map(leading_number, (str(verdict.witness["value"]), render_term(last)))
+            text = render(claim)
+            spaced = text if text.replace(" ", "") == step.replace(" ", "") else step
+            return _Calculation(spaced, frozenset(number for number in written if number is not None))
+    return None
+
+
+def _is_number(term: terms.Term) -> bool:
+    """Whether a term is written as one number, with a sign, a unit or neither."""
+    if isinstance(term, terms.Unary) and term.op in "-%":
+        return _is_number(term.operand)
+    return isinstance(term, terms.Number | terms.Ratio | terms.Measure)
+
+
+def gives(answer: str, results: Collection[Fraction]) -> bool:
+    """Whether the number that an answer begins with is one of some results, or, where it begins with none, any that
+    stands in it; true of an answer without numbers."""
+    given = leading_number(answer)
+    told = numbers_in(answer) if given is None else {given}
+    return not told or not told.isdisjoint(results)
 
 
 def stands_in(answer: str, steps: Iterable[str]) -> bool:
@@ -46,8 +102,8 @@ def stands_in(answer: str, steps: Iterable[str]) -> bool:
 
 
 def leading_number(text: str) -> Fraction | None:
-    """The number that a text begins with, behind a sign of dollars; None where it begins with none."""
-    given = _NUMBER.match(text.replace("$", "", 1))
+    """The number that a text begins with, behind a sign of a currency; None where it begins with none."""
+    given = _NUMBER.match(re.sub("[$€£] ?", "", text, count=1))
     return None if given is None else _value(given)
 
 

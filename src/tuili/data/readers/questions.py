@@ -45,8 +45,10 @@ def read_questions(path: str | Path, form: Literal["auto"] | QuestionForm = "aut
             yield own.read_own(number, parse_record(path, number, line))
         elif not isinstance(fields, dict):
             raise RecordError(f"{place}: not a JSON object: write {expected}")
+        elif known == "mwp":
+            yield mwp.read_mwp(place, fields)
         else:
-            yield (gsm8k.read_gsm8k if known == "gsm8k" else mwp.read_mwp)(place, fields)
+            yield (gsm8k.read_with_steps if "steps" in fields else gsm8k.read_gsm8k)(place, fields)
     if not count:
         raise RecordError(f"{path} holds no question: write one JSON object a line, {_EXAMPLES['records']}")
 

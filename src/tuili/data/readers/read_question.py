@@ -13,7 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
-from tuili.data.records import Record
+from tuili.data.records import Record, as_text
 from tuili.errors import RecordError
 from tuili.steps import Status, Verdict
 from tuili.tasks import LEVELS
@@ -23,6 +23,7 @@ DOMAIN = "word_problems"
 DOUBLE_PRECISION = Fraction(1, 10**14)
 """By so small a share results differ that were worked out in floating point."""
 _NUMBER = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?")
+_PRICE = re.compile(r"^(-?)[$€£] ?(?=[0-9])|(?<=[0-9]) ?[€£]$")
 _GROUPED = re.compile(r"-?[0-9]{1,3}(?:,[0-9]{3}){1,12}(?:\.[0-9]{1,40})?")
 
 
@@ -85,15 +86,12 @@ def fault_of(steps: Sequence[str], verdicts: Sequence[Verdict]) -> ImportOutcome
 def word_problem(
     place: Place, source: str, name: str, question: str, answer: str, steps: Sequence[str], outcome: ImportOutcome
 ) -> ReadQuestion:
-    """A question in words, from a form of others. `name`: what its `id` has before the number of the line.
-
-    Its level is the number of its steps, between the lowest and the highest level.
-    """
+    """A question in words, from a form of others. `name`: what its `id` has before the number of the line."""
     record = Record(
         input=question,
         output=answer,
         domain=DOMAIN,
-        level=max(LEVELS[0], min(len(steps), LEVELS[-1])),
+        level=level_of(len(steps)),
         steps=tuple(steps) if outcome is ImportOutcome.CHECKED else (),
         source=source,
         id=f"{name}/{place.line}",
@@ -101,9 +99,14 @@ def word_problem(
     return ReadQuestion(place.line, record, outcome, steps=tuple(steps))
 
 
+def level_of(steps: int) -> int:
+    """The level of a question with so many steps: as many, between the lowest and the highest level."""
+    return max(LEVELS[0], min(steps, LEVELS[-1]))
+
+
 def text_of(place: Place, fields: dict[str, object], key: str, example: str) -> str:
-    """The text of a key, without space around it. Raises `RecordError` where there is none."""
-    text = fields.get(key)
+    """The text of a key without space around it; an answer may be a number. Raises `RecordError` without one."""
+    text = as_text(fields.get(key)) if key == "answer" else fields.get(key)
     if not isinstance(text, str):
         raise RecordError(f"{place}: {key} is no text: write {example}")
     if not text.strip():
@@ -114,6 +117,15 @@ def text_of(place: Place, fields: dict[str, object], key: str, example: str) -> 
 def without_commas(number: str) -> str:
     """A number without the commas between its thousands; where others stand in it, as it is."""
     return number.replace(",", "") if _GROUPED.fullmatch(number) else number
+
+
+def bare_number(text: str) -> str:
+    """A number without the commas between its thousands and without one sign of a currency: `1250` for `$1,250`.
+
+    Any other text as it is.
+    """
+    bare = without_commas(_PRICE.sub(r"\1", text))
+    return bare if number_of(bare) is not None else text
 
 
 def number_of(text: str) -> Fraction | None:
