@@ -77,22 +77,28 @@ TAUGHT = (
 
 
 def _adapted(name: str) -> Sequence[Row]:
-    def row(what: str, key: str, form: str = "{:.3f}") -> Row:
-        return bench(
-            f"`tuili adapt {name}`, 300 problems of taxes and recipes: {what}", "adapted", f"{name}_{key}", form
-        )
+    what = f"`tuili adapt {name}`, 300 problems of taxes and recipes"
+
+    def row(told: str, key: str) -> Row:
+        return bench(f"{what}: {told}", "adapted", f"{name}_{key}", "{:.0f}")
+
+    def share(told: str, key: str) -> Row:
+        """A share with its 95% interval."""
+        ends = (middle(f"{name}_{key}{end}", "{:.3f}") for end in ("", "_low95", "_high95"))
+        return Row(f"{what}: {told}", results("adapted"), (joined("{} ({} to {})", *ends), text("none")))
 
     return (
-        row("minutes of two cores", "minutes", "{:.0f}"),
-        row("problems kept for the test", "tested", "{:.0f}"),
-        row("right before", "before"),
-        row("right after", "after"),
-        row("right before, of problems unlike those of training", "before_unlike"),
-        row("right after, of problems unlike those of training", "after_unlike"),
+        row("minutes of two cores", "minutes"),
+        row("problems of taught wordings kept for the test", "tested"),
+        share("right before, taught wordings", "before"),
+        share("right after, taught wordings", "after"),
+        row("problems in wordings that were not taught", "held"),
+        share("right before, wordings that were not taught", "held_before"),
+        share("right after, wordings that were not taught", "held_after"),
         *(
-            row(f"{what} under a promise of at most {error:.0%} wrong answers", f"promised_{error:g}_{key}", "{:.0f}")
+            row(f"{told} under a promise of at most {error:.0%} wrong answers", f"promised_{error:g}_{told}")
             for error in (0.05, 0.1, 0.2)
-            for what, key in (("answered", "answered"), ("wrong", "wrong"))
+            for told in ("answered", "wrong")
         ),
     )
 
