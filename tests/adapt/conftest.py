@@ -85,7 +85,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sums(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sums") / "sums.jsonl"
-    records = questions(COUNT + BARE)
+    records = [record | {"id": f"sums/{number}"} for number, record in enumerate(questions(COUNT + BARE))]
     for record in records[COUNT:]:
         del record["steps"]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))

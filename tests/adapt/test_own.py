@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.adapt.conftest import quick_verifier
 from tests.processes import start_quickly
 from tuili.adapt import Interrupted
 from tuili.adapt.teaching import OwnTeacher
@@ -48,18 +49,27 @@ def test_a_model_of_tuilis_own_is_adapted(
     for module in ("measuring", "trust", "pace"):
         monkeypatch.setattr(f"tuili.adapt.{module}.MAX_TOKENS", 12)
     out = tmp_path / "run"
-    command = ["adapt", str(own), "--data", str(sums), "--out", str(out), "--times", "0", "--no-verifier"]
-    assert main(command) == 0
+    command = ["adapt", str(own), "--data", str(sums), "--out", str(out), "--times", "0"]
+    with quick_verifier():
+        assert main(command) == 0
     shown = capsys.readouterr().out
     report = json.loads((out / "report.json").read_text())
-    split = re.search(r"(\d+) to teach, \d+ to calibrate, (\d+) to test", shown)
-    assert split
-    assert f"learn {split[1]} questions 1.0 times" in shown
+    taught = re.search(r"(\d+) of \d+ kinds to teach", shown)
+    assert taught
+    split = report["split"]
+    assert split["teach"] == int(taught[1])
+    assert f"learn {split['teach']} questions 1.0 times" in shown
     assert [entry.step for entry in read_lineage(out / "model")] == ["train", "train"]
     question = report["after"]["rows"][0]["question"]
     assert f"tuili ask {shlex.quote(question)} --model {out}/model" in shown
     assert f"tuili serve {out}/model" in shown
-    assert report["calibrate"]["why"] or report["calibrate"]["classes"]
+    assert (report["before"]["calculator"], report["after"]["calculator"]) == ("off", "repair")
+    assert report["before"]["questions"] == report["after"]["questions"] == report["split"]["test"]
+    assert (report["after"]["several"]["attempts"], report["after"]["several"]["questions"]) == (4, split["test"])
+    assert report["verifier"]["why"].startswith("the model ended none of its answers"), (
+        "which are judged behind the fit"
+    )
+    assert "at least 22 are needed" in report["calibrate"]["why"] or "answered none" in report["calibrate"]["why"]
     assert open_model(out / "model").shape == open_model(own).shape
     assert main([*command, "--resume"]) == 0
     assert main(command) == 2

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tuili.adapt import stages as stages_module
 from tuili.adapt.stages import StageFolder, begin
 from tuili.errors import InputError
 from tuili.train import RunFolder
@@ -66,6 +68,29 @@ def test_the_time_of_a_stage_that_ends_early_counts(tmp_path: Path) -> None:
     stages.run("first", Work({}))
     assert stages.done["first"].seconds > 100
     assert not stages.done["first"].skipped
+
+
+def test_the_time_of_a_stage_is_kept_while_it_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill leaves what was written by then."""
+    monkeypatch.setattr(stages_module, "BEAT", 0.01)
+    seen = list[dict[str, Any]]()
+
+    def work() -> dict[str, Any]:
+        for _ in range(1000):
+            if (tmp_path / "first.json").exists():
+                break
+            time.sleep(0.01)
+        seen.append(json.loads((tmp_path / "first.json").read_text()))
+        return {"a": 1}
+
+    StageFolder(tmp_path, {}).run("first", work)
+    assert seen[0]["seconds"] > 0
+    assert seen[0]["result"] is None
+    (tmp_path / "first.json").write_text(json.dumps(seen[0] | {"seconds": 100.0}))
+    again = StageFolder(tmp_path, {})
+    assert again.run("first", work) == {"a": 1}
+    assert again.done["first"].seconds > 100
+    assert json.loads((tmp_path / "first.json").read_text())["result"] == {"a": 1}
 
 
 def test_another_run_is_refused_by_what_differs(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ The machine's speed comes from `pace`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -14,7 +15,10 @@ from tuili.adapt.options import AdaptOptions
 from tuili.adapt.teaching import Teacher
 from tuili.adapt.trust import EXIT_TOKENS, VerifierSize
 from tuili.data import Record
+from tuili.errors import InputError
 
+LEAST_PASSES = 0.1
+"""How often the questions must be read at least: less teaches nothing."""
 _MARGIN = 1.3
 """Tokens of an answer against those of the right one: a model writes some that are longer."""
 _EXIT_SHARE = 1.5
@@ -60,11 +64,19 @@ def make_plan(
     Args:
         learnt: what is taught, with all variants.
         counts: the questions of each part, and those that are `judged` by a verifier.
+    Raises `InputError` where the minutes are too few to teach anything.
     """
     passes = options.passes or teacher.passes
     wanted = teacher.steps_for(learnt, passes)
     affordable = int((60 * options.minutes - pace["teaching_overhead"]) / max(pace["step_seconds"], 1e-6))
-    steps = max(1, min(wanted, affordable))
+    least = max(1, math.ceil(LEAST_PASSES * wanted / passes))
+    if affordable < least:
+        needed = (pace["teaching_overhead"] + least * pace["step_seconds"]) / 60
+        raise InputError(
+            f"--minutes {options.minutes:g}: reading a tenth of the questions once takes {needed:.2g} minutes of "
+            f"teaching here: give {math.ceil(needed)} or more, and another --out"
+        )
+    steps = min(wanted, affordable)
     share = passes * steps / wanted
     tokens = _MARGIN * fmean(map(teacher.response_tokens, learnt))
     read = fmean(map(teacher.tokens_of, learnt))
@@ -92,6 +104,9 @@ def make_plan(
     asked = counts["calibrate"] * attempts * tokens / rate
     does = f"ask {counts['calibrate']} questions in {attempts} attempts, to tell what can be promised"
     stages.append(PlannedStage("calibrate", does, loading + asked + teacher.recall_seconds))
-    does = f"ask the taught model the {tested} test questions: once, in {attempts} attempts, within promises"
-    stages.append(PlannedStage("after", does, loading + tested * (1 + 2 * attempts) * tokens / rate))
+    several = teacher.calculator != "forced"
+    how = f"once,{f' in {attempts} attempts,' if several else ''} within promises"
+    does = f"ask the taught model the {tested} test questions: {how}"
+    asked = tested * (1 + (1 + several) * attempts)
+    stages.append(PlannedStage("after", does, loading + asked * tokens / rate))
     return Plan(tuple(stages), steps, share)

@@ -37,6 +37,7 @@ def write_report(folder: Path, document: Mapping[str, Any], log: Sequence[Mappin
     page = environment.get_template("report.html.j2").render(
         report=document,
         pictures=_pictures(document, log),
+        told=told_of(document["check"]),
         shown=[row for right in (True, False) for row in [row for row in rows if row["right"] is right][:SHOWN]],
         mark=lambda verdict: Status(verdict).mark,
         percent=lambda share: "none" if share is None else f"{share:.1%}",
@@ -45,12 +46,32 @@ def write_report(folder: Path, document: Mapping[str, Any], log: Sequence[Mappin
         part.write_text(page, encoding="utf-8")
 
 
+def told_of(checked: Mapping[str, Any]) -> list[str]:
+    """What the check of a file has found, as lines of a terminal. checked: as `CheckedFile.described` gives it."""
+    others = checked["questions"] - checked["checked"]
+    told = [f"{checked['questions']} questions, {checked['checked']} with steps that check"]
+    if others:
+        told[0] += f"; {others} without are asked and not taught:"
+    for why, lines in checked["lines"].items():
+        count = checked["outcomes"][why]
+        more = ", …" if count > len(lines) else ""
+        told.append(f"  {count}: {why} (line{'s' if count > 1 else ''} {', '.join(map(str, lines))}{more})")
+    if checked["refuted"]:
+        told.append(f"{checked['refuted']} with a wrong step are left out:")
+        told += [f"  {fault}" for fault in checked["faults"]]
+        if rest := checked["refuted"] - len(checked["faults"]):
+            told.append(f"  and {rest} more")
+    if checked["repeated"]:
+        told.append(f"{checked['repeated']} lines ask the question of another line again, and are left out")
+    return told
+
+
 def _pictures(document: Mapping[str, Any], log: Sequence[Mapping[str, float]]) -> dict[str, str]:
     pictures = dict[str, str]()
     if log:
         pictures["learning"] = learning_curve(log)
     after = document["after"]
-    calibrated = f"calibration, {after['several']['attempts']} attempts"
+    calibrated = f"calibration, {after['attempts']} attempts"
     curves = {"test questions, one attempt": risk_over_coverage(after["rows"])}
     curves[calibrated] = [tuple(point) for point in document["calibrate"].get("curve", ())]
     if any(curves.values()):

@@ -15,30 +15,28 @@ from typing import Any
 
 from rich.console import Console
 
+from tuili.adapt.checking import CheckedFile, check_questions, count_kinds
 from tuili.adapt.measuring import measure, measure_attempts, measure_promises
 from tuili.adapt.options import AdaptOptions, refuse_unfit
 from tuili.adapt.pace import measure_pace
 from tuili.adapt.plan import Plan, PlannedStage, make_plan
-from tuili.adapt.questions import (
-    PARTS,
-    QuestionFiles,
-    check_questions,
-    described,
-    split_questions,
-    write_parts,
-)
-from tuili.adapt.report import write_report
+from tuili.adapt.questions import PARTS, QuestionFiles, split_questions, write_parts
+from tuili.adapt.report import told_of, write_report
 from tuili.adapt.stages import TIMING, StageFolder, TaskCallback, begin
 from tuili.adapt.teaching import Teacher, teacher_of
 from tuili.adapt.trust import add_calibration, add_exits, add_verifier, assemble, promised
 from tuili.adapt.variants import JUDGED, LEARNT, WHOLE, vary
-from tuili.data import ReadQuestion
 from tuili.engine import dialect_of
 from tuili.errors import InputError
 from tuili.files import check_folder_place
 from tuili.machine import machine
 from tuili.store import ImportedModel, StoredModel, model_hash, open_model
 from tuili.train import RunFolder, read_log
+
+VERSION = 2
+"""Of what stages keep. A run that was begun with another one does not go on."""
+FEW = 10
+"""Test questions that say little."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +73,12 @@ def adapt(options: AdaptOptions, out: Path, *, resume: bool, listener: Listener)
     refuse_unfit(options, stored)
     dialect = dialect_of(stored.tokenizer)
     encode = partial(dialect.encode, context=stored.shape.max_position_embeddings)
-    questions = check_questions(options.data, options.form, encode)  # before a folder is made
+    file = check_questions(options.data, options.form, encode)  # before a folder is made
     folder = RunFolder(out)
     folder.refuse_own_model(stored.path, f"MODEL {options.model}")
     check_folder_place(out)
     begun = {
+        "version": VERSION,
         "model": model_hash(stored.path),
         "data file": hashlib.sha256(options.data.read_bytes()).hexdigest(),
         "options": options.model_dump(mode="json", exclude={"model", "data"}),
@@ -87,15 +86,15 @@ def adapt(options: AdaptOptions, out: Path, *, resume: bool, listener: Listener)
     places = {"folder of the model": str(stored.path), "name of the folder": str(out)}
     with folder.locked():
         begin(folder, begun, places, resume)
-        return _Run(options, out, stored, questions, StageFolder(out / "stages", begun), listener).run()
+        return _Run(options, out, stored, file, StageFolder(out / "stages", begun), listener).run()
 
 
 class _Run:
     def __init__(
-        self, options: AdaptOptions, out: Path, stored: StoredModel | ImportedModel, questions: list[ReadQuestion],
+        self, options: AdaptOptions, out: Path, stored: StoredModel | ImportedModel, file: CheckedFile,
         stages: StageFolder, listener: Listener,
     ) -> None:  # fmt: skip
-        self._options, self._out, self._stored, self._questions = options, out, stored, questions
+        self._options, self._out, self._stored, self._file = options, out, stored, file
         self._stages, self._listener, self._files = stages, listener, QuestionFiles(out / "data")
 
     def run(self) -> AdaptResult:
@@ -113,7 +112,7 @@ class _Run:
             verifier = partial(add_verifier, model, judged, counts["judged"], out / "verifier", options.seed)
             model = self._added("verifier", verifier, model)
         final = out / "model"
-        stages.run("assemble", partial(assemble, model, final), [final])
+        stages.run("assemble", partial(assemble, model, final, teacher.calculator), [final])
         calibrated = self._watched("calibrate", partial(add_calibration, final, self._files.file("calibrate"), options))
         self._tell_why("calibrate", calibrated)
         self._measured("after", final, promised(calibrated, max(options.attempts)))
@@ -124,19 +123,23 @@ class _Run:
     def _prepare(self) -> dict[str, int]:
         """The data of the run. Returns how many questions each part has, and how many a verifier learns from."""
         options, files = self._options, self._files
-        checked = self._stages.run("check", partial(described, self._questions))
-        self._tell(_told_of(checked))
+        for line in told_of(self._stages.run("check", self._file.described)):
+            self._tell(line)
 
         def split() -> dict[str, int]:
-            parts = split_questions(self._questions, options.seed)
+            parts = split_questions(self._file.questions, options.seed)
             write_parts(files, parts)
-            return {part: len(records) for part, records in parts.items()}
+            counts: dict[str, int] = {part: len(records) for part, records in parts.items()}
+            return counts | {"kinds": count_kinds(parts["teach"])}
 
-        counts: dict[str, int] = dict(self._stages.run("split", split, [files.file(part) for part in PARTS]))
-        told = [f"{count} to {part}" for part, count in counts.items()]
-        if self._left_out(counts):
-            told.append(f"{self._left_out(counts)} without steps that ask the same as taught ones left out")
-        self._tell(f"split by what they ask, numbers aside: {', '.join(told)}")
+        counts = dict(self._stages.run("split", split, [files.file(part) for part in PARTS]))
+        kinds = f"split by what they ask, numbers aside: {counts['teach']} of {counts['kinds']} kinds to teach"
+        told = [kinds, *(f"one of each of {counts[part]} kinds to {part}" for part in PARTS[1:])]
+        if left_out := self._left_out(counts):
+            told.append(f"{left_out} that ask the same as others of these left out")
+        self._tell(", ".join(told))
+        if counts["test"] < FEW:
+            self._tell(f"{counts['test']} test questions say little: give questions that differ in more than numbers")
 
         def multiply() -> dict[str, Any]:
             with self._listener.bar() as tell:
@@ -150,7 +153,7 @@ class _Run:
         )
         for why, count in varied["refused"].items():
             self._tell(f"  {count} not: {why}")
-        return counts | {"judged": varied["originals"] + varied["spare"]}
+        return {part: counts[part] for part in PARTS} | {"judged": varied["originals"] + varied["spare"]}
 
     def _plan(self, teacher: Teacher, counts: Mapping[str, int]) -> Plan:
         """The plan, which an earlier session may have made."""
@@ -202,9 +205,11 @@ class _Run:
             measured = measure(model, records, (one.input for one in files.records(LEARNT)), partial(tell, name))
             if name == "before":
                 return measured
-            several = measure_attempts(model, records, attempts, partial(tell, f"{name}: {attempts} attempts"))
+            several = None
+            if measured["calculator"] != "forced":  # else no step is wrong, which a further attempt would follow
+                several = measure_attempts(model, records, attempts, partial(tell, f"{name}: {attempts} attempts"))
             promises = measure_promises(model, records, tolerances, attempts, partial(tell, f"{name}: promises"))
-            return measured | {"several": several, "promises": promises}
+            return measured | {"attempts": attempts, "several": several, "promises": promises}
 
         measured = self._watched(name, work)
         unlike = measured["unlike"]
@@ -212,8 +217,7 @@ class _Run:
             f"{name}: {measured['right']} of {measured['questions']} right ({measured['accuracy']:.0%}), "
             f"{unlike['right']} of the {unlike['questions']} that are unlike all taught"
         )
-        if "several" in measured:
-            told = measured["several"]
+        if told := measured.get("several"):
             self._tell(f"{name}, in {told['attempts']} attempts: {told['right']} right ({told['accuracy']:.0%})")
         return measured
 
@@ -246,7 +250,7 @@ class _Run:
 
     def _left_out(self, split: Mapping[str, int]) -> int:
         """How many questions are in no part."""
-        return len(self._questions) - sum(split.values())
+        return len(self._file.questions) - sum(split[part] for part in PARTS)
 
     def _tell_why(self, name: str, result: Mapping[str, Any]) -> None:
         if "why" in result:
@@ -254,11 +258,3 @@ class _Run:
 
     def _tell(self, line: str) -> None:
         self._listener.told(line)
-
-
-def _told_of(checked: Mapping[str, Any]) -> str:
-    others = checked["questions"] - checked["checked"]
-    told = f"{checked['questions']} questions, {checked['checked']} with steps that check"
-    if others:
-        told += f"; {others} without are asked and not taught"
-    return told

@@ -12,9 +12,10 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from tuili.errors import InputError, TuiliError
@@ -26,6 +27,8 @@ TaskCallback = Callable[[str, int, int], None]
 NAMES = ("data", "stages", "trial", "teach", "exits", "verifier", "model")
 """The folders of a run."""
 TIMING = "timing"
+BEAT = 5.0
+"""After so many seconds those of a stage are kept again: a kill loses no more of them."""
 _REMEDY = "choose another --out"
 
 
@@ -35,7 +38,7 @@ class Interrupted(TuiliError):
 
 @dataclass(frozen=True)
 class Done:
-    """What a stage has come to, and the seconds that it took, in all sessions that ended in an orderly way.
+    """What a stage has come to, and the seconds that it took, in all sessions, but for `BEAT` of each that was killed.
 
     skipped: whether an earlier session did it.
     """
@@ -78,14 +81,15 @@ class StageFolder:
 
     @contextmanager
     def _timed(self, file: Path, before: float) -> Iterator[Callable[[], float]]:
-        """The seconds of a stage so far, which are kept where it does not come to its end."""
+        """The seconds of a stage so far, which are kept while it lasts, and where it does not come to its end."""
         begun = time.perf_counter()
 
         def seconds() -> float:
             return before + time.perf_counter() - begun
 
         try:
-            yield seconds
+            with _beating(lambda: self._write(file, None, seconds())):
+                yield seconds
         except BaseException:
             self._write(file, None, seconds())
             raise
@@ -94,6 +98,25 @@ class StageFolder:
         document = {"inputs": self._inputs, "seconds": seconds, "result": result}
         with writing(file, _REMEDY):
             write_durably(file, (json.dumps(document, indent=1) + "\n").encode())
+
+
+@contextmanager
+def _beating(keep: Callable[[], None]) -> Iterator[None]:
+    """Calls something now and then, as long as its block lasts. A disk that is full is left to the stage to tell."""
+    ended = Event()
+
+    def beat() -> None:
+        while not ended.wait(BEAT):
+            with suppress(TuiliError):
+                keep()
+
+    heart = Thread(target=beat, daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        heart.join()
 
 
 def begin(folder: RunFolder, begun: Mapping[str, Any], places: Mapping[str, str], resume: bool) -> None:

@@ -20,7 +20,7 @@ from tuili.config import load_recipe
 from tuili.data import Record
 from tuili.engine import dialect_of
 from tuili.posttrain import TeachingRecipe, teach
-from tuili.steps import Turns, read_turns
+from tuili.steps import CalculatorMode, Turns, read_turns
 from tuili.store import ImportedModel, StoredModel, read_lineage
 from tuili.tasks import domain_names
 from tuili.train import Recipe, train
@@ -46,6 +46,8 @@ class Teacher(ABC):
     """Teaches one kind of model. passes: how often it reads the questions, if there is time."""
 
     passes: int
+    calculator: CalculatorMode
+    """Whether the checker writes values into the steps of the taught model."""
     step_tokens: int
     """Tokens of a step."""
     longest: int
@@ -77,6 +79,7 @@ class ImportedTeacher(Teacher):
     """Teaches an imported model to answer in steps, by terms of low rank in its upper half."""
 
     passes = 4
+    calculator = "forced"
     recall_seconds = 3.0
 
     def __init__(self, stored: ImportedModel, options: AdaptOptions, records: Iterable[Record]) -> None:
@@ -125,6 +128,7 @@ class OwnTeacher(Teacher):
     """Teaches a model of Tuili's own kind, which rehearses all its domains beside the questions."""
 
     passes = 12
+    calculator = "repair"
     recall_seconds = 45.0
 
     def __init__(self, stored: StoredModel, options: AdaptOptions) -> None:

@@ -29,7 +29,17 @@ from tuili.posttrain import (
     train_exits,
     train_verifier,
 )
-from tuili.store import ImportedModel, model_hash, open_model, replaced_folder, verifier_hash
+from tuili.steps import CalculatorMode
+from tuili.store import (
+    ImportedModel,
+    ThinkingSettings,
+    model_hash,
+    open_model,
+    read_thinking_file,
+    replaced_folder,
+    verifier_hash,
+    write_thinking_file,
+)
 
 EXIT_TOKENS = 60_000
 """Tokens of texts that exits learn from, at most."""
@@ -99,10 +109,15 @@ def add_verifier(model: Path, judged: Path, questions: int, out: Path, seed: int
     return {"figures": dict(result.figures), "verifier": verifier_hash(result.model)}
 
 
-def assemble(model: Path, folder: Path) -> dict[str, Any]:
-    """Copy a model to its place, where nothing stands or something whole."""
+def assemble(model: Path, folder: Path, calculator: CalculatorMode) -> dict[str, Any]:
+    """Copy a model to its place, where nothing stands or something whole.
+
+    calculator: how one of Tuili's own is asked unless a request says otherwise; an imported one was taught with it.
+    """
     with replaced_folder(folder) as fresh:
         shutil.copytree(model, fresh, dirs_exist_ok=True)
+        if read_thinking_file(fresh) is None:
+            write_thinking_file(fresh, ThinkingSettings("steps", calculator=calculator))
     return {"model": model_hash(folder), "verifier": verifier_hash(folder)}
 
 

@@ -12,9 +12,9 @@ from benchmarks.imported.adapted import __main__ as adapted
 from benchmarks.imported.adapted.problems import COUNT, HELD, problems, write
 from benchmarks.table.taught_rows import ADAPTED
 from tuili.adapt.checking import check_questions
-from tuili.adapt.likeness import ALIKE, likeness
 from tuili.adapt.questions import split_questions
 from tuili.data import ImportOutcome, masked_question, multiply, read_questions
+from tuili.eval import ALIKE, likeness
 from tuili.store import model_hash, resolve_model
 
 
