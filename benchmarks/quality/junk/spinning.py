@@ -1,7 +1,9 @@
-"""Spun text: good texts whose words are exchanged. Each way has word lists of another origin.
+"""Spun text: good texts whose words are exchanged or moved. Each split has ways of its own.
 
-For training, words become synonyms: of MyThes' English thesaurus, of the Chinese thesaurus Cilin. For the test, English
-goes to French and back, and English becomes Chinese, both word by word through the dictionaries of FreeDict.
+For training, words become synonyms, of MyThes' English thesaurus or of the Chinese thesaurus Cilin; or are moved a few
+places; or become any other words. For validation, English goes to French and back, and English becomes Chinese, both
+word by word through the dictionaries of FreeDict. For the test, English goes to German and back, and Chinese words
+become others that CC-CEDICT gives the same English meaning.
 """
 
 from __future__ import annotations
@@ -50,6 +52,16 @@ def cilin(file: Path) -> Synonyms:
             for word in words if len(words) > 1 else ():
                 found.setdefault(word, [other for other in words if other != word])
     return found
+
+
+def cedict(file: Path) -> Synonyms:
+    """Chinese words with those that have the same first meaning in CC-CEDICT."""
+    by_meaning = defaultdict[str, list[str]](list)
+    for line in gzip.decompress(file.read_bytes()).decode("utf-8").splitlines():
+        if found := re.match(r"\S+ ([\u4e00-\u9fff]{2,4}) \[[^]]*\] /([^/]+)/", line):
+            by_meaning[found[2].lower()].append(found[1])
+    groups = [words for words in map(sorted, map(set, by_meaning.values())) if len(words) > 1]
+    return {word: [other for other in words if other != word] for words in groups for word in words}
 
 
 def freedict(folder: Path) -> dict[str, list[str]]:
@@ -120,6 +132,34 @@ def glossed(text: str, dictionary: Mapping[str, Sequence[str]], rng: random.Rand
             parts += [rng.choice(glosses)] if glosses else []
         else:
             parts.append({".": "。", ",": "，", ";": "；", ":": "：", "!": "！", "?": "？"}.get(word, word))
+    return "".join(parts)
+
+
+def units(text: str, language: str) -> list[str]:
+    """What stands between words, and the words, in turns; of Chinese, runs of at most two characters count as words."""
+    return re.split(r"([\u4e00-\u9fff]{1,2})" if language == "zh" else r"([A-Za-z]+)", text)
+
+
+def moved(text: str, language: str, rng: random.Random) -> str:
+    """A text whose words are shuffled, a few in a row at a time."""
+    parts = units(text, language)
+    places, start = range(1, len(parts), 2), 0
+    while start < len(places):
+        here = places[start : start + rng.randint(2, 8)]
+        words = [parts[place] for place in here]
+        rng.shuffle(words)
+        for place, word in zip(here, words, strict=True):
+            parts[place] = word
+        start += len(here)
+    return "".join(parts)
+
+
+def drawn(text: str, language: str, others: Sequence[str], share: float, rng: random.Random) -> str:
+    """A text of whose words a share is exchanged for words of others; others: words, the commoner the more often."""
+    parts = units(text, language)
+    for place in range(1, len(parts), 2):
+        if rng.random() < share and (language == "zh" or len(parts[place]) > 3):
+            parts[place] = rng.choice(others)
     return "".join(parts)
 
 

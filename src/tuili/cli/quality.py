@@ -41,7 +41,7 @@ def teach_quality(
     for document in documents:
         (held if _number(document.text) % HELD_BACK == 0 else learnt).append(document)
     classifier = pipeline.teach(learnt, tell=print)
-    classifier.write(out)
+    pipeline.write_classifier(classifier, out)
     found = pipeline.judge(classifier, held)
     shares = f"{found.good_lost:.1%} of the good would be dropped, {found.junk_left:.1%} of the junk kept"
     print(f"of {len(held):,} documents held back {shares}, at a threshold of 0.5: F1 {found.f1_good:.3f}")

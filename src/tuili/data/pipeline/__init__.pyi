@@ -6,8 +6,9 @@ from .dedup.evaluation_items import EvaluationItem
 from .document import Document, Drop, ReadFault, Refusal
 from .lookup import Lookup
 from .pipeline import Dropped, Kept, Pipeline, Refused, Settled
-from .quality.classifier import QualityClassifier, read_classifier
+from .quality.classifier import QualityClassifier
 from .quality.judging import Confusion, judge
+from .quality.storage import read_classifier, write_classifier
 from .quality.teaching import Labelled, teach
 from .readers.inputs import Input
 from .recipe import BuildRecipe, BuildSettings
@@ -51,4 +52,5 @@ __all__ = [
     "read_manifest",
     "survey",
     "teach",
+    "write_classifier",
 ]

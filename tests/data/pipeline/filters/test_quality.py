@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tests.data.pipeline.conftest import contents
 from tests.data.pipeline.filters.test_basic import CHINESE, GERMAN, GSM8K, PROOF, SPAM
 from tests.data.pipeline.quality.examples import document, documents
-from tuili.data.pipeline import BuildSettings, Document, Drop, build, teach
+from tuili.data.pipeline import BuildSettings, Document, Drop, build, teach, write_classifier
 from tuili.data.pipeline.filters import basic
 from tuili.data.pipeline.filters.quality import QualitySettings, shipped_thresholds
 from tuili.errors import InputError
@@ -18,7 +18,7 @@ from tuili.errors import InputError
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("taught") / "mine.safetensors"
-    teach(documents(60)).write(path)
+    write_classifier(teach(documents(60)), path)
     return path
 
 

@@ -16,8 +16,8 @@ from pydantic import Field, SerializationInfo, field_serializer
 
 from tuili.data.pipeline.block import PORTABLE, Block, BlockSettings, fingerprint
 from tuili.data.pipeline.document import Document, Drop
-from tuili.data.pipeline.filters.language import language_of
-from tuili.data.pipeline.quality.classifier import SHIPPED, QualityClassifier, read_classifier
+from tuili.data.pipeline.quality.classifier import QualityClassifier
+from tuili.data.pipeline.quality.storage import SHIPPED, read_classifier
 
 Least = Annotated[float, Field(ge=0, le=1)]
 
@@ -73,8 +73,7 @@ class QualityFilter(Block):
         """The document with its quality among its measures, or a drop."""
         if document.kind not in self._thresholds:
             return self.drop(Reason.UNKNOWN_KIND, kind=document.kind, known=", ".join(self._thresholds))
-        words = document.words
-        quality = self._classifier.quality(words, language_of(words).name)
+        quality = self._classifier.quality(document.words)
         if quality is None:
             return document
         quality, least = round(quality, 4), self._thresholds[document.kind]

@@ -1,8 +1,8 @@
-"""The classifier: for each language a weight for each place of a feature, as whole numbers of eight bits.
+"""The classifier: what a language's words, their familiarity and a document's looks tell, weighed by a small network.
 
-A document's quality is the logistic function of a bias and of the mean weight of its features in each group, which is
-what fastText computes (arXiv 1607.01759) with vectors of one number. Weights are read from safetensors; how they are
-found is left to `teaching`.
+First a linear score for each group of hashed features, the mean of their weights, as fastText computes it
+(arXiv 1607.01759) with vectors of one number. Then a network of two layers weighs these scores, the measures of
+familiarity and those of the whole document. Files are left to `storage`; how weights are found is left to `teaching`.
 """
 
 from __future__ import annotations
@@ -10,48 +10,78 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import save_file
 
-from tuili.data.pipeline.filters.language import UNKNOWN
+from tuili.data.pipeline.filters.language import UNKNOWN, language_of
+from tuili.data.pipeline.quality import familiarity, measures
+from tuili.data.pipeline.quality.familiarity import Familiarity
 from tuili.data.pipeline.quality.features import GROUPS, features_of
+from tuili.data.pipeline.quality.measures import measures_of
 from tuili.data.pipeline.words import Words
-from tuili.errors import InputError, TuiliError, one_line
-from tuili.files import whole_file
-from tuili.store import check_safetensors, read_tensors
 
-SHIPPED = Path(__file__).with_name("quality.safetensors")
-"""The classifier that comes with Tuili, for English and Chinese."""
 UNTOLD_LANGUAGE = "en"
 """Texts without function words, such as menus and logs, are judged by the weights of this language."""
-_OTHERS = {"scales": np.dtype(np.float32), "bias": np.dtype(np.float32)}
-_REMEDY = "teach one by tuili data teach-quality"
+INPUTS = (*GROUPS, *familiarity.MEASURES, *measures.NAMES)
+"""What the network sees of a document."""
+FAR = 4.0
+"""An input lies at most so many standard deviations from the mean."""
 
 
 @dataclass(frozen=True)
-class LanguageWeights:
-    """The weights of a language. Dimensions: G groups, P places of a group.
+class Linear:
+    """Weights of hashed features. Dimensions: G groups, P places of a group.
 
     weight_GP: a table for each of `GROUPS`. scale_G: what a table is multiplied by.
     """
 
     weight_GP: tuple[NDArray[np.int8], ...]
     scale_G: NDArray[np.float32]
-    bias: float
 
-    def logit(self, words: Words) -> float:
+    def scores(self, words: Words) -> list[float]:
+        """The mean weight of each group, 0 where a text is too short to have any."""
+        return [
+            scale * (int(weight_P[places].sum(dtype=np.int64)) / max(1, len(places)))
+            for weight_P, scale, places in zip(self.weight_GP, self.scale_G.tolist(), features_of(words), strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Two layers. Dimensions: F inputs, H hidden units.
+
+    center_F, spread_F: the mean and the standard deviation of inputs. hidden_FH, out_H: the layers, biases last.
+    """
+
+    center_F: NDArray[np.float32]
+    spread_F: NDArray[np.float32]
+    hidden_FH: NDArray[np.float32]
+    out_H: NDArray[np.float32]
+
+    def logits(self, inputs_NF: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The logarithm of the odds that each of N documents is good."""
+        scaled = np.clip((inputs_NF - self.center_F) / self.spread_F, -FAR, FAR)
+        hidden = np.tanh(scaled @ self.hidden_FH[:-1] + self.hidden_FH[-1])
+        return np.asarray(hidden @ self.out_H[:-1] + self.out_H[-1], np.float64)
+
+
+@dataclass(frozen=True)
+class LanguageWeights:
+    """All that tells the quality of documents in a language."""
+
+    linear: Linear
+    familiarity: Familiarity
+    network: Network
+
+    def logit(self, words: Words, function_words: float) -> float:
         """The logarithm of the odds that a document is good. words: at least one."""
-        logit = self.bias
-        for weight_P, scale, places in zip(self.weight_GP, self.scale_G.tolist(), features_of(words), strict=True):
-            if len(places):
-                logit += scale * (int(weight_P[places].sum(dtype=np.int64)) / len(places))
-        return logit
+        inputs = [
+            *self.linear.scores(words),
+            *self.familiarity.measures(words),
+            *measures_of(words, function_words),
+        ]
+        return float(self.network.logits(np.array([inputs]))[0])
 
 
 class QualityClassifier:
@@ -60,50 +90,12 @@ class QualityClassifier:
     def __init__(self, by_language: Mapping[str, LanguageWeights]) -> None:
         self.by_language = dict(by_language)
 
-    def quality(self, words: Words, language: str) -> float | None:
-        """The quality, from 0 to 1; None for a language that was not taught. language: as `language_of` names it."""
-        weights = self.by_language.get(UNTOLD_LANGUAGE if language == UNKNOWN else language)
+    def quality(self, words: Words) -> float | None:
+        """The quality, from 0 to 1; None for a language that was not taught."""
+        language = language_of(words)
+        weights = self.by_language.get(UNTOLD_LANGUAGE if language.name == UNKNOWN else language.name)
         if weights is None:
             return None
-        return 1 / (1 + math.exp(-max(-50.0, min(50.0, weights.logit(words))))) if len(words) else 0.0
-
-    def write(self, path: Path) -> None:
-        """Write the classifier, whole or not at all. Raises `InputError` where that is not possible."""
-        tensors = dict[str, NDArray[Any]]()
-        for language, weights in sorted(self.by_language.items()):
-            named = zip(GROUPS, weights.weight_GP, strict=True)
-            tensors |= {f"{language}.{group}": weight_P for group, weight_P in named}
-            tensors |= {f"{language}.scales": weights.scale_G, f"{language}.bias": np.array([weights.bias], np.float32)}
-        with whole_file(path) as part:
-            save_file(tensors, part)
-            part.chmod(0o644)  # safetensors lets its owner alone read it
-
-
-@cache
-def read_classifier(path: Path = SHIPPED) -> QualityClassifier:
-    """Read a classifier. Raises `InputError` for a file that is not there, is damaged, or is another thing."""
-    try:
-        check_safetensors(path)
-        tensors = read_tensors(path)
-        languages = sorted({name.partition(".")[0] for name in tensors})
-        sizes = {f"{language}.{group}": size for language in languages for group, size in GROUPS.items()}
-        sizes |= {f"{language}.scales": len(GROUPS) for language in languages}
-        sizes |= {f"{language}.bias": 1 for language in languages}
-        if not languages or {name: array.shape for name, array in tensors.items()} != {
-            name: (size,) for name, size in sizes.items()
-        }:
-            raise ValueError("its tensors are not those of a quality classifier")
-        if any(array.dtype != _OTHERS.get(name.partition(".")[2], np.int8) for name, array in tensors.items()):
-            raise ValueError("its tensors are of other number formats than those of a quality classifier")
-        if not all(np.isfinite(array).all() for array in tensors.values()):
-            raise ValueError("some of its numbers are not finite")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}; name a quality classifier, or {_REMEDY}") from error
-    except (SafetensorError, TuiliError, ValueError) as error:
-        raise InputError(f"{path} is no quality classifier: {one_line(error)}; {_REMEDY}") from error
-    return QualityClassifier({language: _weights(language, tensors) for language in languages})
-
-
-def _weights(language: str, tensors: Mapping[str, NDArray[Any]]) -> LanguageWeights:
-    tables = tuple(tensors[f"{language}.{group}"] for group in GROUPS)
-    return LanguageWeights(tables, tensors[f"{language}.scales"], float(tensors[f"{language}.bias"][0]))
+        if not len(words):
+            return 0.0
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, weights.logit(words, language.function_words)))))

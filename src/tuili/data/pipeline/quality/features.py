@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tuili.data.pipeline.characters import Class
 from tuili.data.pipeline.words import Hashes, Places, Words, mixed
 
-GROUPS = {"words": 2**17, "pairs": 2**18, "shapes": 2**16}
+GROUPS = {"words": 2**16, "pairs": 2**17, "shapes": 2**16}
 """The groups of features, and how many places the table of each has. Features are told apart by hashes alone."""
 _LENGTHS = np.array([2, 3, 4, 6, 9, 13, 21])
 """Lengths of words, or of runs of Han characters, from which on they count as longer."""

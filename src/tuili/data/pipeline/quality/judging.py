@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, Self
 
-from tuili.data.pipeline.filters.language import language_of
 from tuili.data.pipeline.quality.classifier import QualityClassifier
 from tuili.data.pipeline.quality.teaching import Labelled
 from tuili.data.pipeline.words import Words
@@ -52,8 +51,7 @@ def judge(classifier: QualityClassifier, documents: Iterable[Labelled], least: f
     """What a classifier does to labelled documents; those of a language that it does not know are kept."""
 
     def kept(text: str) -> bool:
-        words = Words(text)
-        quality = classifier.quality(words, language_of(words).name)
+        quality = classifier.quality(Words(text))
         return quality is None or quality >= least
 
     return Confusion.of((document.good, kept(document.text)) for document in documents)

@@ -1,13 +1,13 @@
-"""Teaching the classifier: logistic regression over the features of labelled documents, a language at a time.
+"""Teaching the classifier from labelled documents, a language at a time.
 
-Good documents weigh as much as junk, however many there are. A feature of few sources counts as unknown, and all
-unknown ones share a weight: a new source is as full of words that were never met as each source here is of words of
-its own. The same documents in the same order give the same weights. What is read is left to the command.
+The network must learn how far scores and familiarity are to be trusted for sources that were never met. So sources are
+dealt to folds, and what the network sees of a document was found without the documents of its fold. The same documents
+in the same order give the same weights. What is read is left to the command.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -15,21 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.data.pipeline.filters.language import UNKNOWN, language_of
+from tuili.data.pipeline.quality import linear, network
 from tuili.data.pipeline.quality.classifier import UNTOLD_LANGUAGE, LanguageWeights, QualityClassifier
-from tuili.data.pipeline.quality.features import GROUPS, features_of
-from tuili.data.pipeline.words import Places, Words
+from tuili.data.pipeline.quality.familiarity import CLASSES, SIZES, Counting, Familiarity, measured, merged, table
+from tuili.data.pipeline.quality.features import features_of
+from tuili.data.pipeline.quality.measures import measures_of
+from tuili.data.pipeline.words import Hashes, Words
 from tuili.errors import TooFew
 
 FEWEST = 50
 """A language is taught by so many good documents and as much junk at least."""
-KNOWN_SHARE, KNOWN_LEAST, KNOWN_MOST = 0.35, 3, 25
-"""A feature counts as known from this share of the sources on, or so many sources, within these bounds."""
 BEGINNING = 60
 """Words of the beginning of a document, which is an example of its own: short documents are judged, too."""
-STEPS, RATE, PENALTY = 200, 0.3, 1e-5
-"""Steps of Adam (arXiv 1412.6980) over all examples, its first rate, which falls to none, and the weight of the sum of
-squares in the loss."""
-_STARTS = np.concatenate([[0], np.cumsum(list(GROUPS.values()))])
+FOLDS = 4
 
 
 class Labelled(NamedTuple):
@@ -41,38 +39,61 @@ class Labelled(NamedTuple):
     """Where it comes from, as others do: documents of a source have words in common. None for one by itself."""
 
 
-class _Row(NamedTuple):
-    """An example: its features, each once, and the share of its group that each makes up."""
+class _Example(NamedTuple):
+    row: linear.Row
+    words: Hashes
+    neighbours: Hashes
+    measures: list[float]
+    fold: int
 
-    places: NDArray[np.int32]
-    shares: NDArray[np.float32]
-    good: bool
-    source: str
+
+class _Material:
+    """What is known of a language: its examples, and how many good documents of each fold have each word and pair."""
+
+    def __init__(self) -> None:
+        self.examples = list[_Example]()
+        self.counting = {name: [Counting() for _ in range(FOLDS)] for name in SIZES}
+        self.documents = [0, 0]
+
+    def familiarity(self, without: int | None) -> Familiarity:
+        """The tables of the good documents of all folds but one."""
+        tables = {
+            name: table(name, *merged([one for fold, one in enumerate(folds) if fold != without]))
+            for name, folds in self.counting.items()
+        }
+        return Familiarity(**tables, expected_CC=np.zeros((CLASSES, CLASSES), np.float32))
 
 
 def teach(documents: Iterable[Labelled], tell: Callable[[str], None] = lambda line: None) -> QualityClassifier:
     """A classifier of the languages of the documents. tell: called with a line about each language.
 
-    Documents take about 12 bytes of memory for each word and example. Raises `TooFew` where there is no language with
-    `FEWEST` good documents and as much junk.
+    Documents take about 40 bytes of memory for each word. Raises `TooFew` where there is no language with `FEWEST` good
+    documents and as much junk.
     """
-    rows = defaultdict[str, list[_Row]](list)
-    counts = defaultdict[str, list[int]](lambda: [0, 0])
-    for number, document in enumerate(documents):
+    materials = defaultdict[str, _Material](_Material)
+    given = list(documents)
+    sources = {good: len({one.source for one in given if one.good == good}) for good in (True, False)}
+    few = min(sources.values()) < 2 * FOLDS  # such are no measure of what is new
+    folds = dict[str, int]()
+    for number, document in enumerate(given):
         words = Words(document.text)
-        name = language_of(words).name
-        language = UNTOLD_LANGUAGE if name == UNKNOWN else name
-        found = features_of(words)
-        if len(found[-1]):
-            counts[language][document.good] += 1
-            examples = (found, [places[:BEGINNING] for places in found])
-            source = f"/{document.source}" if document.source else str(number)
-            rows[language] += [_row(features, document.good, source) for features in examples]
+        if len(words) < 3:
+            continue
+        source = f"/{document.source}" if document.source and not few else str(number)
+        material = materials[_language(words)]
+        material.documents[document.good] += 1
+        fold = folds.setdefault(source, len(folds) % FOLDS)
+        if document.good:
+            _count(material, words, fold)
+        short = Words(document.text[: int(words.ends[:BEGINNING][-1])])
+        for one in (words, short) if len(words) > BEGINNING else (words,):
+            material.examples.append(_example(one, document.good, source, fold))
     taught = dict[str, LanguageWeights]()
-    for language, (junk, good) in sorted(counts.items()):
+    for language, material in sorted(materials.items()):
+        junk, good = material.documents
         if min(junk, good) >= FEWEST:
             tell(f"{language}: {good:,} good documents, {junk:,} of junk")
-            taught[language] = _fit(rows.pop(language))
+            taught[language] = _fit(material)
         else:
             tell(f"{language}: not taught, as {good:,} good documents and {junk:,} of junk are too few")
     if not taught:
@@ -80,54 +101,44 @@ def teach(documents: Iterable[Labelled], tell: Callable[[str], None] = lambda li
     return QualityClassifier(taught)
 
 
-def _row(features: Iterable[Places], good: bool, source: str) -> _Row:
-    places, shares = list[NDArray[np.int32]](), list[NDArray[np.float32]]()
-    for start, found in zip(_STARTS.tolist(), features, strict=False):
-        once, counts = np.unique(found, return_counts=True)
-        places.append((once + start).astype(np.int32))
-        shares.append((counts / len(found)).astype(np.float32))
-    return _Row(np.concatenate(places), np.concatenate(shares), good, source)
+def _language(words: Words) -> str:
+    name = language_of(words).name
+    return UNTOLD_LANGUAGE if name == UNKNOWN else name
 
 
-def _fit(rows: list[_Row]) -> LanguageWeights:
-    """The weights of a language, rounded to eight bits."""
-    places = np.concatenate([row.places for row in rows])
-    sources = len({row.source for row in rows})
-    known = _sources(rows) >= min(max(KNOWN_LEAST, int(KNOWN_SHARE * sources)), KNOWN_MOST)
-    groups = np.searchsorted(_STARTS, np.arange(_STARTS[-1]), side="right") - 1
-    column = np.where(known, np.cumsum(known) - 1 + len(GROUPS), groups)  # the first ones are the unknown of a group
-    weights, bias = _minimise(column[places].astype(np.int32), rows, len(GROUPS) + int(known.sum()))
-    tables = np.split(weights[column], _STARTS[1:-1])
-    scales = np.array([max(float(np.abs(table).max()), 1e-9) / 127 for table in tables], np.float32)
-    rounded = (np.round(table / scale).astype(np.int8) for table, scale in zip(tables, scales, strict=True))
-    return LanguageWeights(tuple(rounded), scales, bias)
+def _count(material: _Material, words: Words, fold: int) -> None:
+    for name, hashes in zip(SIZES, (words.hashes, words.ngrams(2)), strict=True):
+        material.counting[name][fold].add(hashes)
 
 
-def _sources(rows: list[_Row]) -> NDArray[np.intp]:
-    """How many sources have each feature [places of all groups]."""
-    of_source = defaultdict[str, list[NDArray[np.int32]]](list)
-    for row in rows:
-        of_source[row.source].append(row.places)
-    return np.bincount(
-        np.concatenate([np.unique(np.concatenate(places)) for places in of_source.values()]), minlength=_STARTS[-1]
+def _example(words: Words, good: bool, source: str, fold: int) -> _Example:
+    measures = measures_of(words, language_of(words).function_words)
+    row = linear.row_of(features_of(words), good, source)
+    return _Example(row, words.hashes, words.ngrams(2), measures, fold)
+
+
+def _fit(material: _Material) -> LanguageWeights:
+    examples = material.examples
+    sizes = Counter(example.row.source for example in examples)
+    importance = np.array([sizes[example.row.source] ** -0.5 for example in examples])
+    rows = [example.row._replace(importance=float(one)) for example, one in zip(examples, importance, strict=True)]
+    scores = np.zeros((len(rows), len(linear.GROUPS)))
+    counts: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = [(np.zeros(0), np.zeros(0))] * len(rows)
+    for fold in range(FOLDS):
+        held = [number for number, example in enumerate(examples) if example.fold == fold]
+        learnt = linear.fit([row for row, example in zip(rows, examples, strict=True) if example.fold != fold])
+        familiar = material.familiarity(fold)
+        for number in held:
+            scores[number] = linear.scores(learnt, rows[number])
+            counts[number] = familiar.counts(examples[number].words, examples[number].neighbours)
+    good = np.array([row.good for row in rows])
+    pairs = sum((counts[number][0] for number in np.flatnonzero(good).tolist()), np.zeros(CLASSES**2))
+    known = sum((counts[number][1][0] for number in np.flatnonzero(good).tolist()), np.zeros(CLASSES**2))
+    expected_CC = ((known + 0.1) / (pairs + 1)).reshape(CLASSES, CLASSES).astype(np.float32)
+    measures = [[*measured(*count, expected_CC), *one.measures] for count, one in zip(counts, examples, strict=True)]
+    whole = material.familiarity(None)
+    return LanguageWeights(
+        linear.fit(rows),
+        Familiarity(whole.vocabulary, whole.neighbours, expected_CC),
+        network.fit(np.concatenate([scores, measures], 1), good, importance),
     )
-
-
-def _minimise(columns: NDArray[np.int32], rows: list[_Row], count: int) -> tuple[NDArray[np.float64], float]:
-    """The weights of the columns and the bias with the least loss."""
-    shares = np.concatenate([row.shares for row in rows])
-    lengths = np.array([len(row.places) for row in rows])
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    good = np.array([row.good for row in rows], np.float64)
-    importance = np.where(good == 1, 0.5 / good.sum(), 0.5 / (1 - good).sum())
-    weights, mean, square = np.zeros((3, count + 1))  # the last one is the bias
-    for step in range(1, STEPS + 1):
-        logits = np.add.reduceat(weights[columns] * shares, starts) + weights[-1]
-        errors = importance * (1 / (1 + np.exp(-np.clip(logits, -50, 50))) - good)
-        slope = np.bincount(columns, np.repeat(errors, lengths) * shares, minlength=count + 1) + PENALTY * weights
-        slope[-1] = errors.sum()
-        mean += 0.1 * (slope - mean)
-        square += 0.01 * (slope**2 - square)
-        rate = RATE * (1 - (step - 1) / STEPS)
-        weights -= rate * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.99**step)) + 1e-12)
-    return weights[:-1], float(weights[-1])

@@ -1,0 +1,127 @@
+"""How familiar a text's words and their neighbours are, by a small table of the good texts of a language.
+
+Text whose words were exchanged, moved or strung together has common words with uncommon neighbours. How often pairs are
+met depends on how common their words are, and on the field of a text: so what is measured is how far the share of pairs
+that are known lies from what it is in good texts of other sources, for pairs of words as common as these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuili.data.pipeline.words import Hashes, Words
+
+CLASSES = 8
+"""How common a word or pair is: 0 for unknown, then the logarithm of how many documents have it, seven at most."""
+SIZES = {"vocabulary": 2**16, "neighbours": 2**19}
+"""The places of the tables. An entry has a class in three bits, and five bits of the hash that tell it from others."""
+_MOST = {"vocabulary": 40_000, "neighbours": 400_000}
+"""So many words and pairs are kept, the commonest."""
+_COMMON = 5
+MEASURES = ("unknown", "common", "met", "met_more", "met_more_common", "met_more_other", "met_often")
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """The tables of a language. Dimensions: C classes of a word or pair.
+
+    expected_CC: the share of pairs that are known, by the classes of their words, in good texts of other sources.
+    """
+
+    vocabulary: NDArray[np.uint8]
+    neighbours: NDArray[np.uint8]
+    expected_CC: NDArray[np.float32]
+
+    def measures(self, words: Words) -> list[float]:
+        """`MEASURES` of a text: shares of its words and pairs, and how far those known lie from what is expected."""
+        return measured(*self.counts(words.hashes, words.ngrams(2)), self.expected_CC)
+
+    def counts(self, words: Hashes, neighbours: Hashes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Pairs by the classes of their words [CC], and how many of them are known, and the sums of classes [2, CC]."""
+        classes = classes_of(self.vocabulary, words)
+        cells = classes[:-1].astype(np.intp) * CLASSES + classes[1:]
+        pairs = classes_of(self.neighbours, neighbours)
+        totals, known, classes = (
+            np.bincount(cells, weights, CLASSES**2).astype(np.float64) for weights in (None, pairs > 0, pairs)
+        )
+        return totals, np.stack([known, classes])
+
+
+def measured(totals: NDArray[np.float64], found: NDArray[np.float64], expected_CC: NDArray[np.float32]) -> list[float]:
+    """`MEASURES` from what `Familiarity.counts` tells."""
+    count = max(1.0, float(totals.sum()))
+    by_first = totals.reshape(CLASSES, CLASSES).sum(1)
+    more = found[0] - totals * expected_CC.reshape(-1)
+    level = np.minimum(*np.divmod(np.arange(CLASSES**2), CLASSES))
+    shares = (
+        more.sum(),
+        *(_share(more, totals, cells) for cells in (level >= _COMMON, (level > 0) & (level < _COMMON))),
+    )
+    known = float(found[0].sum())
+    return [
+        float(by_first[0]) / count,
+        float(by_first[_COMMON:].sum()) / count,
+        known / count,
+        float(shares[0]) / count,
+        *map(float, shares[1:]),
+        float(found[1].sum()) / max(1.0, known),
+    ]
+
+
+def _share(more: NDArray[np.float64], totals: NDArray[np.float64], cells: NDArray[np.bool_]) -> float:
+    return float(more[cells].sum() / (totals[cells].sum() + 5))  # few pairs tell little
+
+
+def classes_of(table: NDArray[np.uint8], hashes: Hashes) -> NDArray[np.uint8]:
+    """The class of each hash, 0 where the table does not have it."""
+    entries = table[_places(hashes, len(table))]
+    return np.where(entries >> 3 == (hashes & np.uint64(31)).astype(np.uint8), entries & np.uint8(7), np.uint8(0))
+
+
+def _places(hashes: Hashes, size: int) -> NDArray[np.intp]:
+    return (hashes >> np.uint64(65 - size.bit_length())).astype(np.intp)
+
+
+def table(name: str, hashes: Hashes, counts: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The table of that name: of hashes, each once, and how many documents have each, the commonest ones are kept."""
+    order = np.argsort(counts, kind="stable")[-_MOST[name] :]
+    hashes, counts = hashes[order], counts[order]
+    classes = np.minimum(1 + np.log2(counts).astype(np.int64), CLASSES - 1).astype(np.uint8)
+    entries = np.zeros(SIZES[name], np.uint8)
+    entries[_places(hashes, len(entries))] = (hashes & np.uint64(31)).astype(np.uint8) << 3 | classes  # the last stays
+    return entries
+
+
+class Counting:
+    """How many documents have each hash, of those that are added."""
+
+    _FULL = 4_000_000
+
+    def __init__(self) -> None:
+        self._hashes, self._counts, self._size = list[Hashes](), list[NDArray[np.int64]](), 0
+
+    def add(self, hashes: Hashes) -> None:
+        """Count the hashes of a document."""
+        once = np.unique(hashes)
+        self._hashes.append(once)
+        self._counts.append(np.ones(len(once), np.int64))
+        self._size += len(once)
+        if self._size > self._FULL:
+            hashes, counts = merged([self])
+            self._hashes, self._counts, self._size = [hashes], [counts], len(hashes) // 2
+
+    @property
+    def parts(self) -> tuple[list[Hashes], list[NDArray[np.int64]]]:
+        """What was counted, as arrays in which hashes may stand more than once."""
+        return self._hashes, self._counts
+
+
+def merged(counted: list[Counting]) -> tuple[Hashes, NDArray[np.int64]]:
+    """All hashes, in order, and their counts."""
+    every = [np.empty(0, np.uint64), *(part for one in counted for part in one.parts[0])]
+    counts = [np.empty(0, np.int64), *(part for one in counted for part in one.parts[1])]
+    hashes, place = np.unique(np.concatenate(every), return_inverse=True)
+    return hashes, np.bincount(place, np.concatenate(counts), len(hashes)).astype(np.int64)
