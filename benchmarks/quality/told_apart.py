@@ -1,4 +1,4 @@
-"""Documents of validation and of the test told apart: by the classifier that Tuili ships, by its basic filter, by both,
+"""Documents of the test told apart: by the classifier that Tuili ships, by its basic filter, by both,
 and by the published rules of Gopher, C4 and FineWeb; and fastText with the same training documents, if installed.
 
 And the share of what must not be dropped that is: of GSM8K, where its file is, and of Tuili's own proofs.
@@ -13,10 +13,11 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.harness.texts import gsm8k_records
 from benchmarks.quality import fasttext
-from benchmarks.quality.labelled import SPLITS, Sample, samples
+from benchmarks.quality.labelled import Sample, Split, samples
 from benchmarks.quality.packages import FOLDER, archive_name, sources
 from tuili.data import Record, pipeline
-from tuili.tasks import LEVELS, Split, generate
+from tuili.tasks import LEVELS, generate
+from tuili.tasks import Split as LearntSplit
 
 FILTERS: dict[str, list[str]] = {
     "quality": ["quality"],
@@ -30,16 +31,16 @@ Judge = Callable[[Sequence[str], Sequence[str]], list[bool]]
 """From texts and their kinds: which are kept."""
 
 
-def measure(problems: int = 1000) -> Measured:
+def measure(problems: int = 1000, splits: tuple[Split, ...] = ("test",)) -> Measured:
     """F1, the share of good documents that is lost and of junk that is left, by language, filter and source.
 
-    problems: of GSM8K, and proofs, at most.
+    problems: of GSM8K, and proofs, at most. splits: test, or validation, which only the shipped classifier judges.
     """
     judges: dict[str, Judge] = {name: _judge(blocks) for name, blocks in FILTERS.items()}
     if fasttext.installed():
         judges["fasttext"] = fasttext.taught(samples("training"))
     figures, documents, packages = dict[str, Figure](), dict[str, int](), dict[str, dict[str, str]]()
-    for split in SPLITS[1:]:
+    for split in splits:
         found = samples(split)
         documents[split] = len(found)
         packages[split] = {package: archive_name(package, FOLDER / split) for package in sources(split)}
@@ -98,7 +99,7 @@ def _by_source(name: str, found: Sequence[Sample], kept: Sequence[bool]) -> dict
 def _not_to_be_dropped(judges: dict[str, Judge], most: int) -> dict[str, Figure]:
     texts = {"gsm8k": [_text(record) for record in islice(gsm8k_records(), most)]}
     texts["proofs"] = [
-        _text(Record.of(generate("proofs", Split.TEST.seed(0), number, level, language=language)))
+        _text(Record.of(generate("proofs", LearntSplit.TEST.seed(0), number, level, language=language)))
         for language in ("en", "zh")
         for level in LEVELS
         for number in range(most // 2 // len(LEVELS))

@@ -68,11 +68,13 @@ def test_what_the_network_learns_from_is_found_without_the_documents_of_the_fold
     assert scores.std(0)[0] < 0.01  # each document has the weight of unknown words, as a new one would
 
 
-def test_the_linear_loss_is_about_the_least() -> None:
+def test_the_linear_loss_is_about_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside slow steps down the slope of the same loss, in the form of a table."""
     rows = [linear.row_of(features_of(Words(one.text)), one.good, "") for one in documents(40)]
     columns = np.concatenate([row.places for row in rows])
     used, dense = np.unique(columns, return_inverse=True)
+    monkeypatch.setattr(linear, "BATCH", 8)
+    monkeypatch.setattr(linear, "EPOCHS", 80)
     found, bias = linear.minimise(dense.astype(np.int32), rows, len(used))
     table, place = np.zeros((len(rows), len(used))), 0
     for number, row in enumerate(rows):
@@ -85,11 +87,11 @@ def test_the_linear_loss_is_about_the_least() -> None:
         return float(np.logaddexp(0, np.where(good, -logits, logits)).mean())
 
     weights, other = np.zeros(len(used)), 0.0
-    for _ in range(300):
+    for _ in range(100):
         errors = (1 / (1 + np.exp(-(table @ weights + other))) - good) / len(good)
         weights -= 30 * table.T @ errors
         other -= 1.0 * errors.sum()
-    assert loss(found, bias) < 1.5 * loss(weights, other) < 0.5 * loss(np.zeros(len(used)), 0.0)
+    assert loss(found, bias) < 1.2 * loss(weights, other) < 0.5 * loss(np.zeros(len(used)), 0.0)
 
 
 def test_scores_of_an_example_are_those_of_its_document(taught: QualityClassifier) -> None:

@@ -41,8 +41,8 @@ class Familiarity:
 
     def counts(self, words: Hashes, neighbours: Hashes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Pairs by the classes of their words [CC], and how many of them are known, and the sums of classes [2, CC]."""
-        classes = classes_of(self.vocabulary, words)
-        cells = classes[:-1].astype(np.intp) * CLASSES + classes[1:]
+        common = classes_of(self.vocabulary, words)
+        cells = common[:-1].astype(np.intp) * CLASSES + common[1:]
         pairs = classes_of(self.neighbours, neighbours)
         totals, known, classes = (
             np.bincount(cells, weights, CLASSES**2).astype(np.float64) for weights in (None, pairs > 0, pairs)

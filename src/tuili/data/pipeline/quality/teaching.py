@@ -18,7 +18,7 @@ from tuili.data.pipeline.filters.language import UNKNOWN, language_of
 from tuili.data.pipeline.quality import linear, network
 from tuili.data.pipeline.quality.classifier import UNTOLD_LANGUAGE, LanguageWeights, QualityClassifier
 from tuili.data.pipeline.quality.familiarity import CLASSES, SIZES, Counting, Familiarity, measured, merged, table
-from tuili.data.pipeline.quality.features import features_of
+from tuili.data.pipeline.quality.features import GROUPS, features_of
 from tuili.data.pipeline.quality.measures import measures_of
 from tuili.data.pipeline.words import Hashes, Words
 from tuili.errors import TooFew
@@ -122,7 +122,7 @@ def _fit(material: _Material) -> LanguageWeights:
     sizes = Counter(example.row.source for example in examples)
     importance = np.array([sizes[example.row.source] ** -0.5 for example in examples])
     rows = [example.row._replace(importance=float(one)) for example, one in zip(examples, importance, strict=True)]
-    scores = np.zeros((len(rows), len(linear.GROUPS)))
+    scores = np.zeros((len(rows), len(GROUPS)))
     counts: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = [(np.zeros(0), np.zeros(0))] * len(rows)
     for fold in range(FOLDS):
         held = [number for number, example in enumerate(examples) if example.fold == fold]
