@@ -60,8 +60,9 @@ def chained(chain: Mapping[str, Any], starts: Sequence[str], rng: random.Random)
     """A text of essential-generators: which words follow two others, and how often."""
     words = rng.choice(starts).split(" ")
     for _ in range(rng.randint(80, 500)):
-        found = chain.get(" ".join(words[-2:]))
-        words += [rng.choices(found["transitions"], found["weights"])[0]] if found else rng.choice(starts).split(" ")
+        found = chain.get(" ".join(words[-2:]), {})
+        known = found.get("transitions")  # of some words none is known
+        words += [rng.choices(known, found["weights"])[0]] if known else rng.choice(starts).split(" ")
     return " ".join(words).replace("<br/>", "\n")
 
 

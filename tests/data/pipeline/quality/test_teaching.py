@@ -57,6 +57,21 @@ def test_sources_may_be_one_or_many(names: int) -> None:
     assert judge(teach(named), documents(50, first=1000)) == Confusion(50, 0, 0, 50)
 
 
+def test_sources_that_all_fall_into_one_fold_are_not_held_back_together() -> None:
+    good, junk = ([one.text for one in documents(80) if one.good == good] for good in (True, False))
+    named = [
+        Labelled(text, number % 4 == 0, f"source {number}")
+        for number in range(240)
+        for text in [(good if number % 4 == 0 else junk)[number // 4]]
+    ]
+    assert judge(teach(named), documents(50, first=1000)) == Confusion(50, 0, 0, 50)
+
+
+def test_invisible_characters_before_a_text_do_no_harm() -> None:
+    hidden = [one._replace(text="\u00ad" * 2000 + one.text) for one in documents(60)]
+    assert judge(teach(hidden), documents(50, first=1000)) == Confusion(50, 0, 0, 50)
+
+
 def test_what_the_network_learns_from_is_found_without_the_documents_of_the_fold() -> None:
     """Junk whose words no other source has: were its own counted, the linear scores alone would tell it."""
     rng = np.random.default_rng(0)

@@ -8,7 +8,7 @@ in the same order give the same weights. What is read is left to the command.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,23 +71,16 @@ def teach(documents: Iterable[Labelled], tell: Callable[[str], None] = lambda li
     documents and as much junk.
     """
     materials = defaultdict[str, _Material](_Material)
-    given = list(documents)
-    sources = {good: len({one.source for one in given if one.good == good}) for good in (True, False)}
-    few = min(sources.values()) < 2 * FOLDS  # such are no measure of what is new
-    folds = dict[str, int]()
-    for number, document in enumerate(given):
-        words = Words(document.text)
-        if len(words) < 3:
-            continue
-        source = f"/{document.source}" if document.source and not few else str(number)
-        material = materials[_language(words)]
+    given = [(one, _language(words)) for one in documents if len(words := Words(one.text)) >= 3]
+    for (document, language), (source, fold) in zip(given, _deal(given), strict=True):
+        words, material = Words(document.text), materials[language]
         material.documents[document.good] += 1
-        fold = folds.setdefault(source, len(folds) % FOLDS)
         if document.good:
             _count(material, words, fold)
+        material.examples.append(_example(words, document.good, source, fold))
         short = Words(document.text[: int(words.ends[:BEGINNING][-1])])
-        for one in (words, short) if len(words) > BEGINNING else (words,):
-            material.examples.append(_example(one, document.good, source, fold))
+        if 0 < len(short) < len(words):
+            material.examples.append(_example(short, document.good, source, fold))
     taught = dict[str, LanguageWeights]()
     for language, material in sorted(materials.items()):
         junk, good = material.documents
@@ -99,6 +92,25 @@ def teach(documents: Iterable[Labelled], tell: Callable[[str], None] = lambda li
     if not taught:
         raise TooFew(f"no language has {FEWEST} good documents and {FEWEST} of junk: name more of both")
     return QualityClassifier(taught)
+
+
+def _deal(documents: Sequence[tuple[Labelled, str]]) -> list[tuple[str, int]]:
+    """The source and the fold of each document. documents: with their languages.
+
+    Where a language has too few sources of either label to be parted so, each of its documents is a source.
+    """
+    names = [f"/{document.source}" if document.source else str(n) for n, (document, _) in enumerate(documents)]
+    folds = {name: number % FOLDS for number, name in enumerate(dict.fromkeys(names))}
+    sources = defaultdict[tuple[str, bool], set[str]](set)
+    for (document, language), name in zip(documents, names, strict=True):
+        sources[language, document.good].add(name)
+    few = {language for (language, _), of in sources.items() if len(of) < 2 * FOLDS or len({*map(folds.get, of)}) == 1}
+    dealt, counts = list[tuple[str, int]](), Counter[tuple[str, bool]]()
+    for number, ((document, language), name) in enumerate(zip(documents, names, strict=True)):
+        alone = counts[language, document.good] % FOLDS
+        counts[language, document.good] += 1
+        dealt.append((str(number), alone) if language in few else (name, folds[name]))
+    return dealt
 
 
 def _language(words: Words) -> str:
