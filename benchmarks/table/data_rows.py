@@ -69,3 +69,27 @@ ROUTED = (
         for kind, where in (("own", "their own domain"), ("other", "another"))
     ),
 )
+
+_KEPT = {
+    "quality": "the classifier of quality",
+    "published": "the rules of Gopher, C4 and FineWeb",
+    "fasttext": "fastText",
+}
+QUALITY = (
+    *(
+        bench(
+            f"{language} documents and junk of sources that training has not met, by {name}: F1 of {what}",
+            "quality",
+            f"test_{judge}_{code}_web_f1_{what}",
+            "{:.2f}",
+            goal if judge == "quality" else "none",
+        )
+        for code, language, goal in (("en", "English", "0.95"), ("zh", "Chinese", "0.92"))
+        for judge, name in _KEPT.items()
+        for what in ("good", "junk")
+    ),
+    *(
+        bench(f"{name} that the classifier of quality drops", "quality", f"quality_kinds_{key}_dropped", "{:.1%}", "1%")
+        for key, name in (("gsm8k", "Of 1,000 problems of GSM8K, those"), ("proofs", "Of 1,000 own proofs, those"))
+    ),
+)

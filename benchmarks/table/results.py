@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.table.answer_rows import ANSWERS
-from benchmarks.table.data_rows import MULTIPLIED, ROUTED
+from benchmarks.table.data_rows import MULTIPLIED, QUALITY, ROUTED
 from benchmarks.table.distilled_rows import STUDENTS
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
 from benchmarks.table.example_rows import COMPARED
@@ -26,6 +26,6 @@ GROUPS = {
     "smaller models": (*KEPT, *FACTORS, *STUDENTS, *WHOLE_NUMBERS, *STACKS_KEPT),
     "serving": SERVING,
     "training": TRAINING,
-    "checker and verifier": (*CHECKER, *MULTIPLIED, *ROUTED),
+    "checker and verifier": (*CHECKER, *MULTIPLIED, *ROUTED, *QUALITY),
     "shipped model": (*SHIPPED_MODEL, *ANSWERS, *FAMILIARITY),
 }
