@@ -23,9 +23,11 @@ RECIPE = {
 
 @pytest.fixture(autouse=True, scope="module")
 def few_samples() -> Iterator[None]:
-    """Choose the threshold of exits on few documents, also in what the tests of a module share."""
+    """Choose the threshold of exits on few documents, and compare imported models with their parents on few, also in
+    what the tests of a module share."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 6)
+        patch.setattr("tuili.compress.parent.MEASURED_DOCUMENTS", 20)
         yield
 
 
