@@ -15,7 +15,8 @@ from tuili.store import ImportedModel, open_model
 
 @pytest.fixture(autouse=True)
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tokens that a teaching learns are those of few problems."""
+    """The tokens that a teaching learns are those of few problems; what is smaller is compared on few documents."""
+    monkeypatch.setattr("tuili.compress.parent.MEASURED_DOCUMENTS", 20)
     monkeypatch.setattr("tuili.posttrain.teaching.data.SAMPLED_PROBLEMS", 200)
 
 

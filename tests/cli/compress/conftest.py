@@ -1,4 +1,4 @@
-"""Parents for the verbs, which choose the threshold of exits on few documents."""
+"""Parents for the verbs, which choose the threshold of exits on few documents, and are compared on few."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.store.dense_folders import save_dense
 @pytest.fixture(autouse=True)
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 6)
+    monkeypatch.setattr("tuili.compress.parent.MEASURED_DOCUMENTS", 20)
 
 
 @pytest.fixture(scope="module")
