@@ -10,29 +10,29 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.harness.record import ROOT, commit
+from benchmarks.harness.record import ROOT, commit, measured_code
 
 RUNS = ROOT / "runs" / "benchmarks"
 Result = TypeVar("Result")
 
 
 class Cells:
-    """Results by key, one a line of `folder/NAME.jsonl`, of one commit and setting.
+    """Results by key, one a line of `folder/NAME.jsonl`, of one setting and one state of the code.
 
-    Results of another commit or setting are dropped. Where the work tree differs from its commit, all results are
-    dropped, for nobody knows what code gave them.
+    Results of another setting are dropped, and those of other code: of files that differ from those that a record
+    depends on. A commit that changes none of them drops nothing. The commit is in the file for its reader.
     """
 
     def __init__(self, name: str, setting: Mapping[str, Any], folder: Path = RUNS) -> None:
         self._file = folder / f"{name}.jsonl"
         self._results: dict[str, Any] = {}
-        measured = commit()
-        header = json.loads(json.dumps({"commit": measured, "setting": dict(setting)}))
+        fixed = json.loads(json.dumps({"code": measured_code(), "setting": dict(setting)}))
         lines = self._file.read_text().splitlines() if self._file.is_file() else []
-        if lines and measured and not measured.endswith("+") and json.loads(lines[0]) == header:
+        if lines and fixed.items() <= json.loads(lines[0]).items():
             for line in lines[1:]:
                 if line.endswith("}"):  # a kill may have cut the last one
                     self._results.update(json.loads(line))
+        header = {"commit": commit()} | fixed
         folder.mkdir(parents=True, exist_ok=True)
         kept = [json.dumps({key: value}) for key, value in self._results.items()]
         self._file.write_text("".join(f"{line}\n" for line in (json.dumps(header), *kept)))

@@ -6,6 +6,7 @@ all its runs, so that the spread can be judged. What is measured is left to each
 
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 import subprocess
@@ -24,6 +25,8 @@ RESULTS = ROOT / "benchmarks" / "results"
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "accelerate")
 MEASURED_PATHS = ("src", "benchmarks/*.py", "recipes", "pyproject.toml")
 """What a record depends on, as git's pathspecs: a star matches folders too."""
+MEASURED_FILES = ("src/**/*", "benchmarks/**/*.py", "recipes/**/*", "pyproject.toml")
+"""The same as patterns of files."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,16 @@ def commit() -> str | None:
         return _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--", *MEASURED_PATHS) else "")
     except (OSError, subprocess.CalledProcessError):  # no git, or no repository
         return None
+
+
+def measured_code(root: Path = ROOT) -> str:
+    """The SHA-256 of all files that a record depends on, as they are now, whatever the commit is."""
+    digest = hashlib.sha256()
+    files = {file for pattern in MEASURED_FILES for file in root.glob(pattern) if "__pycache__" not in file.parts}
+    for file in sorted(files):
+        if file.is_file():
+            digest.update(f"{file.relative_to(root)}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _git(*arguments: str) -> str:

@@ -1,7 +1,8 @@
-"""Cells that were measured are kept for the same commit and setting, and for no other."""
+"""Cells that were measured are kept for the same code and setting, and for no other."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,13 @@ from benchmarks.harness.cells import Cells
 
 @pytest.fixture
 def at(monkeypatch: pytest.MonkeyPatch):
-    """Sets the commit that is measured."""
-    return lambda commit: monkeypatch.setattr(cells, "commit", lambda: commit)
+    """Sets the code and the commit that are measured."""
+
+    def set_both(code: str, commit: str = "c1") -> None:
+        monkeypatch.setattr(cells, "measured_code", lambda: code)
+        monkeypatch.setattr(cells, "commit", lambda: commit)
+
+    return set_both
 
 
 def ask(folder: Path, setting: int = 1) -> list[tuple[int, int]]:
@@ -22,19 +28,28 @@ def ask(folder: Path, setting: int = 1) -> list[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "setting", "kept"),
-    [("c1", "c1", 1, True), ("c1", "c2", 1, False), ("c1", "c1", 2, False), ("c1+", "c1+", 1, False)],
+    ("code", "commit", "setting", "kept"),
+    [("a", "c1", 1, True), ("a", "c2", 1, True), ("b", "c1", 1, False), ("a", "c1", 2, False)],
 )
-def test_a_cell_is_kept_for_the_same_commit_and_setting(first, then, setting, kept, at, tmp_path: Path):
-    at(first)
+def test_a_cell_is_kept_for_the_same_code_and_setting(code, commit, setting, kept, at, tmp_path: Path):
+    """Whatever is committed."""
+    at("a")
     earlier = Cells("probe", {"setting": 1}, tmp_path)
     assert earlier.get("a", lambda: [(1, 1)]) == [[1, 1]]
-    at(then)
+    at(code, commit)
     assert ask(tmp_path, setting) == ([[1, 1]] if kept else [[2, 2]])
 
 
+def test_cells_of_a_commit_alone_are_measured_again(at, tmp_path: Path):
+    """As an earlier version kept them."""
+    at("a")
+    header = {"commit": "c1", "setting": {"setting": 1}}
+    (tmp_path / "probe.jsonl").write_text(f"{json.dumps(header)}\n{json.dumps({'a': [1]})}\n")
+    assert ask(tmp_path) == [[2, 2]]
+
+
 def test_a_line_that_a_kill_has_cut_is_measured_again(at, tmp_path: Path):
-    at("c1")
+    at("a")
     first = Cells("probe", {"setting": 1}, tmp_path)
     first.get("b", lambda: 5)
     first.get("a", lambda: [(1, 1)])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.record import Figure, commit, time_runs, write_record
+from benchmarks.harness.record import Figure, commit, measured_code, time_runs, write_record
 from tuili.machine import machine
 
 
@@ -90,3 +90,19 @@ def test_the_commit_is_marked_when_the_work_tree_differs(monkeypatch, tmp_path):
 
 def test_the_processor_is_named_as_the_system_names_it():
     assert machine()["cpu"] in Path("/proc/cpuinfo").read_text() + platform.machine()
+
+
+def test_the_code_is_that_of_the_files_that_are_measured(tmp_path: Path):
+    for name in ("src/tuili/a.py", "benchmarks/b/c.py", "recipes/d.yaml", "pyproject.toml", "docs/e.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    before = measured_code(tmp_path)
+    for name in ("docs/e.md", "src/tuili/__pycache__/a.pyc", "benchmarks/results/b.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("2")
+    assert measured_code(tmp_path) == before
+    hashes = {before}
+    for name in ("src/tuili/a.py", "benchmarks/b/c.py", "recipes/d.yaml", "pyproject.toml", "src/tuili/new.toml"):
+        (tmp_path / name).write_text("2")
+        hashes.add(measured_code(tmp_path))
+    assert len(hashes) == 6

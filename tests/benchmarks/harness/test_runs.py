@@ -1,0 +1,99 @@
+"""A run that a benchmark makes is saved where the benchmark is interrupted, and tells its hours and its code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.harness import runs
+from benchmarks.harness.runs import SESSIONS, made, runs_told
+from tuili.cli.app import EXIT_INTERRUPTED
+from tuili.errors import InputError
+from tuili.store import LineageEntry
+
+CHILD = """
+import pathlib, signal, sys, time
+def save(*_):
+    time.sleep(0.6)  # longer than what subprocess.run gives it
+    pathlib.Path("saved").touch()
+    sys.exit(130)
+signal.signal(signal.SIGINT, save)
+pathlib.Path("begun").touch()
+time.sleep(600)
+"""
+PARENT = f"""
+import sys
+from benchmarks.harness.runs import ended
+try:
+    ended([sys.executable, "-c", {CHILD!r}])
+except KeyboardInterrupt:
+    sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("to_all", [True, False], ids=["ctrl-c", "sigterm"])
+def test_a_command_that_is_interrupted_comes_to_its_end(to_all: bool, tmp_path: Path) -> None:
+    root = Path(__file__).parents[3]
+    environment = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{root / 'src'}"}
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=tmp_path, env=environment, start_new_session=True)
+    while not (tmp_path / "begun").exists():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    if to_all:  # as a terminal does
+        os.killpg(parent.pid, signal.SIGINT)
+    else:
+        os.kill(parent.pid, signal.SIGTERM)
+    assert parent.wait() == 7
+    assert (tmp_path / "saved").exists()
+
+
+def test_a_command_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "ended", lambda _: 2)
+    with pytest.raises(InputError, match="tuili compress prune failed with exit code 2"):
+        runs.tuili("compress", "prune")
+    monkeypatch.setattr(runs, "ended", lambda _: EXIT_INTERRUPTED)
+    with pytest.raises(KeyboardInterrupt):
+        runs.tuili("compress", "prune")
+
+
+def test_a_run_tells_its_hours_and_other_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "reap_2_1"
+    codes = iter(["a", "a", "b"])
+    now = iter([0.0, 3600.0, 0.0, 1800.0])
+
+    def tuili(*line: str) -> None:
+        assert ("--resume" in line) == folder.is_dir()
+        if folder.is_dir():
+            (folder / "model").mkdir()
+            return
+        folder.mkdir()
+        (folder / "run.json").write_text(json.dumps({"environment": {"code": next(codes)}}))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "tuili", tuili)
+    monkeypatch.setattr(runs, "code_hash", lambda: next(codes))
+    monkeypatch.setattr(runs.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(runs, "read_lineage", lambda _: [LineageEntry("prune")])
+    with pytest.raises(KeyboardInterrupt):
+        made(folder, lambda entry: True, "compress", "prune")
+    assert made(folder, lambda entry: True, "compress", "prune") == folder / "model"
+    assert [json.loads(line) for line in (folder / SESSIONS).read_text().splitlines()] == [
+        {"hours": 1.0, "code": "a"}, {"hours": 0.5, "code": "b"},
+    ]  # fmt: skip
+    monkeypatch.setattr(runs, "code_hash", lambda: "b")
+    assert runs_told([folder / "model"]) == {"reap_2_1": {"hours": 1.5, "other_code": ["a"]}}
+    capsys.readouterr()
+    made(folder, lambda entry: True, "compress", "prune")
+    assert "reap_2_1 is of other code, a: remove its folder" in capsys.readouterr().out
+    (folder / "run.json").write_text(json.dumps({"environment": {"code": "b"}}))
+    (folder / SESSIONS).unlink()
+    assert runs_told([folder / "model"]) == {"reap_2_1": {"hours": 0}}
