@@ -2,30 +2,29 @@
 teacher's chains, and without a teacher, with its layers to begin with and with new ones; at equal compute.
 
 Compute is that of all products, those of writing included; hours stand beside it. All models answer the same unseen
-problems, at their own depth of each token.
+problems, at their own depth of each token. The divergences on the way are those of the recovery's log, up to the first
+step on what the student writes. What was made or measured before an interruption is kept: call the benchmark again.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
-from benchmarks.distilled.training import WAYS, Size, distilled, products_of
+from benchmarks.distilled.training import OF_TEACHER, PLANS, SIZES, WAYS, Size, distilled, products_of
 from benchmarks.harness.cells import RUNS
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import costs
+from benchmarks.harness.compressed import Curve, costs, recovery
 from benchmarks.harness.parents import own_parent
+from benchmarks.harness.planned import PARENTS, Asked, Planned, of_parents
 from benchmarks.harness.record import Figure, together
+from benchmarks.harness.runs import runs_told
 from benchmarks.harness.shares import paired
 from tuili.compress import DistilConfig, Distilling, DistilRecipe, open_parent
 from tuili.config import load_recipe
 from tuili.store import StoredModel, count_parameters
 
 FOLDER = RUNS / "distilled"
-SIZE = (
-    "trunk_layers=2", "num_groups=2", "group_layers=1", "num_experts=4", "moe_intermediate_size=48",
-    "intermediate_size=192",
-)  # fmt: skip
-"""Of `nano`, whose embedding is counted apart: a tenth of all parameters, a third of the active ones at most."""
 COMPARED = (
     ("masked", "new"), ("masked", "untaught"), ("masked", "unmasked"), ("masked", "texts"), ("texts", "sequence"),
     ("sequence", "untaught"),
@@ -37,32 +36,42 @@ TEST_SET = 10
 
 
 def measure(
-    model: str = "nano",
-    to: tuple[str, ...] = SIZE,
-    ways: tuple[str, ...] = tuple(WAYS),
-    seeds: tuple[int, ...] = (1, 2, 3),
-    steps: int = 4000,
+    models: tuple[str, ...] = PARENTS,
+    to: tuple[str, ...] = (),
+    ways: tuple[str, ...] = (),
+    seeds: tuple[int, ...] = (),
+    steps: int = 0,
     per_cell: int = 200,
-    levels: tuple[int, ...] = (1, 2, 3),
+    levels: tuple[int, ...] = (),
     changes: tuple[str, ...] = (),
     folder: str = str(FOLDER),
 ) -> Measured:
-    """The figures of each way, a run for each seed. to: the student's size. changes: more of the recipe, for all."""
-    own = own_parent(model, "distilled", per_cell, levels, TEST_SET)
-    teacher, answers = own.stored, own.answers
+    """The figures of each way and teacher, a run for each seed: of `PLANS`, unless ways, seeds or steps are given.
+
+    to: the student's size, in place of `SIZES`. levels, changes: see `Asked`.
+    """
+    asked = Asked(per_cell, levels, changes, Path(folder))
+    return of_parents(models, PLANS, Planned(ways, seeds, steps), partial(_of_teacher, asked, to))
+
+
+def _of_teacher(asked: Asked, given: tuple[str, ...], model: str, plan: Planned) -> Measured:
+    own = own_parent(model, "distilled", asked, TEST_SET)
+    teacher, answers, changes = own.stored, own.answers, asked.changes
+    to = given or SIZES.get(own.name, SIZES["nano"])
     products = products_by_way(teacher, to, changes)
-    of_way = {way: round(steps * products["masked"] / products[way]) for way in ways}
-    of_student = _begun(teacher, to, changes).parameters
-    found = list[dict[str, Figure]]()
-    for seed in seeds:  # so that one seed is whole where hours are cut
-        of_seed, right = dict[str, Figure](), {"parent": answers.of(teacher.path)}
-        for way in ways:
-            student = distilled(teacher, to, way, of_way[way], seed, Path(folder), changes)
-            right[way] = answers.of(student)
-            of_seed |= costs(way, student)
+    of_way = {way: round(plan.steps * products["masked"] / products[way]) for way in plan.ways}
+    of_student, of_parent = _begun(teacher, to, changes).parameters, answers.of(teacher.path)
+    found, curves, models = list[dict[str, Figure]](), dict[str, Curve](), list[Path]()
+    for seed in plan.seeds:  # so that one seed is whole where hours are cut
+        of_seed, right = dict[str, Figure](), dict[str, list[bool]]()
+        for way in plan.ways:
+            models.append(distilled(teacher, to, way, of_way[way], seed, own.folder, changes))
+            right[way] = answers.of(models[-1])
+            of_seed |= costs(way, models[-1]) | answers.figures(way, right[way], of_parent)
             of_seed["parent_depth"] = of_seed[f"{way}_depth_before"]
-        for name, of_model in right.items():
-            of_seed |= answers.figures(name, of_model, right["parent"])
+            if way in OF_TEACHER:
+                written = _config(to, (*changes, *WAYS[way])).on_policy_share * of_way[way]
+                curves[f"{way}_{seed}"] = recovery(models[-1], of_way[way] - round(written))
         for one, other in COMPARED:
             if one in right and other in right:
                 of_seed |= paired(f"{one}_over_{other}", right[one], right[other])
@@ -70,14 +79,16 @@ def measure(
     return {
         **own.told,
         "to": list(to),
-        "ways": {way: [*WAYS[way], *changes] for way in ways},
-        "seeds": list(seeds),
+        "ways": {way: [*WAYS[way], *changes] for way in plan.ways},
+        "seeds": list(plan.seeds),
         "steps": of_way,
-        "products": {way: round(products[way]) for way in ways},
+        "products": {way: round(products[way]) for way in plan.ways},
         "parameters_student": {"total": of_student.total, "active": of_student.active},
         "embedding": teacher.shape.vocab_size * teacher.shape.hidden_size,
         "goal": "90% of the teacher's accuracy at levels 1 and 2; 3 points above the same student without a teacher",
-    }, together(found)
+        "runs": runs_told(models),
+        "curves": curves,
+    }, answers.figures("parent", of_parent, of_parent) | together(found)
 
 
 def products_by_way(teacher: StoredModel, to: tuple[str, ...], changes: tuple[str, ...]) -> dict[str, float]:

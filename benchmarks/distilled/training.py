@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.harness.compressed import DISTIL, compressed
+from benchmarks.harness.planned import Planned
 from tuili.store import Parameters, StoredModel
 
 WAYS: Mapping[str, tuple[str, ...]] = {
@@ -18,6 +19,24 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "new": ("distil.by=data", "distil.layers=new"),
 }
 """What a student learns from: changes to the recipe `distil`. In `new`, nothing at all is its teacher's."""
+OF_TEACHER = ("masked", "unmasked", "texts")
+"""The ways that are by the teacher's probabilities, of which a log has divergences."""
+PLANS = {
+    "nano": Planned(("masked", "unmasked", "untaught", "new", "sequence"), (1,), 3000),
+    "quickstart": Planned(("masked", "untaught", "new"), (1, 2, 3), 1000),
+}
+"""The steps are those of `masked`; the others' are of equal compute."""
+SIZES = {
+    "nano": (
+        "trunk_layers=2", "num_groups=2", "group_layers=1", "num_experts=4", "moe_intermediate_size=48",
+        "intermediate_size=192",
+    ),
+    "quickstart": (
+        "trunk_layers=1", "num_groups=1", "num_experts=4", "moe_intermediate_size=32", "intermediate_size=128",
+    ),
+}  # fmt: skip
+"""The student of each teacher, whose embedding is counted apart: a tenth of all parameters, a third of the active ones
+at most."""
 
 
 @dataclass(frozen=True)

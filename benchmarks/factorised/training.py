@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.harness.compressed import FACTORISE, compressed
+from benchmarks.harness.planned import Planned
 from tuili.store import StoredModel
 
 WAYS: Mapping[str, tuple[str, ...]] = {
@@ -17,6 +18,10 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "shared": ("factorise.bases=shared",),
 }
 """How ranks are chosen, factors are found, and experts have them: changes to the recipe `factorise`."""
+PLANS = {
+    "nano": Planned(("dynamic", "uniform"), (1,), 2000),
+    "quickstart": Planned(("dynamic", "uniform"), (1, 2, 3), 1000),
+}
 
 
 def factorised(

@@ -12,7 +12,7 @@ from benchmarks.harness.cells import Cells
 from benchmarks.harness.record import Figure
 from benchmarks.harness.shares import paired
 from tuili.engine import Numbers
-from tuili.eval import right_answers
+from tuili.eval import paired_difference, right_answers
 from tuili.store import model_hash
 from tuili.tasks import Problem
 
@@ -34,13 +34,23 @@ class Answers:
         return [mark == "1" for mark in self._cells.get(key, marks)]
 
     def figures(self, name: str, right: Sequence[bool], parent: Sequence[bool]) -> dict[str, Figure]:
-        """The share of right answers at each level, and of the parent's share; all together in points beside it."""
+        """The share of right answers at each level, and of the parent's share with its 95% interval, by pairs; all
+        together in points beside it.
+
+        The interval of the share that is kept is that of the difference, over the parent's share.
+        """
         figures = dict[str, Figure]()
         for level, (of_level, of_parent) in self._by_level(right, parent).items():
             share, whole = (sum(marks) / len(marks) for marks in (of_level, of_parent))
             figures[f"{name}_level_{level}"] = Figure("share", [share])
             if name != "parent" and whole:
-                figures[f"{name}_level_{level}_kept"] = Figure("share of the parent's", [share / whole])
+                _, ends = paired_difference(of_level, of_parent)
+                kept = (
+                    ("", share / whole),
+                    *zip(("_low95", "_high95"), (1 + end / whole for end in ends), strict=True),
+                )
+                for end, value in kept:
+                    figures[f"{name}_level_{level}_kept{end}"] = Figure("share of the parent's", [value])
         return figures if name == "parent" else figures | paired(f"{name}_over_parent", right, parent)
 
     def _by_level(

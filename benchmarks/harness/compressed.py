@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 
 from benchmarks.harness.cells import Cells
@@ -15,6 +16,7 @@ from benchmarks.harness.record import Figure
 from benchmarks.harness.runs import made
 from tuili.compress import DistilRecipe, FactoriseRecipe, PruneRecipe, QuantizeRecipe, TurnSettings, measure_latency
 from tuili.config import Config, load_recipe
+from tuili.engine import Numbers
 from tuili.store import LineageEntry, count_parameters, model_hash, open_model, read_lineage, weight_bytes
 from tuili.train import read_log
 
@@ -60,9 +62,9 @@ def compressed(
     return made(folder, is_of, "compress", verb.name, str(parent), *changes, *given, "--problems", "0")
 
 
-def recovery(model: Path) -> Curve:
-    """How a model recovered."""
-    return [(line["tokens"], line["loss"]) for line in read_log(model.parent)]
+def recovery(model: Path, last: float = inf) -> Curve:
+    """How a model recovered, up to the step `last`."""
+    return [(line["tokens"], line["loss"]) for line in read_log(model.parent) if line["step"] <= last]
 
 
 def last_entry(model: Path) -> LineageEntry:
@@ -85,15 +87,21 @@ def costs(name: str, model: Path) -> dict[str, Figure]:
         "depth_before": ("mean_depth_before", "layers"),
         "divergence": ("loss", "nats a token"),
         "agreement": ("agreement", "share"),
+        "four_bits": ("four_bits", "share of the weights of matrices"),
     }
     found |= {key: Figure(unit, [entry.figures[of]]) for key, (of, unit) in told.items() if of in entry.figures}
     return {f"{name}_{key}": figure for key, figure in found.items()}
 
 
-def token_time(name: str, parent: Path, model: Path, cells: Cells) -> dict[str, Figure]:
-    """Processor time of a token that is written, in turns with the parent: milliseconds, and over the parent's."""
-    key = f"time of {model_hash(model)} by {model_hash(parent)}"
-    found = cells.get(key, lambda: asdict(measure_latency(parent, model, TURNS)))
+def token_time(
+    name: str, parent: Path, model: Path, cells: Cells, numbers: tuple[Numbers, Numbers] = ("auto", "auto")
+) -> dict[str, Figure]:
+    """Processor time of a token that is written, in turns with the parent: milliseconds, and over the parent's.
+
+    numbers: in which the parent and the model compute.
+    """
+    key = f"time of {model_hash(model)} in {numbers[1]} by {model_hash(parent)} in {numbers[0]}"
+    found = cells.get(key, lambda: asdict(measure_latency(parent, model, TURNS, numbers)))
     return {
         f"{name}_token": Figure("CPU-ms", [found["share"] * found["parent"]]),
         f"{name}_token_over_parent": Figure("x", [found["share"]]),

@@ -9,16 +9,19 @@ kept: call the benchmark again.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import costs, last_entry
+from benchmarks.harness.compressed import Curve, costs, recovery
 from benchmarks.harness.parents import own_parent
+from benchmarks.harness.planned import PARENTS, Asked, Planned, of_parents
 from benchmarks.harness.record import Figure, together
+from benchmarks.harness.runs import runs_told
 from benchmarks.harness.shares import paired
 from benchmarks.quantised.speed import GOALS, SIDES, figures_of, speeds
-from benchmarks.quantised.training import WAYS, quantised
+from benchmarks.quantised.training import PLANS, WAYS, quantised
 from tuili.engine import Numbers
 from tuili.store import StoredModel, open_tensors
 
@@ -29,69 +32,66 @@ TEST_SET = 8
 
 
 def measure(
-    model: str = "nano",
-    ways: tuple[str, ...] = tuple(WAYS),
-    seeds: tuple[int, ...] = (1, 2, 3),
-    steps: int = 500,
+    models: tuple[str, ...] = PARENTS,
+    ways: tuple[str, ...] = (),
+    seeds: tuple[int, ...] = (),
+    steps: int = 0,
     per_cell: int = 200,
-    levels: tuple[int, ...] = (1, 2, 3),
+    levels: tuple[int, ...] = (),
     changes: tuple[str, ...] = (),
     size: str = "135m",
     threads: int = 1,
     rounds: int = 5,
     folder: str = str(FOLDER),
 ) -> Measured:
-    """The figures of each way, a run for each seed, and the speeds of `size`, one of those of the benchmark `engine`.
+    """The figures of each way and parent, a run for each seed: of `PLANS`, unless ways, seeds or steps are given; and
+    the speeds of `size`, one of those of the benchmark `engine`.
 
-    changes: more of the recipe, for all ways. rounds: turns of the speeds; 0 leaves them out.
+    levels, changes: see `Asked`. rounds: turns of the speeds; 0 leaves them out.
     """
-    own = own_parent(model, "quantised", per_cell, levels, TEST_SET)
-    parent, answers = own.stored, own.answers
-    numbers = _numbers(parent)
-    of_parent = answers.of(parent.path, numbers)
-    figures = answers.figures("parent", of_parent, of_parent)
-    found = list[dict[str, Figure]]()
-    for seed in seeds:  # so that one seed is whole where hours are cut
-        of_seed = dict[str, Figure]()
-        for way in ways:
-            rounded, learnt = (quantised(parent, way, count, seed, Path(folder), changes) for count in (0, steps))
-            ptq, qat = answers.of(rounded), answers.of(learnt)
-            of_seed |= answers.figures(f"{way}_ptq", ptq, of_parent) | answers.figures(f"{way}_qat", qat, of_parent)
-            of_seed |= paired(f"{way}_qat_over_ptq", qat, ptq) | _costs(way, learnt)
-        found.append(of_seed)
+    asked = Asked(per_cell, levels, changes, Path(folder))
+    config, figures = of_parents(models, PLANS, Planned(ways, seeds, steps), partial(_of_parent, asked))
+    timed = dict[str, Figure]()
     if rounds:
         setting = {"size": size, "threads": threads, "rounds": rounds}
-        timed = Cells("quantised_speed", setting).get("speeds", lambda: speeds(size, threads, rounds))
-        figures |= figures_of(timed)
+        timed = figures_of(Cells("quantised_speed", setting).get("speeds", lambda: speeds(size, threads, rounds)))
+    told = {"size": size, "weights": "random", "threads": threads, "sides": {k: str(v) for k, v in SIDES.items()}}
+    return {**config, "speed": told, "speed_goals": GOALS}, {**figures, **timed}
+
+
+def _of_parent(asked: Asked, model: str, plan: Planned) -> Measured:
+    own = own_parent(model, "quantised", asked, TEST_SET)
+    parent, answers, numbers = own.stored, own.answers, _numbers(own.stored)
+    of_parent = answers.of(parent.path, numbers)
+    found, curves, models = list[dict[str, Figure]](), dict[str, Curve](), list[Path]()
+    for seed in plan.seeds:  # so that one seed is whole where hours are cut
+        of_seed = dict[str, Figure]()
+        for way in plan.ways:
+            rounded, learnt = (
+                quantised(parent, way, count, seed, own.folder, asked.changes) for count in (0, plan.steps)
+            )
+            models += [rounded, learnt]
+            ptq, qat = answers.of(rounded), answers.of(learnt)
+            curves[f"{way}_{seed}"] = recovery(learnt)
+            of_seed |= answers.figures(f"{way}_ptq", ptq, of_parent) | answers.figures(f"{way}_qat", qat, of_parent)
+            of_seed |= paired(f"{way}_qat_over_ptq", qat, ptq) | costs(way, learnt)
+        found.append(of_seed)
     return {
         **own.told,
-        "ways": {way: [*WAYS[way], *changes] for way in ways},
-        "seeds": list(seeds),
-        "steps": steps,
+        "ways": {way: [*WAYS[way], *asked.changes] for way in plan.ways},
+        "seeds": list(plan.seeds),
+        "steps": plan.steps,
         "parent_numbers": numbers,
-        "speed": {
-            "size": size,
-            "weights": "random",
-            "threads": threads,
-            "sides": {k: str(v) for k, v in SIDES.items()},
-        },
         "goal": "int8 within 0.2 points of the parent, w4a8 within 0.5",
-        "speed_goals": GOALS,
-    }, figures | together(found)
+        "runs": runs_told(models),
+        "curves": curves,
+    }, answers.figures("parent", of_parent, of_parent) | together(found)
 
 
 def _numbers(parent: StoredModel) -> Numbers:
     """Those of its folder."""
     with open_tensors(parent.path, parent.shape) as tensors:
         return STORED[tensors.kind("model.embed_tokens.weight")]
-
-
-def _costs(way: str, model: Path) -> dict[str, Figure]:
-    """What the verbs have in common, and how many weights have 4 bits."""
-    figures = costs(way, model)
-    if (four_bits := last_entry(model).figures.get("four_bits")) is not None:
-        figures[f"{way}_four_bits"] = Figure("share of the weights of matrices", [four_bits])
-    return figures
 
 
 if __name__ == "__main__":

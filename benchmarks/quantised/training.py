@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.harness.compressed import QAT, compressed
+from benchmarks.harness.planned import Planned
 from tuili.store import StoredModel
 
 WAYS: Mapping[str, tuple[str, ...]] = {
@@ -14,6 +15,10 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "w4a8": ("quantize.numbers=w4a8",),
 }
 """The numbers: changes to the recipe `quantize`."""
+PLANS = {
+    "nano": Planned(("int8", "int8_cache", "w4a8"), (1,), 500),
+    "quickstart": Planned(("int8", "w4a8"), (1, 2, 3), 250),
+}
 
 
 def quantised(parent: StoredModel, way: str, steps: int, seed: int, folder: Path, more: tuple[str, ...] = ()) -> Path:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.harness.compressed import DISTIL, FACTORISE, PRUNE, QAT, Verb, compressed
+from benchmarks.harness.planned import Planned
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ SMALL = Link(
 """Of `nano` a fifth of all parameters, in widths that groups of 32 divide: 1.37 MB in `w4a8`."""
 INT8, W4A8 = (Link(numbers, QAT, (f"quantize.numbers={numbers}",), 500) for numbers in ("int8", "w4a8"))
 
+PLANS = {"nano": Planned(("pico", "factors_int8"), (1,), 0)}
+"""The steps are those of the links."""
 STACKS: Mapping[str, tuple[Link, ...]] = {
     "factors_int8": (PRUNED, FACTORS, INT8),
     "student_int8": (PRUNED, STUDENT, INT8),

@@ -7,12 +7,16 @@ Which ways there are is left to `pruned_rows`, `factorised_rows`, `distilled_row
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from benchmarks.table.rows import Record, Row, Value, bench, figure, middle, results, text
+from benchmarks.table.rows import Record, Row, Value, figure, joined, middle, results, text
 
 LEVELS = (1, 2, 3)
-NONE = text("–")
+DASH = "–"
+NONE = text(DASH)
+SMALL = "quickstart"
+"""The parent whose figures have its name in front."""
 
 
 class Parent(NamedTuple):
@@ -46,7 +50,7 @@ def table_rows(
 
     def row(what: str, name: str, first: Sequence[Value], depth: str, last: Sequence[Value]) -> Row:
         cell = middle if name == "parent" else figure
-        levels = (cell(f"{name}_level_{level}", "{:.3f}") for level in LEVELS)
+        levels = (_where_measured(cell(f"{name}_level_{level}", "{:.3f}"), f"{name}_level_") for level in LEVELS)
         return Row(what, results(record), (*first, *levels, middle(depth, "{:.2f}"), *last), linked=False)
 
     last = parent.behind or [NONE] * len(behind(""))
@@ -56,10 +60,13 @@ def table_rows(
     )
 
 
-def recovered_rows(record: str, ways: Mapping[str, str], raw: str) -> tuple[Row, ...]:
+def recovered_rows(
+    record: str, ways: Mapping[str, str], raw: str, more: Callable[[str], Sequence[Value]] = lambda way: ()
+) -> tuple[Row, ...]:
     """Such rows with parameters in front, and behind the points beside the parent, recovered and as the models came.
 
-    raw: what stands behind the way in the names of the latter. The first way tells the parent's layers a token.
+    raw: what stands behind the way in the names of the latter. The first way tells the parent's layers a token. more:
+    cells behind all.
     """
 
     def all_parameters(of: Record) -> str:
@@ -70,19 +77,73 @@ def recovered_rows(record: str, ways: Mapping[str, str], raw: str) -> tuple[Row,
         Parent("nothing", [all_parameters], f"{next(iter(ways))}_depth_before"),
         ways,
         before=lambda way: [middle(f"{way}_parameters", "{:,.0f}")],
-        behind=lambda way: [figure(f"{way}_over_parent", "{:+.2f}"), figure(f"{way}_{raw}_over_parent", "{:+.1f}")],
+        behind=lambda way: [
+            interval(f"{way}_over_parent", "{:+.2f}"),
+            interval(f"{way}_{raw}_over_parent", "{:+.1f}"),
+            *more(way),
+        ],
     )
+
+
+def interval(key: str, form: str) -> Value:
+    """A figure with its 95% interval; of several runs the medians of both ends."""
+    return joined(
+        "{}; 95%: {} to {}", figure(key, form), *(middle(f"{key}_{end}", form) for end in ("low95", "high95"))
+    )
+
+
+def points(what: str, record: str, key: str, goal: str = "none") -> Row:
+    """A row for a difference in points."""
+    return Row(what, results(record), (interval(key, "{:+.2f}"), text(goal)))
+
+
+def with_small(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Rows of the first parent, and behind them those of the quickstart's size, as far as it was measured."""
+    return (
+        *rows,
+        *(replace(row, what=f"{row.what} (quickstart's size)", cells=tuple(map(_small, row.cells))) for row in rows),
+    )
+
+
+def _small(value: Value) -> Value:
+    return lambda record: value(small_part(record))
+
+
+def small_part(record: Record) -> Record:
+    """What a record says of the quickstart's size, as if it said that of the first parent.
+
+    Raises `LookupError` where it says nothing.
+    """
+    start = f"{SMALL}_"
+    figures = {key.removeprefix(start): value for key, value in record["figures"].items() if key.startswith(start)}
+    return {"config": record["config"][SMALL], "figures": figures}
+
+
+def _where_measured(value: Value, start: str) -> Value:
+    """A dash where a level was not measured, though others were."""
+
+    def found(record: Record) -> str:
+        try:
+            return value(record)
+        except LookupError:
+            if any(key.startswith(start) for key in record["figures"]):
+                return DASH
+            raise
+
+    return found
 
 
 def kept_rows(record: str, told: str, ways: Mapping[str, str], goal: Callable[[str, int], str]) -> tuple[Row, ...]:
     """For each way and level, the share that is kept. told: with a place for the way; goal: of a way at a level."""
     return tuple(
-        bench(
-            f"{told.format(what)} at level {level}", record, f"{way}_level_{level}_kept", "{:.3f}", goal(way, level)
+        Row(
+            f"{told.format(what)} at level {level}",
+            results(record),
+            (interval(f"{way}_level_{level}_kept", "{:.3f}"), text(goal(way, level))),
         )
         for way, what in ways.items()
         for level in LEVELS
-    )  # fmt: skip
+    )
 
 
 def recoveries(record: Record, ways: Mapping[str, str]) -> dict[str, list[list[tuple[float, float]]]]:
@@ -91,5 +152,5 @@ def recoveries(record: Record, ways: Mapping[str, str]) -> dict[str, list[list[t
     return {
         what: [[(tokens, loss) for tokens, loss in curves[f"{way}_{seed}"]] for seed in seeds]
         for way, what in ways.items()
-        if way in record["config"]["ways"]
+        if f"{way}_{seeds[0]}" in curves
     }

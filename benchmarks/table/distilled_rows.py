@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.table.compressed_rows import NONE, Parent, columns, kept_rows, table_rows
-from benchmarks.table.rows import Value, bench, figure, middle
+from benchmarks.table.compressed_rows import NONE, Parent, columns, interval, kept_rows, points, table_rows, with_small
+from benchmarks.table.rows import Value, middle
 
 RECORD = "distilled"
 WAYS = {
@@ -15,10 +15,10 @@ WAYS = {
     "new": "texts without a teacher, with new layers",
 }
 COLUMNS = columns("what it learns from", ["steps", "hours"], ["points over its teacher, all levels"])
-PAIRS = (
+PAIRS = (  # the goal of 3 points is over both students without a teacher: with its layers, and with none
     ("masked", "new", "own chains up to the first refuted step", "no teacher at all", "3"),
-    ("masked", "untaught", "own chains up to the first refuted step", "no teacher but its layers", "none"),
-    ("masked", "unmasked", "own chains up to the first refuted step", "whole ones", "above 0"),
+    ("masked", "untaught", "own chains up to the first refuted step", "no teacher but its layers", "3"),
+    ("masked", "unmasked", "own chains up to the first refuted step", "whole ones", "above 0, point estimate"),
     ("masked", "texts", "own chains up to the first refuted step", "texts alone", "none"),
     ("texts", "sequence", "its teacher's probabilities on texts", "its teacher's chains", "none"),
     ("sequence", "untaught", "its teacher's chains", "no teacher but its layers", "none"),
@@ -29,15 +29,17 @@ def _steps(way: str) -> Value:
     return lambda record: f"{record['config']['steps'][way]:,}"
 
 
-DISTILLED = table_rows(
-    RECORD,
-    Parent("nothing: the teacher", [NONE, NONE], "parent_depth"),
-    WAYS,
-    before=lambda way: [_steps(way), middle(f"{way}_hours", "{:.2f}")],
-    behind=lambda way: [figure(f"{way}_over_parent", "{:+.2f}")],
+DISTILLED = with_small(
+    table_rows(
+        RECORD,
+        Parent("nothing: the teacher", [NONE, NONE], "parent_depth"),
+        WAYS,
+        before=lambda way: [_steps(way), middle(f"{way}_hours", "{:.2f}")],
+        behind=lambda way: [interval(f"{way}_over_parent", "{:+.2f}")],
+    )
 )
 
-STUDENTS = (
+_STUDENTS = (
     *kept_rows(
         RECORD,
         "Distilled from {}: share of its teacher's right answers",
@@ -45,13 +47,13 @@ STUDENTS = (
         lambda way, level: "0.9" if way == "masked" and level < 3 else "none",
     ),
     *(
-        bench(
+        points(
             f"Distilled at equal compute: points of right answers, {first} over {second}",
             RECORD,
             f"{one}_over_{other}",
-            "{:+.2f}",
-            goal=goal,
+            goal,
         )
         for one, other, first, second, goal in PAIRS
     ),
 )
+STUDENTS = with_small(_STUDENTS)

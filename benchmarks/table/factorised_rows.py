@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.table.compressed_rows import columns, kept_rows, recovered_rows
-from benchmarks.table.rows import bench
+from benchmarks.table.compressed_rows import columns, interval, kept_rows, points, recovered_rows, with_small
+from benchmarks.table.rows import bench, middle
 
 RECORD = "factorised"
 WAYS = {
@@ -14,7 +14,11 @@ WAYS = {
     "separate": "ranks by sensitivity, factors of each expert",
     "shared": "ranks by sensitivity, bases that all experts share",
 }
-COLUMNS = columns("how", ["parameters"], ["points, all levels", "points, as the factors came"])
+COLUMNS = columns(
+    "how",
+    ["parameters"],
+    ["points, all levels", "points, as the factors came", "points, several steps of arithmetic", "tokens of recovery"],
+)
 PAIRS = (
     ("dynamic", "uniform", "ranks by sensitivity", "uniform ones", "above the seeds' spread"),
     ("dynamic", "plain", "whitened factors", "plain ones", "none"),
@@ -22,9 +26,16 @@ PAIRS = (
     ("shared", "separate", "bases that experts share", "factors of each", "none"),
 )
 
-FACTORISED = recovered_rows(RECORD, WAYS, "raw")
+FACTORISED = with_small(
+    recovered_rows(
+        RECORD,
+        WAYS,
+        "raw",
+        lambda way: [interval(f"{way}_several_steps_over_parent", "{:+.2f}"), middle(f"{way}_tokens", "{:,.0f}")],
+    )
+)
 
-FACTORS = (
+_FACTORS = (
     *kept_rows(
         RECORD,
         "Factorised: {}, then recovered: share of the parent's right answers",
@@ -32,14 +43,26 @@ FACTORS = (
         lambda way, level: "0.98" if way == "dynamic" else "none",
     ),
     *(
-        bench(
+        points(
             f"Factorised: points of right answers of {first} over {second}{when}",
             RECORD,
             f"{one}_over_{other}{behind}",
-            "{:+.2f}",
-            goal="none" if behind else goal,
+            "none" if behind else goal,
         )
         for one, other, first, second, goal in PAIRS
         for behind, when in (("", ", recovered"), ("_raw", ", as the factors came"))
     ),
+    *(
+        points(
+            f"Factorised: {what}, then recovered: points over the parent in several steps of arithmetic",
+            RECORD,
+            f"{way}_several_steps_over_parent",
+        )
+        for way, what in WAYS.items()
+    ),
+    *(
+        bench(f"Factorised: {what}: tokens of recovery", RECORD, f"{way}_tokens", "{:,.0f}")
+        for way, what in WAYS.items()
+    ),
 )
+FACTORS = with_small(_FACTORS)

@@ -22,6 +22,7 @@ from benchmarks.table import (
     verifier_rows,
 )
 from benchmarks.table.rows import Row
+from benchmarks.table.rows import results as results_of
 
 README = ROOT / "README.md"
 BENCHMARKS = ROOT / "docs" / "benchmarks.md"
@@ -53,6 +54,16 @@ TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
     BENCHMARKS: {name: (results.COLUMNS, rows) for name, rows in results.GROUPS.items()},
 }
 """The columns and rows of each section of each page."""
+PICTURED = {
+    name: f"Divergence from the {of} over the tokens of {what}"
+    for name, of, what in (
+        ("pruned", "parent", "recovery, by what tells which parts go"),
+        ("factorised", "parent", "recovery, by how ranks are chosen and factors are found"),
+        ("distilled", "teacher", "learning, up to the first step on the student's own chains"),
+        ("quantised", "parent", "learning, by the numbers"),
+    )
+}
+"""What is said of the pictures that stand behind the tables of `COMPRESS` once they are drawn, by the section."""
 
 
 def table(columns: Sequence[str], rows: Sequence[Row], folder: Path) -> str:
@@ -68,4 +79,11 @@ def filled(page: Path, text: str) -> str:
     sections = [match[2] for match in SECTION.finditer(text)]
     if sorted(sections) != sorted(TABLES[page]):
         raise ValueError(f"{page.name} has the sections {sections}, not {sorted(TABLES[page])}")
-    return SECTION.sub(lambda match: match[1] + table(*TABLES[page][match[2]], page.parent) + match[3], text)
+    return SECTION.sub(lambda match: match[1] + _section(page, match[2]) + match[3], text)
+
+
+def _section(page: Path, name: str) -> str:
+    """A table, and its picture where the record is there that the picture is drawn from."""
+    shown = page == COMPRESS and name in PICTURED and results_of(name).is_file()
+    picture = f"\n![{PICTURED[name]}](img/{name}.svg)\n" if shown else ""
+    return table(*TABLES[page][name], page.parent) + picture

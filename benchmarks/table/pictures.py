@@ -1,4 +1,4 @@
-"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of seven benchmarks.
+"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of nine benchmarks.
 
 Benchmarks that draw their own picture are `guarantee` and `verifier`. The plots themselves are in `harness/figures` and
 `tuili.eval`.
@@ -20,7 +20,7 @@ from benchmarks.harness.figures import (
     risk_lines,
 )
 from benchmarks.harness.record import ROOT
-from benchmarks.table import factorised_rows, pruned_rows
+from benchmarks.table import distilled_rows, factorised_rows, pruned_rows, quantised_rows
 from benchmarks.table.compressed_rows import recoveries
 from benchmarks.table.example_rows import BASE, accuracies
 from benchmarks.table.rows import NANO_REPORT, Record, results
@@ -55,6 +55,8 @@ def drawn() -> dict[str, str]:
         (results("taught_examples"), lambda record: {"examples": accuracy_by_examples(record)}),
         (results("pruned"), lambda record: {"pruned": recovery_by_tokens(record, pruned_rows.WAYS)}),
         (results("factorised"), lambda record: {"factorised": recovery_by_tokens(record, factorised_rows.WAYS)}),
+        (results("distilled"), lambda record: {"distilled": recovery_by_tokens(record, distilled_rows.WAYS)}),
+        (results("quantised"), lambda record: {"quantised": recovery_by_tokens(record, quantised_rows.WAYS)}),
         (results("imported_promised"), lambda record: {"promised": risk_by_coverage(record)}),
     ):
         if record.is_file():
@@ -123,7 +125,7 @@ def accuracy_by_examples(record: Record) -> str:
 
 
 def recovery_by_tokens(record: Record, ways: Mapping[str, str]) -> str:
-    """How smaller models came nearer to their parent, by way, from the record `pruned` or `factorised`."""
+    """How smaller models came nearer to their parent, by way, from the record of one way of compressing."""
     return on_white(divergence_lines(recoveries(record, ways)))
 
 

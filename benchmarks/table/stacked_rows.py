@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from benchmarks.table.compressed_rows import NONE, Parent, columns, kept_rows, table_rows
-from benchmarks.table.rows import Row, Value, bench, figure, joined, middle, results
+from benchmarks.table.compressed_rows import NONE, Parent, columns, interval, kept_rows, points, table_rows
+from benchmarks.table.rows import Record, Row, Value, bench, figure, middle, results
 
 RECORD, OF_IMPORTED = "stacked", "imported_smaller"
 STACKS = {
@@ -19,12 +17,16 @@ WAYS = {
     "pruned": "30% of the neurons less",
     "factorised": "60% of the parameters, in factors",
 }
+SMOLLM2 = "SmolLM2-135M, taught"
+_MADE = {"rounded": "8 bits as the engine rounds", **WAYS}
 COLUMNS = columns(
     "what was stacked",
     ["MB", "active parameters"],
     ["CPU-ms a token", "answered at 5% error, 1 attempt", "4 attempts", "points, all levels"],
 )
-IMPORTED_COLUMNS = ("what is left", "MB", "parameters", "MAWPS-dev", "CPU-ms a token", "points")
+IMPORTED_COLUMNS = (
+    "what is left", "MB of the folder", "MB in memory", "parameters", "MAWPS-dev", "CPU-ms a token", "points",
+)  # fmt: skip
 
 
 def _sizes(name: str) -> list[Value]:
@@ -41,45 +43,30 @@ STACKED = table_rows(
     Parent("nothing", _sizes("parent"), "parent_depth", [*_served("parent"), NONE]),
     STACKS,
     before=_sizes,
-    behind=lambda stack: [*_served(stack), figure(f"{stack}_over_parent", "{:+.2f}")],
+    behind=lambda stack: [*_served(stack), interval(f"{stack}_over_parent", "{:+.2f}")],
 )
 """A row for the parent, and one for each stack."""
 
 
-def _imported(what: str, name: str, sizes: Sequence[Value], behind: Sequence[Value]) -> Row:
-    return Row(what, results(OF_IMPORTED), (*sizes, figure(f"{name}_accuracy", "{:.3f}"), *behind), linked=False)
+def _imported(what: str, name: str, parameters: Value, behind: Value) -> Row:
+    sizes = [middle(f"{name}_{key}", "{:.1f}") for key in ("weights", "held")]
+    measured = [figure(f"{name}_accuracy", "{:.3f}"), figure(f"{name}_token", "{:.2f}")]
+    return Row(what, results(OF_IMPORTED), (*sizes, parameters, *measured, behind), linked=False)
 
 
-def _size(way: str) -> list[Value]:
-    return [middle(f"{way}_weights", "{:.1f}"), middle(f"{way}_parameters", "{:,.0f}")]
+def _all(record: Record) -> str:
+    return f"{record['config']['parameters']['total']:,}"
 
 
-_PARENT: list[Value] = [
-    middle("parent_weights", "{:.1f}"),
-    lambda record: f"{record['config']['parameters']['total']:,}",
-]
-_TIME = middle("parent_token", "{:.2f}")
 IMPORTED = (
-    _imported("all, as the engine takes it", "parent", _PARENT, [_TIME, NONE]),
-    _imported("all, in bf16", "parent_bf16", _PARENT, [NONE, NONE]),
-    _imported("all, rounded to 8 bits", "parent_int8", _PARENT, [NONE, NONE]),
+    _imported("all, in bf16", "parent", _all, NONE),
+    _imported("all, rounded to 8 bits by the engine", "rounded", _all, interval("rounded_over_parent", "{:+.1f}")),
     *(
-        _imported(
-            what,
-            way,
-            _size(way),
-            [
-                figure(f"{way}_token", "{:.2f}"),
-                joined(
-                    "{} (95%: {} to {})",
-                    *(middle(f"{way}_over_parent{end}", "{:+.1f}") for end in ("", "_low95", "_high95")),
-                ),
-            ],
-        )
+        _imported(what, way, middle(f"{way}_parameters", "{:,.0f}"), interval(f"{way}_over_parent", "{:+.1f}"))
         for way, what in WAYS.items()
     ),
 )
-"""Rows for the parent in three kinds of numbers, and one for each way."""
+"""Rows for the parent in two kinds of numbers, and one for each way. Points are over the parent in bf16."""
 
 STACKS_KEPT = (
     *kept_rows(
@@ -93,6 +80,7 @@ STACKS_KEPT = (
         for stack, what in STACKS.items()
         for told, key, form, goal in (
             ("MB of its folder's weights", "weights", "{:.2f}", "at most 1.5" if stack == "pico" else "none"),
+            ("share of the weights of matrices that have 4 bits", "four_bits", "{:.2f}", "none"),
             ("processor time of a token over the parent's", "token_over_parent", "{:.2f}", "none"),
             ("share of problems answered at 5% error, 1 attempt, without a verifier", "coverage_1", "{:.3f}", "none"),
         )
@@ -104,12 +92,25 @@ STACKS_KEPT = (
         "{:.3f}",
     ),
     *(
-        bench(f"SmolLM2-135M, taught, with {what}: {told}", OF_IMPORTED, f"{way}_{key}", form)
-        for way, what in WAYS.items()
+        points(
+            f"{SMOLLM2}, {what}: points of right answers to MAWPS-dev over the parent in bf16",
+            OF_IMPORTED,
+            f"{way}_over_parent",
+        )
+        for way, what in _MADE.items()
+    ),
+    points(
+        f"{SMOLLM2}: points of right answers to MAWPS-dev of 8 bits that were learnt over 8 bits as the engine rounds",
+        OF_IMPORTED,
+        "int8_over_rounded",
+    ),
+    *(
+        bench(f"{SMOLLM2}, {what}: {told}", OF_IMPORTED, f"{way}_{key}", form)
+        for way, what in _MADE.items()
         for told, key, form in (
-            ("points of right answers to MAWPS-dev over the parent", "over_parent", "{:+.2f}"),
             ("MB of its folder's weights", "weights", "{:.1f}"),
-            ("processor time of a token over the parent's", "token_over_parent", "{:.2f}"),
+            ("MB of its weights in memory", "held", "{:.1f}"),
+            ("processor time of a token over the parent's in bf16", "token_over_parent", "{:.2f}"),
         )
     ),
 )

@@ -46,7 +46,27 @@ def test_the_record_is_read_over_its_runs(tmp_path: Path, monkeypatch: pytest.Mo
     found = find_curve("prune", None)
     assert isinstance(found, HealingCurve)
     assert found.points == ((10.0, pytest.approx(2.0)), (20.0, pytest.approx(2.0)))
-    assert isinstance(find_curve("distil", None), str)
+    for verb, name in (("distil", "distilled"), ("quantize", "quantised"), ("factorise", "factorised")):
+        missing = find_curve(verb, None)
+        assert isinstance(missing, str)
+        assert f"benchmarks/results/{name}.json is missing" in missing
+
+
+def test_the_records_of_students_and_whole_numbers_tell_curves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curves, "RECORDS", tmp_path)
+    config = {"model": "nano", "parameters": {"total": 100, "active": 50}}
+    points = [[10, 4.0], [20, 1.0]]
+    student = {"steps": {"masked": 1000}, "ways": {"masked": []}, "parameters_student": {"total": 20, "active": 9}}
+    student["curves"] = {"masked_1": points, "texts_1": [[1, 9], [2, 9]]}
+    numbers = {"steps": 500, "ways": {"int8": ["quantize.numbers=int8"]}, "curves": {"int8_1": points}}
+    for name, own in (("distilled", student), ("quantised", numbers)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"benchmark": name, "config": config | own}))
+    found = {verb: find_curve(verb, None) for verb in ("distil", "quantize")}
+    for curve in found.values():
+        assert isinstance(curve, HealingCurve)
+        assert curve.points == ((10.0, 4.0), (20.0, 1.0))
+    assert found["distil"].strength == {"parameters": "20%"}  # type: ignore[union-attr]
+    assert found["quantize"].strength == {"numbers": "int8"}  # type: ignore[union-attr]
 
 
 def test_a_larger_network_takes_as_many_tokens_a_parameter(tmp_path: Path) -> None:

@@ -14,16 +14,22 @@ from math import exp, inf, isclose, log
 from pathlib import Path
 from typing import Any
 
-from tuili.compress import DistilConfig, FactoriseRecipe, PruneRecipe, stage_steps
-from tuili.config import load_recipe
+from tuili.compress import DistilConfig, FactoriseRecipe, PruneRecipe, QuantizeRecipe, stage_steps
+from tuili.config import Config, load_recipe
 from tuili.errors import InputError, one_line
 from tuili.store import read_lineage
 from tuili.train import read_log
 
 RECORDS = Path(__file__).parents[3] / "benchmarks" / "results"
 """Where the records of benchmarks are, in a source tree."""
-RECORD_OF = {"prune": ("pruned", "activation"), "factorise": ("factorised", "dynamic")}
+RECORD_OF = {
+    "prune": ("pruned", "activation"),
+    "factorise": ("factorised", "dynamic"),
+    "distil": ("distilled", "masked"),
+    "quantize": ("quantised", "int8"),
+}
 """The benchmark that keeps curves of a verb, and the way of it that is the verb's default."""
+SCHEMAS: Mapping[str, type[Config]] = {"prune": PruneRecipe, "factorise": FactoriseRecipe, "quantize": QuantizeRecipe}
 STRENGTHS = {
     "prune": ("share", "multiple", "key_value_heads", "experts"),
     "factorise": ("keep",),
@@ -131,10 +137,13 @@ def _of_record(verb: str, file: Path) -> HealingCurve:
 
 def _of_way(verb: str, config: Mapping[str, Any], way: str) -> tuple[Mapping[str, Any], float]:
     """The strength of a way of a benchmark, and the share of its steps that lie before the last change."""
+    if verb == "distil":  # what its curve tells begins behind its only change, and ends before it writes
+        of_student, of_teacher = (config[key]["total"] for key in ("parameters_student", "parameters"))
+        return strength_of(verb, {}, of_teacher, of_student), 0.0
     changes, steps = list(config["ways"][way]), int(config["steps"])
     if verb == "factorise":
         changes.append(f"factorise.keep={config['keep']}")
-    section: Any = getattr(load_recipe(verb, changes, FactoriseRecipe if verb == "factorise" else PruneRecipe), verb)
+    section: Any = getattr(load_recipe(verb, changes, SCHEMAS[verb]), verb)
     recipe = section.model_dump(mode="json")
     return strength_of(verb, recipe, 1, 1), _first_step(recipe, steps) / steps
 

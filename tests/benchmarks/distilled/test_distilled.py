@@ -14,14 +14,15 @@ from benchmarks.harness import parents, runs
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.tiny import tiny_model
 from benchmarks.table import distilled_rows as rows
+from tests.benchmarks.table.filling import filled
 from tuili.cli.app import main
 from tuili.model import save_model
 from tuili.store import LineageEntry, Parameters, open_model
 
 RECIPE = {"data": {"domains": ["calendar"], "levels": [1.0]}, "curriculum": {"kind": "uniform"}}
 SMALL = (
-    "distil.samples=2", "distil.healing.rows=1",
-    "distil.healing.length=320", "distil.healing.kernels=torch", "distil.healing.precision=fp32",
+    "distil.samples=2", "distil.healing.rows=1", "distil.healing.log.interval=1", "distil.healing.length=320",
+    "distil.healing.kernels=torch", "distil.healing.precision=fp32",
 )  # fmt: skip
 
 
@@ -30,9 +31,7 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
     entry = LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)
     save_model(teacher, *tiny_model(domains=["calendar", "relations", "syllogism", "sets"]), [entry])
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
-    monkeypatch.setattr(parents, "trained_domains", lambda _: ("calendar",))
     monkeypatch.setattr(parents, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
-    monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
     writing = ("distil.writing.rounds=1", "distil.writing.chains=2")
     monkeypatch.setattr(training, "WAYS", {**training.WAYS, "unmasked": (*training.WAYS["unmasked"], *writing)})
@@ -45,16 +44,18 @@ def test_students_are_distilled_and_measured_once(tmp_path: Path, monkeypatch: p
         "changes": SMALL,
         "folder": str(tmp_path / "runs"),
     }
-    config, figures = measuring.measure(str(teacher), **how)
+    config, figures = measuring.measure((str(teacher),), **how)
     assert config["parameters_student"]["total"] < config["parameters"]["total"]
     assert config["steps"]["untaught"] > config["steps"]["unmasked"] == 4
     wanted = {"unmasked_level_1", "untaught_over_parent", "unmasked_tokens", "untaught_hours", "untaught_depth"}
     assert wanted <= {*figures}
-    model = tmp_path / "runs" / "unmasked_4_1" / "model"
+    (model,) = (tmp_path / "runs").glob("given_*/unmasked_4_1/model")
+    assert {*config["curves"]} == {"unmasked_1"}, "divergences are of what is learnt from the teacher alone"
+    assert [tokens for tokens, _ in config["curves"]["unmasked_1"]] == [320, 640, 960]
     assert open_model(model).shape.num_hidden_layers == 3
     monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("distilled again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
-    assert measuring.measure(str(teacher), **how) == (config, figures)
+    assert measuring.measure((str(teacher),), **how) == (config, figures)
 
 
 def test_products_are_those_of_all_passes_and_of_writing() -> None:
@@ -77,10 +78,14 @@ def test_tables_have_a_row_for_each_way_and_goal() -> None:
     config = {"steps": dict.fromkeys(rows.WAYS, 4000)}
     names += [f"{way}_{what}" for way in rows.WAYS for what in ("hours", "depth", "over_parent")] + ["parent_depth"]
     names += [f"{one}_over_{other}" for one, other, *_ in rows.PAIRS]
+    names += [f"{name}_{end}" for name in names for end in ("low95", "high95")]
     record = {"config": config, "figures": dict.fromkeys(names, value)}
     assert {len(row.cells) for row in rows.DISTILLED} == {len(rows.COLUMNS) - 1}
-    assert len([[cell(record) for cell in row.cells] for row in rows.DISTILLED]) == 1 + len(rows.WAYS)
-    cells = {row.what: [cell(record) for cell in row.cells] for row in rows.STUDENTS}
-    assert {goal for _, goal in cells.values()} > {"none"}
+    assert len(filled(rows.DISTILLED, record)) == 1 + len(rows.WAYS)
+    goals = {what: goal for what, (_, goal) in filled(rows.STUDENTS, record).items()}
+    assert {what.split(" over ")[1] for what, goal in goals.items() if goal == "3"} == {
+        "no teacher but its layers", "no teacher at all",
+    }, "the same student without a teacher, whatever it begins with"  # fmt: skip
+    assert {what[-7:] for what, goal in goals.items() if goal == "0.9"} == {"level 1", "level 2"}
     wanted = {(one, other) for one, other, *_ in rows.PAIRS}
     assert wanted == {*measuring.COMPARED}

@@ -29,8 +29,9 @@ pathlib.Path("begun").touch()
 time.sleep(600)
 """
 PARENT = f"""
-import sys
+import signal, sys
 from benchmarks.harness.runs import ended
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background of a shell
 try:
     ended([sys.executable, "-c", {CHILD!r}])
 except KeyboardInterrupt:

@@ -19,6 +19,7 @@ from benchmarks.pruned import training
 from benchmarks.table.compressed_rows import recoveries
 from benchmarks.table.pictures import on_white
 from benchmarks.table.pruned_rows import KEPT, PRUNED, WAYS
+from tests.benchmarks.table.filling import filled
 from tuili.cli.app import main
 from tuili.model import save_model
 from tuili.store import LineageEntry, open_model
@@ -44,10 +45,11 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Problems of one domain, three experts left, and the verb in this process."""
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
-    monkeypatch.setattr(parents, "trained_domains", lambda _: ("calendar",))
     monkeypatch.setattr(parents, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
-    monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
-    ways = {way: tuple(change.replace("=8", "=3") for change in changes) for way, changes in training.WAYS.items()}
+    ways = {
+        way: tuple(change.replace("experts=8", "experts=3") for change in changes)
+        for way, changes in training.WAYS.items()
+    }
     monkeypatch.setattr(training, "WAYS", ways)
     monkeypatch.setattr(measuring, "WAYS", ways)
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
@@ -56,19 +58,23 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_models_are_pruned_and_measured_once(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     how: dict[str, Any] = {"ways": ("reap", "frequency"), "seeds": (1, 2), "steps": 2, "per_cell": 2, "levels": (1, 2)}
     how |= {"changes": SMALL, "folder": str(tmp_path / "runs")}
-    config, figures = measuring.measure(str(parent), **how)
+    config, figures = measuring.measure((str(parent),), **how)
     assert config["model"] == "given"
     assert {*config["curves"]} == {"reap_1", "reap_2", "frequency_1", "frequency_2"}
     assert [tokens for tokens, _ in config["curves"]["reap_1"]] == [320, 640]
     assert [round(tokens, -1) for tokens in figures["reap_tokens"].runs] == [640, 640]  # a row may have some less
     assert figures["reap_parameters"].runs[0] < config["parameters"]["total"]
-    assert len(figures["reap_over_frequency"].runs) == len(figures["parent_level_2"].runs) == 2
+    assert len(figures["reap_over_frequency"].runs) == len(figures["reap_level_2"].runs) == 2
+    assert len(figures["reap_cut_level_2"].runs) == len(figures["parent_level_2"].runs) == 1
     assert {"reap_cut_over_parent", "reap_over_parent_low95", "frequency_level_1"} <= {*figures}
-    model = tmp_path / "runs" / "reap_2_1" / "model"
+    runs_of = {"reap_0_1", "reap_2_1", "reap_2_2", "frequency_0_1", "frequency_2_1", "frequency_2_2"}
+    assert {*config["runs"]} == {folder.name for folder in (tmp_path / "runs").glob("given_*/*")} == runs_of
+    assert all(of_run["hours"] > 0 for of_run in config["runs"].values())
+    (model,) = (tmp_path / "runs").glob("given_*/reap_2_1/model")
     assert open_model(model).shape.num_experts == 3
     monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("pruned again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
-    assert measuring.measure(str(parent), **how) == (config, figures)
+    assert measuring.measure((str(parent),), **how) == (config, figures)
 
 
 def test_accuracy_is_told_by_level_and_against_the_parent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -78,6 +84,9 @@ def test_accuracy_is_told_by_level_and_against_the_parent(monkeypatch: pytest.Mo
     assert figures["reap_level_1"].runs == figures["reap_level_1_kept"].runs == [0.5]
     assert figures["reap_level_2_kept"].runs == [0.0]
     assert figures["reap_over_parent"].runs == [-50]
+    assert figures["reap_level_1_kept_low95"].runs[0] < 0.5 < figures["reap_level_1_kept_high95"].runs[0]
+    same = answers.figures("reap", [True, False, True, True], [True, False, True, True])
+    assert same["reap_level_1_kept_low95"].runs[0] < same["reap_level_1_kept"].runs[0] == 1
     assert "parent_level_1_kept" not in answers.figures("parent", [True] * 4, [True] * 4)
 
 
@@ -91,6 +100,7 @@ def test_rows_and_picture_read_the_record(tmp_path: Path) -> None:
         for way in ways
         for what in ("parameters", "over_parent", "cut_over_parent", "depth", "depth_before")
     ]
+    names += [f"{name}_{end}" for name in names for end in ("low95", "high95")]
     config = {
         "parameters": {"total": 9168320}, "ways": dict.fromkeys(ways), "seeds": [1, 2],
         "curves": {f"{way}_{seed}": [[100, 0.5], [200, 0.1]] for way in ways for seed in (1, 2)},
@@ -99,7 +109,12 @@ def test_rows_and_picture_read_the_record(tmp_path: Path) -> None:
     cells = [[cell(record) for cell in row.cells] for row in PRUNED[:3]]
     assert cells[0] == ["9,168,320", "0.500", "0.500", "0.500", "0.50", "–", "–"]
     assert cells[1][1] == "0.500 (0.400 to 0.600, n = 3)"
-    assert KEPT[0].cells[0](record) == "0.500 (0.400 to 0.600, n = 3)"
+    assert KEPT[0].cells[0](record) == "0.500 (0.400 to 0.600, n = 3); 95%: 0.500 to 0.500"
+    goals = {what: goal for what, (_, goal) in filled(KEPT, record).items()}
+    assert [what for what, goal in goals.items() if goal == "0.985"] == [
+        f"Pruned: {WAYS[way]}, then recovered: share of the parent's right answers at level {level}"
+        for way in ways for level in (1, 2, 3)
+    ]  # fmt: skip
     lines = recoveries(json.loads(json.dumps(record)), WAYS)
     assert [len(runs) for runs in lines.values()] == [2, 2]
     assert ElementTree.fromstring(on_white(divergence_lines(lines), "")).attrib["style"] == "background: #ffffff"

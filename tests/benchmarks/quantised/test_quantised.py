@@ -34,16 +34,14 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_models_are_quantised_and_measured_once(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
-    monkeypatch.setattr(parents, "trained_domains", lambda _: ("calendar",))
     monkeypatch.setattr(parents, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
-    monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
     sides = enumerate(speed.SIDES, start=1)
     timed = {f"{side}_{what}": [10.0 * number] for number, side in sides for what in ("reading", "writing")}
     monkeypatch.setattr(measuring, "speeds", lambda *_: timed)
     how: dict[str, Any] = {"ways": ("int8", "w4a8"), "seeds": (1, 2), "steps": 1, "per_cell": 2, "levels": (1, 2)}
     how |= {"changes": SMALL, "folder": str(tmp_path / "runs"), "rounds": 1}
-    config, figures = measuring.measure(str(parent), **how)
+    config, figures = measuring.measure((str(parent),), **how)
     assert (config["model"], config["parent_numbers"]) == ("given", "fp32")
     assert {"int8_ptq_over_parent", "w4a8_qat_over_parent_low95", "w4a8_qat_over_ptq", "int8_qat_level_2"} <= {*figures}
     assert len(figures["int8_qat_level_1"].runs) == 2
@@ -51,13 +49,16 @@ def test_models_are_quantised_and_measured_once(parent: Path, tmp_path: Path, mo
     assert figures["w4a8_weights"].runs[0] < figures["int8_weights"].runs[0]
     assert figures["int8_writing_over_bf16"].runs == [pytest.approx(3 / 4)]
     for name in ("int8_0_1", "int8_1_1", "int8_1_2", "w4a8_0_1"):
-        quantization = open_model(tmp_path / "runs" / name / "model").shape.quantization
+        (model,) = (tmp_path / "runs").glob(f"given_*/{name}/model")
+        quantization = open_model(model).shape.quantization
         assert quantization == Quantization(name.split("_")[0])
-    assert not (tmp_path / "runs" / "int8_0_2").exists()
+    assert {*config["curves"]} == {"int8_1", "int8_2", "w4a8_1", "w4a8_2"}
+    assert figures["w4a8_four_bits"].runs[0] > 0
+    assert not [*(tmp_path / "runs").glob("*/int8_0_2")]
     monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("quantised again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
     monkeypatch.setattr(measuring, "speeds", lambda *_: pytest.fail("timed again"))
-    assert measuring.measure(str(parent), **how) == (config, figures)
+    assert measuring.measure((str(parent),), **how) == (config, figures)
 
 
 def test_all_sides_are_timed_with_the_same_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,6 +69,14 @@ def test_all_sides_are_timed_with_the_same_work(monkeypatch: pytest.MonkeyPatch)
     assert all(len(times) == 2 for times in runs.values())
     timed = {name: [10.0, 20.0] for name in runs}
     assert speed.figures_of(timed)["int8_reading"].runs == [900.0, 450.0]
+
+
+def test_each_side_runs_in_its_own_numbers() -> None:
+    runners: dict[str, Any] = {name: speed._timed("nano", side, 1).runner for name, side in speed.SIDES.items()}
+    assert {name: (runner.runtime.runner, runner.runtime.numbers.split(",")[0]) for name, runner in runners.items()} == {
+        "torch_fp16": ("torch", "float16"), "fp32": ("native", "fp32"), "bf16": ("native", "bf16"),
+        "int8": ("native", "int8"), "w4a8": ("native", "int4"),
+    }  # fmt: skip
 
 
 def test_tables_have_a_row_for_each_way_and_goal() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from benchmarks.harness.tiny import tiny_model
 from benchmarks.stacked import __main__ as measuring
 from benchmarks.stacked import promised, training
 from benchmarks.table import stacked_rows as rows
+from tests.benchmarks.table.filling import filled
 from tuili.cli.app import main
 from tuili.compress import Distilling, DistilRecipe, TurnSettings, open_parent, stored_bytes
 from tuili.config import load_recipe
 from tuili.errors import TooFew
+from tuili.eval import CalibrationGrid
 from tuili.model import save_model
 from tuili.store import LineageEntry, Quantization, model_hash, open_model, read_lineage
 
@@ -46,9 +49,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Problems of one domain, short measuring, and the verbs in this process."""
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
-    monkeypatch.setattr(parents, "trained_domains", lambda _: ("calendar",))
     monkeypatch.setattr(parents, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
-    monkeypatch.setattr("benchmarks.harness.cells.commit", lambda: "c1")
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
     monkeypatch.setattr(compressed, "TURNS", TurnSettings(prompts=1, prompt=8, new=4, rounds=1, seconds=0))
 
@@ -68,7 +69,7 @@ def test_stacks_are_made_and_measured_once(
     monkeypatch.setattr(measuring, "coverage", coverage)
     how: dict[str, Any] = {"stacks": ("a", "b"), "scale": 1e-3, "per_cell": 2, "levels": (1, 2), "changes": SMALL}
     how |= {"folder": str(tmp_path / "runs")}
-    config, figures = measuring.measure(str(parent), **how)
+    config, figures = measuring.measure((str(parent),), **how)
     assert config["stacks"]["b"][0] == "pruned: prune.share=0.3, 1 steps"
     names = ("weights", "active", "token", "coverage_1", "coverage_4", "level_1", "level_2")
     assert {f"{name}_{what}" for name in ("parent", "a", "b") for what in names} <= {*figures}
@@ -76,8 +77,10 @@ def test_stacks_are_made_and_measured_once(
     assert max(figures[f"{name}_weights"].runs[0] for name in "ab") < figures["parent_weights"].runs[0]
     assert figures["a_parameters"].runs[0] < figures["b_parameters"].runs[0] < config["parameters"]["total"]
     made = ("parent", "pruned_1_1", "pruned_1+factors_2_1", "pruned_1+factors_2+int8_1_1", "pruned_1+int8_1_1")
-    assert {folder.name for folder in (tmp_path / "runs").iterdir()} == {*made}
-    steps = [entry.step for entry in read_lineage(tmp_path / "runs" / "pruned_1+factors_2+int8_1_1" / "model")]
+    assert {folder.name for folder in (tmp_path / "runs").glob("given_*/*")} == {*made}
+    assert {*config["runs"]} == {*made[1:]}
+    (last,) = (tmp_path / "runs").glob("given_*/pruned_1+factors_2+int8_1_1/model")
+    steps = [entry.step for entry in read_lineage(last)]
     assert steps == ["train", "prune", "factorise", "quantize"]
     assert figures["a_tokens"].runs[0] > figures["b_tokens"].runs[0]
     bare = covered[0]
@@ -88,7 +91,7 @@ def test_stacks_are_made_and_measured_once(
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
     monkeypatch.setattr(compressed, "measure_latency", lambda *_: pytest.fail("timed again"))
     monkeypatch.setattr(measuring, "coverage", lambda *_: pytest.fail("calibrated again"))
-    assert measuring.measure(str(parent), **how) == (config, figures)
+    assert measuring.measure((str(parent),), **how) == (config, figures)
 
 
 def test_a_model_that_answers_nothing_covers_nothing(parent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +104,24 @@ def test_a_model_that_answers_nothing_covers_nothing(parent: Path, monkeypatch: 
     monkeypatch.setattr(promised, "calibrate_folder", none)
     assert promised.coverage(parent, ("calendar",), (1, 2), 3, 0) == {"1": 0.0, "4": 0.0}
     assert sample == [6]
+
+
+def test_coverage_is_the_share_that_is_answered_in_so_many_attempts(
+    parent: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = dict[str, object]()
+
+    def calibrated(loaded: object, prompts: object, name: str, grid: CalibrationGrid, tell: object) -> object:
+        asked.update(tolerances=grid.tolerances, steps=grid.max_steps)
+        entries = [
+            SimpleNamespace(max_steps=steps, coverage=coverage, bound=0.04, threshold=0.9)
+            for steps, coverage in ((1, 0.25), (4, 0.75))
+        ]
+        return SimpleNamespace(entries=entries)
+
+    monkeypatch.setattr(promised, "calibrate_folder", calibrated)
+    assert promised.coverage(parent, ("calendar",), (1,), 2, 0) == {"1": 0.25, "4": 0.75}
+    assert asked == {"tolerances": (0.05,), "steps": (1, 4)}
 
 
 def test_the_smallest_stack_is_small_enough() -> None:
@@ -120,10 +141,11 @@ def test_tables_have_a_row_for_each_stack() -> None:
     costs = ("weights", "active", "depth", "token", "token_over_parent", "coverage_1", "coverage_4", "over_parent")
     costs += tuple(f"level_{level}{kept}" for level in (1, 2, 3) for kept in ("", "_kept"))
     names = [f"{name}_{what}" for name in ("parent", *rows.STACKS) for what in costs]
+    names += [f"{name}_{end}" for name in names for end in ("low95", "high95")]
     record = {"config": {}, "figures": dict.fromkeys(names, value)}
     assert {len(row.cells) for row in rows.STACKED} == {len(rows.COLUMNS) - 1}
     cells = [[cell(record) for cell in row.cells] for row in rows.STACKED]
     assert len(cells) == 1 + len(rows.STACKS)
     assert cells[0][-1] == "–"
-    told = [[cell(record) for cell in row.cells] for row in rows.STACKS_KEPT if row.record.stem == rows.RECORD]
+    told = [*filled([row for row in rows.STACKS_KEPT if row.record.stem == rows.RECORD], record).values()]
     assert sorted(goal for _, goal in told if goal != "none") == ["0.9", "at most 1.5"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 
 from tuili.bench import TokenTimer, worked_prompts
+from tuili.engine import Numbers, load_scheduler
 from tuili.store import open_model
 
 Timed = Callable[[], tuple[float, float]]
@@ -39,12 +41,16 @@ class Latency:
     reading: float
 
 
-def measure_latency(parent: Path, model: Path, settings: TurnSettings) -> Latency:
-    """Both are given the parent's prompts, as the model may name other domains or none."""
+def measure_latency(
+    parent: Path, model: Path, settings: TurnSettings, numbers: tuple[Numbers, Numbers] = ("auto", "auto")
+) -> Latency:
+    """Both are given the parent's prompts, as the model may name other domains or none. numbers: in which the parent
+    and the model compute."""
     stored = open_model(parent)
     length = min(settings.prompt, stored.shape.max_position_embeddings - settings.new)
     prompts = worked_prompts(stored, length, settings.prompts)
-    one, other = TokenTimer(stored), TokenTimer(open_model(model))
+    of_parent, of_model = (partial(load_scheduler, numbers=each) for each in numbers)
+    one, other = TokenTimer(stored, of_parent), TokenTimer(open_model(model), of_model)
     tokens = settings.prompts * settings.new
     return in_turns(
         lambda: one.time(prompts, settings.new), lambda: other.time(prompts, settings.new), tokens, settings
