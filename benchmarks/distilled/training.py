@@ -22,7 +22,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 OF_TEACHER = ("masked", "unmasked", "texts")
 """The ways that are by the teacher's probabilities, of which a log has divergences."""
 PLANS = {
-    "nano": Planned(("masked", "unmasked", "untaught", "new", "sequence"), (1,), 3000),
+    "nano": Planned(("masked", "unmasked", "untaught", "new", "sequence"), (1,), 2500),
     "quickstart": Planned(("masked", "untaught", "new"), (1, 2, 3), 1000),
 }
 """The steps are those of `masked`; the others' are of equal compute."""

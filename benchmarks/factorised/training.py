@@ -20,7 +20,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 """How ranks are chosen, factors are found, and experts have them: changes to the recipe `factorise`."""
 PLANS = {
     "nano": Planned(("dynamic", "uniform"), (1,), 2000),
-    "quickstart": Planned(("dynamic", "uniform"), (1, 2, 3), 1000),
+    "quickstart": Planned(("dynamic", "uniform"), (1, 2, 3), 700),
 }
 
 

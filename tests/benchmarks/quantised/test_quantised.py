@@ -73,7 +73,8 @@ def test_all_sides_are_timed_with_the_same_work(monkeypatch: pytest.MonkeyPatch)
 
 def test_each_side_runs_in_its_own_numbers() -> None:
     runners: dict[str, Any] = {name: speed._timed("nano", side, 1).runner for name, side in speed.SIDES.items()}
-    assert {name: (runner.runtime.runner, runner.runtime.numbers.split(",")[0]) for name, runner in runners.items()} == {
+    found = {name: runner.runtime for name, runner in runners.items()}
+    assert {name: (runtime.runner, runtime.numbers.split(",")[0]) for name, runtime in found.items()} == {
         "torch_fp16": ("torch", "float16"), "fp32": ("native", "fp32"), "bf16": ("native", "bf16"),
         "int8": ("native", "int8"), "w4a8": ("native", "int4"),
     }  # fmt: skip
