@@ -181,8 +181,8 @@ class ImportedParent(Parent):
         document = json.loads((self.path / "config.json").read_text(encoding="utf-8"))
         fields = (*SHAPE_FIELDS, *(FACTOR_FIELDS if getattr(config, "ranks", None) else ()))
         sizes = {name: getattr(config, name) for name in fields if getattr(config, name, None) is not None}
-        if "layer_types" in document:  # all are of one kind
-            sizes["layer_types"] = document["layer_types"][: config.num_hidden_layers]
+        if "layer_types" in document:
+            sizes["layer_types"] = list(config.layer_types)
         (fresh / "config.json").write_text(json.dumps(document | sizes, indent=2) + "\n", encoding="utf-8")
         weights = {name: weight.to(self.dtype).contiguous() for name, weight in network.tensors().items()}
         save_file(weights, fresh / "model.safetensors", {"format": "pt"})

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Qwen2Config
 
 from tests.compress.running import factorised, shallower
 from tests.store.dense_folders import KINDS, save_dense
-from tuili.compress.distilling.imported import even_layers
+from tuili.compress.distilling.imported import even_layers, with_layers
 from tuili.errors import InputError
 from tuili.store import model_hash, open_model, read_lineage
 from tuili.train import read_log
@@ -40,6 +40,19 @@ def test_a_student_begins_with_its_teachers_layers(kind: str, questions: Path, t
     assert (entry.step, entry.parent) == ("distil", model_hash(teacher))
     assert entry.recipe["distil"]["on_policy"] == 0
     assert entry.figures["parameters"] == sum(one.numel() for one in {*student.parameters()})
+
+
+def test_layers_that_are_taken_over_keep_their_kinds() -> None:
+    kinds = ["full_attention", "sliding_attention", "sliding_attention", "full_attention"]
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2, "num_key_value_heads": 1}
+    config = Qwen2Config(vocab_size=32, num_hidden_layers=4, use_sliding_window=True, layer_types=kinds, **sizes)
+    for kept in ([0, 3], [1, 3], [0, 1, 3]):
+        student: Any = with_layers(config, kept, torch.float32)
+        assert student.config.layer_types == [kinds[layer] for layer in kept]
+        assert [layer.self_attn.sliding_window for layer in student.model.layers] == [
+            None if kinds[layer] == "full_attention" else config.sliding_window for layer in kept
+        ]
+    assert config.layer_types == kinds
 
 
 @pytest.mark.parametrize("by", ["logits", "data"])
