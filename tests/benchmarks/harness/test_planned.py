@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.distilled.training import SIZES
-from benchmarks.harness import parents
+from benchmarks.harness import parents, runs
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured
 from benchmarks.harness.parents import known, own_parent
@@ -72,6 +72,18 @@ def test_a_parent_is_asked_what_it_was_trained_on(tmp_path: Path, monkeypatch: p
     assert own.told["problems"] == "2 of each of 4 domains and levels 1, unseen"
     other = own_parent(str(tmp_path / "mixed"), "probe", Asked(2, (1,), (), tmp_path / "runs"), 5)
     assert {problem.level for problem in other.problems} == {1}
+
+
+def test_the_quickstart_is_trained_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = list[tuple[str, ...]]()
+    monkeypatch.setattr(runs, "tuili", lambda *line: trained.append(line))
+    recipe = load_recipe("quickstart", ("train.steps=7",), Recipe).model_dump(mode="json")
+    stored(tmp_path / "model", recipe)
+    assert parents.quickstart(tmp_path) == tmp_path / "model"
+    assert trained == [("train", "quickstart", "--out", str(tmp_path))], "the model there is of other steps"
+    stored(tmp_path / "model", load_recipe("quickstart", (), Recipe).model_dump(mode="json"))
+    assert parents.quickstart(tmp_path) == tmp_path / "model"
+    assert len(trained) == 1
 
 
 def test_parents_share_neither_runs_nor_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
