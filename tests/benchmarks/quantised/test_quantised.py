@@ -34,7 +34,8 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_models_are_quantised_and_measured_once(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
-    monkeypatch.setattr(parents, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
+    for module in (parents, measuring):
+        monkeypatch.setattr(module, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
     sides = enumerate(speed.SIDES, start=1)
     timed = {f"{side}_{what}": [10.0 * number] for number, side in sides for what in ("reading", "writing")}
