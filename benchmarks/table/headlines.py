@@ -82,6 +82,21 @@ HEADLINES = (
         figure("batch_16_fp32_exact_tokens_per_second_over_full", "{:.2f}"),
     ),
     headline(
+        "`smollm2-math`, the checker calculates: share of right answers to ASDiv-A's 1,217 questions, of which nothing "
+        "was learnt",
+        "imported_taught",
+        joined(
+            "{}; without questions of training {}",
+            middle("long_asdiv_a_forced", "{:.3f}"),
+            middle("long_asdiv_a_forced_unmatched", "{:.3f}"),
+        ),
+        joined(
+            "SmolLM2-135M-Instruct: {}; taught in prose: {}",
+            middle("base_asdiv_a", "{:.3f}"),
+            middle("prose_asdiv_a", "{:.3f}"),
+        ),
+    ),
+    headline(
         "SmolLM2-135M-Instruct in 8 bits, every layer, 1 prompt at a time: tokens a second of processor time",
         "imported_speed",
         middle("1_ours_int8_full_writing_1x96_tokens_per_cpu_second", "{:,.0f}"),
