@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.table.answer_rows import count, points, with_interval
+from benchmarks.table.answer_rows import points, with_interval
 from benchmarks.table.familiarity_rows import share
 from benchmarks.table.rows import (
     NANO_REPORT,
@@ -57,12 +57,6 @@ HEADLINES = (
         with_interval("unseen_en_level1"),
         joined("Chinese: {}", with_interval("unseen_zh_level1")),
         joined("points: {}", points("unseen_zh_over_en_level1")),
-    ),
-    headline(
-        "`nano`: true claims that it proves in up to 4 attempts, level 1",
-        "proving",
-        with_interval("true_level1", what="proven"),
-        joined("false claims that it says to have proven: {}", count("false_proven", "false_claims")),
     ),
     headline(
         "Mutated proofs that the checker accepts and sympy refutes",
