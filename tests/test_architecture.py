@@ -59,25 +59,8 @@ MAY_IMPORT = {
     "bench": _BASE | {"machine", "tasks", "store", "data", "engine"},
     "planning": _BASE | {"store", "model", "train", "compress"},
     "cli": _BASE
-    | {
-        "steps",
-        "tasks",
-        "store",
-        "data",
-        "model",
-        "train",
-        "engine",
-        "eval",
-        "serve",
-        "posttrain",
-        "adapt",
-        "compress",
-        "planning",
-        "bench",
-        "exchange",
-        "machine",
-        "native",
-    },
+    | {"machine", "native", "parent", "steps", "tasks", "store", "data", "model", "train", "engine", "eval", "serve"}
+    | {"posttrain", "adapt", "compress", "planning", "bench", "exchange"},
     "__init__": set(),
     "__main__": {"cli"},
 }

@@ -10,10 +10,10 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from tuili.cli.app import EXIT_INTERRUPTED
@@ -33,11 +33,11 @@ def made(folder: Path, is_of: Callable[[LineageEntry], bool], *command: str) -> 
     if not (model.is_dir() and is_of(read_lineage(model)[-1])):
         print(f"bench: {' '.join(command[:2])} in {folder.name}", flush=True)
         resume = ["--resume"] if (folder / "run.json").is_file() else []
-        begun = time.monotonic()
+        begun = monotonic()
         try:
             tuili(*command, "--out", str(folder), *resume)
         finally:
-            _keep_session(folder, (time.monotonic() - begun) / 3600)
+            _keep_session(folder, (monotonic() - begun) / 3600)
     elif other := _other_code(folder):
         print(f"bench: {folder.name} is of other code, {' and '.join(other)}: remove its folder to make it again")
     return model
@@ -105,6 +105,7 @@ def _sessions(folder: Path) -> list[dict[str, Any]]:
 
 def _other_code(folder: Path) -> list[str]:
     """The hashes of code that began the run or went on with it, but for the present one."""
-    begun = folder / "run.json"
-    code = json.loads(begun.read_text())["environment"]["code"] if begun.is_file() else "unknown"
-    return sorted({code, *(session["code"] for session in _sessions(folder))} - {code_hash()})
+    begun, codes = folder / "run.json", {session["code"] for session in _sessions(folder)}
+    if begun.is_file() and (code := json.loads(begun.read_text()).get("environment", {}).get("code")):
+        codes.add(code)
+    return sorted((codes or {"unknown"}) - {code_hash()})

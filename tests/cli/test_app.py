@@ -26,6 +26,7 @@ PARTS = {
         "compressing",
         "documents",
         "measuring",
+        "quality",
         "questions",
         "routing",
         "sharing",

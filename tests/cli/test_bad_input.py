@@ -204,7 +204,7 @@ LINES = {
     "a list": (b'["a", "b"]', ["mine.jsonl:2"]),
     "unknown key": (b'{"input": "a", "output": "b", "hint": 1}', ["mine.jsonl:2", "'hint'", "input, output"]),
     "missing key": (b'{"input": "a"}', ["mine.jsonl:2", "'output' is missing"]),
-    "wrong type": (b'{"input": 3, "output": "b"}', ["mine.jsonl:2", "input", "string"]),
+    "wrong type": (b'{"input": 3, "output": "b"}', ["mine.jsonl:2", "input is no text"]),
     "unknown level": (b'{"input": "a", "output": "b", "level": 6}', ["mine.jsonl:2", "level"]),
     "level as text": (b'{"input": "a", "output": "b", "level": "1"}', ["mine.jsonl:2", "level"]),
     "empty prompt": (b'{"input": " ", "output": "b"}', ["mine.jsonl:2", "input is empty"]),

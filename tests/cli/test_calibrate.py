@@ -28,7 +28,7 @@ from tuili.store import (
     resolve_model,
 )
 
-READ = {"READ_RECORDS": 40, "SCORED_RECORDS": 8}
+READ = {"READ_RECORDS": 80, "SCORED_RECORDS": 16}
 """What is taken from each domain to tell unfamiliar prompts."""
 SMALL = ("--steps", "1,2", "--tokens", "60,100", "--delta", "0.1")
 

@@ -50,7 +50,7 @@ def test_a_group_is_read_without_the_others(tmp_path: Path) -> None:
 
 
 def test_what_nobody_changes_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "_copy", lambda tensor: pytest.fail("it was copied"))
+    monkeypatch.setattr(checkpoint, "copied_tensor", lambda tensor: pytest.fail("it was copied"))
     with CheckpointManager(tmp_path, 2, print) as checkpoints:
         checkpoints.save(1, {"model": {"w": torch.ones(2)}}, {}, are_copies=True)
     assert torch.equal(read_checkpoint(tmp_path, 1).tensors["model"]["w"], torch.ones(2))

@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from tuili.cli.documents import WorkersOption, build_progress, inputs_of, worker_count
-from tuili.files import check_file_place
 
 HELD_BACK = 10
 """One in so many documents is not learnt from, and tells how good the classifier is."""
@@ -31,6 +30,8 @@ def teach_quality(
     A tenth of the documents is held back, and tells how well the others are told apart. The file is what
     tuili data filter --weights takes.
     """
+    from tuili.files import check_file_place
+
     check_file_place(out)
     from tuili.data import pipeline
 

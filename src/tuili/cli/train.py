@@ -17,7 +17,6 @@ import typer
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.cli.options import parse_folder, progress_bar
 from tuili.errors import InputError
-from tuili.parent import LAUNCHER_VARIABLE
 
 if TYPE_CHECKING:
     from tuili.train import Recipe
@@ -69,6 +68,7 @@ def _train(
 ) -> None:
     from tuili.config import load_recipe
     from tuili.files import check_file_place
+    from tuili.parent import LAUNCHER_VARIABLE
     from tuili.train import EXIT_ALONE, RUN_FILE, Recipe, ReplicaDied, RunFolder, check_place, train
 
     with _one_by_one():

@@ -85,7 +85,7 @@ class CheckpointManager:
         """
         begun = time.perf_counter()
         self.close()
-        copied = (lambda value: value) if are_copies else _copy
+        copied = (lambda value: value) if are_copies else copied_tensor
         copies = {group: {name: copied(value) for name, value in named.items()} for group, named in tensors.items()}
         document = json.dumps(dict(state))
         self._writing = self._writer.submit(self._write, step, copies, document)
@@ -181,5 +181,6 @@ def _write_file(path: Path, data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _copy(tensor: Tensor) -> Tensor:
+def copied_tensor(tensor: Tensor) -> Tensor:
+    """A copy that later steps do not change."""
     return torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor.detach())

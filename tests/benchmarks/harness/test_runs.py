@@ -82,7 +82,7 @@ def test_a_run_tells_its_hours_and_other_code(
 
     monkeypatch.setattr(runs, "tuili", tuili)
     monkeypatch.setattr(runs, "code_hash", lambda: next(codes))
-    monkeypatch.setattr(runs.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(runs, "monotonic", lambda: next(now))
     monkeypatch.setattr(runs, "read_lineage", lambda _: [LineageEntry("prune")])
     with pytest.raises(KeyboardInterrupt):
         made(folder, lambda entry: True, "compress", "prune")

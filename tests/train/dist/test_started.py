@@ -293,7 +293,7 @@ def test_a_process_whose_launcher_is_gone_already_ends() -> None:
 
 def test_others_wait_longer_where_the_first_process_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
     waits = list[int]()
-    monkeypatch.setattr(processes, "_gloo", waits.append)
+    monkeypatch.setattr(processes, "gloo_group", waits.append)
     for rank in range(2):
         processes.TorchGroup(Place(rank, 2, 2), 30)
     assert waits == [30, 30, 30, processes.PREPARATION_SECONDS]

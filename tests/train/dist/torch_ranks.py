@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import signal
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -171,7 +170,11 @@ def watch_units(rank: int, patch: pytest.MonkeyPatch) -> None:
 
     def watched(self: Fsdp2, *arguments: Any) -> Any:
         called.clear()
-        result = learn(self, *arguments)
+        watching = nn.modules.module.register_module_forward_hook(lambda module, *_: called.add(module))
+        try:
+            result = learn(self, *arguments)
+        finally:
+            watching.remove()
         model = self._setup.model
         units = {module for module in model.modules() if isinstance(module, FSDPModule)}
         assert len(units) == len(model.model.trunk) + len(model.model.reasoning)
@@ -179,8 +182,6 @@ def watch_units(rank: int, patch: pytest.MonkeyPatch) -> None:
         assert all(parameter.grad is not None for parameter in model.parameters())
         return result
 
-    hooks = OrderedDict({0: lambda module, inputs, outputs: called.add(module)})
-    patch.setattr(nn.modules.module, "_global_forward_hooks", hooks)
     patch.setattr(Fsdp2, "learn", watched)
 
 

@@ -40,8 +40,8 @@ class TorchGroup:
     def __init__(self, place: Place, seconds: int) -> None:
         self.place, self.seconds = place, seconds
         self.rank, self.world_size = place.rank, place.world_size
-        self._control = _gloo(seconds)
-        self._paced = _gloo(seconds if self.rank == 0 else PREPARATION_SECONDS)
+        self._control = gloo_group(seconds)
+        self._paced = gloo_group(seconds if self.rank == 0 else PREPARATION_SECONDS)
 
     def owner(self, block: int) -> int:
         """The blocks go round the processes."""
@@ -187,7 +187,7 @@ def noticing_loss() -> Iterator[None]:
         raise ReplicaDied(f"another process has ended or does not answer ({_without_place(error)})") from error
 
 
-def _gloo(seconds: int) -> dist.ProcessGroup:
+def gloo_group(seconds: int) -> dist.ProcessGroup:
     """A group that can send bytes from the CPU."""
     group = dist.new_group(backend="gloo", timeout=timedelta(seconds=seconds))
     assert isinstance(group, dist.ProcessGroup)

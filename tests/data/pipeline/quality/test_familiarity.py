@@ -25,7 +25,7 @@ def familiar(texts: list[str], expected: float = 0.5) -> Familiarity:
 
 
 def test_documents_that_have_a_word_are_counted_in_parts_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Counting, "_FULL", 50)
+    monkeypatch.setattr(Counting, "FULL", 50)
     rng = random.Random(0)
     documents = [[rng.randint(0, 60) for _ in range(20)] for _ in range(40)]
     counting, other = Counting(), Counting()

@@ -98,7 +98,7 @@ def table(name: str, hashes: Hashes, counts: NDArray[np.int64]) -> NDArray[np.ui
 class Counting:
     """How many documents have each hash, of those that are added."""
 
-    _FULL = 4_000_000
+    FULL = 4_000_000
 
     def __init__(self) -> None:
         self._hashes, self._counts, self._size = list[Hashes](), list[NDArray[np.int64]](), 0
@@ -109,7 +109,7 @@ class Counting:
         self._hashes.append(once)
         self._counts.append(np.ones(len(once), np.int64))
         self._size += len(once)
-        if self._size > self._FULL:
+        if self._size > self.FULL:
             hashes, counts = merged([self])
             self._hashes, self._counts, self._size = [hashes], [counts], len(hashes) // 2
 
