@@ -133,7 +133,8 @@ FACES = {
         DepthTrend EVAL_FILE EvalSettings FileSettings Job LEVEL_COLOURS LabelledPrompt LossTable MUTED_COLOUR
         Measured PLOT_STYLE ScoredResponse
         answer_conversations answer_problems calibrate candidate_thresholds cells cells_by_domain
-        certify certify_grid collect_histories depth_lines depth_trends draw_risk_coverage empirical_setting
+        certify certify_grid check_sample_size collect_histories
+        depth_lines depth_trends draw_risk_coverage empirical_setting
         evaluate evaluate_file figure_uri figures_line fit_confidence fitting_part heat_map
         learn_familiarity learning_curve likeness mean_depth
         own_problems paired_difference read_figures replay right_answers run_jobs sample starting_setting testing_part

@@ -125,11 +125,15 @@ def test_a_model_in_whole_numbers_is_promised_in_its_own(nano: Path, tmp_path: P
     assert main([*asked, "--error-tolerance", "0.4", "--numbers", "bf16"]) == 2
 
 
-def test_problems_of_your_own_are_a_sample_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_problems_of_your_own_are_a_sample_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     model, data = save_tiny(tmp_path / "model"), tmp_path / "own.jsonl"
     data.write_text('{"input": "1 + 1", "output": "2"}\n' * 5)
     command = ("calibrate", str(model), *SMALL, "--data", str(data))
-    assert main([*command, "--tolerance", "0.05"]) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr("tuili.posttrain.promising.learn_familiarity", lambda *_: pytest.fail("it was known before"))
+        assert main([*command, "--tolerance", "0.05"]) == 2
     assert "5 problems: at least 68 are needed" in capsys.readouterr().err
     assert main([*command, "--per-cell", "5"]) == 2
     assert "leave --domains, --levels, --per-cell, --wording and --language out" in capsys.readouterr().err
@@ -153,6 +157,7 @@ def test_of_own_prompts_those_alone_are_read_that_fit_the_confidence(
     def learn(tokenizer: object, sources: object, names: str, progress: object, own: list[str]) -> None:
         read.append((names, own))
 
+    monkeypatch.setattr("tuili.posttrain.promising.check_sample_size", lambda *_: None)
     monkeypatch.setattr("tuili.posttrain.promising.calibrate", kept)
     monkeypatch.setattr("tuili.posttrain.promising.learn_familiarity", learn)
     assert main(["calibrate", str(model), "--data", str(data)]) == 2
@@ -174,9 +179,11 @@ def test_questions_in_every_form_are_a_sample_and_numbers_count_by_value(
         samples.append(prompts)
         raise InputError("enough")
 
+    monkeypatch.setattr("tuili.posttrain.promising.check_sample_size", lambda *_: None)
     monkeypatch.setattr("tuili.posttrain.promising.calibrate", kept)
     for options in ((), ("--form", "mwp")):
         assert main(["calibrate", str(model), "--data", str(data), *options]) == 2
+    assert len(samples) == 2
     for ((prompt,),) in zip(samples, strict=True):
         assert (prompt.prompt, prompt.answer) == ("10 laps, 3 a minute?", "3.33")
         assert prompt.is_answered_by((), "10/3", Context())
@@ -204,6 +211,7 @@ def test_a_former_file_of_familiarity_is_replaced_or_goes_and_comes_back_where_c
         during.append(read_familiarity_file(model))
         raise InputError("enough")
 
+    monkeypatch.setattr("tuili.posttrain.promising.check_sample_size", lambda *_: None)
     monkeypatch.setattr("tuili.posttrain.promising.calibrate", failing)
     former = model / FAMILIARITY_FILE
     former.parent.mkdir(exist_ok=True)
@@ -220,6 +228,7 @@ def test_the_sample_has_each_language_evenly(tmp_path: Path, monkeypatch: pytest
         samples.append(([prompt.prompt for prompt in prompts], source))
         raise InputError("enough")
 
+    monkeypatch.setattr("tuili.posttrain.promising.check_sample_size", lambda *_: None)
     monkeypatch.setattr("tuili.posttrain.promising.calibrate", kept)
     sample = ("--domains", "relations", "--levels", "1,2", "--per-cell", "6", "--language", "en,zh")
     assert main(["calibrate", str(save_tiny(tmp_path / "model")), *sample]) == 2

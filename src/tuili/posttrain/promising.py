@@ -20,6 +20,7 @@ from tuili.eval import (
     LabelledPrompt,
     Measured,
     calibrate,
+    check_sample_size,
     draw_risk_coverage,
     fitting_part,
     learn_familiarity,
@@ -47,6 +48,7 @@ def calibrate_folder(
     """
     place, familiarity = loaded.path / CALIBRATION_FILE, loaded.path / FAMILIARITY_FILE
     check_file_place(place)
+    check_sample_size(len(prompts), grid)  # before minutes go into what is familiar
     # A calibration holds with its own file of familiarity alone: where a new one fails, the former two stay.
     with restored_on_failure(familiarity):
         write_familiarity(loaded, own, progress)

@@ -135,15 +135,20 @@ def calibrate(
     the promises hold for a model that is run so. Raises `TooFew` where there are too few prompts, or
     the model answers none.
     """
-    least = min(min_answered(tolerance, grid.delta) for tolerance in grid.tolerances)
-    if len(prompts) * (FITTING_STRIDE - 1) < least * FITTING_STRIDE:
-        needed = least * FITTING_STRIDE // (FITTING_STRIDE - 1) + 1
-        raise TooFew(f"{len(prompts)} problems: at least {needed} are needed")
+    check_sample_size(len(prompts), grid)
     runtime = load_runner(loaded, slots=1, **options).runtime
     answering = partial(load_engine, refines_untraced=REFINES_UNTRACED, **options)
     histories = collect_histories(loaded, prompts, max(grid.max_steps), max(grid.max_tokens), progress, answering)
     digest = hashlib.sha256("\n".join(f"{one.prompt}\0{one.answer}" for one in prompts).encode()).hexdigest()
     return certify_grid(histories, loaded, source, digest, grid, runtime)
+
+
+def check_sample_size(count: int, grid: CalibrationGrid) -> None:
+    """Raise `TooFew` where not even the largest tolerance could be promised if all answers of a sample were right."""
+    least = min(min_answered(tolerance, grid.delta) for tolerance in grid.tolerances)
+    if count * (FITTING_STRIDE - 1) < least * FITTING_STRIDE:
+        needed = least * FITTING_STRIDE // (FITTING_STRIDE - 1) + 1
+        raise TooFew(f"{count} problems: at least {needed} are needed")
 
 
 def collect_histories(
