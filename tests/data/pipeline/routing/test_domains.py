@@ -93,7 +93,8 @@ RUNS = (
 
 @pytest.mark.parametrize("domain", _signs())
 def test_the_work_of_a_sign_grows_with_the_length_of_a_text(domain: str) -> None:
-    """Were it by the square, a text four times as long took sixteen times as much. Nothing but time tells it."""
+    """Were it by the square, a text four times as long took sixteen times as much. Nothing but time tells it,
+    so one of five tries is enough, which no other work on the machine spoils."""
 
     def seconds(sign: re.Pattern[str], text: str) -> float:
         begin = time.process_time()
@@ -103,4 +104,5 @@ def test_the_work_of_a_sign_grows_with_the_length_of_a_text(domain: str) -> None
     for sign in _signs()[domain]:
         for run in RUNS:
             text = (run * MAX_READ)[:MAX_READ]
-            assert seconds(sign, text) < 0.1 + 8 * seconds(sign, text[: MAX_READ // 4]), (sign.pattern, run)
+            part = text[: MAX_READ // 4]
+            assert any(seconds(sign, text) < 0.1 + 8 * seconds(sign, part) for _ in range(5)), (sign.pattern, run)
