@@ -50,13 +50,14 @@ FACES = {
         SPECIAL_TOKENS StoredModel StoredTensors TENSOR_FAULTS THINKING_FILE ThinkingSettings Tokenizer USER
         VERIFIER_FILE Quantization SCALE_SUFFIX VerifierCalibration VerifierConfig VerifierFile WEIGHT_GROUP
         WholeNumbers adapter_names cache_folder cached_model check_files
-        check_model_folder check_recorded check_safetensors check_size count_parameters is_fetched shipped_adapter
+        check_model_folder check_recorded check_safetensors check_size count_parameters is_fetched
+        shared_length shipped_adapter
         dense_tensor_shapes exit_tensor_shapes exits_hash factor_shapes familiarity_hash load_tokenizer matrix_shapes
         model_hash model_type ngrams_of novelty open_model open_own_model open_tensors opens_thinking parts_hash
         read_dense_shape read_exits_file read_exits_settings read_familiarity_file read_lineage read_settings
         read_shape read_tensors read_thinking_file read_verifier_file refuse_faults replaced_folder resolve_model
         rotary_frequencies shipped_names template_file tensor_shapes thinking_ids verifier_hash weight_bytes
-        write_exits_file write_familiarity_file write_lineage write_thinking_file write_verifier_file
+        without_ends write_exits_file write_familiarity_file write_lineage write_thinking_file write_verifier_file
     """,
     "model": """
         Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel LoadedVerifier

@@ -46,8 +46,8 @@ PROMISED = tuple(
             for each in (
                 promised(
                     f"calibrated on {words}: share of 1,000 calibrations whose promise of at most {error:.0%} wrong "
-                    "answers does not hold on the rest",
-                    f"{sample}_steps4_error{error:g}_broken_on_rest",
+                    "answers does not hold on the questions that their samples were drawn from",
+                    f"{sample}_steps4_error{error:g}_broken",
                     goal="0.05",
                 ),
                 promised(

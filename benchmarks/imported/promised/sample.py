@@ -34,13 +34,10 @@ OTHERS = "others"
 
 @dataclass(frozen=True)
 class Setting:
-    """drawn: the share of the questions that test the thresholds of which each of the `splits` makes a sample. orders:
-    those in which the stream comes.
-    """
+    """splits: samples that are drawn. orders: those in which the stream comes."""
 
     grid: CalibrationGrid
     numbers: Numbers
-    drawn: float
     splits: int
     orders: int
     seed: int
@@ -83,14 +80,16 @@ def certified(engine: Engine, loaded: ImportedModel, sample: Sequence[Question],
 
 
 def promise_figures(sample: Sequence[AttemptHistory], setting: Setting) -> dict[str, Figure]:
-    """How often promises on random parts of a sample do not hold on the rest, and what they cover."""
+    """How often promises on samples that are drawn from the questions that test thresholds, and are as large, do not
+    hold on these, and what they cover.
+    """
     grid, learnt, tested = setting.grid, fitting_part(sample), testing_part(sample)
-    (tokens,), drawn = grid.max_tokens, round(setting.drawn * len(tested))
+    (tokens,) = grid.max_tokens
     return {
         f"steps{steps}_error{tolerance:g}_{name}": Figure("share", values)
         for steps in grid.max_steps
         for tolerance, means in recalibrated(
-            learnt, tested, grid.tolerances, steps, tokens, grid.delta, drawn, setting.splits
+            learnt, tested, grid.tolerances, steps, tokens, grid.delta, len(tested), setting.splits
         ).items()
         for name, values in means.items()
     }

@@ -51,7 +51,7 @@ from .imported.thinking_file import (
 )
 from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
 from .matrices import Rank, factor_shapes, matrix_shapes
-from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty
+from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty, shared_length, without_ends
 from .quantization import SCALE_SUFFIX, WEIGHT_GROUP, Quantization, WholeNumbers
 from .safetensors import check_safetensors, read_tensors
 from .shape import CONFIG_FIELDS, Conversation, ModelSettings, ModelShape, read_settings, read_shape
@@ -163,6 +163,7 @@ __all__ = [
     "replaced_folder",
     "resolve_model",
     "rotary_frequencies",
+    "shared_length",
     "shipped_adapter",
     "shipped_names",
     "template_file",
@@ -170,6 +171,7 @@ __all__ = [
     "thinking_ids",
     "verifier_hash",
     "weight_bytes",
+    "without_ends",
     "write_exits_file",
     "write_familiarity_file",
     "write_lineage",

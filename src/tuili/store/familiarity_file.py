@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +21,7 @@ from safetensors.numpy import save_file
 from tuili.errors import ModelFolderError, one_line
 from tuili.files import whole_file
 from tuili.store.folder import CONFIG_FILE
+from tuili.store.ngrams import without_ends
 from tuili.store.safetensors import check_safetensors, read_metadata, read_tensors
 
 FAMILIARITY_FILE = Path("tuili") / "familiarity.safetensors"
@@ -34,6 +36,7 @@ class FamiliarityFile:
     filter_B: a Bloom filter of the pairs and triples of token classes that training has read. class_V: the class of
     each token. score_N: the scores of the references, rising, which are prompts that were scored as if their forms had
     not been read. level: the p-value below which a prompt counts as unfamiliar. source: what was read, for readers.
+    before, after: tokens that every prompt begins and ends with, which are not scored.
     """
 
     filter_B: NDArray[np.uint8]
@@ -41,6 +44,12 @@ class FamiliarityFile:
     score_N: NDArray[np.float32]
     level: float
     source: str
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+
+    def scored(self, ids: Sequence[int]) -> Sequence[int]:
+        """The tokens of a prompt without those that every prompt begins and ends with, as far as this one does."""
+        return without_ends(ids, self.before, self.after)
 
     @property
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -55,6 +64,8 @@ class _Metadata:
     level: Annotated[float, Field(gt=0, lt=1)]
     source: str
     tokenizer: str
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
 
 
 _METADATA = TypeAdapter(_Metadata)
@@ -62,7 +73,8 @@ _METADATA = TypeAdapter(_Metadata)
 
 def write_familiarity_file(folder: Path, familiarity: FamiliarityFile) -> None:
     """Write the file into a model folder, whole or not at all."""
-    metadata = _Metadata(familiarity.level, familiarity.source, _tokenizer_hash(folder))
+    told = familiarity
+    metadata = _Metadata(told.level, told.source, _tokenizer_hash(folder), told.before, told.after)
     with whole_file(folder / FAMILIARITY_FILE) as part:
         save_file(familiarity.tensors, part, {_KEY: json.dumps(asdict(metadata))})
         part.chmod((folder / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
@@ -92,7 +104,8 @@ def read_familiarity_file(folder: Path) -> FamiliarityFile | None:
         raise ModelFolderError(f"{path} is damaged: {one_line(error)}; calibrate anew (tuili calibrate)") from error
     if metadata.tokenizer != _tokenizer_hash(folder):
         raise ModelFolderError(f"{path} was made with another tokenizer: calibrate anew (tuili calibrate)")
-    return FamiliarityFile(tensors["filter"], tensors["classes"], score_N, metadata.level, metadata.source)
+    frame = metadata.before, metadata.after
+    return FamiliarityFile(tensors["filter"], tensors["classes"], score_N, metadata.level, metadata.source, *frame)
 
 
 def familiarity_hash(folder: Path) -> str | None:

@@ -35,6 +35,19 @@ def ngrams_of(ids: Sequence[int], class_V: NDArray[np.uint32]) -> Ngrams:
     return pair_N, pair_N[:-1] * base + class_T[2:]
 
 
+def without_ends(ids: Sequence[int], before: Sequence[int], after: Sequence[int]) -> Sequence[int]:
+    """These tokens without those of `before` that they begin with, and those of `after` that they end with."""
+    start, end = shared_length(ids, before), len(ids) - shared_length(ids[::-1], after[::-1])
+    return ids[start : max(start, end)]
+
+
+def shared_length(one: Sequence[int], other: Sequence[int]) -> int:
+    """With how many of the same tokens both begin."""
+    return next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+
+
 def novelty(ngrams: Ngrams, is_known: Callable[[NDArray[np.uint64]], NDArray[np.bool_]]) -> float:
     """The mean of two shares, of the pairs and of the triples that are not known; 0 for a text without a pair."""
     shares = [1 - float(is_known(key_N).mean()) for key_N in ngrams if len(key_N)]

@@ -156,7 +156,7 @@ def test_questions_are_answered_once_and_all_figures_are_told(
     assert config["questions"] == {"mawps_dev": 180, "asdiv_a": 130, "gsm8k": 90}
     assert config["new"] == {name: sum(one != form for one in masked(file)) for name, file in tests.items()}
     assert config["new"]["mawps_dev"] < 180
-    assert 0 <= figures["both_steps1_error0.2_broken_on_rest"].median <= 1
+    assert 0 <= figures["both_steps1_error0.2_broken"].median <= 1
     assert figures["mawps_refused_chat"].median > figures["mawps_refused_mawps_dev"].median
     assert len(figures["mawps_asdiv_a_alarm_requests"].runs) == 4
     assert figures["mawps_asdiv_a_low"].median > figures["mawps_asdiv_a_low_bound"].median

@@ -19,6 +19,7 @@ from tuili.store import (
     NgramFilter,
     familiarity_hash,
     ngrams_of,
+    without_ends,
     write_familiarity_file,
 )
 
@@ -74,6 +75,17 @@ def test_numbers_are_alike_however_long_they_are() -> None:
     tells = familiarity([5, 0, 6, 7])
     assert tells.score([5, 1, 0, 0, 1, 6, 7]) == 0
     assert tells.score([5, 6, 7]) == pytest.approx((1 / 2 + 1) / 2)
+
+
+@given(*[st.lists(st.integers(0, 3), max_size=6)] * 3)
+def test_the_ends_of_a_prompt_are_taken_off_as_far_as_they_stand_there(
+    ids: list[int], before: list[int], after: list[int]
+) -> None:
+    rest = list(without_ends(ids, before, after))
+    assert list(without_ends([*before, 9, *ids, 9, *after], before, after)) == [9, *ids, 9]
+    assert any(ids[place : place + len(rest)] == rest for place in range(len(ids) + 1))
+    start = next((place for place, token in enumerate(ids) if before[place : place + 1] != [token]), len(ids))
+    assert rest == [] or rest[0] == ids[start], "no more is taken off than stands in both"
 
 
 @pytest.mark.parametrize("ids", [[], [5], [9, 8]])

@@ -8,22 +8,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.store.foreign_folders import save_tokenizer
 from tuili.data import Record, Source, TaskSource, train_tokenizer
 from tuili.data.records import RecordMessage
 from tuili.data.sources import sample_texts
-from tuili.engine import Familiarity
+from tuili.engine import Familiarity, dialect_of
 from tuili.errors import ModelFolderError
 from tuili.eval import learn_familiarity
-from tuili.eval.calibration.familiarity import LEVEL, MIN_REFERENCES
-from tuili.steps import read_as
+from tuili.eval.calibration.familiarity import LEVEL, MIN_REFERENCES, common_ends
+from tuili.steps import Turns, read_as
 from tuili.store import (
+    BEGIN,
     FAMILIARITY_FILE,
     FamiliarityFile,
+    ForeignTokenizer,
     Tokenizer,
     familiarity_hash,
     read_familiarity_file,
+    without_ends,
     write_familiarity_file,
 )
+from tuili.store.imported.chat_template import ChatTemplate
 from tuili.tasks import Split, generate
 
 DOMAINS = ("word_problems", "knights", "physics")
@@ -118,6 +123,39 @@ def test_the_references_are_single_questions_and_few_own_ones_join_them(
         assert (None if learnt is None else len(learnt.score_N)) == references
 
 
+@pytest.mark.parametrize("kind", ["chatml", "thinking", "headers"])
+def test_what_a_template_puts_around_every_question_is_not_scored(kind: str, tmp_path: Path) -> None:
+    tokenizer = ForeignTokenizer.load(save_tokenizer(tmp_path / kind, kind))
+    before, after = common_ends(tokenizer)
+    for question in ("What is 12 + 30?", "Why?", "a", "1"):
+        ids = dialect_of(tokenizer).encode(Turns(question), 1000)
+        scored = list(without_ends(ids, before, after))
+        assert [*before, *scored, *after] == ids
+        assert question in tokenizer.decode(scored)
+        assert len(scored) == len(tokenizer.encode_text(question)) + 2, "with a neighbour on either side"
+
+
+def test_where_questions_stand_alone_all_of_them_is_scored(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    bare = ForeignTokenizer.load(save_tokenizer(tmp_path / "bare", "no template"))
+    bare = replace(bare, template=ChatTemplate({"default": "{{ messages[0].content }}"}, {}))
+    assert common_ends(bare) == ((), ())
+    assert common_ends(tokenizer) == ((tokenizer.token_id(BEGIN),), ()), "the question's two neighbours stay"
+
+
+def test_a_short_question_is_not_lost_in_a_long_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = ForeignTokenizer.load(save_tokenizer(tmp_path / "chatml", "chatml"))
+    ids = dialect_of(tokenizer).encode(Turns("Who?!"), 1000)
+
+    def score() -> float:
+        learnt = learn_familiarity(tokenizer, [], "own", own=OWN)
+        assert learnt is not None
+        return Familiarity(learnt).score(ids)
+
+    scored = score()
+    monkeypatch.setattr("tuili.eval.calibration.familiarity.common_ends", lambda _: ((), ()))
+    assert scored > 0.7 > 2 * score()
+
+
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
@@ -142,10 +180,11 @@ def test_the_file_is_read_as_it_was_written(tmp_path: Path, learnt: FamiliarityF
     (tmp_path / "tuili").mkdir()
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "tokenizer.json").write_text("one")
-    write_familiarity_file(tmp_path, learnt)
+    ended = replace(learnt, before=(3, 1), after=(2,))
+    write_familiarity_file(tmp_path, ended)
     read = read_familiarity_file(tmp_path)
     assert read is not None
-    assert (read.level, read.source) == (learnt.level, learnt.source)
+    assert (read.level, read.source, read.before, read.after) == (learnt.level, learnt.source, (3, 1), (2,))
     assert all(np.array_equal(read.tensors[name], array) for name, array in learnt.tensors.items())
     (tmp_path / "tokenizer.json").write_text("another")
     with pytest.raises(ModelFolderError, match="made with another tokenizer: calibrate anew"):

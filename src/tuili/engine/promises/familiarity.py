@@ -1,10 +1,10 @@
 """How familiar a prompt is: whether the model's training has read text like it.
 
 The score of a prompt is the mean of two shares: of its pairs of tokens that training has never read, and of its
-triples. Its p-value is conformal (Vovk et al. 2005): the share of reference prompts that score as high. Those were
-scored as if training had not read their forms, so that a new way to ask something known is familiar, and a question
-about something else is not. Nothing is promised about an unfamiliar prompt. The references are no part of the sample
-that promises are tested on.
+triples. What a template puts around every question is left out: a short question would be lost in it. The p-value is
+conformal (Vovk et al. 2005): the share of reference prompts that score as high. Those were scored as if training had
+not read their forms, so that a new way to ask something known is familiar, and a question about something else is not.
+Nothing is promised about an unfamiliar prompt. The references are no part of the sample that promises are tested on.
 
 The score needs the token ids alone, so that it costs the same whatever the prefix cache holds.
 """
@@ -53,4 +53,4 @@ class Familiarity:
 
     def score(self, ids: Sequence[int]) -> float:
         """The mean of the shares of the pairs and of the triples of these tokens that training has never read."""
-        return novelty(ngrams_of(ids, self._stored.class_V), self._filter.knows)
+        return novelty(ngrams_of(self._stored.scored(ids), self._stored.class_V), self._filter.knows)

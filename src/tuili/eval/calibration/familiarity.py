@@ -22,7 +22,16 @@ from numpy.typing import NDArray
 from tuili.data import Source
 from tuili.engine import dialect_of
 from tuili.steps import Turns
-from tuili.store import AnyTokenizer, FamiliarityFile, NgramFilter, Ngrams, ngrams_of, novelty
+from tuili.store import (
+    AnyTokenizer,
+    FamiliarityFile,
+    NgramFilter,
+    Ngrams,
+    ngrams_of,
+    novelty,
+    shared_length,
+    without_ends,
+)
 
 FOLDS = 8
 HIDDEN = 5
@@ -59,10 +68,11 @@ def learn_familiarity(
     """
     dialect = dialect_of(tokenizer)
     class_V, total = token_classes(tokenizer), len(sources) * (READ_RECORDS + SCORED_RECORDS)
+    ends = common_ends(tokenizer)
     read, scored = list[_Prompt](), list[_Prompt]()
 
     def prompt_of(turns: Turns, form: str) -> _Prompt:
-        ids = dialect.encode(turns, sys.maxsize)
+        ids = without_ends(dialect.encode(turns, sys.maxsize), *ends)
         return _Prompt(ngrams_of(ids, class_V), crc32(form.encode()) % FOLDS)
 
     for place, source in enumerate(sources):
@@ -81,9 +91,19 @@ def learn_familiarity(
     key_N, fold_N = _keys([*read, *mine])
     score_R = [_score(ngrams, key_N, fold_N & ~_bits(fold, HIDDEN)) for ngrams, fold in scored]
     score_R += [_score(ngrams, key_N, fold_N & ~_bits(fold, 1)) for ngrams, fold in mine]
-    return FamiliarityFile(
-        NgramFilter.of(key_N).filter_B, class_V, np.sort(np.array(score_R, np.float32)), LEVEL, description
-    )
+    score_R.sort()
+    filter_B = NgramFilter.of(key_N).filter_B
+    return FamiliarityFile(filter_B, class_V, np.array(score_R, np.float32), LEVEL, description, *ends)
+
+
+def common_ends(tokenizer: AnyTokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The tokens that the prompts of all questions begin with, and those that they end with, without the one next to
+    the question on either side: a question of a single token has pairs, too.
+    """
+    dialect = dialect_of(tokenizer)
+    one, other = (dialect.encode(Turns(text), sys.maxsize) for text in ("a", "1"))
+    before, after = (max(0, shared_length(a, b) - 1) for a, b in ((one, other), (one[::-1], other[::-1])))
+    return tuple(one[:before]), tuple(one[len(one) - after :])
 
 
 def token_classes(tokenizer: AnyTokenizer) -> NDArray[np.uint32]:
