@@ -1,5 +1,6 @@
-"""Right answers of a student beside its teacher's: with the checker's mask and without, on texts alone, on its
-teacher's chains, and without a teacher, with its layers to begin with and with new ones; at equal compute.
+"""Right answers of a student beside its teacher's: with the checker's mask and without, on its teacher's chains alone
+or on texts, by probabilities or by the next token, and without a teacher, with its layers to begin with and with new
+ones; at equal compute.
 
 Compute is that of all products, those of writing included; hours stand beside it. All models answer the same unseen
 problems, at their own depth of each token. The divergences on the way are those of the recovery's log, up to the first
@@ -26,8 +27,8 @@ from tuili.store import StoredModel, count_parameters
 
 FOLDER = RUNS / "distilled"
 COMPARED = (
-    ("masked", "new"), ("masked", "untaught"), ("masked", "unmasked"), ("masked", "texts"), ("texts", "sequence"),
-    ("sequence", "untaught"),
+    ("masked", "new"), ("masked", "untaught"), ("masked", "unmasked"), ("masked", "chains"), ("chains", "texts"),
+    ("chains", "sequence"), ("sequence", "untaught"),
 )  # fmt: skip
 SAMPLES = 200
 """Documents on which it is counted how many tokens of a row are learnt."""

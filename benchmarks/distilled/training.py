@@ -13,17 +13,18 @@ from tuili.store import Parameters, StoredModel
 WAYS: Mapping[str, tuple[str, ...]] = {
     "masked": (),
     "unmasked": ("distil.mask=false",),
-    "texts": ("distil.on_policy=0",),
+    "chains": ("distil.on_policy=0",),
+    "texts": ("distil.source=texts", "distil.on_policy=0"),
     "sequence": ("distil.by=sequence",),
     "untaught": ("distil.by=data",),
     "new": ("distil.by=data", "distil.layers=new"),
 }
 """What a student learns from: changes to the recipe `distil`. In `new`, nothing at all is its teacher's."""
-OF_TEACHER = ("masked", "unmasked", "texts")
+OF_TEACHER = ("masked", "unmasked", "chains", "texts")
 """The ways that are by the teacher's probabilities, of which a log has divergences."""
 PLANS = {
-    "nano": Planned(("masked", "unmasked", "untaught", "new", "sequence"), (1,), 2500),
-    "quickstart": Planned(("masked", "untaught", "new"), (1, 2, 3), 1000),
+    "nano": Planned(("masked", "unmasked", "untaught", "new", "sequence"), (1,), 2000),
+    "quickstart": Planned(("masked", "untaught", "new"), (1, 2, 3), 800),
 }
 """The steps are those of `masked`; the others' are of equal compute."""
 SIZES = {
@@ -55,15 +56,15 @@ class Size:
 
 def products_of(way: str, student: Size, teacher: Size, learnt: float, depth: float, on_policy: float) -> float:
     """Products of a step of a way, for a token of its rows: three passes of the student that learns at its exits, one
-    of its teacher that predicts or writes, and the student's own writing.
+    of its teacher where it predicts, and one of whoever writes.
 
     depth: see `Size.products`, of the student where it learns. on_policy: the share of steps on what it writes.
     """
-    found = 3 * student.products(learnt, depth)
-    if way in ("untaught", "new"):
-        return found
-    writing = on_policy * student.products(learnt) if way in ("masked", "unmasked") else 0.0
-    return found + teacher.products(learnt) + writing
+    own = on_policy if way in ("masked", "unmasked") else 0.0
+    of_teacher = 1 - own if way in ("masked", "unmasked", "chains", "sequence") else 0.0
+    predicts = 1.0 if way in OF_TEACHER else 0.0
+    passes = 3 * student.products(learnt, depth) + (predicts + of_teacher) * teacher.products(learnt)
+    return passes + own * student.products(learnt)
 
 
 def distilled(

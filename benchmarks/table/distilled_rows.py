@@ -7,10 +7,11 @@ from benchmarks.table.rows import Value, middle
 
 RECORD = "distilled"
 WAYS = {
-    "masked": "its teacher's probabilities, and its own chains up to the first refuted step",
-    "unmasked": "its teacher's probabilities, and its own chains whole",
+    "masked": "its teacher's probabilities on its teacher's chains, then on its own up to the first refuted step",
+    "unmasked": "the same on all chains whole",
+    "chains": "its teacher's probabilities on its teacher's chains alone",
     "texts": "its teacher's probabilities on texts alone",
-    "sequence": "chains of its teacher",
+    "sequence": "its teacher's chains, without probabilities",
     "untaught": "texts without a teacher, with its layers to begin with",
     "new": "texts without a teacher, with new layers",
 }
@@ -19,8 +20,9 @@ PAIRS = (  # the goal of 3 points is over both students without a teacher: with 
     ("masked", "new", "own chains up to the first refuted step", "no teacher at all", "3"),
     ("masked", "untaught", "own chains up to the first refuted step", "no teacher but its layers", "3"),
     ("masked", "unmasked", "own chains up to the first refuted step", "whole ones", "above 0, point estimate"),
-    ("masked", "texts", "own chains up to the first refuted step", "texts alone", "none"),
-    ("texts", "sequence", "its teacher's probabilities on texts", "its teacher's chains", "none"),
+    ("masked", "chains", "own chains up to the first refuted step", "its teacher's alone", "none"),
+    ("chains", "texts", "its teacher's chains", "texts", "none"),
+    ("chains", "sequence", "its teacher's probabilities on its chains", "the chains alone", "none"),
     ("sequence", "untaught", "its teacher's chains", "no teacher but its layers", "none"),
 )
 

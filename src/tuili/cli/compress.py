@@ -95,6 +95,10 @@ def distil(
         Literal["logits", "sequence", "data"] | None,
         typer.Option("--by", help="What it learns: its teacher's probabilities, its teacher's chains, or texts alone."),
     ] = None,
+    source: Annotated[
+        Literal["teacher", "texts"] | None,
+        typer.Option(help="Whose chains it learns first: its teacher's, which are written, or its training's."),
+    ] = None,
     on_policy: Annotated[
         float | None, typer.Option("--on-policy", help="Share of the last steps, in which the student writes.")
     ] = None,
@@ -114,7 +118,7 @@ def distil(
     from tuili.compress import DistilRecipe, distillation, open_parent
 
     given = {
-        "to.start": start, "by": by, "layers": layers, "healing.steps": steps, "on_policy": on_policy,
+        "to.start": start, "by": by, "layers": layers, "healing.steps": steps, "source": source, "on_policy": on_policy,
         "mask": None if mask is None else str(mask).lower(),
     }  # fmt: skip
     sizes = [] if to is None else [part.strip() for part in to.split(",")]

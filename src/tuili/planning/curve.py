@@ -176,7 +176,7 @@ def _last_step(folder: Path, recipe: Mapping[str, Any]) -> float:
     writes. Raises `InputError` for a student that learnt by something else."""
     if (distil := recipe.get("distil")) is None:
         return inf
-    config = DistilConfig.model_validate({name: distil[name] for name in DistilConfig.model_fields})
+    config = DistilConfig.model_validate({name: distil[name] for name in DistilConfig.model_fields if name in distil})
     if config.by != "logits":
         raise InputError(
             f"--curve {folder}: its student learnt by {config.by}, which is no divergence: give another run"

@@ -43,7 +43,7 @@ def config_of(steps: int = 6, rate: float = 5e-4, **changes: Any) -> DistilConfi
     small: dict[str, Any] = {"to": SMALL, "healing": healing}
     if changes.get("layers") != "new" and "start" not in changes.get("to", {}):
         small["samples"] = 6
-    if changes.get("by") != "data" and changes.get("on_policy") != 0:
+    if changes.get("by") != "data" and (changes.get("on_policy"), changes.get("source")) != (0, "texts"):
         small["writing"] = {"rounds": 2, "chains": 5}
     return DistilRecipe.model_validate({"distil": small | changes}).distil
 

@@ -14,6 +14,7 @@ from tests.compress.distilling.test_distil import config_of, distilled
 from tests.compress.test_run import interrupted_at
 from tuili.compress import Distilling, TokenStates, open_parent
 from tuili.compress.distilling import chains
+from tuili.compress.distilling.rounds import packed
 from tuili.compress.distilling.writing import Round, Written, questions, write_chains
 from tuili.compress.healing import reverse_kl
 from tuili.data import Document
@@ -22,7 +23,8 @@ from tuili.model import TuiliForCausalLM, load_model
 from tuili.store import model_hash
 from tuili.train import read_log
 
-GIVEN: dict[str, Any] = {"on_policy": 0.67}  # two steps, and four on two rounds
+GIVEN: dict[str, Any] = {"on_policy": 0.67}
+"""Two steps on two rounds of the teacher's, and four on two of the student's own."""
 
 
 def test_the_reverse_divergence_is_that_of_its_slow_twin() -> None:
@@ -78,22 +80,48 @@ def test_questions_are_those_of_training_and_others_in_each_round(writer: Any) -
     assert {record.id for record in first}.isdisjoint(record.id for record in second)
 
 
-@pytest.mark.parametrize("given", [GIVEN, GIVEN | {"mask": False}])
-def test_a_student_learns_from_what_is_written(
+@pytest.mark.parametrize("given", [GIVEN, GIVEN | {"mask": False}, GIVEN | {"source": "texts"}])
+def test_a_student_learns_its_teachers_chains_and_then_its_own(
     given: dict[str, Any], own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rounds = list[Round]()
+    """Rounds have numbers of their own throughout, so questions and seeds do not come again."""
+    rounds, groups = list[Round](), list[int]()
 
-    def recording(*arguments: Any) -> Any:
-        rounds.append(arguments[3])
-        return write_chains(*arguments)
+    def recording(model: TuiliForCausalLM, *given: Any) -> Any:
+        rounds.append(given[2])
+        groups.append(model.config.num_groups)
+        return write_chains(model, *given)
 
     monkeypatch.setattr(chains, "write_chains", recording)
     result = distilled(own, tmp_path / "run", **given)
     assert result.model is not None
-    assert rounds == [Round(number, 5, 2 * 2 * 320, 1.0, given.get("mask", True)) for number in (0, 1)]
+    masks, of_teacher = given.get("mask", True), 0 if "source" in given else 2
+    assert rounds == [
+        Round(number, 5, (1 if number < of_teacher else 2) * 2 * 320, 1.0, masks) for number in range(of_teacher + 2)
+    ]
+    assert groups == [3] * of_teacher + [2, 2]
     assert read_log(tmp_path / "run")[-1]["loss"] > 0
-    assert sorted(file.name for file in (tmp_path / "run" / "written").iterdir()) == ["0.json", "1.json"]
+    kept = sorted(file.name for file in (tmp_path / "run" / "written").iterdir())
+    assert kept == [f"{number}.json" for number in range(of_teacher + 2)]
+
+
+def test_the_forward_divergence_is_learnt_on_what_its_teacher_has_written(
+    own: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also of chains without an end, and of those that are cut behind a refuted step: of each token there is all that
+    the teacher predicts. The first step's loss is computed anew, from the chains that are kept."""
+    result = distilled(own, tmp_path / "run", steps=1, on_policy=0, writing={"rounds": 1, "chains": 2})
+    assert result.model is not None
+    config = config_of(1, on_policy=0, writing={"rounds": 1, "chains": 2})
+    compression = Distilling(open_parent(own, config.healing), config)
+    kept = json.loads((tmp_path / "run" / "written" / "0.json").read_text())
+    assert len(kept) == 2
+    blocks = packed([Document(tuple(tokens), prompt, expert) for tokens, prompt, expert in kept], 2, 320, 0)
+    data = compression.parent.data(None, print)
+    model = compression.change(0, compression.parent.load(), data.samples, lambda line: None)
+    student = compression.parent.network(model, learns=True)
+    found = compression.learner(0, student, compression.teacher()).learn(blocks[0], 0)
+    assert read_log(tmp_path / "run")[0]["loss"] == pytest.approx(found["loss"], rel=1e-5)
 
 
 def test_a_student_learns_the_chains_that_its_teacher_ends(
@@ -118,6 +146,22 @@ def test_a_student_learns_the_chains_that_its_teacher_ends(
     assert not (tmp_path / "other" / "written").exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"by": "data", "source": "teacher"}, "source = teacher, and by = data learns the others"),
+        ({"by": "sequence", "source": "texts"}, "source = texts, and by = sequence learns the others"),
+        ({"on_policy": 1.0, "source": "texts"}, "source is of the steps before the student writes, and on_policy = 1"),
+        ({"on_policy": 0, "source": "texts", "mask": False}, "mask = false is of what is written, and nothing is"),
+    ],
+)
+def test_a_source_that_has_no_effect_is_refused(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        config_of(**changes)
+    config_of(by="data", source="texts")
+    config_of(by="sequence", source="teacher")
+
+
 def test_on_policy_is_refused_where_there_is_no_teacher() -> None:
     with pytest.raises(ValueError, match="on_policy is by the teacher's probabilities"):
         config_of(by="data", on_policy=0.5)
@@ -126,7 +170,7 @@ def test_on_policy_is_refused_where_there_is_no_teacher() -> None:
 
 
 def test_an_interrupted_student_writes_the_same(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the middle of a round, at its beginning, and while chains are written."""
+    """In the middle of a round, its teacher's too, at its beginning, and while chains are written."""
     whole = distilled(own, tmp_path / "whole", **GIVEN)
     for number, step in enumerate((1, 2, 3, 4)):
         with monkeypatch.context() as patch:
@@ -138,12 +182,12 @@ def test_an_interrupted_student_writes_the_same(own: Path, tmp_path: Path, monke
         signal.raise_signal(signal.SIGINT)
         return write_chains(*given, **more)
 
-    (tmp_path / "part" / "written" / "1.json").unlink(missing_ok=True)
+    (tmp_path / "part" / "written" / "3.json").unlink(missing_ok=True)
     with monkeypatch.context() as patch:
         patch.setattr(chains, "write_chains", interrupting)
         part = distilled(own, tmp_path / "part", resume=True, **GIVEN)
     assert (part.step, part.model) == (4, None)
-    assert not (tmp_path / "part" / "written" / "1.json").exists()
+    assert not (tmp_path / "part" / "written" / "3.json").exists()
     again = distilled(own, tmp_path / "part", resume=True, **GIVEN)
     assert whole.model is not None
     assert again.model is not None
@@ -154,6 +198,9 @@ def test_a_plan_tells_what_is_written(own: Path) -> None:
     config = config_of(**GIVEN)
     parent = open_parent(own, config.healing)
     told = Distilling(parent, config).changes
-    assert told["the student writes"].startswith("2 rounds of 5 chains, learnt up to the first refuted step")
+    learnt = "2 rounds of 5 chains, learnt up to the first refuted step in the"
+    assert told["its teacher writes"].startswith(f"{learnt} first 2 steps")
+    assert told["the student writes"].startswith(f"{learnt} last 4 steps")
+    assert "its teacher writes" not in Distilling(parent, config_of(**GIVEN, source="texts")).changes
     once = config_of(by="sequence", writing={"rounds": 1})
     assert Distilling(parent, once).changes["its teacher writes"].startswith("1 round of as many chains as are learnt")

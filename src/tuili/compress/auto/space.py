@@ -47,6 +47,8 @@ Estimate = Callable[[Step], Left | None]
 """What a step leaves of the parent; None where it refuses the parent."""
 NO_NEURONS = (Unused("prune.multiple"), Unused("prune.by", but="prune.key_value_heads"))
 """Without effect where no neurons are removed; heads have scores, too."""
+WRITES_NOTHING = ("distil.source=texts", "distil.on_policy=0")
+"""Of students: what is written to be learnt from takes time that is better spent on steps."""
 SLACK = 0.02
 """Estimates of bytes may be wrong by so much of the parent's."""
 
@@ -133,7 +135,7 @@ def _steps(shape: ModelShape | DenseShape) -> Mapping[str, Sequence[Step]]:
     return {
         "prune": pruned,
         "distil": [
-            Step("distil", f"distil-{field}-{value}", (f"distil.to.overrides.{field}={value}", "distil.on_policy=0"))
+            Step("distil", f"distil-{field}-{value}", (f"distil.to.overrides.{field}={value}", *WRITES_NOTHING))
             for field, value in students
         ],
         "factorise": [] if shape.ranks else factors,

@@ -18,25 +18,27 @@ WRITTEN = "written"
 
 
 def chain_rounds(
-    config: DistilConfig, writer: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer], setting: StageSetting
-) -> Rounds:
-    """The rounds of a stage. writer: the student, or its teacher where it is learnt from its chains.
+    config: DistilConfig, whose: str, writer: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer],
+    setting: StageSetting,
+) -> Rounds:  # fmt: skip
+    """The rounds of a stage. whose: chains are learnt, for readers: the student's, which is the writer then, or its
+    teacher's. The rounds of a student come behind those of its teacher, with questions and seeds of their own.
 
-    Of a teacher's chains, those without an end are left out, and those with a step that the checker refutes.
-    loaded_from: a folder, and the tokenizer.
+    By logits a chain is learnt up to the first step that the checker refutes; by sequence chains without an end are
+    left out, and those with such a step. loaded_from: a folder, and the tokenizer.
     """
-    stream, teaches = setting.data.stream, config.by == "sequence"
+    stream, whole = setting.data.stream, config.by == "sequence"
     assert stream is not None
-    steps = max(1, -(-(setting.until - setting.first) // config.writing.rounds))
-    rounds = -(-(setting.until - setting.first) // steps)
+    steps, rounds = _divided(setting.until - setting.first, config)
+    earlier = _divided(setting.first, config)[1] if config.teacher_writes else 0
     temperature = config.writing.temperature
     if temperature is None:
-        temperature = 0.0 if teaches else 1.0
-    whose, tokens = "the teacher" if teaches else "the student", steps * stream.rows * stream.length
+        temperature = 0.0 if whole else 1.0
+    tokens = steps * stream.rows * stream.length
 
     def write(number: int) -> Sequence[Document] | None:
-        setting.tell(f"round {number + 1} of {rounds}: {whose} writes {chains_of(config)}")
-        wanted = Round(number, config.writing.chains, tokens, temperature, config.mask and not teaches)
+        setting.tell(f"round {number - earlier + 1} of {rounds}: {whose} writes {chains_of(config)}")
+        wanted = Round(number, config.writing.chains, tokens, temperature, config.mask and not whole)
         written = write_chains(writer, loaded_from, stream, wanted, setting.stopped, setting.tell)
         if written is None:
             return None
@@ -46,12 +48,18 @@ def chain_rounds(
         setting.tell(
             f"of {len(written):,} chains {refuted:.0%} have a step that is refuted, and {ended:.0%} end by themselves"
         )
-        if teaches:
+        if whole:
             written = [one for one in written if one.ended and not (config.mask and one.refuted)]
         return [one.document for one in written]
 
     pad_id = loaded_from[1].token_id(PAD)
-    return Rounds(setting.first, steps, stream.rows, stream.length, pad_id, setting.folder / WRITTEN, write)
+    return Rounds(setting.first, steps, stream.rows, stream.length, pad_id, setting.folder / WRITTEN, write, earlier)
+
+
+def _divided(steps: int, config: DistilConfig) -> tuple[int, int]:
+    """The steps of a round in a stage of so many, and how many rounds there are."""
+    of_round = max(1, -(-steps // config.writing.rounds))
+    return of_round, -(-steps // of_round)
 
 
 def chains_of(config: DistilConfig) -> str:

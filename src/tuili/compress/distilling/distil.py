@@ -124,33 +124,31 @@ class Distilling(Compression):
         return HealedNetwork(student, teacher, reverse_kl if stage else forward_kl)
 
     def span(self, stage: int, steps: int) -> tuple[int, int]:
-        """See `Compression`: first on given texts, then on what the student writes."""
+        """See `Compression`: first on its teacher's chains or on given texts, then on what the student writes."""
         written = steps - self._config.written_steps
         return (written, steps) if stage else (0, written)
 
     def blocks(self, stage: int, student: Network, teacher: Network, setting: StageSetting) -> OpenBlocks:
         """See `Compression`."""
-        sequence = self._config.by == "sequence"
-        if not stage and not sequence:
+        if not stage and not self._config.teacher_writes:
             return setting.data.open_blocks
-        writer = cast(TuiliForCausalLM, (teacher if sequence else student).model)
-        loaded_from = self.parent.path, self._own.stored.tokenizer
-        return chain_rounds(self._config, writer, loaded_from, setting).open_blocks
+        whose, network = ("the student", student) if stage else ("the teacher", teacher)
+        writer, loaded_from = cast(TuiliForCausalLM, network.model), (self.parent.path, self._own.stored.tokenizer)
+        return chain_rounds(self._config, whose, writer, loaded_from, setting).open_blocks
 
     @property
     def _writes(self) -> Mapping[str, str]:
-        config = self._config
-        count = config.writing.rounds
+        config, behind = self._config, "writing is not in the time below"
+        count, last = config.writing.rounds, config.written_steps
         rounds = f"{count} round{'s' * (count > 1)} of {chains_of(config)}"
-        if config.by == "sequence":
-            return {"its teacher writes": f"{rounds}, which is not in the time below"}
-        if not config.written_steps:
-            return {}
-        masked = "up to the first refuted step" if config.mask else "whole"
-        return {
-            "the student writes": f"{rounds}, learnt {masked} in the last {config.written_steps:,} steps; "
-            "writing is not in the time below"
-        }
+        masked = "up to the first refuted step" if config.mask and config.by == "logits" else "whole"
+        told = {}
+        if config.teacher_writes:
+            first = f"the first {config.healing.steps - last:,}" if last else "all"
+            told["its teacher writes"] = f"{rounds}, learnt {masked} in {first} steps; {behind}"
+        if last:
+            told["the student writes"] = f"{rounds}, learnt {masked} in the last {last:,} steps; {behind}"
+        return told
 
     def _configuration(self) -> TuiliConfig:
         config, teacher = self._config, self._own.configuration

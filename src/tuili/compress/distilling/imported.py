@@ -41,8 +41,9 @@ class ImportedDistilling(Compression):
         self._config, self._imported, shape = config, parent, parent.shape
         assert isinstance(shape, DenseShape)
         given = StudentConfig(overrides=config.to.overrides)
-        taken = DistilConfig(to=given, by=config.by, on_policy=config.on_policy, healing=config.healing)
-        if config != taken or config.on_policy or config.by == "sequence":
+        taken = {"on_policy": config.on_policy, "source": config.source, "healing": config.healing}
+        writes = config.on_policy or config.source == "teacher" or config.by == "sequence"
+        if writes or config != DistilConfig(to=given, by=config.by, **taken):
             raise InputError(
                 f"{parent.path} is imported: its student learns given texts, by logits or data, and begins with its "
                 "teacher's layers: leave all else out"
@@ -61,7 +62,7 @@ class ImportedDistilling(Compression):
     @property
     def recipe(self) -> Mapping[str, Any]:
         """See `Compression`: the student writes nothing."""
-        return self._config.model_dump(mode="json") | {"on_policy": 0.0}
+        return self._config.model_dump(mode="json") | {"on_policy": 0.0, "source": "texts"}
 
     @property
     def parameters(self) -> Parameters:

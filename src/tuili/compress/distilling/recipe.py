@@ -54,12 +54,13 @@ class WritingConfig(Config):
     """What a model writes to be learnt from."""
 
     rounds: PositiveInt = 8
-    """In each, chains are written first, with the weights of that time, and then learnt."""
+    """Of each that writes, the teacher and the student. In each, chains are written first, with the weights of that
+    time, and then learnt."""
     chains: PositiveInt | None = None
     """Of a round; none stands for as many as are learnt about once in it."""
     temperature: float | None = Field(None, ge=0, le=2)
-    """At which they are drawn; none stands for 1 where the student writes, and for 0, the likeliest, where its teacher
-    does, as Kim and Rush take the most probable output."""
+    """At which they are drawn; none stands for 1 by logits, whose divergences are means over what a model says, and for
+    0, the likeliest, by sequence, as Kim and Rush take the most probable output."""
 
 
 class DistilConfig(Config):
@@ -69,12 +70,16 @@ class DistilConfig(Config):
     by: Literal["logits", "sequence", "data"] = "logits"
     """What it learns: the teacher's probabilities at each token; the next token of chains that the teacher writes (Kim
     and Rush 2016, arXiv 1606.07947); or that of the texts, without a teacher."""
+    source: Literal["teacher", "texts"] | None = None
+    """Whose chains these are, by logits up to those that the student writes: its teacher's, which are its own
+    distribution (Kim and Rush, too), or the texts that the teacher was trained on, which take no writing. None stands
+    for the only one possible, and for the teacher's where both are."""
     on_policy: float | None = Field(None, ge=0, le=1)
     """Of all steps, the share of the last ones, in which the student writes the chains that it learns from, by reverse
     KL to its teacher (Agarwal et al. 2023, arXiv 2306.13649); none stands for a quarter where it learns by logits."""
     mask: bool = True
-    """Whether what the student writes behind the first step that the checker refutes is left out; and of its teacher's
-    chains those with such a step."""
+    """Whether what is written behind the first step that the checker refutes is left out; by sequence, chains with such
+    a step altogether."""
     writing: WritingConfig = WritingConfig()
     layers: Literal["teacher", "new"] = "teacher"
     """What the student begins with: the teacher's layers, as far as shapes allow, or new weights."""
@@ -97,11 +102,21 @@ class DistilConfig(Config):
         """The steps on what the student writes."""
         return round(self.on_policy_share * self.healing.steps)
 
+    @property
+    def teacher_writes(self) -> bool:
+        """Whether the student learns from chains of its teacher's, at first or throughout."""
+        given = self.source or ("texts" if self.by == "data" else "teacher")
+        return given == "teacher" and self.on_policy_share < 1
+
     @model_validator(mode="after")
     def _has_effect(self) -> DistilConfig:
         if self.on_policy and self.by != "logits":
             raise ValueError(f"on_policy is by the teacher's probabilities, and by = {self.by}: leave it out")
-        writes = self.on_policy_share > 0 or self.by == "sequence"
+        if self.source is not None and self.on_policy_share == 1:
+            raise ValueError("source is of the steps before the student writes, and on_policy = 1: leave it out")
+        if (self.source, self.by) in (("teacher", "data"), ("texts", "sequence")):
+            raise ValueError(f"source = {self.source}, and by = {self.by} learns the others: leave it out")
+        writes = self.on_policy_share > 0 or self.teacher_writes
         if not self.mask and not writes:
             raise ValueError("mask = false is of what is written, and nothing is: leave it out")
         if self.writing != WritingConfig() and not writes:

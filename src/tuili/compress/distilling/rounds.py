@@ -26,8 +26,9 @@ _CONSIDERED = 64
 class Rounds:
     """The rounds of a stage that begins with step `first`, each of so many steps.
 
-    folder: where chains are kept. write: writes those of a round; None where it was interrupted. A round of which there
-    is nothing to learn is refused by `InputError`, and nothing is kept of it.
+    folder: where chains are kept. write: writes those of a round; None where it was interrupted. earlier: rounds of
+    the stages before; those of this one are numbered behind them. A round of which there is nothing to learn is refused
+    by `InputError`, and nothing is kept of it.
     """
 
     first: int
@@ -37,6 +38,7 @@ class Rounds:
     pad_id: int
     folder: Path
     write: Callable[[int], Sequence[Document] | None]
+    earlier: int = 0
 
     def open_blocks(self, state: StreamState) -> AbstractContextManager[PreparedBlocks]:
         """See `OpenBlocks`. The blocks of a round are prepared when its first one is asked for, and end where the
@@ -46,7 +48,7 @@ class Rounds:
     def _blocks(self, step: int) -> Iterator[tuple[Block, StreamState]]:
         while True:
             number, begun = divmod(step - self.first, self.steps)
-            documents = self._documents(number)
+            documents = self._documents(self.earlier + number)
             if documents is None:
                 return
             blocks = packed(documents, self.rows, self.length, self.pad_id)
@@ -62,8 +64,8 @@ class Rounds:
                 return None
             if not documents:
                 raise InputError(
-                    f"round {number + 1}: nothing was written that can be learnt: begin another run, with more "
-                    "distil.writing.chains or a longer distil.healing.length"
+                    f"round {number - self.earlier + 1}: nothing was written that can be learnt: begin another run, "
+                    "with more distil.writing.chains or a longer distil.healing.length"
                 )
             kept = [(one.tokens, one.prompt_length, one.expert) for one in documents]
             with whole_file(file) as part:
