@@ -7,6 +7,7 @@
 #   make clients     test with nine other clients of OpenAI's API, which are installed apart; needs node and npm
 #   make native      test the C++ library: sanitizers, other processors, all instruction sets; needs g++ and qemu
 #   make kills       test that runs which are killed at many points go on to the same bytes
+#   make scale       test builds by datatrove's local, Slurm and Ray executors
 #   make clean       remove environment, caches and builds (keeps runs/)
 
 PYTHON ?= python3
@@ -17,6 +18,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 INSTALLED := $(VENV)/.installed
 INTEGRATIONS := $(VENV)/.integrations
 BROWSER := $(VENV)/.browser
+SCALE := $(VENV)/.scale
 NODE := tests/serve/node
 NODE_INSTALLED := $(NODE)/node_modules/.installed
 CLIENTS := .venv-clients
@@ -33,7 +35,7 @@ GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
 GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)
 
-.PHONY: setup quickstart test check integration browser conformance clients image native kills bench clean
+.PHONY: setup quickstart test check integration browser conformance clients image native kills scale bench clean
 
 setup: $(INSTALLED)
 
@@ -67,6 +69,9 @@ native: setup
 kills: setup
 	$(PYTEST) -n 2 -m kills
 
+scale: $(SCALE)
+	$(PYTEST) -m scale
+
 bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED) $(LLAMA_SERVER)) \
 		$(if $(GUIDELLM_WANTED),$(GUIDELLM_INSTALLED))
 	$(BIN)/python -m benchmarks.run $(NAMES)
@@ -92,6 +97,11 @@ $(INTEGRATIONS): $(INSTALLED)
 $(BROWSER): $(INSTALLED)
 	@echo "make: installing playwright into $(VENV); Chromium is yours, or else CHROMIUM=program"
 	@$(BIN)/pip install --quiet --editable '.[dev,browser]'
+	@touch $@
+
+$(SCALE): $(INSTALLED)
+	@echo "make: installing datatrove and Ray into $(VENV)"
+	@$(BIN)/pip install --quiet --editable '.[dev,scale]'
 	@touch $@
 
 # The newest client that the installed Node can run: no lock file says which.

@@ -7,7 +7,7 @@ written is left to `folder`, who reads to `pool`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, chain
 from pathlib import Path
@@ -15,16 +15,15 @@ from typing import Any, NamedTuple
 
 from tuili.data.pipeline.folder import BuildFolder, finished_before, remove_private
 from tuili.data.pipeline.pipeline import Pipeline, Settled
-from tuili.data.pipeline.pool import Pool, open_pool
+from tuili.data.pipeline.pool import Read, open_pool
 from tuili.data.pipeline.readers.files import find_files
-from tuili.data.pipeline.readers.inputs import Item
 from tuili.data.pipeline.reading import Corpus, batches
 from tuili.data.pipeline.recipe import BuildSettings
 from tuili.errors import InputError
 from tuili.files import check_folder_place, making_room
 
 STEP_ITEMS, STEP_BYTES = 4096, 2**24
-"""A step ends with the batch that reaches so many items or bytes, ..."""
+"""A step ends with the item that reaches so many items or bytes, however they are read, ..."""
 STEP_WRITTEN = 2**26
 """... or so many bytes to be written."""
 
@@ -40,6 +39,9 @@ class Progress(NamedTuple):
 
 
 Tell = Callable[[Progress], None]
+Reads = Callable[[int, int], Iterator[Read]]
+"""Reads all files from an item of a file on, in order."""
+OpenReads = Callable[[Corpus, Pipeline], AbstractContextManager[Reads]]
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,25 @@ def build(settings: BuildSettings, folder: Path, *, workers: int = 0, tell: Tell
     Raises `InputError` for inputs that are not there, for a folder that exists already, and where another build was
     left in its place.
     """
+
+    @contextmanager
+    def read_here(corpus: Corpus, pipeline: Pipeline) -> Iterator[Reads]:
+        with open_pool(settings, corpus, pipeline, workers) as pool:
+            yield lambda file, item: pool.read(batches(corpus.items(pool.outline, file, item)))
+
+    return build_from(read_here, settings, folder, tell)
+
+
+def work_folder(folder: Path) -> Path:
+    """Where the work of a build lies until it is done."""
+    return folder.with_name(f"{folder.name}.building")
+
+
+def build_from(open_reads: OpenReads, settings: BuildSettings, folder: Path, tell: Tell) -> Built:
+    """`build` of what is read in any way. open_reads: called where something is left to be read."""
     if not settings.inputs:
         raise InputError("build.inputs is empty: name what is to be read")
-    work = folder.with_name(f"{folder.name}.building")
+    work = work_folder(folder)
     files = find_files(settings.inputs, (folder, work))
     if folder.exists():
         return Built(folder, finished_before(settings, files, folder))
@@ -72,8 +90,8 @@ def build(settings: BuildSettings, folder: Path, *, workers: int = 0, tell: Tell
         place = BuildFolder(settings, files, pipeline, work)
     with closing(place):
         if not place.state.complete:
-            with open_pool(settings, corpus, pipeline, workers) as pool:
-                _read(pool, corpus, pipeline, place, tell)
+            with open_reads(corpus, pipeline) as reads:
+                _read(reads, corpus, pipeline, place, tell)
         with making_room(work):
             manifest = place.finish()
     work.rename(folder)
@@ -93,26 +111,26 @@ def survey(settings: BuildSettings, *, workers: int = 0, tell: Tell = lambda pro
             tell(Progress(before[batch[-1].file] + batch[-1].offset, before[-1], 0, 0, 0))
 
 
-def _read(pool: Pool, corpus: Corpus, pipeline: Pipeline, place: BuildFolder, tell: Tell) -> None:
-    """Read what has not been read, step by step."""
+def _read(reads: Reads, corpus: Corpus, pipeline: Pipeline, place: BuildFolder, tell: Tell) -> None:
+    """Read what has not been read, step by step. Where a step ends depends on the items alone."""
     state = place.state
     before = [0, *accumulate(file.size for file in corpus.files)]
     items = weight = written = 0
-    for batch, outcomes in pool.read(batches(corpus.items(pool.outline, state.file, state.item))):
-        for outcome in chain.from_iterable(outcomes):
-            for settled in pipeline.settle(outcome):
-                written += place.add(settled)
-        last: Item = batch[-1]
-        state.file, state.item = last.file, last.number + 1
-        items += len(batch)
-        weight += sum(item.weight for item in batch)
-        if items >= STEP_ITEMS or weight >= STEP_BYTES or written >= STEP_WRITTEN:
-            with making_room(place.folder):
-                place.commit()
-            items = weight = written = 0
+    for batch, outcomes in reads(state.file, state.item):
+        for item, found in zip(batch, outcomes, strict=True):
+            for outcome in found:
+                for settled in pipeline.settle(outcome):
+                    written += place.add(settled)
+            state.file, state.item = item.file, item.number + 1
+            items += 1
+            weight += item.weight
+            if items >= STEP_ITEMS or weight >= STEP_BYTES or written >= STEP_WRITTEN:
+                with making_room(place.folder):
+                    place.commit()
+                items = weight = written = 0
         tally = state.tally
         counts = (tally.documents_kept, tally.documents_dropped, tally.parts_refused)
-        tell(Progress(before[last.file] + last.offset, before[-1], *counts))
+        tell(Progress(before[state.file] + batch[-1].offset, before[-1], *counts))
     state.complete = True
     with making_room(place.folder):
         place.commit()

@@ -41,7 +41,7 @@ def finished_before(settings: BuildSettings, files: Sequence[SourceFile], folder
 
     Raises `InputError` where the folder is anything else, and leaves it as it is.
     """
-    if read_state(folder / PRIVATE, *_hashes(settings, files)) is None:
+    if read_state(folder / PRIVATE, *build_hashes(settings, files)) is None:
         raise InputError(f"{folder} exists already: choose another place, or remove it")
     manifest = read_manifest(folder)
     remove_private(folder)
@@ -57,8 +57,8 @@ def remove_private(folder: Path) -> None:
     shutil.rmtree(private)
 
 
-def _hashes(settings: BuildSettings, files: Sequence[SourceFile]) -> tuple[str, str]:
-    """Of the recipe and of the documents: what a build that goes on must have in common with the one before."""
+def build_hashes(settings: BuildSettings, files: Sequence[SourceFile]) -> tuple[str, str]:
+    """Hashes of the recipe and of the documents: what a build that goes on must have in common with the one before."""
     recipe = settings.model_dump_json(exclude={"inputs": {"__all__": {"path"}}}, context=PORTABLE)
     return hashlib.sha256(f"{__version__}\n{recipe}".encode()).hexdigest(), fingerprint(files)
 
@@ -71,7 +71,7 @@ class BuildFolder:
 
         Raises `InputError` where another build was left there, or is running.
         """
-        of_recipe, of_corpus = _hashes(settings, files)
+        of_recipe, of_corpus = build_hashes(settings, files)
         self._settings, self._files, self._pipeline, self.folder = settings, files, pipeline, folder
         self._private = folder / PRIVATE
         self._private.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """From the files of a corpus to batches of items, and from a batch to outcomes.
 
-Where a batch ends depends on the items alone, so that a build that goes on cuts the same ones.
+What is written does not depend on where a batch ends.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Readers:
         try:
             for found in self.of(file).read(file, item):
                 if isinstance(found, Document):
-                    outcomes += _processed(found, name, pipeline)
+                    outcomes += processed(found, name, pipeline)
                 else:
                     outcomes.append(Refused(name, found))
         except MemoryError:
@@ -84,9 +84,14 @@ class Corpus:
         self.needs_worker = any(reader.parses for reader in made)
         """Whether foreign code reads some of the files, which a hostile file may crash."""
 
-    def items(self, outline: Callable[[int], list[Item]], file: int = 0, item: int = 0) -> Iterator[Item]:
-        """The items of all files from an item of a file on. outline: calls `Corpus.outline`, where that is safe."""
-        for number in range(file, len(self.files)):
+    def items(
+        self, outline: Callable[[int], list[Item]], file: int = 0, item: int = 0, *, end: int | None = None
+    ) -> Iterator[Item]:
+        """The items of all files from an item of a file on, or of those before the file `end`.
+
+        outline: calls `Corpus.outline`, where that is safe.
+        """
+        for number in range(file, len(self.files) if end is None else end):
             start = item if number == file else 0
             source = self.files[number]
             if source.format is None:
@@ -106,7 +111,8 @@ class Corpus:
         return self.readers.read(item, self.files[item.file], pipeline)
 
 
-def _processed(document: Document, reader: str, pipeline: Pipeline) -> Sequence[Outcome]:
+def processed(document: Document, reader: str, pipeline: Pipeline) -> Sequence[Outcome]:
+    """What becomes of a document, which is refused where a block fails at its values."""
     try:
         return pipeline.process(document)
     except TuiliError:
