@@ -154,7 +154,7 @@ def test_of_own_prompts_those_alone_are_read_that_fit_the_confidence(
         samples.append(prompts)
         raise InputError("enough")
 
-    def learn(tokenizer: object, sources: object, names: str, progress: object, own: list[str]) -> None:
+    def learn(tokenizer: object, sources: object, names: str, progress: object, own: list[str], _: object) -> None:
         read.append((names, own))
 
     monkeypatch.setattr("tuili.posttrain.promising.check_sample_size", lambda *_: None)

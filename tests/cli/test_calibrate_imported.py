@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx2
+import numpy as np
 import pytest
 
 from tests.engine.runtime.test_dense_verifier import verifier
@@ -16,13 +17,19 @@ from tests.store.taught_folder import questions, save_questions, save_taught
 from tuili.cli.app import main
 from tuili.engine import Budget, Engine, NotPromised, Outcome, Request, load_engine, read_calibration
 from tuili.model import write_verifier
+from tuili.posttrain import prompts_of_file, write_familiarity
 from tuili.store import (
     FAMILIARITY_FILE,
     VERIFIER_FILE,
+    ImportedModel,
+    NgramFilter,
     ThinkingSettings,
     familiarity_hash,
+    open_model,
     parts_hash,
+    read_familiarity_file,
     verifier_hash,
+    write_familiarity_file,
     write_thinking_file,
 )
 
@@ -214,3 +221,31 @@ def test_without_a_verifier_confidence_is_what_attempts_tell(taught: Path, tmp_p
 def test_it_needs_questions_of_ones_own(taught: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate", str(taught)]) == 2
     assert "is imported: give --data FILE, questions with answers like those it will get" in capsys.readouterr().err
+
+
+def test_what_a_moved_file_has_taught_is_known_by_the_present_file(
+    copy: Path, data: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault = "gone.jsonl cannot be read"
+    monkeypatch.setattr("tuili.posttrain.promising.taught_sources", lambda _: ([], [fault]))
+    model = open_model(copy)
+    assert isinstance(model, ImportedModel)
+    before = read_familiarity_file(copy)
+    assert before is not None
+    known = np.array([17, 23], np.uint64)
+    trained = replace(before, filter_B=NgramFilter.of(known).filter_B, source=f"gone.jsonl, {before.source}")
+    prompts = prompts_of_file(data, model, 1)
+    write_familiarity_file(copy, trained)
+    write_familiarity(model, prompts, lambda *_: None)
+    after = read_familiarity_file(copy)
+    assert after is not None and after.knows(known).all() and not before.knows(known).any()
+    assert (after.source, caplog.text) == ("gone.jsonl, prompts of the calibration", "")
+    for unusable in (replace(trained, sample_C=None), None):
+        (copy / FAMILIARITY_FILE).unlink()
+        if unusable is not None:
+            write_familiarity_file(copy, unusable)
+        caplog.clear()
+        write_familiarity(model, prompts, lambda *_: None)
+        after = read_familiarity_file(copy)
+        assert after is not None and not after.knows(known).any()
+        assert f"the model was taught with is unfamiliar: {fault}" in caplog.text

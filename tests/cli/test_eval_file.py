@@ -229,7 +229,7 @@ def test_questions_that_training_has_but_for_numbers_are_left_out_of_a_second_fi
 
 
 def test_a_further_attempt_answers_where_the_first_has_a_wrong_step(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = written(tmp_path / "mine.jsonl", MWP[0])
     for options, accuracy, attempts in (
@@ -240,7 +240,9 @@ def test_a_further_attempt_answers_where_the_first_has_a_wrong_step(
         answers(monkeypatch, reciting(speechless(), "<think>\n3 * 4 = 13\n</think>13", "</think>12"))
         report = measured(model, data, *options)
         assert (report["accuracy"], report["attempts"]) == (accuracy, attempts)
-        assert "by_attempts" not in report
+        shares = {1: None, 2: {"1": 0.0, "2": 1.0}, 3: {"1": 0.0, "2": 1.0, "3": 1.0}}
+        assert report.get("by_attempts") == shares[report["settings"]["max_steps"]]
+        assert ("right after attempts: at most 1: 0.0%, at most 2: 100.0%" in capsys.readouterr().out) is bool(options)
 
 
 def test_all_attempts_vote(
@@ -252,7 +254,7 @@ def test_all_attempts_vote(
     report = measured(model, data, "--max-attempts", "3", "--all-attempts")
     assert (report["accuracy"], report["attempts"]) == (1.0, 3)
     assert report["by_attempts"] == {"1": 0.0, "2": 0.0, "3": 1.0}
-    assert "right by the vote after attempts: 1: 0.0%, 2: 0.0%, 3: 100.0%" in capsys.readouterr().out
+    assert "right after attempts: 1: 0.0%, 2: 0.0%, 3: 100.0%" in capsys.readouterr().out
     (shown,) = report["samples"]
     assert (shown["answer"], shown["receipt"]["reason"], shown["receipt"]["outcome"]) == ("12", "", "answered")
     answers(monkeypatch, reciting(speechless(), *votes))

@@ -136,10 +136,10 @@ def show_scores(console: Console, report: Mapping[str, Any]) -> None:
         lines.append(
             f"{_share(other)} right of the {other['problems']} of which no question there has four fifths of the words"
         )
-    if votes := report.get("by_attempts"):
-        lines.append(
-            "right by the vote after attempts: " + ", ".join(f"{n}: {share:.1%}" for n, share in votes.items())
-        )
+    if shares := report.get("by_attempts"):
+        most = "" if report["settings"]["all_attempts"] else "at most "
+        after = ", ".join(f"{most}{made}: {share:.1%}" for made, share in shares.items())
+        lines.append(f"right after attempts: {after}")
     lines.append(f"{_share(report, 'lenient')} right by the last number")
     steps = ", ".join(f"{count} {status}" for status, count in sorted(report["steps"].items())) or "none"
     by_checker = report["written_by"].get("checker", 0)

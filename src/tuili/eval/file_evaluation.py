@@ -119,7 +119,7 @@ def evaluate_file(
         "samples": report.samples(responses, source.tokenizer),
         "depth": report.depth_section([depth_point(settings.depth, responses, seconds)], trends),
     }
-    if settings.all_attempts:
+    if settings.budget.max_steps > 1:
         document["by_attempts"] = by_attempts(responses, settings.budget.max_steps)
     if settings.seen:
         document |= {"unmatched": unmatched(responses, seen), "unlike": unlike(responses, seen)}
@@ -127,7 +127,7 @@ def evaluate_file(
 
 
 def by_attempts(responses: Sequence[AskedResponse], most: int) -> dict[str, float]:
-    """The accuracy of the vote after 1, 2, … attempts."""
+    """The accuracy of the best answers of 1, 2, … attempts, or of as many as were made."""
     count = len(responses)
     return {str(made): sum(one.right_after(made) for one in responses) / count for made in range(1, most + 1)}
 

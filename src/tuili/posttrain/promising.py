@@ -5,15 +5,17 @@ The statistics are left to `tuili.eval`; which questions the sample has is for c
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal, Unpack
 
-from tuili.data import QuestionForm, Source
+from tuili.data import QuestionForm
 from tuili.engine import CALIBRATION_FILE, Calibration, RunOptions
-from tuili.errors import InputError
+from tuili.errors import InputError, ModelFolderError
 from tuili.eval import (
     CalibrationGrid,
     Comparison,
@@ -28,10 +30,18 @@ from tuili.eval import (
 )
 from tuili.files import check_file_place, restored_on_failure, whole_file
 from tuili.posttrain.teaching.recorded import taught_sources
-from tuili.store import FAMILIARITY_FILE, ImportedModel, write_familiarity_file
+from tuili.store import (
+    FAMILIARITY_FILE,
+    FamiliarityFile,
+    ImportedModel,
+    read_familiarity_file,
+    write_familiarity_file,
+)
 from tuili.train import recorded_sources
 
+LOG = logging.getLogger(__name__)
 Progress = Callable[[str, int, int], None]
+SAMPLE, _AND = "prompts of the calibration", ", "
 
 
 def calibrate_folder(
@@ -76,19 +86,33 @@ def prompts_of_file(
 def write_familiarity(loaded: Measured, own: Sequence[LabelledPrompt], progress: Progress) -> None:
     """Write what the model has read into its folder: what it was trained on, and prompts of one's own.
 
-    Of these, those alone that fit the confidence: the others must be as new as requests will be. Where there is too
-    little to tell an unfamiliar prompt, no file stays, because a former one says what another training has read.
+    What the lineage records is read again. Where some of it is not there, as for a model that was fetched, a present
+    file knows what training has read. Of the prompts, those alone are read that fit the confidence: the others must be
+    as new as requests will be. Where there is too little to tell an unfamiliar prompt, no file stays, because a former
+    one says what another training has read.
     """
-    sources, mine = _learnt_from(loaded.path), [one.prompt for one in fitting_part(own)]
-    names = [*dict.fromkeys(source.name for source in sources), *(["prompts of the calibration"] if mine else [])]
+    mine = [one.prompt for one in fitting_part(own)]
+    taught, faults = taught_sources(loaded.path)
+    trained = _read_before(loaded.path) if faults else None
+    sources = [] if trained else [*recorded_sources(loaded.path), *taught]
+    names = [source.name for source in sources] if trained is None else trained.source.split(_AND)
+    names = [name for name in dict.fromkeys(names) if name != SAMPLE] + ([SAMPLE] if mine else [])
+    if trained is None:
+        for fault in faults:
+            LOG.warning("what stands in a file that the model was taught with is unfamiliar: %s", fault)
     told = partial(progress, "what training has read")
-    read = learn_familiarity(loaded.tokenizer, sources, ", ".join(names), told, mine)
+    read = learn_familiarity(loaded.tokenizer, sources, _AND.join(names), told, mine, trained)
     if read is None:
         (loaded.path / FAMILIARITY_FILE).unlink(missing_ok=True)
     else:
         write_familiarity_file(loaded.path, read)
 
 
-def _learnt_from(folder: Path) -> list[Source]:
-    """What the lineage of a model says that it was trained on, or taught with."""
-    return [*recorded_sources(folder), *taught_sources(folder)]
+def _read_before(folder: Path) -> FamiliarityFile | None:
+    """The model's present file of familiarity; None where there is none that can be read, and where what it knows of
+    training cannot be told from what it knows of a calibration's prompts.
+    """
+    with suppress(ModelFolderError):
+        read = read_familiarity_file(folder)
+        return None if read is None or (read.sample_C is None and SAMPLE in read.source) else read
+    return None

@@ -21,22 +21,24 @@ from safetensors.numpy import save_file
 from tuili.errors import ModelFolderError, one_line
 from tuili.files import whole_file
 from tuili.store.folder import CONFIG_FILE
-from tuili.store.ngrams import without_ends
+from tuili.store.ngrams import NgramFilter, without_ends
 from tuili.store.safetensors import check_safetensors, read_metadata, read_tensors
 
 FAMILIARITY_FILE = Path("tuili") / "familiarity.safetensors"
 _KEY = "familiarity"
 _TYPES = {"filter": "uint8", "classes": "uint32", "scores": "float32"}
+_MORE_TYPES = _TYPES | {"sample": "uint8"}
 
 
 @dataclass(frozen=True)
 class FamiliarityFile:
-    """What the file holds. Dimensions: B bytes, V vocabulary, N prompts.
+    """What the file holds. Dimensions: B bytes, C bytes, V vocabulary, N prompts.
 
-    filter_B: a Bloom filter of the pairs and triples of token classes that training has read. class_V: the class of
-    each token. score_N: the scores of the references, rising, which are prompts that were scored as if their forms had
-    not been read. level: the p-value below which a prompt counts as unfamiliar. source: what was read, for readers.
-    before, after: tokens that every prompt begins and ends with, which are not scored.
+    filter_B: a Bloom filter of the pairs and triples of token classes that training has read. sample_C: one of those of
+    a calibration's prompts; None where there are none. class_V: the class of each token. score_N: the scores of the
+    references, rising, which are prompts that were scored as if their forms had not been read. level: the p-value below
+    which a prompt counts as unfamiliar. source: what was read, for readers. before, after: tokens that every prompt
+    begins and ends with, which are not scored.
     """
 
     filter_B: NDArray[np.uint8]
@@ -46,6 +48,7 @@ class FamiliarityFile:
     source: str
     before: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
+    sample_C: NDArray[np.uint8] | None = None
 
     def scored(self, ids: Sequence[int]) -> Sequence[int]:
         """The tokens of a prompt without those that every prompt begins and ends with, as far as this one does."""
@@ -54,7 +57,13 @@ class FamiliarityFile:
     @property
     def tensors(self) -> dict[str, NDArray[Any]]:
         """The arrays by their names in the file."""
-        return {"filter": self.filter_B, "classes": self.class_V, "scores": self.score_N}
+        tensors: dict[str, NDArray[Any]] = {"filter": self.filter_B, "classes": self.class_V, "scores": self.score_N}
+        return tensors if self.sample_C is None else {**tensors, "sample": self.sample_C}
+
+    def knows(self, key_N: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Which of these pairs and triples were read."""
+        known_N = NgramFilter(self.filter_B).knows(key_N)
+        return known_N if self.sample_C is None else known_N | NgramFilter(self.sample_C).knows(key_N)
 
 
 @dataclass(frozen=True)
@@ -93,8 +102,8 @@ def read_familiarity_file(folder: Path) -> FamiliarityFile | None:
         metadata = _METADATA.validate_json(read_metadata(path)[_KEY], strict=True, extra="forbid")
         tensors = read_tensors(path)
         kinds = {name: str(array.dtype) for name, array in tensors.items()}
-        if kinds != _TYPES or any(array.ndim != 1 or not len(array) for array in tensors.values()):
-            raise ValueError(f"tensors of {kinds} in place of {_TYPES}")
+        if kinds not in (_TYPES, _MORE_TYPES) or any(array.ndim != 1 or not len(array) for array in tensors.values()):
+            raise ValueError(f"tensors of {kinds} in place of {_MORE_TYPES}")
         score_N = tensors["scores"]
         if not (score_N[0] >= 0 and score_N[-1] <= 1 and np.all(score_N[1:] >= score_N[:-1])):
             raise ValueError("scores are shares, rising")
@@ -104,8 +113,8 @@ def read_familiarity_file(folder: Path) -> FamiliarityFile | None:
         raise ModelFolderError(f"{path} is damaged: {one_line(error)}; calibrate anew (tuili calibrate)") from error
     if metadata.tokenizer != _tokenizer_hash(folder):
         raise ModelFolderError(f"{path} was made with another tokenizer: calibrate anew (tuili calibrate)")
-    frame = metadata.before, metadata.after
-    return FamiliarityFile(tensors["filter"], tensors["classes"], score_N, metadata.level, metadata.source, *frame)
+    told = metadata.level, metadata.source, metadata.before, metadata.after
+    return FamiliarityFile(tensors["filter"], tensors["classes"], score_N, *told, tensors.get("sample"))
 
 
 def familiarity_hash(folder: Path) -> str | None:

@@ -103,6 +103,23 @@ def test_too_few_references_tell_nothing(tokenizer: Tokenizer) -> None:
     assert learn_familiarity(tokenizer, [], "own", own=OWN[: MIN_REFERENCES - 1]) is None
 
 
+def test_a_former_file_knows_what_training_has_read(tokenizer: Tokenizer, learnt: FamiliarityFile) -> None:
+    first = learn_familiarity(tokenizer, [], "own", own=OWN, trained=learnt)
+    assert first is not None and first.sample_C is not None and learnt.sample_C is None
+    again = learn_familiarity(tokenizer, [], "own", own=OWN, trained=first)
+    assert again is not None
+    for name, array in first.tensors.items():
+        assert np.array_equal(again.tensors[name], array), "prompts of a calibration are no part of training"
+    assert np.array_equal(first.filter_B, learnt.filter_B)
+    trained = generate("word_problems", Split.TEST.seed(3), 1, 1, wording="seen").prompt
+    tells, bare = Familiarity(first), Familiarity(replace(first, filter_B=np.zeros(1, np.uint8)))
+    for ids, low, high in ((tokenizer.encode_prompt(trained), 0, 0.2), (tokenizer.encode_prompt(OWN[0]), 0, 0)):
+        assert low <= tells.score(ids) <= high
+    assert bare.score(tokenizer.encode_prompt(trained)) > 0.5
+    few = learn_familiarity(tokenizer, [], "own", own=OWN[:3], trained=learnt)
+    assert few is not None and len(few.score_N) == len(learnt.score_N) + 3
+
+
 class Talk:
     """Questions, every other one of them behind a message."""
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tuili.store import FamiliarityFile, NgramFilter, ngrams_of, novelty
+from tuili.store import FamiliarityFile, ngrams_of, novelty
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Familiarity:
     """Tells how familiar prompts are."""
 
     def __init__(self, stored: FamiliarityFile) -> None:
-        self._stored, self._filter = stored, NgramFilter(stored.filter_B)
+        self._stored = stored
 
     def of(self, ids: Sequence[int]) -> Familiar:
         """How familiar a prompt of these tokens is."""
@@ -53,4 +53,4 @@ class Familiarity:
 
     def score(self, ids: Sequence[int]) -> float:
         """The mean of the shares of the pairs and of the triples of these tokens that training has never read."""
-        return novelty(ngrams_of(self._stored.scored(ids), self._stored.class_V), self._filter.knows)
+        return novelty(ngrams_of(self._stored.scored(ids), self._stored.class_V), self._stored.knows)

@@ -56,6 +56,7 @@ def learn_familiarity(
     description: str,
     progress: Callable[[int, int], None] = lambda *_: None,
     own: Sequence[str] = (),
+    trained: FamiliarityFile | None = None,
 ) -> FamiliarityFile | None:
     """The pairs and triples of tokens of these sources, and the scores of prompts as if they had not been read.
 
@@ -65,6 +66,7 @@ def learn_familiarity(
         description: what is read in words, for readers of the file.
         progress: is called with (read, total) records.
         own: further prompts, which requests will be like. If there are enough of them, they alone are references.
+        trained: a former file that knows what training has read, in place of the sources.
     """
     dialect = dialect_of(tokenizer)
     class_V, total = token_classes(tokenizer), len(sources) * (READ_RECORDS + SCORED_RECORDS)
@@ -86,14 +88,17 @@ def learn_familiarity(
     mine = [prompt_of(Turns.of(prompt), prompt) for prompt in own]
     if len(mine) >= MIN_REFERENCES:
         scored = []
-    if len(mine) + len(scored) < MIN_REFERENCES:
+    former_R = [] if trained is None or len(mine) >= MIN_REFERENCES else trained.score_N.tolist()
+    if len(mine) + len(scored) + len(former_R) < MIN_REFERENCES:
         return None
+    former = NgramFilter(np.zeros(1, np.uint8) if trained is None else trained.filter_B)
     key_N, fold_N = _keys([*read, *mine])
-    score_R = [_score(ngrams, key_N, fold_N & ~_bits(fold, HIDDEN)) for ngrams, fold in scored]
-    score_R += [_score(ngrams, key_N, fold_N & ~_bits(fold, 1)) for ngrams, fold in mine]
-    score_R.sort()
-    filter_B = NgramFilter.of(key_N).filter_B
-    return FamiliarityFile(filter_B, class_V, np.array(score_R, np.float32), LEVEL, description, *ends)
+    score_R = former_R + [_score(ngrams, former, key_N, fold_N & ~_bits(fold, HIDDEN)) for ngrams, fold in scored]
+    score_R += [_score(ngrams, former, key_N, fold_N & ~_bits(fold, 1)) for ngrams, fold in mine]
+    training = NgramFilter.of(_keys(read)[0]) if trained is None else former
+    sample_C = NgramFilter.of(_keys(mine)[0]).filter_B if mine else None
+    score_N = np.sort(np.array(score_R, np.float32))
+    return FamiliarityFile(training.filter_B, class_V, score_N, LEVEL, description, *ends, sample_C)
 
 
 def common_ends(tokenizer: AnyTokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -115,12 +120,12 @@ def token_classes(tokenizer: AnyTokenizer) -> NDArray[np.uint32]:
 def _keys(read: Sequence[_Prompt]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
     """The different pairs and triples of these prompts, rising, and the folds that each stands in, as bits."""
     parts = [(key_N, _bits(one.fold, 1)) for one in read for key_N in one.ngrams]
-    key_N = np.concatenate([part_N for part_N, _ in parts])
-    fold_N = np.concatenate([np.full(len(part_N), bits, np.uint8) for part_N, bits in parts])
+    key_N = np.concatenate([np.zeros(0, np.uint64), *(part_N for part_N, _ in parts)])
+    fold_N = np.concatenate([np.zeros(0, np.uint8), *(np.full(len(part_N), bits) for part_N, bits in parts)])
     order_N = np.argsort(key_N)
     key_N = key_N[order_N]
-    first_N = np.flatnonzero(np.append(True, key_N[1:] != key_N[:-1]))
-    return key_N[first_N], np.bitwise_or.reduceat(fold_N[order_N], first_N)
+    first_N = np.flatnonzero(np.append(True, key_N[1:] != key_N[:-1])[: len(key_N)])
+    return key_N[first_N], np.bitwise_or.reduceat(fold_N[order_N], first_N) if len(key_N) else fold_N
 
 
 def _bits(fold: int, count: int) -> np.uint8:
@@ -128,12 +133,12 @@ def _bits(fold: int, count: int) -> np.uint8:
     return np.uint8(sum(1 << (fold + further) % FOLDS for further in range(count)))
 
 
-def _score(ngrams: Ngrams, key_N: NDArray[np.uint64], fold_N: NDArray[np.uint8]) -> float:
-    """The score of a prompt where training has read only what stands in these folds."""
+def _score(ngrams: Ngrams, former: NgramFilter, key_N: NDArray[np.uint64], fold_N: NDArray[np.uint8]) -> float:
+    """The score of a prompt where only that was read which stands in these folds, and what a former file knows."""
 
     def is_known(asked_N: NDArray[np.uint64]) -> NDArray[np.bool_]:
         place_N = np.minimum(np.searchsorted(key_N, asked_N), len(key_N) - 1)
         known_N: NDArray[np.bool_] = (key_N[place_N] == asked_N) & (fold_N[place_N] > 0)
-        return known_N
+        return known_N | former.knows(asked_N)
 
     return novelty(ngrams, is_known)

@@ -27,13 +27,13 @@ def recorded_teaching(folder: Path) -> TeachingConfig | None:
     return None
 
 
-def taught_sources(folder: Path) -> list[Source]:
-    """The sources that the model of a folder was taught with, those of the last teaching first.
+def taught_sources(folder: Path) -> tuple[list[Source], list[str]]:
+    """The sources that the model of a folder was taught with, those of the last teaching first, and why some are left
+    out: files that have moved or changed since.
 
-    Files that have moved or changed since are left out, with a line in the log. Empty where no teaching is recorded
-    that can be read today.
+    Both are empty where no teaching is recorded that can be read today.
     """
-    sources: dict[str, Source] = {}
+    sources, faults = dict[str, Source](), list[str]()
     for entry in reversed(read_lineage(folder)):
         recipe = entry.recipe.get("teach", {})
         try:
@@ -46,8 +46,8 @@ def taught_sources(folder: Path) -> list[Source]:
             try:
                 found = build_sources(part, entry.seeds.get("teach", 1), recipe.get("response") == "prose", LOG.info)
             except InputError as error:
-                LOG.warning("what stands in a file that the model was taught with is unfamiliar: %s", error)
+                faults.append(str(error))
                 continue
             for source in found:
                 sources.setdefault(source.name, source)
-    return list(sources.values())
+    return list(sources.values()), faults
