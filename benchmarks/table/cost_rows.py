@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from benchmarks.imported.source import REAL
-from benchmarks.table.rows import Row, Value, middle, results, text
+from benchmarks.table.rows import Row, Value, middle, results, text, threads
 
-COLUMNS = ("stage", "command", "hours of two cores")
+_BOTH = text("2")
+COLUMNS = ("stage", "command", "hours", "cores")
 
 
-def _row(stage: str, command: str, record: str, hours: Value) -> Row:
-    return Row(stage, results(record), (text(f"`{command}`"), hours), linked=False)
+def _row(stage: str, command: str, record: str, hours: Value, cores: Value = _BOTH) -> Row:
+    return Row(stage, results(record), (text(f"`{command}`"), hours, cores), linked=False)
 
 
 def _hours_of(minutes: str) -> Value:
@@ -18,7 +19,7 @@ def _hours_of(minutes: str) -> Value:
 
 
 def _adapting(stage: str, what: str) -> Row:
-    return _row(what, "tuili adapt", "adapted", _hours_of(f"{REAL}_{stage}_minutes"))
+    return _row(what, "tuili adapt", "adapted", _hours_of(f"{REAL}_{stage}_minutes"), threads)
 
 
 COSTS = (
@@ -32,6 +33,6 @@ COSTS = (
     _adapting("verifier", "train a verifier on answers that it writes"),
     _adapting("calibrate", "calibrate promises"),
     _adapting("after", "measure what came of it"),
-    _row("all of one's own problems together", "tuili adapt", "adapted", _hours_of(f"{REAL}_minutes")),
+    _row("all of one's own problems together", "tuili adapt", "adapted", _hours_of(f"{REAL}_minutes"), threads),
 )
 """A row for each stage, in their order."""

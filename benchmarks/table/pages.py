@@ -46,6 +46,7 @@ TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
         "stacked": (stacked_rows.COLUMNS, stacked_rows.STACKED),
     },
     REAL_MODELS: {
+        "attempts": (taught_rows.ATTEMPT_COLUMNS, taught_rows.ATTEMPTED),
         "costs": (cost_rows.COLUMNS, cost_rows.COSTS),
         "examples": (example_rows.COLUMNS, example_rows.EXAMPLES),
         "taught": (taught_rows.COLUMNS, taught_rows.TABLE),

@@ -60,6 +60,11 @@ def text(constant: str) -> Value:
     return lambda record: constant
 
 
+def threads(record: Record) -> str:
+    """The threads of the process that measured, which those that it started have as well."""
+    return str(record["machine"]["threads"])
+
+
 def joined(template: str, *values: Value) -> Value:
     """A cell of several values, put into a template in order."""
     return lambda record: template.format(*(value(record) for value in values))

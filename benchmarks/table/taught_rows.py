@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.imported.source import REAL
 from benchmarks.table.example_rows import BASE, FORCED, PROSE, TESTS
 from benchmarks.table.imported_rows import MODEL
-from benchmarks.table.rows import Row, Value, bench, joined, middle, results, text
+from benchmarks.table.rows import Row, Value, bench, joined, middle, results, text, threads
 
 RECORD = "imported_taught"
 REPAIR = "the checker mends what is wrong"
@@ -76,6 +76,24 @@ TAUGHT = (
 )
 
 
+ATTEMPT_COLUMNS = ("further attempts", "asked", *(f"after {made}" for made in (1, 2, 4, 8)))
+ATTEMPT_WAYS = {
+    "corrected": "no calculator; each begins behind the steps that hold, the wrong one corrected",
+    "judged": "the checker calculates; drawn at random, a verifier weighs their votes",
+}
+ATTEMPTED = tuple(
+    Row(
+        what,
+        results("imported_attempts"),
+        (text(name), *(middle(f"{way}_{test}_after_{made}", "{:.3f}") for made in (1, 2, 4, 8))),
+        linked=False,
+    )
+    for way, what in ATTEMPT_WAYS.items()
+    for test, name in TESTS.items()
+)
+"""A row for each way of making further attempts, and each set."""
+
+
 def _adapted(name: str) -> Sequence[Row]:
     what = f"`tuili adapt {name}`, 300 problems of taxes and recipes"
 
@@ -88,7 +106,11 @@ def _adapted(name: str) -> Sequence[Row]:
         return Row(f"{what}: {told}", results("adapted"), (joined("{} ({} to {})", *ends), text("none")))
 
     return (
-        row("minutes of two cores", "minutes"),
+        Row(
+            f"{what}: minutes, on so many cores",
+            results("adapted"),
+            (joined("{} on {}", middle(f"{name}_minutes", "{:.0f}"), threads), text("none")),
+        ),
         row("problems of taught wordings kept for the test", "tested"),
         share("right before, taught wordings", "before"),
         share("right after, taught wordings", "after"),

@@ -15,15 +15,22 @@ TOKENS = 400
 
 
 def solve(
-    model: Path, data: Path, seen: tuple[Path, ...], calculator: CalculatorMode, numbers: Numbers, attempts: int = 1
+    model: Path,
+    data: Path,
+    seen: tuple[Path, ...],
+    calculator: CalculatorMode,
+    numbers: Numbers,
+    attempts: int = 1,
+    votes: bool = True,
 ) -> dict[str, Any]:
     """What is told of a model's answers to the questions of a file.
 
-    Several attempts vote; they are those of one request. seen: what was learnt from.
+    Several attempts are those of one request. seen: what was learnt from. votes: whether all attempts are made and
+    vote; else the first one in which nothing is wrong answers.
     """
     budget = Budget(max_steps=attempts, max_tokens=attempts * TOKENS)
     settings = FileSettings(
-        data, seen=seen, budget=budget, all_attempts=attempts > 1, calculator=calculator, numbers=numbers
+        data, seen=seen, budget=budget, all_attempts=votes and attempts > 1, calculator=calculator, numbers=numbers
     )
     report, _ = evaluate_file(model, settings)
     told = ("problems", "accuracy", "ci95", "unmatched", "unlike", "unparseable", "by_attempts", "steps")

@@ -86,9 +86,10 @@ def test_the_figures_are_those_of_the_reports(tmp_path: Path, monkeypatch: pytes
     }  # fmt: skip
     assert (figures["nano_held_after_low95"].median, figures["nano_held_after_high95"].median) == (0.1, 0.4)
     rows = [row for row in ADAPTED if row.what.startswith("`tuili adapt nano`")]
-    told = {"figures": {key: figure.summary() for key, figure in figures.items()}}
+    told = {"machine": {"threads": 1}, "figures": {key: figure.summary() for key, figure in figures.items()}}
     cells = {row.what.partition(": ")[2]: row.cells[0](told) for row in rows if "promise" not in row.what}
     assert cells["right after, wordings that were not taught"] == "0.250 (0.100 to 0.400)"
+    assert cells["minutes, on so many cores"].endswith(" on 1")
     assert len(cells) == 7
 
 
