@@ -48,7 +48,9 @@ def test_rounds_behind_the_last_step_even_out_the_experts_and_change_nothing_els
 
 def test_the_rounds_come_to_the_same_when_they_are_repeated(tmp_path: Path) -> None:
     recipe = small("train.balance_rounds=2", steps=2)
-    models = [go(recipe, tmp_path / name)[0].model for name in ("a", "b")]
+    runs = [go(recipe, tmp_path / name) for name in ("a", "b")]
+    models = [run[0].model for run in runs]
+    assert "the experts will be balanced in about" in runs[0][1]
     go(recipe, tmp_path / "a", resume=True)  # from the checkpoint of the last step: the rounds begin anew
     weights = [load_model(str(model)).model.state_dict() for model in models]
     assert all(torch.equal(weights[0][name], value) for name, value in weights[1].items())

@@ -6,8 +6,9 @@ Each step of a training balances the load of its own blocks, in which long respo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 
 import torch
 from torch import Tensor
@@ -25,12 +26,18 @@ LARGEST_MOVE = 0.03
 """Of a bias in the first round, as a logit."""
 
 
-def balance_domains(setup: TrainingSetup, sources: Sequence[Source], tokenizer: Tokenizer, rounds: int) -> None:
+def balance_domains(
+    setup: TrainingSetup, sources: Sequence[Source], tokenizer: Tokenizer, rounds: int, tell: Callable[[str], None]
+) -> None:
     """Set the biases of the second choice in `rounds` rounds, each over one block of every domain of the run.
+
+    `tell` hears what is done, and after the first round how long the others will take.
 
     `sources` are those of the run; its files, whose domains are unknown, are passed over. The tokens that are learnt
     count, each in the layers that it would run at the end of the training.
     """
+    tell(f"balancing the experts in {rounds} rounds, every domain weighing the same")
+    begun = monotonic()
     streams = domain_blocks(setup.recipe, sources, tokenizer)
     generator = torch.Generator(setup.model.device).manual_seed(setup.recipe.train.seed)
     with _counting(setup.model), torch.no_grad():
@@ -39,6 +46,8 @@ def balance_domains(setup: TrainingSetup, sources: Sequence[Source], tokenizer: 
             off_LE = 1 - shares_DLE.mean(0) * shares_DLE.shape[-1]
             for router, off_E in zip(setup.model.routers(), off_LE, strict=True):
                 router.move_bias((RATE * off_E).clamp(-LARGEST_MOVE, LARGEST_MOVE) * (1 - number / rounds))
+            if not number:
+                tell(f"the experts will be balanced in about {(monotonic() - begun) * (rounds - 1):.0f} s")
 
 
 def _shares(setup: TrainingSetup, block: Block, generator: torch.Generator) -> Tensor:

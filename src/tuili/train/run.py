@@ -164,8 +164,7 @@ def train_once(
             if recipe.train.dist.backend == "fsdp2":  # here is but a share of the model
                 setup = with_weights(setup, read_checkpoint(folder.checkpoints, state.step, "model").tensors["model"])
             if recipe.train.balance_rounds:
-                tell(f"balancing the experts in {recipe.train.balance_rounds} rounds, every domain weighing the same")
-                balance_domains(setup, sources, tokenizer, recipe.train.balance_rounds)
+                balance_domains(setup, sources, tokenizer, recipe.train.balance_rounds, tell)
             write_model(folder, parent, recipe, setup.model, tokenizer, state, log.last)
         if processes:
             processes.all_gather(None)  # now the others may end, too
