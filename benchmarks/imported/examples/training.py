@@ -17,7 +17,7 @@ from tuili.train import read_log
 
 ROWS, LENGTH = 4, 512
 RECIPE = (
-    "teach.first_layer=8",
+    "teach.first_layer=15",
     "teach.rank=24",
     "teach.results=learnt",
     "teach.data.domains=[]",

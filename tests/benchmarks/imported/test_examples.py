@@ -96,6 +96,11 @@ def test_the_models_are_trained_and_measured_once(
 
 def test_points_are_told_seed_by_seed() -> None:
     figures = {"equations_gsm8k_off": Figure("share", [0.5, 0.75]), "prose_gsm8k": Figure("share", [0.25, 0.75])}
+    figures |= {"equations_gsm8k_forced": Figure("share", [0.75, 1.0])}  # nothing calculates for prose
+    figures |= {
+        f"{kind}_gsm8k_forced": Figure("share", [share]) for kind, share in (("once", 0.5), ("multiplied", 0.75))
+    }
     assert measuring.compared(figures, ["gsm8k", "asdiv_a"]) == {
-        "equations_over_prose_gsm8k_off": Figure("points", [25, 0])
+        "equations_over_prose_gsm8k_off": Figure("points", [25, 0]),
+        "multiplied_over_once_gsm8k_forced": Figure("points", [25]),
     }
