@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,8 +55,10 @@ def test_what_cannot_be_served_is_refused_at_once(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.pem").write_text("")
+    heard = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     line = refusal(capsys, "serve", "nano", *options)
     assert all(name in line for name in named), line
+    assert heard == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
 
 def test_a_port_in_use_is_named(capsys: pytest.CaptureFixture[str]) -> None:

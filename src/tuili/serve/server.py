@@ -8,7 +8,8 @@ import logging
 import signal
 import socket
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -115,6 +116,18 @@ def listen(host: str, port: int) -> list[socket.socket]:
         return sockets
 
 
+@contextmanager
+def _signals_end_the_server_alone() -> Iterator[None]:
+    """Uvicorn hears SIGTERM and SIGINT while it runs, and raises them once more after its end."""
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@_signals_end_the_server_alone()
 def serve(
     models: ModelRegistry,
     settings: Settings,
@@ -136,8 +149,6 @@ def serve(
     def give_up() -> None:
         server.should_exit = True
 
-    for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the signal once more after its end
-        signal.signal(number, lambda *_: None)
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLinesFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
