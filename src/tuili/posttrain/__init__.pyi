@@ -22,7 +22,8 @@ from .verifier.examples import Examples
 from .verifier.fit import predict_logits
 from .verifier.metrics import best_thresholds, calibrate_verifier, min_token_probability, verifier_figures
 from .verifier.recipe import VerifierRecipe
-from .verifier.run import VerifierRun, VerifierTrainingResult, train_verifier
+from .verifier.run import VerifierRun
+from .verifier.training import VerifierTrainingResult, train_verifier
 
 __all__ = [
     "GENERATED",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,12 +17,20 @@ from tuili.config import load_recipe
 from tuili.engine import Budget, Request, load_engine
 from tuili.errors import InputError, RecordError
 from tuili.model import read_verifier, response_features
-from tuili.posttrain.verifier.chains import CORRECT, GENERATED, UNKNOWN_LABEL, GenerationMode, mutant_chains
+from tuili.posttrain.verifier.chains import (
+    CORRECT,
+    GENERATED,
+    UNKNOWN_LABEL,
+    Chain,
+    GenerationMode,
+    mutant_chains,
+)
 from tuili.posttrain.verifier.fit import predict_logits
 from tuili.posttrain.verifier.imported import ImportedGenerator, label_response
 from tuili.posttrain.verifier.own import OwnGenerator
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierRecipe, VerifierTrainingConfig
-from tuili.posttrain.verifier.run import REPORT_FILE, VerifierRun, train_verifier
+from tuili.posttrain.verifier.run import VerifierRun
+from tuili.posttrain.verifier.training import REPORT_FILE, train_verifier
 from tuili.steps import Context, render_response
 from tuili.store import (
     VERIFIER_FILE,
@@ -242,6 +251,38 @@ def test_the_command_trains_a_verifier_that_the_engine_reads_and_a_run_goes_on(
         (out / lost).unlink()
     assert main([*command, "--resume"]) == 0
     assert (folder / VERIFIER_FILE).read_bytes() == weights
+
+
+def test_a_kill_costs_one_block_of_what_the_model_has_written(
+    taught: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuili.posttrain.verifier.run.WRITTEN_BLOCK", 8)
+    config, told = plan(taught, sums), list[int]()
+
+    def tell(what: str, done: int, total: int) -> None:
+        if what == "test: writing":
+            assert total == 20
+            told.append(done)
+
+    whole = VerifierRun(config, tmp_path / "whole", False, tell).test_examples()
+    assert told == sorted(told) and told[-1] == 20, "blocks count on from each other"
+    write, seeds = ImportedGenerator.write, list[int]()
+
+    def killed_in_the_third(self: ImportedGenerator, block: Any, seed: int, tell: Any) -> list[Chain]:
+        seeds.append(seed)
+        if len(seeds) == 3:
+            raise KeyboardInterrupt
+        return write(self, block, seed, tell)
+
+    monkeypatch.setattr(ImportedGenerator, "write", killed_in_the_third)
+    out = tmp_path / "killed"
+    with pytest.raises(KeyboardInterrupt):
+        VerifierRun(config, out, False, lambda *_: None).test_examples()
+    assert len([*out.glob("test-written-*.json")]) == 2
+    again = VerifierRun(config, out, True, lambda *_: None).test_examples()
+    assert [seed - seeds[0] for seed in seeds] == [0, 1, 2, 2]
+    assert torch.equal(again.feature_NF, whole.feature_NF) and torch.equal(again.label_N, whole.label_N)
+    assert not [*out.glob("test-written-*.json")]
 
 
 def test_it_learns_to_tell_wrong_answers_from_right_ones(taught: Path, sums: Path, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from tuili.model import load_model, read_verifier
 from tuili.posttrain.verifier import own as own_module
 from tuili.posttrain.verifier.fit import predict_logits
 from tuili.posttrain.verifier.recipe import VerifierRecipe, VerifierTrainingConfig
-from tuili.posttrain.verifier.run import REPORT_FILE, VerifierRun, train_verifier
+from tuili.posttrain.verifier.run import VerifierRun
+from tuili.posttrain.verifier.training import REPORT_FILE, train_verifier
 from tuili.store import VERIFIER_FILE, model_hash, read_lineage
 from tuili.train import RunFolder
 

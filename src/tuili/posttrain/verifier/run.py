@@ -1,25 +1,24 @@
-"""Training a verifier: chains of a first round, then rounds in which the generator looks for chains that fool it.
+"""The run of a verifier's training: chains of a first round, then rounds in which the generator looks for chains that
+fool it.
 
 The chains are made by `chains` and kept as `examples` in the folder of the run, so that an interrupted run goes on.
-Fitting is left to `fit`, figures and calibration to `metrics`.
+Fitting is left to `fit`, what comes of it to `training`.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import cycle
 from pathlib import Path
 
 import torch
+from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 
 from tuili.errors import InputError
 from tuili.files import whole_file, write_durably, writing
-from tuili.model import LoadedVerifier, Verifier, probabilities, write_verifier
+from tuili.model import Verifier
 from tuili.posttrain.verifier.chains import (
     CORRECT,
     DEFAULT_MODE,
@@ -33,38 +32,25 @@ from tuili.posttrain.verifier.examples import Examples, build_examples, concaten
 from tuili.posttrain.verifier.fit import fit_verifier, predict_logits
 from tuili.posttrain.verifier.generator import Generator
 from tuili.posttrain.verifier.imported import ImportedGenerator
-from tuili.posttrain.verifier.metrics import calibrate_verifier, verifier_figures
 from tuili.posttrain.verifier.own import OwnGenerator
 from tuili.posttrain.verifier.recipe import ChainCounts, VerifierTrainingConfig
 from tuili.store import (
     IMPORTED_TYPES,
-    LineageEntry,
     VerifierConfig,
-    check_model_folder,
     model_hash,
     model_type,
-    read_lineage,
     resolve_model,
-    verifier_hash,
-    write_lineage,
 )
-from tuili.tasks import MUTATION_KINDS, Split
+from tuili.tasks import MUTATION_KINDS, Problem, Split
 from tuili.train import RunFolder
 
 TaskCallback = Callable[[str, int, int], None]
 """Called with what is being done, how many parts of it are finished, and how many there are."""
 
-REPORT_FILE = Path("tuili") / "verifier.json"
 PLACE_REMEDY = "choose another place"
-
-
-@dataclass(frozen=True)
-class VerifierTrainingResult:
-    """The model folder with the verifier; its figures after the last round, and those of one trained without rounds."""
-
-    model: Path
-    figures: Mapping[str, float]
-    without_rounds: Mapping[str, float]
+WRITTEN_BLOCK = 256
+"""Responses that are kept together."""
+_CHAINS = TypeAdapter(list[Chain])
 
 
 class VerifierRun:
@@ -148,6 +134,8 @@ class VerifierRun:
         if not file.exists():
             generator, told = self.generator, partial(self._tell, f"{name}: features")
             build_examples(generator.features, make_chains(name), told, generator.reading_order).save(file)
+            for block in self.path.glob(f"{name}-written-*.json"):
+                block.unlink()
         return Examples.load(file)
 
     def _training_chains(
@@ -176,55 +164,27 @@ class VerifierRun:
             self._tell(f"{name}: mutants", done, len(worked))
         repeated = [problem for problem in problems for _ in range(counts.written)]
         requests = list(zip(repeated, cycle(modes), strict=False))
-        chains += generator.write(requests, seed, partial(self._tell, f"{name}: writing"))
+        chains += self._written(requests, seed, name)
         return list({(chain.ids, chain.source): chain for chain in chains if chain is not None}.values())
+
+    def _written(self, requests: Sequence[tuple[Problem, GenerationMode]], seed: int, name: str) -> list[Chain]:
+        """What the model writes. Block by block it is kept until the examples are, so that a kill costs one at most."""
+        blocks = [requests[start : start + WRITTEN_BLOCK] for start in range(0, len(requests), WRITTEN_BLOCK)]
+        chains = list[Chain]()
+        for number, block in enumerate(blocks):
+            file = self.path / f"{name}-written-{number}.json"
+            if not file.is_file():
+
+                def tell(ended: int, _: int, before: int = number * WRITTEN_BLOCK) -> None:
+                    self._tell(f"{name}: writing", before + ended, len(requests))
+
+                made = self.generator.write(block, seed * len(blocks) + number, tell)
+                write_durably(file, _CHAINS.dump_json(made))
+            chains += _CHAINS.validate_json(file.read_bytes(), strict=True)
+        return chains
 
 
 def generator_of(config: VerifierTrainingConfig) -> Generator:
     """The model of a recipe, of Tuili's own kind or imported. Raises what the generators raise."""
     imported = model_type(resolve_model(config.model)) in IMPORTED_TYPES
     return ImportedGenerator(config) if imported else OwnGenerator(config)
-
-
-def train_verifier(
-    config: VerifierTrainingConfig, out: Path, *, resume: bool, tell: TaskCallback
-) -> VerifierTrainingResult:
-    """Train a verifier in the folder `out`. It comes with a copy of its language model, `out/model`.
-
-    With `resume`, an interrupted run goes on. Raises what `VerifierRun` raises, and `InputError` where another process
-    trains in the folder, and where the model has ended none of its responses.
-    """
-    check_model_folder(config.model)  # before a folder is made
-    with RunFolder(out).locked():
-        return _train(VerifierRun(config, out, resume, tell))
-
-
-def _train(run: VerifierRun) -> VerifierTrainingResult:
-    config, out = run.config, run.path
-    examples = run.training_examples()
-    verifiers = run.verifier_after(0, run.first_examples()), run.verifier_after(config.rounds, examples)
-    validation, test = run.validation_examples(), run.test_examples()
-    calibrations = [calibrate_verifier(verifier, validation, config.kinds) for verifier in verifiers]
-    without_rounds, with_rounds = (
-        verifier_figures(
-            test,
-            probabilities(calibration, predict_logits(verifier, test)[test.end_E], test.last_E),
-            calibration.thresholds,
-            config.held_out,
-        )
-        for verifier, calibration in zip(verifiers, calibrations, strict=True)
-    )
-    figures = with_rounds | {"chains": len(examples), "tokens": len(examples.label_N)}
-    folder = out / "model"
-    report = {"plan": config.model_dump(mode="json"), "figures": figures, "without_rounds": without_rounds}
-    with writing(folder, PLACE_REMEDY):
-        shutil.copytree(run.generator.path, folder, dirs_exist_ok=True)
-        write_verifier(folder, LoadedVerifier(verifiers[-1], calibrations[-1], figures))
-        write_durably(folder / REPORT_FILE, (json.dumps(report, indent=2) + "\n").encode())
-        digest = model_hash(folder)
-        seeds, recipe = {"verifier": config.seed}, {"verifier": report["plan"]}
-        tokens, file = len(examples.label_N), verifier_hash(folder)
-        entry = LineageEntry("verifier", recipe, figures, seeds, tokens, parent=digest, hash=digest, verifier=file)
-        earlier = [entry for entry in read_lineage(run.generator.path) if entry.step != "verifier"]
-        write_lineage(folder, (*earlier, entry))
-    return VerifierTrainingResult(folder, figures, without_rounds)
