@@ -14,6 +14,7 @@ from tuili.compress import HealingConfig, Network, TokenStates, forward_kl, open
 from tuili.compress.closeness import closeness
 from tuili.compress.exits import ExitReadings
 from tuili.compress.own import OwnParent
+from tuili.compress.watch import Watch
 from tuili.data import Block
 from tuili.model import TuiliForCausalLM, load_model
 
@@ -81,7 +82,7 @@ def test_the_threshold_is_the_lowest_that_loses_no_more_than_the_parent_does(
     def samples(documents: int) -> Iterator[Block]:
         return parent.data(None, told.append).samples(2)
 
-    figures = parent.finish(teacher, student, samples, told.append)
+    figures = parent.finish(teacher, student, samples, Watch(told.append))
     model: Any = student.model
     assert isinstance(model, TuiliForCausalLM)
     assert 0.6 < figures["exit_threshold"] < 0.7

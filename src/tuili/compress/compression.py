@@ -12,7 +12,8 @@ from torch import nn
 
 from tuili.compress.healing import HealedNetwork
 from tuili.compress.network import Network
-from tuili.compress.parent import HealingData, Parent, Samples, Tell
+from tuili.compress.parent import HealingData, Parent, Samples
+from tuili.compress.watch import Tell, Watch
 from tuili.engine import Numbers
 from tuili.posttrain import LearningNetwork, OpenBlocks
 from tuili.store import Parameters
@@ -73,10 +74,11 @@ class Compression(ABC):
         """A model of the shape that it has in a stage, whatever its weights."""
 
     @abstractmethod
-    def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
+    def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
         """The model of a stage, made of that of the stage before, which may be changed; that of stage 0 of the parent.
 
-        The weights of the model and the samples alone decide what comes out.
+        The weights of the model and the samples alone decide what comes out. watch: is told how far it is, and ends it
+        after a Ctrl-C.
         """
 
     @property

@@ -7,7 +7,7 @@ Dimensions: D exits, N learnt tokens.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -48,7 +48,7 @@ def agreement_loss(exits: ExitReadings, threshold: float) -> float:
 
 
 @torch.inference_mode()
-def read_exits(model: TuiliForCausalLM, blocks: Sequence[Block]) -> ExitReadings:
+def read_exits(model: TuiliForCausalLM, blocks: Iterable[Block]) -> ExitReadings:
     """Read the learnt tokens of blocks at every exit of a model, in its own numbers."""
     was_training = model.training
     model.train(False)

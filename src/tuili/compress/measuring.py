@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuili.compress.parent import Parent, Tell
+from tuili.compress.parent import Parent
 from tuili.compress.result import REMEDY
+from tuili.compress.watch import Tell, Watch
 from tuili.data import read_questions
 from tuili.engine import Numbers
 from tuili.errors import InputError
@@ -24,8 +24,6 @@ from tuili.tasks import Problem
 
 ANSWERS_FILE = "answers.json"
 """In the folder of a run: what has been measured, so that another session need not do so again."""
-TOLD_PARTS = 4
-"""How often it is told how far the measuring of a model is."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,7 @@ class RightAnswers:
 
     def __init__(self, problems: Sequence[Problem], folder: Path, tell: Tell, check: Callable[[], None]) -> None:
         """check: is called after each problem; what it raises ends the measuring."""
-        self.problems, self._file, self._tell, self._check = problems, folder / ANSWERS_FILE, tell, check
+        self.problems, self._file, self._watch = problems, folder / ANSWERS_FILE, Watch(tell, check)
         asked = json.dumps([(problem.prompt, problem.earlier, problem.answer) for problem in problems])
         self._asked = hashlib.sha256(asked.encode()).hexdigest()
 
@@ -88,9 +86,9 @@ class RightAnswers:
         """Whether each answer of a model is right, computed in these numbers. name: what the reader is told of it."""
         kept, digest = self._kept(), model_hash(model) if numbers == "auto" else f"{model_hash(model)} in {numbers}"
         if digest not in kept:
-            self._begun, self._told = time.perf_counter(), 0
-            self._tell(f"{name} answers {len(self.problems)} problems")
-            right = right_answers(model, self.problems, lambda done, count: self._count(name, done, count), numbers)
+            self._watch.tell(f"{name} answers {len(self.problems)} problems")
+            work = self._watch.work(name, len(self.problems), "answers")
+            right = right_answers(model, self.problems, lambda done, count: work.at(done), numbers)
             kept[digest] = "".join("01"[one] for one in right)
             with writing(self._file, REMEDY):
                 write_durably(self._file, json.dumps({"problems": self._asked, "right": kept}).encode())
@@ -102,14 +100,6 @@ class RightAnswers:
             return dict(document["right"]) if document["problems"] == self._asked else {}
         except (OSError, ValueError, LookupError, TypeError):  # there is none, or of other problems
             return {}
-
-    def _count(self, name: str, done: int, count: int) -> None:
-        self._check()
-        part = TOLD_PARTS * done // count
-        if self._told < part < TOLD_PARTS:
-            left = (time.perf_counter() - self._begun) * (count - done) / done
-            self._tell(f"{name} has answered {done} of {count}, {left:.0f} s left")
-        self._told = part
 
 
 def compared(problems: Sequence[Problem], before: Sequence[bool], after: Sequence[bool]) -> Mapping[str, float]:

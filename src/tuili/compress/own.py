@@ -17,8 +17,9 @@ from tuili.compress.closeness import closeness
 from tuili.compress.exits import agreement_loss, read_exits
 from tuili.compress.network import Network
 from tuili.compress.own_network import OwnNetwork
-from tuili.compress.parent import HealingData, Parent, Samples, Tell
+from tuili.compress.parent import HealingData, Parent, Samples
 from tuili.compress.recipe import HealingConfig
+from tuili.compress.watch import Tell, Watch
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM, check_folder, load_model, write_model_files
 from tuili.posttrain import OpenBlocks, choose_threshold
@@ -148,25 +149,29 @@ class OwnParent(Parent):
                 tensor.data = tensor.data.to(self.dtype)
         write_model_files(fresh, model, self.stored.tokenizer)
 
-    def finish(self, teacher: Network, student: Network, samples: Samples, tell: Tell) -> Mapping[str, float]:
+    def finish(self, teacher: Network, student: Network, samples: Samples, watch: Watch) -> Mapping[str, float]:
         """Choose the threshold at which tokens leave: the lowest that keeps the student as close to its own full depth
         as the parent is to its own. Both are then compared at full depth."""
         parent, model = cast(TuiliForCausalLM, teacher.model), cast(TuiliForCausalLM, student.model)
         blocks = [block.to(self._plan.device) for block in samples(THRESHOLD_DOCUMENTS)]
-        before, exits = read_exits(parent, blocks), read_exits(model, blocks)
+        before, exits = (
+            read_exits(one, watch.counted(blocks, f"choice of exits, {whose}", "blocks"))
+            for one, whose in ((parent, "the parent"), (model, "the smaller model"))
+        )
         tolerated = agreement_loss(before, parent.config.exit_threshold)
         threshold, _ = choose_threshold(exits.leaving_at, exits.full_depth, tolerated, THRESHOLD_TRIES)
         depth, depth_before = (
             one.leaving_at(at).mean_depth for one, at in ((exits, threshold), (before, parent.config.exit_threshold))
         )
-        tell(
+        watch.tell(
             f"tokens leave at a probability of {threshold:.3f}, behind {depth:.2f} of {model.config.exit_layers[-1]} "
             f"layers on average; the parent's left at {parent.config.exit_threshold:g}, behind {depth_before:.2f} of "
             f"{parent.config.exit_layers[-1]}"
         )
         model.config.exit_threshold = threshold
         figures = {"exit_threshold": threshold, "mean_depth_before": depth_before, "mean_depth": depth}
-        return figures | closeness(self.full_depth(parent), self.full_depth(model), blocks)
+        read = watch.counted(blocks, "closeness", "blocks")
+        return figures | closeness(self.full_depth(parent), self.full_depth(model), read)
 
     def _blocks(self, stream: StreamConfig) -> OpenBlocks:
         """Raises `RecordError` for a bad file at once."""

@@ -17,6 +17,7 @@ from torch import nn
 from tuili.compress.closeness import MEASURED_DOCUMENTS, closeness
 from tuili.compress.network import Network
 from tuili.compress.recipe import HealingConfig
+from tuili.compress.watch import Tell, Watch
 from tuili.data import Block, StreamState
 from tuili.errors import InputError
 from tuili.posttrain import OpenBlocks
@@ -34,7 +35,6 @@ from tuili.store import (
 from tuili.tasks import Problem
 from tuili.train import StreamConfig
 
-Tell = Callable[[str], None]
 Samples = Callable[[int], Iterator[Block]]
 """Gives the first blocks of the healing data's sources that have so many documents; always the same."""
 _DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "F64": torch.float64}
@@ -71,7 +71,7 @@ def _first(opened: OpenBlocks, documents: int) -> Iterator[Block]:
     with opened(StreamState()) as blocks:
         while documents > 0:
             block, _ = next(blocks)
-            documents -= int((block.documents_BT.amax(1) + 1).sum())
+            documents -= block.documents
             yield block
 
 
@@ -135,7 +135,7 @@ class Parent(ABC):
         """Write what a network has become to a path where nothing is: weights in the parent's numbers, configuration
         and tokenizer."""
 
-    def finish(self, teacher: Network, student: Network, samples: Samples, tell: Tell) -> Mapping[str, float]:
+    def finish(self, teacher: Network, student: Network, samples: Samples, watch: Watch) -> Mapping[str, float]:
         """Adjust what has to be adjusted once a student has recovered. Returns figures for its lineage, those of
         `closeness` among them."""
         return closeness(teacher, student, samples(MEASURED_DOCUMENTS))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from tuili.compress.compression import Compression
-from tuili.compress.parent import HealingData, Tell
+from tuili.compress.parent import HealingData
 from tuili.compress.recipe import HealingConfig
+from tuili.compress.watch import Tell, duration
 from tuili.data import StreamState
 from tuili.store import Parameters, count_parameters
 from tuili.train import peak_memory
@@ -49,7 +50,7 @@ class CompressionPlan:
         lines.append(f"recovery: {self.steps:,} steps, about {self.tokens:,} tokens, from {named}")
         if self.seconds:
             memory = f"memory: about {self.memory / 1e9:.1f} GB"
-            lines.append(f"time of the recovery: about {_duration(self.seconds)}, {memory}, by a trial")
+            lines.append(f"time of the recovery: about {duration(self.seconds)}, {memory}, by a trial")
         return lines
 
 
@@ -85,10 +86,3 @@ def tried_plan(
             optimizer.zero_grad()
     seconds = (time.perf_counter() - moments[1]) / (TRIAL_STEPS - 1) * plan.steps
     return replace(plan, seconds=seconds, memory=peak_memory())
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes < 2:
-        return f"{seconds:.0f} s"
-    return f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"

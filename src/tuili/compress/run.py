@@ -16,10 +16,11 @@ from tuili.compress.compression import Compression, StageSetting
 from tuili.compress.decisions import recall_decisions, record_decisions
 from tuili.compress.measuring import Measuring, RightAnswers, compared
 from tuili.compress.network import Network
-from tuili.compress.parent import HealingData, Samples, Tell
+from tuili.compress.parent import HealingData, Samples
 from tuili.compress.plan import make_plan
 from tuili.compress.recipe import HealingConfig
 from tuili.compress.result import CompressionResult, refusing_full_disks, write_result
+from tuili.compress.watch import Tell, Watch
 from tuili.data import Block
 from tuili.errors import InputError
 from tuili.posttrain import LearningSession
@@ -96,15 +97,17 @@ class _Run:
         parent, healing = self._compression.parent, self._healing
         teacher = self._compression.teacher()
         with LearningSession(healing, healing.steps, self._out, self._console, self._tell) as session:
+            watch = Watch(self._tell, partial(self._check, session))
             try:
-                student = self._last_stage(teacher, session)
-                figures = parent.finish(teacher, student, partial(self._first, session, self._data.held), self._tell)
+                student = self._last_stage(teacher, session, watch)
+                held = partial(self._first, watch, "closeness", self._data.held)
+                figures = parent.finish(teacher, student, held, watch)
                 return self._written(student, figures, session)
             except _Stopped:
                 state = session.state
                 return CompressionResult(state.step, state.tokens, session.seconds, dict(session.last))
 
-    def _last_stage(self, teacher: Network, session: LearningSession) -> Network:
+    def _last_stage(self, teacher: Network, session: LearningSession, watch: Watch) -> Network:
         """The model that has recovered from its last change. Raises `_Stopped` where the run is interrupted."""
         compression, parent = self._compression, self._compression.parent
         model = None
@@ -117,8 +120,8 @@ class _Run:
                 model = compression.blank(stage)
             else:
                 begun = parent.load() if model is None else model
-                tell = partial(self._tell_unless_stopped, session)
-                model = compression.change(stage, begun, partial(self._first, session, self._data.samples), tell)
+                samples = partial(self._first, watch, "samples", self._data.samples)
+                model = compression.change(stage, begun, samples, watch)
                 record_decisions(compression, self._out)
             student = parent.network(model, learns=True)
             setting = StageSetting(self._data, first, until, self._out, lambda: session.interrupted, self._tell)
@@ -133,13 +136,11 @@ class _Run:
         if session.interrupted:
             raise _Stopped  # the steps so far are saved, and what comes behind them begins anew
 
-    def _tell_unless_stopped(self, session: LearningSession, line: str) -> None:
-        self._check(session)
-        self._tell(line)
-
-    def _first(self, session: LearningSession, blocks: Samples, documents: int) -> Iterator[Block]:
+    def _first(self, watch: Watch, what: str, blocks: Samples, documents: int) -> Iterator[Block]:
+        work, read = watch.work(what, documents, "documents"), 0
         for block in blocks(documents):
-            self._check(session)
+            work.at(read)
+            read += block.documents
             yield block
 
     def _written(self, student: Network, figures: Mapping[str, float], session: LearningSession) -> CompressionResult:

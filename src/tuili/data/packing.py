@@ -60,6 +60,11 @@ class Block:
         """The number of positions that are not filler."""
         return int((self.documents_BT >= 0).sum())
 
+    @property
+    def documents(self) -> int:
+        """The number of documents in all rows."""
+        return int((self.documents_BT.amax(1) + 1).sum())
+
 
 def fill_row(lengths: Sequence[int], capacity: int) -> list[int]:
     """The rising indices of documents that fill a row of `capacity` tokens best, given the lengths in tokens.

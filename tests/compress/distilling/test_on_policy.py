@@ -17,6 +17,7 @@ from tuili.compress.distilling import chains
 from tuili.compress.distilling.rounds import packed
 from tuili.compress.distilling.writing import Round, Written, questions, write_chains
 from tuili.compress.healing import reverse_kl
+from tuili.compress.watch import Watch
 from tuili.data import Document
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, load_model
@@ -57,7 +58,7 @@ def writer(own: Path) -> Any:
 
     def write(number: int = 0, masks: bool = True, stop: bool = False) -> Any:
         wanted = Round(number, 5, 0, 1.0, masks)
-        return write_chains(model, (own, tokenizer), stream, wanted, lambda: stop, print)
+        return write_chains(model, (own, tokenizer), stream, wanted, lambda: stop, Watch(print))
 
     write.stream = stream  # type: ignore[attr-defined]
     return write
@@ -118,7 +119,7 @@ def test_the_forward_divergence_is_learnt_on_what_its_teacher_has_written(
     assert len(kept) == 2
     blocks = packed([Document(tuple(tokens), prompt, expert) for tokens, prompt, expert in kept], 2, 320, 0)
     data = compression.parent.data(None, print)
-    model = compression.change(0, compression.parent.load(), data.samples, lambda line: None)
+    model = compression.change(0, compression.parent.load(), data.samples, Watch(print))
     student = compression.parent.network(model, learns=True)
     found = compression.learner(0, student, compression.teacher()).learn(blocks[0], 0)
     assert read_log(tmp_path / "run")[0]["loss"] == pytest.approx(found["loss"], rel=1e-5)

@@ -14,6 +14,7 @@ from tests.compress.distilling.test_distil import config_of
 from tuili.compress import Distilling, forward_kl, open_parent
 from tuili.compress.distilling.writing import Round, questions, write_chains
 from tuili.compress.healing import reverse_kl
+from tuili.compress.watch import Watch
 from tuili.data import StreamState
 from tuili.engine import Sequence, StopReason
 from tuili.errors import InputError
@@ -53,7 +54,7 @@ def test_what_stands_behind_a_refuted_step_is_learnt_only_without_the_mask(
     assert isinstance(model, TuiliForCausalLM)
     scripted = Scripted(tokenizer, [RIGHT + WRONG + BEHIND, RIGHT + BEHIND])
     monkeypatch.setattr("tuili.compress.distilling.writing.load_scheduler", lambda *_, **__: scripted)
-    written = write_chains(model, (own, tokenizer), stream, Round(0, 2, 0, 0.7, masks), lambda: False, print)
+    written = write_chains(model, (own, tokenizer), stream, Round(0, 2, 0, 0.7, masks), lambda: False, Watch(print))
     assert written is not None
     assert [sequence.sampling.temperature for sequence in scripted.sequences] == [0.7, 0.7]
     learnt = [one.document.tokens[one.document.prompt_length :] for one in written]
@@ -85,7 +86,7 @@ def test_a_round_is_written_until_its_chains_fill_its_rows(own: Path, monkeypatc
     monkeypatch.setattr("tuili.compress.distilling.writing.BATCH", 4)
     scripted = Scripted(tokenizer, [RIGHT])
     monkeypatch.setattr("tuili.compress.distilling.writing.load_scheduler", lambda *_, **__: scripted)
-    written = write_chains(model, (own, tokenizer), stream, Round(1, None, 400, 1.0, True), lambda: False, print)
+    written = write_chains(model, (own, tokenizer), stream, Round(1, None, 400, 1.0, True), lambda: False, Watch(print))
     assert written is not None
     assert len(written) % 4 == 0
     tokens = [len(one.document) for one in written]
@@ -102,7 +103,7 @@ def test_rows_that_no_question_fits_into_are_refused(own: Path) -> None:
     assert isinstance(model, TuiliForCausalLM)
     short = stream.model_copy(update={"length": 32})
     with pytest.raises(InputError, match=r"distil\.healing\.length = 32: no question leaves 32 tokens"):
-        write_chains(model, (own, tokenizer), short, Round(0, 1, 0, 1.0, True), lambda: False, print)
+        write_chains(model, (own, tokenizer), short, Round(0, 1, 0, 1.0, True), lambda: False, Watch(print))
 
 
 def test_the_questions_of_a_file_are_shuffled_once_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from tuili.compress import Factorising, HealingConfig, forward_kl, open_parent
 from tuili.compress.factorising import factorise
 from tuili.compress.factorising.own import matrices_of
 from tuili.compress.factorising.sensitivity import divergences
+from tuili.compress.watch import Watch
 from tuili.model import TuiliForCausalLM
 
 NAMES = ("trunk.0.mlp.down_proj", "reasoning.1.moe.experts.gate_up_proj")
@@ -29,7 +30,7 @@ def test_divergences_are_those_of_models_in_which_one_matrix_is_another(own: Pat
     before = deepcopy(model.state_dict())
     approximations = {name: 0.3 * matrices_of(model)[name].detach() for name in NAMES}
     network = parent.network(model, learns=False)
-    found = divergences(network, matrices_of(model), approximations, blocks, lambda line: None)
+    found = divergences(network, matrices_of(model), approximations, blocks, Watch(print))
     assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in before.items())
     for name in NAMES:
         twin = deepcopy(model)
@@ -49,7 +50,7 @@ def changed(own: Path, **changes: Any) -> TuiliForCausalLM:
     config = config_of(steps=0, **changes)
     compression = Factorising(open_parent(own, config.healing), config)
     parent = compression.parent
-    made = compression.change(0, parent.load(), parent.data(None, print).samples, lambda line: None)
+    made = compression.change(0, parent.load(), parent.data(None, print).samples, Watch(print))
     assert isinstance(made, TuiliForCausalLM)
     return made
 

@@ -16,9 +16,9 @@ from tuili.compress.auto import making
 from tuili.compress.auto.latency import measure_latency
 from tuili.compress.auto.making import Interrupted, way_of
 from tuili.compress.auto.space import Candidate, Step
-from tuili.compress.parent import Tell
 from tuili.compress.plan import make_plan, tried_plan
 from tuili.compress.run import compress
+from tuili.compress.watch import Tell
 from tuili.eval import right_answers
 from tuili.tasks import Problem
 

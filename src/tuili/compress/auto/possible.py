@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuili.compress.auto.making import config_of, key_of, taken, way_of
+from tuili.compress.auto.making import key_of, taken, way_of
 from tuili.compress.auto.space import Candidate, Left, Step, candidates, chains
-from tuili.compress.parent import Parent, Tell
-from tuili.compress.quantizing.quantize import stored_bytes
+from tuili.compress.parent import Parent
+from tuili.compress.quantizing.quantize import Quantizing
+from tuili.compress.watch import Tell
 from tuili.errors import ConfigError, InputError
-from tuili.store import ModelShape, count_parameters, weight_bytes
+from tuili.store import count_parameters, weight_bytes
 
 
 class Unsuited(InputError):
@@ -64,9 +65,7 @@ def left_by(parent: Parent, step: Step, changes: Sequence[str]) -> Left | None:
             raise Unsuited(f"{' '.join(given)}: {error}") from error
         return None
     if step.verb == "quantize":
-        if not isinstance(parent.shape, ModelShape):  # the folder of an imported model stays as large
-            return Left()
-        numbers = config_of(step, 1, changes).quantization
-        return Left(stored_bytes(parent.shape, numbers) / weight_bytes(parent.path))
+        assert isinstance(way, Quantizing)
+        return Left(way.stored_bytes / weight_bytes(parent.path))
     before, after = count_parameters(parent.shape), way.parameters
     return Left(after.total / before.total, after.active / before.active)

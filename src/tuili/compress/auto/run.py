@@ -25,9 +25,10 @@ from tuili.compress.auto.stopwatch import Stopwatch
 from tuili.compress.auto.targets import Found
 from tuili.compress.auto.timing import Timing
 from tuili.compress.measuring import Measuring, RightAnswers, compared
-from tuili.compress.parent import HealingData, Parent, Tell, open_parent
+from tuili.compress.parent import HealingData, Parent, open_parent
 from tuili.compress.recipe import HealingConfig
 from tuili.compress.result import REMEDY, refusing_full_disks
+from tuili.compress.watch import Tell
 from tuili.errors import InputError
 from tuili.files import writing
 from tuili.store import model_hash, read_lineage, replaced_folder, weight_bytes, write_lineage

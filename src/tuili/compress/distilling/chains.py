@@ -9,6 +9,7 @@ from tuili.compress.compression import StageSetting
 from tuili.compress.distilling.recipe import DistilConfig
 from tuili.compress.distilling.rounds import Rounds
 from tuili.compress.distilling.writing import Round, write_chains
+from tuili.compress.watch import Watch
 from tuili.data import Document
 from tuili.model import TuiliForCausalLM
 from tuili.store import PAD, Tokenizer
@@ -39,7 +40,7 @@ def chain_rounds(
     def write(number: int) -> Sequence[Document] | None:
         setting.tell(f"round {number - earlier + 1} of {rounds}: {whose} writes {chains_of(config)}")
         wanted = Round(number, config.writing.chains, tokens, temperature, config.mask and not whole)
-        written = write_chains(writer, loaded_from, stream, wanted, setting.stopped, setting.tell)
+        written = write_chains(writer, loaded_from, stream, wanted, setting.stopped, Watch(setting.tell))
         if written is None:
             return None
         refuted, ended = (sum(marks) / max(1, len(written)) for marks in (

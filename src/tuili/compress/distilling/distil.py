@@ -17,7 +17,8 @@ from tuili.compress.healing import HealedNetwork, forward_kl, reverse_kl
 from tuili.compress.imported import ImportedParent
 from tuili.compress.network import Network
 from tuili.compress.own import OwnParent
-from tuili.compress.parent import HealingData, Parent, Samples, Tell, open_parent
+from tuili.compress.parent import HealingData, Parent, Samples, open_parent
+from tuili.compress.watch import Watch
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM, check_folder
 from tuili.posttrain import LearningNetwork, OpenBlocks
@@ -99,7 +100,7 @@ class Distilling(Compression):
         """See `Compression`."""
         return new_student(self._student, self._config.healing.seed)
 
-    def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
+    def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
         """See `Compression`: the student with the weights that it begins with."""
         if stage:
             return model
@@ -110,7 +111,7 @@ class Distilling(Compression):
         if self._config.layers == "teacher":
             assert isinstance(model, TuiliForCausalLM)
             taken = take_over(student, model, samples, self._config.samples)
-            tell(f"{taken:,} of {self.parameters.total:,} parameters begin as the teacher's")
+            watch.tell(f"{taken:,} of {self.parameters.total:,} parameters begin as the teacher's")
         return student
 
     def teacher(self) -> Network:

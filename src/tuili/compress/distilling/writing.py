@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tuili.compress.distilling.mask import refuted_end
 from tuili.compress.distilling.student import new_student
+from tuili.compress.watch import Watch
 from tuili.data import Document, Record, encode_record
 from tuili.engine import Sampling, SequenceLimits, StopReason, load_scheduler
 from tuili.engine import Sequence as Decoded
@@ -27,8 +28,6 @@ SLOTS = 64
 """Responses that are written at once."""
 BATCH = 512
 """Questions that are asked before it is seen whether they are enough."""
-TOLD_CHAINS = 4096
-"""Chains between two lines of progress."""
 LEAST_TOKENS = 32
 """A problem whose prompt leaves fewer tokens of a row is left out."""
 MOST_CHAINS = 1 << 20
@@ -81,7 +80,7 @@ def write_chains(
     stream: StreamConfig,
     wanted: Round,
     stopped: Callable[[], bool],
-    tell: Callable[[str], None],
+    watch: Watch,
 ) -> list[Written] | None:
     """What a model writes in a round at full depth, always the same for the same weights; None where it was stopped.
 
@@ -95,8 +94,11 @@ def write_chains(
     waiting = BATCH if wanted.chains is None else min(BATCH, wanted.chains)
     scheduler = load_scheduler(loaded, numbers="fp32", slots=min(SLOTS, waiting), waiting=waiting)
     asked, written, begun, tokens = _asked(stream, tokenizer, wanted.number), list[Written](), 0, 0
-    while begun < wanted.chains if wanted.chains is not None else tokens < wanted.tokens:
-        batch = list(islice(asked, waiting if wanted.chains is None else min(waiting, wanted.chains - begun)))
+    aim, unit = (wanted.tokens, "tokens") if wanted.chains is None else (wanted.chains, "chains")
+    work = watch.work("writing", aim, unit)
+    while (done := tokens if wanted.chains is None else begun) < aim:
+        work.at(done)
+        batch = list(islice(asked, waiting if wanted.chains is None else min(waiting, aim - begun)))
         sequences = list[Decoded]()
         for place, (_, document) in enumerate(batch, start=begun):
             prompt = list(document.tokens[: document.prompt_length])
@@ -112,8 +114,6 @@ def write_chains(
         found = [_written(tokenizer, *one, sequence, wanted.masks) for one, sequence in pairs if sequence.tokens]
         written += found
         begun += len(batch)
-        if begun % TOLD_CHAINS == 0:
-            tell(f"{begun:,} chains are written")
         tokens += sum(len(one.prompt) for one in sequences) + sum(one.document.response_length for one in found)
     return written
 

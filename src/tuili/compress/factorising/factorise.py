@@ -20,7 +20,8 @@ from tuili.compress.factorising.sensitivity import divergences
 from tuili.compress.factorising.whitened import WhitenedStack, damped
 from tuili.compress.imported import ImportedParent
 from tuili.compress.own import OwnParent
-from tuili.compress.parent import Parent, Samples, Tell
+from tuili.compress.parent import Parent, Samples
+from tuili.compress.watch import Watch
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, factorised_dense
 from tuili.store import Parameters, count_parameters, matrix_shapes
@@ -94,14 +95,12 @@ class Factorising(Compression):
         assert isinstance(self.parent, OwnParent)
         return TuiliForCausalLM(with_ranks(self.parent.configuration, self.ranks))
 
-    def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
+    def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
         """See `Compression`: matrices become factors."""
         config, weights = self._config, self._matrices(model)
-        moments = self._moments(model, samples, tell)
+        moments = self._moments(model, samples, watch)
         decomposed = {}
-        for number, (name, sizes) in enumerate(self._sizes.items()):
-            if number % 10 == 0:
-                tell(f"decomposition: {number} of {len(self._sizes)} matrices")
+        for name, sizes in watch.counted([*self._sizes.items()], "decomposition", "matrices"):
             weight_EOI = weights[name].detach().view(-1, *sizes[-2:])
             whitened = WhitenedStack(weight_EOI, moments[name])
             decomposed[name] = Decomposed(whitened, sizes, config.multiple, config.bases)
@@ -110,11 +109,11 @@ class Factorising(Compression):
         even = uniform(options, self._budget)
         chosen = even
         if config.ranks == "dynamic":
-            matters = self._sensitivities(model, decomposed, even, samples, tell)
+            matters = self._sensitivities(model, decomposed, even, samples, watch)
             chosen = dynamic(options, matters, self._budget)
         ranks = {name: option.rank for name, option in zip(decomposed, chosen, strict=True) if option.rank is not None}
         self._ranks, self._figures = ranks, _figures(chosen) | _compared(decomposed.values(), even)
-        tell(_told(self._sizes, chosen))
+        watch.tell(_told(self._sizes, chosen))
         factors = {name: decomposed[name].factors(rank) for name, rank in ranks.items()}
         if isinstance(model, TuiliForCausalLM):
             return factorised_own(model, factors)
@@ -125,12 +124,12 @@ class Factorising(Compression):
             return matrices_of(model)
         return dense_matrices(model, self._sizes)
 
-    def _moments(self, model: nn.Module, samples: Samples, tell: Tell) -> dict[str, Tensor]:
+    def _moments(self, model: nn.Module, samples: Samples, watch: Watch) -> dict[str, Tensor]:
         """Second moments of the inputs of each matrix, or unit matrices for plain factors."""
         if self._config.by == "plain":
             stacks = {name: (1 if len(sizes) == 2 else sizes[0], sizes[-1]) for name, sizes in self._sizes.items()}
             return {name: torch.eye(inputs).expand(count, -1, -1) for name, (count, inputs) in stacks.items()}
-        tell(f"second moments on {self._config.samples} documents")
+        watch.tell(f"second moments on {self._config.samples} documents")
         blocks, parent = samples(self._config.samples), self.parent
         if isinstance(model, TuiliForCausalLM):
             found = moments_of(model, blocks)
@@ -142,7 +141,7 @@ class Factorising(Compression):
 
     def _sensitivities(
         self, model: nn.Module, decomposed: Mapping[str, Decomposed], even: Sequence[Option],
-        samples: Samples, tell: Tell,
+        samples: Samples, watch: Watch,
     ) -> list[float]:  # fmt: skip
         """For each matrix, the nats a token that are lost for what its approximation by uniform ranks loses."""
         approximations, errors = {}, {}
@@ -152,7 +151,7 @@ class Factorising(Compression):
                 errors[name] = option.error
         network = self.parent.network(model, learns=False)
         blocks = list(samples(self._config.probes))
-        found = divergences(network, self._matrices(model), approximations, blocks, tell)
+        found = divergences(network, self._matrices(model), approximations, blocks, watch)
         lost = {name: max(found[name], LEAST_DIVERGENCE) for name in found}
         measured = {name: lost[name] / errors[name] if errors[name] > 0 else 0.0 for name in found}
         most = max(measured.values(), default=1.0)  # of a matrix that uniform ranks leave whole nothing is known

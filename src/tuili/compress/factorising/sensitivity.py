@@ -9,17 +9,14 @@ from torch import Tensor, nn
 
 from tuili.compress.healing import forward_kl
 from tuili.compress.network import Network
-from tuili.compress.parent import Tell
+from tuili.compress.watch import Watch
 from tuili.data import Block
-
-TOLD_EVERY = 10
-"""Matrices between two lines of progress."""
 
 
 @torch.no_grad()
 def divergences(
     network: Network, matrices: Mapping[str, nn.Parameter], approximations: Mapping[str, Tensor],
-    blocks: Sequence[Block], tell: Tell,
+    blocks: Sequence[Block], watch: Watch,
 ) -> dict[str, float]:  # fmt: skip
     """The mean KL divergence of the model from itself, in nats a token, for each approximation in turn.
 
@@ -27,9 +24,7 @@ def divergences(
     """
     aims = [network.read(block, number) for number, block in enumerate(blocks)]
     found = {}
-    for count, (name, approximation) in enumerate(approximations.items()):
-        if count % TOLD_EVERY == 0:
-            tell(f"sensitivity: {count} of {len(approximations)} matrices")
+    for name, approximation in watch.counted([*approximations.items()], "sensitivity", "matrices"):
         matrix = matrices[name]
         before = matrix.detach().clone()
         matrix.copy_(approximation)

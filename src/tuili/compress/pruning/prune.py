@@ -10,12 +10,13 @@ from torch import nn
 from tuili.compress.compression import Compression
 from tuili.compress.imported import ImportedParent
 from tuili.compress.own import OwnParent
-from tuili.compress.parent import Parent, Samples, Tell
+from tuili.compress.parent import Parent, Samples
 from tuili.compress.pruning.imported import blank_dense, cut_dense, dense_scores
 from tuili.compress.pruning.kept import choose
 from tuili.compress.pruning.own import blank_own, cut_own, own_scores
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes, pruned_sizes
+from tuili.compress.watch import Watch
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
 from tuili.store import DenseShape, Parameters, count_parameters
@@ -72,10 +73,10 @@ class Pruning(Compression):
         assert isinstance(self.parent, OwnParent)
         return blank_own(self.parent.configuration, self.sizes(stage))
 
-    def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
+    def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
         """See `Compression`: the parts of the lowest scores are removed."""
         config, parent, sizes = self._config, self.parent, self.sizes(stage)
-        tell(f"round {stage + 1} of {self.stages}: scores by {config.by}")
+        watch.tell(f"round {stage + 1} of {self.stages}: scores by {config.by}")
         blocks = samples(config.samples)
         if isinstance(model, TuiliForCausalLM):
             assert isinstance(parent, OwnParent)

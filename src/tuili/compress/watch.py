@@ -1,0 +1,70 @@
+"""What long work tells while it goes on: how far it is, and how long the rest takes. A Ctrl-C ends it between parts.
+
+Steps of a recovery are told by their log.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+Tell = Callable[[str], None]
+Item = TypeVar("Item")
+TOLD_SECONDS = 15.0
+"""Between two lines of the same work at least; shorter work tells nothing."""
+
+
+def _go_on() -> None:
+    """There is nothing that ends the work."""
+
+
+class Watch:
+    """Watches over the work of a session."""
+
+    def __init__(
+        self, tell: Tell, check: Callable[[], None] = _go_on, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """check: is called before each part of any work; what it raises ends the work. clock: gives seconds."""
+        self._tell, self.check, self.clock = tell, check, clock
+
+    def tell(self, line: str) -> None:
+        """Tell the reader something, unless the work is to end."""
+        self.check()
+        self._tell(line)
+
+    def work(self, what: str, count: int, unit: str) -> Work:
+        """Work of so many parts that begins now, as in `decomposition` of 84 `matrices`."""
+        return Work(self, what, count, unit)
+
+    def counted(self, items: Sequence[Item], what: str, unit: str) -> Iterator[Item]:
+        """Items one after the other, which are the parts of a work."""
+        work = self.work(what, len(items), unit)
+        for done, item in enumerate(items):
+            work.at(done)
+            yield item
+
+
+class Work:
+    """One work of parts that take about equally long."""
+
+    def __init__(self, watch: Watch, what: str, count: int, unit: str) -> None:
+        self._watch, self._what, self._count, self._unit = watch, what, count, unit
+        self._begun = self._told = watch.clock()
+
+    def at(self, done: int) -> None:
+        """So many parts are done."""
+        self._watch.check()
+        now = self._watch.clock()
+        if 0 < done < self._count and now - self._told >= TOLD_SECONDS:
+            self._told = now
+            left = duration((now - self._begun) * (self._count - done) / done)
+            self._watch.tell(f"{self._what}: {done:,} of {self._count:,} {self._unit}, about {left} left")
+
+
+def duration(seconds: float) -> str:
+    """For readers, in the unit that suits it."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
