@@ -1,4 +1,4 @@
-"""Tiny models with something to recover with: one of Tuili's own kind, and an imported one with a file of questions."""
+"""Tiny models with something to recover with: of Tuili's own kind, and imported ones with a file of questions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.harness.tiny import tiny_model
-from tests.store.dense_folders import save_dense
+from tests.store.dense_folders import KINDS, dense_model, dense_tokenizer, save_dense
 from tuili.model import save_model
 from tuili.store import LineageEntry
 
@@ -44,6 +44,24 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def dense(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four layers of 96 neurons, two heads of keys and values."""
     return save_dense(tmp_path_factory.mktemp("dense") / "model", tie_word_embeddings=True)
+
+
+@pytest.fixture(scope="session")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of Tuili's own that 4 bits suit."""
+    folder = tmp_path_factory.mktemp("wide") / "model"
+    model, tokenizer = tiny_model(hidden_size=64, intermediate_size=64, moe_intermediate_size=32, head_dim=16)
+    save_model(folder, model, tokenizer, [LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An imported model in bf16."""
+    folder = tmp_path_factory.mktemp("half") / "model"
+    dense_model(**KINDS["llama, tied"]).bfloat16().save_pretrained(folder)
+    dense_tokenizer().save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
