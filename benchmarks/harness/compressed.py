@@ -62,6 +62,11 @@ def compressed(
     return made(folder, is_of, "compress", verb.name, str(parent), *changes, *given, "--problems", "0")
 
 
+def changes_of(verb: Verb, changes: Sequence[str]) -> tuple[str, ...]:
+    """Of changes to the recipes of several verbs, those to this one's."""
+    return tuple(change for change in changes if change.startswith(f"{verb.section}."))
+
+
 def recovery(model: Path, last: float = inf) -> Curve:
     """How a model recovered, up to the step `last`."""
     return [(line["tokens"], line["loss"]) for line in read_log(model.parent) if line["step"] <= last]

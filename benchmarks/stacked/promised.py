@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from tuili.compress import HealingConfig, open_parent
 from tuili.errors import TooFew
 from tuili.eval import CalibrationGrid, LabelledPrompt
 from tuili.model import load_model
@@ -21,15 +22,15 @@ from tuili.tasks import Split, unseen_problems
 TOLERANCE = 0.05
 ATTEMPTS = (1, 4)
 TOKENS = 400
-OF_ITS_WEIGHTS = ("verifier.*", "calibration.*", "familiarity.*", "eval.*")
 
 
 def bare(model: Path, copy: Path) -> Path:
-    """A copy of a model without its verifier, and what was measured with it, unless it is there."""
+    """A copy of a model without what a compression of it leaves behind, such as its verifier, unless it is there."""
     if not copy.is_dir() or model_hash(copy) != model_hash(model):
         copy.parent.mkdir(parents=True, exist_ok=True)
         with replaced_folder(copy) as fresh:
-            shutil.copytree(model, fresh, ignore=shutil.ignore_patterns(*OF_ITS_WEIGHTS))
+            left = {*open_parent(model, HealingConfig()).parts_left_behind()}
+            shutil.copytree(model, fresh, ignore=lambda _, names: left.intersection(names))
     return copy
 
 

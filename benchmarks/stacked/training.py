@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.harness.compressed import DISTIL, FACTORISE, PRUNE, QAT, Verb, compressed
+from benchmarks.harness.compressed import DISTIL, FACTORISE, PRUNE, QAT, Verb, changes_of, compressed
 from benchmarks.harness.planned import Planned
 
 
@@ -60,7 +60,7 @@ def stacked(parent: Path, stack: str, scale: float, seed: int, folder: Path, mor
     for link in STACKS[stack]:
         steps = max(1, round(scale * link.steps))
         name += f"{'+' if name else ''}{link.name}_{steps}"
-        changes = (*link.changes, *(change for change in more if change.startswith(f"{link.verb.section}.")))
+        changes = (*link.changes, *changes_of(link.verb, more))
         begun = models[-1] if models else parent
         models.append(compressed(begun, link.verb, changes, steps, seed, folder / f"{name}_{seed}"))
     return models

@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.harness.answers import Answers
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.compressed import FACTORISE, PRUNE, QAT, Verb, compressed, costs, token_time
+from benchmarks.harness.compressed import FACTORISE, PRUNE, QAT, Verb, changes_of, compressed, costs, token_time
 from benchmarks.harness.parents import parameters
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.runs import runs_told
@@ -84,9 +84,8 @@ def measure(
         for way in ways:
             verb, of_way, whole = WAYS[way]
             steps = max(1, round(scale * whole))
-            more = [change for change in changes if change.startswith(f"{verb.section}.")]
             run_folder = Path(folder) / model_hash(parent.path)[:8] / f"{way}_{steps}_{seed}"
-            models.append(compressed(parent.path, verb, (*of_way, *more), steps, seed, run_folder))
+            models.append(compressed(parent.path, verb, (*of_way, *changes_of(verb, changes)), steps, seed, run_folder))
             of_seed |= costs(way, models[-1]) | figures(way, models[-1], SERVED.get(way, PLAIN))
             if way == "int8":
                 learnt, rounded = (answers.of(path, "int8") for path in (models[-1], parent.path))

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM
 
 from tuili.compress.compression import Compression
+from tuili.compress.dense import new_dense
 from tuili.compress.distilling.losses import TextStudent
 from tuili.compress.distilling.recipe import LEARNS, DistilConfig, StudentConfig
 from tuili.compress.imported import ImportedParent
 from tuili.compress.network import Network
-from tuili.compress.parent import Samples, Tell
+from tuili.compress.parent import Samples
+from tuili.compress.watch import Watch
 from tuili.errors import InputError
 from tuili.posttrain import LearningNetwork
-from tuili.silence import quiet_transformers
 from tuili.store import DenseShape, Parameters, count_parameters
 
 LAYERS = "num_hidden_layers"
@@ -79,7 +78,7 @@ class ImportedDistilling(Compression):
         """See `Compression`."""
         return with_layers(self._imported.transformers_config, self._kept, self._imported.compute_dtype)
 
-    def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
+    def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
         """See `Compression`: some layers go."""
         student, given = self.blank(stage), model.state_dict()
         student.load_state_dict({name: given[self._source(name)] for name in student.state_dict()})
@@ -101,9 +100,6 @@ def even_layers(count: int, of: int) -> list[int]:
 
 def with_layers(model_config: Any, kept: Sequence[int], dtype: torch.dtype) -> nn.Module:
     """A model of a configuration of transformers with some of its layers, its weights new."""
-    config = deepcopy(model_config)
-    config.num_hidden_layers = len(kept)
-    if (kinds := getattr(config, "layer_types", None)) is not None:
-        config.layer_types = [kinds[layer] for layer in kept]
-    with quiet_transformers():
-        return cast(nn.Module, AutoModelForCausalLM.from_config(config, dtype=dtype))
+    kinds = getattr(model_config, "layer_types", None)
+    of_kept = {} if kinds is None else {"layer_types": [kinds[layer] for layer in kept]}
+    return new_dense(model_config, dtype, num_hidden_layers=len(kept), **of_kept)

@@ -1,18 +1,16 @@
 """The matrices of an imported dense model: their weights, the moments of their inputs, and factors in their place.
 
-Dimensions: B rows, P tokens in front of every row, E a stack of one, O outputs, I inputs.
+Dimensions: E a stack of one, O outputs, I inputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from tuili.compress.dense import read_dense
 from tuili.compress.factorising.shared import SharedFactors
 from tuili.compress.factorising.whitened import SeparateFactors
 from tuili.compress.moments import InputMoments, products
@@ -40,14 +38,7 @@ def dense_moments(
     watchers = {
         name: InputMoments(model.model.get_submodule(name), products) for name in dict.fromkeys(read_as.values())
     }
-    with ExitStack() as stack, torch.inference_mode():
-        for watcher in watchers.values():
-            stack.enter_context(watcher.watching())
-        for block in blocks:
-            real_BT = nn.functional.pad(block.documents_BT >= 0, (prefix, 0))
-            for watcher in watchers.values():
-                watcher.counts = partial(_all_of, real_BT)
-            network.read(block, 0)
+    read_dense(network, prefix, [*watchers.values()], blocks)
     means = {name: watcher.mean[None] for name, watcher in watchers.items()}
     return {name: means[other] for name, other in read_as.items()}
 
@@ -70,7 +61,3 @@ def factorised_imported(model: Any, factors: Mapping[str, SeparateFactors | Shar
 def _with_inputs_of(name: str) -> str:
     place, _, last = name.rpartition(".")
     return f"{place}.{_READS_AS.get(last, last)}"
-
-
-def _all_of(real_BT: Tensor, columns: int) -> Tensor:
-    return real_BT

@@ -1,38 +1,32 @@
 """Pruning an imported dense model: the scores of its parts, and the smaller model that keeps the best.
 
-Dimensions: B rows, P tokens in front of every row, F neurons, K heads of keys and values.
+Dimensions: F neurons, K heads of keys and values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import ExitStack
-from copy import deepcopy
-from functools import partial
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM
 
+from tuili.compress.dense import new_dense, read_dense
 from tuili.compress.moments import InputMoments, squares
 from tuili.compress.network import Network
 from tuili.compress.pruning.kept import Kept, Scores, rows_of
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
 from tuili.data import Block
-from tuili.silence import quiet_transformers
 
 
 def blank_dense(model_config: Any, sizes: Sizes, dtype: torch.dtype) -> nn.Module:
     """A model of these sizes in place of those of a configuration of transformers, its weights new."""
-    config = deepcopy(model_config)
-    size = _head_size(config)
-    group = config.num_attention_heads // config.num_key_value_heads
-    config.intermediate_size, config.head_dim = sizes.feed_forward, size
-    config.num_attention_heads, config.num_key_value_heads = group * sizes.heads, sizes.heads
-    with quiet_transformers():
-        return cast(nn.Module, AutoModelForCausalLM.from_config(config, dtype=dtype))
+    group = model_config.num_attention_heads // model_config.num_key_value_heads
+    return new_dense(
+        model_config, dtype, intermediate_size=sizes.feed_forward, head_dim=_head_size(model_config),
+        num_attention_heads=group * sizes.heads, num_key_value_heads=sizes.heads,
+    )  # fmt: skip
 
 
 def dense_scores(model: Any, network: Network, prefix: int, config: PruneConfig, blocks: Iterable[Block]) -> Scores:
@@ -45,14 +39,7 @@ def dense_scores(model: Any, network: Network, prefix: int, config: PruneConfig,
             [_neuron_squares(layer.mlp) for layer in layers],
             [_head_squares(layer.self_attn, model) for layer in layers],
         )
-    with ExitStack() as stack, torch.inference_mode():
-        for moments in (*outputs, *inner):
-            stack.enter_context(moments.watching())
-        for block in blocks:
-            real_BT = torch.nn.functional.pad(block.documents_BT >= 0, (prefix, 0))
-            for moments in (*outputs, *inner):
-                moments.counts = partial(_all_of, real_BT)
-            network.read(block, 0)
+    read_dense(network, prefix, [*outputs, *inner], blocks)
     heads = model.config.num_key_value_heads
     return Scores([one.added for one in inner], [one.added.view(heads, -1).sum(1) for one in outputs])
 
@@ -76,10 +63,6 @@ def cut_dense(model: Any, kept: Kept, sizes: Sizes) -> nn.Module:
     smaller = blank_dense(config, sizes, model.dtype)
     smaller.load_state_dict(tensors)
     return smaller
-
-
-def _all_of(real_BT: Tensor, columns: int) -> Tensor:
-    return real_BT
 
 
 def _head_size(config: Any) -> int:
