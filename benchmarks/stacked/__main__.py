@@ -64,12 +64,13 @@ def _of_parent(asked: Asked, scale: float, calibrated: int, model: str, plan: Pl
 
     of_parent = figures("parent", bare(parent.path, own.folder / "parent" / "model"))
     of_parent["parent_active"] = Figure("parameters", [own.told["parameters"]["active"]])
-    found, made = list[dict[str, Figure]](), dict[Path, None]()
+    found, made, last = list[dict[str, Figure]](), dict[Path, None](), dict[str, list[str]]()
     for seed in plan.seeds:  # so that one seed is whole where hours are cut
         of_seed = dict(of_parent)
         for stack in plan.ways:
             models = stacked(parent.path, stack, scale, seed, own.folder, asked.changes)
             made |= dict.fromkeys(models)
+            last.setdefault(stack, []).append(model_hash(models[-1]))
             of_seed |= costs(stack, models[-1]) | figures(stack, models[-1])
             entries = [last_entry(each) for each in models]
             of_seed[f"{stack}_tokens"] = Figure("tokens", [sum(entry.tokens for entry in entries)])
@@ -82,6 +83,8 @@ def _of_parent(asked: Asked, scale: float, calibrated: int, model: str, plan: Pl
             stack: [f"{link.name}: {' '.join(link.changes)}, {scale * link.steps:g} steps" for link in STACKS[stack]]
             for stack in plan.ways
         },
+        "models": last,
+        "asked": len(own.problems),
         "changes": list(asked.changes),
         "seeds": list(plan.seeds),
         "calibrated": f"{calibrated} of each, error at most {TOLERANCE:g}, without a verifier",
