@@ -56,17 +56,18 @@ FACES = {
         model_hash model_type ngrams_of novelty open_model open_own_model open_tensors opens_thinking parts_hash
         read_dense_shape read_exits_file read_exits_settings read_familiarity_file read_lineage read_settings
         read_shape read_tensors read_thinking_file read_verifier_file refuse_faults replaced_folder resolve_model
-        rotary_frequencies shipped_names template_file tensor_shapes thinking_ids verifier_hash weight_bytes
-        without_ends write_exits_file write_familiarity_file write_lineage write_thinking_file write_verifier_file
+        rotary_frequencies shipped_names stored_dense template_file tensor_shapes thinking_ids verifier_hash
+        weight_bytes without_ends write_exits_file write_familiarity_file write_lineage write_thinking_file
+        write_verifier_file
     """,
     "model": """
         Experts FeedForward KeyValueProjection LOG_PROBABILITY_SCALE LayeredAttention LoadedModel LoadedVerifier
         LowRankExperts LowRankLinear LowRankProjection MixtureOfExperts PRESETS Projection RMSNorm ReasoningLayer
         Route Routing RoutingRecord TrunkLayer TuiliConfig TuiliForCausalLM TuiliModel TuiliOutput Verifier
         check_folder count_parameters factorised_dense factors_of features_of foreign_embeddings foreign_linear
-        gated_silu load_dense load_model mixed preset probabilities read_verifier record_reads response_features
-        rotary round_weight route_tokens save_model set_kernels stored_state token_loss transformers_tokenizer
-        write_model_files write_verifier
+        gated_silu load_dense load_model mixed network_state preset probabilities read_verifier record_reads
+        response_features rotary round_weight route_tokens save_model set_kernels stored_state token_loss
+        transformers_tokenizer write_model_files write_verifier
     """,
     "tasks": """
         BUILT_IN_DOMAINS ChatMessage Clause Clauses Content Conversation Domain Draft Ingredient LEVELS Language

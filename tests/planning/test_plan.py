@@ -57,7 +57,7 @@ def test_whole_numbers_take_fewer_bytes() -> None:
     assert plan.weights_after.w4a8 < 0.6 * plan.weights_after.int8 < 0.4 * plan.weights_after.bf16
 
 
-def test_an_imported_shape_can_be_pruned_and_factorised_and_no_more(tmp_path: Path) -> None:
+def test_an_imported_shape_can_be_made_smaller_as_an_imported_model(tmp_path: Path) -> None:
     dense = planned_model(str(save_dense(tmp_path / "dense")))
     plan = plan_prune(dense, 0.5, None, None, NO_RECOVERY)
     assert plan.after.total < plan.before.total
@@ -67,8 +67,11 @@ def test_an_imported_shape_can_be_pruned_and_factorised_and_no_more(tmp_path: Pa
     assert kinds["layers.*.mlp.gate_proj"].after < kinds["layers.*.mlp.gate_proj"].before
     with pytest.raises(InputError, match="is imported"):
         plan_distil(dense, "num_groups=1", NO_RECOVERY)
-    with pytest.raises(InputError, match="is imported"):
-        plan_quantize(dense, "int8", None, NO_RECOVERY)
+    whole = plan_quantize(dense, "int8", None, NO_RECOVERY)
+    assert whole.folder is not None
+    assert 0.5 < whole.folder[1] / whole.folder[0] < 0.65
+    with pytest.raises(InputError, match="is imported, and learns int8"):
+        plan_quantize(dense, "w4a8", None, NO_RECOVERY)
 
 
 def test_memory_counts_the_teacher_and_what_learns() -> None:

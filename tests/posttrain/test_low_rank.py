@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from tuili.errors import ModelFolderError
 from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.changed_model import copy_changed
 from tuili.posttrain.low_rank import LowRankTerm, add_terms
-from tuili.store import Quantization, open_model
+from tuili.store import open_model
 
 
 def test_a_term_is_added_to_the_output_and_learns_as_one_that_is() -> None:
@@ -60,17 +59,6 @@ def test_a_changed_copy_differs_in_what_was_changed(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "copy" / "tuili").iterdir()] == ["thinking.json"]
     copy_changed(source, tmp_path / "same", {})
     assert sorted(path.name for path in (tmp_path / "same" / "tuili").iterdir()) == ["thinking.json", "verifier.json"]
-
-
-def test_what_is_changed_has_not_learnt_the_whole_numbers_of_before(tmp_path: Path) -> None:
-    source = save_dense(tmp_path / "model")
-    config = json.loads((source / "config.json").read_text())
-    (source / "config.json").write_text(json.dumps(config | {"quantization": {"numbers": "int8", "cache": None}}))
-    assert open_model(source).shape.quantization == Quantization()
-    copy_changed(source, tmp_path / "copy", {"model.layers.1.mlp.up_proj.weight": torch.ones(96, 64)})
-    assert json.loads((tmp_path / "copy" / "config.json").read_text()) == config
-    copy_changed(source, tmp_path / "same", {})
-    assert open_model(tmp_path / "same").shape.quantization == Quantization()
 
 
 def test_a_copy_has_no_link_and_weights_that_others_may_read(tmp_path: Path) -> None:

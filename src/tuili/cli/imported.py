@@ -77,6 +77,8 @@ def show_imported(console: Console, name: str, facts: dict[str, Any], grids: tup
     grid.add_row("layers", f"{shape['num_hidden_layers']}, each with {heads}, of size {shape['head_dim']}")
     if ranks := shape["ranks"]:
         grid.add_row("factors", f"in place of {len(ranks)} matrices")
+    if learnt := shape["quantization"]:
+        grid.add_row("trained for", learnt["numbers"])
     grid.add_row("exits", _exits(facts))
     if thinking := facts["thinking"]:
         share = f"{thinking['tokens']:,} of {shape['vocab_size']:,} tokens"

@@ -19,8 +19,9 @@ from torch import Tensor, nn
 from transformers import AutoConfig
 
 from tuili.compress.network import Network, TokenStates
-from tuili.compress.parent import HealingData, Parent, Tell
+from tuili.compress.parent import HealingData, Parent
 from tuili.compress.recipe import HealingConfig
+from tuili.compress.watch import Tell
 from tuili.data import IGNORE_INDEX, Block, StreamState, prefetch
 from tuili.errors import InputError
 from tuili.posttrain import (
@@ -169,6 +170,12 @@ class ImportedParent(Parent):
 
     def write(self, network: Network, fresh: Path) -> None:
         """See `Parent`: the folder is the parent's but for the weights, the sizes, and what says something of them."""
+        self.write_as(network, fresh, {name: weight.to(self.dtype) for name, weight in network.tensors().items()}, {})
+
+    def write_as(
+        self, network: Network, fresh: Path, weights: Mapping[str, Tensor], changes: Mapping[str, object]
+    ) -> None:
+        """The same with these weights, and with fields of the configuration that differ."""
         kept = self.kept_parts()
 
         def left_out(place: str, names: list[str]) -> set[str]:
@@ -183,9 +190,10 @@ class ImportedParent(Parent):
         sizes = {name: getattr(config, name) for name in fields if getattr(config, name, None) is not None}
         if "layer_types" in document:
             sizes["layer_types"] = list(config.layer_types)
-        (fresh / "config.json").write_text(json.dumps(document | sizes, indent=2) + "\n", encoding="utf-8")
-        weights = {name: weight.to(self.dtype).contiguous() for name, weight in network.tensors().items()}
-        save_file(weights, fresh / "model.safetensors", {"format": "pt"})
+        document |= sizes | dict(changes)
+        (fresh / "config.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        in_order = {name: weight.contiguous() for name, weight in weights.items()}
+        save_file(in_order, fresh / "model.safetensors", {"format": "pt"})
 
     def kept_parts(self) -> tuple[str, ...]:
         """See `Parent`: how it thinks holds for other weights too."""

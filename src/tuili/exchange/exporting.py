@@ -70,6 +70,11 @@ def export_model(
             f"{name} has factors, of which neither GGUF nor Hugging Face's own classes know: export the model that it "
             f"was made of, or take its folder, {model.path}, to where Tuili is"
         )
+    if model.shape.quantization is not None:
+        raise InputError(
+            f"{name} is in whole numbers, of which neither GGUF nor Hugging Face's own classes know: export the model "
+            f"that it was made of, or take its folder, {model.path}, to where Tuili is"
+        )
     known = tuple(HF_TYPES) if to == "hf" else GGUF_TYPES
     if type_name is not None and type_name not in known:
         raise InputError(f"--type {type_name[:40]!r}: for {to} use one of {', '.join(known)}")

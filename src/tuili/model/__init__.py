@@ -28,7 +28,7 @@ from tuili.model.presets import PRESETS, preset
 from tuili.model.rotary import rotary
 from tuili.model.rounding import mixed, round_weight
 from tuili.model.size import count_parameters
-from tuili.model.stored_numbers import stored_state
+from tuili.model.stored_numbers import network_state, stored_state
 from tuili.model.tokenizer import transformers_tokenizer
 from tuili.model.verifier import (
     LOG_PROBABILITY_SCALE,
@@ -81,6 +81,7 @@ __all__ = [
     "load_dense",
     "load_model",
     "mixed",
+    "network_state",
     "preset",
     "probabilities",
     "read_verifier",

@@ -1,7 +1,8 @@
-"""Dense models of the Llama, Qwen2 and Qwen3 families of which some matrices are kept as factors of low rank.
+"""Dense models of the Llama, Qwen2 and Qwen3 families that have factors of low rank or whole numbers in their folder.
 
 transformers has no such networks: these are its own, with factors in the place of the linear layers that `ranks` of the
-configuration names. Which model types they have is said by `tuili.store`; Tuili's own networks are in `modeling`.
+configuration names, and with the weights that whole numbers stand for where `quantization` says so. Which model types
+they have is said by `tuili.store`; Tuili's own networks are in `modeling`.
 Annotations are evaluated here, as in `config`.
 
 Dimensions: I and O inputs and outputs of a matrix.
@@ -26,7 +27,9 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+from tuili.model.stored_numbers import read_whole_numbers, stored_state
 from tuili.silence import quiet_transformers
+from tuili.store import Quantization
 
 
 class LowRankLinear(nn.Module):
@@ -53,32 +56,59 @@ def _keep_factors(network: nn.Module, ranks: Mapping[str, int] | None) -> None:
         network.set_submodule(name, factors.to(linear.weight.dtype))
 
 
+class _WholeNumbers:
+    """Loading and saving whole numbers, for a class in front of one of transformers."""
+
+    @classmethod
+    def _load_pretrained_model(
+        cls, model: Any, state_dict: Any, checkpoint_files: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As in transformers, which asks this for the weights in some files; whole numbers become the weights that they
+        stand for."""
+        if state_dict is None and checkpoint_files is not None:
+            state_dict = read_whole_numbers([Path(file) for file in checkpoint_files], foreign=True)
+        loading: Any = super()
+        return loading._load_pretrained_model(model, state_dict, checkpoint_files, *args, **kwargs)
+
+    def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
+        """As in transformers; in whole numbers, where the model was trained for them."""
+        model: Any = self
+        if model.config.quantization is not None and kwargs.get("state_dict") is None:
+            numbers, tied = Quantization(**model.config.quantization), model.config.tie_word_embeddings
+            kwargs["state_dict"] = stored_state(model.state_dict(), numbers, foreign=True, tied=tied)
+        saving: Any = super()
+        saving.save_pretrained(save_directory, *args, **kwargs)
+
+
 @strict
 class TuiliLlamaConfig(LlamaConfig):
-    """A Llama model with factors. ranks: as `tuili.store.DenseShape` has them."""
+    """A Llama model with factors or whole numbers. ranks, quantization: as `tuili.store.DenseShape` has them."""
 
     model_type = "tuili_llama"
     ranks: dict[str, int] | None = None
+    quantization: dict[str, Any] | None = None
 
 
 @strict
 class TuiliQwen2Config(Qwen2Config):
-    """A Qwen2 model with factors."""
+    """A Qwen2 model with factors or whole numbers."""
 
     model_type = "tuili_qwen2"
     ranks: dict[str, int] | None = None
+    quantization: dict[str, Any] | None = None
 
 
 @strict
 class TuiliQwen3Config(Qwen3Config):
-    """A Qwen3 model with factors."""
+    """A Qwen3 model with factors or whole numbers."""
 
     model_type = "tuili_qwen3"
     ranks: dict[str, int] | None = None
+    quantization: dict[str, Any] | None = None
 
 
-class TuiliLlamaForCausalLM(LlamaForCausalLM):
-    """A Llama model with factors."""
+class TuiliLlamaForCausalLM(_WholeNumbers, LlamaForCausalLM):
+    """A Llama model with factors or whole numbers."""
 
     config_class = TuiliLlamaConfig
 
@@ -87,8 +117,8 @@ class TuiliLlamaForCausalLM(LlamaForCausalLM):
         _keep_factors(self.model, config.ranks)
 
 
-class TuiliQwen2ForCausalLM(Qwen2ForCausalLM):
-    """A Qwen2 model with factors."""
+class TuiliQwen2ForCausalLM(_WholeNumbers, Qwen2ForCausalLM):
+    """A Qwen2 model with factors or whole numbers."""
 
     config_class = TuiliQwen2Config
 
@@ -97,8 +127,8 @@ class TuiliQwen2ForCausalLM(Qwen2ForCausalLM):
         _keep_factors(self.model, config.ranks)
 
 
-class TuiliQwen3ForCausalLM(Qwen3ForCausalLM):
-    """A Qwen3 model with factors."""
+class TuiliQwen3ForCausalLM(_WholeNumbers, Qwen3ForCausalLM):
+    """A Qwen3 model with factors or whole numbers."""
 
     config_class = TuiliQwen3Config
 

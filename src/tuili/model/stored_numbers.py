@@ -15,23 +15,30 @@ from torch import Tensor
 
 from tuili.errors import InputError, ModelFolderError
 from tuili.model.rounding import Rounded, mixed, round_weight
+from tuili.native import mixing_of
 from tuili.store import SCALE_SUFFIX, WEIGHT_GROUP, Quantization
 
+_HEAD, _EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 
-def stored_state(state: Mapping[str, Tensor], quantization: Quantization) -> dict[str, Tensor]:
+
+def stored_state(
+    state: Mapping[str, Tensor], quantization: Quantization, *, foreign: bool = False, tied: bool = True
+) -> dict[str, Tensor]:
     """The tensors of a folder, from those of the network. A head that is the embedding is left out.
 
+    foreign: of an imported model, whose blocks are mixed for 8 bits too. tied: whether its head is its embedding; one
+    that is not keeps full numbers.
     Raises `InputError` for weights that are not finite, or too large for 4 bits.
     """
     stored = dict[str, Tensor]()
     for name, tensor in state.items():
         bits = quantization.stored_bits(name, tuple(tensor.shape))
-        if name == "lm_head.weight":
+        if name == _HEAD and tied:
             continue
-        if bits is None:
+        if bits is None or (name == _EMBEDDING and not tied):
             stored[name] = tensor
             continue
-        block = quantization.mixing(tensor.shape[-1]) if bits == 4 else 0
+        block = _mixing(quantization, tensor.shape[-1], bits, foreign)
         rounded = round_weight(mixed(tensor.detach().float() / max(1, block), block), bits)
         if not (rounded.scale.isfinite().all() and rounded.number.isfinite().all()):
             raise InputError(f"{name} has weights that are not finite, or too large for {bits} bits")
@@ -42,8 +49,11 @@ def stored_state(state: Mapping[str, Tensor], quantization: Quantization) -> dic
     return stored
 
 
-def network_state(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of the network, from those of a folder: what whole numbers stand for, in float32."""
+def network_state(stored: Mapping[str, Tensor], *, foreign: bool = False) -> dict[str, Tensor]:
+    """The tensors of the network, from those of a folder: what whole numbers stand for, in float32.
+
+    foreign: as in `stored_state`.
+    """
     state = dict[str, Tensor]()
     for name, tensor in stored.items():
         scale = stored.get(name + SCALE_SUFFIX)
@@ -51,7 +61,8 @@ def network_state(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
             if not name.endswith(SCALE_SUFFIX):
                 state[name] = tensor
         elif tensor.dtype is torch.int8:
-            state[name] = Rounded(tensor.float(), scale).value
+            value = Rounded(tensor.float(), scale).value
+            state[name] = mixed(value, _mixing(Quantization(), value.shape[-1], 8, foreign))
         else:
             group = _one_by_one(tensor).unflatten(-1, (-1, WEIGHT_GROUP))
             value = Rounded(group, scale.float()[..., None], 4).value
@@ -59,9 +70,10 @@ def network_state(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def read_whole_numbers(files: Sequence[Path]) -> dict[str, Tensor] | None:
+def read_whole_numbers(files: Sequence[Path], *, foreign: bool = False) -> dict[str, Tensor] | None:
     """The tensors of the network from weight files with whole numbers; None where there are none, and nothing is read.
 
+    foreign: as in `stored_state`.
     Raises `ModelFolderError` where numbers and scales do not fit together.
     """
     if not any(file.suffix == ".safetensors" and _has_scales(file) for file in files):
@@ -70,9 +82,16 @@ def read_whole_numbers(files: Sequence[Path]) -> dict[str, Tensor] | None:
     for file in files:
         stored |= load_file(file)
     try:
-        return network_state(stored)
+        return network_state(stored, foreign=foreign)
     except RuntimeError as error:
         raise ModelFolderError(f"{files[0].parent}: whole numbers and their scales do not fit together") from error
+
+
+def _mixing(quantization: Quantization, inputs: int, bits: int, foreign: bool) -> int:
+    """The inputs of a block that is mixed before it is rounded; 0 for none."""
+    if bits == 4:
+        return quantization.mixing(inputs)
+    return mixing_of(inputs) if foreign else 0
 
 
 def _has_scales(file: Path) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tuili.native.memory import Arena
 from tuili.native.panels import Matrix, MatrixRecord, NumberFormat, Packer, pack
 from tuili.native.records import HeadRecord, LayerRecord, ModelRecord
-from tuili.native.rounding import Floats, bf16_of
+from tuili.native.rounding import Floats, bf16_of, mixing_of
 from tuili.native.sizes import Sizes
 from tuili.native.whole import SCALE_SUFFIX, Whole, pack_whole, value_of, whole_of
 
@@ -40,7 +40,8 @@ class Weights:
     def numbers(self, name: str) -> Floats:
         """A tensor as float32."""
         if name + SCALE_SUFFIX in self.tensors:
-            return value_of(whole_of(self.tensors, name))
+            whole = whole_of(self.tensors, name)
+            return value_of(whole, self._mixing(whole))
         tensor = self.tensors[name]
         if tensor.dtype == np.uint16:
             return (tensor.astype(np.uint32) << 16).view(np.float32)
@@ -77,7 +78,7 @@ class Weights:
 
     def _joined(self, *names: str) -> MatrixRecord:
         if self.whole:
-            return self._kept(pack_whole(whole_of(self.tensors, *names), self._arena.take))
+            return self._packed_whole(whole_of(self.tensors, *names))
         parts = [self.numbers(name) for name in names]
         return self.packed(np.concatenate(parts) if len(parts) > 1 else parts[0], self.format)
 
@@ -90,9 +91,12 @@ class Weights:
     def head(self, tokens: NDArray[np.int32] | None = None) -> HeadRecord:
         """That of the logits, of all tokens or of some, packed; it may be tied to the embedding. With int4 that of a
         foreign model is int8: it loses the most."""
-        name = HEAD if HEAD in self.tensors else EMBEDDING
+        name = self._head
         if self.whole:
-            return HeadRecord(self.matrix(name), None)
+            whole = whole_of(self.tensors, name)
+            if tokens is None:
+                return HeadRecord(self._packed_whole(whole), None)
+            return HeadRecord(self._packed_whole(Whole(*(part[tokens] for part in whole))), self.keep(tokens))
         head_VM = self.numbers(name) if tokens is None else self.numbers(name)[tokens]
         matrix = self.packed(head_VM, "int8" if self.foreign and self.format == "int4" else self.format)
         return HeadRecord(matrix, None if tokens is None else self.keep(tokens))
@@ -109,7 +113,18 @@ class Weights:
     @property
     def whole(self) -> bool:
         """Whether matrices are whole numbers, and are to stay so."""
-        return self.format in ("int8", "int4") and EMBEDDING + SCALE_SUFFIX in self.tensors
+        return self.format in ("int8", "int4") and self._head + SCALE_SUFFIX in self.tensors
+
+    @property
+    def _head(self) -> str:
+        return HEAD if HEAD in self.tensors else EMBEDDING
+
+    def _mixing(self, whole: Whole) -> int:
+        """The inputs of a block of a matrix that were mixed before they became numbers of 8 bits."""
+        return mixing_of(whole.number.shape[-1]) if self.foreign and whole.format == "int8" else 0
+
+    def _packed_whole(self, whole: Whole) -> MatrixRecord:
+        return self._kept(pack_whole(whole, self._arena.take, self._mixing(whole)))
 
     def matrices(self, name: str) -> int:
         """The address of the records of a tensor's matrices, one for each expert; of factors those of the last."""
@@ -129,7 +144,7 @@ class Weights:
             stack = self.numbers(name)
             return [self.packed(weight_NK, self.format) for weight_NK in stack.reshape(-1, *stack.shape[-2:])]
         whole = (part.reshape(-1, *part.shape[-2:]) for part in whole_of(self.tensors, name))
-        return [self._kept(pack_whole(Whole(*parts), self._arena.take)) for parts in zip(*whole, strict=True)]
+        return [self._packed_whole(Whole(*parts)) for parts in zip(*whole, strict=True)]
 
     def records(self, records: Sequence[ctypes.Structure]) -> int:
         """The address of records behind one another."""

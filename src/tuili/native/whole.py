@@ -40,14 +40,15 @@ def whole_of(tensors: Mapping[str, NDArray[Any]], *names: str) -> Whole:
     return Whole(np.concatenate(numbers), np.concatenate(scales).astype(np.float32))
 
 
-def value_of(whole: Whole) -> Floats:
-    """The weights that whole numbers stand for, [..., N, K]."""
+def value_of(whole: Whole, mixing: int = 0) -> Floats:
+    """The weights that whole numbers stand for, [..., N, K]. mixing: as in `pack_whole`."""
     if whole.format == "int8":
-        return whole.number * whole.scale
+        value: Floats = whole.number * whole.scale
+        return mixed(value, mixing) * np.float32(mixing) if mixing else value
     group = one_by_one(whole.number).reshape(*whole.scale.shape, INT4_GROUP)
-    value: Floats = (group.astype(np.float32) - 8) * whole.scale[..., None]
+    of_group = (group.astype(np.float32) - 8) * whole.scale[..., None]
     inputs = 2 * whole.number.shape[-1]
-    flat_NK, block = value.reshape(-1, inputs), mixing_of(inputs)
+    flat_NK, block = of_group.reshape(-1, inputs), mixing_of(inputs)
     return (mixed(flat_NK, block) * np.float32(block)).reshape(*whole.number.shape[:-1], inputs)
 
 
@@ -56,9 +57,10 @@ def one_by_one(byte: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.stack([byte & 15, byte >> 4], axis=-1).reshape(*byte.shape[:-1], -1)
 
 
-def pack_whole(whole: Whole, take: Take = aligned) -> Matrix:
+def pack_whole(whole: Whole, take: Take = aligned, mixing: int = 0) -> Matrix:
     """Pack a matrix: with 8 bits to what `pack` makes of the weights that it stands for.
 
+    mixing: inputs of a block that were mixed before they became numbers of 8 bits, as in `Matrix`.
     Raises `InputError` where a scale is not finite.
     """
     number_NX, scale = whole
@@ -78,4 +80,4 @@ def pack_whole(whole: Whole, take: Take = aligned) -> Matrix:
     if not is_int8:
         return Matrix("int4", outputs, inputs, panels, None, None, mixing_of(inputs))
     sum_N = number_NX.sum(axis=1, dtype=np.int32)
-    return Matrix("int8", outputs, inputs, panels, joined([scale[:, 0]], take), joined([sum_N], take))
+    return Matrix("int8", outputs, inputs, panels, joined([scale[:, 0]], take), joined([sum_N], take), mixing)

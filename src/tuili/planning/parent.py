@@ -39,6 +39,7 @@ class _PlannedOwn(OwnParent):
 class _PlannedImported(ImportedParent):
     def __init__(self, model: PlannedModel, healing: HealingConfig) -> None:
         super().__init__(cast(ImportedModel, _Unstored(Path(model.name), model.shape)), healing)
+        self.dtype = torch.bfloat16
 
 
 def planned_parent(model: PlannedModel, healing: HealingConfig) -> Parent:

@@ -118,13 +118,11 @@ def plan_distil(model: PlannedModel, to: str, settings: RecoverySettings) -> Pla
 
 
 def plan_quantize(model: PlannedModel, numbers: str, cache: str | None, settings: RecoverySettings) -> Plan:
-    """The same network in whole numbers. Raises as above, and for an imported model, whose folder stays as it is."""
+    """The same network in whole numbers. Raises as above, and for numbers that an imported model does not learn."""
     changes = [f"quantize.numbers={numbers}", *([] if cache is None else [f"quantize.cache={cache}"])]
     config = load_recipe("quantize", changes, QuantizeRecipe).quantize
-    if isinstance(model.shape, DenseShape):
-        raise InputError(f"{model.name} is imported: its folder keeps its numbers, which are rounded when it is loaded")
     way = Quantizing(planned_parent(model, config.healing), config)
-    before, after = 2 * count_parameters(model.shape).total, stored_bytes(model.shape, config.quantization)
+    before, after = 2 * count_parameters(model.shape).total, stored_bytes(model.shape, config.quantization, 2)
     told = {"numbers": numbers + (f", keys and values {cache}" if cache else "")}
     return replace(_plan("quantize", model, way, told, settings), folder=(before, after))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tuili.errors import ModelFolderError
+from tuili.store import SCALE_SUFFIX
 
 _EMBEDDING, _HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
@@ -23,8 +23,8 @@ def copy_changed(source: Path, folder: Path, changes: Mapping[str, Tensor], keep
             copy of the embedding changes with it.
         keeps: files below `tuili`, relative to the folder, that say as much of other weights.
 
-    Raises `ModelFolderError` for a change of weights that the folder does not have in that shape, and for one that
-    makes numbers that are not finite.
+    Raises `ModelFolderError` for a change of weights that the folder does not have in that shape, for one that makes
+    numbers that are not finite, and for one of whole numbers.
     """
     weights = sorted(source.glob("*.safetensors")) if changes else []
     for file in sorted(source.rglob("*")):
@@ -33,11 +33,13 @@ def copy_changed(source: Path, folder: Path, changes: Mapping[str, Tensor], keep
         if file.is_file() and file not in weights and not (changes and is_part):
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, folder / place)
-    if changes:
-        _forget_numbers(folder / "config.json")
     missing = set(changes)
     for file in weights:
         tensors = load_file(file)
+        if any(name.endswith(SCALE_SUFFIX) for name in tensors):
+            raise ModelFolderError(
+                f"{source} is in whole numbers, which is the last step of all: change the model that it was made of"
+            )
         for name, weight in tensors.items():
             change = changes.get(_EMBEDDING if name == _HEAD and name not in changes else name)
             if change is None:
@@ -53,10 +55,3 @@ def copy_changed(source: Path, folder: Path, changes: Mapping[str, Tensor], keep
         (folder / file.name).chmod((folder / "config.json").stat().st_mode)
     if missing:
         raise ModelFolderError(f"{source}: there are no weights {min(missing)} to change")
-
-
-def _forget_numbers(config: Path) -> None:
-    """Whole numbers that the weights had learnt are not those of other weights."""
-    document = json.loads(config.read_text(encoding="utf-8"))
-    if document.pop("quantization", None) is not None:
-        config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

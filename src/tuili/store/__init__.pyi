@@ -26,7 +26,14 @@ from .folder import (
 )
 from .imported.control_tokens import Chat
 from .imported.dense_config import ARCHITECTURES, read_dense_shape
-from .imported.dense_shape import FAMILIES, IMPORTED_TYPES, DenseShape, dense_tensor_shapes, rotary_frequencies
+from .imported.dense_shape import (
+    FAMILIES,
+    IMPORTED_TYPES,
+    DenseShape,
+    dense_tensor_shapes,
+    rotary_frequencies,
+    stored_dense,
+)
 from .imported.exits_file import (
     CONFIDENCE_INPUTS,
     EXIT_TENSORS_FILE,
@@ -166,6 +173,7 @@ __all__ = [
     "shared_length",
     "shipped_adapter",
     "shipped_names",
+    "stored_dense",
     "template_file",
     "tensor_shapes",
     "thinking_ids",

@@ -26,9 +26,11 @@ _FACTORS = ("", ".inner", ".core", ".outer")
 _MATRICES = (
     *(f"{part}_proj{factor}.weight" for part in ("q", "k", "v", "o", "gate_up", "down") for factor in _FACTORS),
     *(f"experts.{part}_proj{factor}" for part in ("gate_up", "down") for factor in _FACTORS),
+    *(f"mlp.{part}_proj{factor}.weight" for part in ("gate", "up") for factor in _FACTORS),
+    "lm_head.weight",
 )
-"""How the names of matrices end that are multiplied in whole numbers. Routers and the gates of attention are not among
-them: they are small, and decide. Each may be kept as factors."""
+"""How the names of matrices end that are multiplied in whole numbers, the last two kinds those of imported models.
+Routers and the gates of attention are not among them: they are small, and decide. Each may be kept as factors."""
 
 
 @dataclass(frozen=True)

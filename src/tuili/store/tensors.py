@@ -19,7 +19,7 @@ import numpy as np
 
 from tuili.errors import ModelFolderError
 from tuili.store.folder import INDEX_FILE, read_object
-from tuili.store.imported.dense_shape import EMBEDDING, HEAD, DenseShape, dense_tensor_shapes, dense_tensors_found
+from tuili.store.imported.dense_shape import EMBEDDING, HEAD, DenseShape, dense_tensors_found, stored_dense
 from tuili.store.matrices import factor_shapes, matrix_shapes
 from tuili.store.safetensors import TensorPlace, read_header
 from tuili.store.shape import ModelShape
@@ -84,7 +84,7 @@ def open_tensors(folder: Path, shape: ModelShape | DenseShape) -> Iterator[Store
     places = _places(folder)
     tied_copy, whole = None, dict[str, str]()
     if isinstance(shape, DenseShape):
-        wanted_shapes = dense_tensor_shapes(shape)
+        wanted_shapes, whole = stored_dense(shape)
         tied_copy = places.get(HEAD) if shape.tie_word_embeddings else None
         places = {name: places[name] for name in dense_tensors_found(shape, places)}
     else:

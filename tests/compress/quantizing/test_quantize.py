@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tests.cli.compress.parents import save_trained
 from tests.compress.running import LEARNING, quantised
 from tests.engine.runtime.texts import Texts
 from tests.native.calling import library
+from tests.store.dense_folders import KINDS, dense_model, dense_tokenizer
 from tuili.compress import (
     HealedNetwork,
     QuantizeConfig,
@@ -31,7 +32,7 @@ from tuili.compress.quantizing.quantize import stored_bytes
 from tuili.data import StreamState
 from tuili.engine.runtime.choice import Choice, choose
 from tuili.engine.runtime.native.load import native_step
-from tuili.store import Quantization, model_hash, open_model, read_lineage
+from tuili.store import Quantization, model_hash, open_model, read_lineage, weight_bytes
 from tuili.tasks import Problem
 
 WEIGHTS = "model.safetensors"
@@ -108,9 +109,13 @@ def test_an_imported_model_learns_the_numbers_that_the_engine_makes_of_its_folde
     result = quantised(half, tmp_path / "run", questions)
     assert result.model is not None
     assert open_model(result.model).shape.quantization == Quantization()
-    tensors = load_file(result.model / WEIGHTS)
-    assert {tensor.dtype for tensor in tensors.values()} == {torch.bfloat16}
-    assert not torch.equal(tensors[EMBEDDING], load_file(half / WEIGHTS)[EMBEDDING])
+    tensors, before = load_file(result.model / WEIGHTS), load_file(half / WEIGHTS)
+    whole = {name for name, tensor in before.items() if tensor.dim() == 2}
+    assert {*tensors} == {*before} | {f"{name}_scale" for name in whole}
+    assert {tensors[name].dtype for name in whole} == {torch.int8}
+    assert {tensors[f"{name}_scale"].dtype for name in whole} == {torch.float32}
+    assert {tensors[name].dtype for name in {*before} - whole} == {torch.bfloat16}
+    assert weight_bytes(result.model) < 0.7 * weight_bytes(half)
     assert read_lineage(result.model)[-1].figures["agreement"] > 0
     library()
     stored = open_model(result.model)
@@ -118,10 +123,39 @@ def test_an_imported_model_learns_the_numbers_that_the_engine_makes_of_its_folde
         "native", "int8", "bf16"
     )
     network = AutoModelForCausalLM.from_pretrained(result.model, dtype=torch.float32)
+    twin = {name: unmixed(tensors, name) for name in whole}
+    assert all(torch.allclose(network.get_parameter(name), weight, atol=1e-6) for name, weight in twin.items())
+    assert not torch.allclose(twin[EMBEDDING], before[EMBEDDING].float(), atol=1e-4), "it has learnt something"
     with torch.inference_mode():
         plain = network(torch.tensor([IDS])).logits[0].numpy()
     native = native_logits(result.model)[-1]
     assert 0 < np.linalg.norm(native - plain) < 0.1 * np.linalg.norm(plain)
+
+
+def unmixed(tensors: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
+    """The weights that whole numbers stand for, by the code that `docs/models.md` shows."""
+    mixed = (tensors[name] * tensors[f"{name}_scale"]).numpy()
+    block, hadamard = min(mixed.shape[1] & -mixed.shape[1], 64), np.ones((1, 1))
+    while len(hadamard) < block:
+        hadamard = np.block([[hadamard, hadamard], [hadamard, -hadamard]])
+    return torch.from_numpy((mixed.reshape(len(mixed), -1, block) @ hadamard).reshape(mixed.shape)).float()
+
+
+@pytest.mark.parametrize("kind", ["llama, all biases", "qwen2, tied", "qwen3, tied", "llama, factors"])
+def test_whole_numbers_of_a_folder_are_those_that_the_engine_makes_of_the_weights(
+    kind: str, questions: Path, tmp_path: Path
+) -> None:
+    """To the bit, of all families, with heads that are tied and not: rounded as it is, and loaded in 8 bits."""
+    parent = tmp_path / "parent"
+    dense_model(**KINDS[kind]).bfloat16().save_pretrained(parent)
+    dense_tokenizer().save_pretrained(parent)
+    result = quantised(parent, tmp_path / "run", questions, healing={"steps": 0})
+    assert result.model is not None
+    assert np.array_equal(native_logits(result.model)[-1], native_logits(parent, "int8")[-1])
+    network = AutoModelForCausalLM.from_pretrained(result.model, dtype=torch.float32)
+    network.save_pretrained(tmp_path / "saved")
+    again, first = load_file(tmp_path / "saved" / WEIGHTS), load_file(result.model / WEIGHTS)
+    assert all(torch.equal(again[name], tensor) for name, tensor in first.items() if tensor.dtype is torch.int8)
 
 
 def test_a_plan_says_how_large_the_folder_will_be(wide: Path, half: Path, questions: Path, tmp_path: Path) -> None:
@@ -131,12 +165,13 @@ def test_a_plan_says_how_large_the_folder_will_be(wide: Path, half: Path, questi
     head = (result.model / WEIGHTS).stat().st_size - stored_bytes(shape, Quantization("w4a8"))
     assert 0 < head < 60_000  # names and places of the tensors
     config = QuantizeRecipe().quantize
-    for model, file, told in ((wide, None, "MB"), (half, questions, "as before, which are rounded when")):
+    for model, file in ((wide, None), (half, questions)):
         compression = Quantizing(open_parent(model, config.healing), config)
         lines = make_plan(compression, config.healing, compression.parent.data(file, print)).lines
         assert "(+0.0%)" in lines[0]
         assert "numbers: int8" in lines
-        assert told in lines[2]
+        assert lines[2].startswith("weights in the folder: ")
+        assert " -> " in lines[2]
 
 
 def test_the_parent_answers_in_full_numbers(

@@ -1,7 +1,7 @@
 """The chains of compressions that are tried: which ways, how strong, and in which order.
 
 What is factorised is neither pruned nor factorised again, and whole numbers come last; students may come before pruning
-or behind it. Students of an imported model have fewer layers; its folder does not become smaller by whole numbers.
+or behind it. Students of an imported model have fewer layers.
 """
 
 from __future__ import annotations

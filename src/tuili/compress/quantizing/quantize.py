@@ -5,8 +5,8 @@ What is rounded, and how, is left to `tuili.model`, and to `tuili.posttrain` for
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from math import prod
 from pathlib import Path
 from typing import Any, cast
@@ -18,17 +18,21 @@ from tuili.compress.compression import Compression
 from tuili.compress.imported import ImportedParent
 from tuili.compress.network import Network
 from tuili.compress.own import OwnParent
-from tuili.compress.parent import Parent, Samples, Tell
+from tuili.compress.parent import Parent, Samples
 from tuili.compress.quantizing.recipe import QuantizeConfig
+from tuili.compress.watch import Watch
 from tuili.errors import InputError
-from tuili.model import TuiliForCausalLM, write_model_files
+from tuili.model import TuiliForCausalLM, stored_state, write_model_files
 from tuili.posttrain import Backbone, round_backbone
 from tuili.store import (
+    ARCHITECTURES,
     WEIGHT_GROUP,
+    DenseShape,
     ModelShape,
     Parameters,
     Quantization,
     count_parameters,
+    stored_dense,
     tensor_shapes,
     weight_bytes,
 )
@@ -66,15 +70,18 @@ class Quantizing(Compression):
     @property
     def changes(self) -> Mapping[str, str]:
         """See `Compression`."""
-        shape, quantization = self.parent.shape, self._quantization
+        quantization = self._quantization
         told = {"numbers": quantization.numbers + (", keys and values int8" if quantization.cache else "")}
         if (share := self.figures.get("four_bits")) is not None:
             others = f", {1 - share:.0%} have 8: {WEIGHT_GROUP} does not divide their inputs" if share < 1 else ""
             told["weights of 4 bits"] = f"{share:.0%} of those of all matrices but the embedding{others}"
-        before = weight_bytes(self.parent.path) / 1e6
-        if isinstance(shape, ModelShape):
-            return told | {"weights in the folder": f"{before:.1f} -> {stored_bytes(shape, quantization) / 1e6:.1f} MB"}
-        return told | {"weights in the folder": f"{before:.1f} MB as before, which are rounded when they are loaded"}
+        before, after = weight_bytes(self.parent.path) / 1e6, self.stored_bytes / 1e6
+        return told | {"weights in the folder": f"{before:.1f} -> {after:.1f} MB"}
+
+    @property
+    def stored_bytes(self) -> int:
+        """How many bytes the weights will take in the folder."""
+        return stored_bytes(self.parent.shape, self._quantization, self.parent.dtype.itemsize)
 
     @property
     def figures(self) -> Mapping[str, float]:
@@ -89,20 +96,22 @@ class Quantizing(Compression):
             return self._rounding(TuiliForCausalLM(self.parent.configuration))
         return self._rounding(self.parent.load())
 
-    def change(self, stage: int, model: nn.Module, samples: Samples, tell: Tell) -> nn.Module:
+    def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
         """See `Compression`: weights stay, products are rounded."""
         return self._rounding(model)
 
     def write(self, network: Network, fresh: Path) -> None:
-        """See `Compression`: whole numbers with their scales. An imported model keeps the format of its parent, and
-        its configuration says what it learnt; the native step rounds its weights to the very numbers."""
+        """See `Compression`: whole numbers with their scales. What is rounded of an imported model are the weights as
+        its parent's folder would keep them; it becomes a model of Tuili's own type, which knows of whole numbers."""
         if isinstance(self.parent, OwnParent):
             write_model_files(fresh, cast(TuiliForCausalLM, network.model), self.parent.stored.tokenizer)
             return
-        self.parent.write(network, fresh)
-        file = fresh / "config.json"
-        document = json.loads(file.read_text(encoding="utf-8")) | {"quantization": {"numbers": "int8", "cache": None}}
-        file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        parent, shape = self.parent, self.parent.shape
+        assert isinstance(parent, ImportedParent) and isinstance(shape, DenseShape)
+        full = {name: weight.to(parent.dtype) for name, weight in network.tensors().items()}
+        weights = stored_state(full, self._quantization, foreign=True, tied=shape.tie_word_embeddings)
+        named = {"model_type": f"tuili_{shape.family}", "architectures": [f"Tuili{ARCHITECTURES[shape.family]}"]}
+        parent.write_as(network, fresh, weights, named | {"quantization": asdict(self._quantization)})
 
     def _rounding(self, model: nn.Module) -> nn.Module:
         if isinstance(model, TuiliForCausalLM):
@@ -112,12 +121,14 @@ class Quantizing(Compression):
         return model
 
 
-def stored_bytes(shape: ModelShape, quantization: Quantization) -> int:
-    """How many bytes the weights of a model take in a folder."""
-    shapes = tensor_shapes(shape)
-    kinds = quantization.stored_kinds(shapes)
-    stored = quantization.stored_shapes(shapes)
-    return sum(prod(sizes) * _BYTES[kinds.get(name, "F32")] for name, sizes in stored.items())
+def stored_bytes(shape: ModelShape | DenseShape, quantization: Quantization, full: int = 4) -> int:
+    """How many bytes the weights of a model take in a folder. full: those of a number that is not whole."""
+    if isinstance(shape, DenseShape):
+        stored, kinds = stored_dense(replace(shape, quantization=quantization))
+    else:
+        shapes = tensor_shapes(shape)
+        stored, kinds, full = quantization.stored_shapes(shapes), quantization.stored_kinds(shapes), 4
+    return sum(prod(sizes) * (_BYTES[kinds[name]] if name in kinds else full) for name, sizes in stored.items())
 
 
 def four_bit_share(shape: ModelShape, quantization: Quantization) -> float:

@@ -57,6 +57,8 @@ class ExitsRun:
         if not isinstance(stored, ImportedModel):
             raise InputError(f"{stored.path} is of Tuili's own kind, which has exits already: give an imported model")
         self.config, self.path, self.stored, self._told = config, path, stored, tell
+        if config.way == "joint" and stored.shape.quantization is not None:
+            raise InputError(f"way = joint: {stored.path} is in whole numbers, which would not stay: use frozen")
         self.full_depth = stored.shape.num_hidden_layers
         at = config.at or [round(fifths * self.full_depth / 5) for fifths in (2, 3, 4)]
         self.depths = tuple(dict.fromkeys(depth for depth in at if 0 < depth != self.full_depth))

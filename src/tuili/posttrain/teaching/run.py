@@ -65,6 +65,10 @@ def teach(config: TeachingConfig, out: Path, *, resume: bool, console: Console |
     stored = open_model(config.model)
     if not isinstance(stored, ImportedModel):
         raise InputError(f"{stored.path} is of Tuili's own kind: train it by a recipe such as recipes/adapt.yaml")
+    if stored.shape.quantization is not None:
+        raise InputError(
+            f"{stored.path} is in whole numbers, which is the last step of all: teach the model that it was made of"
+        )
     if stored.shape.ranks and config.way == "lora":
         raise InputError(f"teach.way = lora: {stored.path} has factors, which get no terms: use full")
     tell("reading what is to be learnt")

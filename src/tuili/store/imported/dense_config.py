@@ -25,7 +25,7 @@ GENERATION_FILE = "generation_config.json"
 ARCHITECTURES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 """The class of transformers of each family."""
 FACTORISED_ARCHITECTURES = {kind: f"Tuili{ARCHITECTURES[family]}" for kind, family in FACTORISED.items()}
-"""The class of `tuili.model` of each family whose models have factors."""
+"""The class of `tuili.model` of each family whose models have factors or whole numbers."""
 DEFAULT_THETA = 10_000.0
 _QWEN3_HEAD_DIM = 128
 
@@ -147,9 +147,12 @@ def _refuse_unsupported(file: Path, config: _Config) -> None:
     wanted = (ARCHITECTURES | FACTORISED_ARCHITECTURES)[config.model_type]
     if config.architectures and config.architectures != [wanted]:
         raise ModelFolderError(f"{file}: architectures is {config.architectures}: it must be {wanted}")
-    if (config.ranks is not None) != (config.model_type in FACTORISED):
-        what = "no ranks, which" if config.ranks is None else "ranks, which only"
-        raise ModelFolderError(f"{file}: it has {what} a model with factors has: model_type is {config.model_type!r}")
+    own = "ranks" if config.ranks is not None else "quantization" if config.quantization is not None else ""
+    if bool(own) != (config.model_type in FACTORISED):
+        what = f"{own}, which only" if own else "neither ranks nor quantization, of which"
+        raise ModelFolderError(
+            f"{file}: it has {what} a model with factors or in whole numbers has: model_type is {config.model_type!r}"
+        )
     if config.use_sliding_window or any(kind == "sliding_attention" for kind in config.layer_types or ()):
         raise ModelFolderError(f"{file}: the model uses a sliding window, which is not supported: use one without")
     if other := [kind for kind in config.layer_types or () if kind != "full_attention"]:

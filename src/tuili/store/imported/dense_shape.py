@@ -20,8 +20,8 @@ Family = Literal["llama", "qwen2", "qwen3"]
 FAMILIES: tuple[str, ...] = get_args(Family)
 """The values of `model_type` in config.json that an imported model may have, but for those of `FACTORISED`."""
 FACTORISED = {f"tuili_{family}": family for family in FAMILIES}
-"""Those of models that keep some of their matrices as factors, and the families of their networks. `tuili.model` tells
-transformers of them."""
+"""Those of models with factors or whole numbers in their folder, and the families of their networks. `tuili.model`
+tells transformers of them."""
 IMPORTED_TYPES = (*FAMILIES, *FACTORISED)
 SIZES = (
     "vocab_size",
@@ -48,7 +48,7 @@ class DenseShape:
     head_norms: an RMS norm over each head of queries and of keys. eos_token_ids: the ids that end a text.
     exit_layers: depths at which a token may leave, the full one last; empty stands for the full one alone.
     exit_threshold: confidence at which a token leaves at depth `auto`. quantization: the whole numbers that the model
-    was trained for; its tensors are those of any other. ranks: of the matrices that are kept as factors, see
+    was trained for, see `stored_dense`. ranks: of the matrices that are kept as factors, see
     `matrix_shapes`.
     Raises `ValueError` for values that no network can have.
     """
@@ -177,6 +177,19 @@ def dense_tensor_shapes(shape: DenseShape) -> dict[str, tuple[int, ...]]:
     if not shape.tie_word_embeddings:
         tensors[HEAD] = (V, M)
     return tensors
+
+
+def stored_dense(shape: DenseShape) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
+    """The names and shapes of the tensors in a folder, and the number formats of those that have a fixed one.
+
+    Where the model was trained for whole numbers, these stand in the place of all matrices, with their scales. They are
+    those of mixed weights (`tuili.native.rounding.mixed`). An embedding that is not the head keeps full numbers.
+    """
+    shapes = dense_tensor_shapes(shape)
+    if shape.quantization is None:
+        return shapes, {}
+    rounded = {name: sizes for name, sizes in shapes.items() if shape.tie_word_embeddings or name != EMBEDDING}
+    return shapes | shape.quantization.stored_shapes(rounded), shape.quantization.stored_kinds(rounded)
 
 
 def dense_matrix_shapes(shape: DenseShape) -> dict[str, tuple[int, ...]]:

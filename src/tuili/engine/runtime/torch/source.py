@@ -14,7 +14,7 @@ from tuili.engine.runtime.choice import Numbers
 from tuili.engine.runtime.source import ModelInTorch, exits_of, thinking_of
 from tuili.engine.runtime.torch.dense_model import DenseModel
 from tuili.errors import InputError
-from tuili.model import LoadedModel, TuiliForCausalLM, load_model, stored_state
+from tuili.model import LoadedModel, TuiliForCausalLM, load_model, network_state, stored_state
 from tuili.store import DenseShape, ImportedModel, StoredModel, Tokenizer, open_tensors
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -61,7 +61,8 @@ def dense_in_torch(source: ImportedModel | ModelInTorch, shape: DenseShape, numb
     if isinstance(source, ImportedModel):
         dtype = DTYPES.get(numbers, torch.float32)
         with open_tensors(source.path, shape) as stored:
-            tensors = {name: _tensor(stored[name]).to(dtype) for name in stored}
+            found = network_state({name: _tensor(stored[name]) for name in stored}, foreign=True)
+        tensors = {name: tensor.to(dtype) for name, tensor in found.items()}
         source.check_unchanged()
     else:
         _check_dtype(source.model, numbers)
