@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from tests.compress.distilling.test_distil import distilled
 from tests.compress.running import factorised, pruned, quantised, shallower
 from tests.serve.conftest import Running, running
 from tuili.engine import Budget, Request, load_decoder, load_engine
@@ -21,19 +23,26 @@ PROMPT = [[1, 20, 30, 40, 50]]
 
 KINDS = [
     "own", "imported", "whole numbers", "factors", "factors in whole numbers", "imported factors", "imported student",
-    "imported factors in whole numbers",
+    "imported factors in whole numbers", "student", "w4a8", "imported in whole numbers",
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def output(
-    request: pytest.FixtureRequest, own: Path, dense: Path, questions: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A pruned model of either kind, with fewer neurons and heads, and with fewer experts; others in whole numbers,
-    with factors, and both."""
+    request: pytest.FixtureRequest, own: Path, dense: Path, wide: Path, half: Path, questions: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:  # fmt: skip
+    """A pruned model of either kind, with fewer neurons and heads, and with fewer experts; a student; others in whole
+    numbers, with factors, and both."""
     out = tmp_path_factory.mktemp("run") / "run"
     if request.param == "own":
         result = pruned(own, out, steps=2, key_value_heads=1, experts=3)
+    elif request.param == "student":
+        result = distilled(own, out, steps=2)
+    elif request.param == "w4a8":
+        result = quantised(wide, out, healing={"steps": 2}, numbers="w4a8")
+    elif request.param == "imported in whole numbers":
+        result = quantised(half, out, questions, healing={"steps": 2})
     elif request.param == "whole numbers":
         result = quantised(own, out, healing={"steps": 2}, cache="int8")
     elif request.param.startswith("factors"):
@@ -61,6 +70,24 @@ def test_transformers_writes_with_it(output: Path) -> None:
         written = model.generate(ids, max_new_tokens=6, do_sample=False, eos_token_id=None)
         logits = model(written[:, :-1]).logits[:, ids.shape[1] - 1 :]
     assert torch.equal(written[:, ids.shape[1] :], logits.argmax(-1))
+
+
+@pytest.mark.integration
+def test_lm_eval_scores_as_transformers_does(output: Path) -> None:
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    harness: Any = HFLM(pretrained=str(output), device="cpu", dtype="float32", batch_size=2, trust_remote_code=False)
+    pairs = [("What is 12 + 30?", " 42"), ("12 * 3 = ?", " It is 36.")]
+    scored = harness.loglikelihood([Instance("loglikelihood", {}, pair, n) for n, pair in enumerate(pairs)], True)
+    model = AutoModelForCausalLM.from_pretrained(output, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(output)
+    for (prompt, response), (score, _) in zip(pairs, scored, strict=True):
+        context, target = (tokenizer.encode(text, add_special_tokens=False) for text in (prompt, response))
+        with torch.inference_mode():
+            chances = model(torch.tensor([context + target])).logits[0].log_softmax(-1)
+        alone = sum(float(chances[len(context) + place - 1, token]) for place, token in enumerate(target))
+        assert score == pytest.approx(alone, rel=1e-3)
 
 
 def test_both_runners_write_the_same(output: Path) -> None:
