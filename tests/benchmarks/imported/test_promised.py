@@ -1,4 +1,4 @@
-"""Promises of a taught model: questions are answered once, promises hold on the rest, and other streams are seen."""
+"""Promises of a taught model: questions are answered once, promises hold where samples are drawn, and other streams are seen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.harness.cells import Cells
 from benchmarks.imported.promised import __main__ as measuring
-from benchmarks.imported.promised import answers, kinds
+from benchmarks.imported.promised import answers, held_back, kinds
 from benchmarks.imported.promised.answers import sharing_folder, with_familiarity
 from benchmarks.imported.promised.sample import risks
 from benchmarks.imported.promised.stream import stream_figures
@@ -122,6 +122,20 @@ def test_the_risk_is_that_of_the_surest_answers() -> None:
     assert list(found) == sorted(found)
     assert found[0.1] < found[0.5] < found[1.0]
     assert found[1.0] == pytest.approx(np.mean([not one.snapshots[0].right for one in tested]), abs=1e-9)
+
+
+def test_the_held_back_questions_are_new_ones_of_the_kinds_that_were_taught(tmp_path: Path) -> None:
+    tests = {
+        "mawps_dev": questions(tmp_path / "mawps.jsonl", "How many now?", 30),
+        "asdiv_a": questions(tmp_path / "asdiv.jsonl", "How many are there?", 30),
+        "gsm8k": questions(tmp_path / "gsm8k.jsonl", "What is the sum of both?", 20),
+    }
+    learnt = questions(tmp_path / "learnt.jsonl", "How many now?", 3)
+    count = held_back.write(TaughtData(learnt, learnt, {}, tests), tmp_path / "out.jsonl")
+    written = masked(tmp_path / "out.jsonl")
+    asked = [*masked(tests["mawps_dev"]), *masked(tests["gsm8k"])]
+    assert written == [one for one in asked if one not in masked(learnt)]
+    assert 20 < count == len(written) < 50
 
 
 def test_questions_are_answered_once_and_all_figures_are_told(
