@@ -1,4 +1,4 @@
-"""Promises of a taught model: questions are answered once, promises hold where samples are drawn, and other streams are seen."""
+"""Promises of a taught model: questions are answered once, samples are drawn of them, and other streams are seen."""
 
 from __future__ import annotations
 
