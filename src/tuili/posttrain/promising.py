@@ -95,7 +95,7 @@ def write_familiarity(loaded: Measured, own: Sequence[LabelledPrompt], progress:
     taught, faults = taught_sources(loaded.path)
     trained = _read_before(loaded.path) if faults else None
     sources = [] if trained else [*recorded_sources(loaded.path), *taught]
-    names = [source.name for source in sources] if trained is None else trained.source.split(_AND)
+    names = [Path(source.name).name for source in sources] if trained is None else trained.source.split(_AND)
     names = [name for name in dict.fromkeys(names) if name != SAMPLE] + ([SAMPLE] if mine else [])
     if trained is None:
         for fault in faults:

@@ -86,6 +86,7 @@ def test_what_ships_is_small_and_says_what_it_is(shipped: Path, made: Path) -> N
         "## Limits",
     ):
         assert line in card
+    assert "## Promises" not in card, "it is not calibrated"
 
 
 def test_a_model_is_fetched_and_then_found_by_its_name(shipped: Path, made: Path, known: Path) -> None:
@@ -155,11 +156,14 @@ def test_parts_of_the_model_ship(made: Path, known: Path, tmp_path: Path) -> Non
     settings = ExitsSettings((1, 2), 0.9, rank=2, channels=3)
     tensors = {name: np.ones(size, np.float32) for name, size in exit_tensor_shapes(settings, 64).items()}
     write_exits_file(model, ExitsFile(settings, tensors))
+    (model / "tuili" / "calibration.json").write_text("{}")
     done = ship_adapter(made / "run", NAME, model=model)
+    assert "## Promises\n" in (done.path / "README.md").read_text()
     assert done.bytes < done.all_bytes == sum(path.stat().st_size for path in done.path.rglob("*") if path.is_file())
     fetched = fetch_model(NAME).model
     assert read_exits_file(fetched.path, 2, 64, 400) is not None
     assert fetched.shape.exit_layers == (1, 2)
+    assert (fetched.path / "tuili" / "calibration.json").read_text() == "{}"
 
 
 @pytest.mark.parametrize("damaged", ["adapter_model.safetensors", "tuili/thinking.json"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import jinja2
 
 from tuili.errors import InputError
-from tuili.exchange.adapters.manifest import CARD_FILE
+from tuili.exchange.adapters.manifest import CARD_FILE, PARTS_FOLDER
 from tuili.exchange.smollm2 import WheelSource
 from tuili.store import LineageEntry
 
@@ -39,7 +39,7 @@ DATA = (
 def write_card(
     folder: Path, name: str, base: WheelSource, entries: Sequence[LineageEntry], size: int, figures: Figures
 ) -> None:
-    """Write the card of an adapter into its folder.
+    """Write the card of an adapter into its folder, which has all of its other files.
 
     entries: what was done to the base, the teaching among it. size: bytes of the adapter.
     Raises `InputError` for data whose licence is not known.
@@ -58,6 +58,7 @@ def write_card(
         data=_sources(files),
         domains=sorted({domain for entry in teachings for domain in _domains(entry)}),
         figures=figures,
+        calibrated=(folder / PARTS_FOLDER / "calibration.json").is_file(),
         measures=list(dict.fromkeys(measure for row in figures.values() for measure in row)),
     )
     (folder / CARD_FILE).write_text(text, encoding="utf-8")
