@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.hostile import tables
 from tests.data.pipeline.readers.reading import read
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
 from tuili.data.pipeline.readers.files import find_files
@@ -104,7 +105,7 @@ def test_a_group_with_fewer_rows_than_it_says_is_opened_once(tmp_path: Path, mon
     (file,) = find_files([Input(path=tmp_path / "a.parquet")])
     reader = ParquetReader(Input(path=tmp_path / "a.parquet"))
     for number in (5, 6, 7):
-        (refusal,) = reader.read(file, Item(0, number, "a", msgspec.msgpack.encode(Part(0, 3, number))))
+        (refusal,) = reader.read(file, Item(0, number, "a", msgspec.msgpack.encode(Part(0, 3, number, 3, 2**24))))
         assert isinstance(refusal, Refusal) and refusal.message == "the group has fewer rows than the file says"
     assert len(opened) == 1
 
@@ -116,6 +117,53 @@ def test_a_file_is_cut_into_so_many_parts_at_most(tmp_path: Path, monkeypatch: p
     *documents, refusal = read(tmp_path / "a.parquet")
     assert len(documents) == 8
     assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.TOO_LONG
+
+
+@pytest.mark.parametrize(("claimed", "documents"), [(5, 0), (1, 0), (40, 0), (10**9, 0), (20, 20)])
+def test_a_group_of_another_number_of_rows_than_of_values_is_refused(
+    tmp_path: Path, claimed: int, documents: int
+) -> None:
+    """Fewer rows than there are would be lost without a word."""
+    write(tmp_path / "a.parquet", [{"text": f"row {number}", "tags": ["a", "b"]} for number in range(20)])
+    (tmp_path / "a.parquet").write_bytes(tables.with_rows((tmp_path / "a.parquet").read_bytes(), claimed))
+    found = read(tmp_path / "a.parquet")
+    refusals = [one for one in found if isinstance(one, Refusal)]
+    assert len(found) - len(refusals) == documents
+    assert [one.place for one in refusals] == ["a.parquet#group=0"] * (not documents)
+
+
+def test_a_group_whose_columns_lie_as_well_gives_its_rows_and_a_refusal(tmp_path: Path) -> None:
+    write(tmp_path / "a.parquet", [{"text": f"row {number}"} for number in range(20)])
+    data = tables.with_rows((tmp_path / "a.parquet").read_bytes(), 30, values=30)
+    (tmp_path / "a.parquet").write_bytes(data)
+    *documents, refusal = read(tmp_path / "a.parquet")
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.DAMAGED
+    assert len(documents) in (0, 20)
+
+
+def test_rows_that_are_one_value_are_refused_where_they_expand_too_much(tmp_path: Path) -> None:
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 3000, pa.int32()), pa.array(["a" * 100_000]))
+    pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet", store_schema=False)
+    found = read(tmp_path / "a.parquet")
+    assert [one.fault for one in found if isinstance(one, Refusal)] == [ReadFault.EXPANDS_TOO_MUCH] * len(found)
+    assert found[0].place == "a.parquet#group=0&part=0"
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 3_000_000, pa.int32()), pa.array(["a"]))
+    pq.write_table(pa.table({"text": column}), tmp_path / "b.parquet", store_schema=False, row_group_size=3_000_000)
+    (refusal,) = read(tmp_path / "b.parquet")
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.EXPANDS_TOO_MUCH
+
+
+def test_memory_that_arrow_does_not_get_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.parquet", [{"text": "one"}])
+
+    class Full(pq.ParquetFile):  # type: ignore[misc]
+        def iter_batches(self, *given: object, **more: object) -> Iterator[object]:
+            raise pa.ArrowMemoryError("malloc of size 2147483648 failed")
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile", Full)
+    (refusal,) = read(tmp_path / "a.parquet")
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.TOO_MUCH_MEMORY
+    assert refusal.place == "a.parquet#group=0&part=0"
 
 
 def test_parts_of_a_group_stay_together_in_a_batch() -> None:

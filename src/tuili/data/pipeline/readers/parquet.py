@@ -5,12 +5,13 @@ reading runs in a worker, whose time and memory have limits.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
 from tuili.data.pipeline.readers.inputs import Input, Item, SourceFile
+from tuili.data.pipeline.readers.jsonl import LINE_BYTES, MAX_EXPANSION
 from tuili.data.pipeline.readers.reader import Reader, json_fields, needed, unreadable
 from tuili.errors import one_line
 
@@ -20,7 +21,12 @@ MAX_GROUP = 2**30
 """Bytes that a group of rows may say it has: a reader takes a group's pages into memory."""
 MAX_ITEMS = 1_000_000
 """Of a file, which is cut at once."""
+MAX_FREE_ROWS = 1_000_000
+"""Rows that any group may have; a row counts for `LINE_BYTES`, at least, of what a file may expand to."""
+EXPANDS_FREELY = 2**24
+"""Bytes that any part may have. A value that stands in the file once may be that of a million rows."""
 _FEWER = "the group has fewer rows than the file says"
+_TOO_LARGE = "reading it takes more memory than a worker may have: write smaller groups"
 
 
 class Part(msgspec.Struct, array_like=True, frozen=True):
@@ -31,6 +37,20 @@ class Part(msgspec.Struct, array_like=True, frozen=True):
     """Rows of each part of the group."""
     number: int
     """Which part of it."""
+    rows: int
+    """Rows that it should have."""
+    most: int
+    """Bytes that its rows may have."""
+
+
+class Group(NamedTuple):
+    """What a file says of a group of rows."""
+
+    rows: int
+    size: int
+    """Bytes before compression."""
+    values: int
+    """Values of a column, which should be as many as rows."""
 
 
 class ParquetReader(Reader):
@@ -53,30 +73,47 @@ class ParquetReader(Reader):
 
         try:
             with ParquetFile(file.path) as parquet:
-                groups = [parquet.metadata.row_group(group) for group in range(parquet.metadata.num_row_groups)]
-                return self._outline(number, file, [(group.num_rows, group.total_byte_size) for group in groups])
+                found = parquet.metadata
+                groups = [found.row_group(group) for group in range(found.num_row_groups)]
+                flat = [
+                    place for place in range(found.num_columns) if not found.schema.column(place).max_repetition_level
+                ]
+                said = [Group(group.num_rows, group.total_byte_size, _values(group, flat)) for group in groups]
+                return self._outline(number, file, said)
         except (ArrowException, OSError, ValueError, MemoryError) as error:
             if isinstance(error, OSError) and error.errno:  # that of the system has a number, that of Arrow has none
                 return [Item(number, 0, file.name, offset=file.size, fault=unreadable(file.name, error))]
             refusal = Refusal(file.name, ReadFault.DAMAGED, one_line(error))
             return [Item(number, 0, file.name, offset=file.size, fault=refusal)]
 
-    def _outline(self, number: int, file: SourceFile, groups: list[tuple[int, int]]) -> list[Item]:
+    def _outline(self, number: int, file: SourceFile, groups: list[Group]) -> list[Item]:
         items = list[Item]()
-        done, total = 0, max(1, sum(max(0, size) for _, size in groups))
-        for group, (rows, size) in enumerate(groups):
-            place = f"{file.name}#group={group}"
+        done, total = 0, max(1, sum(max(0, group.size) for group in groups))
+        all_rows = max(1, sum(max(0, group.rows) for group in groups))
+        most = MAX_EXPANSION * file.size
+        for count, (rows, size, values) in enumerate(groups):
+            place = f"{file.name}#group={count}"
             done += max(0, size)
             offset = int(file.size * done / total)
             step = min(max(1, ITEM_BYTES * rows // max(size, 1)), ITEM_ROWS)
             parts = -(-rows // step)
+            refusal = None
             if rows < 0 or size < 0 or size > MAX_GROUP or len(items) + parts > MAX_ITEMS:
                 message = f"a group of {rows:,} rows and {size:,} bytes: write groups of at most {MAX_GROUP >> 20} MiB"
                 refusal = Refusal(place, ReadFault.TOO_LONG, message)
+            elif values != rows:
+                message = f"a group of {rows:,} rows, of which a column has {values:,} values"
+                refusal = Refusal(place, ReadFault.DAMAGED, message)
+            elif rows > max(MAX_FREE_ROWS, most // LINE_BYTES):
+                message = f"a group of {rows:,} rows in a file of {file.size:,} bytes: what it holds is not read"
+                refusal = Refusal(place, ReadFault.EXPANDS_TOO_MUCH, message)
+            if refusal:
                 items.append(Item(number, len(items), place, offset=offset, fault=refusal))
                 continue
             for part in range(parts):
-                data = msgspec.msgpack.encode(Part(group, step, part))
+                held = min(step, rows - part * step)
+                part_most = max(EXPANDS_FREELY, most * held // all_rows)
+                data = msgspec.msgpack.encode(Part(count, step, part, held, part_most))
                 items.append(Item(number, len(items), place, data, min(size, ITEM_BYTES), offset))
         if not items:
             items.append(Item(number, 0, file.name, fault=Refusal(file.name, ReadFault.EMPTY, "there are no rows")))
@@ -87,20 +124,34 @@ class ParquetReader(Reader):
         from pyarrow import ArrowException
 
         part = msgspec.msgpack.decode(item.data, type=Part)
+        place = f"{item.place}&part={part.number}"
         try:
-            rows = self._rows(file, item.file, part)
+            rows, size = self._rows(file, item.file, part)
+        except MemoryError:  # Arrow's is one of Arrow's errors, too
+            yield Refusal(place, ReadFault.TOO_MUCH_MEMORY, _TOO_LARGE)
+            return
         except (ArrowException, OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno:
                 yield unreadable(item.place, error)
                 return
-            yield Refusal(f"{item.place}&part={part.number}", ReadFault.DAMAGED, one_line(error))
+            yield Refusal(place, ReadFault.DAMAGED, one_line(error))
+            return
+        if size > part.most:
+            message = (
+                f"{part.rows:,} rows expand to {size:,} bytes, over {MAX_EXPANSION:,} times what the file has of them"
+            )
+            yield Refusal(place, ReadFault.EXPANDS_TOO_MUCH, message)
             return
         for number, row in enumerate(rows, start=part.number * part.size + 1):
-            place = f"{item.place}&row={number}"
-            yield self.row(place, json_fields(row, self.settings.text))
+            yield self.row(f"{item.place}&row={number}", json_fields(row, self.settings.text))
+        if len(rows) < part.rows:
+            yield Refusal(place, ReadFault.DAMAGED, _FEWER)
 
-    def _rows(self, file: SourceFile, number: int, part: Part) -> list[dict[str, Any]]:
-        """The rows of a part. Parts that follow one another are read on; else the group is read from its start."""
+    def _rows(self, file: SourceFile, number: int, part: Part) -> tuple[list[dict[str, Any]], int]:
+        """The rows of a part, none where it is larger than it may be, and its bytes.
+
+        Parts that follow one another are read on; else the group is read from its start.
+        """
         if self._ended == (number, part.group):
             raise ValueError(_FEWER)
         reached = self._open
@@ -110,7 +161,7 @@ class ParquetReader(Reader):
             or reached[1].group != part.group
             or reached[1].number >= part.number
         ):
-            reached = (number, Part(part.group, part.size, -1), self._batches(file, part))
+            reached = (number, msgspec.structs.replace(part, number=-1), self._batches(file, part))
         before, batches = reached[1].number, reached[2]
         self._open = None  # an error on the way leaves nothing that could be read on
         batch: Any = None
@@ -120,13 +171,19 @@ class ParquetReader(Reader):
                 self._ended = number, part.group
                 raise ValueError(_FEWER)
         self._open = (number, part, batches)
-        return _listed(batch, self.settings.text)
+        return (_listed(batch, self.settings.text) if batch.nbytes <= part.most else []), batch.nbytes
 
     def _batches(self, file: SourceFile, part: Part) -> Iterator[Any]:
         from pyarrow.parquet import ParquetFile
 
         with ParquetFile(file.path) as parquet:
             yield from parquet.iter_batches(part.size, row_groups=[part.group], use_threads=False)
+
+
+def _values(group: Any, flat: list[int]) -> int:
+    """The number of values of a column without lists, another than that of the rows where one column has that."""
+    counts = {group.column(place).num_values for place in flat} - {group.num_rows}
+    return int(min(counts, default=group.num_rows))
 
 
 def _listed(batch: Any, text: str) -> list[dict[str, Any]]:
