@@ -93,3 +93,37 @@ QUALITY = (
         for key, name in (("gsm8k", "Of 1,000 problems of GSM8K, those"), ("proofs", "Of 1,000 own proofs, those"))
     ),
 )
+
+HOSTILE = (
+    bench("Of 10,000 malformed records, refused with place and reason", "hostile", "records_refused", "{:,.0f}", "all"),
+    bench("Sound records between them that were lost", "hostile", "records_sound_lost", "{:,.0f}", "0"),
+    bench("Of 1,000 hostile files, refused with place and reason", "hostile", "files_refused", "{:,.0f}", "all"),
+    bench("Hostile files of which nothing was told", "hostile", "files_silent", "{:,.0f}", "0"),
+    bench(
+        "Peak of the process that leads, over hostile files: MiB", "hostile", "files_leader_peak", "{:,.0f}", "1,024"
+    ),
+    bench("Peak of the largest worker, over hostile files: MiB", "hostile", "files_worker_peak", "{:,.0f}"),
+)
+
+_RATES = {
+    "basic": ("the basic filter", "3,000"),
+    "minhash": ("the basic filter and MinHash", "1,500"),
+    "pages": ("the basic filter, as HTML", "2,500"),
+    "rules": ("the rules of Gopher and C4", "none"),
+    "datatrove": ("datatrove's blocks by these rules", "none"),
+}
+DOCUMENTS = (
+    *(
+        bench(f"Documents of 4 KB a second, two cores, by {what}", "documents", f"{key}_rate", "{:,.0f}", goal)
+        for key, (what, goal) in _RATES.items()
+    ),
+    *(
+        bench(
+            f"Peak of the process that leads, over {part} of 200,000 documents: MiB",
+            "documents",
+            f"leader_peak_{key}",
+            "{:,.0f}",
+        )
+        for key, part in ((16, "a sixteenth"), (4, "a quarter"), (1, "all"))
+    ),
+)

@@ -13,6 +13,7 @@ from benchmarks.table import (
     distilled_rows,
     example_rows,
     factorised_rows,
+    handbook_rows,
     headlines,
     pruned_rows,
     quantised_rows,
@@ -30,6 +31,7 @@ ASKING = ROOT / "docs" / "asking.md"
 COMPRESS = ROOT / "docs" / "compress.md"
 REAL_MODELS = ROOT / "docs" / "real-models.md"
 VERIFIER = ROOT / "docs" / "verifier.md"
+WORKED_EXAMPLE = ROOT / "docs" / "worked-example.md"
 NOT_MEASURED = "Not measured yet.\n"
 """In place of a table without rows."""
 SECTION = re.compile(r"(<!-- results: ([a-z ]+) -->\n).*?(<!-- end of results -->)", re.DOTALL)
@@ -51,6 +53,7 @@ TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
         "examples": (example_rows.COLUMNS, example_rows.EXAMPLES),
         "taught": (taught_rows.COLUMNS, taught_rows.TABLE),
     },
+    WORKED_EXAMPLE: {"handbook": (handbook_rows.COLUMNS, handbook_rows.HANDBOOK)},
     VERIFIER: {"verifier": (verifier_rows.COLUMNS, verifier_rows.VERIFIER)},
     BENCHMARKS: {name: (results.COLUMNS, rows) for name, rows in results.GROUPS.items()},
 }

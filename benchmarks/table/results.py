@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from benchmarks.table.answer_rows import ANSWERS
-from benchmarks.table.data_rows import MULTIPLIED, QUALITY, ROUTED
+from benchmarks.table.data_rows import DOCUMENTS, HOSTILE, MULTIPLIED, QUALITY, ROUTED
 from benchmarks.table.distilled_rows import STUDENTS
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
 from benchmarks.table.example_rows import COMPARED
 from benchmarks.table.factorised_rows import FACTORS
 from benchmarks.table.familiarity_rows import FAMILIARITY
+from benchmarks.table.handbook_rows import GAINED
 from benchmarks.table.imported_rows import IMPORTED
 from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
 from benchmarks.table.promised_rows import PROMISED
@@ -26,6 +27,6 @@ GROUPS = {
     "smaller models": (*KEPT, *FACTORS, *STUDENTS, *WHOLE_NUMBERS, *STACKS_KEPT),
     "serving": SERVING,
     "training": TRAINING,
-    "checker and verifier": (*CHECKER, *MULTIPLIED, *ROUTED, *QUALITY),
-    "shipped model": (*SHIPPED_MODEL, *ANSWERS, *FAMILIARITY),
+    "checker and verifier": (*CHECKER, *MULTIPLIED, *ROUTED, *QUALITY, *DOCUMENTS, *HOSTILE),
+    "shipped model": (*SHIPPED_MODEL, *ANSWERS, *FAMILIARITY, *GAINED),
 }

@@ -1,0 +1,102 @@
+"""Documents of four kilobytes that are filtered in a second, with and without MinHash and as pages, and the memory that
+this takes at three sizes. Beside it datatrove's blocks by the rules of Gopher and C4, where it is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.documents.corpus import CHARACTERS, write_lines, write_pages
+from benchmarks.harness.building import BuildTold, build_apart
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import Figure
+
+SIZES = (16, 4, 1)
+"""Parts of the corpus of which the memory is told: the last is the whole."""
+_RULES: list[dict[str, Any]] = [{"block": "gopher_quality"}, {"block": "gopher_repetition"}, {"block": "c4"}]
+WAYS: dict[str, list[dict[str, Any]]] = {
+    "basic": [{"block": "basic"}],
+    "minhash": [{"block": "basic"}, {"block": "dedup"}],
+    "rules": _RULES,
+}
+"""What documents are sent through, by the names of the figures. `rules` are those that datatrove is measured with."""
+
+
+def measure(
+    documents: int = 200_000,
+    pages: int = 200_000,
+    peer_documents: int = 2_000,
+    workers: int = 2,
+    runs: int = 3,
+    seed: int = 0,
+) -> Measured:
+    """The figures. peer_documents: of `rules` and of datatrove, which take milliseconds for each."""
+    figures = dict[str, list[float]]()
+    with TemporaryDirectory(prefix="documents-") as place:
+        folder = Path(place)
+        for part in SIZES:
+            write_lines(folder / f"lines-{part}", documents // part, seed)
+        write_lines(folder / "peers", peer_documents, seed)
+        write_pages(folder / "pages", pages, seed)
+        for _ in range(runs):  # all in turns, so that they see the same machine
+            for part in SIZES:
+                told = _built(folder / f"lines-{part}", WAYS["basic"], documents // part, workers)
+                _note(figures, f"leader_peak_{part}", told.leader / 2**20)
+                _note(figures, f"worker_peak_{part}", told.worker / 2**20)
+            _note(figures, "basic_rate", documents / told.seconds)
+            told = _built(folder / "lines-1", WAYS["minhash"], documents, workers)
+            _note(figures, "minhash_rate", documents / told.seconds)
+            _note(figures, "minhash_leader_peak", told.leader / 2**20)
+            told = _built(folder / "pages", WAYS["basic"], pages, workers)
+            _note(figures, "pages_rate", pages / told.seconds)
+            told = _built(folder / "peers", WAYS["rules"], peer_documents, workers)
+            _note(figures, "rules_rate", peer_documents / told.seconds)
+            if find_spec("datatrove") and find_spec("spacy"):
+                _note(figures, "datatrove_rate", peer_documents / _datatrove(folder / "peers", workers))
+    config: dict[str, Any] = {
+        "documents": documents,
+        "pages": pages,
+        "peer_documents": peer_documents,
+        "workers": workers,
+        "seed": seed,
+    }
+    config |= {"characters": CHARACTERS, "ways": WAYS, "goal": "3,000, with MinHash 1,500, pages 2,500 a second"}
+    return config, {
+        name: Figure("MiB" if "peak" in name else "documents/s", values) for name, values in figures.items()
+    }
+
+
+def _note(figures: dict[str, list[float]], name: str, value: float) -> None:
+    figures.setdefault(name, []).append(value)
+
+
+def _built(folder: Path, blocks: list[dict[str, Any]], count: int, workers: int) -> BuildTold:
+    """A build whose folder is removed. Raises `RuntimeError` where a document is missing."""
+    out = folder.with_name("built")
+    told = build_apart({"inputs": [{"path": str(folder), "kind": "web"}], "blocks": blocks}, out, workers)
+    shutil.rmtree(out)
+    if sum(told.documents[end] for end in ("kept", "dropped", "refused")) != count:
+        raise RuntimeError(f"of {count} documents in {folder.name}, {told.documents} are told")
+    return told
+
+
+def _datatrove(folder: Path, workers: int) -> float:
+    """The seconds that datatrove takes for its blocks, of its own start none."""
+    out = folder.with_name("trove")
+    command = [sys.executable, "-m", "benchmarks.documents.trove", str(folder), str(out), str(workers)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"datatrove ended with {done.returncode}: {done.stderr[-2000:]}")
+    shutil.rmtree(out)
+    return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    run("documents", measure)

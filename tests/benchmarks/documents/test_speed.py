@@ -1,0 +1,51 @@
+"""The benchmark of speed and memory, with few documents: timings decide nothing here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from benchmarks.documents.corpus import CHARACTERS, texts, write_lines, write_pages
+from benchmarks.documents.speed import measure
+from benchmarks.harness.building import BuildTold
+from tuili.data import pipeline
+
+
+def test_documents_have_four_kilobytes_and_little_in_common(tmp_path: Path) -> None:
+    one, other = texts(2, seed=0)
+    assert CHARACTERS <= len(one) < CHARACTERS + 400
+    common = set(one.split(". ")) & set(other.split(". "))
+    assert len(common) < 8
+    write_lines(tmp_path / "lines", 3, seed=0)
+    with zstandard.open(tmp_path / "lines" / "000000000.jsonl.zst", "rt", encoding="utf-8") as file:
+        assert [json.loads(line)["text"] for line in file][:2] == [one, other]
+
+
+def test_pages_beyond_some_are_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.documents.corpus.PAGES", 2)
+    write_pages(tmp_path / "pages", 5, seed=0)
+    assert len(list((tmp_path / "pages").iterdir())) == 5
+    assert (tmp_path / "pages" / "000004.html").samefile(tmp_path / "pages" / "000000.html")
+
+
+def built_here(settings: Mapping[str, Any], out: Path, workers: int) -> BuildTold:
+    """In this process, where nothing is as large."""
+    given = pipeline.BuildSettings.model_validate(settings)
+    return BuildTold(pipeline.build(given, out, workers=0).manifest["documents"], 0.5, 2**28, 2**27)
+
+
+def test_every_way_is_measured_and_no_document_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("resiliparse")
+    monkeypatch.setattr("benchmarks.documents.speed.build_apart", built_here)
+    monkeypatch.setattr("benchmarks.documents.speed.find_spec", lambda package: None)
+    config, figures = measure(documents=64, pages=2, peer_documents=6, workers=1, runs=2)
+    assert {name: figure.median for name, figure in figures.items()} == {
+        "basic_rate": 128, "minhash_rate": 128, "pages_rate": 4, "rules_rate": 12, "minhash_leader_peak": 256,
+        **{f"leader_peak_{part}": 256 for part in (16, 4, 1)}, **{f"worker_peak_{part}": 128 for part in (16, 4, 1)},
+    }  # fmt: skip
+    assert len(figures["basic_rate"].runs) == 2 and config["characters"] == CHARACTERS
