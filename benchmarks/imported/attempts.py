@@ -73,7 +73,7 @@ def measure(
         "ways": {way: WAYS[way] for way in ways},
         "attempts": attempts,
         "numbers": numbers,
-        "tokens": f"at most {TOKENS} an attempt",
+        "tokens": f"at most {attempts * TOKENS} in all attempts",
         "goal": "5 points more after several attempts, somewhere",
     }, figures
 

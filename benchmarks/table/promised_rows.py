@@ -91,6 +91,12 @@ PROMISED = tuple(
             "chat",
         ),
         refused(
+            f"calibrated on {words}: share of problems of Tuili's domains that were not taught, refused as unfamiliar",
+            f"{sample}_refused_domains",
+            "kinds",
+            "domains",
+        ),
+        refused(
             f"calibrated on {words}: share of all texts of other kinds that is refused as unfamiliar",
             f"{sample}_refused_others",
             "kinds",

@@ -31,4 +31,6 @@ def write(data: TaughtData, out: Path) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit("name the file to write, and nothing else")
     print(write(taught_data(FOLDER / "taught_data", DATA), Path(sys.argv[1])))

@@ -54,7 +54,7 @@ def measure(
         "model": model if model == REAL else "given",
         "recipes": {kind: list(CHANGES[kind]) for kind in kinds},
         "numbers": numbers,
-        "tokens": f"at most {TOKENS} an attempt",
+        "tokens": f"at most {TOKENS} for each attempt, which share them",
         "goal": "MAWPS-dev 0.90 (unmatched 0.87), ASDiv-A 0.70 (0.68), GSM8K 0.10 (wished 0.15) in 10 hours",
     }, figures
 

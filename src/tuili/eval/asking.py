@@ -66,7 +66,9 @@ class AskedResponse:
         return [step.verdict.status for step in self.given.steps]
 
     def right_after(self, attempts: int) -> bool:
-        """Whether the best answer of so many attempts is right, or of as many as were made."""
+        """Whether the best answer of so many attempts is right; the one that was given where no more were made."""
+        if attempts >= len(self.state.attempts):
+            return self.correct
         return self._is_right(best_of(self.state.attempts[:attempts]).response.answer)
 
     def explained(self, _: AnyTokenizer) -> Answer:

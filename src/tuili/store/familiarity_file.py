@@ -27,18 +27,19 @@ from tuili.store.safetensors import check_safetensors, read_metadata, read_tenso
 FAMILIARITY_FILE = Path("tuili") / "familiarity.safetensors"
 _KEY = "familiarity"
 _TYPES = {"filter": "uint8", "classes": "uint32", "scores": "float32"}
-_MORE_TYPES = _TYPES | {"sample": "uint8"}
+_MORE_TYPES = {"sample": "uint8", "training": "float32"}
 
 
 @dataclass(frozen=True)
 class FamiliarityFile:
-    """What the file holds. Dimensions: B bytes, C bytes, V vocabulary, N prompts.
+    """What the file holds. Dimensions: B bytes, C bytes, V vocabulary, N and T prompts.
 
     filter_B: a Bloom filter of the pairs and triples of token classes that training has read. sample_C: one of those of
     a calibration's prompts; None where there are none. class_V: the class of each token. score_N: the scores of the
-    references, rising, which are prompts that were scored as if their forms had not been read. level: the p-value below
-    which a prompt counts as unfamiliar. source: what was read, for readers. before, after: tokens that every prompt
-    begins and ends with, which are not scored.
+    references, rising, which are prompts that were scored as if their forms had not been read. training_T: those of
+    prompts of training; None where there are none. level: the p-value below which a prompt counts as unfamiliar.
+    source: what was read, for readers. before, after: tokens that every prompt begins and ends with, which are not
+    scored.
     """
 
     filter_B: NDArray[np.uint8]
@@ -49,6 +50,7 @@ class FamiliarityFile:
     before: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
     sample_C: NDArray[np.uint8] | None = None
+    training_T: NDArray[np.float32] | None = None
 
     def scored(self, ids: Sequence[int]) -> Sequence[int]:
         """The tokens of a prompt without those that every prompt begins and ends with, as far as this one does."""
@@ -58,7 +60,8 @@ class FamiliarityFile:
     def tensors(self) -> dict[str, NDArray[Any]]:
         """The arrays by their names in the file."""
         tensors: dict[str, NDArray[Any]] = {"filter": self.filter_B, "classes": self.class_V, "scores": self.score_N}
-        return tensors if self.sample_C is None else {**tensors, "sample": self.sample_C}
+        more = {"sample": self.sample_C, "training": self.training_T}
+        return tensors | {name: array for name, array in more.items() if array is not None}
 
     def knows(self, key_N: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Which of these pairs and triples were read."""
@@ -102,8 +105,9 @@ def read_familiarity_file(folder: Path) -> FamiliarityFile | None:
         metadata = _METADATA.validate_json(read_metadata(path)[_KEY], strict=True, extra="forbid")
         tensors = read_tensors(path)
         kinds = {name: str(array.dtype) for name, array in tensors.items()}
-        if kinds not in (_TYPES, _MORE_TYPES) or any(array.ndim != 1 or not len(array) for array in tensors.values()):
-            raise ValueError(f"tensors of {kinds} in place of {_MORE_TYPES}")
+        known = _TYPES.items() <= kinds.items() <= (_TYPES | _MORE_TYPES).items()
+        if not known or any(array.ndim != 1 or not len(array) for array in tensors.values()):
+            raise ValueError(f"tensors of {kinds} in place of {_TYPES} and some of {_MORE_TYPES}")
         score_N = tensors["scores"]
         if not (score_N[0] >= 0 and score_N[-1] <= 1 and np.all(score_N[1:] >= score_N[:-1])):
             raise ValueError("scores are shares, rising")
@@ -114,7 +118,8 @@ def read_familiarity_file(folder: Path) -> FamiliarityFile | None:
     if metadata.tokenizer != _tokenizer_hash(folder):
         raise ModelFolderError(f"{path} was made with another tokenizer: calibrate anew (tuili calibrate)")
     told = metadata.level, metadata.source, metadata.before, metadata.after
-    return FamiliarityFile(tensors["filter"], tensors["classes"], score_N, *told, tensors.get("sample"))
+    more = tensors.get("sample"), tensors.get("training")
+    return FamiliarityFile(tensors["filter"], tensors["classes"], score_N, *told, *more)
 
 
 def familiarity_hash(folder: Path) -> str | None:

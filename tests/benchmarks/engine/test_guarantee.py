@@ -30,6 +30,8 @@ def test_a_promise_is_broken_where_the_pool_says_so() -> None:
     assert 0.5 <= figures["coverage"][0] <= 0.75
     assert figures["infeasible"][0] <= 0.1
     assert figures["error"][0] < 0.05
+    drawn = [one_split(whole, 0.05, 0.05, 0, 4000, number)["coverage"] for number in range(20)]
+    assert len(set(drawn)) > 1, "a sample as large as the pool is not the pool"
     close = losses([0.01, 0.051, 0.0515, 0.052])
     figures = means([one_split(close, 0.05, 0.05, 0, 1000, number) for number in range(60)], 0.25)
     assert figures["broken"][0] < 0.1 < figures["uncertified_broken"][0]

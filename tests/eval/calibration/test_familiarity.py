@@ -24,6 +24,7 @@ from tuili.store import (
     ForeignTokenizer,
     Tokenizer,
     familiarity_hash,
+    ngrams_of,
     read_familiarity_file,
     without_ends,
     write_familiarity_file,
@@ -116,8 +117,13 @@ def test_a_former_file_knows_what_training_has_read(tokenizer: Tokenizer, learnt
     for ids, low, high in ((tokenizer.encode_prompt(trained), 0, 0.2), (tokenizer.encode_prompt(OWN[0]), 0, 0)):
         assert low <= tells.score(ids) <= high
     assert bare.score(tokenizer.encode_prompt(trained)) > 0.5
-    few = learn_familiarity(tokenizer, [], "own", own=OWN[:3], trained=learnt)
-    assert few is not None and len(few.score_N) == len(learnt.score_N) + 3
+    references = learnt.training_T
+    assert references is not None and references.tolist() == learnt.score_N.tolist()
+    for former in (learnt, first):
+        few = learn_familiarity(tokenizer, [], "own", own=OWN[:3], trained=former)
+        assert few is not None and few.training_T is not None
+        assert set(references.tolist()) <= set(few.score_N.tolist()), "those of a former calibration are dropped"
+        assert len(few.score_N) == len(references) + 3
 
 
 class Talk:
@@ -144,6 +150,11 @@ def test_the_references_are_single_questions_and_few_own_ones_join_them(
 def test_what_a_template_puts_around_every_question_is_not_scored(kind: str, tmp_path: Path) -> None:
     tokenizer = ForeignTokenizer.load(save_tokenizer(tmp_path / kind, kind))
     before, after = common_ends(tokenizer)
+    learnt = learn_familiarity(tokenizer, [], "own", own=OWN)
+    assert learnt is not None
+    assert Familiarity(learnt).score([*before, *after]) == 0 and not learnt.scored([*before, *after])
+    template = ngrams_of([*before, *after], learnt.class_V)
+    assert all(learnt.knows(key_N).all() for key_N in template), "it stays known where more than the question is scored"
     for question in ("What is 12 + 30?", "Why?", "a", "1"):
         ids = dialect_of(tokenizer).encode(Turns(question), 1000)
         scored = list(without_ends(ids, before, after))

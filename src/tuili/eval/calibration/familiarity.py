@@ -66,7 +66,7 @@ def learn_familiarity(
         description: what is read in words, for readers of the file.
         progress: is called with (read, total) records.
         own: further prompts, which requests will be like. If there are enough of them, they alone are references.
-        trained: a former file that knows what training has read, in place of the sources.
+        trained: a former file that knows what training has read, and has references of it, in place of the sources.
     """
     dialect = dialect_of(tokenizer)
     class_V, total = token_classes(tokenizer), len(sources) * (READ_RECORDS + SCORED_RECORDS)
@@ -86,19 +86,20 @@ def learn_familiarity(
                 scored.append(prompt_of(record.turns, record.form))
         progress((place + 1) * total // len(sources), total)
     mine = [prompt_of(Turns.of(prompt), prompt) for prompt in own]
-    if len(mine) >= MIN_REFERENCES:
-        scored = []
-    former_R = [] if trained is None or len(mine) >= MIN_REFERENCES else trained.score_N.tolist()
-    if len(mine) + len(scored) + len(former_R) < MIN_REFERENCES:
-        return None
     former = NgramFilter(np.zeros(1, np.uint8) if trained is None else trained.filter_B)
-    key_N, fold_N = _keys([*read, *mine])
-    score_R = former_R + [_score(ngrams, former, key_N, fold_N & ~_bits(fold, HIDDEN)) for ngrams, fold in scored]
-    score_R += [_score(ngrams, former, key_N, fold_N & ~_bits(fold, 1)) for ngrams, fold in mine]
-    training = NgramFilter.of(_keys(read)[0]) if trained is None else former
+    training_T = _scores(scored, former, _keys(read), HIDDEN) if trained is None else trained.training_T
+    training_T = np.zeros(0, np.float32) if training_T is None else training_T
+    score_N = _scores(mine, former, _keys([*read, *mine]), 1)
+    if len(mine) < MIN_REFERENCES:
+        score_N = np.sort(np.concatenate([score_N, training_T]))
+    if len(score_N) < MIN_REFERENCES:
+        return None
+    # What every prompt has is known as well, for prompts of which more than the question is scored.
+    frame = _Prompt(ngrams_of([*ends[0], *ends[1]], class_V), 0)
+    filter_B = NgramFilter.of(_keys([*read, frame])[0]).filter_B if trained is None else trained.filter_B
     sample_C = NgramFilter.of(_keys(mine)[0]).filter_B if mine else None
-    score_N = np.sort(np.array(score_R, np.float32))
-    return FamiliarityFile(training.filter_B, class_V, score_N, LEVEL, description, *ends, sample_C)
+    references_T = training_T if len(training_T) else None
+    return FamiliarityFile(filter_B, class_V, score_N, LEVEL, description, *ends, sample_C, references_T)
 
 
 def common_ends(tokenizer: AnyTokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -133,12 +134,27 @@ def _bits(fold: int, count: int) -> np.uint8:
     return np.uint8(sum(1 << (fold + further) % FOLDS for further in range(count)))
 
 
-def _score(ngrams: Ngrams, former: NgramFilter, key_N: NDArray[np.uint64], fold_N: NDArray[np.uint8]) -> float:
-    """The score of a prompt where only that was read which stands in these folds, and what a former file knows."""
+def _scores(
+    prompts: Sequence[_Prompt],
+    former: NgramFilter,
+    keys: tuple[NDArray[np.uint64], NDArray[np.uint8]],
+    hidden: int,
+) -> NDArray[np.float32]:
+    """The scores of prompts, rising: each as if all was read but so many folds from its own on.
 
-    def is_known(asked_N: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        place_N = np.minimum(np.searchsorted(key_N, asked_N), len(key_N) - 1)
-        known_N: NDArray[np.bool_] = (key_N[place_N] == asked_N) & (fold_N[place_N] > 0)
-        return known_N | former.knows(asked_N)
+    Args:
+        keys: the pairs and triples that are read now, and their folds. former: knows what was read before.
+    """
+    key_N, fold_N = keys
 
-    return novelty(ngrams, is_known)
+    def score(prompt: _Prompt) -> float:
+        seen_N = fold_N & ~_bits(prompt.fold, hidden)
+
+        def is_known(asked_N: NDArray[np.uint64]) -> NDArray[np.bool_]:
+            place_N = np.minimum(np.searchsorted(key_N, asked_N), len(key_N) - 1)
+            known_N: NDArray[np.bool_] = (key_N[place_N] == asked_N) & (seen_N[place_N] > 0)
+            return known_N | former.knows(asked_N)
+
+        return novelty(prompt.ngrams, is_known)
+
+    return np.sort(np.array([score(prompt) for prompt in prompts], np.float32))

@@ -134,8 +134,8 @@ class VerifierRun:
         if not file.exists():
             generator, told = self.generator, partial(self._tell, f"{name}: features")
             build_examples(generator.features, make_chains(name), told, generator.reading_order).save(file)
-            for block in self.path.glob(f"{name}-written-*.json"):
-                block.unlink()
+        for block in self.path.glob(f"{name}-written-*.json"):
+            block.unlink()
         return Examples.load(file)
 
     def _training_chains(
