@@ -22,7 +22,7 @@ LEARNING, MEASURING = "tuili.posttrain.learning", "tuili.compress.measuring"
 OWN, IMPORTED = "tuili.compress.own", "tuili.compress.imported"
 STEP = Point(LEARNING, "adam_tensors", 1)
 """A step is done, and is not saved."""
-HALF_A_CHECKPOINT = Point("tuili.train.checkpoint", "write_durably", 2)
+HALF_A_CHECKPOINT = Point("tuili.train.checkpoint.writing", "write_durably", 2)
 UNKEPT_RANKS = Point("tuili.compress.decisions", "write_durably", 1)
 ANSWERED = Point(MEASURING, "right_answers", 2)
 """The parent has answered."""

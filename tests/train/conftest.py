@@ -14,6 +14,7 @@ from tests.processes import start_quickly
 from tests.train.faulty import FEW_SAMPLES
 from tuili.config import load_recipe
 from tuili.data import sources
+from tuili.train.checkpoint import read_checkpoint
 from tuili.train.recipe import Recipe
 from tuili.train.run import TrainingResult, train
 
@@ -72,3 +73,13 @@ def go(recipe: Recipe, out: Path, resume: bool = False) -> tuple[TrainingResult,
     """The result, and what was shown on the way."""
     screen = io.StringIO()
     return train(recipe, out, resume=resume, console=Console(file=screen)), screen.getvalue()
+
+
+def assert_same_checkpoint(out: Path, expected: Path, step: int) -> None:
+    """By the bits of all tensors, whoever has written them."""
+    ours, theirs = (read_checkpoint(folder / "checkpoints", step).tensors for folder in (out, expected))
+    assert ours.keys() == theirs.keys()
+    for group, named in theirs.items():
+        assert ours[group].keys() == named.keys()
+        for name, value in named.items():
+            assert torch.equal(ours[group][name], value), f"{group}: {name}"

@@ -139,6 +139,10 @@ class RunFolder:
         """The refusal of a `run.json` that no session has written."""
         return InputError(f"{self.run_file} is damaged: choose another --out")
 
+    def identity(self) -> str:
+        """What checkpoints of this run have in common, and those of runs with another `run.json` have not."""
+        return hashlib.sha256(self.run_file.read_bytes()).hexdigest()
+
     def record(self, document: Mapping[str, Any]) -> None:
         """Write `run.json`."""
         write_durably(self.run_file, json.dumps(document, indent=2).encode())

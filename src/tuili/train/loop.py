@@ -6,7 +6,7 @@ What a step does is left to `trainer`, what a run is built from to `build`.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from threading import Event, current_thread, main_thread
@@ -17,7 +17,7 @@ from tuili.train.checkpoint import Checkpoint, CheckpointManager
 from tuili.train.dist.group import Group, ReplicaDied
 from tuili.train.log import TrainingLog
 from tuili.train.setup import TrainingSetup
-from tuili.train.trainer import NotFinite, Trainer, TrainingState
+from tuili.train.trainer import NotFinite, StepResult, Trainer, TrainingState
 
 
 def training_loop(
@@ -37,47 +37,70 @@ def training_loop(
     """
     trainer = Trainer(setup, checkpoint, group, tell)
     state = trainer.state
-    saved = state.step
-
-    def save() -> None:
-        nonlocal saved
-        state.seconds, saved = log.seconds, state.step
-        checkpoints.save(state.step, trainer.tensors(), asdict(state), are_copies=trainer.gives_copies)
-
     with (
         open_log(state) as log,
         interruptible() as interrupted,
         closing(trainer.steps(interrupted.is_set)) as steps,
         checkpoints,
     ):
+
+        def log_step(result: StepResult) -> None:
+            log.step(state.step, result.figures, tokens=result.tokens, flops=result.flops, memory=result.memory)
+
         try:
-            for result in steps:
-                log.step(state.step, result.figures, tokens=result.tokens, flops=result.flops, memory=result.memory)
-                checkpoints.check()
-                if state.step % setup.recipe.checkpoint.interval == 0:
-                    save()
+            _save_between(trainer, steps, setup.recipe.checkpoint.interval, checkpoints, log_step, lambda: log.seconds)
         except ReplicaDied as error:
             if interrupted.is_set():  # nobody wants it to begin again
                 raise TuiliError(f"{error} while the run was being interrupted: add --resume to go on") from error
             raise
         except NotFinite as error:
-            raise TuiliError(f"{error}; lower optimizer.learning_rate (last checkpoint: step {saved})") from error
-        if saved < state.step:
-            save()
+            last = trainer.collected_step
+            raise TuiliError(f"{error}; lower optimizer.learning_rate (last checkpoint: step {last})") from error
     return state, log
 
 
 def worker_loop(
-    group: Group, setup: TrainingSetup, checkpoint: Checkpoint | None, stop: Callable[[], bool] = lambda: False
+    group: Group,
+    setup: TrainingSetup,
+    checkpoints: CheckpointManager,
+    checkpoint: Checkpoint | None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> TrainingState:
-    """What the other replicas run beside `training_loop`: the same steps, without log and checkpoints.
+    """What the other replicas run beside `training_loop`: the same steps, of which they save their parts.
 
     Returns the state reached. stop: whether this process wants all to end.
     """
     trainer = Trainer(setup, checkpoint, group)
-    for _ in trainer.steps(stop):
-        pass
+    with closing(trainer.steps(stop)) as steps, checkpoints:
+        _save_between(trainer, steps, setup.recipe.checkpoint.interval, checkpoints)
     return trainer.state
+
+
+def _save_between(
+    trainer: Trainer,
+    steps: Iterable[StepResult],
+    interval: int,
+    checkpoints: CheckpointManager,
+    log_step: Callable[[StepResult], None] = lambda result: None,
+    seconds: Callable[[], float] = lambda: 0.0,
+) -> None:
+    """Make the steps, and save the state after each interval and at the end, which comes when all of it is saved."""
+    state = trainer.state
+    saved = state.step
+
+    def save() -> None:
+        nonlocal saved
+        state.seconds, saved = seconds(), state.step
+        checkpoints.save(state.step, trainer.tensors(), asdict(state), are_copies=trainer.gives_copies)
+
+    for result in steps:
+        log_step(result)
+        checkpoints.check()
+        if state.step % interval == 0:
+            save()
+    if saved < state.step:
+        save()
+    checkpoints.close()
 
 
 @contextmanager

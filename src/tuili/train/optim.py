@@ -49,7 +49,6 @@ class Optimizers:
         hidden = [name for name, parameter in self._named.items() if id(parameter) in matrices]
         rest = [name for name, parameter in self._named.items() if id(parameter) not in matrices]
         self._owners = self._share_out(hidden, update_operations) | self._share_out(rest, Tensor.numel)
-        self._collected: dict[str, Tensor] = {}
         decayed = self._own(name for name in rest if self._named[name].ndim >= 2)
         free = self._own(name for name in rest if self._named[name].ndim < 2)
         self._optimizers: list[tuple[Optimizer, list[str]]] = []
@@ -112,34 +111,24 @@ class Optimizers:
         self._group.exchange([self._named[name].data for name in changing], self._owners_of(changing))
 
     def collect(self) -> dict[str, Tensor]:
-        """The state as `parameter:quantity`, for parameters that have had a gradient, from all processes."""
-        state = self._state()
-        shapes = self._group.all_gather([(key, value.shape) for key, value in state.items()])
-        for of_rank in shapes:
-            state |= {key: torch.empty(shape) for key, shape in of_rank if key not in state}
-        for quantity in sorted({key.rpartition(":")[2] for key in state}):  # of one quantity, all fit into the memory
-            keys = sorted(key for key in state if key.endswith(f":{quantity}"))
-            self._group.exchange([state[key] for key in keys], self._owners_of(key.rpartition(":")[0] for key in keys))
-        return state
-
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from a state that `collect` gave for the same model and configuration."""
-        by_name: dict[str, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            name, _, quantity = key.rpartition(":")
-            by_name.setdefault(name, {})[quantity] = self._own_part(value, self._named[name])
-        for optimizer, names in self._optimizers:
-            state = {index: by_name[name] for index, name in enumerate(names) if name in by_name}
-            optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-
-    def _state(self) -> dict[str, Tensor]:
-        """What this process holds of the state."""
+        """What this process holds of the state as `parameter:quantity`, for parameters that have had a gradient."""
         return {
             f"{name}:{quantity}": value
             for optimizer, names in self._optimizers
             for name, parameter in zip(names, _parameters(optimizer), strict=True)
             for quantity, value in optimizer.state.get(parameter, {}).items()
         }
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Go on from what `collect` gave in all processes for the same model and configuration."""
+        by_name: dict[str, dict[str, Tensor]] = {}
+        for key in tensors:
+            name, _, quantity = key.rpartition(":")
+            if self._owners[name] == self._group.rank:
+                by_name.setdefault(name, {})[quantity] = self._own_part(tensors[key], self._named[name])
+        for optimizer, names in self._optimizers:
+            state = {index: by_name[name] for index, name in enumerate(names) if name in by_name}
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
     def _own_part(self, value: Tensor, parameter: Tensor) -> Tensor:
         """What this process holds of a quantity of a parameter that it updates."""

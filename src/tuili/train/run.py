@@ -22,10 +22,10 @@ from tuili.store import Tokenizer
 from tuili.train.artifacts import prepare_tokenizer, write_model
 from tuili.train.balance import balance_domains
 from tuili.train.build import build_training, with_weights
-from tuili.train.checkpoint import CheckpointManager, read_checkpoint
+from tuili.train.checkpoint import CheckpointManager, latest_checkpoint, read_checkpoint
 from tuili.train.dist.group import MAX_RESTARTS, Group, ReplicaDied
 from tuili.train.dist.place import check_place
-from tuili.train.dist.processes import TorchGroup, agree, joined
+from tuili.train.dist.processes import agree, joined
 from tuili.train.dist.replicas import launch_replicas
 from tuili.train.execution import ExecutionPlan, divided_cores
 from tuili.train.feed.stream import build_curriculum, build_sources
@@ -34,7 +34,7 @@ from tuili.train.log import LOG_FILE, TrainingLog
 from tuili.train.loop import training_loop
 from tuili.train.recipe import Recipe
 from tuili.train.trainer import TrainingState
-from tuili.train.worker import common_facts, processes_here, run_worker, work_beside_first
+from tuili.train.worker import Others, common_facts, processes_here, run_worker, work_beside_first
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,8 @@ def train(
                 state, plan = work_beside_first(group, recipe, out)
                 model = TrainingFolder(out, recipe).model if state.step == recipe.train.steps else None
                 return TrainingResult(state.step, state.tokens, 0.0, {}, model, plan, {}, rank=group.rank)
-            return replace(train_once(recipe, out, resume, open_log, tell, group), earlier=earlier[0])
+            with Others(group) as others:
+                return replace(train_once(recipe, out, resume, open_log, tell, others), earlier=earlier[0])
     done = 0
     while True:
         try:
@@ -113,10 +114,11 @@ def train_once(
     resume: bool,
     open_log: Callable[[TrainingState], TrainingLog],
     tell: Callable[[str], None],
-    processes: TorchGroup | None = None,
+    others: Others | None = None,
 ) -> TrainingResult:
     """What `train` does, until a replica dies, which raises `ReplicaDied`; with the processes that torchrun started, if
     they are not started here."""
+    processes = others.group if others else None
     curriculum, sources = build_curriculum(recipe.stream), build_sources(recipe.data, recipe.train.seed)
     folder = TrainingFolder(out, recipe)
     parent = folder.parent  # raises before the folder is made
@@ -142,19 +144,20 @@ def train_once(
                     folder.begin(plan)
                 tell(f"precision {plan.precision}")
             tell(_workforce("processes" if processes else "replicas", plan.replicas, torch.get_num_threads()))
-            checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, tell)
-            checkpoint = checkpoints.latest()
+            identity = folder.identity()
+            checkpoint = latest_checkpoint(folder.checkpoints, tell, identity, setup.model.state_dict())
             if not is_new:
                 tell(f"going on from step {checkpoint.step}" if checkpoint else "no checkpoint yet: from the start")
             step = checkpoint.step if checkpoint else None
             opened: AbstractContextManager[Group]
-            if processes:
-                processes.all_gather({"plan": plan.settings(), "step": step})
+            if others and processes:
+                others.begin(plan, step)
                 opened = nullcontext(processes.for_steps(recipe.train.dist.timeout))
             else:
                 arguments = (recipe, plan, out, step)
                 opened = launch_replicas(plan.replicas, setup.shared_tensors(), run_worker, *arguments)
             with opened as group:
+                checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, tell, group, identity)
                 state, log = training_loop(setup, open_log, checkpoints, checkpoint, group, tell)
 
         tell(f"checkpoints held the training up for {checkpoints.stall:.2f} s of {state.seconds:.0f} s")

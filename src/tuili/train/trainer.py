@@ -19,7 +19,7 @@ import torch
 from tuili.data import Block, StreamState
 from tuili.errors import TuiliError
 from tuili.model import TuiliForCausalLM
-from tuili.train.checkpoint import Checkpoint, Tensors
+from tuili.train.checkpoint import Checkpoint, Pieces
 from tuili.train.dist.choice import open_backend
 from tuili.train.dist.group import Group, told_once
 from tuili.train.feed.blocks import deal_blocks
@@ -84,12 +84,13 @@ class Trainer:
         self._setup, self._model, self._group = setup, setup.model, group
         self._backend = open_backend(setup, group, None if checkpoint is None else checkpoint.tensors, tell)
         self.state = TrainingState() if checkpoint is None else TrainingState.of(checkpoint)
-        self._collected: Tensors = {}
-        self._collected_step = self.state.step
+        self._collected: Pieces = {}
+        self.collected_step = self.state.step
+        """That of the last checkpoint."""
         self._generator = torch.Generator(self._model.device)
 
-    def tensors(self) -> Tensors:
-        """What a checkpoint holds, after a step with a checkpoint or the last one that `steps` has given; once."""
+    def tensors(self) -> Pieces:
+        """What this process writes of a checkpoint, after a step with one or the last one of `steps`; once."""
         collected, self._collected = self._collected, {}
         return collected
 
@@ -131,12 +132,12 @@ class Trainer:
                     self._collect()
                 model.quantize(recipe.qat.at(state.step))
                 yield result
-            if self._collected_step < state.step:
+            if self.collected_step < state.step:
                 self._collect()
             self._backend.close()
 
     def _collect(self) -> None:
-        self._collected, self._collected_step = self._backend.collect(), self.state.step
+        self._collected, self.collected_step = self._backend.collect(), self.state.step
 
     def _update(self) -> dict[str, float]:
         """Clip the gradients and change the weights by them; returns the gradient's norm and the rate for the log."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from tuili.errors import TuiliError
+from tuili.errors import InputError, TuiliError
 from tuili.machine import THREADS_VARIABLE
 from tuili.provenance import code_hash, current_versions
 from tuili.store import Tokenizer
 from tuili.train.build import build_training
-from tuili.train.checkpoint import read_checkpoint
+from tuili.train.checkpoint import CheckpointManager, read_checkpoint
 from tuili.train.dist.group import Group, ReplicaDied
 from tuili.train.dist.processes import TorchGroup
 from tuili.train.execution import ExecutionPlan, divided_cores
@@ -44,7 +45,9 @@ def run_worker(
     setup = build_training(recipe, plan, curriculum, sources, Tokenizer.load(folder.tokenizer), folder.tokenizer)
     if isinstance(group, TorchGroup):
         group = group.for_steps(recipe.train.dist.timeout)
-    return worker_loop(group, setup, None if step is None else read_checkpoint(folder.checkpoints, step), stop)
+    checkpoint = None if step is None else read_checkpoint(folder.checkpoints, step)
+    checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, lambda line: None, group)
+    return worker_loop(group, setup, checkpoints, checkpoint, stop)
 
 
 def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple[TrainingState, ExecutionPlan]:
@@ -52,8 +55,11 @@ def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple
 
     Returns the state reached, and how the steps were executed. Ctrl-C and SIGTERM let all processes end.
     """
+    first, *_ = processes.all_gather(None)
+    if "fault" in first:
+        kind = InputError if first["refused"] else TuiliError
+        raise kind(f"process {processes.rank}: process 0 has failed: {first['fault']}")
     try:
-        first, *_ = processes.all_gather(None)
         plan = ExecutionPlan.resolve(recipe.train.model_copy(update=first["plan"]))
         with divided_cores(processes_here(processes)), interruptible() as interrupted:
             state = run_worker(processes, recipe, plan, out, first["step"], interrupted.is_set)
@@ -63,6 +69,28 @@ def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple
     except TuiliError as error:
         raise type(error)(f"process {processes.rank}: {error}") from error
     return state, plan
+
+
+class Others:
+    """The processes beside process 0, which wait for its word: how to train, or why it cannot prepare the run."""
+
+    def __init__(self, processes: TorchGroup) -> None:
+        self.group, self._wait = processes, True
+
+    def __enter__(self) -> Others:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if self._wait and isinstance(error, TuiliError):
+            self._say({"fault": str(error), "refused": isinstance(error, InputError)})
+
+    def begin(self, plan: ExecutionPlan, step: int | None) -> None:
+        """Let them train by a plan from the checkpoint of a step, or from the start."""
+        self._say({"plan": plan.settings(), "step": step})
+
+    def _say(self, word: Mapping[str, Any]) -> None:
+        self._wait = False
+        self.group.all_gather(dict(word))
 
 
 def common_facts(recipe: Recipe) -> dict[str, str]:

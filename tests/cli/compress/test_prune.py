@@ -113,7 +113,7 @@ def test_a_full_disk_is_one_line(
     out = tmp_path / "run"
     given = ["compress", "prune", str(model), *SMALL, "prune.healing.steps=1", "--rounds", "1", "--problems", "0"]
     given += ["--out", str(out)]
-    for place in ("tuili.train.checkpoint.write_durably", "tuili.store.folder.flush_all"):
+    for place in ("tuili.train.checkpoint.writing.write_durably", "tuili.store.folder.flush_all"):
         with monkeypatch.context() as patch:
             patch.setattr(place, full)
             assert main([*given, *(["--resume"] if out.exists() else [])]) == 2

@@ -16,13 +16,13 @@ from typing import Any
 
 import pytest
 
+from tests.train.conftest import assert_same_checkpoint
 from tests.train.dist.test_replicas import OVERRIDES, ROOT, STEPS, go
 from tests.waiting import GUARD_SECONDS, eventually
 from tuili.train.log import TrainingLog, read_log
 
 pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
 
-CHECKPOINT = f"checkpoints/step-{STEPS:08d}"
 DIED = "replica 1 was killed by SIGKILL: going on from the newest checkpoint, or from the start\n"
 
 
@@ -85,8 +85,9 @@ def process_group(leader: int) -> dict[int, str]:
 
 
 def check_same(out: Path, expected: Path) -> None:
-    for file in ("model/model.safetensors", f"{CHECKPOINT}/model.safetensors", f"{CHECKPOINT}/optimizer.safetensors"):
-        assert (out / file).read_bytes() == (expected / file).read_bytes(), file
+    file = "model/model.safetensors"
+    assert (out / file).read_bytes() == (expected / file).read_bytes()
+    assert_same_checkpoint(out, expected, STEPS)
     losses = [[(line["step"], line["loss"]) for line in read_log(folder)] for folder in (out, expected)]
     assert losses[0] == losses[1]
 

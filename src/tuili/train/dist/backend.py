@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tuili.data import Block
 from tuili.errors import TuiliError
-from tuili.train.checkpoint import Tensors
+from tuili.train.checkpoint import Pieces, Tensors
 from tuili.train.dist.group import Group, ReplicaGroup, told_once
 from tuili.train.objective import ObjectiveResult
 from tuili.train.optim import Optimizers
@@ -65,9 +65,12 @@ class Backend(ABC):
             fault = f"gradients were to travel as {form}: {found} parts of them have, of {least} or more"
             raise told_once(self._group, TuiliError(fault))
 
-    def collect(self) -> Tensors:
-        """What a checkpoint holds, in process 0; it may change with the next step. Others may get less."""
-        return {"model": self._setup.model.state_dict(), "optimizer": self._optimizers.collect()}
+    def collect(self) -> Pieces:
+        """What this process writes of a checkpoint; it may change with the next step.
+
+        Here the model is whole in all processes, of which each writes a part.
+        """
+        return {"model": own_part(self._setup.model.state_dict(), self._group), "optimizer": self._optimizers.collect()}
 
     @abstractmethod
     def close(self) -> None:
@@ -108,6 +111,16 @@ class LossModule(nn.Module):
         with self._setup.plan.autocast():
             result = self._setup.objective(block, progress, generator)
         return result.loss, dict(result.metrics)
+
+
+def own_part(tensors: Mapping[str, Tensor], group: Group) -> dict[str, Tensor]:
+    """Of tensors that all processes have alike those that this one writes: about as many bytes as each other one."""
+    total, before, own = sum(value.nbytes for value in tensors.values()), 0, dict[str, Tensor]()
+    for name, value in tensors.items():
+        if before * group.world_size // max(1, total) == group.rank:
+            own[name] = value
+        before += value.nbytes
+    return own
 
 
 def sum_of_bits(tensors: Iterable[Tensor]) -> int:

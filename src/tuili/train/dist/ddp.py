@@ -12,8 +12,8 @@ import torch
 from torch.nn.parallel import DistributedDataParallel
 
 from tuili.data import Block
-from tuili.train.checkpoint import Tensors
-from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm
+from tuili.train.checkpoint import Pieces, Tensors
+from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, own_part
 from tuili.train.dist.group import SingleProcess
 from tuili.train.dist.hooks import hook_ddp
 from tuili.train.dist.lost import collect_errors, load_errors
@@ -64,9 +64,10 @@ class Ddp(Backend):
         if self._form is not None:
             self._confirm_travel(self._form.names, 1)
 
-    def collect(self) -> Tensors:
-        """Also what the form of the gradients carries, for all processes."""
-        return {**super().collect(), **collect_errors(self._processes, "ddp", self._form)}
+    def collect(self) -> Pieces:
+        """Also what the form of this process's gradients carries. The state, too, is whole in all processes."""
+        optimizer = own_part(self._optimizers.collect(), self._group)
+        return {**super().collect(), "optimizer": optimizer, **collect_errors(self._processes, "ddp", self._form)}
 
     def close(self) -> None:
         """End the thread that packs gradients."""

@@ -16,12 +16,12 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
 from tuili.data import Block
-from tuili.train.checkpoint import Tensors
+from tuili.train.checkpoint import Pieces, Tensors
 from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, sum_of_bits
 from tuili.train.dist.hooks import hook_fsdp, packed_average
 from tuili.train.dist.lost import collect_errors, load_errors
 from tuili.train.dist.processes import TorchGroup
-from tuili.train.dist.sharded import Island, ShardedOptimizers, whole
+from tuili.train.dist.sharded import Island, ShardedOptimizers, own_shares
 from tuili.train.objective import ObjectiveResult
 from tuili.train.setup import TrainingSetup
 
@@ -30,8 +30,6 @@ ISLANDS, SHARES = "islands", "shares"
 
 class Fsdp2(Backend):
     """Each layer is a unit whose parameters are gathered together; what is around the layers is another one."""
-
-    collects_copies = True
 
     def __init__(
         self, setup: TrainingSetup, group: TorchGroup, tensors: Tensors | None, tell: Callable[[str], None]
@@ -81,12 +79,12 @@ class Fsdp2(Backend):
         islands = {of_shares[begin : begin + self._shares] for begin in range(0, len(of_shares), self._shares)}
         return len(set(of_whole)) == len(islands) == 1
 
-    def collect(self) -> Tensors:
-        """Whole tensors, gathered one after another, which process 0 keeps."""
-        model = {name: whole(value) for name, value in self._setup.model.state_dict().items()}
-        tensors = {"model": model, "optimizer": self._optimizers.collect()}
-        tensors |= collect_errors(self._processes, "fsdp2", self._average)
-        return tensors if self._group.rank == 0 else {}
+    def collect(self) -> Pieces:
+        """The shares of this process; of several islands, the first one writes."""
+        model, optimizer = self._setup.model.state_dict(), self._optimizers.collect()
+        tensors = {"model": model, "optimizer": optimizer}
+        shares = {name: own_shares(named, self._group.rank, self._shares) for name, named in tensors.items()}
+        return {**shares, **collect_errors(self._processes, "fsdp2", self._average)}
 
     def close(self) -> None:
         """End the threads that pack gradients."""

@@ -1,6 +1,6 @@
 """What a form of gradients carries from step to step, in checkpoints: each process goes on with its own.
 
-Process 0 writes it. What that is, such as what packed gradients have lost, is left to `codec` and `baselines`.
+What that is, such as what packed gradients have lost, is left to `codec` and `baselines`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from tuili.errors import InputError
 from tuili.train.dist.config import BackendName
-from tuili.train.dist.processes import TorchGroup
+from tuili.train.dist.group import Group
 
 ERRORS = "errors"
 """The group of a checkpoint's tensors that holds this, as `rank/backend kind/name`."""
@@ -48,19 +48,15 @@ class GradientForm(Protocol):
         """End what works beside the training."""
 
 
-def collect_errors(group: TorchGroup, backend: BackendName, form: GradientForm | None) -> dict[str, dict[str, Tensor]]:
-    """In process 0 what all processes carry, as a group of tensors; nothing where they do not.
-
-    All processes call this.
-    """
+def collect_errors(group: Group, backend: BackendName, form: GradientForm | None) -> dict[str, dict[str, Tensor]]:
+    """What this process carries, as a group of tensors; nothing where its form carries nothing."""
     if form is None or not form.carries:
         return {}
-    collected = group.collect({f"{backend} {form.kind}/{name}": value for name, value in form.state().items()})
-    return {ERRORS: collected} if group.rank == 0 else {}
+    return {ERRORS: {f"{group.rank}/{backend} {form.kind}/{name}": value for name, value in form.state().items()}}
 
 
 def load_errors(
-    group: TorchGroup,
+    group: Group,
     backend: BackendName,
     form: GradientForm | None,
     tensors: Mapping[str, Mapping[str, Tensor]],
@@ -70,28 +66,29 @@ def load_errors(
 
     `tell` is given a line where something was lost then that is not added to gradients any more.
     """
-    saved_as, of_ranks = "", dict[str, dict[str, Tensor]]()
-    for key, value in tensors.get(ERRORS, {}).items():
-        rank, saved_as, name = key.split("/", 2)
-        of_ranks.setdefault(rank, {})[name] = value
-    if not of_ranks:
+    saved = tensors.get(ERRORS, {})
+    ranks = sorted({int(key.partition("/")[0]) for key in saved})
+    if not ranks:
         return
+    rank = group.rank if group.rank in ranks else ranks[0]
+    keys = [key.split("/", 2) for key in saved if key.startswith(f"{rank}/")]
+    saved_as, held = keys[0][1], {key[2]: saved["/".join(key)] for key in keys}
     obstacle = None
     if form is None or not form.carries:
         obstacle = "it is not kept any more"
     elif saved_as != f"{backend} {form.kind}":
         obstacle = f"it was lost by {saved_as} gradients"
-    elif len(of_ranks) != group.world_size:
+    elif len(ranks) != group.world_size:
         obstacle = OTHERS
     else:
         try:
-            form.load(of_ranks[str(group.rank)])
+            form.load(held)
         except InputError:  # they were in other islands
             obstacle = OTHERS
     if form and any(group.all_gather(obstacle)):
         form.forget()
     now = form.state() if form else {}
-    if _holds_errors(next(iter(of_ranks.values()))) and not _holds_errors(now):
+    if _holds_errors(held) and not _holds_errors(now):
         tell(f"what gradients had lost is forgotten: {obstacle or 'it is not kept any more'}")
 
 

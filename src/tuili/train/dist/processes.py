@@ -1,6 +1,6 @@
 """Processes of any machines that share a run's steps: a `Group` over torch.distributed, and how a process joins it.
 
-Small values travel as JSON and tensors as safetensors, over gloo; torch's own exchange of objects would pickle them.
+Small values travel as JSON over gloo; torch's own exchange of objects would pickle them.
 Who starts the processes is left to `launch` or torchrun, how gradients are added up to the backends.
 """
 
@@ -16,12 +16,11 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from safetensors.torch import load, save
 from torch import Tensor
 
 from tuili.errors import InputError, one_line
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
-from tuili.train.dist.group import ReplicaDied, told_once
+from tuili.train.dist.group import ReplicaDied
 from tuili.train.dist.place import Place, check_place, variable
 from tuili.train.recipe import TrainConfig
 
@@ -74,18 +73,6 @@ class TorchGroup:
         dist.scatter(part, padded, group=self._paced, group_src=0)
         return _data(part[: int(sizes[self.rank])])
 
-    def collect(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """In process 0 the tensors of all processes, each as `rank/name`; in others nothing."""
-        own = _bytes(save({name: tensor.contiguous() for name, tensor in tensors.items()}))
-        sizes = self.all_gather(len(own))
-        rows = [torch.empty(max(sizes), dtype=torch.uint8) for _ in sizes] if self.rank == 0 else None
-        dist.gather(_padded(own, max(sizes)), rows, group=self._control, group_dst=0)
-        return {
-            f"{rank}/{name}": tensor
-            for rank, (row, size) in enumerate(zip(rows or [], sizes, strict=bool(rows)))
-            for name, tensor in load(_data(row[:size])).items()
-        }
-
     def for_steps(self, seconds: int) -> TorchGroup:
         """The same processes, of which each waits for others for so many seconds at most; comes when all are here."""
         self.all_gather(None)
@@ -125,8 +112,11 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
     if address in ("localhost", "127.0.0.1"):
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     try:
+        store = _meeting_place(place, address, int(port))
+        _check_sizes(place, store)
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+            store=store,
             timeout=timedelta(seconds=MEETING_SECONDS),
             rank=place.rank,
             world_size=place.world_size,
@@ -150,14 +140,42 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
     dist.destroy_process_group()
 
 
+def _meeting_place(place: Place, address: str, port: int) -> dist.Store:
+    """Where processes find one another: with torchrun, or what stands for it; else with process 0."""
+    is_here = place.rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    wait = timedelta(seconds=MEETING_SECONDS)
+    # torch does not say that it exports it
+    store = dist.TCPStore(address, port, is_master=is_here, wait_for_workers=False, timeout=wait)  # type: ignore[attr-defined]
+    return dist.PrefixStore(f"tuili/{variable('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+
+
+def _check_sizes(place: Place, store: dist.Store) -> None:
+    """Raise `InputError` in all processes where process 0 was started as one of another number than others."""
+
+    def size(rank: int) -> int:
+        return int(store.get(f"size/{rank}"))
+
+    own = str(place.world_size)
+    if place.rank == 0:
+        store.set("size/0", own)
+        sizes = [size(rank) for rank in range(place.world_size)]
+    else:
+        first = size(0)  # process 0 does not end before all have read it
+        store.set(f"size/{place.rank}", own)
+        sizes = [first, *[place.world_size] * place.rank]
+    for rank, other in enumerate(sizes):
+        if other != sizes[0]:
+            fault = f"process {rank} was started as one of {other}, process 0 as one of {sizes[0]}: start all alike"
+            raise InputError(f"WORLD_SIZE: {fault}")
+
+
 def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
-    """Raise `InputError` in process 0, and end the others, where not all processes were started with the same."""
+    """Raise `InputError` in all processes where not all were started with the same."""
     first, *others = group.all_gather(dict(facts))
     for rank, other in enumerate(others, start=1):
         for name, value in first.items():
             if other[name] != value:
-                fault = f"process {rank} of {group.world_size} has {name} of its own: start all with the same"
-                raise told_once(group, InputError(fault))
+                raise InputError(f"process {rank} of {group.world_size} has {name} of its own: start all with the same")
 
 
 def _own_gpu() -> int:

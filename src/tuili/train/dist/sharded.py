@@ -1,4 +1,4 @@
-"""Optimizers of shares of parameters, as FSDP2 divides them, and whole tensors for checkpoints.
+"""Optimizers of shares of parameters, as FSDP2 divides them, and what each process writes of a checkpoint.
 
 What is divided, and how, is left to `fsdp2`.
 
@@ -7,14 +7,14 @@ Dimensions: n matrices, r rows, c columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from tuili.train.checkpoint import Piece
 from tuili.train.dist.group import SingleProcess
 from tuili.train.dist.processes import TorchGroup
 from tuili.train.muon import StackedMuon
@@ -48,19 +48,12 @@ class ShardedMuon(StackedMuon):
 
 
 class ShardedOptimizers(Optimizers):
-    """The optimizers of the shares that this process holds. A state is collected, and loaded, as whole tensors."""
+    """The optimizers of the shares that this process holds. A state is collected as shares, and loaded as a whole."""
 
     muon = ShardedMuon
 
     def reduce_gradients(self) -> None:
         """FSDP2 has done that in the backward pass."""
-
-    def collect(self) -> dict[str, Tensor]:
-        """In process 0 the whole state; all processes call this.
-
-        They gather in the order of the names: a state that was loaded has another order in each process.
-        """
-        return {key: whole(value) for key, value in sorted(self._state().items())}
 
     def _own_part(self, value: Tensor, parameter: Tensor) -> Tensor:
         return value if value.shape != parameter.shape else distributed(value, parameter)  # the count of steps is whole
@@ -69,13 +62,19 @@ class ShardedOptimizers(Optimizers):
         return [_share(gradient) for gradient in super()._gradients(names)]
 
 
-def whole(value: Tensor) -> Tensor:
-    """A copy of a tensor as a whole, on the CPU in process 0; empty in others. All processes call this."""
-    whole = value.full_tensor() if isinstance(value, DTensor) else value
-    if dist.get_rank() > 0:
-        return whole.new_empty(0)
-    is_own = isinstance(value, DTensor) and whole.data_ptr() != value.to_local().data_ptr()  # of one share it is it
-    return whole.detach().cpu() if is_own else whole.detach().to("cpu", copy=True)
+def own_shares(tensors: Mapping[str, Tensor], rank: int, shares: int) -> dict[str, Tensor | Piece]:
+    """What a process writes of tensors that are divided by rows among the first `shares` processes, as
+    `torch.chunk` does it; process 0 writes those that are not divided, others than the first ones nothing."""
+    own = dict[str, Tensor | Piece]()
+    for name, value in tensors.items():
+        if isinstance(value, DTensor) and rank < shares:
+            rows, numbers = value.shape[0], value.to_local()
+            begin = min(rows, rank * -(-rows // shares)) * (value.numel() // rows)
+            if numbers.numel():
+                own[name] = Piece(numbers, value.shape, begin)
+        elif rank == 0:
+            own[name] = value
+    return own
 
 
 def distributed(value: Tensor, parameter: Tensor) -> DTensor:

@@ -12,8 +12,7 @@ import torch
 
 from tests.waiting import eventually
 from tuili.errors import CheckpointError
-from tuili.train import checkpoint
-from tuili.train.checkpoint import CheckpointManager, read_checkpoint
+from tuili.train.checkpoint import CheckpointManager, manager, read_checkpoint, writing
 
 FILES = ["model.safetensors", "state.json", "manifest.json"]
 
@@ -45,12 +44,12 @@ def test_a_group_is_read_without_the_others(tmp_path: Path) -> None:
     save(tmp_path, 10)
     (tmp_path / "step-00000010" / "optimizer.safetensors").unlink()
     assert read_checkpoint(tmp_path, 10, "model").tensors.keys() == {"model"}
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(CheckpointError, match=r"step-00000010 is damaged .*No such file"):
         read_checkpoint(tmp_path, 10)
 
 
 def test_what_nobody_changes_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "copied_tensor", lambda tensor: pytest.fail("it was copied"))
+    monkeypatch.setattr(manager, "copied_tensor", lambda tensor: pytest.fail("it was copied"))
     with CheckpointManager(tmp_path, 2, print) as checkpoints:
         checkpoints.save(1, {"model": {"w": torch.ones(2)}}, {}, are_copies=True)
     assert torch.equal(read_checkpoint(tmp_path, 1).tensors["model"]["w"], torch.ones(2))
@@ -76,13 +75,13 @@ def test_the_last_ones_are_kept(tmp_path: Path) -> None:
 
 
 def test_tensors_are_copied_before_save_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate, write = threading.Event(), checkpoint.write_durably
+    gate, write = threading.Event(), writing.write_durably
 
     def late(path: Path, data: bytes) -> None:
         gate.wait(10)
         write(path, data)
 
-    monkeypatch.setattr(checkpoint, "write_durably", late)
+    monkeypatch.setattr(writing, "write_durably", late)
     weights = torch.ones(3)
     with CheckpointManager(tmp_path, 2, print) as checkpoints:
         checkpoints.save(1, {"model": {"w": weights}}, {})
@@ -96,14 +95,14 @@ def test_tensors_are_copied_before_save_returns(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_group_is_released_when_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dump, before, alive = checkpoint.dump_tensors, [], []
+    dump, before, alive = writing.dump_tensors, [], []
 
     def watched(named: dict[str, torch.Tensor]) -> bytes:
         alive.extend(copy() for copy in before if copy() is not None)
         before.extend(map(weakref.ref, named.values()))
         return dump(named)
 
-    monkeypatch.setattr(checkpoint, "dump_tensors", watched)
+    monkeypatch.setattr(writing, "dump_tensors", watched)
     save(tmp_path, 1)
     assert len(before) == 4
     assert alive == []
@@ -148,7 +147,7 @@ def test_if_all_are_damaged_it_says_so(tmp_path: Path) -> None:
     for path in tmp_path.glob("step-*/model.safetensors"):
         truncate(path)
     checkpoints, messages = reopen(tmp_path)
-    with pytest.raises(CheckpointError, match="all 2 checkpoints are damaged"):
+    with pytest.raises(CheckpointError, match="all 2 checkpoints are damaged or foreign: train again elsewhere"):
         checkpoints.latest()
     assert len(messages) == 2
 
@@ -158,7 +157,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     save(tmp_path, 1)
-    write = checkpoint.write_durably
+    write = writing.write_durably
 
     def full(path: Path, data: bytes) -> None:
         if path.name == name:
@@ -166,7 +165,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_one_before(
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, data)
 
-    monkeypatch.setattr(checkpoint, "write_durably", full)
+    monkeypatch.setattr(writing, "write_durably", full)
     with pytest.raises(CheckpointError) as caught, CheckpointManager(tmp_path, 2, print) as checkpoints:
         checkpoints.save(2, tensors(2), {})
     assert "step-00000002 was not written: No space left on device; the last good one is step 1" in str(caught.value)
@@ -181,7 +180,7 @@ def test_a_writer_that_fails_beside_another_error_is_told(tmp_path: Path, monkey
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "write_durably", full)
+    monkeypatch.setattr(writing, "write_durably", full)
     messages: list[str] = []
 
     def fail() -> None:
@@ -199,7 +198,7 @@ def test_a_failed_writer_is_noticed_by_the_next_check(tmp_path: Path, monkeypatc
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(checkpoint, "write_durably", full)
+    monkeypatch.setattr(writing, "write_durably", full)
     checkpoints = CheckpointManager(tmp_path, 2, print)
     checkpoints.save(2, tensors(2), {})
 

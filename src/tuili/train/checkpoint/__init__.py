@@ -1,0 +1,21 @@
+"""Checkpoints of a run: written in the background by all of its processes, verified before they are used.
+
+`layout` says what a checkpoint consists of, `manager` when it is written, `writing` and `reading` how.
+"""
+
+from tuili.train.checkpoint.layout import CHECKPOINT_PREFIX
+from tuili.train.checkpoint.manager import CheckpointConfig, CheckpointManager
+from tuili.train.checkpoint.reading import Checkpoint, Tensors, latest_checkpoint, read_checkpoint
+from tuili.train.checkpoint.writing import Piece, Pieces
+
+__all__ = [
+    "CHECKPOINT_PREFIX",
+    "Checkpoint",
+    "CheckpointConfig",
+    "CheckpointManager",
+    "Piece",
+    "Pieces",
+    "Tensors",
+    "latest_checkpoint",
+    "read_checkpoint",
+]

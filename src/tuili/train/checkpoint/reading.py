@@ -1,0 +1,146 @@
+"""Checkpoints are verified, and their tensors put together when they are asked for, whoever has written them.
+
+The names of the files are left to `layout`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from tuili.errors import CheckpointError
+from tuili.train.checkpoint.layout import (
+    CHECKSUM,
+    MANIFEST_FILE,
+    STATE_FILE,
+    TENSORS_SUFFIX,
+    checkpoint_path,
+    checksum,
+    saved_steps,
+)
+
+Tensors = Mapping[str, Mapping[str, Tensor]]
+"""Named tensors in groups, each as a whole."""
+
+
+class StoredTensors(Mapping[str, Tensor]):
+    """The tensors of a group, each of which is read, and put together, when it is asked for."""
+
+    def __init__(self, folder: Path, table: Mapping[str, Any]) -> None:
+        self._folder, self._table = folder, table
+
+    def __getitem__(self, name: str) -> Tensor:
+        entry = self._table[name]
+        whole = torch.empty(math.prod(entry["shape"]), dtype=getattr(torch, entry["dtype"]))
+        for file, begin, count in entry["parts"]:
+            with safe_open(self._folder / file, "pt") as stored:
+                whole[begin : begin + count] = stored.get_tensor(name).flatten()
+        return whole.view(entry["shape"])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of all tensors, which are not read for it."""
+        return {name: tuple(entry["shape"]) for name, entry in self._table.items()}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was saved after a step: groups of named tensors, and whatever JSON can hold. run: whose it is, if known."""
+
+    step: int
+    tensors: Mapping[str, StoredTensors]
+    state: dict[str, Any]
+    run: str | None = None
+
+
+def read_checkpoint(folder: Path, step: int, *groups: str) -> Checkpoint:
+    """The checkpoint of a step, with all groups of tensors or with some. What of it is read is verified first.
+
+    Raises `CheckpointError` if that is damaged.
+    """
+    path = checkpoint_path(folder, step)
+    try:
+        return _read(path, step, groups)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is damaged ({error})") from error
+
+
+def latest_checkpoint(
+    folder: Path, tell: Callable[[str], None], run: str | None = None, weights: Mapping[str, Tensor] | None = None
+) -> Checkpoint | None:
+    """The newest checkpoint that is sound and of this run and model, None if there is none.
+
+    run: what tells this run from others. weights: those of the model, of whatever value. `tell` is given one line for
+    each checkpoint that is passed over. Raises `CheckpointError` if none of them can be used.
+    """
+    steps = saved_steps(folder)
+    for step in reversed(steps):
+        try:
+            checkpoint = read_checkpoint(folder, step)
+            _refuse_foreign(checkpoint, checkpoint_path(folder, step), run, weights)
+            return checkpoint
+        except CheckpointError as error:
+            tell(f"{error}: going back to the one before")
+    if steps:
+        raise CheckpointError(f"{folder}: all {len(steps)} checkpoints are damaged or foreign: train again elsewhere")
+    return None
+
+
+def _read(path: Path, step: int, groups: Sequence[str]) -> Checkpoint:
+    manifest = json.loads((path / MANIFEST_FILE).read_bytes())
+    if manifest["step"] != step:
+        raise ValueError("its manifest belongs to another step")
+    if manifest.pop(CHECKSUM, None) != (checksum(manifest) if "tensors" in manifest else None):
+        raise ValueError(f"the checksum of {MANIFEST_FILE} is wrong")
+    sums = {
+        name: sum for name, sum in manifest["sha256"].items() if not groups or name.startswith((STATE_FILE, *groups))
+    }
+    for name, expected in sums.items():
+        with (path / name).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+                raise ValueError(f"the checksum of {name} is wrong")
+    tables = manifest.get("tensors") or _tables_of_earlier_version(path, sums)
+    tensors = {group: StoredTensors(path, table) for group, table in tables.items() if not groups or group in groups}
+    return Checkpoint(step, tensors, json.loads((path / STATE_FILE).read_bytes()), manifest.get("run"))
+
+
+def _refuse_foreign(checkpoint: Checkpoint, path: Path, run: str | None, weights: Mapping[str, Tensor] | None) -> None:
+    """Raise `CheckpointError` for a checkpoint of another run, or, where its run is not known, of another model."""
+    if None not in (run, checkpoint.run) and run != checkpoint.run:
+        raise CheckpointError(f"{path} is of another run")
+    shapes = None if weights is None else {name: tuple(value.shape) for name, value in weights.items()}
+    if shapes is not None and shapes != checkpoint.tensors["model"].shapes:
+        raise CheckpointError(f"{path} is of another model")
+
+
+def _tables_of_earlier_version(path: Path, names: Iterable[str]) -> dict[str, Any]:
+    """The tensors of a checkpoint of an earlier version, which has one file for each group."""
+    tables: dict[str, Any] = {}
+    for file in names:
+        if file.endswith(TENSORS_SUFFIX):
+            with safe_open(path / file, "pt") as stored:
+                tables[file.removesuffix(TENSORS_SUFFIX)] = {
+                    name: {
+                        "dtype": str(value.dtype).removeprefix("torch."),
+                        "shape": list(value.shape),
+                        "parts": [[file, 0, value.numel()]],
+                    }
+                    for name in stored.keys()  # noqa: SIM118  # it is no mapping
+                    for value in [stored.get_tensor(name)]
+                }
+    return tables

@@ -1,0 +1,150 @@
+"""How the processes of a run write a checkpoint: each its files, and the first one the manifest of all.
+
+When that happens is left to `manager`, the names of the files to `layout`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from tuili.errors import CheckpointError
+from tuili.files import flush, write_durably
+from tuili.train.checkpoint.layout import (
+    CHECKSUM,
+    MANIFEST_FILE,
+    STATE_FILE,
+    TENSORS_SUFFIX,
+    checkpoint_path,
+    checksum,
+    saved_steps,
+)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one process holds of a tensor: a run of its numbers, in the order in which they lie in memory.
+
+    numbers: of any shape. shape: of the whole. begin: how many numbers of the whole come before.
+    """
+
+    numbers: Tensor
+    shape: Sequence[int]
+    begin: int
+
+    @classmethod
+    def of(cls, value: Tensor | Piece) -> Piece:
+        """A whole tensor is a piece, too."""
+        return value if isinstance(value, Piece) else cls(value, value.shape, 0)
+
+
+Pieces = Mapping[str, Mapping[str, Tensor | Piece]]
+"""What one process writes: by group and name whole tensors, or pieces. The pieces of all processes make up each tensor
+exactly once, and all processes have the same groups, if with nothing in them."""
+
+Part = dict[str, Any]
+"""What one process has written, as JSON can hold it: `files` with the bytes and the SHA-256 sum of each, and the
+`tensors` of each group: the type, the shape, and the file, the first number and the count of a run."""
+
+
+def write_part(folder: Path, rank: int, world_size: int, pieces: dict[str, dict[str, Piece]]) -> Part:
+    """Write what a process has, and tell what that is.
+
+    Takes each group out of `pieces` in turn, so that only one at a time is in memory as bytes too.
+    """
+    mark = f"-{rank + 1:05d}-of-{world_size:05d}" if world_size > 1 else ""
+    part: Part = {"files": {}, "tensors": {}}
+    for group in list(pieces):
+        named, file = pieces.pop(group), f"{group}{mark}{TENSORS_SUFFIX}"
+        part["tensors"][group] = {
+            name: {
+                "dtype": str(piece.numbers.dtype).removeprefix("torch."),
+                "shape": list(piece.shape),
+                "parts": [[file, piece.begin, piece.numbers.numel()]],
+            }
+            for name, piece in named.items()
+        }
+        if named or world_size == 1:
+            data = dump_tensors({name: piece.numbers for name, piece in named.items()})
+            del named
+            part["files"][file] = _write_file(folder / file, data)
+    return part
+
+
+def hand_over(scratch: Path, rank: int, part: Part) -> None:
+    """Tell process 0 by a file that this process has written its part."""
+    write_durably(scratch / _part_file(rank), json.dumps(part).encode())
+
+
+def parts_of(scratch: Path, count: int) -> list[Part] | None:
+    """The parts of processes 1 to `count`, as soon as all have handed them over."""
+    files = [scratch / _part_file(rank) for rank in range(1, count + 1)]
+    if not all(file.is_file() for file in files):
+        return None
+    parts = [json.loads(file.read_bytes()) for file in files]
+    for file in files:
+        file.unlink()
+    return parts
+
+
+def publish(folder: Path, scratch: Path, step: int, run: str | None, parts: Sequence[Part], state: str) -> None:
+    """Make a checkpoint of the parts of all processes, in the order of their ranks, which lie in `scratch`.
+
+    Raises `CheckpointError` where they are not there, or do not make up whole tensors.
+    """
+    files: dict[str, Any] = {}
+    for rank, part in enumerate(parts):
+        for name, file in part["files"].items():
+            if not (scratch / name).is_file() or (scratch / name).stat().st_size != file["bytes"]:
+                fault = f"process {rank} has written {name} elsewhere: all need one file system that they share"
+                raise CheckpointError(fault)
+        files |= part["files"]
+    tensors = _joined([part["tensors"] for part in parts])
+    files[STATE_FILE] = _write_file(scratch / STATE_FILE, state.encode())
+    sums = {name: file["sha256"] for name, file in files.items()}
+    manifest = {"step": step, "run": run, "sha256": sums, "tensors": tensors}
+    document = json.dumps({CHECKSUM: checksum(manifest)} | manifest)
+    write_durably(scratch / MANIFEST_FILE, document.encode())
+    flush(scratch)
+    # Only a damaged checkpoint can stand here or later: the run went on from an earlier one.
+    for damaged_step in [number for number in saved_steps(folder) if number >= step]:
+        shutil.rmtree(checkpoint_path(folder, damaged_step))
+    scratch.rename(checkpoint_path(folder, step))
+    flush(folder)
+
+
+def _joined(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The tensors of all parts. Raises `CheckpointError` where some of their numbers are there twice or not at all."""
+    joined: dict[str, Any] = {group: {} for group in tables[0]}
+    for table in tables:
+        for group, entries in table.items():
+            for name, entry in entries.items():
+                first = joined[group].setdefault(name, entry | {"parts": []})
+                first["parts"] += entry["parts"]
+    for group, entries in joined.items():
+        for name, entry in entries.items():
+            entry["parts"].sort(key=lambda part: part[1:])
+            begins, counts = zip(*(part[1:] for part in entry["parts"]), strict=True)
+            ends = [begin + count for begin, count in zip(begins, counts, strict=True)]
+            if [0, *ends] != [*begins, math.prod(entry["shape"])]:
+                raise CheckpointError(f"{group}: {name} of shape {entry['shape']} is not whole, with {entry['parts']}")
+    return joined
+
+
+def _part_file(rank: int) -> str:
+    return f"part-{rank + 1:05d}.json"
+
+
+def _write_file(path: Path, data: bytes) -> dict[str, Any]:
+    """Write a file; returns its size and its SHA-256 sum."""
+    write_durably(path, data)
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

@@ -1,0 +1,254 @@
+"""Checkpoints that several processes write: each is read as a whole, and all of them hear of a fault."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from tests.train.members import Member
+from tuili.errors import CheckpointError
+from tuili.train.checkpoint import (
+    CheckpointManager,
+    Piece,
+    Pieces,
+    latest_checkpoint,
+    manager,
+    read_checkpoint,
+    writing,
+)
+
+WHOLE = {
+    "model": {"rows": torch.arange(21.0).view(7, 3), "one": torch.tensor(7.0), "bias": torch.arange(4.0)},
+    "optimizer": {"rows:momentum": torch.arange(21, dtype=torch.float64).view(7, 3)},
+    "errors": {},
+}
+
+
+def pieces(rank: int, world_size: int, step: int = 0) -> Pieces:
+    """Rows by process, as FSDP2 divides them; a run that ends within a row, as ZeRO does; the rest in process 0."""
+    rows, momentum = WHOLE["model"]["rows"] + step, WHOLE["optimizer"]["rows:momentum"] + step
+    height = -(-7 // world_size)
+    cuts = [21 * at // world_size for at in range(world_size + 1)]
+    model: dict[str, Tensor | Piece] = {
+        "rows": Piece(rows[rank * height :][:height], (7, 3), min(7, rank * height) * 3)
+    }
+    if rank == 0:
+        model |= {"one": WHOLE["model"]["one"], "bias": WHOLE["model"]["bias"]}
+    run = momentum.flatten()[cuts[rank] : cuts[rank + 1]]
+    return {"model": model, "optimizer": {"rows:momentum": Piece(run, (7, 3), cuts[rank])}, "errors": {}}
+
+
+Work = Callable[[CheckpointManager, int], None]
+
+
+def save(step: int) -> Work:
+    return lambda checkpoints, rank: checkpoints.save(
+        step, pieces(rank, checkpoints._group.world_size, step), {"step": step} if rank == 0 else {}
+    )
+
+
+def together(folder: Path, count: int, *works: Work, keep: int = 2) -> list[str]:
+    """What stops each of so many threads, "" where nothing does."""
+    barrier, shared = Barrier(count), dict[int, Any]()
+
+    def member(rank: int) -> str:
+        try:
+            with CheckpointManager(folder, keep, print, Member(rank, barrier, shared), "this run") as checkpoints:
+                for work in works:
+                    work(checkpoints, rank)
+        except (CheckpointError, ArithmeticError) as error:
+            return str(error)
+        return ""
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(member, range(count)))
+
+
+def full_for(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """No room for one file, of which half is there."""
+    write = writing.write_durably
+
+    def full(path: Path, data: bytes) -> None:
+        if path.name == name:
+            path.write_bytes(data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, data)
+
+    monkeypatch.setattr(writing, "write_durably", full)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_what_several_have_written_is_read_as_a_whole(tmp_path: Path, count: int) -> None:
+    assert not any(together(tmp_path, count, save(3), save(4), save(5)))
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-00000004", "step-00000005"]
+    found = read_checkpoint(tmp_path, 5)
+    assert (found.step, found.state, found.run) == (5, {"step": 5}, "this run")
+    assert {group: set(named) for group, named in found.tensors.items()} == {
+        group: set(named) for group, named in WHOLE.items()
+    }
+    for group, named in WHOLE.items():
+        for name, value in named.items():
+            expected = value + 5 if name.startswith("rows") else value
+            assert found.tensors[group][name].dtype == value.dtype
+            assert torch.equal(found.tensors[group][name], expected), name
+    assert found.tensors["model"].shapes["rows"] == (7, 3)
+
+
+def test_each_writes_its_own_and_one_manifest_tells_of_all(tmp_path: Path) -> None:
+    assert not any(together(tmp_path, 2, save(1)))
+    folder = tmp_path / "step-00000001"
+    parts = [f"{group}-0000{rank}-of-00002.safetensors" for group in ("model", "optimizer") for rank in (1, 2)]
+    assert sorted(path.name for path in folder.iterdir()) == ["manifest.json", *parts, "state.json"]
+    assert {file: set(load_file(folder / file)) for file in parts[:2]} == {
+        parts[0]: {"rows", "one", "bias"},
+        parts[1]: {"rows"},
+    }
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    assert manifest["sha256"].keys() == {*parts, "state.json"}
+    assert manifest["tensors"]["model"]["rows"] == {
+        "dtype": "float32",
+        "shape": [7, 3],
+        "parts": [[parts[0], 0, 12], [parts[1], 12, 9]],
+    }
+
+
+def test_the_step_is_copied_and_the_next_one_is_not_waited_for(tmp_path: Path) -> None:
+    def change(checkpoints: CheckpointManager, rank: int) -> None:
+        rows = torch.full((1, 3), float(rank))
+        checkpoints.save(1, {"model": {"rows": Piece(rows, (2, 3), 3 * rank)}}, {})
+        rows.zero_()
+        checkpoints.check()
+
+    assert not any(together(tmp_path, 2, change))
+    assert read_checkpoint(tmp_path, 1).tensors["model"]["rows"].tolist() == [[0.0] * 3, [1.0] * 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "rank"),
+    [("optimizer-00002-of-00002.safetensors", 1), ("model-00001-of-00002.safetensors", 0), ("manifest.json", 0)],
+)
+def test_a_full_disk_of_one_is_an_error_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, rank: int
+) -> None:
+    assert not any(together(tmp_path, 2, save(1)))
+    full_for(monkeypatch, name)
+    told = together(tmp_path, 2, save(2), save(3))
+    assert set(told) == {
+        f"checkpoint {tmp_path}/step-00000002 was not written: process {rank}: No space left on device; "
+        "the last good one is step 1"
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, Path.unlink])
+@pytest.mark.parametrize("name", ["model-00002-of-00002.safetensors", "manifest.json", "state.json"])
+def test_a_damaged_or_missing_part_is_passed_over(tmp_path: Path, damage: Callable[[Path], None], name: str) -> None:
+    assert not any(together(tmp_path, 2, save(1), save(2)))
+    damage(tmp_path / "step-00000002" / name)
+    told = list[str]()
+    newest = latest_checkpoint(tmp_path, told.append, "this run")
+    assert newest is not None
+    assert newest.step == 1
+    (line,) = told
+    assert line.startswith(f"{tmp_path}/step-00000002 is damaged (")
+    assert line.endswith("): going back to the one before")
+
+
+def test_no_number_of_the_manifest_can_be_changed_unseen(tmp_path: Path) -> None:
+    assert not any(together(tmp_path, 2, save(1)))
+    file = tmp_path / "step-00000001" / "manifest.json"
+    text = file.read_text()
+    file.write_text(text.replace("12, 9]", "11, 9]"))
+    with pytest.raises(CheckpointError, match=r"damaged \(the checksum of manifest\.json is wrong\)"):
+        read_checkpoint(tmp_path, 1)
+
+
+def test_a_checkpoint_of_another_run_or_model_is_foreign(tmp_path: Path) -> None:
+    assert not any(together(tmp_path, 2, save(1)))
+    told, weights = list[str](), {**WHOLE["model"]}
+    assert latest_checkpoint(tmp_path, told.append, None, weights) is not None
+    assert not told
+    foreign = f"^{tmp_path}: all 1 checkpoints are damaged or foreign: train again elsewhere$"
+    with pytest.raises(CheckpointError, match=foreign):
+        latest_checkpoint(tmp_path, told.append, "another run", weights)
+    with pytest.raises(CheckpointError, match=foreign):
+        latest_checkpoint(tmp_path, told.append, "this run", weights | {"bias": torch.zeros(5)})
+    path = f"{tmp_path}/step-00000001"
+    assert told == [f"{path} is of another {what}: going back to the one before" for what in ("run", "model")]
+
+
+def test_pieces_that_do_not_make_up_a_tensor_are_refused(tmp_path: Path) -> None:
+    def twice(checkpoints: CheckpointManager, rank: int) -> None:
+        checkpoints.save(1, {"model": {"one": WHOLE["model"]["one"]}}, {})
+
+    fault = "process 0: model: one of shape [] is not whole"
+    assert all(fault in error for error in together(tmp_path, 2, twice))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_is_not_shared_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manager, "SHARING_SECONDS", 0.1)
+
+    def elsewhere(checkpoints: CheckpointManager, rank: int) -> None:
+        checkpoints._folder = tmp_path / str(rank)
+        save(1)(checkpoints, rank)
+
+    for error in together(tmp_path, 2, elsewhere):
+        assert "process 0: what other processes have written is not here: all need the same file system; " in error
+
+
+def test_one_that_fails_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither does what others have saved before they fail, too, get lost."""
+    monkeypatch.setattr(manager, "LEAVING_SECONDS", 0.1)
+
+    def fail(checkpoints: CheckpointManager, rank: int) -> None:
+        raise ZeroDivisionError(f"of {rank}")
+
+    def save_alone(checkpoints: CheckpointManager, rank: int) -> None:
+        if rank == 0:
+            save(2)(checkpoints, rank)
+
+    assert together(tmp_path, 2, save_alone, fail) == ["of 0", "of 1"]
+    assert not list(tmp_path.glob("step-*"))
+    monkeypatch.undo()
+    assert together(tmp_path, 2, save(2), fail) == ["of 0", "of 1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
+
+
+def test_checkpoints_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    """They have one file for each group, and a manifest that tells of files alone."""
+    assert not any(together(tmp_path, 1, save(1), save(2)))
+    for path in tmp_path.glob("step-*/manifest.json"):
+        manifest = json.loads(path.read_bytes())
+        path.write_text(json.dumps({key: manifest[key] for key in ("step", "sha256")}))
+    (tmp_path / "step-00000001" / "model.safetensors").unlink()
+    newest = latest_checkpoint(tmp_path, print, "this run", WHOLE["model"])
+    assert newest is not None
+    assert (newest.step, newest.run, newest.state) == (2, None, {"step": 2})
+    assert newest.tensors.keys() == WHOLE.keys()
+    assert torch.equal(newest.tensors["model"]["rows"], WHOLE["model"]["rows"] + 2)
+    assert newest.tensors["optimizer"]["rows:momentum"].dtype == torch.float64
+    assert read_checkpoint(tmp_path, 1, "optimizer").tensors.keys() == {"optimizer"}
+    truncate(tmp_path / "step-00000002" / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"checksum of model\.safetensors is wrong"):
+        read_checkpoint(tmp_path, 2)
