@@ -197,16 +197,16 @@ def test_a_gradient_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch
 def test_a_full_disk_stops_the_run_and_keeps_the_checkpoint_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tuili.train import checkpoint
+    from tuili.train.checkpoint import writing
 
-    write = checkpoint.write_durably
+    write = writing.write_durably
 
     def full(path: Path, data: bytes) -> None:
         if "00000008" in str(path):
             raise OSError(28, "No space left on device")
         write(path, data)
 
-    monkeypatch.setattr(checkpoint, "write_durably", full)
+    monkeypatch.setattr(writing, "write_durably", full)
     with pytest.raises(CheckpointError, match="No space left on device; the last good one is step 4"):
         go(small(steps=20), tmp_path)
     monkeypatch.undo()

@@ -17,7 +17,7 @@ from tuili.train.folder import REWRITE_REMEDY, ParentModel, TrainingFolder
 from tuili.train.recipe import Recipe
 from tuili.train.trainer import TrainingState
 
-NOT_IN_LINEAGE = ("step", "seconds")
+NOT_IN_LINEAGE = ("step", "seconds", "workers")
 """Figures of the log that an entry of the lineage says by other fields, or need not say."""
 
 

@@ -1,6 +1,8 @@
-"""The log of a run: a progress line, `log.jsonl`, and TensorBoard's event files where the recipe asks for them.
+"""The log of a run: a progress line, `log.jsonl`, and where the recipe asks for them TensorBoard's event files and a
+textfile for Prometheus.
 
-It averages the figures of the steps between two lines. Where the figures come from is left to `trainer`.
+It averages the figures of the steps between two lines. Where the figures come from is left to `trainer`, those of the
+processes to `workers`.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +23,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tuili.config import Config
 from tuili.errors import TuiliError
 from tuili.files import write_durably
+from tuili.train.textfile import Textfile
 from tuili.train.timing import Forecast
+from tuili.train.workers import Work, Workers, in_words
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -45,6 +49,8 @@ class LogConfig(Config):
     """Steps between two lines of the log; a line holds the means over them."""
     tensorboard: bool = False
     """Write event files for TensorBoard as well; needs the package `tensorboard`."""
+    textfile: str | None = None
+    """A file, `*.prom`, for the textfile collector of Prometheus's node exporter; its folder must be there."""
 
     @field_validator("tensorboard")
     @classmethod
@@ -77,13 +83,13 @@ class RunningMeans:
 class TrainingLog:
     """The log of a run that goes on after step `first` of `steps`, having trained for `seconds` before.
 
-    tokens: those that were read before; a line then says how many have been read in all. Lines that a crash left beyond
-    `first` are dropped.
+    tokens: those that were read before; a line then says how many have been read in all. restarts: how often processes
+    of the run were lost. Lines that a crash left beyond `first` are dropped.
     """
 
     def __init__(
         self, config: LogConfig, folder: Path, console: Console, *, first: int, steps: int, seconds: float,
-        tokens: int | None = None,
+        tokens: int | None = None, restarts: int = 0,
     ) -> None:  # fmt: skip
         self._interval, self._steps, self._first = config.interval, steps, first
         self._path = folder / LOG_FILE
@@ -92,7 +98,8 @@ class TrainingLog:
         self.last: dict[str, Any] = kept[-1] if kept else {}
         """The newest line."""
         self._events = _event_writer(folder / EVENTS_FOLDER, first) if config.tensorboard else None
-        self._console = console
+        self._textfile = Textfile(Path(config.textfile), folder.absolute().name) if config.textfile else None
+        self._workers, self._console = Workers(restarts), console
         columns = (BarColumn(bar_width=8), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"))
         self._progress = Progress(
             *columns,
@@ -121,9 +128,13 @@ class TrainingLog:
         """Training time of the whole run, without the time between its sessions."""
         return self._before + time.perf_counter() - self._begun
 
-    def step(self, step: int, figures: Mapping[str, float], *, tokens: int, flops: float, memory: int) -> None:
-        """Take up a finished step: its figures, the tokens that it read, its operations (0 if unknown), and the most
-        bytes of memory that were held so far."""
+    def step(
+        self, step: int, figures: Mapping[str, float], *, tokens: int, flops: float, memory: int,
+        workers: Sequence[Work] = (),
+    ) -> None:  # fmt: skip
+        """Take up a finished step: its figures, the tokens that it read, its operations (0 if unknown), the most bytes
+        of memory that were held so far, and what each process has done."""
+        self._workers.add(workers)
         self._means.add(figures)
         self._tokens += tokens
         self._flops += flops
@@ -142,16 +153,24 @@ class TrainingLog:
         if self._read is not None:
             self._read += self._tokens
             self.last["tokens"] = self._read
+        seconds = now - self._window
+        if view := self._workers.take(seconds):
+            self.last["workers"] = view
         self._tokens, self._flops, self._window = 0, 0.0, now
+        path = self._path
         try:
-            with self._path.open("a", encoding="utf-8") as file:
+            with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(self.last) + "\n")
+            if self._textfile is not None:
+                path = self._textfile.path
+                self._textfile.write(self.last)
         except OSError as error:
-            raise TuiliError(f"{self._path} cannot be written at step {step}: {error.strerror}") from error
+            raise TuiliError(f"{path} cannot be written at step {step}: {error.strerror}") from error
         if self._events is not None:
             for name, value in figures.items():
                 self._events.add_scalar(f"train/{name}", value, step)
         text = " ".join(form.format(figures[name]) for name, form in PROGRESS_FORMATS.items() if name in figures)
+        text += f", {in_words(view, seconds)}" if view else ""
         self._progress.update(self._task, figures=text)
         if not self._console.is_terminal:
             left = (now - self._begun) / (step - self._first) * (self._steps - step)

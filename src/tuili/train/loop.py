@@ -45,7 +45,10 @@ def training_loop(
     ):
 
         def log_step(result: StepResult) -> None:
-            log.step(state.step, result.figures, tokens=result.tokens, flops=result.flops, memory=result.memory)
+            log.step(
+                state.step, result.figures, tokens=result.tokens, flops=result.flops, memory=result.memory,
+                workers=result.workers,
+            )  # fmt: skip
 
         try:
             _save_between(trainer, steps, setup.recipe.checkpoint.interval, checkpoints, log_step, lambda: log.seconds)

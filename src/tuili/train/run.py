@@ -24,7 +24,7 @@ from tuili.train.balance import balance_domains
 from tuili.train.build import build_training, with_weights
 from tuili.train.checkpoint import CheckpointManager, latest_checkpoint, read_checkpoint
 from tuili.train.dist.group import MAX_RESTARTS, Group, ReplicaDied
-from tuili.train.dist.place import check_place
+from tuili.train.dist.place import check_place, restarts_so_far
 from tuili.train.dist.processes import agree, joined
 from tuili.train.dist.replicas import launch_replicas
 from tuili.train.execution import ExecutionPlan, divided_cores
@@ -74,7 +74,7 @@ def train(
     """
     console = console or Console(stderr=True)
     most = MAX_RESTARTS if restarts is None else restarts
-    code, earlier = code_hash(), list[float]()
+    code, earlier, done = code_hash(), list[float](), 0
 
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -83,8 +83,9 @@ def train(
         earlier.append(state.seconds)
         with writing(out / LOG_FILE, REWRITE_REMEDY):
             return TrainingLog(
-                recipe.log, out, console, first=state.step, steps=recipe.train.steps, seconds=state.seconds
-            )
+                recipe.log, out, console, first=state.step, steps=recipe.train.steps, seconds=state.seconds,
+                restarts=done or restarts_so_far(),
+            )  # fmt: skip
 
     if check_place(recipe.train) is not None:
         with joined(recipe.train, TrainingFolder(out, recipe).begun_on()) as group:
@@ -95,7 +96,6 @@ def train(
                 return TrainingResult(state.step, state.tokens, 0.0, {}, model, plan, {}, rank=group.rank)
             with Others(group) as others:
                 return replace(train_once(recipe, out, resume, open_log, tell, others), earlier=earlier[0])
-    done = 0
     while True:
         try:
             return replace(train_once(recipe, out, resume, open_log, tell), earlier=earlier[0])

@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from itertools import chain
 
 import torch
@@ -27,6 +27,7 @@ from tuili.train.log import RunningMeans
 from tuili.train.schedule import rate_scale
 from tuili.train.setup import TrainingSetup
 from tuili.train.timing import peak_memory, spending
+from tuili.train.workers import Meter, Work
 
 
 @dataclass
@@ -54,13 +55,14 @@ class TrainingState:
 class StepResult:
     """What one step of all replicas did: figures for the log, tokens read, and operations of linear layers.
 
-    memory: the most bytes that all replicas together have held so far.
+    memory: the most bytes that all replicas together have held so far. workers: what each has done.
     """
 
     figures: Mapping[str, float]
     tokens: int
     flops: float
     memory: int
+    workers: Sequence[Work]
 
 
 class NotFinite(TuiliError):
@@ -88,6 +90,7 @@ class Trainer:
         self.collected_step = self.state.step
         """That of the last checkpoint."""
         self._generator = torch.Generator(self._model.device)
+        self._meter = Meter() if group.world_size > 1 else Meter(sent=lambda: 0)
 
     def tensors(self) -> Pieces:
         """What this process writes of a checkpoint, after a step with one or the last one of `steps`; once."""
@@ -121,8 +124,10 @@ class Trainer:
                     _add_up_loads(model, group)
                 with spending(state.spent, "update of the weights"):
                     rates = self._update()
-                memory, of_blocks = zip(*group.all_gather((peak_memory(), figures)), strict=True)
-                result = _step_result(of_blocks, rates, sum(memory))
+                work = self._meter.read(sum(int(of_block["tokens"]) for of_block in figures))
+                told = group.all_gather((peak_memory(), astuple(work), figures))
+                memory, works, of_blocks = zip(*told, strict=True)
+                result = _step_result(of_blocks, rates, sum(memory), [Work(*of_worker) for of_worker in works])
                 way = f"{train.dist.backend}, {train.dist.gradients.form}"
                 state.shared[way] = state.shared.get(way, 0) + 1
                 state.step += 1
@@ -169,14 +174,16 @@ def _block_seed(use: str, seed: int, number: int) -> int:
     return random.Random(f"{use}/{seed}/{number}").getrandbits(32)
 
 
-def _step_result(of_replicas: Sequence[Sequence[dict[str, float]]], rates: dict[str, float], memory: int) -> StepResult:
+def _step_result(
+    of_replicas: Sequence[Sequence[dict[str, float]]], rates: dict[str, float], memory: int, workers: Sequence[Work]
+) -> StepResult:
     """The result of a step from the figures of its blocks, which each replica lists in the order of their numbers."""
     means, tokens, flops = RunningMeans(), 0, 0.0
     for figures in chain.from_iterable(zip(*of_replicas, strict=True)):  # by number: the blocks go round the replicas
         tokens += int(figures.pop("tokens"))
         flops += figures.pop("flops")
         means.add(figures)
-    return StepResult(means.take() | rates, tokens, flops, memory)
+    return StepResult(means.take() | rates, tokens, flops, memory, workers)
 
 
 def _add_up_loads(model: TuiliForCausalLM, group: Group) -> None:

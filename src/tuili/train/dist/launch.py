@@ -59,7 +59,7 @@ def launch(
     with _heard() as signals:
         while True:
             more = ["--resume"] if done and "--resume" not in command and can_resume() else []
-            ends = _Processes([*command, *more], processes, signals, patience, tell).wait()
+            ends = _Processes([*command, *more], processes, done, signals, patience, tell).wait()
             died = None if signals else cause_of_death(ends)
             if died is None:
                 status = exit_code(ends, bool(signals))
@@ -75,12 +75,13 @@ def launch(
 
 
 class _Processes:
-    """The processes of one start. `signals` are those that the launcher has got so far."""
+    """The processes of one start, after so many restarts. `signals` are those that the launcher has got so far."""
 
     def __init__(
         self,
         command: Sequence[str],
         count: int,
+        restarts: int,
         signals: Sequence[int],
         patience: Patience,
         tell: Callable[[str], None],
@@ -92,7 +93,7 @@ class _Processes:
         self._running = {
             rank: subprocess.Popen(
                 [sys.executable, *command],
-                env=os.environ | _place(rank, count, self._store.port),
+                env=os.environ | _place(rank, count, restarts, self._store.port),
                 start_new_session=True,  # Ctrl-C reaches the launcher alone
             )
             for rank in range(count)
@@ -141,7 +142,7 @@ class _Processes:
             process.send_signal(number)
 
 
-def _place(rank: int, count: int, port: int) -> Mapping[str, str]:
+def _place(rank: int, count: int, restarts: int, port: int) -> Mapping[str, str]:
     """What a process finds in its environment, as if torchrun had started it."""
     threads = {THREADS_VARIABLE: str(max(1, usable_cores() // count))} if THREADS_VARIABLE in os.environ else {}
     return threads | {
@@ -151,6 +152,7 @@ def _place(rank: int, count: int, port: int) -> Mapping[str, str]:
         "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": ADDRESS,
         "MASTER_PORT": str(port),
+        "TORCHELASTIC_RESTART_COUNT": str(restarts),
         "TORCHELASTIC_USE_AGENT_STORE": "True",  # the launcher has the store in which they meet
         "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # DDP warns of what is meant
         LAUNCHER_VARIABLE: str(os.getpid()),

@@ -45,6 +45,11 @@ def start_by_torchrun() -> str | None:
     return f"{parent} {began}"
 
 
+def restarts_so_far() -> int:
+    """How often torchrun, or what stands for it, has begun again because a process was lost."""
+    return variable("TORCHELASTIC_RESTART_COUNT", 0)
+
+
 def variable(name: str, default: int | None = None) -> int:
     """A number in the environment. Raises `InputError` where it is missing, without a default, or none."""
     value = os.environ.get(name, "" if default is None else str(default))

@@ -21,7 +21,7 @@ from torch import Tensor
 from tuili.errors import InputError, one_line
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
 from tuili.train.dist.group import ReplicaDied
-from tuili.train.dist.place import Place, check_place, variable
+from tuili.train.dist.place import Place, check_place, restarts_so_far, variable
 from tuili.train.recipe import TrainConfig
 
 MEETING_SECONDS = 600
@@ -146,7 +146,7 @@ def _meeting_place(place: Place, address: str, port: int) -> dist.Store:
     wait = timedelta(seconds=MEETING_SECONDS)
     # torch does not say that it exports it
     store = dist.TCPStore(address, port, is_master=is_here, wait_for_workers=False, timeout=wait)  # type: ignore[attr-defined]
-    return dist.PrefixStore(f"tuili/{variable('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    return dist.PrefixStore(f"tuili/{restarts_so_far()}", store)
 
 
 def _check_sizes(place: Place, store: dist.Store) -> None:

@@ -1,0 +1,72 @@
+"""What a run tells Prometheus: a file for the textfile collector of its node exporter, new with each line of the log.
+
+Its figures are those of `log`, of each process those of `workers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, write_to_textfile
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+OF_A_RUN = {
+    "step": "Steps that the run has made.",
+    "seconds": "Training time of the run, in all sessions.",
+    "loss": "Mean loss between the last two lines of the log.",
+    "tokens_per_second": "Tokens that all processes together read in a second.",
+    "gradient_norm": "Mean norm of the gradient before it is clipped.",
+    "learning_rate": "Mean learning rate.",
+}
+OF_A_WORKER = {
+    "tokens_per_second": "Tokens that a process reads in a second of its work.",
+    "waiting": "Share of the time for which a process waits for the slowest one.",
+}
+
+
+class Textfile:
+    """The file of one run, whose name is a label of all its figures."""
+
+    def __init__(self, path: Path, run: str) -> None:
+        self.path, self._run, self._sent, self._line = path, run, list[int](), dict[str, Any]()
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Tell of a line of the log. Raises `OSError` where the file cannot be written."""
+        self._line = dict(line)
+        sent = line.get("workers", {}).get("sent_bytes", [])
+        self._sent = [*map(sum, zip(self._sent or [0] * len(sent), sent, strict=True))]
+        registry = CollectorRegistry()
+        registry.register(self)
+        write_to_textfile(str(self.path), registry)
+
+    def collect(self) -> list[Metric]:
+        """The metrics of the last line."""
+        line, workers, metrics = self._line, self._line.get("workers"), list[Metric]()
+        for name, text in OF_A_RUN.items():
+            if name in line:
+                metrics.append(GaugeMetricFamily(f"tuili_train_{name}", text, labels=["run"]))
+                metrics[-1].add_metric([self._run], line[name])
+        if workers is None:
+            return metrics
+        for name, text in OF_A_WORKER.items():
+            metrics.append(GaugeMetricFamily(f"tuili_train_worker_{name}", text, labels=["run", "worker"]))
+            for rank, value in enumerate(workers[name]):
+                metrics[-1].add_metric([self._run, str(rank)], value)
+        sent = CounterMetricFamily(
+            "tuili_train_worker_sent_bytes",
+            "Bytes that a process has sent over TCP in this session.",
+            None,
+            ["run", "worker"],
+        )
+        for rank, value in enumerate(self._sent):
+            sent.add_metric([self._run, str(rank)], value)
+        lost = CounterMetricFamily(
+            "tuili_train_restarts",
+            "How often a process was lost and all have gone on from a checkpoint.",
+            None,
+            ["run"],
+        )
+        lost.add_metric([self._run], workers["restarts"])
+        return [*metrics, sent, lost]

@@ -1,0 +1,118 @@
+"""One view of all processes of a run: how fast each one is, who waits for whom, and what each has sent.
+
+Each process measures itself, by `Meter`; process 0 adds up what all tell with each step, by `Workers`. Where that is
+shown is left to `log` and `textfile`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SCHEDULER = Path("/proc/thread-self/schedstat")
+SENT_BYTES = slice(200, 208)
+"""Where Linux tells the bytes that a socket of TCP has sent, in what it tells of it (`struct tcp_info`)."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one process has done in a step.
+
+    seconds: in which it computed, or waited for a core, and not for other processes. sent: bytes over TCP.
+    """
+
+    tokens: int
+    seconds: float
+    sent: int
+
+
+def busy_seconds() -> float:
+    """In which this thread has computed or waited for a core so far. Elsewhere than on Linux, in which it computed."""
+    with suppress(OSError, ValueError):
+        computed, waited, _ = SCHEDULER.read_text().split()
+        return (int(computed) + int(waited)) / 1e9
+    return time.thread_time()
+
+
+def sent_bytes() -> int:
+    """What the open sockets of this process have sent over TCP so far; 0 elsewhere than on Linux.
+
+    So whatever sends by sockets is counted, as gloo does, with headers of its own and without those of TCP.
+    """
+    total = 0
+    with suppress(OSError):
+        for link in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):  # no socket of TCP, or closed just now
+                if str(link.readlink()).startswith("socket:"):
+                    with socket.socket(fileno=os.dup(int(link.name))) as twin:
+                        told = twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SENT_BYTES.stop)
+                        total += int.from_bytes(told[SENT_BYTES], "little")
+    return total
+
+
+class Meter:
+    """Measures the steps of this process, from the last call of `read` on."""
+
+    def __init__(self, busy: Callable[[], float] = busy_seconds, sent: Callable[[], int] = sent_bytes) -> None:
+        self._busy, self._sent = busy, sent
+        self._before = busy(), sent()
+
+    def read(self, tokens: int) -> Work:
+        """What was done since the last call, with so many tokens."""
+        now = self._busy(), self._sent()
+        (busy, sent), self._before = self._before, now
+        return Work(tokens, now[0] - busy, max(0, now[1] - sent))  # sockets that are closed take theirs with them
+
+
+class Workers:
+    """The processes of a run, between two lines of its log."""
+
+    def __init__(self, restarts: int = 0) -> None:
+        self.restarts = restarts
+        """How often the processes have begun again because one of them was lost."""
+        self._steps: list[Sequence[Work]] = []
+
+    def add(self, works: Sequence[Work]) -> None:
+        """Take up a step: what each process has done, in the order of their ranks."""
+        self._steps.append(works)
+
+    def take(self, seconds: float) -> dict[str, Any] | None:
+        """What stands in the log, for the steps since the last call, which took so many seconds.
+
+        Lists in the order of the ranks: the tokens of each in a second of its work; the share of the time for which it
+        waited for the slowest one, as far as that had more to do; bytes sent. None for a process alone.
+        """
+        steps, self._steps = self._steps, []
+        if not steps or len(steps[0]) < 2:
+            return None
+        of_workers = [(sum(w.tokens for w in own), sum(w.seconds for w in own), sum(w.sent for w in own))
+                      for own in zip(*steps, strict=True)]  # fmt: skip
+        busy = [spent for _, spent, _ in of_workers]
+        waits = [sum(max(w.seconds for w in step) - step[rank].seconds for step in steps) for rank in range(len(busy))]
+        return {
+            "tokens_per_second": [tokens / max(spent, 1e-9) for tokens, spent, _ in of_workers],
+            "waiting": [wait / max(seconds, 1e-9) for wait in waits],
+            "slowest": busy.index(max(busy)),
+            "sent_bytes": [sent for *_, sent in of_workers],
+            "restarts": self.restarts,
+        }
+
+
+def in_words(view: dict[str, Any], seconds: float) -> str:
+    """A view as a line for the user."""
+    speeds, slowest = view["tokens_per_second"], view["slowest"]
+    waiting = max(view["waiting"])
+    longest = view["waiting"].index(waiting)
+    parts = [f"{len(speeds)} workers at {min(speeds):,.0f} to {max(speeds):,.0f} tok/s"]
+    parts += [f"{longest} waits {waiting:.0%} for {slowest}"] if longest != slowest else []
+    if sent := sum(view["sent_bytes"]):
+        parts.append(f"{sent / 1e6 / max(seconds, 1e-9):,.1f} MB/s sent")
+    if view["restarts"]:
+        parts.append(f"lost and back {view['restarts']}")
+    return ", ".join(parts)

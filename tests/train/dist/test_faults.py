@@ -1,0 +1,115 @@
+"""What one process meets ends all of a run, each with a line that says what it was."""
+
+from __future__ import annotations
+
+import errno
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.train.dist import torch_ranks as ranks
+from tests.train.dist.test_backends import recipe
+from tuili.train.checkpoint import writing
+from tuili.train.recipe import Recipe
+
+pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ranks.Ranks]:
+    """Processes that all tests share."""
+    started = ranks.Ranks()
+    yield started
+    assert not any(started.close())
+
+
+def settings(*more: str) -> list[Recipe]:
+    return [recipe("train.dist={backend: fsdp2, timeout: 20}", *more)] * 2
+
+
+def faults(shown: list[str]) -> list[str]:
+    return [text.rpartition("\n")[2] for text in shown]
+
+
+def fill_disk(of: int, rank: int, patch: pytest.MonkeyPatch) -> None:
+    """There is no room for what one process writes of step 6."""
+    write = writing.write_durably
+
+    def full(path: Path, data: bytes) -> None:
+        if rank == of and path.parent.name == ".step-00000006":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, data)
+
+    patch.setattr(writing, "write_durably", full)
+
+
+@pytest.mark.parametrize("of", [0, 1])
+def test_a_full_disk_of_one_process_ends_all(processes: ranks.Ranks, of: int, tmp_path: Path) -> None:
+    shown = processes.train(settings(), tmp_path, before=partial(fill_disk, of))
+    place, kept = f"{tmp_path}/checkpoints/step-00000006", "the last good one is step 3"
+    fault = f"checkpoint {place} was not written: process {of}: No space left on device; {kept}"
+    assert faults(shown) == [f"failed: {fault}", f"failed: process 1: {fault}"]
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000003"]
+    first, other = processes.train(settings(), tmp_path, resume=True)
+    assert "going on from step 3\n" in first
+    assert not other
+    assert (tmp_path / "model").is_dir()
+
+
+def test_without_a_sound_checkpoint_none_goes_on(processes: ranks.Ranks, tmp_path: Path) -> None:
+    """One part is missing, another is cut off, and the third checkpoint is that of another run."""
+    stop = partial(ranks.signal_after, 6, signal.SIGINT)
+    more = ("train.steps=9", "checkpoint={interval: 2, keep: 3}")
+    processes.train(settings(*more), tmp_path, before=stop)
+    folders = sorted((tmp_path / "checkpoints").iterdir())
+    next(folders[0].glob("model-00002-*")).unlink()
+    cut = next(folders[1].glob("optimizer-00001-*"))
+    cut.write_bytes(cut.read_bytes()[:-9])
+    run = tmp_path / "run.json"
+    run.write_text(run.read_text() + "\n")
+    shown = processes.train(settings(*more), tmp_path, resume=True)
+    assert [line.partition(" is ")[2] for line in shown[0].splitlines() if "going back" in line] == [
+        "of another run: going back to the one before",
+        f"damaged (the checksum of {cut.name} is wrong): going back to the one before",
+        f"damaged ([Errno 2] No such file or directory: '{folders[0]}/model-00002-of-00002.safetensors'): going back "
+        "to the one before",
+    ]
+    fault = f"{tmp_path}/checkpoints: all 3 checkpoints are damaged or foreign: train again elsewhere"
+    assert faults(shown) == [f"failed: {fault}", f"failed: process 1: process 0 has failed: {fault}"]
+
+
+def test_what_the_first_process_refuses_ends_all(processes: ranks.Ranks, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    shown = processes.train(settings(), tmp_path)
+    fault = f"{tmp_path} already holds a run: add --resume to go on, or choose another --out"
+    assert faults(shown) == [f"failed: {fault}", f"failed: process 1: process 0 has failed: {fault}"]
+
+
+def have_other_versions(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Process 1 has another torch."""
+    versions = {"torch": f"2.{rank}"}
+    patch.setattr("tuili.train.worker.current_versions", lambda: versions)
+
+
+def be_one_of_three(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Process 1 was."""
+    if rank == 1:
+        patch.setenv("WORLD_SIZE", "3")
+
+
+@pytest.mark.parametrize(
+    ("before", "fault"),
+    [
+        (have_other_versions, "process 1 of 2 has versions of its own: start all with the same"),
+        (be_one_of_three, "WORLD_SIZE: process 1 was started as one of 3, process 0 as one of 2: start all alike"),
+    ],
+)
+def test_processes_that_are_not_alike_are_refused(
+    processes: ranks.Ranks, before: ranks.Preparation, fault: str, tmp_path: Path
+) -> None:
+    shown = processes.train(settings("train.accumulation=6"), tmp_path, before=before)
+    assert shown == [f"failed: {fault}"] * 2
+    assert not (tmp_path / "run.json").exists()
