@@ -149,7 +149,7 @@ class TrainingLog:
         figures = self._means.take() | {"tokens_per_second": self._tokens / (now - self._window)}
         if self._flops:
             figures["gflops_per_second"] = self._flops / 1e9 / (now - self._window)
-        self.last = {"step": step, "seconds": self.seconds} | figures
+        self.last = {"step": step, "seconds": self.seconds, **figures}
         if self._read is not None:
             self._read += self._tokens
             self.last["tokens"] = self._read

@@ -5,12 +5,13 @@ Its figures are those of `log`, of each process those of `workers`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry, write_to_textfile
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 OF_A_RUN = {
     "step": "Steps that the run has made.",
@@ -26,7 +27,7 @@ OF_A_WORKER = {
 }
 
 
-class Textfile:
+class Textfile(Collector):
     """The file of one run, whose name is a label of all its figures."""
 
     def __init__(self, path: Path, run: str) -> None:
@@ -41,9 +42,9 @@ class Textfile:
         registry.register(self)
         write_to_textfile(str(self.path), registry)
 
-    def collect(self) -> list[Metric]:
+    def collect(self) -> Sequence[Metric]:
         """The metrics of the last line."""
-        line, workers, metrics = self._line, self._line.get("workers"), list[Metric]()
+        line, workers, metrics = self._line, self._line.get("workers"), list[GaugeMetricFamily]()
         for name, text in OF_A_RUN.items():
             if name in line:
                 metrics.append(GaugeMetricFamily(f"tuili_train_{name}", text, labels=["run"]))

@@ -74,7 +74,7 @@ def test_they_learn_what_one_process_learns(tmp_path: Path) -> None:
     for name in one:
         torch.testing.assert_close(two[name], one[name], rtol=0, atol=1e-5)
     for line, expected in zip(read_log(tmp_path / "two"), read_log(tmp_path / "one"), strict=True):
-        times = {"seconds", "tokens_per_second", "gflops_per_second"}
+        times = {"seconds", "tokens_per_second", "gflops_per_second", "workers"}
         assert {k: line[k] for k in line.keys() - times} == pytest.approx(
             {k: expected[k] for k in expected.keys() - times}, rel=1e-4
         )

@@ -116,7 +116,7 @@ class LossModule(nn.Module):
 def own_part(tensors: Mapping[str, Tensor], group: Group) -> dict[str, Tensor]:
     """Of tensors that all processes have alike those that this one writes: about as many bytes as each other one."""
     total, before, own = sum(value.nbytes for value in tensors.values()), 0, dict[str, Tensor]()
-    for name, value in tensors.items():
+    for name, value in sorted(tensors.items()):  # a state that was loaded may have another order
         if before * group.world_size // max(1, total) == group.rank:
             own[name] = value
         before += value.nbytes

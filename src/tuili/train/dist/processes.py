@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore, Store
 
 from tuili.errors import InputError, one_line
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
@@ -140,16 +141,16 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
     dist.destroy_process_group()
 
 
-def _meeting_place(place: Place, address: str, port: int) -> dist.Store:
+def _meeting_place(place: Place, address: str, port: int) -> Store:
     """Where processes find one another: with torchrun, or what stands for it; else with process 0."""
     is_here = place.rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     wait = timedelta(seconds=MEETING_SECONDS)
     # torch does not say that it exports it
     store = dist.TCPStore(address, port, is_master=is_here, wait_for_workers=False, timeout=wait)  # type: ignore[attr-defined]
-    return dist.PrefixStore(f"tuili/{restarts_so_far()}", store)
+    return PrefixStore(f"tuili/{restarts_so_far()}", store)
 
 
-def _check_sizes(place: Place, store: dist.Store) -> None:
+def _check_sizes(place: Place, store: Store) -> None:
     """Raise `InputError` in all processes where process 0 was started as one of another number than others."""
 
     def size(rank: int) -> int:
@@ -158,12 +159,12 @@ def _check_sizes(place: Place, store: dist.Store) -> None:
     own = str(place.world_size)
     if place.rank == 0:
         store.set("size/0", own)
-        sizes = [size(rank) for rank in range(place.world_size)]
+        sizes = {rank: size(rank) for rank in range(place.world_size)}
     else:
-        first = size(0)  # process 0 does not end before all have read it
+        sizes = {0: size(0)}  # process 0 does not end before all have read it
         store.set(f"size/{place.rank}", own)
-        sizes = [first, *[place.world_size] * place.rank]
-    for rank, other in enumerate(sizes):
+        sizes[place.rank] = place.world_size
+    for rank, other in sizes.items():
         if other != sizes[0]:
             fault = f"process {rank} was started as one of {other}, process 0 as one of {sizes[0]}: start all alike"
             raise InputError(f"WORLD_SIZE: {fault}")
