@@ -48,24 +48,27 @@ def pieces(rank: int, world_size: int, step: int = 0) -> Pieces:
     return {"model": model, "optimizer": {"rows:momentum": Piece(run, (7, 3), cuts[rank])}, "errors": {}}
 
 
-Work = Callable[[CheckpointManager, int], None]
+Work = Callable[[CheckpointManager, int, int], None]
 
 
 def save(step: int) -> Work:
-    return lambda checkpoints, rank: checkpoints.save(
-        step, pieces(rank, checkpoints._group.world_size, step), {"step": step} if rank == 0 else {}
+    return lambda checkpoints, rank, count: checkpoints.save(
+        step, pieces(rank, count, step), {"step": step} if rank == 0 else {}
     )
 
 
-def together(folder: Path, count: int, *works: Work, keep: int = 2) -> list[str]:
-    """What stops each of so many threads, "" where nothing does."""
+def together(folder: Path, count: int, *works: Work, own_disks: bool = False) -> list[str]:
+    """What stops each of so many threads, "" where nothing does. own_disks: whether each has a folder of its own."""
     barrier, shared = Barrier(count), dict[int, Any]()
 
     def member(rank: int) -> str:
         try:
-            with CheckpointManager(folder, keep, print, Member(rank, barrier, shared), "this run") as checkpoints:
+            place = folder / str(rank) if own_disks else folder
+            group = Member(rank, barrier, shared)
+            with CheckpointManager(place, 2, print, group, "this run") as checkpoints:
+                group.all_gather(None)  # as a run's processes meet before the first step
                 for work in works:
-                    work(checkpoints, rank)
+                    work(checkpoints, rank, count)
         except (CheckpointError, ArithmeticError) as error:
             return str(error)
         return ""
@@ -123,7 +126,7 @@ def test_each_writes_its_own_and_one_manifest_tells_of_all(tmp_path: Path) -> No
 
 
 def test_the_step_is_copied_and_the_next_one_is_not_waited_for(tmp_path: Path) -> None:
-    def change(checkpoints: CheckpointManager, rank: int) -> None:
+    def change(checkpoints: CheckpointManager, rank: int, count: int) -> None:
         rows = torch.full((1, 3), float(rank))
         checkpoints.save(1, {"model": {"rows": Piece(rows, (2, 3), 3 * rank)}}, {})
         rows.zero_()
@@ -198,7 +201,7 @@ def test_a_checkpoint_of_another_run_or_model_is_foreign(tmp_path: Path) -> None
 
 
 def test_pieces_that_do_not_make_up_a_tensor_are_refused(tmp_path: Path) -> None:
-    def twice(checkpoints: CheckpointManager, rank: int) -> None:
+    def twice(checkpoints: CheckpointManager, rank: int, count: int) -> None:
         checkpoints.save(1, {"model": {"one": WHOLE["model"]["one"]}}, {})
 
     fault = "process 0: model: one of shape [] is not whole"
@@ -209,11 +212,7 @@ def test_pieces_that_do_not_make_up_a_tensor_are_refused(tmp_path: Path) -> None
 def test_a_disk_that_is_not_shared_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manager, "SHARING_SECONDS", 0.1)
 
-    def elsewhere(checkpoints: CheckpointManager, rank: int) -> None:
-        checkpoints._folder = tmp_path / str(rank)
-        save(1)(checkpoints, rank)
-
-    for error in together(tmp_path, 2, elsewhere):
+    for error in together(tmp_path, 2, save(1), own_disks=True):
         assert "process 0: what other processes have written is not here: all need the same file system; " in error
 
 
@@ -221,12 +220,12 @@ def test_one_that_fails_is_not_waited_for_without_end(tmp_path: Path, monkeypatc
     """Neither does what others have saved before they fail, too, get lost."""
     monkeypatch.setattr(manager, "LEAVING_SECONDS", 0.1)
 
-    def fail(checkpoints: CheckpointManager, rank: int) -> None:
+    def fail(checkpoints: CheckpointManager, rank: int, count: int) -> None:
         raise ZeroDivisionError(f"of {rank}")
 
-    def save_alone(checkpoints: CheckpointManager, rank: int) -> None:
+    def save_alone(checkpoints: CheckpointManager, rank: int, count: int) -> None:
         if rank == 0:
-            save(2)(checkpoints, rank)
+            save(2)(checkpoints, rank, count)
 
     assert together(tmp_path, 2, save_alone, fail) == ["of 0", "of 1"]
     assert not list(tmp_path.glob("step-*"))

@@ -59,6 +59,8 @@ class CheckpointManager:
     All processes of a group call `save`, `check` and `close` alike. What kept one of them from writing, such as a full
     disk, the next call raises in all as `CheckpointError`; the checkpoints on the disk stay as they are. Where the
     training has failed already, `tell` is given the writer's error. run: what tells this run from others.
+
+    The first process removes what a crash has left half written: the others save when it has been made there.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class Piece:
 
 Pieces = Mapping[str, Mapping[str, Tensor | Piece]]
 """What one process writes: by group and name whole tensors, or pieces. The pieces of all processes make up each tensor
-exactly once, and all processes have the same groups, if with nothing in them."""
+exactly once, and process 0 has all groups, if with nothing in them."""
 
 Part = dict[str, Any]
 """What one process has written, as JSON can hold it: `files` with the bytes and the SHA-256 sum of each, and the
