@@ -60,7 +60,6 @@ def measure(
         asked["judged"] = judged(chosen, files, changes, place / "judged")
         verifier, entry = verifier_hash(asked["judged"]), read_lineage(asked["judged"])[-1]
         figures["verifier_answer_auroc"] = Figure("share", [entry.figures["answer_auroc"]])
-        figures["verifier_hours"] = Figure("hours", [entry.hours])
     cells = Cells(
         "imported_attempts", {"numbers": numbers, "attempts": attempts, "verifier": verifier} | identity(chosen)
     )

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.harness import runs
 from benchmarks.harness.cells import Cells
-from benchmarks.harness.record import RESULTS
+from benchmarks.harness.record import RESULTS, ROOT
 from benchmarks.imported.taught import __main__ as measuring
 from benchmarks.imported.taught import solving, training
 from benchmarks.imported.taught.card import card_figures
@@ -17,8 +17,11 @@ from benchmarks.imported.taught.data import taught_data
 from tests.engine.runtime.dense import dense_folder
 from tuili.cli.app import main
 from tuili.data import masked_question, read_questions
-from tuili.store import ImportedModel, open_model
+from tuili.engine import read_calibration
+from tuili.exchange.adapters.manifest import read_manifest
+from tuili.store import FAMILIARITY_FILE, ImportedModel, familiarity_hash, open_model
 from tuili.store.fetched import SHIPPED_ADAPTERS
+from tuili.store.safetensors import read_metadata
 
 SMALL = (
     "teach.steps=2", "teach.rank=2", "teach.length=256", "teach.rows=1", "teach.extra_tokens=9",
@@ -79,6 +82,18 @@ def test_the_card_tells_each_part_of_a_set_once() -> None:
     assert [row["calculator forced"] for row in told.values()] == [0.917, 0.874, 0.8, 0.917]
     assert [name[name.rindex("(") :] for name in told] == ["(384)", "(255)", "(145)", "(500)"]
     assert "none of training with other numbers" in [*told][1]
+
+
+def test_what_ships_promises_something_about_the_shipped_model() -> None:
+    folder = SHIPPED_ADAPTERS / "smollm2-math"
+    calibration = read_calibration(folder)
+    assert calibration is not None
+    assert calibration.model == read_manifest(folder.name).model_hash
+    assert calibration.familiarity == familiarity_hash(folder) is not None
+    assert b"/" not in read_metadata(folder / FAMILIARITY_FILE)["familiarity"].encode(), "files by their names alone"
+    promised = {entry.error_tolerance for entry in calibration.entries if entry.threshold is not None}
+    assert promised == {0.1, 0.2}
+    assert f"{calibration.sample.fitted + calibration.sample.n} questions" in (ROOT / "docs/real-models.md").read_text()
 
 
 def test_the_shipped_card_says_what_the_record_says() -> None:
