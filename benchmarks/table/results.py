@@ -16,14 +16,14 @@ from benchmarks.table.promised_rows import PROMISED
 from benchmarks.table.pruned_rows import KEPT
 from benchmarks.table.quantised_rows import WHOLE_NUMBERS
 from benchmarks.table.stacked_rows import STACKS_KEPT
-from benchmarks.table.taught_rows import ADAPTED, TAUGHT
+from benchmarks.table.taught_rows import ADAPTED, FURTHER, TAUGHT
 
 COLUMNS = ("measured", "result", "goal", "record")
 GROUPS = {
     "model": MODEL,
     "engine": ENGINE,
     "other engines": OTHER_ENGINES,
-    "imported models": (*IMPORTED, *TAUGHT, *COMPARED, *PROMISED, *ADAPTED),
+    "imported models": (*IMPORTED, *TAUGHT, *FURTHER, *COMPARED, *PROMISED, *ADAPTED),
     "smaller models": (*KEPT, *FACTORS, *STUDENTS, *WHOLE_NUMBERS, *STACKS_KEPT),
     "serving": SERVING,
     "training": TRAINING,

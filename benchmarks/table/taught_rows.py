@@ -92,6 +92,17 @@ ATTEMPTED = tuple(
     for test, name in TESTS.items()
 )
 """A row for each way of making further attempts, and each set."""
+FURTHER = tuple(
+    bench(
+        f"{MODEL}, taught equations, {what}: {name}, after {made}",
+        "imported_attempts",
+        f"{way}_{test}_after_{made}",
+        "{:.3f}",
+    )
+    for way, what in (("corrected", "attempts that the checker corrects"), ("judged", "votes that a verifier weighs"))
+    for test, name in TESTS.items()
+    for made in (1, 8)
+)
 
 
 def _adapted(name: str) -> Sequence[Row]:
