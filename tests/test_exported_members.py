@@ -66,7 +66,7 @@ FACES = {
         Route Routing RoutingRecord TrunkLayer TuiliConfig TuiliForCausalLM TuiliModel TuiliOutput Verifier
         check_folder count_parameters factorised_dense factors_of features_of foreign_embeddings foreign_linear
         gated_silu load_dense load_model mixed network_state preset probabilities read_verifier record_reads
-        response_features rotary round_weight route_tokens save_model set_kernels stored_state token_loss
+        response_features rotary round_weight rounded_heads route_tokens save_model set_kernels stored_state token_loss
         transformers_tokenizer write_model_files write_verifier
     """,
     "tasks": """

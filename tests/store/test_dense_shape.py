@@ -157,7 +157,7 @@ UNSUPPORTED: dict[str, tuple[dict[str, Any], str]] = {
     "theta": ({"rope_parameters": {"rope_theta": "big"}}, "rope_theta is 'big'"),
     "eps": ({"rms_norm_eps": -1.0}, "rms_norm_eps is -1.0"),
     "small vocabulary": ({"vocab_size": 300}, "tensor"),
-    "other whole numbers": ({**FACTORS, "quantization": {"numbers": "w4a8"}}, "an imported model learns no other"),
+    "other whole numbers": ({**FACTORS, "quantization": {"numbers": "int3"}}, "should be 'int8' or 'w4a8'"),
     "whole numbers of a plain type": ({"quantization": {"numbers": "int8"}}, "it has quantization, which only a model"),
     "factors of a plain model": (
         {"ranks": {"layers.0.mlp.up_proj": 8}},

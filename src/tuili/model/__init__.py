@@ -10,7 +10,7 @@ from tuili.model.attention import record_reads
 from tuili.model.config import TuiliConfig
 from tuili.model.experts import Experts, MixtureOfExperts, Route, Routing, RoutingRecord, route_tokens
 from tuili.model.factorised import LowRankLinear, factorised_dense, load_dense, register_factorised
-from tuili.model.fake_quantization import foreign_embeddings, foreign_linear
+from tuili.model.fake_quantization import foreign_embeddings, foreign_linear, rounded_heads
 from tuili.model.folder import LoadedModel, check_folder, load_model, save_model, write_model_files
 from tuili.model.kernels import gated_silu, set_kernels, token_loss
 from tuili.model.layers import (
@@ -89,6 +89,7 @@ __all__ = [
     "response_features",
     "rotary",
     "round_weight",
+    "rounded_heads",
     "route_tokens",
     "save_model",
     "set_kernels",

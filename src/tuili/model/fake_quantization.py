@@ -70,9 +70,9 @@ def rounded_products(x_YI: Tensor, weight_EOI: Tensor, sizes: Sequence[int], bit
     return product
 
 
-def foreign_linear(x: Tensor, weight_OI: Tensor) -> Tensor:
-    """`rounded_linear` as the native step has it for an imported model: in 8 bits, with inputs that are mixed."""
-    return rounded_linear(x, weight_OI, 8, mixing_of(weight_OI.shape[1]))
+def foreign_linear(x: Tensor, weight_OI: Tensor, bits: Bits = 8) -> Tensor:
+    """`rounded_linear` as the native step has it for an imported model: with inputs that are mixed in 8 bits, too."""
+    return rounded_linear(x, weight_OI, bits, mixing_of(weight_OI.shape[1]))
 
 
 class _Products(torch.autograd.Function):

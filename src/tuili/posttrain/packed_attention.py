@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
+from tuili.model import rounded_heads
+
 NAME = "tuili_packed"
 HIDDEN = -1e4
 """What is added to the score of a token that is not seen; bfloat16 holds it."""
@@ -23,7 +25,10 @@ def attend(
     module: nn.Module, query_BHTD: Tensor, key_BKTD: Tensor, value_BKTD: Tensor, bias_BTT: Tensor, scaling: float,
     **_: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
-    """The mixtures of values, [B, T, H, D]. bias_BTT: is added to the scores."""
+    """The mixtures of values, [B, T, H, D]. bias_BTT: is added to the scores. Where the module `rounds_heads`, keys and
+    values are those that a cache of 8 bits keeps."""
+    if getattr(module, "rounds_heads", False):
+        key_BKTD, value_BKTD = rounded_heads(key_BKTD), rounded_heads(value_BKTD)
     rows, heads, length, size = query_BHTD.shape
     own = key_BKTD.shape[1]
     stacked = (rows * own, heads // own * length)

@@ -1,4 +1,5 @@
-"""A dense decoder of transformers that computes in 8 bits, as the native step computes imported models, and learns so.
+"""A dense decoder of transformers that computes in whole numbers, as the native step computes imported models, and
+learns so.
 
 Its weights stay in the numbers of its folder: what the native step rounds them to when it reads the folder is, to the
 bit, what they were rounded to here.
@@ -7,23 +8,31 @@ bit, what they were rounded to here.
 from __future__ import annotations
 
 from functools import partial
+from typing import Literal
 
 from torch import Tensor, nn
 
 from tuili.errors import InputError
 from tuili.model import LowRankLinear, foreign_embeddings, foreign_linear
 from tuili.posttrain.backbone import Backbone
+from tuili.store import Quantization
 
 
-def round_backbone(backbone: Backbone) -> None:
-    """Let all matrices of a decoder, and an embedding that is its head, compute in 8 bits from now on.
+def round_backbone(backbone: Backbone, quantization: Quantization | None = None) -> None:
+    """Let all matrices of a decoder, and an embedding that is its head, compute in whole numbers from now on.
+
+    quantization: which, 8 bits by default; a head keeps 8 in any case. Keys and values are rounded where
+    `packed_attention` attends.
 
     Raises `InputError` for a layer that is neither a matrix nor a norm: it is not known how the native step rounds it.
     """
-    model = backbone.model
+    model, numbers = backbone.model, quantization or Quantization()
+    for layer in backbone.layers:
+        layer.self_attn.rounds_heads = numbers.cache is not None
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear):
-            module.forward = partial(_linear, module)  # type: ignore[method-assign]  # on purpose
+            bits = 8 if module is model.lm_head else numbers.bits(module.in_features)
+            module.forward = partial(_linear, module, bits)  # type: ignore[method-assign]  # on purpose
         elif isinstance(module, nn.Embedding):
             if model.lm_head.weight is module.weight:
                 module.forward = partial(_embedding, module)  # type: ignore[method-assign]
@@ -33,8 +42,8 @@ def round_backbone(backbone: Backbone) -> None:
             raise InputError(f"{name} is a {type(module).__name__}, which cannot be computed in 8 bits")
 
 
-def _linear(linear: nn.Linear, x: Tensor) -> Tensor:
-    out = foreign_linear(x, linear.weight)
+def _linear(linear: nn.Linear, bits: Literal[4, 8], x: Tensor) -> Tensor:
+    out = foreign_linear(x, linear.weight, bits)
     return out if linear.bias is None else out + linear.bias
 
 

@@ -21,15 +21,14 @@ WEIGHT_GROUP = 32
 MOST_MIXED = 64
 SCALE_SUFFIX = "_scale"
 """Behind the name of a tensor of whole numbers, that of its scales."""
-_EMBEDDING = "embed_tokens.weight"
+_EMBEDDING, _HEAD = "embed_tokens.weight", "lm_head.weight"
 _FACTORS = ("", ".inner", ".core", ".outer")
 _MATRICES = (
     *(f"{part}_proj{factor}.weight" for part in ("q", "k", "v", "o", "gate_up", "down") for factor in _FACTORS),
     *(f"experts.{part}_proj{factor}" for part in ("gate_up", "down") for factor in _FACTORS),
     *(f"mlp.{part}_proj{factor}.weight" for part in ("gate", "up") for factor in _FACTORS),
-    "lm_head.weight",
 )
-"""How the names of matrices end that are multiplied in whole numbers, the last two kinds those of imported models.
+"""How the names of matrices end that are multiplied in whole numbers, the last kind those of imported models.
 Routers and the gates of attention are not among them: they are small, and decide. Each may be kept as factors."""
 
 
@@ -69,9 +68,9 @@ class Quantization:
     def stored_bits(self, name: str, shape: tuple[int, ...]) -> Literal[4, 8] | None:
         """Those of a tensor of a model, by its name and its shape in the network; None where it has no whole numbers.
 
-        The embedding, which is the head too, keeps 8: it bears 4 badly.
+        The embedding, which is the head too, keeps 8, and so does a head of its own: they bear 4 badly.
         """
-        if name.endswith(_EMBEDDING):
+        if name.endswith((_EMBEDDING, _HEAD)):
             return 8
         return self.bits(shape[-1]) if name.endswith(_MATRICES) else None
 

@@ -29,9 +29,10 @@ from tuili.compress import (
     open_parent,
 )
 from tuili.compress.quantizing.quantize import stored_bytes
-from tuili.data import StreamState
+from tuili.data import Document, StreamState, pack
 from tuili.engine.runtime.choice import Choice, choose
 from tuili.engine.runtime.native.load import native_step
+from tuili.posttrain import Backbone, pack_attention, packed_states, round_backbone
 from tuili.store import Quantization, model_hash, open_model, read_lineage, weight_bytes
 from tuili.tasks import Problem
 
@@ -40,10 +41,10 @@ EMBEDDING = "model.embed_tokens.weight"
 IDS = [1, *range(20, 60)]
 
 
-def native_logits(folder: Path, numbers: Any = "auto") -> np.ndarray:
+def native_logits(folder: Path, numbers: Any = "auto", cache: Any = "fp32") -> np.ndarray:
     library()
     stored = open_model(folder)
-    choice = choose("native", numbers, "fp32", lambda: "", trained=stored.shape.quantization)
+    choice = choose("native", numbers, cache, lambda: "", trained=stored.shape.quantization)
     return np.stack(Texts(native_step(stored, choice, 1, 1, verifies=False)).read(0, IDS))
 
 
@@ -130,6 +131,46 @@ def test_an_imported_model_learns_the_numbers_that_the_engine_makes_of_its_folde
         plain = network(torch.tensor([IDS])).logits[0].numpy()
     native = native_logits(result.model)[-1]
     assert 0 < np.linalg.norm(native - plain) < 0.1 * np.linalg.norm(plain)
+
+
+@pytest.mark.parametrize(("numbers", "cache"), [("int8", "int8"), ("w4a8", None), ("w4a8", "int8")])
+@pytest.mark.parametrize("kind", ["qwen2", "qwen3, tied"])
+def test_an_imported_model_runs_in_the_numbers_that_it_has_learnt(
+    kind: str, numbers: str, cache: str | None, questions: Path, tmp_path: Path
+) -> None:
+    parent = tmp_path / "parent"
+    dense_model(**KINDS[kind]).bfloat16().save_pretrained(parent)
+    dense_tokenizer().save_pretrained(parent)
+    result = quantised(parent, tmp_path / "run", questions, numbers=numbers, cache=cache)
+    assert result.model is not None
+    stored, plain = open_model(result.model), Backbone.load(result.model, torch.float32)
+    assert stored.shape.quantization == Quantization(numbers, cache)
+    assert choose("native", "auto", "auto", lambda: "", trained=stored.shape.quantization) == Choice(
+        "native", "int8" if numbers == "int8" else "int4", cache or "bf16"
+    )
+    kinds = {tensor.dtype for tensor in load_file(result.model / WEIGHTS).values()}
+    assert (torch.uint8 in kinds) == (numbers == "w4a8")
+    assert torch.int8 in kinds, "the head keeps 8 bits"
+    pack_attention(plain)
+    in_full = packed_logits(plain)
+    round_backbone(plain, Quantization(numbers))
+    whole = packed_logits(plain)
+    round_backbone(plain, stored.shape.quantization)
+    learnt, native = packed_logits(plain), native_logits(result.model, cache="auto" if cache else "fp32")[-1]
+    far = np.linalg.norm(learnt - in_full)
+    assert far > 1e-3 * np.linalg.norm(learnt)
+    assert np.linalg.norm(native - learnt) < 0.2 * far
+    if cache:
+        assert np.linalg.norm(native - learnt) < 0.5 * np.linalg.norm(whole - learnt), "keys and values are rounded"
+
+
+def packed_logits(backbone: Backbone) -> np.ndarray:
+    """Of a text alone in a row, as the model learns, [T, V]."""
+    block = pack([[Document(tuple(IDS), 1)]], len(IDS), 0)
+    with torch.inference_mode():
+        states = packed_states(backbone, torch.empty(0, dtype=torch.long), block)
+        logits: np.ndarray = backbone.model.lm_head(backbone.final_norm(states))[0].numpy()
+    return logits
 
 
 def unmixed(tensors: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:

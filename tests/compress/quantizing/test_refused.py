@@ -29,8 +29,6 @@ def test_what_has_learnt_whole_numbers_is_not_changed_again(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"numbers": "w4a8"}, "is imported, and learns int8 with keys and values in full numbers alone"),
-        ({"cache": "int8"}, "leave numbers and cache out"),
         ({"healing": {"precision": "fp32"}}, "is stored in bfloat16, and would learn numbers of float32"),
     ],
 )

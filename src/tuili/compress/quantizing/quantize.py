@@ -32,6 +32,7 @@ from tuili.store import (
     Parameters,
     Quantization,
     count_parameters,
+    dense_tensor_shapes,
     stored_dense,
     tensor_shapes,
     weight_bytes,
@@ -51,7 +52,7 @@ class Quantizing(Compression):
         self.compared_with = "bf16" if parent.dtype is torch.bfloat16 else "fp32"
         if isinstance(parent, ImportedParent):
             _check_imported(parent, config)
-        elif config.numbers == "w4a8" and parent.shape.hidden_size % WEIGHT_GROUP:
+        if config.numbers == "w4a8" and parent.shape.hidden_size % WEIGHT_GROUP:
             raise InputError(
                 f"{parent.path}: w4a8 has groups of {WEIGHT_GROUP} inputs, and hidden_size is "
                 f"{parent.shape.hidden_size}: use int8"
@@ -86,7 +87,7 @@ class Quantizing(Compression):
     @property
     def figures(self) -> Mapping[str, float]:
         """See `Compression`: of w4a8, the share of weights that have 4 bits."""
-        if self._config.numbers != "w4a8" or not isinstance(self.parent.shape, ModelShape):
+        if self._config.numbers != "w4a8":
             return {}
         return {"four_bits": four_bit_share(self.parent.shape, self._quantization)}
 
@@ -117,7 +118,7 @@ class Quantizing(Compression):
         if isinstance(model, TuiliForCausalLM):
             model.quantize(self._quantization)
         else:
-            round_backbone(Backbone(model))
+            round_backbone(Backbone(model), self._quantization)
         return model
 
 
@@ -131,21 +132,17 @@ def stored_bytes(shape: ModelShape | DenseShape, quantization: Quantization, ful
     return sum(prod(sizes) * (_BYTES[kinds[name]] if name in kinds else full) for name, sizes in stored.items())
 
 
-def four_bit_share(shape: ModelShape, quantization: Quantization) -> float:
+def four_bit_share(shape: ModelShape | DenseShape, quantization: Quantization) -> float:
     """Of the weights in whole numbers but for the embedding, the share that has 4 bits."""
     counts = {4: 0, 8: 0}
-    for name, sizes in tensor_shapes(shape).items():
+    shapes = dense_tensor_shapes(shape) if isinstance(shape, DenseShape) else tensor_shapes(shape)
+    for name, sizes in shapes.items():
         if (bits := quantization.stored_bits(name, sizes)) and "embed_tokens" not in name:
             counts[bits] += prod(sizes)
     return counts[4] / sum(counts.values())
 
 
 def _check_imported(parent: ImportedParent, config: QuantizeConfig) -> None:
-    if config.quantization != Quantization():
-        raise InputError(
-            f"{parent.path} is imported, and learns int8 with keys and values in full numbers alone: leave numbers and "
-            "cache out"
-        )
     learnt, stored = (str(dtype).removeprefix("torch.") for dtype in (parent.compute_dtype, parent.dtype))
     if config.healing.steps and learnt != stored:  # what was learnt would be rounded twice
         remedy = "leave it at auto" if config.healing.precision != "auto" else "store it in bfloat16 or float32 before"

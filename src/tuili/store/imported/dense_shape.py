@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from tuili.store.imported.rotary import Array, RopeScaling, scaled_frequencies
 from tuili.store.matrices import Rank, check_ranks, factor_shapes
-from tuili.store.quantization import Quantization
+from tuili.store.quantization import WEIGHT_GROUP, Quantization
 from tuili.store.shape import MAX_LAYERS, MAX_SIZE, Conversation, check_attention
 
 Family = Literal["llama", "qwen2", "qwen3"]
@@ -99,8 +99,8 @@ class DenseShape:
             raise ValueError(f"layers is {list(exits)}: exits rise from 1 on, and the last is {self.num_hidden_layers}")
         if not 0 <= self.exit_threshold <= 1:
             raise ValueError(f"threshold is {self.exit_threshold}: it must be a probability, 0 to 1")
-        if self.quantization not in (None, Quantization()):
-            raise ValueError("quantization is neither null nor int8 without a cache: an imported model learns no other")
+        if self.quantization is not None and self.quantization.numbers == "w4a8" and self.hidden_size % WEIGHT_GROUP:
+            raise ValueError(f"quantization is w4a8, and hidden_size {self.hidden_size}: {WEIGHT_GROUP} must divide it")
         if self.ranks is not None:
             check_ranks(self)
 
