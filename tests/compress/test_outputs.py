@@ -23,7 +23,7 @@ PROMPT = [[1, 20, 30, 40, 50]]
 
 KINDS = [
     "own", "imported", "whole numbers", "factors", "factors in whole numbers", "imported factors", "imported student",
-    "imported factors in whole numbers", "student", "w4a8", "imported in whole numbers",
+    "imported factors in whole numbers", "student", "w4a8", "imported in whole numbers", "imported w4a8",
 ]  # fmt: skip
 
 
@@ -41,6 +41,8 @@ def output(
         result = distilled(own, out, steps=2)
     elif request.param == "w4a8":
         result = quantised(wide, out, healing={"steps": 2}, numbers="w4a8")
+    elif request.param == "imported w4a8":
+        result = quantised(half, out, questions, healing={"steps": 2}, numbers="w4a8", cache="int8")
     elif request.param == "imported in whole numbers":
         result = quantised(half, out, questions, healing={"steps": 2})
     elif request.param == "whole numbers":
@@ -100,6 +102,12 @@ def test_both_runners_write_the_same(output: Path) -> None:
         )
         assert [one.tokens for one in native] == [one.tokens for one in torch_]
         assert [one.depths for one in native] == [one.depths for one in torch_]
+
+
+def test_both_runners_take_its_own_numbers(output: Path) -> None:
+    for runner in ("native", "torch"):
+        (one, *_) = load_decoder(output, "auto", runner=runner, max_new_tokens=4).generate(ASKED)
+        assert len(one.tokens) > 0
 
 
 @pytest.fixture
