@@ -40,8 +40,7 @@ class Weights:
     def numbers(self, name: str) -> Floats:
         """A tensor as float32."""
         if name + SCALE_SUFFIX in self.tensors:
-            whole = whole_of(self.tensors, name)
-            return value_of(whole, self._mixing(whole))
+            return value_of(whole := whole_of(self.tensors, name), self._mixing(whole))
         tensor = self.tensors[name]
         if tensor.dtype == np.uint16:
             return (tensor.astype(np.uint32) << 16).view(np.float32)
@@ -91,15 +90,12 @@ class Weights:
     def head(self, tokens: NDArray[np.int32] | None = None) -> HeadRecord:
         """That of the logits, of all tokens or of some, packed; it may be tied to the embedding. With int4 that of a
         foreign model is int8: it loses the most."""
-        name = self._head
+        rows, kept = (slice(None), None) if tokens is None else (tokens, self.keep(tokens))
         if self.whole:
-            whole = whole_of(self.tensors, name)
-            if tokens is None:
-                return HeadRecord(self._packed_whole(whole), None)
-            return HeadRecord(self._packed_whole(Whole(*(part[tokens] for part in whole))), self.keep(tokens))
-        head_VM = self.numbers(name) if tokens is None else self.numbers(name)[tokens]
-        matrix = self.packed(head_VM, "int8" if self.foreign and self.format == "int4" else self.format)
-        return HeadRecord(matrix, None if tokens is None else self.keep(tokens))
+            whole = whole_of(self.tensors, self._head)
+            return HeadRecord(self._packed_whole(Whole(whole.number[rows], whole.scale[rows])), kept)
+        number_format = "int8" if self.foreign and self.format == "int4" else self.format
+        return HeadRecord(self.packed(self.numbers(self._head)[rows], number_format), kept)
 
     def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
         """A packed matrix."""
