@@ -2,6 +2,7 @@
 #   make setup       install Tuili and its development tools      make quickstart  train, evaluate and ask a small model
 #   make test        run the tests                                make check       formatter, linter and type checker
 #   make bench       run benchmarks [NAMES="a b"]                 make integration test with PEFT, TRL, lm-eval
+#   make deepspeed   test with DeepSpeed's ZeRO-3
 #   make browser     test the page in Chromium                    make image       build the image without Docker, and test it
 #   make conformance test with thousands of made-up requests and OpenAI's client for Node, which needs node and npm
 #   make clients     test with nine other clients of OpenAI's API, which are installed apart; needs node and npm
@@ -17,6 +18,7 @@ BIN := $(VENV)/bin
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 INSTALLED := $(VENV)/.installed
 INTEGRATIONS := $(VENV)/.integrations
+DEEPSPEED := $(VENV)/.deepspeed
 BROWSER := $(VENV)/.browser
 SCALE := $(VENV)/.scale
 NODE := tests/serve/node
@@ -35,7 +37,7 @@ GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
 GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)
 
-.PHONY: setup quickstart test check integration browser conformance clients image native kills scale bench clean
+.PHONY: setup quickstart test check integration deepspeed browser conformance clients image native kills scale bench clean
 
 setup: $(INSTALLED)
 
@@ -50,6 +52,9 @@ check: setup
 
 integration: $(INTEGRATIONS)
 	$(PYTEST) -m integration
+
+deepspeed: $(DEEPSPEED)
+	$(PYTEST) -m deepspeed
 
 browser: $(BROWSER)
 	$(PYTEST) -m browser
@@ -92,6 +97,12 @@ $(INSTALLED): pyproject.toml
 $(INTEGRATIONS): $(INSTALLED)
 	@echo "make: installing PEFT, TRL and lm-eval into $(VENV)"
 	@$(BIN)/pip install --quiet --editable '.[dev,integrations]'
+	@touch $@
+
+# Nothing is compiled: what DeepSpeed would build on a CPU is not used.
+$(DEEPSPEED): $(INSTALLED)
+	@echo "make: installing DeepSpeed into $(VENV)"
+	@DS_BUILD_OPS=0 $(BIN)/pip install --quiet --editable '.[dev,deepspeed]'
 	@touch $@
 
 $(BROWSER): $(INSTALLED)

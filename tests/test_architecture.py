@@ -183,7 +183,7 @@ def test_steps_are_checked_by_the_standard_library_alone():
     assert others - sys.stdlib_module_names == {"tuili", "lazy_loader"}
 
 
-OPTIONAL = {"opentelemetry": "traces", "datatrove": "scale"} | dict.fromkeys(
+OPTIONAL = {"deepspeed": "deepspeed", "opentelemetry": "traces", "datatrove": "scale"} | dict.fromkeys(
     ("datasets", "pyarrow", "pypdfium2", "resiliparse", "trafilatura"), "documents"
 )
 """What is imported only where it is asked for, and the extra that it comes with."""

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from tuili.config import has_section, load_recipe, shipped_recipes
 from tuili.data import train_tokenizer
-from tuili.errors import ConfigError
+from tuili.errors import ConfigError, InputError
 from tuili.store import read_lineage
 from tuili.tasks import domain_names
 from tuili.train import log as log_module
 from tuili.train.build import build_model
+from tuili.train.dist.zero3_settings import deepspeed_settings
+from tuili.train.execution import ExecutionPlan
 from tuili.train.recipe import FITTED_FIELDS, ModelConfig, Recipe
 from tuili.train.run import train
 
@@ -46,6 +50,7 @@ def test_every_shipped_recipe_trains(name: str, tmp_path: Path, monkeypatch: pyt
     shown = load_recipe(name, [], Recipe)
     fast = {"steps": 1, "rows": 1, "replicas": 1, "precision": "fp32", "compile": "off"}
     fast["balance_rounds"] = min(1, shown.train.balance_rounds)
+    fast["dist"] = {"backend": "replicas"}
     overrides = [f"train={fast}", f"model.overrides={small}", "data.vocabulary=600"]
     if starts := shown.model.start is not None:
         begun = load_recipe(name, [*overrides, "model.start=null", "train.balance_rounds=0"], Recipe)
@@ -55,6 +60,44 @@ def test_every_shipped_recipe_trains(name: str, tmp_path: Path, monkeypatch: pyt
     assert result.step == 1
     assert result.model is not None
     assert len(read_lineage(result.model)) == 1 + starts
+
+
+def test_the_recipe_of_zero3_is_what_deepspeed_is_told() -> None:
+    recipe = load_recipe("r1-zero3", [], Recipe)
+    gpu = ExecutionPlan("fp16", 2, torch.device("cuda"), compiled=True, kernels="flex")
+    settings = deepspeed_settings(recipe, gpu, 2, layer=1000)
+    assert settings == {
+        "train_micro_batch_size_per_gpu": 16,
+        "gradient_accumulation_steps": 4,
+        "gradient_clipping": 1.0,
+        "zero_optimization": {
+            "stage": 3,
+            "stage3_param_persistence_threshold": 0,
+            "reduce_bucket_size": 1000,
+            "contiguous_gradients": True,
+            "overlap_comm": True,
+        },
+        "fp16": {
+            "enabled": True,
+            "loss_scale": 0,
+            "initial_scale_power": 16,
+            "loss_scale_window": 1000,
+            "hysteresis": 1,
+            "min_loss_scale": 1,
+        },
+    }
+    optimizer = recipe.optimizer
+    assert (optimizer.kind, optimizer.learning_rate, optimizer.betas) == ("adamw", 3e-5, (0.9, 0.95))
+    assert (recipe.train.precision, recipe.checkpoint.interval) == ("fp16", 1000)
+    twin = load_recipe("r1-zero3-cpu", [], Recipe)
+    assert twin == load_recipe("r1-zero3", ["train.precision=fp32", "train.device=cpu"], Recipe)
+    assert not deepspeed_settings(twin, replace(gpu, precision="fp32"), 2, layer=1000)["fp16"]["enabled"]
+
+
+def test_fp16_is_refused_on_a_cpu() -> None:
+    recipe = load_recipe("r1-zero3", ["train.device=cpu", "train.kernels=torch", "train.compile=off"], Recipe)
+    with pytest.raises(InputError, match=r"^train.precision = fp16: it is for GPUs, and this runs on a CPU; use fp32 "):
+        ExecutionPlan.resolve(recipe.train)
 
 
 def test_domains_keep_the_order_of_their_experts() -> None:

@@ -1,7 +1,8 @@
 """How the steps of a run are executed: device, number format, kernels and number of processes, resolved once.
 
-Weights and optimizer state are always fp32; `bf16` means that matrix products run in it under `torch.autocast`. What
-the recipe may say is left to `recipe`, how processes share a step to `dist`.
+The optimizer's state, and the weights that it changes, are always fp32. `bf16` means that matrix products run in it
+under `torch.autocast`, `fp16` that DeepSpeed computes with copies of the weights in it. What the recipe may say is
+left to `recipe`, how processes share a step to `dist`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tuili.machine import multiplies_bf16, usable_cores
 from tuili.native import Unavailable, load
 from tuili.train.recipe import Recipe, TrainConfig
 
-Precision = Literal["fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "fp16"]
 Kernels = Literal["native", "flex", "torch"]
 
 
@@ -54,7 +55,7 @@ class ExecutionPlan:
         device = find_device(settings.device, *remedy)
         compiled = can_compile(settings.compile, device, *remedy)
         kernels = find_kernels(settings.kernels, device, compiled, tell, *remedy)
-        precision = find_precision(settings.precision, device, compiled or kernels == "native")
+        precision = find_precision(settings.precision, device, compiled or kernels == "native", *remedy)
         replicas = find_replicas(settings.replicas, settings.accumulation, device)
         return cls(precision, replicas, device, compiled, kernels)
 
@@ -130,12 +131,16 @@ def find_kernels(
     return "native"
 
 
-def find_precision(wanted: Literal["auto"] | Precision, device: torch.device, fused: bool) -> Precision:
-    """What the recipe says, or the faster format.
+def find_precision(
+    wanted: Literal["auto"] | Precision, device: torch.device, fused: bool, remedy: str = "use fp32 or bf16"
+) -> Precision:
+    """What the recipe says, or the faster format. Raises `InputError` where it asks for fp16 on a CPU.
 
     bf16 is faster where the hardware multiplies it. On a CPU the operations around the products must be fused too, by a
     compiler or the native library, because they convert from bf16 and back.
     """
+    if wanted == "fp16" and device.type == "cpu":
+        raise InputError(f"train.precision = fp16: it is for GPUs, and this runs on a CPU; {remedy}")
     if wanted != "auto":
         return wanted
     if device.type == "cuda":

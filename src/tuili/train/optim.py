@@ -9,8 +9,8 @@ arXiv 1910.02054). The rate over time is left to `schedule`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
@@ -35,6 +35,15 @@ class OptimizerConfig(Config):
     """Weight decay of matrices; vectors (norms, biases) have none."""
 
 
+def build_adamw(config: OptimizerConfig, decayed: Sequence[Tensor], free: Sequence[Tensor]) -> AdamW:
+    """AdamW over parameters of which some have weight decay."""
+    groups: list[dict[str, Any]] = [
+        {"params": list(decayed), "weight_decay": config.weight_decay},
+        {"params": list(free), "weight_decay": 0.0},
+    ]
+    return AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
+
+
 class Optimizers:
     """One or two torch optimizers over the named parameters of a model, of which each process of a group has a copy.
 
@@ -53,15 +62,7 @@ class Optimizers:
         free = self._own(name for name in rest if self._named[name].ndim < 2)
         self._optimizers: list[tuple[Optimizer, list[str]]] = []
         if decayed or free:
-            adamw = AdamW(
-                [
-                    {"params": [self._named[name] for name in decayed], "weight_decay": config.weight_decay},
-                    {"params": [self._named[name] for name in free], "weight_decay": 0.0},
-                ],
-                lr=config.learning_rate,
-                betas=config.betas,
-                fused=True,
-            )
+            adamw = build_adamw(config, [self._named[name] for name in decayed], [self._named[name] for name in free])
             self._optimizers.append((adamw, decayed + free))
         if own := self._own(hidden):
             muon = self.muon([self._named[name] for name in own], config.learning_rate, config.weight_decay)

@@ -112,15 +112,15 @@ class TrainConfig(Config):
     """Blocks whose gradients are averaged for one step; each weighs the same, however many tokens it has."""
     replicas: Literal["auto"] | PositiveInt = "auto"
     """Processes among which the blocks of a step are divided; `auto` is as many as the cores allow, one on a GPU. For
-    `ddp` and `fsdp2`, `auto` is as many as were started."""
+    all backends but `replicas`, `auto` is as many as were started."""
     dist: DistConfig = DistConfig()
     balance_rounds: NonNegativeInt = 0
     """Rounds behind the last step that balance the experts without gradient, every domain weighing the same."""
     clip: PositiveFloat = 1.0
     """Largest norm of the gradient."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """`auto` is bf16 where the hardware multiplies it and, on a CPU, small operations are native or compiled; else
-    fp32."""
+    fp32. `fp16`, for `zero3` on a GPU, scales the loss."""
     compile: Literal["auto", "on", "off"] = "auto"
     """Run chains of small operations compiled; `auto` does so where a C++ compiler, or on a GPU Triton, is at hand."""
     kernels: Literal["auto", "native", "flex", "torch"] = "auto"
@@ -130,9 +130,12 @@ class TrainConfig(Config):
     """`auto` is a GPU where there is one."""
 
     @model_validator(mode="after")
-    def _divisible(self) -> TrainConfig:
+    def _fits(self) -> TrainConfig:
         if self.replicas != "auto" and self.accumulation % self.replicas:
             raise ValueError(f"replicas = {self.replicas} does not divide accumulation = {self.accumulation} evenly")
+        if self.precision == "fp16" and self.dist.backend != "zero3":
+            raise ValueError(f"precision = fp16: dist.backend = {self.dist.backend} does not scale the loss, so that "
+                             "small gradients would vanish: use zero3, or bf16")  # fmt: skip
         return self
 
 
@@ -169,6 +172,11 @@ class Recipe(Config):
         if self.train.balance_rounds and not self.data.domain_names:
             reason = "balances the experts over the domains, and data.domains names none: leave it out"
             raise _fault(("train", "balance_rounds"), self.train.balance_rounds, reason)
+        if self.train.dist.backend == "zero3" and self.optimizer.kind == "muon":
+            reason = (
+                "needs whole matrices, and zero3 flattens what it divides: use adamw, or train.dist.backend = fsdp2"
+            )
+            raise _fault(("optimizer", "kind"), self.optimizer.kind, reason)
         if self.qat.numbers is not None and self.qat.start >= self.train.steps:
             reason = f"the run has {self.train.steps} steps, none of which would learn {self.qat.numbers}"
             raise _fault(("qat", "start"), self.qat.start, f"{reason}: begin earlier")

@@ -164,7 +164,7 @@ def train_once(
         _tell_refused_documents(state.stream, tell)
         is_finished = state.step == recipe.train.steps
         if is_finished:
-            if recipe.train.dist.backend == "fsdp2":  # here is but a share of the model
+            if recipe.train.dist.backend in ("fsdp2", "zero3"):  # here is but a share of the model
                 setup = with_weights(setup, read_checkpoint(folder.checkpoints, state.step, "model").tensors["model"])
             if recipe.train.balance_rounds:
                 balance_domains(setup, sources, tokenizer, recipe.train.balance_rounds, tell)

@@ -146,14 +146,19 @@ class Trainer:
 
     def _update(self) -> dict[str, float]:
         """Clip the gradients and change the weights by them; returns the gradient's norm and the rate for the log."""
-        recipe, state = self._setup.recipe, self.state
-        norm = self._backend.clip(recipe.train.clip)
-        if not math.isfinite(norm):
-            raise told_once(self._group, NotFinite(f"step {state.step + 1}: the gradient is not finite"))
+        recipe, state, backend = self._setup.recipe, self.state, self._backend
         scale = rate_scale(recipe.schedule, state.step, recipe.train.steps)
-        self._backend.step(scale)
+        figures = {"learning_rate": recipe.optimizer.learning_rate * scale}
+        if (loss_scale := backend.loss_scale) is not None:
+            figures["loss_scale"] = loss_scale
+        norm = backend.update(scale)
+        is_finite = math.isfinite(norm)
+        if loss_scale is not None:
+            figures["left_out"] = float(not is_finite)
+        elif not is_finite:
+            raise told_once(self._group, NotFinite(f"step {state.step + 1}: the gradient is not finite"))
         self._model.after_step(scale)
-        return {"gradient_norm": norm, "learning_rate": recipe.optimizer.learning_rate * scale}
+        return figures | ({"gradient_norm": norm} if is_finite else {})
 
     def _learn(self, block: Block, number: int, last: bool) -> dict[str, float]:
         """Add a block's share to the gradients; returns its figures, `tokens` and `flops` among them.

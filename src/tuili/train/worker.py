@@ -14,7 +14,7 @@ from typing import Any
 
 from tuili.errors import InputError, TuiliError
 from tuili.machine import THREADS_VARIABLE
-from tuili.provenance import code_hash, current_versions
+from tuili.provenance import code_hash, current_versions, installed_versions
 from tuili.store import Tokenizer
 from tuili.train.build import build_training
 from tuili.train.checkpoint import CheckpointManager, read_checkpoint
@@ -95,8 +95,9 @@ class Others:
 
 def common_facts(recipe: Recipe) -> dict[str, str]:
     """What all processes of a run must have been started with."""
+    versions = current_versions() | installed_versions(("deepspeed",))
     recipe_hash = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
-    return {"a recipe": recipe_hash, "code": code_hash(), "versions": json.dumps(current_versions())}
+    return {"a recipe": recipe_hash, "code": code_hash(), "versions": json.dumps(versions)}
 
 
 def processes_here(processes: TorchGroup) -> int:

@@ -92,6 +92,14 @@ SHORT = [
         ),
         (["train.dist={backend: ddp, islands: 2}"], 2, "islands = 2 are groups that share a model, and backend = ddp:"),
         (["train.dist.backend=zero2"], None, "train.dist.backend"),
+        (
+            ["train.dist={backend: zero3, gradients: {form: 3bit}}"],
+            2,
+            "gradients.form = 3bit: DeepSpeed sends them as it computes with them: use backend = ddp, or leave the for",
+        ),
+        (["train.dist.backend=zero3", "train.dist.islands=2"], 2, "islands = 2 are groups that share a model, and ba"),
+        (["train.dist.backend=zero3", "optimizer.kind=muon"], 2, "needs whole matrices, and zero3 flattens what it di"),
+        (["train.dist.backend=ddp", "train.precision=fp16"], 2, "precision = fp16: dist.backend = ddp does not scale "),
     ],
 )
 def test_what_does_not_fit_the_processes_is_refused(
@@ -109,6 +117,19 @@ def test_what_does_not_fit_the_processes_is_refused(
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "run" / "run.json").exists()
+
+
+@pytest.mark.parametrize("started", [2, None], ids=["torchrun", "launcher"])
+def test_without_deepspeed_its_extra_is_named(
+    started: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tuili.train.dist.place.find_spec", lambda name: None)
+    for name, value in place(0, started, 1).items() if started else []:
+        monkeypatch.setenv(name, value)
+    launcher = [] if started else ["--nproc", "2"]
+    assert main([*TRAIN, "train.dist.backend=zero3", *launcher, "--out", str(tmp_path / "run")]) == 2
+    error = "tuili: error: train.dist.backend = zero3: DeepSpeed is not installed: pip install 'tuili[deepspeed]'\n"
+    assert capsys.readouterr().err == error
 
 
 @pytest.mark.parametrize("arguments", [["train.dist.backend=ddp"], ["train.dist.backend=none"], ["--resume"]])

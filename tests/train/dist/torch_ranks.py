@@ -25,10 +25,12 @@ from tests.train.faulty import FEW_SAMPLES
 from tests.waiting import GUARD_SECONDS, eventually
 from tuili.data import sources
 from tuili.errors import TuiliError
-from tuili.train.dist import ddp
+from tuili.train import execution
+from tuili.train.dist import ddp, zero3, zero3_settings
 from tuili.train.dist.codec import PackedAverage
 from tuili.train.dist.ddp import Ddp
 from tuili.train.dist.fsdp2 import Fsdp2
+from tuili.train.dist.zero3 import Zero3
 from tuili.train.log import TrainingLog
 from tuili.train.recipe import Recipe
 from tuili.train.run import train
@@ -159,7 +161,7 @@ def hang_after(step: int, out: Path, rank: int, patch: pytest.MonkeyPatch) -> No
 
         return learn_and_hang
 
-    for backend in (Ddp, Fsdp2):
+    for backend in (Ddp, Fsdp2, Zero3):
         patch.setattr(backend, "learn", hanging(backend.learn))
 
 
@@ -183,6 +185,69 @@ def watch_units(rank: int, patch: pytest.MonkeyPatch) -> None:
         return result
 
     patch.setattr(Fsdp2, "learn", watched)
+
+
+def watch_shares(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Each pass has to call every layer, and to give every share that ZeRO-3 divides a gradient of its own."""
+    called = set[nn.Module]()
+    learn = Zero3.learn
+
+    def watched(self: Zero3, *arguments: Any) -> Any:
+        called.clear()
+        averaged = self._zero.averaged_gradients
+        for gradient in (gradient for group in averaged.values() for gradient in group or ()):
+            gradient.fill_(torch.nan)  # what is not written anew stays
+        watching = nn.modules.module.register_module_forward_hook(lambda module, *_: called.add(module))
+        try:
+            result = learn(self, *arguments)
+        finally:
+            watching.remove()
+        network = self._setup.model.model
+        assert {*network.trunk, *network.reasoning} <= called
+        gradients = [gradient for group in averaged.values() for gradient in group]
+        assert len(gradients) == len(list(self._setup.model.parameters()))
+        assert all(bool(gradient.isfinite().all()) for gradient in gradients)
+        return result
+
+    patch.setattr(Zero3, "learn", watched)
+
+
+def use_second_stage(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """DeepSpeed divides the gradients and the optimizer's state alone."""
+
+    def second(*arguments: Any) -> dict[str, Any]:
+        settings = zero3_settings.deepspeed_settings(*arguments)
+        settings["zero_optimization"]["stage"] = 2
+        return settings
+
+    patch.setattr(zero3, "deepspeed_settings", second)
+
+
+def lose_shares(step: int, rank: int, patch: pytest.MonkeyPatch) -> None:
+    """No number of a step is finite."""
+    update, done = Zero3.update, list[int]()
+
+    def fail(self: Zero3, scale: float) -> float:
+        done.append(rank)
+        if len(done) == step:
+            for gradient in (gradient for group in self._zero.averaged_gradients.values() for gradient in group):
+                gradient.fill_(torch.nan)
+        return update(self, scale)
+
+    patch.setattr(Zero3, "update", fail)
+
+
+def compute_in_fp16(end: int | None, rank: int, patch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, with a loss scale that soon overflows and soon rises; process 0 is interrupted behind a step."""
+    zero3_settings.load_deepspeed(torch.device("cpu"))
+    from deepspeed.accelerator import get_accelerator
+
+    patch.setattr(type(get_accelerator()), "is_fp16_supported", lambda self: True)
+    patch.setattr(execution, "find_precision", lambda wanted, *more: wanted)
+    patch.setitem(zero3_settings.LOSS_SCALING, "initial_scale_power", 18)
+    patch.setitem(zero3_settings.LOSS_SCALING, "loss_scale_window", 2)
+    if end is not None:
+        signal_after(end, signal.SIGINT, rank, patch)
 
 
 def fail_in_step(step: int, rank: int, patch: pytest.MonkeyPatch) -> None:

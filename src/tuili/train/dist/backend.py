@@ -1,11 +1,12 @@
 """What the trainer asks of the processes that share a training: gradients to one step, weights to one checkpoint.
 
 Replicas do that by the methods of their `ReplicaGroup`; DDP and FSDP2, by torch's wrapped modules, are left to `ddp`
-and `fsdp2`. What a step consists of is left to `trainer`.
+and `fsdp2`, DeepSpeed's ZeRO-3 to `zero3`. What a step consists of is left to `trainer`.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -45,13 +46,23 @@ class Backend(ABC):
         """Add up the gradients of all processes, as far as the backward passes have not."""
         self._optimizers.reduce_gradients()
 
-    def clip(self, largest: float) -> float:
-        """Scale the gradients so that their norm is at most `largest`; returns the norm that they had."""
-        return self._optimizers.clip(largest)
+    def update(self, scale: float) -> float:
+        """One update of the weights by the clipped gradients, with the learning rate at `scale` of its peak.
 
-    def step(self, scale: float) -> None:
-        """One update of the weights with the learning rate at `scale` of its peak; clears the gradients."""
-        self._optimizers.step(scale)
+        Clears the gradients, and returns the norm that they had. Where that is not finite, the weights stay the same.
+        """
+        norm = self._optimizers.clip(self._setup.recipe.train.clip)
+        if math.isfinite(norm):
+            self._optimizers.step(scale)
+        return norm
+
+    @property
+    def loss_scale(self) -> float | None:
+        """By what the loss is multiplied, so that small gradients do not vanish; None where it is not.
+
+        It falls with each update whose norm is not finite, and rises again.
+        """
+        return None
 
     def agrees(self) -> bool:
         """Whether all processes that hold the same weights have the same bits of them."""

@@ -17,8 +17,8 @@ def open_backend(
 ) -> Backend:
     """The backend that a recipe names, begun from the tensors of a checkpoint or from the weights of the model.
 
-    `tell` is given a line about what torch has made of the model. Raises `TuiliError` where that is not what was asked
-    for.
+    `tell` is given a line about what torch or DeepSpeed has made of the model. Raises `TuiliError` where that is not
+    what was asked for.
     """
     name = setup.recipe.train.dist.backend
     if name == "replicas":
@@ -28,6 +28,10 @@ def open_backend(
         from tuili.train.dist.ddp import Ddp
 
         return Ddp(setup, group, tensors, tell)
+    if name == "zero3":
+        from tuili.train.dist.zero3 import Zero3
+
+        return Zero3(setup, group, tensors, tell)
     from tuili.train.dist.fsdp2 import Fsdp2
 
     return Fsdp2(setup, group, tensors, tell)

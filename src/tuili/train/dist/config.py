@@ -1,6 +1,6 @@
 """The section `train.dist` of a recipe: how processes share a training, and in what form their gradients travel.
 
-What the backends do is left to `backend`, `ddp` and `fsdp2`, how gradients travel to `hooks`.
+What the backends do is left to `backend`, `ddp`, `fsdp2` and `zero3`, how gradients travel to `hooks`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt, model_validator
 from tuili.config import Config
 from tuili.native import CodeBits
 
-BackendName = Literal["replicas", "ddp", "fsdp2"]
+BackendName = Literal["replicas", "ddp", "fsdp2", "zero3"]
 GradientFormat = Literal["fp32", "fp16", "powersgd", "8bit", "4bit", "3bit", "2bit"]
 RESET_ERRORS = 1024
 TIMEOUT = 60
@@ -54,13 +54,14 @@ class DistConfig(Config):
     """How processes share a training."""
 
     backend: BackendName = "replicas"
-    """`replicas` are processes of one machine that meet in shared memory. `ddp` and `fsdp2` are torch's: processes of
-    any machines, each with the whole model or with a share of it."""
+    """`replicas` are processes of one machine that meet in shared memory. The others are processes
+    of any machines: torch's `ddp`, each with the whole model, and `fsdp2`, each with a share of it, as in DeepSpeed's
+    `zero3`."""
     islands: PositiveInt = 1
     """FSDP2: groups of processes that each hold the whole model; gradients are packed between them."""
     gradients: GradientConfig = GradientConfig()
     timeout: PositiveInt = TIMEOUT
-    """DDP and FSDP2: seconds for which a process waits for another one in a step."""
+    """All but replicas: seconds for which a process waits for another one in a step."""
 
     @model_validator(mode="after")
     def _has_effect(self) -> DistConfig:
@@ -73,6 +74,9 @@ class DistConfig(Config):
         if self.backend == "replicas":
             raise ValueError(f"gradients.form = {form}: replicas add up in shared memory, where nothing travels: "
                              "use backend = ddp, or fp32")  # fmt: skip
+        if self.backend == "zero3":
+            raise ValueError(f"gradients.form = {form}: DeepSpeed sends them as it computes with them: "
+                             "use backend = ddp, or leave the form out")  # fmt: skip
         if self.backend == "fsdp2" and self.gradients.bits is None:
             raise ValueError(f"gradients.form = {form}: between islands of FSDP2 gradients are packed or fp32: "
                              "use 3bit, or backend = ddp")  # fmt: skip

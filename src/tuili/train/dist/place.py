@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from tuili.errors import InputError
@@ -68,12 +69,12 @@ def check_place(train: TrainConfig) -> Place | None:
         if place is not None and place.world_size > 1:
             raise InputError(
                 f"train.dist.backend = replicas: {place.world_size} processes were started, and replicas start theirs "
-                "by themselves: use ddp or fsdp2, or leave torchrun out"
+                "by themselves: use ddp, fsdp2 or zero3, or leave torchrun out"
             )
         if train.dist.timeout != TIMEOUT:
             raise InputError(
                 f"train.dist.timeout = {train.dist.timeout}: replicas notice by themselves that another one has gone: "
-                "use ddp or fsdp2, or leave timeout out"
+                "use ddp, fsdp2 or zero3, or leave timeout out"
             )
         return None
     if place is None:
@@ -85,7 +86,9 @@ def check_place(train: TrainConfig) -> Place | None:
 
 
 def check_count(train: TrainConfig, count: int) -> None:
-    """Raise `InputError` where these settings are not for as many processes."""
+    """Raise `InputError` where these settings are not for as many processes, or need a package that is missing."""
+    if train.dist.backend == "zero3" and find_spec("deepspeed") is None:
+        raise InputError("train.dist.backend = zero3: DeepSpeed is not installed: pip install 'tuili[deepspeed]'")
     if train.replicas not in ("auto", count):
         started = "1 process was" if count == 1 else f"{count} processes were"
         raise InputError(f"train.replicas = {train.replicas}: {started} started: start as many, or set it to auto")
