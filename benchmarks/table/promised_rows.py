@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.table.imported_rows import MODEL
 from benchmarks.table.rows import Record, Row, Value, bench, middle, results, text
 
-TAUGHT = f"{MODEL}, taught word problems"
+TAUGHT = "Taught SmolLM2"
 SAMPLES = {
     "both_new": "new questions of MAWPS and GSM8K",
     "both": "all of MAWPS and GSM8K",
@@ -45,19 +44,16 @@ PROMISED = tuple(
             for error in TOLERANCES
             for each in (
                 promised(
-                    f"calibrated on {words}: share of 1,000 calibrations whose promise of at most {error:.0%} wrong "
-                    "answers does not hold on the questions that their samples were drawn from",
+                    f"calibrated on {words}: share of 1,000 promises of at most {error:.0%} that do not hold",
                     f"{sample}_steps4_error{error:g}_broken",
                     goal="0.05",
                 ),
                 promised(
-                    f"calibrated on {words}: share of questions answered with a promise of at most {error:.0%} wrong "
-                    "answers, mean",
+                    f"calibrated on {words}: share answered under a promise of at most {error:.0%}, mean",
                     f"{sample}_steps4_error{error:g}_coverage",
                 ),
                 promised(
-                    f"calibrated on {words}, asked ASDiv-A: share of wrong answers under a promise of at most "
-                    f"{error:.0%}",
+                    f"calibrated on {words}, asked ASDiv-A: wrong under a promise of at most {error:.0%}",
                     f"{sample}_asdiv_a_error{error:g}_wrong",
                     goal=f"{2 * error:g}, or an alarm",
                 ),
@@ -70,34 +66,34 @@ PROMISED = tuple(
             f"{WITHIN}",
         ),
         promised(
-            f"calibrated on {words}, asked ASDiv-A: share of 200 orders in which it is raised within {WITHIN} requests",
+            f"calibrated on {words}, asked ASDiv-A: share of orders with an alarm within {WITHIN} requests",
             f"{sample}_asdiv_a_alarm_within_{WITHIN}",
         ),
         refused(
-            f"calibrated on {words}: share of ASDiv-A's questions that is refused as unfamiliar",
+            f"calibrated on {words}: ASDiv-A's questions refused as unfamiliar",
             f"{sample}_refused_asdiv_a",
             "new" if sample.endswith("_new") else "questions",
             "asdiv_a",
         ),
         promised(
-            f"calibrated on {words}: share of MAWPS's other questions that is refused as unfamiliar",
+            f"calibrated on {words}: MAWPS's other questions refused as unfamiliar",
             f"{sample}_refused_mawps_dev",
             goal="0.02",
         ),
         refused(
-            f"calibrated on {words}: share of small talk that is refused as unfamiliar",
+            f"calibrated on {words}: small talk refused as unfamiliar",
             f"{sample}_refused_chat",
             "kinds",
             "chat",
         ),
         refused(
-            f"calibrated on {words}: share of problems of Tuili's domains that were not taught, refused as unfamiliar",
+            f"calibrated on {words}: problems of other domains of Tuili refused as unfamiliar",
             f"{sample}_refused_domains",
             "kinds",
             "domains",
         ),
         refused(
-            f"calibrated on {words}: share of all texts of other kinds that is refused as unfamiliar",
+            f"calibrated on {words}: all texts of other kinds refused as unfamiliar",
             f"{sample}_refused_others",
             "kinds",
             "",

@@ -140,8 +140,11 @@ class RunFolder:
         return InputError(f"{self.run_file} is damaged: choose another --out")
 
     def identity(self) -> str:
-        """What checkpoints of this run have in common, and those of runs with another `run.json` have not."""
-        return hashlib.sha256(self.run_file.read_bytes()).hexdigest()
+        """What checkpoints of this run have in common, and those of runs with another `run.json` have not. The
+        environment that began it is no part of that.
+        """
+        fixed = {name: value for name, value in json.loads(self.run_file.read_bytes()).items() if name != "environment"}
+        return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
 
     def record(self, document: Mapping[str, Any]) -> None:
         """Write `run.json`."""

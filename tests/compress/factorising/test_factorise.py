@@ -81,7 +81,7 @@ def test_a_factorisation_stopped_before_its_first_step_begins_anew(
 ) -> None:
     def stopping(*arguments: Any) -> dict[str, float]:
         signal.raise_signal(signal.SIGINT)
-        arguments[-1]("a line")
+        arguments[-1].tell("a line")
         raise AssertionError("not reached")
 
     with monkeypatch.context() as patch:
