@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tests.train.checkpoint.full_disk import full_for
 from tests.train.members import Member
 from tuili.errors import CheckpointError
 from tuili.train.checkpoint import (
@@ -24,7 +24,6 @@ from tuili.train.checkpoint import (
     latest_checkpoint,
     manager,
     read_checkpoint,
-    writing,
 )
 
 WHOLE = {
@@ -75,19 +74,6 @@ def together(folder: Path, count: int, *works: Work, own_disks: bool = False) ->
 
     with ThreadPoolExecutor(count) as threads:
         return list(threads.map(member, range(count)))
-
-
-def full_for(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """No room for one file, of which half is there."""
-    write = writing.write_durably
-
-    def full(path: Path, data: bytes) -> None:
-        if path.name == name:
-            path.write_bytes(data[: len(data) // 2])
-            raise OSError(errno.ENOSPC, "No space left on device")
-        write(path, data)
-
-    monkeypatch.setattr(writing, "write_durably", full)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])

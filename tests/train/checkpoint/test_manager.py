@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.train.checkpoint.full_disk import full_for
 from tests.waiting import eventually
 from tuili.errors import CheckpointError
 from tuili.train.checkpoint import CheckpointManager, manager, read_checkpoint, writing
@@ -157,15 +158,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     save(tmp_path, 1)
-    write = writing.write_durably
-
-    def full(path: Path, data: bytes) -> None:
-        if path.name == name:
-            path.write_bytes(data[: len(data) // 2])
-            raise OSError(errno.ENOSPC, "No space left on device")
-        write(path, data)
-
-    monkeypatch.setattr(writing, "write_durably", full)
+    full_for(monkeypatch, name)
     with pytest.raises(CheckpointError) as caught, CheckpointManager(tmp_path, 2, print) as checkpoints:
         checkpoints.save(2, tensors(2), {})
     assert "step-00000002 was not written: No space left on device; the last good one is step 1" in str(caught.value)
