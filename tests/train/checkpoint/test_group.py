@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tests.train.checkpoint.full_disk import full_for
+from tests.train.checkpoint.faults import flip, full_for, truncate
 from tests.train.members import Member
 from tuili.errors import CheckpointError
 from tuili.train.checkpoint import (
@@ -137,16 +137,6 @@ def test_a_full_disk_of_one_is_an_error_of_all(
         "the last good one is step 1"
     }
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-5])
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(bytes(data))
 
 
 @pytest.mark.parametrize("damage", [truncate, flip, Path.unlink])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.train.checkpoint.full_disk import full_for
+from tests.train.checkpoint.faults import flip, full_for, truncate
 from tests.waiting import eventually
 from tuili.errors import CheckpointError
 from tuili.train.checkpoint import CheckpointManager, manager, read_checkpoint, writing
@@ -107,16 +107,6 @@ def test_a_group_is_released_when_it_is_written(tmp_path: Path, monkeypatch: pyt
     save(tmp_path, 1)
     assert len(before) == 4
     assert alive == []
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-5])
-
-
-def flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(bytes(data))
 
 
 @pytest.mark.parametrize("name", FILES)

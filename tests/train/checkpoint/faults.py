@@ -1,4 +1,4 @@
-"""A disk that is full when one file is written."""
+"""What becomes of files of checkpoints: they are cut off, changed, or have no room on the disk."""
 
 from __future__ import annotations
 
@@ -21,3 +21,15 @@ def full_for(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         write(path, data)
 
     monkeypatch.setattr(writing, "write_durably", full)
+
+
+def truncate(path: Path) -> None:
+    """The end of a file is lost."""
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def flip(path: Path) -> None:
+    """One bit of a file is another."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
