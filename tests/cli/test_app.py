@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import subprocess
 import sys
@@ -167,6 +168,18 @@ def test_a_verb_may_choose_its_exit_code(verb):
 
     verb(run)
     assert app.main(["ask"]) == 3
+
+
+def test_deepspeed_warns_nobody_on_standard_output(verb, caplog):
+    """It logs there when it is imported, which transformers do wherever it is installed."""
+
+    def run() -> None:
+        logging.getLogger("DeepSpeed").warning("Setting accelerator to CPU")
+        logging.getLogger("DeepSpeed").error("no process group")
+
+    verb(run)
+    assert app.main(["ask"]) == 0
+    assert caplog.messages == ["no process group"]
 
 
 def test_an_unexpected_exception_keeps_its_traceback(verb):

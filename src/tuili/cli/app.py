@@ -6,6 +6,7 @@ such a module stand in the docstring of `tuili.cli`.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -43,6 +44,7 @@ EXIT_FAILURE, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line (by default that of the process) and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
+    logging.getLogger("DeepSpeed").addFilter(_is_error)
     try:
         code = build_command(arguments)(arguments, prog_name="tuili", standalone_mode=False)
     except (InputError, typer.TyperException) as error:
@@ -86,6 +88,11 @@ def build_command(arguments: Sequence[str]) -> typer.Typer:
         else:
             app.command(verb, short_help=summary)(module.run)
     return app
+
+
+def _is_error(record: logging.LogRecord) -> bool:
+    """transformers import DeepSpeed wherever it is installed, and its warnings would stand on standard output."""
+    return record.levelno >= logging.ERROR
 
 
 def _listed() -> None:
