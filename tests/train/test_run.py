@@ -285,6 +285,6 @@ def test_passes_leave_a_model_untouched() -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_missing_is_named() -> None:
-    assert find_device("auto") == find_device("cpu") == torch.device("cpu")
-    with pytest.raises(InputError, match="torch finds no GPU here; use cpu or auto"):
-        find_device("cuda")
+    assert find_device("auto", "train.device") == find_device("cpu", "train.device") == torch.device("cpu")
+    with pytest.raises(InputError, match=r"^teach\.device = cuda: torch finds no GPU here; use cpu or auto$"):
+        find_device("cuda", "teach.device")

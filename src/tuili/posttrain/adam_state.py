@@ -28,6 +28,6 @@ def restore_adam(parameters: Mapping[str, Tensor], optimizer: AdamW, checkpoint:
         parameter.copy_(checkpoint.tensors["parameters"][name])
         optimizer.state[parameter] = {
             "step": torch.tensor(float(checkpoint.step)),
-            "exp_avg": checkpoint.tensors["first"][name],
-            "exp_avg_sq": checkpoint.tensors["second"][name],
+            "exp_avg": checkpoint.tensors["first"][name].to(parameter.device),
+            "exp_avg_sq": checkpoint.tensors["second"][name].to(parameter.device),
         }

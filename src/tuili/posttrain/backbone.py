@@ -16,6 +16,8 @@ from torch import Tensor
 
 from tuili.model import load_dense
 
+_CPU = torch.device("cpu")
+
 
 class Backbone:
     """The layers of a model, its final norm and its head."""
@@ -26,9 +28,14 @@ class Backbone:
         self.eps = float(model.config.rms_norm_eps)
 
     @classmethod
-    def load(cls, folder: Path, dtype: torch.dtype) -> Backbone:
+    def load(cls, folder: Path, dtype: torch.dtype, device: torch.device = _CPU) -> Backbone:
         """The model of a folder, which has been checked, in these numbers."""
-        return cls(load_dense(folder, dtype).eval().requires_grad_(False))
+        return cls(load_dense(folder, dtype).to(device).eval().requires_grad_(False))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.head_VM.device
 
     @property
     def hidden_size(self) -> int:
@@ -44,7 +51,7 @@ class Backbone:
     def embed(self, ids_BT: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """The states before the first layer, and the cosines and sines of the positions, which every layer needs."""
         hidden_BTM = self.model.model.embed_tokens(ids_BT)
-        positions_1T = torch.arange(ids_BT.shape[1])[None]
+        positions_1T = torch.arange(ids_BT.shape[1], device=ids_BT.device)[None]
         return hidden_BTM, self.model.model.rotary_emb(hidden_BTM, position_ids=positions_1T)
 
     def layer(self, number: int, hidden_BTM: Tensor, turns: tuple[Tensor, Tensor]) -> Tensor:

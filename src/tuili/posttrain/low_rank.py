@@ -68,8 +68,9 @@ class LowRankTerm(nn.Module):
         super().__init__()
         self.linear, self._rounds = linear, rounds
         outputs, inputs = linear.weight.shape
-        self.a_RI = nn.Parameter(torch.randn(rank, inputs, generator=generator) / math.sqrt(inputs))
-        self.b_OR = nn.Parameter(torch.zeros(outputs, rank))
+        drawn_RI, device = torch.randn(rank, inputs, generator=generator), linear.weight.device
+        self.a_RI = nn.Parameter(drawn_RI.to(device) / math.sqrt(inputs))
+        self.b_OR = nn.Parameter(torch.zeros(outputs, rank, device=device))
 
     def forward(self, x: Tensor) -> Tensor:
         """The layer's output with the term."""

@@ -23,11 +23,13 @@ def pack_attention(backbone: Backbone) -> None:
 def packed_states(backbone: Backbone, prefix_P: Tensor, block: Block, first_layer: int = 0) -> Tensor:
     """The states [B, T, M] behind the last layer, those of the prefix included. See `pack_attention`.
 
-    first_layer: layers below it learn nothing.
+    All tensors are on the model's device. first_layer: layers below it learn nothing.
     """
     rows, prefix = len(block.tokens_BT), len(prefix_P)
     ids_BT = torch.cat([prefix_P.expand(rows, -1), block.tokens_BT], dim=1)
-    position_BT = torch.cat([torch.arange(prefix).expand(rows, -1), block.positions_BT + prefix], dim=1)
+    position_BT = torch.cat(
+        [torch.arange(prefix, device=ids_BT.device).expand(rows, -1), block.positions_BT + prefix], dim=1
+    )
     bias_BTT = _bias(block.documents_BT, prefix, backbone.head_VM.dtype)
     model = backbone.model.model
     hidden_BTM = model.embed_tokens(ids_BT)
@@ -43,9 +45,10 @@ def packed_states(backbone: Backbone, prefix_P: Tensor, block: Block, first_laye
 
 def _bias(documents_BT: Tensor, prefix: int, dtype: torch.dtype) -> Tensor:
     """What is added to scores, [B, T, T]: a token sees the prefix, and its own document up to itself."""
-    shared = torch.full((len(documents_BT), prefix), -2)
+    device = documents_BT.device
+    shared = torch.full((len(documents_BT), prefix), -2, device=device)
     owner_BT = torch.cat([shared, documents_BT], dim=1)
     sees_BTT = (owner_BT[:, :, None] == owner_BT[:, None, :]) | (owner_BT[:, None, :] == -2)
     length = owner_BT.shape[1]
-    sees_BTT = sees_BTT & torch.ones(length, length, dtype=torch.bool).tril()
+    sees_BTT = sees_BTT & torch.ones(length, length, dtype=torch.bool, device=device).tril()
     return torch.where(sees_BTT, 0.0, packed_attention.HIDDEN).to(dtype)

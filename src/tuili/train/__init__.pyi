@@ -3,7 +3,7 @@ from .checkpoint import Checkpoint, CheckpointConfig, CheckpointManager
 from .dist.group import EXIT_ALONE, MAX_RESTARTS, ReplicaDied
 from .dist.launch import launch
 from .dist.place import Place, check_count, check_place
-from .execution import ExecutionPlan, can_compile
+from .execution import ExecutionPlan, can_compile, find_device
 from .exit_walk import ExitWalk, router_losses, walk_exits
 from .feed.blocks import PreparedBlocks
 from .feed.curriculum import CurriculumConfig
@@ -14,7 +14,7 @@ from .log import LogConfig, TrainingLog, read_log
 from .loop import interruptible
 from .memory import keep_freed_memory
 from .objective import Objective
-from .recipe import ModelConfig, Recipe, TrainConfig
+from .recipe import DeviceName, ModelConfig, Recipe, TrainConfig
 from .recorded import RecordedTraining, recorded_sources, recorded_training
 from .run import TrainingResult, train
 from .schedule import ScheduleConfig, rate_scale, warmup_cosine
@@ -30,6 +30,7 @@ __all__ = [
     "CheckpointManager",
     "CurriculumConfig",
     "DataConfig",
+    "DeviceName",
     "ExecutionPlan",
     "ExitWalk",
     "FileWeights",
@@ -56,6 +57,7 @@ __all__ = [
     "check_place",
     "environment",
     "environment_changes",
+    "find_device",
     "interruptible",
     "keep_freed_memory",
     "launch",

@@ -21,7 +21,7 @@ import torch
 from tuili.errors import InputError
 from tuili.machine import multiplies_bf16, usable_cores
 from tuili.native import Unavailable, load
-from tuili.train.recipe import Recipe, TrainConfig
+from tuili.train.recipe import DeviceName, Recipe, TrainConfig
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Kernels = Literal["native", "flex", "torch"]
@@ -52,7 +52,7 @@ class ExecutionPlan:
         remedy = (
             [f"{begun_in} began with it: resume it where there is one, or choose another --out"] if begun_in else []
         )
-        device = find_device(settings.device, *remedy)
+        device = find_device(settings.device, "train.device", *remedy)
         compiled = can_compile(settings.compile, device, *remedy)
         kernels = find_kernels(settings.kernels, device, compiled, tell, *remedy)
         precision = find_precision(settings.precision, device, compiled or kernels == "native", *remedy)
@@ -78,10 +78,13 @@ class ExecutionPlan:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
 
-def find_device(wanted: Literal["auto", "cpu", "cuda"], remedy: str = "use cpu or auto") -> torch.device:
-    """The device that a recipe means. Raises `InputError` where it asks for a GPU that torch does not see."""
+def find_device(wanted: DeviceName, setting: str, remedy: str = "use cpu or auto") -> torch.device:
+    """The device that a setting of a recipe means, a GPU by itself where there is one.
+
+    Raises `InputError`, which names the setting, where it asks for a GPU that torch does not see.
+    """
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"train.device = cuda: torch finds no GPU here; {remedy}")
+        raise InputError(f"{setting} = cuda: torch finds no GPU here; {remedy}")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 

@@ -11,8 +11,8 @@ from tuili.posttrain.teaching.recipe import TeachingConfig
 from tuili.store import ImportedModel, model_hash
 from tuili.train import RunFolder
 
-_CHANGEABLE = {"checkpoint", "log", "validation_interval", "validation_rows"}
-"""Parts of a recipe that have no influence on the weights."""
+_CHANGEABLE = {"checkpoint", "device", "log", "validation_interval", "validation_rows"}
+"""Parts of a recipe that have no influence on the weights, but for how a device rounds."""
 
 
 class TeachingFolder(RunFolder):

@@ -39,12 +39,13 @@ class TaughtNetwork:
         self, backbone: Backbone, first_layer: int, rank: int | None, prefix: Sequence[int], vocabulary: Sequence[int],
         seed: int, rounds: bool = False,
     ) -> None:  # fmt: skip
-        self.backbone, self._first, self._prefix_P = backbone, first_layer, torch.tensor(prefix, dtype=torch.long)
+        self.backbone, self._first, device = backbone, first_layer, backbone.device
+        self._prefix_P = torch.tensor(prefix, dtype=torch.long).to(device)
         pack_attention(backbone)
         if rounds:
             round_backbone(backbone)
         self._rounds = rounds
-        self._vocabulary_S = torch.tensor(sorted(set(vocabulary)), dtype=torch.long)
+        self._vocabulary_S = torch.tensor(sorted(set(vocabulary)), dtype=torch.long).to(device)
         self.terms: dict[str, LowRankTerm] = {}
         """By the name of the weights that they are added to."""
         self._masters: MasterWeights | None = None
@@ -60,14 +61,16 @@ class TaughtNetwork:
         """The mean loss on the learnt tokens of a block, and the share of them that is likeliest.
 
         extra: tokens drawn at random that the right ones are told apart from, beside those of all responses.
+        generator: of the CPU, so that every device draws the same ones.
         """
+        block = block.to(self.backbone.device)
         states_BTM = packed_states(self.backbone, self._prefix_P, block, self._first)
         hidden_BTM = states_BTM[:, len(self._prefix_P) :]
         target_N = block.targets_BT.flatten()
         learnt_N = target_N != IGNORE_INDEX
         hidden_NM, target_N = self.backbone.final_norm(hidden_BTM.flatten(0, 1)[learnt_N]), target_N[learnt_N]
         head_VM = self.backbone.head_VM
-        drawn = torch.randint(head_VM.shape[0], (extra,), generator=generator)
+        drawn = torch.randint(head_VM.shape[0], (extra,), generator=generator).to(head_VM.device)
         scored_S = torch.unique(torch.cat([self._vocabulary_S, drawn, target_N]))
         scored_SM = head_VM[scored_S]
         logit_NS = foreign_linear(hidden_NM, scored_SM) if self._rounds else hidden_NM @ scored_SM.T
@@ -89,10 +92,12 @@ class TaughtNetwork:
 
     @torch.no_grad()
     def changes(self) -> dict[str, Tensor]:
-        """What is added to the weights, by their names: terms as in an adapter, which rounds them."""
+        """What is added to the weights, by their names, on the CPU: terms as in an adapter, which rounds them."""
         if self._masters is not None:
-            return self._masters.changes()
-        return {name: term.rounded_delta() for name, term in self.terms.items()}
+            changes = self._masters.changes()
+        else:
+            changes = {name: term.rounded_delta() for name, term in self.terms.items()}
+        return {name: change.cpu() for name, change in changes.items()}
 
 
 def _learning_weights(model: Any, first_layer: int) -> dict[str, nn.Parameter]:

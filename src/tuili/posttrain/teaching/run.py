@@ -34,7 +34,7 @@ from tuili.posttrain.teaching.network import TaughtNetwork
 from tuili.posttrain.teaching.recipe import TeachingConfig
 from tuili.posttrain.teaching.result import write_result
 from tuili.store import ImportedModel, open_model, open_tensors
-from tuili.train import PreparedBlocks
+from tuili.train import PreparedBlocks, find_device
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class _Teaching:
             raise InputError(f"teach.first_layer = {first}: the model has {depth} layers, from 0 on")
         self._length = row_length(config, len(prefix), stored.shape.max_position_embeddings)
         self._vocabulary = written_tokens(sources, self._encode, self._length, tell)
-        backbone = Backbone.load(stored.path, self._numbers())
+        backbone = Backbone.load(stored.path, self._numbers(), find_device(config.device, "teach.device"))
         rank = config.rank if config.way == "lora" else None
         self._network = TaughtNetwork(backbone, first, rank, prefix, self._vocabulary, config.seed, config.qat)
         self._validation = [*self._validation_blocks()]
@@ -170,7 +170,7 @@ class _Teaching:
         for number, block in enumerate(self._validation):
             learnt = int((block.targets_BT != IGNORE_INDEX).sum())
             generator = torch.Generator().manual_seed(number)
-            sums += learnt * torch.stack(self._network.loss(block, self._config.extra_tokens, generator))
+            sums += learnt * torch.stack(self._network.loss(block, self._config.extra_tokens, generator)).cpu()
             count += learnt
         if not count:
             return {}

@@ -1,0 +1,42 @@
+"""A teaching on a device of its own, beside the CPU."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.other_device import other_device
+from tests.posttrain.teaching.running import run
+from tests.posttrain.teaching.test_sessions import at_step
+from tuili.errors import InputError
+from tuili.posttrain.teaching import run as run_module
+from tuili.store import model_hash
+
+
+@pytest.mark.parametrize(("way", "first_layer"), [("lora", None), ("full", 0)])
+def test_another_device_teaches_the_same(
+    folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, first_layer: int | None
+) -> None:
+    """Nothing that it computes takes tensors of both devices, and checkpoints of one are for the other."""
+    recipe = {"way": way, "first_layer": first_layer, "validation": [str(data)], "validation_interval": 6}
+    here = run(folder, data, tmp_path / "here", **recipe)
+    with monkeypatch.context() as patch, other_device() as device:
+        patch.setattr(run_module, "find_device", lambda wanted, setting: device)
+        at_step(4, lambda: signal.raise_signal(signal.SIGINT), patch)
+        assert run(folder, data, tmp_path / "there", **recipe).step == 4
+        at_step(8, lambda: signal.raise_signal(signal.SIGINT), patch)
+        assert run(folder, data, tmp_path / "there", resume=True, **recipe).step == 8
+    there = run(folder, data, tmp_path / "there", resume=True, device="cpu", **recipe)
+    assert here.model is not None
+    assert there.model is not None
+    assert model_hash(there.model) == model_hash(here.model)
+
+
+def test_a_gpu_that_is_missing_is_named(
+    folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match=r"^teach\.device = cuda: torch finds no GPU here; use cpu or auto$"):
+        run(folder, data, tmp_path / "out", device="cuda")
