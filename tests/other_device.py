@@ -6,8 +6,9 @@ What takes tensors of both devices fails as it would with a GPU; a number on the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Self
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 OTHER = torch.device("meta")
 _COPIES = (torch.ops.aten._to_copy, torch.ops.aten.copy_)
+_INDEXED = (torch.ops.aten.index, torch.ops.aten.index_put_)
+"""These take indices of the CPU, too, as their second argument."""
 
 
 class _There(Tensor):
@@ -24,11 +27,27 @@ class _There(Tensor):
     here: Tensor
 
     def __new__(cls, here: Tensor) -> Self:
-        made: Self = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
-            cls, here.shape, here.stride(), here.storage_offset(), dtype=here.dtype, device=OTHER
-        )
+        with torch.inference_mode(False):
+            made: Self = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+                cls, here.shape, here.stride(), here.storage_offset(), dtype=here.dtype, device=OTHER
+            )
         made.here = here
         return made
+
+    # What C++ does here goes round `__torch_dispatch__`.
+    def tolist(self) -> Any:
+        return self.here.tolist()
+
+    def numpy(self, *, force: bool = False) -> Any:
+        if not force:
+            raise TypeError("a GPU's tensors are no arrays of the CPU")
+        return self.here.numpy(force=True)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return super().__getitem__(torch.tensor(index) if isinstance(index, list) else index)
+
+    def new_tensor(self, data: Any) -> Tensor:  # type: ignore[override]
+        return self.here.new_tensor(data).to(OTHER)
 
     @classmethod
     def __torch_dispatch__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -43,27 +62,53 @@ class _Factories(TorchDispatchMode):
 
 
 def _compute(function: Any, args: Any, kwargs: Any) -> Any:
-    tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+    if any(one.device == OTHER and not isinstance(one, _There) for one in _tensors((args, kwargs))):
+        raise RuntimeError(f"{function} takes a tensor that has no numbers")
+    checked = args[:1] + args[2:] if function.overloadpacket in _INDEXED else args
+    tensors = _tensors((checked, kwargs))
     there, copies = any(isinstance(one, _There) for one in tensors), function.overloadpacket in _COPIES
     if there and not copies and any(one.dim() for one in tensors if not isinstance(one, _There)):
         raise RuntimeError(f"{function} takes tensors of two devices")
     device = kwargs.get("device") or (OTHER if there else torch.device("cpu"))
-    if "device" in kwargs:
-        kwargs = kwargs | {"device": torch.device("cpu")}
     args_here, kwargs_here = tree_map_only(_There, lambda one: one.here, (args, kwargs))
+    if "device" in kwargs:
+        kwargs_here["device"] = torch.device("cpu")
     out = function(*args_here, **kwargs_here)
     if function._schema.is_mutable:
-        return args[0]
+        return kwargs.get("out", args[0]) if function._schema.returns else None
     return tree_map_only(Tensor, _There, out) if device == OTHER else out
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
 @contextmanager
 def other_device() -> Iterator[torch.device]:
-    """Within it the device can be used, by this thread; others may go on with what is there."""
+    """Within it the device can be used, by this thread; others may go on with what is there.
+
+    Its generators draw what those of the CPU draw, and there are no fewer bits for `torch.autocast`.
+    """
+    tensor, generator, autocast, autocasts = torch.tensor, torch.Generator, torch.autocast, torch.is_autocast_enabled
+
+    def tensor_there(data: Any, *, device: Any = None, **more: Any) -> Tensor:
+        made = tensor(data, **more)
+        return made if device is None else made.to(device)
+
+    def autocast_there(device: str, **more: Any) -> AbstractContextManager[None]:
+        return nullcontext() if device == OTHER.type else autocast(device, **more)
+
     swaps = torch.__future__.get_swap_module_params_on_conversion()
     torch.__future__.set_swap_module_params_on_conversion(True)  # parameters change their class as they move
     try:
-        with _Factories():
+        with (
+            patch.object(torch, "tensor", tensor_there),
+            patch.object(torch, "Generator", lambda device="cpu": generator()),
+            patch.object(torch, "autocast", autocast_there),
+            patch.object(torch, "is_autocast_enabled", lambda *device: OTHER.type not in device and autocasts(*device)),
+            patch("torch.optim.adam._device_dtype_check_for_fused"),
+            _Factories(),
+        ):
             yield OTHER
     finally:
         torch.__future__.set_swap_module_params_on_conversion(swaps)

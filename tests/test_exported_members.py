@@ -13,18 +13,16 @@ import pytest
 
 FACES = {
     "engine": """
-        AlarmReading Alarms Answer AnswerToken Answered Attempt Budget CALIBRATION_FILE CacheNumbers
-        Calibration CheckedStep Choice Closed Confidence Curve Decoder Depth Engine Entry Event FEATURES
-        FITTED_FEATURES Familiar Familiarity Generation Ignored JudgedChain LowConfidence MAX_ATTEMPTS MAX_DEADLINE_MS
-        MAX_LAYER_STEPS MAX_LOGIT_BIAS MAX_LOGPROBS
-        MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS ModelRunner NotPromised Numbers Observation Outcome
-        Point PrefillOutput PreparedRequest Promise Promises Proof ProofVerdict Receipt Request RequestState RunOptions
-        RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence SequenceLimits Service StateReader
-        StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten Trial TrialVerdict answer_features best_of
-        calibration_bins
-        calibration_error default_calculator default_choice dialect_of explain features fit has_wrong_step
-        helpful_threads is_promised
-        load_decoder load_engine load_promises load_runner load_scheduler load_state_reader parse_prose parse_settings
+        CALIBRATION_FILE FEATURES FITTED_FEATURES MAX_ATTEMPTS MAX_DEADLINE_MS MAX_LAYER_STEPS MAX_LOGIT_BIAS
+        MAX_LOGPROBS MAX_STOP_CHARACTERS MAX_STOP_TEXTS MAX_TOKENS AlarmReading Alarms Answer AnswerToken Answered
+        Attempt Budget CacheNumbers Calibration CheckedStep Choice Closed Confidence Curve Decoder Depth DeviceName
+        Engine Entry Event Familiar Familiarity Generation Ignored JudgedChain LowConfidence ModelRunner NotPromised
+        Numbers Observation Outcome Point PrefillOutput PreparedRequest Promise Promises Proof ProofVerdict Receipt
+        Request RequestState RunOptions RunnerName Runtime Sample Sampling Scheduler SchedulerStats Sequence
+        SequenceLimits Service StateReader StepJudged StepOutput StepPolicy StopReason Ticket TokenWritten Trial
+        TrialVerdict answer_features best_of calibration_bins calibration_error check_gpu default_calculator
+        default_choice dialect_of explain features fit has_wrong_step helpful_threads is_promised load_decoder
+        load_engine load_promises load_runner load_scheduler load_state_reader parse_prose parse_settings
         read_calibration valid_calibration verifier_missed_some warm_up
     """,
     "steps": """
@@ -78,7 +76,7 @@ FACES = {
     """,
     "train": """
         EXIT_ALONE MAX_RESTARTS REWRITE_REMEDY RUN_FILE Checkpoint CheckpointConfig CheckpointManager CurriculumConfig
-        DataConfig DeviceName ExecutionPlan ExitWalk FileWeights LogConfig ModelConfig Objective Place PreparedBlocks
+        DataConfig DeviceSetting ExecutionPlan ExitWalk FileWeights LogConfig ModelConfig Objective Place PreparedBlocks
         Recipe RecordedTraining ReplicaDied RunFolder ScheduleConfig StreamConfig TrainConfig TrainingFeed TrainingLog
         TrainingResult build_curriculum build_model build_sources can_compile check_count check_place environment
         environment_changes find_device interruptible keep_freed_memory launch peak_memory prepared_blocks rate_scale

@@ -196,6 +196,27 @@ def test_a_bad_question_or_evaluation(
     assert all(name in line for name in named), line
 
 
+NEEDS_A_GPU = (
+    ["ask", "1 + 1", "--model"],
+    ["eval"],
+    ["eval", "--data", "file"],
+    ["calibrate"],
+    ["bench", "engine", "--prompt", "32"],
+    ["serve", "--port", "0"],
+)
+
+
+@pytest.mark.parametrize("verb", NEEDS_A_GPU, ids=" ".join)
+def test_a_gpu_that_is_missing(
+    verb: list[str], sound: Path, place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    Path("file").write_text('{"question": "1 + 1", "answer": "#### 2"}\n')
+    assert main([*verb, str(sound), "--device", "cuda"]) == 2
+    line = capfd.readouterr().err.splitlines()[-1]
+    assert line == "tuili: error: device cuda is asked for, and torch finds no GPU here: use cpu"
+
+
 # Data files. Each is written as mine.jsonl and both checked and trained on.
 
 LINES = {

@@ -32,5 +32,6 @@ def test_the_cluster_sets_only_variables_that_are_read(name: str, tmp_path) -> N
 def test_the_image_sets_only_variables_that_are_read(target: str) -> None:
     image = variables("runtime") | variables(target)
     ours = {name for name in image if name.startswith(("TUILI_", "MODEL_", "BATCH_"))}
-    assert ours == {"TUILI_HOST", "TUILI_PORT", "MODEL_VARIANT", "BATCH_SIZE"}
+    everywhere = {"TUILI_HOST", "TUILI_PORT", "MODEL_VARIANT", "BATCH_SIZE"}
+    assert ours == everywhere | ({"TUILI_DEVICE"} if target == "gpu" else set())
     assert ours <= read_by_serve()

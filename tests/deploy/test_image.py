@@ -113,10 +113,11 @@ def test_image_composition_and_cluster_have_the_same_defaults(target: str) -> No
     cluster = environment(overlay(target))
     composed = COMPOSE["services"]["tuili"] | (COMPOSE_GPU["services"]["tuili"] if target == "gpu" else {})
     defaults = {name: default(value) for name, value in composed["environment"].items()}
+    fixed = ("MODEL_VARIANT", "BATCH_SIZE", *(["TUILI_DEVICE"] if target == "gpu" else []))
     assert {name: value for name, value in defaults.items() if value != "auto"} == {
-        name: cluster[name] for name in ("MODEL_VARIANT", "BATCH_SIZE")
+        name: cluster[name] for name in fixed
     }
-    assert image["BATCH_SIZE"] == defaults["BATCH_SIZE"]
+    assert {name: image[name] for name in fixed[1:]} == {name: defaults[name] for name in fixed[1:]}
     assert image["MODEL_VARIANT"] == "nano"  # the one that is in the image
     assert {name: image[name] for name in ("TUILI_HOST", "TUILI_PORT")}.items() <= cluster.items()
 

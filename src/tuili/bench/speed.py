@@ -22,6 +22,7 @@ from tuili.data import Record
 from tuili.engine import (
     CacheNumbers,
     Depth,
+    DeviceName,
     Numbers,
     RunnerName,
     Scheduler,
@@ -43,8 +44,8 @@ MAX_BATCH_PROMPTS = 256
 class SpeedSettings:
     """What is measured: every combination of `batch` (prompts at once), `prompt` (tokens of each) and `depth`.
 
-    new: the most tokens of a response. rounds: runs of each combination, whose medians are reported. runner, numbers,
-    cache, threads: see `tuili.engine.load_runner`; by default there are as many threads as help.
+    new: the most tokens of a response. rounds: runs of each combination, whose medians are reported. runner, device,
+    numbers, cache, threads: see `tuili.engine.load_runner`; by default there are as many threads as help.
     """
 
     batch: abc.Sequence[int] = (1, 16)
@@ -53,6 +54,7 @@ class SpeedSettings:
     new: int = 64
     rounds: int = 3
     runner: RunnerName = "auto"
+    device: DeviceName | None = None
     numbers: Numbers = "auto"
     cache: CacheNumbers = "auto"
     threads: int | None = None
@@ -99,6 +101,7 @@ def measure_speed(
     scheduler = load_scheduler(
         model,
         runner=settings.runner,
+        device=settings.device,
         numbers=settings.numbers,
         cache=settings.cache,
         threads=threads,

@@ -13,6 +13,7 @@ from tuili.cli.options import (
     CacheOption,
     CalculatorOption,
     DepthOption,
+    DeviceOption,
     EffortOption,
     JsonFlag,
     ModelOption,
@@ -62,6 +63,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Of what is drawn at random.")] = 0,
     calculator: CalculatorOption = None,
     runner: RunnerOption = "auto",
+    device: DeviceOption = "cpu",
     numbers: NumbersOption = "auto",
     cache: CacheOption = "auto",
     threads: ThreadsOption = None,
@@ -95,7 +97,7 @@ def run(
     given = {name: value for name, value in limits.items() if value is not None}
     budget = parse_settings(Budget, given, _option)
     sampling = parse_settings(Sampling, {"temperature": temperature, "seed": seed}, _option)
-    engine = load_engine(model, runner=runner, numbers=numbers, cache=cache, threads=threads, slots=1)
+    engine = load_engine(model, runner=runner, device=device, numbers=numbers, cache=cache, threads=threads, slots=1)
     thinks = reasoning_effort != "none" or not engine.prose
     request = replace(
         _request(question, system, engine),

@@ -9,6 +9,7 @@ import typer
 
 from tuili.cli.options import (
     CacheOption,
+    DeviceOption,
     JsonFlag,
     ModelArgument,
     NumbersOption,
@@ -50,6 +51,7 @@ def engine(
         typer.Option(help="Depths, separated by commas, as in 12,auto,exact; the full depth and auto by default."),
     ] = None,
     runner: RunnerOption = "auto",
+    device: DeviceOption = "cpu",
     numbers: NumbersOption = "auto",
     cache: CacheOption = "auto",
     threads: ThreadsOption = None,
@@ -70,7 +72,7 @@ def engine(
     stored = open_model(model)
     depths = chosen or [stored.shape.exit_layers[-1], "auto"]
     settings = SpeedSettings(
-        batches, prompts, depths, new, runner=runner, numbers=numbers, cache=cache, threads=threads
+        batches, prompts, depths, new, runner=runner, device=device, numbers=numbers, cache=cache, threads=threads
     )
     with progress_bar() as progress:
         report = {"model": model, **measure_speed(stored, settings, progress)}

@@ -11,6 +11,7 @@ import typer
 from tuili.cli.options import (
     CacheOption,
     DataOption,
+    DeviceOption,
     DomainsOption,
     FormOption,
     LanguagesOption,
@@ -60,6 +61,7 @@ def run(
     data: DataOption = None,
     form: FormOption = "auto",
     runner: RunnerOption = "auto",
+    device: DeviceOption = "cpu",
     numbers: NumbersOption = "auto",
     cache: CacheOption = "auto",
 ) -> None:
@@ -95,7 +97,7 @@ def run(
     from tuili.store import FAMILIARITY_FILE
 
     grid = CalibrationGrid(tolerances, attempts, limits, delta)
-    loaded = load_for(model, runner, numbers) if imported is None else _open_imported(imported)
+    loaded = load_for(model, runner, device, numbers) if imported is None else _open_imported(imported)
     place = loaded.path / CALIBRATION_FILE
     check_file_place(place)
     if data is None:
@@ -109,7 +111,7 @@ def run(
     with progress_bar() as progress:
         own = prompts if data is not None else ()
         calibration = calibrate_folder(
-            loaded, prompts, source, grid, progress, own, runner=runner, numbers=numbers, cache=cache
+            loaded, prompts, source, grid, progress, own, runner=runner, device=device, numbers=numbers, cache=cache
         )
     console = result_console()
     show_calibration(console, calibration)

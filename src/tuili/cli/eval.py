@@ -13,6 +13,7 @@ from tuili.cli.options import (
     CalculatorOption,
     DataOption,
     DepthOption,
+    DeviceOption,
     DomainsOption,
     FormOption,
     LanguagesOption,
@@ -63,6 +64,7 @@ def run(
         typer.Option(help="Certainty at which a token leaves under auto; the model's own by default."),
     ] = None,
     runner: RunnerOption = "auto",
+    device: DeviceOption = "cpu",
     numbers: NumbersOption = "auto",
     cache: CacheOption = "auto",
     full: Annotated[bool, typer.Option("--full", help="Compare depths and measure experts as well.")] = False,
@@ -111,6 +113,7 @@ def run(
             depth=layers,
             threshold=threshold,
             runner=runner,
+            device=device,
             numbers=numbers,
             cache=cache,
         )
@@ -135,6 +138,7 @@ def run(
         full=full,
         conversations=conversations,
         runner=runner,
+        device=device,
         numbers=numbers,
         cache=cache,
     )

@@ -25,7 +25,7 @@ def measure_unseen(
     from tuili.eval import EVAL_FILE, evaluate, write_card
     from tuili.train import RUN_FILE, read_log
 
-    loaded = load_for(model, settings.runner, settings.numbers)
+    loaded = load_for(model, settings.runner, settings.device or "cpu", settings.numbers)
     in_folder = (loaded.path / EVAL_FILE, loaded.path / "README.md") if card else ()
     _check_places([path for path in (json_file, html_file, *in_folder) if path])
     run_folder = loaded.path.parent

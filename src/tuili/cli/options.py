@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from tuili.data import QuestionForm
-    from tuili.engine import Numbers, RunnerName
+    from tuili.engine import DeviceName, Numbers, RunnerName
     from tuili.model import LoadedModel
     from tuili.store import ModelSettings
 
@@ -50,6 +50,10 @@ RunnerOption = Annotated[
     typer.Option(
         "--runner", envvar="TUILI_RUNNER", help="What computes; auto is native where that is possible, else torch."
     ),
+]
+DeviceOption = Annotated[
+    Literal["cpu", "cuda"],
+    typer.Option("--device", envvar="TUILI_DEVICE", help="Where it is computed; cuda is a GPU, by torch."),
 ]
 NumbersOption = Annotated[
     Literal["auto", "fp32", "bf16", "int8", "int4"],
@@ -204,17 +208,21 @@ def imported_folder(name: str) -> Path | None:
     return path if model_type(path) in IMPORTED_TYPES else None
 
 
-def load_for(name: str, runner: RunnerName, numbers: Numbers) -> LoadedModel:
+def load_for(name: str, runner: RunnerName, device: DeviceName, numbers: Numbers) -> LoadedModel:
     """A model in memory, for a verb that looks into it. Where torch is to run it, it is loaded in these numbers; our
-    own runner makes them of any.
+    own runner makes them of any. Raises `InputError` for a GPU that torch does not see.
     """
     import torch
+    from torch import nn
 
-    from tuili.engine import default_choice
+    from tuili.engine import check_gpu, default_choice
     from tuili.model import load_model
 
-    by_torch = runner == "torch" or (runner == "auto" and default_choice().runner == "torch")
-    return load_model(name, torch.bfloat16 if by_torch and numbers == "bf16" else torch.float32)
+    check_gpu(device)
+    by_torch = runner == "torch" or (runner == "auto" and (device != "cpu" or default_choice().runner == "torch"))
+    loaded = load_model(name, torch.bfloat16 if by_torch and numbers == "bf16" else torch.float32)
+    nn.Module.to(loaded.model, device)  # the library's own `to` has another type
+    return loaded
 
 
 def check_data(path: Path, form: Literal["auto"] | QuestionForm = "auto") -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tuili.cli.options import CacheOption, NumbersOption, RunnerOption, ThreadsOption, check_model
+from tuili.cli.options import CacheOption, DeviceOption, NumbersOption, RunnerOption, ThreadsOption, check_model
 from tuili.errors import InputError
 
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s]+")
@@ -29,6 +29,7 @@ def run(
     ] = 16,
     waiting: Annotated[int, typer.Option(min=1, help="Requests that may wait for each model; more are refused.")] = 256,
     runner: RunnerOption = "auto",
+    device: DeviceOption = "cpu",
     numbers: NumbersOption = "auto",
     cache: CacheOption = "auto",
     threads: ThreadsOption = None,
@@ -106,6 +107,8 @@ def run(
         allowed_origins=tuple(allow_origin),
         traces=Traces() if traces is None else otlp_traces(traces),
     )
-    make_engine = engine_factory(slots, waiting, runner=runner, numbers=numbers, cache=cache, threads=threads)
+    make_engine = engine_factory(
+        slots, waiting, runner=runner, device=device, numbers=numbers, cache=cache, threads=threads
+    )
     registry = ModelRegistry(models, make_engine, alarm_files)
     serve(registry, settings, host, port, drain, tls_cert, tls_key)

@@ -46,7 +46,7 @@ from .request import (
     Sampling,
     parse_settings,
 )
-from .runtime.choice import CacheNumbers, Choice, Numbers, RunnerName, RunOptions
+from .runtime.choice import CacheNumbers, Choice, DeviceName, Numbers, RunnerName, RunOptions
 from .runtime.load import (
     default_calculator,
     default_choice,
@@ -59,6 +59,7 @@ from .runtime.load import (
 from .runtime.native.load import helpful_threads
 from .runtime.runner import ModelRunner, Observation, PrefillOutput, Runtime, StepOutput, StepPolicy
 from .runtime.state_reader import StateReader
+from .runtime.torch.load import check_gpu
 from .scheduling.scheduler import Scheduler
 from .scheduling.stats import SchedulerStats
 from .scheduling.warm_up import warm_up
@@ -96,6 +97,7 @@ __all__ = [
     "Curve",
     "Decoder",
     "Depth",
+    "DeviceName",
     "Engine",
     "Entry",
     "Event",
@@ -143,6 +145,7 @@ __all__ = [
     "best_of",
     "calibration_bins",
     "calibration_error",
+    "check_gpu",
     "default_calculator",
     "default_choice",
     "dialect_of",

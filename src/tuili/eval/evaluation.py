@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from tuili.engine import CacheNumbers, Decoder, Depth, Numbers, RunnerName, load_decoder
+from tuili.engine import CacheNumbers, Decoder, Depth, DeviceName, Numbers, RunnerName, load_decoder
 from tuili.errors import InputError
 from tuili.eval.conversations import Compared, answer_conversations, conversation_section
 from tuili.eval.depth import depth_point, depth_trends
@@ -37,10 +37,9 @@ class EvalSettings:
     forms of a `wording`; where there are several `languages`, they take turns.
 
     `depths` adds the comparison of depths, `full` that and the expert tables, `conversations` the same problems in
-    conversations. `threshold` is the probability at which
-    a token exits where `depth` is `auto`; None for the model's own. `runner`, `numbers` and `cache`
-    are those of `tuili.engine.load_runner`; the expert tables are of torch's runner. Raises `InputError` for settings
-    that contradict each other.
+    conversations. `threshold` is the probability at which a token exits where `depth` is `auto`; None for the model's
+    own. `runner`, `device`, `numbers` and `cache` are those of `tuili.engine.load_runner`; the expert tables are of
+    torch's runner. Raises `InputError` for settings that contradict each other.
     """
 
     domains: Sequence[str]
@@ -55,6 +54,7 @@ class EvalSettings:
     full: bool = False
     conversations: bool = False
     runner: RunnerName = "auto"
+    device: DeviceName | None = None
     numbers: Numbers = "auto"
     cache: CacheNumbers = "auto"
 
@@ -128,6 +128,7 @@ def _decoder(loaded: LoadedModel, settings: EvalSettings, depth: Depth) -> Decod
         depth,
         settings.threshold,
         runner=settings.runner,
+        device=settings.device,
         numbers=settings.numbers,
         cache=settings.cache,
         threads=torch.get_num_threads(),  # the process has its share of the cores

@@ -19,6 +19,7 @@ from tuili.engine import (
     Budget,
     CacheNumbers,
     Depth,
+    DeviceName,
     Numbers,
     Request,
     RunnerName,
@@ -51,8 +52,9 @@ class FileSettings:
     seen: files of questions that the model was trained on; accuracy without these, numbers aside, is told as well.
     all_attempts: make every attempt of the budget, so that they vote. calculator: whether the checker writes values
     into steps; None for as the model was taught. threshold: the probability at which a token exits where `depth` is
-    `auto`; None for the model's own. runner, numbers, cache: as in `tuili.engine.load_runner`. Raises `InputError`
-    for settings that contradict each other.
+    `auto`; None for the model's own. runner, device, numbers, cache: as in `tuili.engine.load_runner`.
+
+    Raises `InputError` for settings that contradict each other.
     """
 
     data: Path
@@ -64,6 +66,7 @@ class FileSettings:
     depth: Depth = "auto"
     threshold: float | None = None
     runner: RunnerName = "auto"
+    device: DeviceName | None = None
     numbers: Numbers = "auto"
     cache: CacheNumbers = "auto"
 
@@ -93,6 +96,7 @@ def evaluate_file(
         slots=SLOTS,
         waiting=len(problems) + 1,
         runner=settings.runner,
+        device=settings.device,
         numbers=settings.numbers,
         cache=settings.cache,
     )

@@ -14,7 +14,7 @@ from .log import LogConfig, TrainingLog, read_log
 from .loop import interruptible
 from .memory import keep_freed_memory
 from .objective import Objective
-from .recipe import DeviceName, ModelConfig, Recipe, TrainConfig
+from .recipe import DeviceSetting, ModelConfig, Recipe, TrainConfig
 from .recorded import RecordedTraining, recorded_sources, recorded_training
 from .run import TrainingResult, train
 from .schedule import ScheduleConfig, rate_scale, warmup_cosine
@@ -30,7 +30,7 @@ __all__ = [
     "CheckpointManager",
     "CurriculumConfig",
     "DataConfig",
-    "DeviceName",
+    "DeviceSetting",
     "ExecutionPlan",
     "ExitWalk",
     "FileWeights",

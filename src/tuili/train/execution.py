@@ -21,7 +21,7 @@ import torch
 from tuili.errors import InputError
 from tuili.machine import multiplies_bf16, usable_cores
 from tuili.native import Unavailable, load
-from tuili.train.recipe import DeviceName, Recipe, TrainConfig
+from tuili.train.recipe import DeviceSetting, Recipe, TrainConfig
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Kernels = Literal["native", "flex", "torch"]
@@ -78,7 +78,7 @@ class ExecutionPlan:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
 
-def find_device(wanted: DeviceName, setting: str, remedy: str = "use cpu or auto") -> torch.device:
+def find_device(wanted: DeviceSetting, setting: str, remedy: str = "use cpu or auto") -> torch.device:
     """The device that a setting of a recipe means, a GPU by itself where there is one.
 
     Raises `InputError`, which names the setting, where it asks for a GPU that torch does not see.

@@ -36,7 +36,7 @@ from tuili.train.optim import OptimizerConfig
 from tuili.train.qat import QatConfig
 from tuili.train.schedule import ScheduleConfig
 
-DeviceName = Literal["auto", "cpu", "cuda"]
+DeviceSetting = Literal["auto", "cpu", "cuda"]
 FITTED_FIELDS = (
     "vocab_size",
     "pad_token_id",
@@ -127,7 +127,7 @@ class TrainConfig(Config):
     kernels: Literal["auto", "native", "flex", "torch"] = "auto"
     """Experts, attention and small operations by the native library or by torch, its attention by flex attention or by
     other operations; `auto` is native on a CPU where the library is to be had, and flex on a GPU if `compile` is on."""
-    device: DeviceName = "auto"
+    device: DeviceSetting = "auto"
     """`auto` is a GPU where there is one."""
 
     @model_validator(mode="after")

@@ -269,12 +269,12 @@ def test_a_model_is_promised_nothing_about_where_it_runs_as_it_was_not_calibrate
     engine = load_engine(loaded, runner="torch")
     with pytest.raises(NotPromised, match="and runs with torch, bf16"):
         engine.admit(Request(PROMPT, Budget(error_tolerance=0.1)))
-    assert str(runtime_of(loaded.model.dtype, int8=True)) == "torch, int8, all else bf16"
+    assert str(runtime_of(loaded.model.lm_head.weight, int8=True)) == "torch, int8, all else bf16"
     loaded.model.float()
-    assert str(runtime_of(loaded.model.dtype, int8=True)) == "torch, int8"
+    assert str(runtime_of(loaded.model.lm_head.weight, int8=True)) == "torch, int8"
     torch.set_float32_matmul_precision("medium")
     try:
-        assert runtime_of(loaded.model.dtype) == Runtime(numbers="fp32 with medium precision")
+        assert runtime_of(loaded.model.lm_head.weight) == Runtime(numbers="fp32 with medium precision")
     finally:
         torch.set_float32_matmul_precision("highest")
 

@@ -42,7 +42,7 @@ def test_the_native_runner_has_every_cache_with_all_numbers(numbers: Numbers, ca
 def test_torch_takes_its_place_where_that_was_left_open() -> None:
     reason = f"the native runner cannot be used: {NO_COMPILER}"
     assert choose("auto", "auto", "auto", missing) == Choice("torch", "auto", "auto", reason)
-    assert "the model is on cuda" in choose("auto", "bf16", "bf16", unasked, "cuda").why
+    assert "the model is to run on cuda" in choose("auto", "bf16", "bf16", unasked, "cuda").why
     with pytest.raises(InputError, match=f"numbers int4 is for the native runner alone, and .*{NO_COMPILER}"):
         choose("auto", "int4", "auto", missing)
     with pytest.raises(InputError, match=f"cache int8 is for the native runner alone, and .*{NO_COMPILER}"):
@@ -53,7 +53,7 @@ def test_what_was_asked_for_is_had_or_refused() -> None:
     assert choose("torch", "int8", "fp32", unasked) == Choice("torch", "int8", "fp32")
     with pytest.raises(InputError, match=f"the native runner cannot be used: {NO_COMPILER}; put that right, or"):
         choose("native", "auto", "auto", missing)
-    with pytest.raises(InputError, match="the model is on cuda, and it is for a CPU"):
+    with pytest.raises(InputError, match="the model is to run on cuda, and it is for a CPU"):
         choose("native", "auto", "auto", there, "cuda")
     with pytest.raises(InputError, match="int4 is for the native runner alone, and the torch runner was asked for"):
         choose("torch", "int4", "auto", there)

@@ -22,15 +22,21 @@ the format that the model was loaded in."""
 CacheNumbers = Literal["auto", "fp32", "bf16", "int8"]
 """The format of keys and values. auto: for native int8 where the model was trained for it, fp32 where its numbers are,
 else bf16; for torch that of the weights."""
+DeviceName = Literal["cpu", "cuda"]
 OF_TRAINED: Mapping[WholeNumbers, Literal["int8", "int4"]] = {"int8": "int8", "w4a8": "int4"}
 """What the numbers that a model was trained for are called here."""
 _OF_TORCH = {"numbers": ("auto", "fp32", "bf16", "int8"), "cache": ("auto", "fp32", "bf16")}
 
 
 class RunOptions(TypedDict, total=False):
-    """How a model is to be run; what is left out is open. threads: of each step, by default as many as are faster."""
+    """How a model is to be run; what is left out is open.
+
+    device: for a model in its folder the CPU by default; one in memory is run where it is. threads: of each step, by
+    default as many as are faster.
+    """
 
     runner: RunnerName
+    device: DeviceName | None
     numbers: Numbers
     cache: CacheNumbers
     threads: int | None
@@ -38,12 +44,16 @@ class RunOptions(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Choice:
-    """How a model is run. why: the reason that it is not the native runner, where the runner was left open."""
+    """How a model is run.
+
+    why: the reason that it is not the native runner, where the runner was left open. device: in torch's words.
+    """
 
     runner: Literal["native", "torch"]
     numbers: Numbers
     cache: CacheNumbers
     why: str = ""
+    device: str = "cpu"
 
 
 def choose(
@@ -58,7 +68,7 @@ def choose(
 
     Args:
         native_fault: why the native library cannot be used, empty where it can; asked only where that matters.
-        device: where the model's weights are, in torch's words.
+        device: where the model is to be run, in torch's words.
         trained: the whole numbers that the model was trained for. It runs in them, or as fp32 or bf16 with the weights
             that they stand for.
     Raises `InputError` for what cannot be had.
@@ -71,8 +81,8 @@ def choose(
             )
         numbers = own if numbers == "auto" else numbers
     if runner == "torch":
-        return _torch(numbers, cache, "", trained)
-    fault = f"the model is on {device}, and it is for a CPU" if device != "cpu" else native_fault()
+        return _torch(numbers, cache, "", device, trained)
+    fault = f"the model is to run on {device}, and it is for a CPU" if device != "cpu" else native_fault()
     if not fault:
         best: CacheNumbers = "fp32" if numbers == "fp32" else "bf16"
         if trained is not None and trained.cache is not None:
@@ -80,14 +90,14 @@ def choose(
         return Choice("native", "int8" if numbers == "auto" else numbers, best if cache == "auto" else cache)
     if runner == "native":
         raise InputError(f"the native runner cannot be used: {fault}; put that right, or use the torch runner")
-    return _torch(numbers, cache, f"the native runner cannot be used: {fault}", trained)
+    return _torch(numbers, cache, f"the native runner cannot be used: {fault}", device, trained)
 
 
-def _torch(numbers: Numbers, cache: CacheNumbers, why: str, trained: Quantization | None) -> Choice:
+def _torch(numbers: Numbers, cache: CacheNumbers, why: str, device: str, trained: Quantization | None) -> Choice:
     # Of formats that torch does not have, a model that was trained for one can be asked for that one alone.
     for what, asked in (("numbers", numbers), ("cache", cache)):
         if asked not in _OF_TORCH[what] and not (what == "numbers" and trained is not None):
             reason = why or "the torch runner was asked for"
             others = ", ".join(_OF_TORCH[what])
             raise InputError(f"{what} {asked} is for the native runner alone, and {reason}; use one of {others}")
-    return Choice("torch", numbers, cache, why)
+    return Choice("torch", numbers, cache, why, device)

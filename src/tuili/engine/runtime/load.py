@@ -18,7 +18,7 @@ from tuili.engine.decode import Decoder, check_depth
 from tuili.engine.engine import Engine
 from tuili.engine.promises.promises import load_promises
 from tuili.engine.request import Depth
-from tuili.engine.runtime.choice import CacheNumbers, Choice, Numbers, RunnerName, RunOptions, choose
+from tuili.engine.runtime.choice import CacheNumbers, Choice, DeviceName, Numbers, RunnerName, RunOptions, choose
 from tuili.engine.runtime.model_runner import StepRunner
 from tuili.engine.runtime.native.load import native_fault, native_step
 from tuili.engine.runtime.prefix_cache import PrefixCache
@@ -42,6 +42,7 @@ def load_runner(
     model: ModelSource,
     *,
     runner: RunnerName = "auto",
+    device: DeviceName | None = None,
     numbers: Numbers = "auto",
     cache: CacheNumbers = "auto",
     threads: int | None = None,
@@ -54,6 +55,7 @@ def load_runner(
 
     Args:
         runner, numbers, cache: see `choice`.
+        device: see `RunOptions`.
         threads: of each step; by default as many as are faster.
         slots: sequences that are decoded together.
         prefix_cache_bytes: memory for prompts that are kept for others that begin alike.
@@ -66,7 +68,7 @@ def load_runner(
         raise InputError(f"threads = {threads}: use at least 1")
     source = opened(model)
     trained = shape_of(source).quantization
-    choice = choose(runner, numbers, cache, native_fault, device_of(source), trained)
+    choice = choose(runner, numbers, cache, native_fault, device_of(source, device), trained)
     step = _load_step(source, choice, threads, slots, verifies)
     tokenizer, prefixes = source.tokenizer, PrefixCache(prefix_cache_bytes)
     thinking = None if step.thinking_ids is None else ThinkingRows(tokenizer, step.thinking_ids)
@@ -88,7 +90,7 @@ def _load_step(source: OpenModel, choice: Choice, threads: int | None, slots: in
 def load_state_reader(model: ModelSource, runner: RunnerName = "auto", numbers: Numbers = "auto") -> StateReader:
     """A reader of texts over an imported model. runner, numbers: see `choice`."""
     source = opened(model)
-    choice = choose(runner, numbers, "auto", native_fault, device_of(source), shape_of(source).quantization)
+    choice = choose(runner, numbers, "auto", native_fault, device_of(source, None), shape_of(source).quantization)
     return StateReader(_load_step(source, choice, None, slots=1, verifies=False))
 
 

@@ -9,7 +9,9 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tuili.engine.runtime.choice import DeviceName
 from tuili.engine.runtime.step import Shape
+from tuili.errors import InputError
 from tuili.store import (
     AnyTokenizer,
     DenseShape,
@@ -62,9 +64,17 @@ def shape_of(model: OpenModel) -> Shape:
     return read_dense_shape(model.path) if shape is None else shape
 
 
-def device_of(model: OpenModel) -> str:
-    """The kind of device that its weights are on, in torch's words."""
-    return "cpu" if isinstance(model, StoredModel | ImportedModel) else str(model.model.device.type)
+def device_of(model: OpenModel, wanted: DeviceName | None) -> str:
+    """The kind of device that it is to be run on, in torch's words.
+
+    wanted: see `RunOptions`. Raises `InputError` where it is in memory on another one.
+    """
+    if isinstance(model, StoredModel | ImportedModel):
+        return wanted or "cpu"
+    found = str(model.model.device.type)
+    if wanted not in (None, found):
+        raise InputError(f"device {wanted} is asked for, and the model is on {found}: move it there first")
+    return found
 
 
 def exits_of(model: OpenModel) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.int32] | None]:

@@ -40,12 +40,12 @@ class TaughtNetwork:
         seed: int, rounds: bool = False,
     ) -> None:  # fmt: skip
         self.backbone, self._first, device = backbone, first_layer, backbone.device
-        self._prefix_P = torch.tensor(prefix, dtype=torch.long).to(device)
+        self._prefix_P = torch.tensor(prefix, dtype=torch.long, device=device)
         pack_attention(backbone)
         if rounds:
             round_backbone(backbone)
         self._rounds = rounds
-        self._vocabulary_S = torch.tensor(sorted(set(vocabulary)), dtype=torch.long).to(device)
+        self._vocabulary_S = torch.tensor(sorted(set(vocabulary)), dtype=torch.long, device=device)
         self.terms: dict[str, LowRankTerm] = {}
         """By the name of the weights that they are added to."""
         self._masters: MasterWeights | None = None

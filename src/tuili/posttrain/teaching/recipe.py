@@ -21,7 +21,7 @@ from tuili.config import Config
 from tuili.posttrain.learning import LearningConfig
 from tuili.steps import CalculatorMode
 from tuili.tasks import read_domains
-from tuili.train import DeviceName, FileWeights
+from tuili.train import DeviceSetting, FileWeights
 
 _Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -75,7 +75,7 @@ class TeachingConfig(LearningConfig):
     """Whether the model learns in 8 bits, rounded as the engine rounds an imported model when it loads it."""
     extra_tokens: PositiveInt = Field(2000, le=1_000_000)
     """Tokens drawn in every step that are told apart from the right ones, beside those of the responses."""
-    device: DeviceName = "auto"
+    device: DeviceSetting = "auto"
     """Where it learns; `auto` is a GPU where there is one."""
     seed: Annotated[int, Field(ge=0, lt=1000)] = 1
     steps: PositiveInt = 1000

@@ -48,13 +48,15 @@ class DenseModel:
     ) -> None:
         self.shape = shape
         self.embedding_VM = tensors["model.embed_tokens.weight"]
-        self.runtime = runtime_of(self.embedding_VM.dtype, int8)
+        self.runtime = runtime_of(self.embedding_VM, int8)
         convert = partial(quantize, foreign=True) if int8 else unchanged
         head_VM = tensors.get("lm_head.weight", self.embedding_VM)
         self._head = convert(head_VM)
-        self.thinking = None if thinking is None else thinking.to(head_VM.device, torch.long)
+        self.thinking, common = (
+            None if id_X is None else id_X.to(head_VM.device, torch.long) for id_X in (thinking, common)
+        )
         self._thinking_head, self._common_head = (
-            self._head if id_X is None else convert(head_VM[id_X.long()]) for id_X in (self.thinking, common)
+            self._head if id_X is None else convert(head_VM[id_X]) for id_X in (self.thinking, common)
         )
         self._layers = [
             _Layer(shape, {name.removeprefix(start): each for name, each in tensors.items() if name.startswith(start)})

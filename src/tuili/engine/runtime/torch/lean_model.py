@@ -49,9 +49,7 @@ class LeanModel:
     def __init__(self, model: TuiliForCausalLM, int8: bool = False, trained: Quantization | None = None) -> None:
         of_4_bits = trained is not None and trained.numbers == "w4a8"
         self.config = model.config
-        self.runtime = runtime_of(
-            model.lm_head.weight.dtype, int8 or (trained is not None and not of_4_bits), of_4_bits
-        )
+        self.runtime = runtime_of(model.lm_head.weight, int8 or (trained is not None and not of_4_bits), of_4_bits)
         self.shape = self.config.shape
         inner = model.model
         convert = Converter(int8, trained)

@@ -15,21 +15,29 @@ from tuili.model import read_verifier
 from tuili.store import DenseShape, ImportedModel, StoredModel
 
 
+def check_gpu(device: str) -> None:
+    """Raise `InputError` for a GPU that torch does not see."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device cuda is asked for, and torch finds no GPU here: use cpu")
+
+
 def torch_step(source: OpenModel, choice: Choice, threads: int | None, slots: int, verifies: bool) -> TorchStep:
     """A step by torch. threads: of this process, for all that torch does; None leaves them as they are.
 
-    Raises `InputError` as `model_in_torch` does, and for a cache in another format than that of the weights.
+    Raises `InputError` as `model_in_torch` does, for a cache in another format than that of the weights, and for a GPU
+    that torch does not see.
     """
+    check_gpu(choice.device)
     if threads is not None:
         torch.set_num_threads(threads)
     model: LeanModel | DenseModel
     shape = shape_of(source)
     if isinstance(shape, DenseShape):
         assert not isinstance(source, StoredModel)
-        model = dense_in_torch(source, shape, choice.numbers)
+        model = dense_in_torch(source, shape, choice.numbers, choice.device)
     else:
         assert not isinstance(source, ImportedModel)
-        loaded = model_in_torch(source, choice.numbers)
+        loaded = model_in_torch(source, choice.numbers, choice.device)
         loaded.model.train(False)
         trained = shape.quantization if choice.numbers in ("int8", "int4") else None
         model = LeanModel(loaded.model, int8=choice.numbers == "int8" and trained is None, trained=trained)

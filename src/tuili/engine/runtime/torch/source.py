@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from tuili.engine.runtime.choice import Numbers
@@ -21,8 +21,10 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """Number formats that torch's weights may have; int8 is made of either."""
 
 
-def model_in_torch(source: StoredModel | ModelInTorch, numbers: Numbers) -> LoadedModel:
+def model_in_torch(source: StoredModel | ModelInTorch, numbers: Numbers, device: str = "cpu") -> LoadedModel:
     """The model, in memory of its own if it is read from a folder, whose files may then be overwritten.
+
+    device: where one that is read goes.
 
     Raises `InputError` for a model in memory whose weights have another format than the one that is asked for.
     """
@@ -31,6 +33,7 @@ def model_in_torch(source: StoredModel | ModelInTorch, numbers: Numbers) -> Load
         for tensor in (*loaded.model.parameters(), *loaded.model.buffers()):
             tensor.data = tensor.data.clone()
         source.check_unchanged()
+        nn.Module.to(loaded.model, device)  # the library's own `to` has another type
         return loaded
     _check_dtype(source.model, numbers)
     assert isinstance(source.tokenizer, Tokenizer)
@@ -51,9 +54,13 @@ def arrays_of(model: PreTrainedModel) -> dict[str, NDArray[Any]]:
     }
 
 
-def dense_in_torch(source: ImportedModel | ModelInTorch, shape: DenseShape, numbers: Numbers) -> DenseModel:
+def dense_in_torch(
+    source: ImportedModel | ModelInTorch, shape: DenseShape, numbers: Numbers, device: str = "cpu"
+) -> DenseModel:
     """An imported model. One that is read from its folder is in fp32 unless bf16 is asked for, and `int8` is made of
-    fp32; one in memory stays as it is, on its device.
+    fp32; one in memory stays as it is, where it is.
+
+    device: where one that is read goes.
 
     Raises `InputError` as `model_in_torch` does.
     """
@@ -62,7 +69,7 @@ def dense_in_torch(source: ImportedModel | ModelInTorch, shape: DenseShape, numb
         dtype = DTYPES.get(numbers, torch.float32)
         with open_tensors(source.path, shape) as stored:
             found = network_state({name: _tensor(stored[name]) for name in stored}, foreign=True)
-        tensors = {name: tensor.to(dtype) for name, tensor in found.items()}
+        tensors = {name: tensor.to(device, dtype) for name, tensor in found.items()}
         source.check_unchanged()
     else:
         _check_dtype(source.model, numbers)

@@ -1,0 +1,69 @@
+"""A model that runs on a device of its own, beside the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.harness.tiny import randomize_weights, tiny_model
+from tests.engine.runtime.test_dense_thinking import EXITS, decoded, made, texts_of
+from tests.other_device import other_device
+from tuili.engine import Numbers, load_decoder, load_engine, load_scheduler
+from tuili.engine.runtime import load
+from tuili.errors import InputError
+from tuili.model import load_model, save_model
+from tuili.store import LineageEntry
+
+PROMPTS = ["What is 1 + 1?", "2 + 23?", "1 + 2 + 3 + 4?"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    model, tokenizer = tiny_model()
+    save_model(tmp_path / "model", randomize_weights(model), tokenizer, [LineageEntry("train")])
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models in folders run on the other device."""
+    monkeypatch.setattr(load, "device_of", lambda source, wanted: "meta" if wanted == "cuda" else "cpu")
+
+
+@pytest.mark.usefixtures("there")
+@pytest.mark.parametrize("numbers", ["fp32", "bf16", "int8"])
+def test_another_device_writes_the_same(folder: Path, numbers: Numbers) -> None:
+    """Nothing that a step computes takes tensors of both devices."""
+    here = load_decoder(folder, max_new_tokens=12, runner="torch", numbers=numbers)
+    with other_device():
+        decoder = load_decoder(folder, max_new_tokens=12, device="cuda", numbers=numbers)
+        written = decoder.generate(PROMPTS)
+    assert decoder.runtime.runner == "torch on meta"
+    assert [(one.tokens, one.depths) for one in written] == [(one.tokens, one.depths) for one in here.generate(PROMPTS)]
+
+
+@pytest.mark.usefixtures("there")
+@pytest.mark.parametrize("numbers", ["fp32", "int8"])
+def test_so_does_an_imported_model(tmp_path: Path, numbers: Numbers) -> None:
+    folder, texts = made(tmp_path / "model", EXITS), texts_of(4)
+    here = decoded(load_scheduler(folder, runner="torch", numbers=numbers), texts)
+    with other_device():
+        scheduler = load_scheduler(folder, device="cuda", numbers=numbers)
+        written = decoded(scheduler, texts)
+    assert scheduler.runner.runtime.runner == "torch on meta"
+    assert [(one.tokens, one.depths) for one in written] == [(one.tokens, one.depths) for one in here]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_missing_is_named(folder: Path) -> None:
+    with pytest.raises(InputError, match=r"^device cuda is asked for, and torch finds no GPU here: use cpu$"):
+        load_engine(folder, device="cuda")
+
+
+def test_a_model_in_memory_runs_where_it_is(folder: Path) -> None:
+    loaded = load_model(folder)
+    assert load_decoder(loaded, device="cpu", runner="torch").runtime.runner == "torch"
+    with pytest.raises(InputError, match=r"^device cuda is asked for, and the model is on cpu: move it there first$"):
+        load_decoder(loaded, device="cuda")
