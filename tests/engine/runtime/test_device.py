@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
-from tests.engine.runtime.test_dense_thinking import EXITS, decoded, made, texts_of
+from tests.engine.runtime.dense import asked, run
+from tests.engine.runtime.test_dense_thinking import EXITS, made, texts_of
 from tests.other_device import other_device
-from tuili.engine import Numbers, load_decoder, load_engine, load_scheduler
+from tuili.engine import Numbers, Sampling, Scheduler, Sequence, load_decoder, load_engine, load_scheduler
 from tuili.engine.runtime import load
 from tuili.errors import InputError
 from tuili.model import load_model, save_model
@@ -47,11 +48,15 @@ def test_another_device_writes_the_same(folder: Path, numbers: Numbers) -> None:
 @pytest.mark.usefixtures("there")
 @pytest.mark.parametrize("numbers", ["fp32", "int8"])
 def test_so_does_an_imported_model(tmp_path: Path, numbers: Numbers) -> None:
-    folder, texts = made(tmp_path / "model", EXITS), texts_of(4)
-    here = decoded(load_scheduler(folder, runner="torch", numbers=numbers), texts)
+    folder, texts, biased = made(tmp_path / "model", EXITS), texts_of(2), Sampling(logit_bias={3: 2.0})
+
+    def decoded(scheduler: Scheduler) -> list[Sequence]:
+        return run(scheduler, asked(texts, 6, exit_threshold=0.6, sampling=biased))
+
+    here = decoded(load_scheduler(folder, runner="torch", numbers=numbers))
     with other_device():
         scheduler = load_scheduler(folder, device="cuda", numbers=numbers)
-        written = decoded(scheduler, texts)
+        written = decoded(scheduler)
     assert scheduler.runner.runtime.runner == "torch on meta"
     assert [(one.tokens, one.depths) for one in written] == [(one.tokens, one.depths) for one in here]
 
