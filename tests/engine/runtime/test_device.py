@@ -15,16 +15,24 @@ from tuili.engine import Numbers, Sampling, Scheduler, Sequence, load_decoder, l
 from tuili.engine.runtime import load
 from tuili.errors import InputError
 from tuili.model import load_model, save_model
-from tuili.store import LineageEntry
+from tuili.store import LineageEntry, Quantization
 
 PROMPTS = ["What is 1 + 1?", "2 + 23?", "1 + 2 + 3 + 4?"]
 
 
+def saved(folder: Path, trained: Quantization | None = None) -> Path:
+    """A small model of random weights, which may have learnt to compute in whole numbers."""
+    model, tokenizer = tiny_model(hidden_size=64, intermediate_size=64, moe_intermediate_size=32)
+    randomize_weights(model, std=0.1)
+    if trained is not None:
+        model.quantize(trained)
+    save_model(folder, model, tokenizer, [LineageEntry("train")])
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    model, tokenizer = tiny_model()
-    save_model(tmp_path / "model", randomize_weights(model), tokenizer, [LineageEntry("train")])
-    return tmp_path / "model"
+    return saved(tmp_path / "model")
 
 
 @pytest.fixture
@@ -34,9 +42,14 @@ def there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("there")
-@pytest.mark.parametrize("numbers", ["fp32", "bf16", "int8"])
-def test_another_device_writes_the_same(folder: Path, numbers: Numbers) -> None:
+@pytest.mark.parametrize(
+    ("numbers", "trained"),
+    [("fp32", None), ("bf16", None), ("int8", None), ("auto", Quantization()), ("auto", Quantization("w4a8"))],
+    ids=str,
+)
+def test_another_device_writes_the_same(tmp_path: Path, numbers: Numbers, trained: Quantization | None) -> None:
     """Nothing that a step computes takes tensors of both devices."""
+    folder = saved(tmp_path / "model", trained)
     here = load_decoder(folder, max_new_tokens=12, runner="torch", numbers=numbers)
     with other_device():
         decoder = load_decoder(folder, max_new_tokens=12, device="cuda", numbers=numbers)
