@@ -38,7 +38,7 @@ class Class:
 
 def classes_of(codes: Codes) -> Classes:
     """The class of each code point. Beyond the basic plane: Han, symbols (emoji, mathematics' letters too), letters."""
-    classes = _table()[np.minimum(codes, _BASIC - 1)]
+    classes = _table().take(codes, mode="clip")
     if codes.size and codes.max() >= _BASIC:
         beyond = codes >= _BASIC
         classes[beyond] = Class.LETTER

@@ -7,7 +7,9 @@ What is measured with it is left to `repetition` and the blocks.
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, wraps
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from tuili.data.pipeline.characters import Class, Classes, Codes, classes_of
 
 Hashes = NDArray[np.uint64]
 Places = NDArray[np.intp]
+Told = TypeVar("Told")
 
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 2**64)
@@ -32,6 +35,8 @@ class Words:
 
     def __init__(self, text: str) -> None:
         """Raises `UnicodeEncodeError` for a text with half characters, which readers refuse."""
+        self.told = dict[Callable[[Words], Any], Any]()
+        """What functions of `once` have told of them."""
         lowered = text.lower()
         self.codes: Codes = np.frombuffer(lowered.encode("utf-32-le"), np.uint32)
         """The characters in lower case, as code points [characters]."""
@@ -49,15 +54,13 @@ class Words:
 
     @cached_property
     def _bounds(self) -> tuple[Places, Places]:
-        within = self.classes >= Class.LETTER
-        han = self.classes == Class.HAN
-        joined = within[1:] & within[:-1]
+        run = np.zeros(len(self.classes) + 2, np.uint8)  # 0 beside words; neighbouring words have different numbers
+        run[1:-1] = self.classes >= Class.LETTER
         if self.class_counts[Class.HAN]:
-            joined &= ~(han[1:] | han[:-1])
-        starts, ends = within.copy(), within.copy()
-        starts[1:] &= ~joined
-        ends[:-1] &= ~joined
-        return np.flatnonzero(starts), np.flatnonzero(ends) + 1
+            (han,) = (self.classes == Class.HAN).nonzero()
+            run[han + 1] = 2 + (han & 1)
+        edge, within = run[1:] != run[:-1], run > 0
+        return (edge & within[1:]).nonzero()[0], (edge & within[:-1]).nonzero()[0]
 
     @property
     def starts(self) -> Places:
@@ -78,6 +81,11 @@ class Words:
         return self.ends - self.starts
 
     @cached_property
+    def length_sums(self) -> Places:
+        """The characters of all words before each word, and of all [words + 1]."""
+        return np.concatenate([[0], self.lengths.cumsum()])
+
+    @cached_property
     def hashes(self) -> Hashes:
         """A hash of each word [words]: equal words have equal ones, in every document and on every machine."""
         return mixed(_Sums(self.codes.astype(np.uint64) + np.uint64(1)).between(self.starts, self.ends))
@@ -91,14 +99,16 @@ class Words:
         count = len(self) - n + 1
         if n == 1 or count <= 0:
             return self.hashes[: max(count, 0)]
-        first = np.arange(count)
-        return mixed(self._sums.between(first, first + n))
+        return mixed(self._sums.runs(n))
+
+    @cached_property
+    def _newlines(self) -> Places:
+        return (self.classes == Class.NEWLINE).nonzero()[0]
 
     @cached_property
     def _line_bounds(self) -> tuple[Places, Places]:
         """Where each line begins and ends among the words, of lines that hold words."""
-        newlines = np.flatnonzero(self.classes == Class.NEWLINE)
-        cuts = np.concatenate([[0], np.searchsorted(self.starts, newlines), [len(self)]])
+        cuts = np.concatenate([[0], self.starts.searchsorted(self._newlines), [len(self)]])
         held = cuts[1:] > cuts[:-1]
         return cuts[:-1][held], cuts[1:][held]
 
@@ -125,10 +135,23 @@ class Words:
     @cached_property
     def line_last_codes(self) -> Codes:
         """The last character of each line that is no space [lines]."""
-        visible = np.flatnonzero(self.classes > Class.NEWLINE)
-        newlines = np.append(np.flatnonzero(self.classes == Class.NEWLINE), len(self.codes))
-        ends = newlines[np.searchsorted(newlines, self.ends[self.line_ends - 1])]
-        return np.asarray(self.codes[visible[np.searchsorted(visible, ends) - 1]])
+        (visible,) = (self.classes > Class.NEWLINE).nonzero()
+        newlines = np.append(self._newlines, len(self.codes))
+        ends = newlines[newlines.searchsorted(self.ends[self.line_ends - 1])]
+        return self.codes[visible[visible.searchsorted(ends) - 1]]
+
+
+def once(tell: Callable[[Words], Told]) -> Callable[[Words], Told]:
+    """A function that is computed once for the words of a document, however many blocks ask."""
+
+    @wraps(tell)
+    def told(words: Words) -> Told:
+        if tell not in words.told:
+            words.told[tell] = tell(words)
+        value: Told = words.told[tell]
+        return value
+
+    return told
 
 
 class _Sums:
@@ -142,6 +165,10 @@ class _Sums:
     def between(self, starts: Places, ends: Places) -> Hashes:
         """The polynomial of each stretch of values."""
         return (self._sums[ends] - self._sums[starts]) * self._inverses[starts]
+
+    def runs(self, n: int) -> Hashes:
+        """The polynomial of each run of n values."""
+        return (self._sums[n:] - self._sums[:-n]) * self._inverses[: len(self._sums) - n]
 
 
 def mixed(values: Hashes) -> Hashes:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tuili.data.pipeline.characters import Class
 from tuili.data.pipeline.lookup import Lookup
-from tuili.data.pipeline.words import Words, hash_words
+from tuili.data.pipeline.words import Words, hash_words, once
 
 UNKNOWN, OTHER = "unknown", "other"
 LANGUAGES = ("zh", "ja", "ko", OTHER)
@@ -59,6 +59,7 @@ def latin_languages() -> list[str]:
     return _tables()[2]
 
 
+@once
 def language_of(words: Words) -> Language:
     """The language of a text, by its most frequent script first."""
     count = len(words)

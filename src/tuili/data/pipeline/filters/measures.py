@@ -14,7 +14,7 @@ import yaml
 from tuili.data.pipeline.characters import Class
 from tuili.data.pipeline.filters.repetition import repeated_ngrams, repeated_share, top_ngram
 from tuili.data.pipeline.lookup import Lookup
-from tuili.data.pipeline.words import Words
+from tuili.data.pipeline.words import Words, once
 
 LONG_WORD = 30
 """Characters from which on a word is more likely code, an address or packed data."""
@@ -36,10 +36,11 @@ def word_count(words: Words) -> float:
     return float(len(words))
 
 
+@once
 def mean_word_length(words: Words) -> float:
     """Characters a word of more than one: proofs are full of single letters."""
     longer = words.lengths[words.lengths > 1]
-    return float(longer.mean()) if len(longer) else 1.0
+    return float(longer.sum() / len(longer)) if len(longer) else 1.0
 
 
 def symbols(words: Words) -> float:
@@ -59,9 +60,10 @@ def garbled(words: Words) -> float:
     return (int(words.class_counts[Class.CONTROL]) + lost) / _visible(words)
 
 
+@once
 def long_words(words: Words) -> float:
     """The share of characters of words in those that are too long for one."""
-    return float(words.lengths[words.lengths > LONG_WORD].sum() / words.lengths.sum())
+    return float(words.lengths[words.lengths > LONG_WORD].sum() / words.length_sums[-1])
 
 
 def same_characters(words: Words) -> float:
@@ -69,8 +71,8 @@ def same_characters(words: Words) -> float:
     codes = words.codes
     if len(codes) < 4:
         return 0.0
-    same = (codes[3:] == codes[2:-1]) & (codes[3:] == codes[1:-2]) & (codes[3:] == codes[:-3])
-    return np.count_nonzero(same & (words.classes[3:] > Class.NEWLINE)) / _visible(words)
+    same = codes[1:] == codes[:-1]
+    return np.count_nonzero(same[2:] & same[1:-1] & same[:-2] & (words.classes[3:] > Class.NEWLINE)) / _visible(words)
 
 
 def short_lines(words: Words) -> float:
@@ -81,6 +83,7 @@ def short_lines(words: Words) -> float:
     return np.count_nonzero(words.line_ends - words.line_starts < least) / len(words.line_starts)
 
 
+@once
 def unended_lines(words: Words) -> float:
     """The share of characters of lines in those that end without punctuation."""
     if len(words.line_starts) < FEW_LINES:
@@ -90,6 +93,7 @@ def unended_lines(words: Words) -> float:
     return float(words.line_lengths[~ended].sum() / words.line_lengths.sum())
 
 
+@once
 def same_starts(words: Words) -> float:
     """The share of lines whose first characters are those of an earlier line but for digits: logs, tables of links."""
     count = len(words.line_starts)
@@ -102,16 +106,19 @@ def same_starts(words: Words) -> float:
     return float((keys[1:] == keys[:-1]).sum() / count)
 
 
+@once
 def repeated_lines(words: Words) -> float:
     """The share of characters of lines in those that have stood before."""
     return repeated_share(words.line_hashes, words.line_lengths)
 
 
+@once
 def repeated_runs(words: Words) -> float:
     """The share of characters of words in runs of five words, of Chinese ten characters, that have stood before."""
     return repeated_ngrams(words, 10 if 2 * int(words.class_counts[Class.HAN]) > len(words) else 5)
 
 
+@once
 def commonest_run(words: Words) -> float:
     """The share of characters of words that the commonest run of three words, of Chinese four characters, takes up.
 
@@ -122,6 +129,7 @@ def commonest_run(words: Words) -> float:
     return top_ngram(words, 4 if 2 * int(words.class_counts[Class.HAN]) > len(words) else 3)
 
 
+@once
 def boilerplate(words: Words) -> float:
     """The share of words in phrases of `boilerplate.yaml`."""
     begins, phrases = _phrases()

@@ -15,12 +15,10 @@ from tuili.data.pipeline.words import Hashes, Places, Words
 
 def repeated(hashes: Hashes) -> NDArray[np.bool_]:
     """Which of the hashes have stood before."""
-    again = np.zeros(len(hashes), np.bool_)
-    in_order = np.sort(hashes)
-    if (in_order[1:] == in_order[:-1]).any():
-        order = np.argsort(hashes, kind="stable")
-        in_order = hashes[order]
-        again[order[1:][in_order[1:] == in_order[:-1]]] = True
+    again = np.ones(len(hashes), np.bool_)
+    if len(hashes):
+        order, edges = _grouped(hashes)
+        again[np.minimum.reduceat(order, edges[:-1])] = False
     return again
 
 
@@ -41,31 +39,31 @@ def repeated_characters(parts: Sequence[str]) -> int:
 
 def repeated_ngrams(words: Words, n: int) -> float:
     """The share of characters of words in runs of n words that have stood before."""
-    hashes = words.ngrams(n)
-    again = repeated(hashes)
+    again = repeated(words.ngrams(n))
     if not again.any():
         return 0.0
-    change = np.zeros(len(words) + 1, np.intp)
-    change[: len(again)] += again
-    change[n : n + len(again)] -= again
-    covered = np.cumsum(change[:-1]) > 0
-    return float(words.lengths[covered].sum() / words.lengths.sum())
+    covered = np.zeros(len(words), np.bool_)
+    for place in range(n):
+        covered[place : place + len(again)] |= again
+    return float(words.lengths[covered].sum() / words.length_sums[-1])
 
 
 def top_ngram(words: Words, n: int) -> float:
     """The share of characters of words that the commonest run of n words takes up, where it stands twice or more."""
-    hashes = words.ngrams(n)
-    if len(hashes) < 2:
+    order, edges = _grouped(words.ngrams(n))
+    counts = edges[1:] - edges[:-1]
+    most = int(counts.max(initial=1))
+    if most == 1:
         return 0.0
-    in_order = np.sort(hashes)
-    change = in_order[1:] != in_order[:-1]
-    if change.all():
-        return 0.0
-    ends = np.append(np.flatnonzero(change), len(hashes) - 1)
-    counts = np.diff(ends, prepend=-1)
-    most = int(counts.max())
-    commonest = in_order[ends[counts == most]]
-    places = np.flatnonzero(hashes == commonest[0] if len(commonest) == 1 else np.isin(hashes, commonest))
-    sums = np.append(0, np.cumsum(words.lengths))
-    longest = int((sums[places + n] - sums[places]).max())
-    return min(1.0, longest * most / int(words.lengths.sum()))
+    first = order[edges[:-1][counts == most]]  # one of each: where hashes are equal, so are words
+    longest = int((words.length_sums[first + n] - words.length_sums[first]).max())
+    return min(1.0, longest * most / int(words.length_sums[-1]))
+
+
+def _grouped(hashes: Hashes) -> tuple[Places, Places]:
+    """The places of hashes, equal ones side by side, and where each group of equal ones begins, with the end."""
+    order = hashes.argsort()
+    in_order = hashes[order]
+    edge = np.ones(len(hashes) + 1, np.bool_)
+    edge[1:-1] = in_order[1:] != in_order[:-1]
+    return order, edge.nonzero()[0]

@@ -16,8 +16,11 @@ GROUPS = {"words": 2**16, "pairs": 2**17, "shapes": 2**16}
 """The groups of features, and how many places the table of each has. Features are told apart by hashes alone."""
 _LENGTHS = np.array([2, 3, 4, 6, 9, 13, 21])
 """Lengths of words, or of runs of Han characters, from which on they count as longer."""
+_LONGER = np.searchsorted(_LENGTHS, np.arange(_LENGTHS[-1] + 1), side="right")
 _MOST = 3
 """So many lines, or marks, between two words count as many."""
+_COUNTED = np.zeros(Class.COUNT, np.uint64)
+_COUNTED[Class.NEWLINE], _COUNTED[[Class.PUNCTUATION, Class.SYMBOL]] = 2**32, 1
 _FIRST, _SECOND, _THIRD = (np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 
 
@@ -44,16 +47,13 @@ def _shapes(words: Words) -> Hashes:
         starts = starts[np.concatenate([[True], ~joined])]
         ends = ends[np.concatenate([~joined, [True]])]
     following = np.append(codes, np.uint32(0))[ends]  # the character behind a word, none at the end
-    shape = np.searchsorted(_LENGTHS, ends - starts, side="right")
+    shape = _LONGER.take(ends - starts, mode="clip")
     shape = shape * Class.COUNT + classes[starts]
     shape = shape * Class.COUNT + classes[ends - 1]
-    newlines = _between(classes == Class.NEWLINE, starts, ends)
-    marks = _between((classes == Class.PUNCTUATION) | (classes == Class.SYMBOL), starts, ends)
+    kinds = _COUNTED.take(classes)
+    passed = np.zeros(len(kinds) + 1, np.uint64)  # lines and marks before each character, each in half of its bits
+    kinds.cumsum(out=passed[1:])
+    between = passed[np.append(starts[1:], len(kinds))] - passed[ends]
+    newlines, marks = (np.minimum(counts, _MOST) for counts in (between >> np.uint64(32), between & np.uint64(2**32 - 1)))
     shape = (shape * (_MOST + 1) + newlines) * (_MOST + 1) + marks
     return shape.astype(np.uint64) | (following.astype(np.uint64) << np.uint64(32))
-
-
-def _between(found: NDArray[np.bool_], starts: Places, ends: Places) -> Places:
-    """How many of what was found stand between a word and the next, or behind the last: `_MOST` at most."""
-    counts = np.concatenate([[0], np.cumsum(found)])
-    return np.asarray(np.minimum(counts[np.append(starts[1:], len(found))] - counts[ends], _MOST), np.intp)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,9 +60,9 @@ NAMES = (
 def measures_of(words: Words, function_words: float) -> list[float]:
     """The numbers of `NAMES`. words: at least one. function_words: their share, as `language_of` tells it."""
     visible = max(1, len(words.codes) - int(words.class_counts[:2].sum()))
-    marks = np.bincount(_mark_table()[np.minimum(words.codes, 0xFFFF)], minlength=len(_MARKS) + 1)[1:]
+    marks = np.bincount(_mark_table().take(words.codes, mode="clip"), minlength=len(_MARKS) + 1)[1:]
     lines = np.log1p(words.line_ends - words.line_starts)
-    first = words.hashes[:_DRAWN]
+    first = words.hashes[:_DRAWN].tolist()
     packed = words.codes[:_PACKED].astype(np.uint16).tobytes()
     return [
         math.log1p(len(words)),
@@ -72,19 +73,15 @@ def measures_of(words: Words, function_words: float) -> list[float]:
         float(lines.mean()),
         float(lines.std()),
         len(zlib.compress(packed, 1)) / len(packed),
-        len(np.unique(first)) / len(first),
+        len(set(first)) / len(first),
         np.count_nonzero(words.lengths == 1) / len(words),
     ]
 
 
-_table: NDArray[np.uint8] | None = None
-
-
+@cache
 def _mark_table() -> NDArray[np.uint8]:
-    """The group of each character among `_MARKS`, from 1 on."""
-    global _table
-    if _table is None:
-        _table = np.zeros(0x10000, np.uint8)
-        for number, marks in enumerate(_MARKS, 1):
-            _table[list(map(ord, marks))] = number
-    return _table
+    """The group of each character among `_MARKS`, from 1 on; 0 for others."""
+    table = np.zeros(0x10000, np.uint8)
+    for number, marks in enumerate(_MARKS, 1):
+        table[list(map(ord, marks))] = number
+    return table
