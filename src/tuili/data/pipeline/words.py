@@ -48,9 +48,20 @@ class Words:
             del self.class_counts
 
     @cached_property
-    def class_counts(self) -> NDArray[np.intp]:
+    def class_counts(self) -> list[int]:
         """How many characters each class has [classes]."""
-        return np.bincount(self.classes, minlength=Class.COUNT)
+        counts: list[int] = np.bincount(self.classes, minlength=Class.COUNT).tolist()
+        return counts
+
+    @cached_property
+    def visible(self) -> int:
+        """How many characters are no space; 1 at least, to divide by."""
+        return max(1, len(self.codes) - self.class_counts[Class.SPACE] - self.class_counts[Class.NEWLINE])
+
+    @property
+    def mostly_han(self) -> bool:
+        """Whether most words are Han characters."""
+        return 2 * self.class_counts[Class.HAN] > len(self)
 
     @cached_property
     def _bounds(self) -> tuple[Places, Places]:
@@ -62,12 +73,12 @@ class Words:
         edge, within = run[1:] != run[:-1], run > 0
         return (edge & within[1:]).nonzero()[0], (edge & within[:-1]).nonzero()[0]
 
-    @property
+    @cached_property
     def starts(self) -> Places:
         """Where each word begins [words]."""
         return self._bounds[0]
 
-    @property
+    @cached_property
     def ends(self) -> Places:
         """Where each word ends, exclusive [words]."""
         return self._bounds[1]
@@ -112,12 +123,12 @@ class Words:
         held = cuts[1:] > cuts[:-1]
         return cuts[:-1][held], cuts[1:][held]
 
-    @property
+    @cached_property
     def line_starts(self) -> Places:
         """The first word of each line that holds words [lines]."""
         return self._line_bounds[0]
 
-    @property
+    @cached_property
     def line_ends(self) -> Places:
         """The word behind the last of each line [lines]."""
         return self._line_bounds[1]

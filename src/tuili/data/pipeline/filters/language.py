@@ -66,19 +66,19 @@ def language_of(words: Words) -> Language:
     if not count:
         return Language(UNKNOWN, 0.0)
     classes = words.class_counts
-    han, kana, hangul = (int(classes[kind]) for kind in (Class.HAN, Class.KANA, Class.HANGUL))
+    han, kana, hangul, letters = (classes[kind] for kind in (Class.HAN, Class.KANA, Class.HANGUL, Class.LETTER))
     lookup, belongs, names, chinese = _tables()
     if han + kana >= _HAN_WORDS * count and han + kana > hangul:
         if kana > _KANA * (han + kana):
             return Language("ja", 0.0)
         return Language("zh", np.count_nonzero(chinese.holds(words.hashes)) / han)
-    if hangul > _HAN_WORDS * int(classes[Class.LETTER] + hangul):
+    if hangul > _HAN_WORDS * (letters + hangul):
         return Language("ko", 0.0)
-    if not int(classes[Class.LETTER]):
+    if not letters:
         return Language(UNKNOWN, 0.0)
     basic = np.count_nonzero((words.classes == Class.LETTER) & (words.codes < 0x250))
-    if basic < 0.5 * int(classes[Class.LETTER]):
-        return Language(OTHER if int(classes[Class.LETTER]) - basic >= _LETTERS else UNKNOWN, 0.0)
+    if basic < 0.5 * letters:
+        return Language(OTHER if letters - basic >= _LETTERS else UNKNOWN, 0.0)
     counts = np.bincount(lookup.places(words.hashes), minlength=len(belongs)) @ belongs
     best = int(counts.argmax())
     hits, share = int(counts[best]), float(counts[best]) / count

@@ -46,18 +46,18 @@ def mean_word_length(words: Words) -> float:
 def symbols(words: Words) -> float:
     """The share of punctuation and symbols."""
     counts = words.class_counts
-    return int(counts[Class.PUNCTUATION] + counts[Class.SYMBOL]) / _visible(words)
+    return (counts[Class.PUNCTUATION] + counts[Class.SYMBOL]) / words.visible
 
 
 def digits(words: Words) -> float:
     """The share of digits."""
-    return int(words.class_counts[Class.DIGIT]) / _visible(words)
+    return words.class_counts[Class.DIGIT] / words.visible
 
 
 def garbled(words: Words) -> float:
     """The share of control characters, those of private use, and those that stand for a character that was lost."""
     lost = np.count_nonzero(words.codes == _REPLACEMENT) if words.class_counts[Class.SYMBOL] else 0
-    return (int(words.class_counts[Class.CONTROL]) + lost) / _visible(words)
+    return (words.class_counts[Class.CONTROL] + lost) / words.visible
 
 
 @once
@@ -72,14 +72,14 @@ def same_characters(words: Words) -> float:
     if len(codes) < 4:
         return 0.0
     same = codes[1:] == codes[:-1]
-    return np.count_nonzero(same[2:] & same[1:-1] & same[:-2] & (words.classes[3:] > Class.NEWLINE)) / _visible(words)
+    return np.count_nonzero(same[2:] & same[1:-1] & same[:-2] & (words.classes[3:] > Class.NEWLINE)) / words.visible
 
 
 def short_lines(words: Words) -> float:
     """The share of lines that are short."""
     if len(words.line_starts) < FEW_LINES:
         return 0.0
-    least = SHORT_LINE_HAN if 2 * int(words.class_counts[Class.HAN]) > len(words) else SHORT_LINE_WORDS
+    least = SHORT_LINE_HAN if words.mostly_han else SHORT_LINE_WORDS
     return np.count_nonzero(words.line_ends - words.line_starts < least) / len(words.line_starts)
 
 
@@ -115,7 +115,7 @@ def repeated_lines(words: Words) -> float:
 @once
 def repeated_runs(words: Words) -> float:
     """The share of characters of words in runs of five words, of Chinese ten characters, that have stood before."""
-    return repeated_ngrams(words, 10 if 2 * int(words.class_counts[Class.HAN]) > len(words) else 5)
+    return repeated_ngrams(words, 10 if words.mostly_han else 5)
 
 
 @once
@@ -126,7 +126,7 @@ def commonest_run(words: Words) -> float:
     """
     if len(words) < RUN_WORDS:
         return 0.0
-    return top_ngram(words, 4 if 2 * int(words.class_counts[Class.HAN]) > len(words) else 3)
+    return top_ngram(words, 4 if words.mostly_han else 3)
 
 
 @once
@@ -150,7 +150,3 @@ def _phrases() -> tuple[Lookup, frozenset[tuple[int, ...]]]:
     assert all(2 <= len(phrase) <= _LONGEST for phrase in phrases)
     begins = Lookup(np.unique(np.concatenate([phrase.ngrams(2)[:1] for phrase in phrases])))
     return begins, frozenset(tuple(phrase.hashes.tolist()) for phrase in phrases)
-
-
-def _visible(words: Words) -> int:
-    return max(1, len(words.codes) - int(words.class_counts[: Class.NEWLINE + 1].sum()))

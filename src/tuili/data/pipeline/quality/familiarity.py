@@ -21,6 +21,9 @@ SIZES = {"vocabulary": 2**16, "neighbours": 2**19}
 _MOST = {"vocabulary": 40_000, "neighbours": 400_000}
 """So many words and pairs are kept, the commonest."""
 _COMMON = 5
+_LEVEL = np.minimum(*np.divmod(np.arange(CLASSES**2), CLASSES))
+_CELLS = _LEVEL >= _COMMON, (_LEVEL > 0) & (_LEVEL < _COMMON)
+"""Pairs of common words, and of other known ones."""
 MEASURES = ("unknown", "common", "met", "met_more", "met_more_common", "met_more_other", "met_often")
 
 
@@ -43,11 +46,10 @@ class Familiarity:
         """Pairs by the classes of their words [CC], and how many of them are known, and the sums of classes [2, CC]."""
         common = classes_of(self.vocabulary, words)
         cells = common[:-1].astype(np.intp) * CLASSES + common[1:]
-        pairs = classes_of(self.neighbours, neighbours)
-        totals, known, classes = (
-            np.bincount(cells, weights, CLASSES**2).astype(np.float64) for weights in (None, pairs > 0, pairs)
-        )
-        return totals, np.stack([known, classes])
+        pairs = np.bincount(cells * CLASSES + classes_of(self.neighbours, neighbours), minlength=CLASSES**3)
+        by_class = pairs.reshape(-1, CLASSES).astype(np.float64)
+        totals = by_class.sum(1)
+        return totals, np.stack([totals - by_class[:, 0], by_class @ np.arange(CLASSES)])
 
 
 def measured(totals: NDArray[np.float64], found: NDArray[np.float64], expected_CC: NDArray[np.float32]) -> list[float]:
@@ -55,18 +57,13 @@ def measured(totals: NDArray[np.float64], found: NDArray[np.float64], expected_C
     count = max(1.0, float(totals.sum()))
     by_first = totals.reshape(CLASSES, CLASSES).sum(1)
     more = found[0] - totals * expected_CC.reshape(-1)
-    level = np.minimum(*np.divmod(np.arange(CLASSES**2), CLASSES))
-    shares = (
-        more.sum(),
-        *(_share(more, totals, cells) for cells in (level >= _COMMON, (level > 0) & (level < _COMMON))),
-    )
     known = float(found[0].sum())
     return [
         float(by_first[0]) / count,
         float(by_first[_COMMON:].sum()) / count,
         known / count,
-        float(shares[0]) / count,
-        *map(float, shares[1:]),
+        float(more.sum()) / count,
+        *(_share(more, totals, cells) for cells in _CELLS),
         float(found[1].sum()) / max(1.0, known),
     ]
 
@@ -78,7 +75,7 @@ def _share(more: NDArray[np.float64], totals: NDArray[np.float64], cells: NDArra
 def classes_of(table: NDArray[np.uint8], hashes: Hashes) -> NDArray[np.uint8]:
     """The class of each hash, 0 where the table does not have it."""
     entries = table[_places(hashes, len(table))]
-    return np.where(entries >> 3 == (hashes & np.uint64(31)).astype(np.uint8), entries & np.uint8(7), np.uint8(0))
+    return np.asarray((entries & 7) * (entries >> 3 == (hashes & np.uint64(31)).astype(np.uint8)), np.uint8)
 
 
 def _places(hashes: Hashes, size: int) -> NDArray[np.intp]:

@@ -59,7 +59,6 @@ NAMES = (
 
 def measures_of(words: Words, function_words: float) -> list[float]:
     """The numbers of `NAMES`. words: at least one. function_words: their share, as `language_of` tells it."""
-    visible = max(1, len(words.codes) - int(words.class_counts[:2].sum()))
     marks = np.bincount(_mark_table().take(words.codes, mode="clip"), minlength=len(_MARKS) + 1)[1:]
     lines = np.log1p(words.line_ends - words.line_starts)
     first = words.hashes[:_DRAWN].tolist()
@@ -68,7 +67,7 @@ def measures_of(words: Words, function_words: float) -> list[float]:
         math.log1p(len(words)),
         math.sqrt(function_words),
         *(math.sqrt(max(0.0, share(words))) for share in _SHARES),
-        *np.sqrt(marks / visible).tolist(),
+        *np.sqrt(marks / words.visible).tolist(),
         basic.mean_word_length(words),
         float(lines.mean()),
         float(lines.std()),
