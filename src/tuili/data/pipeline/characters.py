@@ -12,6 +12,10 @@ Codes = NDArray[np.uint32]
 Classes = NDArray[np.uint8]
 
 _BASIC = 0x10000
+INVISIBLE = "".join(
+    map(chr, (0xAD, 0x034F, *range(0x200B, 0x2010), *range(0x2060, 0x2065), *range(0xFE00, 0xFE10), 0xFEFF))
+)
+"""Characters of the basic plane that do not show: soft hyphens, joiners, marks of direction, selectors."""
 
 
 class Class:
@@ -60,9 +64,7 @@ def _table() -> Classes:
     for code in (10, 13, 0x2028, 0x2029):
         table[code] = Class.NEWLINE
     table[ord("_")] = Class.LETTER
-    table[[0xAD, 0x034F, *range(0x200B, 0x2010), *range(0x2060, 0x2065), *range(0xFE00, 0xFE10), 0xFEFF]] = (
-        Class.IGNORED
-    )
+    table[list(map(ord, INVISIBLE))] = Class.IGNORED
     for first, last, kind in (
         (0x3400, 0x9FFF, Class.HAN),
         (0xF900, 0xFAFF, Class.HAN),

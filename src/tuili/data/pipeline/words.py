@@ -37,6 +37,7 @@ class Words:
         """Raises `UnicodeEncodeError` for a text with half characters, which readers refuse."""
         self.told = dict[Callable[[Words], Any], Any]()
         """What functions of `once` have told of them."""
+        self._ngrams: dict[int, Hashes] = {}
         lowered = text.lower()
         self.codes: Codes = np.frombuffer(lowered.encode("utf-32-le"), np.uint32)
         """The characters in lower case, as code points [characters]."""
@@ -107,10 +108,9 @@ class Words:
 
     def ngrams(self, n: int) -> Hashes:
         """A hash of each run of n words [words - n + 1], none where there are fewer than n. Of n = 1 it is `hashes`."""
-        count = len(self) - n + 1
-        if n == 1 or count <= 0:
-            return self.hashes[: max(count, 0)]
-        return mixed(self._sums.runs(n))
+        if n not in self._ngrams:
+            self._ngrams[n] = self.hashes if n == 1 else mixed(self._sums.runs(min(n, len(self) + 1)))
+        return self._ngrams[n]
 
     @cached_property
     def _newlines(self) -> Places:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
 from collections import Counter
 
 import pytest
 
-from tuili.data.pipeline.routing.domains import MAX_READ, _signs, domain_of
+from tuili.data.pipeline.routing.domains import MAX_READ, _known, _known_words, _signs, domain_of
 from tuili.tasks import BUILT_IN_DOMAINS, in_every_form
 
 PAGES = {
@@ -48,6 +49,19 @@ def test_a_page_is_routed_by_its_words(domain: str) -> None:
 )
 def test_other_texts_belong_to_none(text: str) -> None:
     assert domain_of(text) is None
+
+
+def test_words_and_phrases_are_those_of_a_search_for_every_run_of_words() -> None:
+    rng, phrases = random.Random(0), sorted(_known())
+    tokens = [token for phrase in phrases for token in phrase.split()]
+    for _ in range(50):
+        drawn = [rng.choice(rng.choice((phrases, tokens))) + rng.choice(("", "s", "")) for _ in range(40)]
+        text = " ".join(drawn).replace("真s", "真")
+        words = text.split()
+        runs = {" ".join(words[start : start + n]) for start in range(len(words)) for n in range(1, 9)}
+        pieces = {word[start:end] for word in words for start in range(len(word)) for end in range(start + 1, len(word) + 1)}
+        wanted = {one for one in phrases if one in runs or f"{one}s" in runs or (one[0] > "\u4dff" and one in pieces)}
+        assert _known_words(words) == wanted
 
 
 def test_a_long_text_needs_more_than_a_few_words_of_a_domain() -> None:

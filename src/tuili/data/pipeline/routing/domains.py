@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -18,15 +19,14 @@ _ASKS = re.compile(r"[0-9?？]")
 MAX_READ = 50_000
 """Characters of a text by which it is routed: the first ones."""
 _TOKEN = re.compile(r"[a-z]+(?:['.-][a-z]+)*|[\u4e00-\u9fff]+")
-_LONGEST_PHRASE, _LONGEST_HAN = 5, 8
-"""Words of an English phrase and characters of a Chinese one, at most."""
 
 
 def domain_of(text: str) -> str | None:
     """The domain whose words a text has most of; None where it has few of any. Equal ones: the first in their order."""
+    text = text[:MAX_READ]
     points, strong, words = _points(text)
     least = min(MOST, max(LEAST, words // WORDS_A_POINT))
-    of_weak = max(least, -(-words // WORDS_A_WEAK_ONE)) if _ASKS.search(text, 0, MAX_READ) else None
+    of_weak = max(least, -(-words // WORDS_A_WEAK_ONE)) if _ASKS.search(text) else None
     needed = {name: least if name in strong else of_weak for name in points}
     fitting = {name: points[name] for name, most in needed.items() if most is not None and points[name] >= most}
     return max(filter(fitting.__contains__, BUILT_IN_DOMAINS), key=fitting.__getitem__, default=None)
@@ -35,29 +35,40 @@ def domain_of(text: str) -> str | None:
 def _points(text: str) -> tuple[dict[str, int], set[str], int]:
     """The points of each domain, those with a strong word or a sign, and the number of words; a Chinese word counts as
     two characters."""
-    known, seen, tokens = _known(), set[str](), _TOKEN.findall(text[:MAX_READ].lower())
-    count = 0
-    for place, token in enumerate(tokens):
-        if token[0] > "\u4dff":
-            count += (len(token) + 1) // 2
-            pieces = (token[start : start + n] for start in range(len(token)) for n in range(1, _LONGEST_HAN + 1))
-            seen.update(piece for piece in pieces if piece in known)
-            continue
-        count += 1
-        phrase = ""
-        for word in tokens[place : place + _LONGEST_PHRASE]:
-            phrase = f"{phrase} {word}" if phrase else word
-            seen.update(one for one in (phrase, phrase.removesuffix("s")) if one in known)
-    points = {
-        name: STRONG * sum(bool(sign.search(text[:MAX_READ])) for sign in found) for name, found in _signs().items()
-    }
+    tokens = _TOKEN.findall(text.lower())
+    count = sum((len(token) + 1) // 2 if token[0] > "\u4dff" else 1 for token in tokens)
+    points = {name: STRONG * sum(bool(sign.search(text)) for sign in found) for name, found in _signs().items()}
     strong = {name for name, value in points.items() if value}
-    for word in seen:
-        for name, value in known[word]:
+    for word in _known_words(tokens):
+        for name, value in _known()[word]:
             points[name] = points.get(name, 0) + value
             if value == STRONG:
                 strong.add(name)
     return points, strong, count
+
+
+def _known_words(tokens: Sequence[str]) -> set[str]:
+    """The words and phrases of `domains.yaml` among tokens, also with an s behind them."""
+    known, longest, seen = _known(), _longest(), set[str]()
+    for place, token in enumerate(tokens):
+        if token[0] > "\u4dff":
+            for start, first in enumerate(token):
+                seen.update(token[start : start + n] for n in range(1, longest.get(first, 0) + 1))
+        elif token in longest:
+            phrases = (" ".join(tokens[place : place + n]) for n in range(1, longest[token] + 1))
+            seen.update(one for phrase in phrases for one in (phrase, phrase.removesuffix("s")))
+    return seen & known.keys()
+
+
+@cache
+def _longest() -> dict[str, int]:
+    """By the first word, or Han character, of what is known, how many of them the longest such phrase has."""
+    longest = dict[str, int]()
+    for phrase in _known():
+        parts = list(phrase) if phrase[0] > "\u4dff" else phrase.split()
+        for first in (parts[0], f"{parts[0]}s"):
+            longest[first] = max(longest.get(first, 0), len(parts))
+    return longest
 
 
 @cache
