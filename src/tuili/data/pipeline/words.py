@@ -113,13 +113,14 @@ class Words:
         return self._ngrams[n]
 
     @cached_property
-    def _newlines(self) -> Places:
+    def newlines(self) -> Places:
+        """Where lines end [newlines]."""
         return (self.classes == Class.NEWLINE).nonzero()[0]
 
     @cached_property
     def _line_bounds(self) -> tuple[Places, Places]:
         """Where each line begins and ends among the words, of lines that hold words."""
-        cuts = np.concatenate([[0], self.starts.searchsorted(self._newlines), [len(self)]])
+        cuts = np.concatenate([[0], self.starts.searchsorted(self.newlines), [len(self)]])
         held = cuts[1:] > cuts[:-1]
         return cuts[:-1][held], cuts[1:][held]
 
@@ -147,7 +148,7 @@ class Words:
     def line_last_codes(self) -> Codes:
         """The last character of each line that is no space [lines]."""
         (visible,) = (self.classes > Class.NEWLINE).nonzero()
-        newlines = np.append(self._newlines, len(self.codes))
+        newlines = np.append(self.newlines, len(self.codes))
         ends = newlines[newlines.searchsorted(self.ends[self.line_ends - 1])]
         return self.codes[visible[visible.searchsorted(ends) - 1]]
 

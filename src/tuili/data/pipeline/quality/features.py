@@ -19,8 +19,6 @@ _LENGTHS = np.array([2, 3, 4, 6, 9, 13, 21])
 _LONGER = np.searchsorted(_LENGTHS, np.arange(_LENGTHS[-1] + 1), side="right")
 _MOST = 3
 """So many lines, or marks, between two words count as many."""
-_COUNTED = np.zeros(Class.COUNT, np.uint64)
-_COUNTED[Class.NEWLINE], _COUNTED[[Class.PUNCTUATION, Class.SYMBOL]] = 2**32, 1
 _FIRST, _SECOND, _THIRD = (np.uint64(factor) for factor in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 
 
@@ -50,10 +48,11 @@ def _shapes(words: Words) -> Hashes:
     shape = _LONGER.take(ends - starts, mode="clip")
     shape = shape * Class.COUNT + classes[starts]
     shape = shape * Class.COUNT + classes[ends - 1]
-    kinds = _COUNTED.take(classes)
-    passed = np.zeros(len(kinds) + 1, np.uint64)  # lines and marks before each character, each in half of its bits
-    kinds.cumsum(out=passed[1:])
-    between = passed[np.append(starts[1:], len(kinds))] - passed[ends]
-    newlines, marks = (np.minimum(counts, _MOST) for counts in (between >> np.uint64(32), between & np.uint64(2**32 - 1)))
-    shape = (shape * (_MOST + 1) + newlines) * (_MOST + 1) + marks
+    marks = ((classes == Class.PUNCTUATION) | (classes == Class.SYMBOL)).nonzero()[0]
+    shape = (shape * (_MOST + 1) + _behind(words.newlines, starts)) * (_MOST + 1) + _behind(marks, starts)
     return shape.astype(np.uint64) | (following.astype(np.uint64) << np.uint64(32))
+
+
+def _behind(places: Places, starts: Places) -> Places:
+    """How many places stand between a word and the next, or behind the last: `_MOST` at most."""
+    return np.minimum(np.bincount(starts.searchsorted(places), minlength=len(starts) + 1)[1:], _MOST)
