@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tuili.data.pipeline.characters import Class
 from tuili.data.pipeline.filters.repetition import repeated, repeated_ngrams, top_ngram
 from tuili.data.pipeline.lookup import Lookup
-from tuili.data.pipeline.words import Words, hash_words
+from tuili.data.pipeline.words import Words, hash_words, once
 
 MIXED = (
     "The quick brown fox, it's a 12.5% test_case.\n\n他说你好，世界 abc\n --- \nThe  quick brown Fox!\r\n한국어 か な"
@@ -144,3 +144,16 @@ def test_a_lookup_finds_what_it_holds(held: set[int], others: list[int]) -> None
 def test_a_lookup_finds_hashes_whose_slots_are_taken() -> None:
     crowded = np.arange(5, dtype=np.uint64)
     assert Lookup(crowded).places(np.array([3, 9, 4, 0], np.uint64)).tolist() == [3, 5, 4, 0]
+
+
+def test_what_is_told_of_words_is_computed_once() -> None:
+    asked = list[Words]()
+
+    @once
+    def count(words: Words) -> int:
+        asked.append(words)
+        return len(words)
+
+    first, second = Words("one two"), Words("one two three")
+    assert [count(first), count(second), count(first), count(second)] == [2, 3, 2, 3]
+    assert asked == [first, second]

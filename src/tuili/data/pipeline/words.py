@@ -115,7 +115,7 @@ class Words:
     @cached_property
     def newlines(self) -> Places:
         """Where lines end [newlines]."""
-        return (self.classes == Class.NEWLINE).nonzero()[0]
+        return np.flatnonzero(self.classes == Class.NEWLINE)
 
     @cached_property
     def _line_bounds(self) -> tuple[Places, Places]:

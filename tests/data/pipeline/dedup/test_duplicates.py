@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from tests.data.pipeline.conftest import ROOT, contents, lines
 from tests.data.pipeline.test_resuming import KILLED
 from tuili.data.pipeline import BuildSettings, Document, Dropped, Kept, Pipeline, build, hash_words
+from tuili.data.pipeline.characters import INVISIBLE
 from tuili.data.pipeline.dedup import neighbours
 from tuili.data.pipeline.dedup.duplicates import Deduplication, DedupSettings
 from tuili.data.pipeline.dedup.neighbours import Neighbours
-from tuili.data.pipeline.dedup.signature import signature_of, similarity
+from tuili.data.pipeline.dedup.signature import digest_of, signature_of, similarity
 
 VOCABULARY = ["".join(random.Random(number).choices(string.ascii_lowercase, k=6)) for number in range(3000)]
 HAN = [chr(0x4E00 + number) for number in range(3000)]
@@ -110,6 +111,13 @@ def test_the_same_text_is_a_duplicate_whatever_its_spacing_and_other_symbols_are
         document("X", "f"),
     ]
     assert dropped(documents) == {"c": ("duplicate", "a"), "e": ("duplicate", "d")}
+
+
+@given(st.text(st.sampled_from(f"a é他\n{INVISIBLE}"), max_size=30), st.sampled_from(INVISIBLE))
+def test_a_digest_is_that_of_the_characters_that_show(text: str, sign: str) -> None:
+    shown = "".join(letter for letter in text if letter not in INVISIBLE)
+    assert digest_of(text) == digest_of(shown) == digest_of(f"{text}{sign}")
+    assert digest_of(f"{text}b") != digest_of(text)
 
 
 def test_problems_and_short_texts_are_dropped_only_where_they_are_the_same() -> None:

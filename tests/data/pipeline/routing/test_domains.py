@@ -59,7 +59,9 @@ def test_words_and_phrases_are_those_of_a_search_for_every_run_of_words() -> Non
         text = " ".join(drawn).replace("真s", "真")
         words = text.split()
         runs = {" ".join(words[start : start + n]) for start in range(len(words)) for n in range(1, 9)}
-        pieces = {word[start:end] for word in words for start in range(len(word)) for end in range(start + 1, len(word) + 1)}
+        pieces = {
+            word[start:end] for word in words for start in range(len(word)) for end in range(start + 1, len(word) + 1)
+        }
         wanted = {one for one in phrases if one in runs or f"{one}s" in runs or (one[0] > "\u4dff" and one in pieces)}
         assert _known_words(words) == wanted
 

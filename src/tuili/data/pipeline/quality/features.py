@@ -7,7 +7,6 @@ words are. A run of Han characters has one shape. How features are weighed is le
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tuili.data.pipeline.characters import Class
 from tuili.data.pipeline.words import Hashes, Places, Words, mixed
