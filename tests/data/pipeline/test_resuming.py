@@ -91,7 +91,7 @@ def test_a_build_that_is_killed_again_and_again_writes_the_same_bytes(
 
     def run(out: str, kill: int | str) -> int:
         when = (str(kill), "") if isinstance(kill, int) else ("0", kill)
-        command = [sys.executable, "-c", KILLED, recipe.model_dump_json(), tmp_path / out, str(workers), *when]
+        command = [sys.executable, "-c", KILLED, recipe.model_dump_json(), str(tmp_path / out), str(workers), *when]
         return subprocess.run(command, env=environment, check=False).returncode
 
     build(recipe, tmp_path / "whole")

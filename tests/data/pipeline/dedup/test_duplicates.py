@@ -194,7 +194,7 @@ def test_workers_and_kills_change_no_byte(tmp_path: Path) -> None:
     assert whole.manifest["dropped"] == {"dedup": {"near_duplicate": 15}}
     listed = lines(tmp_path / "whole" / "dropped" / "part-00000.jsonl.zst")
     assert all(str(drop["measured"]["of"]).startswith("a.jsonl:") for drop in listed)  # type: ignore[index]
-    arguments = [recipe.model_dump_json(), tmp_path / "out", "0", "18", ""]
+    arguments = [recipe.model_dump_json(), str(tmp_path / "out"), "0", "18", ""]
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, *arguments],
         env=os.environ | {"PYTHONPATH": str(ROOT / "src")},
