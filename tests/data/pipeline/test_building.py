@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.pipeline.conftest import ROOT, contents, interrupted, lines, prose, settings
+from tests.data.pipeline.conftest import ROOT, Interrupt, contents, interrupted, lines, prose, settings
 from tests.data.pipeline.readers.test_pages import page, pdf
 from tuili.data.pipeline import build
+from tuili.data.pipeline.building import Progress
 from tuili.errors import InputError
 
 
@@ -152,3 +153,35 @@ def test_a_line_that_is_nested_too_deep_to_be_written_is_refused(tmp_path: Path)
     counts = built.manifest["documents"]
     assert counts["kept"] + counts["refused"] == 100
     assert counts["refused"]
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_of_many_refusals_of_a_file_the_first_are_listed_and_all_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.listing.MAX_LISTED", 3)
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    for name in ("a.jsonl", "b.jsonl"):
+        (folder / name).write_text("{}\n" * 30 + "[\n" * 2 + '{"text": "A word."}\n' + "{}\n" * 7)
+    whole = build(settings(folder), tmp_path / "whole").manifest
+    assert whole["refused"] == {"jsonl": {"no_text": 74, "not_json": 4}}
+    assert whole["documents"]["refused"] == 78
+    listed = lines(tmp_path / "whole" / "dropped" / "part-00000.jsonl.zst")
+    of_file = [
+        line for line in listed if str(line["place"]).startswith("pages/a.jsonl") and line["reason"] == "no_text"
+    ]
+    assert [line["place"] for line in of_file] == [f"pages/a.jsonl:{line}" for line in (1, 2, 3, 40)]
+    assert of_file[-1]["count"] == 34 and str(of_file[-1]["message"]).startswith("the last of 34 more in this file: ")
+    assert sum(int(str(line.get("count", 1))) for line in listed if line["block"] == "jsonl") == 78
+    told = list[Progress]()
+
+    def stop(progress: Progress) -> None:
+        told.append(progress)
+        if len(told) == 5:  # of the first file, behind two steps
+            raise Interrupt
+
+    with pytest.raises(Interrupt):
+        build(settings(folder), tmp_path / "out", tell=stop)
+    build(settings(folder), tmp_path / "out")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")

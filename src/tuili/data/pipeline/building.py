@@ -120,7 +120,7 @@ def _read(reads: Reads, corpus: Corpus, pipeline: Pipeline, place: BuildFolder, 
         for item, found in zip(batch, outcomes, strict=True):
             for outcome in found:
                 for settled in pipeline.settle(outcome):
-                    written += place.add(settled)
+                    written += place.add(settled, item.file)
             state.file, state.item = item.file, item.number + 1
             items += 1
             weight += item.weight
@@ -131,6 +131,5 @@ def _read(reads: Reads, corpus: Corpus, pipeline: Pipeline, place: BuildFolder, 
         tally = state.tally
         counts = (tally.documents_kept, tally.documents_dropped, tally.parts_refused)
         tell(Progress(before[state.file] + batch[-1].offset, before[-1], *counts))
-    state.complete = True
     with making_room(place.folder):
-        place.commit()
+        place.complete()

@@ -19,7 +19,8 @@ import msgspec
 
 from tuili import __version__
 from tuili.data.pipeline.block import PORTABLE
-from tuili.data.pipeline.pipeline import Dropped, Kept, Pipeline, Refused, Settled
+from tuili.data.pipeline.listing import entry
+from tuili.data.pipeline.pipeline import Kept, Pipeline, Refused, Settled
 from tuili.data.pipeline.readers.files import fingerprint
 from tuili.data.pipeline.readers.inputs import SourceFile
 from tuili.data.pipeline.recipe import BuildSettings
@@ -112,7 +113,7 @@ class BuildFolder:
             level=_DROPPED_LEVEL,
         )
         self._encode = msgspec.json.Encoder().encode
-        self._lines: tuple[list[bytes], list[bytes]] = [], []
+        self._kept_lines, self._dropped_lines = list[bytes](), list[bytes]()
         for place, block in self._pipeline.ordered:
             path = self._journal(place, block.name)
             path.parent.mkdir(exist_ok=True)
@@ -124,17 +125,34 @@ class BuildFolder:
     def _journal(self, place: int, name: str) -> Path:
         return self._private / "journals" / f"{place}-{name}"
 
-    def add(self, settled: Settled) -> int:
-        """Note what became of a document. Returns the bytes that are to be written of it."""
+    def add(self, settled: Settled, file: int) -> int:
+        """Note what became of a document of a file. Returns the bytes that are to be written of it."""
+        self._turn_to(file)
         self.state.tally.add(settled, self._settings.examples)
-        is_kept = isinstance(settled, Kept)
-        line = settled.line if isinstance(settled, Kept) else self._encode(_listed(settled)) + b"\n"
-        self._lines[0 if is_kept else 1].append(line)
-        return len(line)
+        if isinstance(settled, Kept):
+            self._kept_lines.append(settled.line)
+            return len(settled.line)
+        if isinstance(settled, Refused) and not self.state.refusals.listed(settled):
+            return 0
+        return self._list(entry(settled))
+
+    def _turn_to(self, file: int) -> None:
+        for more in self.state.refusals.turn_to(file):
+            self._list(more)
+
+    def _list(self, told: dict[str, Any]) -> int:
+        self._dropped_lines.append(self._encode(told) + b"\n")
+        return len(self._dropped_lines[-1])
+
+    def complete(self) -> None:
+        """Note that all was read, and write the rest."""
+        self._turn_to(len(self._files))
+        self.state.complete = True
+        self.commit()
 
     def commit(self) -> None:
         """Write what was added, and then the state."""
-        for shards, lines in zip((self._kept, self._dropped), self._lines, strict=True):
+        for shards, lines in ((self._kept, self._kept_lines), (self._dropped, self._dropped_lines)):
             shards.append(lines)
             shards.flush()
             lines.clear()
@@ -167,25 +185,3 @@ class BuildFolder:
         write_report(self.folder, manifest, self.state.tally)
         flush_all(self.folder)
         return manifest
-
-
-def _listed(settled: Dropped | Refused) -> dict[str, Any]:
-    """What the list of drops says of one."""
-    if isinstance(settled, Refused):
-        refusal = settled.refusal
-        return {
-            "place": refusal.place,
-            "block": settled.reader,
-            "reason": refusal.fault,
-            "message": refusal.message,
-        }
-    trace, drop = settled.trace, settled.drop
-    return {
-        "id": trace.id,
-        "place": trace.place,
-        "kind": trace.kind,
-        "block": settled.block,
-        "reason": drop.reason,
-        "measured": drop.measured,
-        "characters": trace.characters,
-    }

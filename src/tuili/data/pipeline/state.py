@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from tuili.data.pipeline.listing import Refusals
 from tuili.data.pipeline.tally import Tally
 from tuili.data.pipeline.writers.shards import ShardPosition
 from tuili.errors import InputError, TuiliError
@@ -29,6 +30,7 @@ class State(msgspec.Struct):
     dropped: ShardPosition = msgspec.field(default_factory=ShardPosition)
     journals: dict[str, int] = {}
     """Bytes of the journal of each ordered block, by its place."""
+    refusals: Refusals = msgspec.field(default_factory=Refusals)
     tally: Tally = msgspec.field(default_factory=Tally)
     complete: bool = False
     """Whether all was read."""
