@@ -32,18 +32,19 @@ WAYS: dict[str, list[dict[str, Any]]] = {
 def measure(
     documents: int = 200_000,
     pages: int = 200_000,
-    peer_documents: int = 2_000,
+    peer_documents: int = 20_000,
     workers: int = 2,
     runs: int = 3,
     seed: int = 0,
 ) -> Measured:
-    """The figures. peer_documents: of `rules` and of datatrove, which take milliseconds for each."""
+    """The figures. peer_documents: of `rules` and of datatrove, which take milliseconds for each; the start of workers
+    counts."""
     figures = dict[str, list[float]]()
     with TemporaryDirectory(prefix="documents-") as place:
         folder = Path(place)
         for part in SIZES:
             write_lines(folder / f"lines-{part}", documents // part, seed)
-        write_lines(folder / "peers", peer_documents, seed)
+        write_lines(folder / "peers", peer_documents, seed, -(-peer_documents // workers))  # datatrove deals out files
         write_pages(folder / "pages", pages, seed)
         for _ in range(runs):  # all in turns, so that they see the same machine
             for part in SIZES:
@@ -58,8 +59,11 @@ def measure(
             _note(figures, "pages_rate", pages / told.seconds)
             told = _built(folder / "peers", WAYS["rules"], peer_documents, workers)
             _note(figures, "rules_rate", peer_documents / told.seconds)
+            _note(figures, "rules_kept", told.documents["kept"])
             if find_spec("datatrove") and find_spec("spacy"):
-                _note(figures, "datatrove_rate", peer_documents / _datatrove(folder / "peers", workers))
+                seconds, kept = _datatrove(folder / "peers", workers)
+                _note(figures, "datatrove_rate", peer_documents / seconds)
+                _note(figures, "datatrove_kept", kept)
     config: dict[str, Any] = {
         "documents": documents,
         "pages": pages,
@@ -68,8 +72,10 @@ def measure(
         "seed": seed,
     }
     config |= {"characters": CHARACTERS, "ways": WAYS, "goal": "3,000, with MinHash 1,500, pages 2,500 a second"}
+    units = {"peak": "MiB", "kept": "documents", "rate": "documents/s"}
     return config, {
-        name: Figure("MiB" if "peak" in name else "documents/s", values) for name, values in figures.items()
+        name: Figure(next(unit for part, unit in units.items() if part in name), values)
+        for name, values in figures.items()
     }
 
 
@@ -87,15 +93,16 @@ def _built(folder: Path, blocks: list[dict[str, Any]], count: int, workers: int)
     return told
 
 
-def _datatrove(folder: Path, workers: int) -> float:
-    """The seconds that datatrove takes for its blocks, of its own start none."""
+def _datatrove(folder: Path, workers: int) -> tuple[float, int]:
+    """The seconds that datatrove takes for its blocks, without the start of the process, and how many it keeps."""
     out = folder.with_name("trove")
     command = [sys.executable, "-m", "benchmarks.documents.trove", str(folder), str(out), str(workers)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"datatrove ended with {done.returncode}: {done.stderr[-2000:]}")
     shutil.rmtree(out)
-    return float(json.loads(done.stdout.splitlines()[-1]))
+    told = json.loads(done.stdout.splitlines()[-1])
+    return told["seconds"], told["kept"]
 
 
 if __name__ == "__main__":
