@@ -1,5 +1,5 @@
-"""The same documents through datatrove's own blocks: a program that prints the seconds, and how many it keeps, as JSON in
-its last line. It needs `datatrove[io]` and spacy.
+"""The same documents through datatrove's own blocks: a program that prints the seconds, and how many it keeps, as JSON
+in its last line. It needs `datatrove[io]` and spacy.
 
 Called with the folder of documents, one to write, and how many workers. A file is read by one worker.
 """

@@ -24,6 +24,8 @@ def test_documents_have_four_kilobytes_and_little_in_common(tmp_path: Path) -> N
     write_lines(tmp_path / "lines", 3, seed=0)
     with zstandard.open(tmp_path / "lines" / "000000000.jsonl.zst", "rt", encoding="utf-8") as file:
         assert [json.loads(line)["text"] for line in file][:2] == [one, other]
+    write_lines(tmp_path / "shared", 3, seed=0, per_file=2)
+    assert len([*(tmp_path / "shared").iterdir()]) == 2
 
 
 def test_pages_beyond_some_are_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,6 +46,7 @@ def test_every_way_is_measured_and_no_document_is_lost(monkeypatch: pytest.Monke
     monkeypatch.setattr("benchmarks.documents.speed.build_apart", built_here)
     monkeypatch.setattr("benchmarks.documents.speed.find_spec", lambda package: None)
     config, figures = measure(documents=64, pages=2, peer_documents=6, workers=1, runs=2)
+    assert figures.pop("rules_kept").median >= 3
     assert {name: figure.median for name, figure in figures.items()} == {
         "basic_rate": 128, "minhash_rate": 128, "pages_rate": 4, "rules_rate": 12, "minhash_leader_peak": 256,
         **{f"leader_peak_{part}": 256 for part in (16, 4, 1)}, **{f"worker_peak_{part}": 128 for part in (16, 4, 1)},
