@@ -16,10 +16,12 @@ from tuili.store import (
     THINKING_FILE,
     ExitsFile,
     ExitsSettings,
+    LineageEntry,
     ThinkingSettings,
     exit_tensor_shapes,
     model_hash,
     write_exits_file,
+    write_lineage,
     write_thinking_file,
 )
 
@@ -54,6 +56,13 @@ def test_an_imported_model_tells_what_it_is_and_where_it_came_from(
     assert (facts["numbers"], facts["end_tokens"]) == ({"BF16": 20}, ["<|im_end|>"])
     assert set(facts["verbs"]) <= VERBS.keys()
     assert facts["config"]["dtype"] == "bfloat16"
+
+
+def test_the_numbers_that_a_model_was_taught_in_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = save_dense(tmp_path / "model")
+    write_lineage(model, (LineageEntry("teach", {"teach": {"qat": True}}, hash=model_hash(model)),))
+    assert "int8, to which the engine rounds its weights" in told(capsys, str(model))
+    assert json.loads(told(capsys, str(model), "--json"))["taught_in"] == "int8"
 
 
 def test_a_folder_of_others_is_told_with_its_exits_and_without_a_source(

@@ -58,7 +58,7 @@ def quantised(
     kernels = "torch" if file is None else "auto"
     tree = {"healing": LEARNING | {"kernels": kernels} | (healing or {})}
     config = QuantizeRecipe.model_validate_json(json.dumps({"quantize": tree | changes})).quantize
-    compression = Quantizing(open_parent(model, config.healing), config)
+    compression = Quantizing(open_parent(model, config.healing, config.rounded), config)
     console, measured = Console(quiet=True), Measuring(problems, test)
     return compress(compression, config.healing, file, out, resume=resume, measuring=measured, console=console)
 

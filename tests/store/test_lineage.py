@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tuili.errors import ModelFolderError
-from tuili.store import LineageEntry, model_hash, read_lineage, write_lineage
+from tuili.store import LineageEntry, learnt_numbers, model_hash, read_lineage, write_lineage
 from tuili.store.lineage import LINEAGE_FILE
 
 
@@ -32,6 +32,15 @@ def test_an_entry_knows_its_date_and_versions() -> None:
     entry = LineageEntry("train")
     assert entry.date.endswith("+00:00")
     assert {"python", "tuili", "torch"} <= set(entry.versions)
+
+
+def test_numbers_are_learnt_until_something_else_changes_them() -> None:
+    full, rounded = (LineageEntry("teach", recipe={"teach": {"qat": qat}}) for qat in (False, True))
+    others = [LineageEntry(step) for step in ("verifier", "exits", "adapter")]
+    assert learnt_numbers([LineageEntry("import"), full, rounded, *others]) == "int8"
+    assert learnt_numbers([rounded, full]) is None
+    assert learnt_numbers([rounded, LineageEntry("prune")]) is None
+    assert learnt_numbers([]) is None
 
 
 def refusal(folder: Path) -> str:

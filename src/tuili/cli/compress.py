@@ -149,7 +149,7 @@ def qat(
 
     given = {"numbers": numbers, "cache": cache, "healing.steps": steps}
     config = run.load(QuantizeRecipe, overrides, "quantize", given).quantize
-    run.compress(Quantizing(open_parent(model, config.healing), config), config.healing)
+    run.compress(Quantizing(open_parent(model, config.healing, config.rounded), config), config.healing)
 
 
 app.command()(auto)

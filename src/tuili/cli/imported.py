@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tuili.cli.lineage import whole_numbers
 from tuili.cli.promised import promises, show_promises, verifier_figures
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def describe_imported(path: Path) -> dict[str, Any]:
     from tuili.store import (
         ForeignTokenizer,
         count_parameters,
+        learnt_numbers,
         model_hash,
         open_tensors,
         read_dense_shape,
@@ -49,6 +51,7 @@ def describe_imported(path: Path) -> dict[str, Any]:
         "as_recorded": digest == lineage[-1].hash if lineage else None,
         "bytes": weight_bytes(path),
         "numbers": dict(kinds.most_common()),
+        "taught_in": learnt_numbers(lineage),
         "parameters": asdict(count_parameters(shape)),
         "exit_layers": list(shape.exit_layers),
         "exits": None if exits is None else {"threshold": exits.threshold, "figures": dict(exits.figures)},
@@ -78,7 +81,9 @@ def show_imported(console: Console, name: str, facts: dict[str, Any], grids: tup
     if ranks := shape["ranks"]:
         grid.add_row("factors", f"in place of {len(ranks)} matrices")
     if learnt := shape["quantization"]:
-        grid.add_row("trained for", learnt["numbers"])
+        grid.add_row("trained for", whole_numbers(learnt))
+    elif taught := facts["taught_in"]:
+        grid.add_row("trained for", f"{taught}, to which the engine rounds its weights")
     grid.add_row("exits", _exits(facts))
     if thinking := facts["thinking"]:
         share = f"{thinking['tokens']:,} of {shape['vocab_size']:,} tokens"

@@ -135,7 +135,7 @@ def _grid() -> Table:
 
 
 def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
-    from tuili.cli.lineage import show_lineage
+    from tuili.cli.lineage import show_lineage, whole_numbers
     from tuili.cli.promised import show_promises
 
     config, parameters = facts["config"], facts["parameters"]
@@ -152,8 +152,7 @@ def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
     for key in SHOWN_FIELDS:
         table.add_row(key.replace("_", " "), str(config[key]))
     if learnt := config.get("quantization"):
-        cache = ", keys and values int8" if learnt.get("cache") else ""
-        table.add_row("trained for", f"{learnt.get('numbers', 'int8')}{cache}")
+        table.add_row("trained for", whole_numbers(learnt))
     if ranks := config.get("ranks"):
         shared = sum(isinstance(rank, list) for rank in ranks.values())
         table.add_row("factors", f"in place of {len(ranks)} matrices, {shared} of them with bases that experts share")

@@ -1,4 +1,4 @@
-"""How `tuili info` shows a lineage, of Tuili's own and of imported models."""
+"""How `tuili info` shows a lineage and learnt numbers, of Tuili's own and of imported models."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ def show_lineage(console: Console, entries: Sequence[Mapping[str, Any]], table: 
     if entries:
         console.print("\nlineage")
         console.print(table)
+
+
+def whole_numbers(quantization: Mapping[str, Any]) -> str:
+    """Those that a configuration says a model has learnt."""
+    return str(quantization.get("numbers", "int8")) + (", keys and values int8" if quantization.get("cache") else "")
 
 
 def _parent(digest: str | None, made: Mapping[str, str]) -> str:

@@ -26,7 +26,9 @@ from tuili.store import (
     ImportedModel,
     LineageEntry,
     ModelShape,
+    Quantization,
     StoredModel,
+    learnt_numbers,
     model_hash,
     open_model,
     open_tensors,
@@ -152,9 +154,13 @@ class Parent(ABC):
         return ("lineage.json",)
 
 
-def open_parent(name: str | Path, healing: HealingConfig) -> Parent:
-    """Find a model and check it. Raises `ModelFolderError`, in one line, as `tuili.store.open_model` does, and
-    `InputError` for a model that has learnt whole numbers, which any change would undo."""
+def open_parent(name: str | Path, healing: HealingConfig, rounded: Quantization | None = None) -> Parent:
+    """Find a model and check it.
+
+    rounded: whole numbers in which its weights are stored as they are; one that was taught in these is taken then.
+    Raises `ModelFolderError`, in one line, as `tuili.store.open_model` does, and `InputError` for a model that has
+    learnt whole numbers, which any change would undo.
+    """
     from tuili.compress.imported import ImportedParent
     from tuili.compress.own import OwnParent
 
@@ -163,5 +169,11 @@ def open_parent(name: str | Path, healing: HealingConfig) -> Parent:
         raise InputError(
             f"{stored.path} was quantised ({learnt.numbers}), which is the last step of all: give the model that it "
             "was made of"
+        )
+    taught = learnt_numbers(read_lineage(stored.path))
+    if taught is not None and rounded != Quantization(taught):
+        raise InputError(
+            f"{stored.path} was taught in {taught}, which is the last step of all: give the model that it was made of, "
+            "or store its numbers by tuili compress qat MODEL --steps 0"
         )
     return ImportedParent(stored, healing) if isinstance(stored, ImportedModel) else OwnParent(stored, healing)

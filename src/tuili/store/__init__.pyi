@@ -56,7 +56,7 @@ from .imported.thinking_file import (
     thinking_ids,
     write_thinking_file,
 )
-from .lineage import LineageEntry, check_recorded, model_hash, read_lineage, write_lineage
+from .lineage import LineageEntry, check_recorded, learnt_numbers, model_hash, read_lineage, write_lineage
 from .matrices import Rank, factor_shapes, matrix_shapes
 from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty, shared_length, without_ends
 from .quantization import SCALE_SUFFIX, WEIGHT_GROUP, Quantization, WholeNumbers
@@ -145,6 +145,7 @@ __all__ = [
     "factor_shapes",
     "familiarity_hash",
     "is_fetched",
+    "learnt_numbers",
     "load_tokenizer",
     "matrix_shapes",
     "model_hash",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from tuili.errors import ModelFolderError
 from tuili.provenance import current_versions, timestamp
+from tuili.store.quantization import WholeNumbers
 
 LINEAGE_FILE = Path("tuili") / "lineage.json"
+KEEPS_WEIGHTS = frozenset({"verifier", "exits", "adapter"})
+"""Steps behind which a model computes what it was taught: an adapter is what a teaching has added."""
 _HASH_BLOCK_BYTES = 1 << 20
 
 
@@ -78,6 +81,16 @@ def write_lineage(folder: Path, entries: tuple[LineageEntry, ...]) -> None:
     path = folder / LINEAGE_FILE
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps([asdict(entry) for entry in entries], indent=2) + "\n", encoding="utf-8")
+
+
+def learnt_numbers(lineage: Sequence[LineageEntry]) -> WholeNumbers | None:
+    """The whole numbers that a model was taught in at last, though its folder keeps full ones: what it has learnt are
+    the numbers to which these are rounded, and whatever else changes them undoes that. None for any other model."""
+    for entry in reversed(lineage):
+        if entry.step not in KEEPS_WEIGHTS:
+            taught = entry.recipe.get("teach")
+            return "int8" if isinstance(taught, Mapping) and taught.get("qat") is True else None
+    return None
 
 
 def check_recorded(folder: Path) -> None:

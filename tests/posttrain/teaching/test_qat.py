@@ -21,10 +21,11 @@ from tuili.engine.runtime.native.load import native_step
 from tuili.errors import InputError
 from tuili.model import mixed, round_weight
 from tuili.native import mixing_of, pack
+from tuili.posttrain import ExitsRecipe, train_exits
 from tuili.posttrain.low_rank import LowRankTerm
 from tuili.posttrain.teaching import run as run_module
 from tuili.posttrain.teaching.network import TaughtNetwork
-from tuili.store import model_hash, open_model, open_tensors
+from tuili.store import learnt_numbers, model_hash, open_model, open_tensors, read_lineage
 from tuili.train import read_log
 
 IDS = [1, *range(20, 60)]
@@ -136,3 +137,19 @@ def test_numbers_that_cannot_be_stored_as_they_were_rounded_are_refused(data: Pa
     folder = saved(tmp_path / "half", torch.float16)
     with pytest.raises(InputError, match=r"teach\.qat: the tensors of .* are F16: import it with --dtype bfloat16"):
         run(folder, data, tmp_path / "run", qat=True)
+
+
+def test_what_would_undo_the_learnt_numbers_is_refused(folder: Path, data: Path, tmp_path: Path) -> None:
+    model = run(folder, data, tmp_path / "run", steps=1, qat=True).model
+    assert model is not None
+    assert learnt_numbers(read_lineage(model)) == "int8"
+    assert learnt_numbers(read_lineage(folder)) is None
+    with pytest.raises(InputError, match=r"was taught in int8, which would be undone: add teach\.qat=true"):
+        run(model, data, tmp_path / "plain")
+    again = run(model, data, tmp_path / "again", steps=1, qat=True).model
+    assert again is not None
+    assert learnt_numbers(read_lineage(again)) == "int8"
+    joint = ExitsRecipe.model_validate_json(json.dumps({"exits": {"at": [1], "way": "joint"}})).exits
+    with pytest.raises(InputError, match=r"way = joint: .* was taught in int8, which would be undone: use frozen"):
+        train_exits(str(model), joint, [data], tmp_path / "exits", resume=False, tell=print, announce=print)
+    assert not (tmp_path / "plain").exists()

@@ -25,6 +25,11 @@ class QuantizeConfig(Config):
         """Both as a configuration has them."""
         return Quantization(self.numbers, self.cache)
 
+    @property
+    def rounded(self) -> Quantization | None:
+        """The same where weights are rounded as they are; none where they learn."""
+        return None if self.healing.steps else self.quantization
+
 
 class QuantizeRecipe(Config):
     """A recipe that lets a model learn whole numbers."""

@@ -33,7 +33,15 @@ from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Part, Text, commonest_tokens, read_texts
 from tuili.posttrain.exits.threshold import choose_threshold, try_threshold
 from tuili.posttrain.exits.time_spent import TimeSpent
-from tuili.store import ExitsFile, ExitsSettings, ImportedModel, model_hash, open_model
+from tuili.store import (
+    ExitsFile,
+    ExitsSettings,
+    ImportedModel,
+    learnt_numbers,
+    model_hash,
+    open_model,
+    read_lineage,
+)
 from tuili.train import RunFolder
 
 REPORT_FILE = "exits.json"
@@ -57,8 +65,13 @@ class ExitsRun:
         if not isinstance(stored, ImportedModel):
             raise InputError(f"{stored.path} is of Tuili's own kind, which has exits already: give an imported model")
         self.config, self.path, self.stored, self._told = config, path, stored, tell
-        if config.way == "joint" and stored.shape.quantization is not None:
-            raise InputError(f"way = joint: {stored.path} is in whole numbers, which would not stay: use frozen")
+        if config.way == "joint":
+            if stored.shape.quantization is not None:
+                raise InputError(f"way = joint: {stored.path} is in whole numbers, which would not stay: use frozen")
+            if (learnt := learnt_numbers(read_lineage(stored.path))) is not None:
+                raise InputError(
+                    f"way = joint: {stored.path} was taught in {learnt}, which would be undone: use frozen"
+                )
         self.full_depth = stored.shape.num_hidden_layers
         at = config.at or [round(fifths * self.full_depth / 5) for fifths in (2, 3, 4)]
         self.depths = tuple(dict.fromkeys(depth for depth in at if 0 < depth != self.full_depth))

@@ -33,7 +33,7 @@ from tuili.posttrain.teaching.folder import TeachingFolder
 from tuili.posttrain.teaching.network import TaughtNetwork
 from tuili.posttrain.teaching.recipe import TeachingConfig
 from tuili.posttrain.teaching.result import write_result
-from tuili.store import ImportedModel, open_model, open_tensors
+from tuili.store import ImportedModel, learnt_numbers, open_model, open_tensors, read_lineage
 from tuili.train import PreparedBlocks, find_device
 
 
@@ -68,6 +68,11 @@ def teach(config: TeachingConfig, out: Path, *, resume: bool, console: Console |
     if stored.shape.quantization is not None:
         raise InputError(
             f"{stored.path} is in whole numbers, which is the last step of all: teach the model that it was made of"
+        )
+    if not config.qat and (learnt := learnt_numbers(read_lineage(stored.path))) is not None:
+        raise InputError(
+            f"{stored.path} was taught in {learnt}, which would be undone: add teach.qat=true, or teach the model that "
+            "it was made of"
         )
     if stored.shape.ranks and config.way == "lora":
         raise InputError(f"teach.way = lora: {stored.path} has factors, which get no terms: use full")
