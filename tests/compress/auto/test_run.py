@@ -129,7 +129,7 @@ def test_an_imported_model_is_searched_in_all_ways(
     all_of_them = ("prune", "distil", "factorise", "quantize")
     assert {("prune",), ("distil",), ("factorise",), ("prune", "factorise"), all_of_them} <= every
     assert ("quantize",) in every
-    two = {"distil-num_hidden_layers-3", "prune-0.3+factorise-0.8+qat-int8"}
+    two = {"distil-num_hidden_layers-3", "prune-0.3+factorise-0.8+qat-w4a8"}
     monkeypatch.setattr("tuili.compress.auto.run.spread", lambda found, *_: [one for one in found if one.name in two])
     report = search(dense, Targets(0.9), minutes=0.6, **given).run(tmp_path / "auto", resume=False)
     lineages = {tuple(one.step for one in read_lineage(tmp_path / "auto" / found.model)) for found in report.found}

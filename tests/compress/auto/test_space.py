@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from tests.compress.auto.test_run import CHANGES
 from tuili.compress.auto.making import config_of
 from tuili.compress.auto.space import SLACK, Candidate, Left, Step, candidates, chains, spread
 from tuili.compress.auto.targets import Targets
 from tuili.model import preset
+from tuili.store import open_model
 
 SHAPE = preset("nano").shape
 
@@ -25,6 +29,26 @@ def test_chains_are_those_that_the_ways_take() -> None:
     estimated = candidates(SHAPE, lambda step: None if step.verb == "distil" else Left(0.5, 0.25))
     assert all("distil" not in one.family for one in estimated)
     assert {one.left for one in estimated if len(one.chain) == 3} == {Left(0.125, 0.015625)}
+
+
+def test_an_imported_model_may_learn_4_bits_where_its_width_suits_them(dense: Path) -> None:
+    shape = open_model(dense).shape
+    for width, numbers in ((64, {"qat-int8", "qat-w4a8"}), (56, {"qat-int8"})):
+        tried = {step.label for chain in chains(replace(shape, hidden_size=width)) for step in chain}
+        assert {label for label in tried if label.startswith("qat-")} == numbers
+
+
+def test_links_of_an_imported_model_read_less_unless_they_are_told_otherwise(dense: Path) -> None:
+    tried = {step.label: step for chain in chains(open_model(dense).shape) for step in chain}
+    pruned, factors = tried["prune-0.2"], tried["factorise-0.8"]
+    assert config_of(pruned, 1, ()).samples == 200
+    assert config_of(pruned, 1, ("prune.samples=7",)).samples == 7
+    assert config_of(pruned, 1, ("prune.by=magnitude",)).by == "magnitude"
+    assert (config_of(factors, 1, ()).samples, config_of(factors, 1, ()).probes) == (200, 16)
+    assert config_of(factors, 1, ("factorise.by=plain",)).probes == 16
+    assert config_of(factors, 1, ("factorise.ranks=uniform",)).samples == 200
+    own = next(step for chain in chains(SHAPE) for step in chain if step.label == "prune-0.2")
+    assert config_of(own, 1, ()).samples == 1000
 
 
 def test_families_take_turns_the_gentlest_first() -> None:

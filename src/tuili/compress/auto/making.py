@@ -86,7 +86,9 @@ def config_of(step: Step, steps: int, changes: Sequence[str]) -> Any:
     own = [f"{step.verb}.healing.steps={steps}"]
     if step.verb == "prune":
         own.append(f"prune.rounds={max(1, min(3, steps // ROUND_STEPS))}")
-    given = [*own, *step.changes, *taken(step, changes)]
+    keys = {key_of(change) for change in changes}
+    lighter = [one.change for one in step.lighter if one.but not in keys]
+    given = [*own, *step.changes, *lighter, *taken(step, changes)]
     return getattr(load_recipe(step.verb, given, WAYS[step.verb][0]), step.verb)
 
 

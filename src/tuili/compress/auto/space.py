@@ -23,15 +23,23 @@ class Unused(NamedTuple):
     but: str = ""
 
 
+class Lighter(NamedTuple):
+    """A change to a recipe that saves time, unless the key `but` is given, beside which it may have no effect."""
+
+    change: str
+    but: str
+
+
 @dataclass(frozen=True)
 class Step:
     """A way with a strength. verb: its section in recipes. label: as it is told. changes: to its recipe. without: keys
-    that have no effect beside them."""
+    that have no effect beside them. lighter: further changes."""
 
     verb: str
     label: str
     changes: tuple[str, ...]
     without: tuple[Unused, ...] = ()
+    lighter: tuple[Lighter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,14 @@ Estimate = Callable[[Step], Left | None]
 """What a step leaves of the parent; None where it refuses the parent."""
 NO_NEURONS = (Unused("prune.multiple"), Unused("prune.by", but="prune.key_value_heads"))
 """Without effect where no neurons are removed; heads have scores, too."""
+LIGHTER = {
+    "prune": (Lighter("prune.samples=200", but="prune.by"),),
+    "factorise": (
+        Lighter("factorise.samples=200", but="factorise.by"),
+        Lighter("factorise.probes=16", but="factorise.ranks"),
+    ),
+}
+"""Of an imported model, which is some times as large as one of Tuili's own."""
 WRITES_NOTHING = ("distil.source=texts", "distil.on_policy=0")
 """Of students: what is written to be learnt from takes time that is better spent on steps."""
 SLACK = 0.02
@@ -121,17 +137,24 @@ def spread(found: Sequence[Candidate], targets: Targets, count: int) -> list[Can
 
 
 def _steps(shape: ModelShape | DenseShape) -> Mapping[str, Sequence[Step]]:
+    lighter = {} if isinstance(shape, ModelShape) else LIGHTER
+    numbers = ["int8"] if shape.hidden_size % WEIGHT_GROUP else ["int8", "w4a8"]
     pruned = [
-        Step("prune", f"prune-{share:g}", (f"prune.share={share:g}",), (Unused("prune.experts_by"),))
+        Step(
+            "prune", f"prune-{share:g}", (f"prune.share={share:g}",), (Unused("prune.experts_by"),),
+            lighter.get("prune", ()),
+        )
         for share in (0.2, 0.3, 0.5)
-    ]
+    ]  # fmt: skip
     if isinstance(shape, ModelShape):
         pruned += _fewer_experts(shape)
         students, keeps = _students(shape), [0.7, 0.5, 0.32]
-        numbers = ["int8"] if shape.hidden_size % WEIGHT_GROUP else ["int8", "w4a8"]
     else:  # much of it may be its embedding
-        students, keeps, numbers = _shallower(shape), [0.8, 0.6], ["int8"]
-    factors = [Step("factorise", f"factorise-{keep:g}", (f"factorise.keep={keep:g}",)) for keep in keeps]
+        students, keeps = _shallower(shape), [0.8, 0.6]
+    factors = [
+        Step("factorise", f"factorise-{keep:g}", (f"factorise.keep={keep:g}",), lighter=lighter.get("factorise", ()))
+        for keep in keeps
+    ]
     return {
         "prune": pruned,
         "distil": [
