@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from benchmarks.model.everyday import QUESTIONS, RECORD, SIX
-from benchmarks.table.rows import Record, Row, Value, middle, results, text
+from benchmarks.table.rows import Record, Row, Value, interval, middle, results, text
 
 LANGUAGES = {"en": "English", "zh": "Chinese"}
 WORDINGS = {
@@ -32,13 +32,7 @@ def with_interval(key: str, form: str = "{:.3f}", what: str = "accuracy") -> Val
 
 def points(key: str) -> Value:
     """A difference in points with its 95% interval."""
-
-    def value(record: Record) -> str:
-        ends = ("", "_low95", "_high95")
-        shown, low, high = (f"{record['figures'][f'{key}{end}']['median']:+.1f}" for end in ends)
-        return f"{shown} ({low} to {high})"
-
-    return value
+    return interval(key, "{:+.1f}")
 
 
 def count(part: str, whole: str) -> Value:

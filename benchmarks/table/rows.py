@@ -85,6 +85,11 @@ def figure(key: str, form: str) -> Value:
     return value
 
 
+def interval(key: str, form: str) -> Value:
+    """A share with its 95% interval."""
+    return joined("{} ({} to {})", *(middle(f"{key}{end}", form) for end in ("", "_low95", "_high95")))
+
+
 def with_range(middle: float, low: float, high: float, runs: int, form: str) -> str:
     """A median and the range of its runs; the median alone where they do not differ."""
     shown, lowest, highest = (form.format(value) for value in (middle, low, high))
@@ -106,6 +111,18 @@ def difference(key: str, form: str) -> Value:
 def bench(what: str, name: str, key: str, form: str, goal: str = "none") -> Row:
     """A row for one figure of a benchmark."""
     return Row(what, results(name), (figure(key, form), text(goal)))
+
+
+def before_and_after(what: str, problems: str, name: str, key: str) -> tuple[Row, Row]:
+    """The shares of right answers before and after something was learnt, with their 95% intervals.
+
+    what: has learnt. problems: that were asked. key: what the names of the record's figures begin with.
+    """
+    before, after = (
+        Row(f"{what}: right {when}, {problems}", results(name), (interval(f"{key}_{when}", "{:.3f}"), text("none")))
+        for when in ("before", "after")
+    )
+    return before, after
 
 
 def mean_accuracy(level: str) -> Value:

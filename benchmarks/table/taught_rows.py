@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks.imported.source import REAL
 from benchmarks.table.example_rows import BASE, FORCED, PROSE, TESTS
 from benchmarks.table.imported_rows import MODEL
-from benchmarks.table.rows import Row, Value, bench, joined, middle, results, text, threads
+from benchmarks.table.rows import Row, Value, before_and_after, bench, joined, middle, results, text, threads
 
 RECORD = "imported_taught"
 REPAIR = "the checker mends what is wrong"
@@ -111,11 +111,6 @@ def _adapted(name: str) -> Sequence[Row]:
     def row(told: str, key: str) -> Row:
         return bench(f"{what}: {told}", "adapted", f"{name}_{key}", "{:.0f}")
 
-    def share(told: str, key: str) -> Row:
-        """A share with its 95% interval."""
-        ends = (middle(f"{name}_{key}{end}", "{:.3f}") for end in ("", "_low95", "_high95"))
-        return Row(f"{what}: {told}", results("adapted"), (joined("{} ({} to {})", *ends), text("none")))
-
     return (
         Row(
             f"{what}: minutes, on so many cores",
@@ -123,11 +118,9 @@ def _adapted(name: str) -> Sequence[Row]:
             (joined("{} on {}", middle(f"{name}_minutes", "{:.0f}"), threads), text("none")),
         ),
         row("problems of taught wordings kept for the test", "tested"),
-        share("right before, taught wordings", "before"),
-        share("right after, taught wordings", "after"),
+        *before_and_after(what, "taught wordings", "adapted", name),
         row("problems in wordings that were not taught", "held"),
-        share("right before, wordings that were not taught", "held_before"),
-        share("right after, wordings that were not taught", "held_after"),
+        *before_and_after(what, "wordings that were not taught", "adapted", f"{name}_held"),
         *(
             row(f"{told} under a promise of at most {error:.0%} wrong answers", f"promised_{error:g}_{told}")
             for error in (0.05, 0.1, 0.2)

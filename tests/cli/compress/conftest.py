@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dense_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_dense(tmp_path_factory.mktemp("dense") / "model")
+
+
+@pytest.fixture(scope="module")
+def questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("data") / "sums.jsonl"
+    items = [{"question": f"Add {a} and 3.", "equation": f"+ {a} 3", "answer": f"{a + 3}"} for a in range(40)]
+    path.write_text("".join(json.dumps(item) + "\n" for item in items))
+    return path
