@@ -19,8 +19,8 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 }
 """How ranks are chosen, factors are found, and experts have them: changes to the recipe `factorise`."""
 PLANS = {
-    "nano": Planned(("dynamic", "uniform"), (1,), 2000),
-    "quickstart": Planned(("dynamic", "uniform"), (1, 2, 3), 700),
+    "nano": Planned(("dynamic", "uniform"), (1,), 1500),
+    "quickstart": Planned(("dynamic", "uniform"), (1, 2, 3), 500),
 }
 
 

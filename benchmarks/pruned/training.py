@@ -19,7 +19,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 """What is removed, and what tells which parts: changes to the recipe `prune`. In multiples of 16, which are the
 recipe's, the experts of `nano` lose 40% of their neurons, and in multiples of 8 the 30% that are asked for."""
 PLANS = {
-    "nano": Planned(("activation", "magnitude", "reap", "frequency"), (1,), 1000),
+    "nano": Planned(("activation", "magnitude", "reap", "frequency"), (1,), 800),
     "quickstart": Planned(("activation", "magnitude"), (1, 2, 3), 500),
 }
 

@@ -16,7 +16,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 }
 """The numbers: changes to the recipe `quantize`."""
 PLANS = {
-    "nano": Planned(("int8", "int8_cache", "w4a8"), (1,), 500),
+    "nano": Planned(("int8", "w4a8"), (1,), 400),
     "quickstart": Planned(("int8", "w4a8"), (1, 2, 3), 250),
 }
 

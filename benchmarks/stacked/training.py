@@ -21,7 +21,7 @@ class Link:
 
 
 PRUNED = Link("pruned", PRUNE, ("prune.share=0.3",), 1000)
-FACTORS = Link("factors", FACTORISE, ("factorise.keep=0.5",), 2000)
+FACTORS = Link("factors", FACTORISE, ("factorise.keep=0.5",), 1000)
 STUDENT = Link("student", DISTIL, ("distil.to.overrides.num_groups=2",), 4000)
 SMALL = Link(
     "small",
@@ -36,7 +36,7 @@ SMALL = Link(
             "intermediate_size=256",
         )
     ),
-    6000,
+    4000,
 )
 """Of `nano` a fifth of all parameters, in widths that groups of 32 divide: 1.37 MB in `w4a8`."""
 INT8, W4A8 = (Link(numbers, QAT, (f"quantize.numbers={numbers}",), 500) for numbers in ("int8", "w4a8"))
