@@ -74,7 +74,7 @@ def test_the_threshold_is_the_lowest_that_loses_no_more_than_the_parent_does(
         depth_D, torch.stack([first_N, *[right_N] * 3]), torch.stack([chance_N, sure_N, sure_N, sure_N])
     )
     readings = [of_parent, of_student]
-    monkeypatch.setattr("tuili.compress.own.read_exits", lambda *_: readings.pop(0))
+    monkeypatch.setattr("tuili.compress.exits.read_exits", lambda *_: readings.pop(0))
     parent = open_parent(own, CONFIG)
     teacher, student = (parent.network(parent.load(), learns=False) for _ in "ab")
     told = list[str]()

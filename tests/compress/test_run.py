@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from tests.compress.running import pruned
+from tests.compress.running import HEALING, pruned
 from tests.store.dense_folders import save_dense
 from tuili.compress.compression import stage_steps
 from tuili.engine import load_decoder
@@ -187,3 +187,13 @@ def test_a_pruned_model_can_be_pruned_again(dense: Path, questions: Path, tmp_pa
     second = pruned(first.model, tmp_path / "two", questions, steps=2)
     assert second.model is not None
     assert [entry.step for entry in read_lineage(second.model)] == ["prune", "prune"]
+
+
+def test_rows_that_are_longer_than_the_model_reads_are_refused(
+    own: Path, dense: Path, questions: Path, tmp_path: Path
+) -> None:
+    for model, file in ((own, None), (dense, questions)):
+        context = open_model(model).shape.max_position_embeddings
+        with pytest.raises(InputError, match=rf"healing\.length = {context + 1}: .* reads {context} tokens: give as"):
+            pruned(model, tmp_path / "run", file, healing=HEALING | {"length": context + 1})
+    assert not (tmp_path / "run").exists()

@@ -7,15 +7,18 @@ Dimensions: D exits, N learnt tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from tuili.compress.watch import Watch
 from tuili.data import IGNORE_INDEX, Block
 from tuili.model import TuiliForCausalLM
-from tuili.posttrain import Reading
+from tuili.posttrain import Reading, choose_threshold
+
+THRESHOLD_TRIES = 8
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,29 @@ def read_exits(model: TuiliForCausalLM, blocks: Iterable[Block]) -> ExitReadings
     model.train(was_training)
     token_DN, probability_DN = (torch.cat(of_blocks, dim=1).cpu() for of_blocks in zip(*read, strict=True))
     return ExitReadings(torch.tensor(model.config.exit_layers), token_DN, probability_DN)
+
+
+def choose_exits(
+    parent: TuiliForCausalLM, model: TuiliForCausalLM, blocks: Sequence[Block], watch: Watch
+) -> dict[str, float]:
+    """Set the threshold at which tokens leave a model: the lowest that keeps it as close to its own full depth as its
+    parent is to its own. Returns figures for its lineage."""
+    before, exits = (
+        read_exits(one, watch.counted(blocks, f"choice of exits, {whose}", "blocks"))
+        for one, whose in ((parent, "the parent"), (model, "the smaller model"))
+    )
+    tolerated = agreement_loss(before, parent.config.exit_threshold)
+    threshold, _ = choose_threshold(exits.leaving_at, exits.full_depth, tolerated, THRESHOLD_TRIES)
+    depth, depth_before = (
+        one.leaving_at(at).mean_depth for one, at in ((exits, threshold), (before, parent.config.exit_threshold))
+    )
+    watch.tell(
+        f"tokens leave at a probability of {threshold:.3f}, behind {depth:.2f} of {model.config.exit_layers[-1]} "
+        f"layers on average; the parent's left at {parent.config.exit_threshold:g}, behind {depth_before:.2f} of "
+        f"{parent.config.exit_layers[-1]}"
+    )
+    model.config.exit_threshold = threshold
+    return {"exit_threshold": threshold, "mean_depth_before": depth_before, "mean_depth": depth}
 
 
 def _read_block(model: TuiliForCausalLM, block: Block) -> tuple[Tensor, Tensor]:

@@ -99,7 +99,7 @@ class ImportedParent(Parent):
         self.stored: ImportedModel = stored
         self._healing = healing
         if healing.kernels == "native":
-            raise InputError(f"healing.kernels = native: {stored.path} is imported, and is healed by torch alone")
+            raise InputError(f"healing.kernels = native: {stored.path} is imported and heals by torch: leave it out")
 
     @cached_property
     def _taught(self) -> TeachingConfig | None:
@@ -122,10 +122,9 @@ class ImportedParent(Parent):
                 raise InputError(f"{self.path} was taught with {missing[0]}, which is not there: give --data FILE")
         else:
             raise InputError(f"{self.path} has not been taught, so nothing says what to heal it with: give --data FILE")
-        whole = healing.length or (LENGTH_TOKENS if taught is None else taught.length)
-        length = min(whole, self.stored.shape.max_position_embeddings) - self.prefix
-        if length < whole // 2:
-            raise InputError(f"healing.length = {whole}: the template alone takes {self.prefix}")
+        whole, prefix = self.row_length(healing, LENGTH_TOKENS if taught is None else taught.length), self.prefix
+        if (length := whole - prefix) < whole // 2:
+            raise InputError(f"healing.length = {whole}: the template alone takes {prefix}: use {2 * prefix} or more")
         prose = taught is not None and taught.response == "prose"
 
         def opened(seed: int, held: bool, state: StreamState) -> AbstractContextManager[PreparedBlocks]:

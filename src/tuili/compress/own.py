@@ -14,7 +14,7 @@ from typing import cast
 from torch import nn
 
 from tuili.compress.closeness import closeness
-from tuili.compress.exits import agreement_loss, read_exits
+from tuili.compress.exits import choose_exits
 from tuili.compress.network import Network
 from tuili.compress.own_network import OwnNetwork
 from tuili.compress.parent import HealingData, Parent, Samples
@@ -22,7 +22,7 @@ from tuili.compress.recipe import HealingConfig
 from tuili.compress.watch import Tell, Watch
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM, check_folder, load_model, write_model_files
-from tuili.posttrain import OpenBlocks, choose_threshold
+from tuili.posttrain import OpenBlocks
 from tuili.store import StoredModel
 from tuili.tasks import SEEDS_PER_SPLIT, Language, Problem, trained_domains, unseen_problems
 from tuili.train import (
@@ -42,7 +42,6 @@ DOMAIN_PRIOR = 0.01
 """Weight of the loss that leads tokens to the expert of their domain, as at the end of a training."""
 THRESHOLD_DOCUMENTS = 400
 """On which the threshold of the exits is chosen."""
-THRESHOLD_TRIES = 8
 MEASURED_LEVELS = (1, 2, 3)
 """Of the problems that accuracy is measured on."""
 
@@ -85,7 +84,7 @@ class OwnParent(Parent):
     def length(self) -> int:
         """The tokens of a row of what it is healed with."""
         trained = TrainConfig().length if self._recorded is None else self._recorded.length
-        return min(self._healing.length or trained, self.stored.shape.max_position_embeddings)
+        return self.row_length(self._healing, trained)
 
     def data(self, file: Path | None, tell: Tell) -> HealingData:
         """See `Parent`."""
@@ -150,26 +149,10 @@ class OwnParent(Parent):
         write_model_files(fresh, model, self.stored.tokenizer)
 
     def finish(self, teacher: Network, student: Network, samples: Samples, watch: Watch) -> Mapping[str, float]:
-        """Choose the threshold at which tokens leave: the lowest that keeps the student as close to its own full depth
-        as the parent is to its own. Both are then compared at full depth."""
+        """See `Parent`: exits are chosen, and both models then compared at full depth."""
         parent, model = cast(TuiliForCausalLM, teacher.model), cast(TuiliForCausalLM, student.model)
         blocks = [block.to(self._plan.device) for block in samples(THRESHOLD_DOCUMENTS)]
-        before, exits = (
-            read_exits(one, watch.counted(blocks, f"choice of exits, {whose}", "blocks"))
-            for one, whose in ((parent, "the parent"), (model, "the smaller model"))
-        )
-        tolerated = agreement_loss(before, parent.config.exit_threshold)
-        threshold, _ = choose_threshold(exits.leaving_at, exits.full_depth, tolerated, THRESHOLD_TRIES)
-        depth, depth_before = (
-            one.leaving_at(at).mean_depth for one, at in ((exits, threshold), (before, parent.config.exit_threshold))
-        )
-        watch.tell(
-            f"tokens leave at a probability of {threshold:.3f}, behind {depth:.2f} of {model.config.exit_layers[-1]} "
-            f"layers on average; the parent's left at {parent.config.exit_threshold:g}, behind {depth_before:.2f} of "
-            f"{parent.config.exit_layers[-1]}"
-        )
-        model.config.exit_threshold = threshold
-        figures = {"exit_threshold": threshold, "mean_depth_before": depth_before, "mean_depth": depth}
+        figures = choose_exits(parent, model, blocks, watch)
         read = watch.counted(blocks, "closeness", "blocks")
         return figures | closeness(self.full_depth(parent), self.full_depth(model), read)
 

@@ -124,6 +124,16 @@ class Parent(ABC):
         """About so many problems of its domains that no training sees; none of a model without."""
         return ()
 
+    def row_length(self, healing: HealingConfig, by_default: int) -> int:
+        """The tokens of a row, with whatever stands in front of all: those that are asked for, or by default as many as
+        it reads. Raises `InputError` where more are asked for than it reads."""
+        context = self.shape.max_position_embeddings
+        if healing.length is not None and healing.length > context:
+            raise InputError(
+                f"healing.length = {healing.length}: {self.path} reads {context} tokens: give as many or fewer"
+            )
+        return min(healing.length or by_default, context)
+
     @abstractmethod
     def load(self) -> nn.Module:
         """The model in memory, in numbers that it can be trained in."""

@@ -11,7 +11,7 @@ import pytest
 from tests.compress.auto.test_run import SHORT, search
 from tuili.compress import Interrupted, Targets
 from tuili.compress.auto import stopwatch
-from tuili.compress.auto.making import Workshop
+from tuili.compress.auto.making import CandidateMaker
 from tuili.compress.auto.search import Impossible
 from tuili.compress.auto.space import Candidate
 from tuili.compress.auto.stopwatch import Stopwatch
@@ -32,13 +32,13 @@ class Clock:
 
 
 class Making:
-    """Stands for a workshop's: each candidate takes some seconds and has some share of right answers, by its turn."""
+    """Stands for a maker's: each candidate takes some seconds and has some share of right answers, by its turn."""
 
     def __init__(self, clock: Clock, model: Path, seconds: float, right: Mapping[int, float]) -> None:
         self.clock, self.model, self.seconds, self.right = clock, model, seconds, right
         self.made: list[tuple[str, int]] = []
 
-    def __call__(self, shop: Workshop, candidate: Candidate, steps: int) -> Found:
+    def __call__(self, maker: CandidateMaker, candidate: Candidate, steps: int) -> Found:
         self.made.append((candidate.name, steps))
         self.clock.now += self.seconds
         if (right := self.right.get(len(self.made))) is None:
@@ -56,7 +56,7 @@ def test_a_search_whose_time_is_over_keeps_what_it_has_found(
     own: Path, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     making, out = Making(clock, own, 20, {1: 0.3, 2: 0.9, 3: 0.5, 4: 0.95}), tmp_path / "auto"
-    monkeypatch.setattr(Workshop, "make", lambda shop, candidate, steps: making(shop, candidate, steps))
+    monkeypatch.setattr(CandidateMaker, "make", lambda maker, candidate, steps: making(maker, candidate, steps))
     first = search(own, TARGETS, minutes=0.7, clock=clock).run(out, resume=False)
     assert [one.right for one in first.found] == [0.3, 0.9]  # of 42 seconds 20 are gone, then 40
     assert first.chosen.right == 0.9
@@ -74,7 +74,7 @@ def test_interrupted_sessions_count_to_the_time(
     own: Path, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     making, out = Making(clock, own, 10, {1: 0.3}), tmp_path / "auto"
-    monkeypatch.setattr(Workshop, "make", lambda shop, candidate, steps: making(shop, candidate, steps))
+    monkeypatch.setattr(CandidateMaker, "make", lambda maker, candidate, steps: making(maker, candidate, steps))
     for session in range(6):
         with suppress(Interrupted):
             report = search(own, TARGETS, minutes=0.5, clock=clock).run(out, resume=session > 0)
@@ -87,13 +87,13 @@ def test_what_cannot_be_made_is_left_out_for_good(
 ) -> None:
     tried = list[str]()
 
-    def make(shop: Workshop, candidate: Candidate, steps: int) -> Found:
+    def make(maker: CandidateMaker, candidate: Candidate, steps: int) -> Found:
         tried.append(candidate.name)
         if len(tried) == 1:
             raise Impossible("step 3: the loss is nan")
         return Found(candidate.name, steps, 1e-9, 1.0, 0.5, dict.fromkeys("123", 0.5), str(own))
 
-    monkeypatch.setattr(Workshop, "make", make)
+    monkeypatch.setattr(CandidateMaker, "make", make)
     found = search(own, TARGETS, clock=clock).run(tmp_path / "auto", resume=False).found
     assert tried[0] not in {one.name for one in found}
     assert search(own, TARGETS, clock=clock).run(tmp_path / "auto", resume=True).found == found

@@ -153,7 +153,7 @@ def test_a_teacher_with_another_tokenizer_is_refused(own: Path, tmp_path: Path) 
 def test_what_cannot_be_a_student_is_refused(own: Path, dense: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="would be larger than its teacher"):
         distilled(own, tmp_path / "run", to={"overrides": {"hidden_size": 64}})
-    with pytest.raises(InputError, match="is imported, and only Tuili's own models teach"):
+    with pytest.raises(InputError, match="is imported: `distillation` makes it a student of fewer layers"):
         distilled(dense, tmp_path / "run")
     with pytest.raises(InputError, match="names no size: give --to"):
         distilled(own, tmp_path / "run", to={})

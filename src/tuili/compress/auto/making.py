@@ -105,7 +105,7 @@ def key_of(change: str) -> str:
 
 
 @dataclass(frozen=True)
-class Workshop:
+class CandidateMaker:
     """Makes candidates of one parent in a folder. data: what they recover with; None for the parent's own. reference:
     the parent's milliseconds a token, by which others are told; None to tell those of each measuring."""
 

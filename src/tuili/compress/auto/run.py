@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tuili.compress.auto.halving import fitting
 from tuili.compress.auto.kept import Kept, Schedule
-from tuili.compress.auto.making import Workshop
+from tuili.compress.auto.making import CandidateMaker
 from tuili.compress.auto.pace import Pace, measure_pace
 from tuili.compress.auto.possible import possible
 from tuili.compress.auto.report import AutoReport
@@ -88,14 +88,14 @@ class AutoRun:
         kept, targets = Kept(out), self._settings.targets
         with Stopwatch(out, self._clock) as watch:
             tried, timing = self._scheduled(kept), Timing(kept, watch, 60 * self._settings.minutes)
-            shop = self._workshop(out, "searched", self._searched)
+            maker = self._maker(out, "searched", self._searched)
             if (parent := kept.get("parent", 0)) is None:
-                parent = shop.measured("parent", 0, self._parent.path)
+                parent = maker.measured("parent", 0, self._parent.path)
                 kept.add(parent)
             self._tell(f"the parent: {told(parent)}")
             if not parent.right:
                 self._tell("the parent answers no problem rightly, so that --loss asks for nothing")
-            make = partial(self._make, kept, replace(shop, reference=parent.latency), timing)
+            make = partial(self._make, kept, replace(maker, reference=parent.latency), timing)
             search = Search(tried, timing.rungs, timing.rung, targets, parent, make, self._tell)
             found = search.run()
             if not found:
@@ -110,7 +110,7 @@ class AutoRun:
             report.write(out)
             return report
 
-    def _make(self, kept: Kept, shop: Workshop, timing: Timing, candidate: Candidate, steps: int) -> Found:
+    def _make(self, kept: Kept, maker: CandidateMaker, timing: Timing, candidate: Candidate, steps: int) -> Found:
         """A candidate, measured. What is kept takes no time."""
         if (known := kept.get(candidate.name, steps)) is not None:
             return known
@@ -118,7 +118,7 @@ class AutoRun:
             raise Impossible(reason)
         timing.check(steps)
         try:
-            made = shop.make(candidate, steps)
+            made = maker.make(candidate, steps)
         except Impossible as error:
             kept.fail(candidate.name, steps, str(error))
             raise
@@ -127,7 +127,7 @@ class AutoRun:
 
     def _report(self, out: Path, parent: Found, found: Sequence[Found], chosen: Found) -> AutoReport:
         """The report, with the chosen model and its parent measured on problems that the search did not choose on."""
-        check, model = self._workshop(out, "checked", self._checked), out / chosen.model
+        check, model = self._maker(out, "checked", self._checked), out / chosen.model
         before = check.measured("parent", 0, self._parent.path)
         after = replace(check, reference=before.latency).measured(chosen.name, chosen.steps, model)
         answers = (check.answers.of(self._parent.path, "the parent"), check.answers.of(model, chosen.name))
@@ -159,13 +159,13 @@ class AutoRun:
             )
         return chosen
 
-    def _workshop(self, out: Path, name: str, problems: Sequence[Problem]) -> Workshop:
+    def _maker(self, out: Path, name: str, problems: Sequence[Problem]) -> CandidateMaker:
         """What makes candidates, and measures them on these problems."""
         with writing(out / name, REMEDY):
             (out / name).mkdir(exist_ok=True)
         answers = RightAnswers(problems, out / name, self._tell, lambda: None)
         settings = self._settings
-        return Workshop(
+        return CandidateMaker(
             self._parent.path, out / "candidates", settings.data, settings.changes, answers, self._console
         )  # fmt: skip
 

@@ -33,7 +33,7 @@ class Distilling(Compression):
     def __init__(self, parent: Parent, config: DistilConfig) -> None:
         super().__init__(parent)
         if not isinstance(parent, OwnParent):
-            raise InputError(f"{parent.path} is imported, and only Tuili's own models teach: prune it")
+            raise InputError(f"{parent.path} is imported: `distillation` makes it a student of fewer layers")
         self._config, self._own = config, parent
         self.stages = 2 if config.written_steps else 1
         self._start = None if config.to.start is None else _opened_start(parent, config)

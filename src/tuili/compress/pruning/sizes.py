@@ -83,5 +83,5 @@ def _count(key: str, wanted: int | None, there: int) -> int:
     if wanted is None:
         return there
     if wanted > there:
-        raise InputError(f"prune.{key} = {wanted}: the model has {there}: give fewer")
+        raise InputError(f"prune.{key} = {wanted}: the model has {there}: give as many or fewer")
     return wanted
