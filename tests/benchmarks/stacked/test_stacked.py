@@ -76,10 +76,10 @@ def test_stacks_are_made_and_measured_once(
     assert {"a_over_parent", "b_depth", "parent_depth", "a_hours"} <= {*figures}
     assert max(figures[f"{name}_weights"].runs[0] for name in "ab") < figures["parent_weights"].runs[0]
     assert figures["a_parameters"].runs[0] < figures["b_parameters"].runs[0] < config["parameters"]["total"]
-    made = ("parent", "pruned_1_1", "pruned_1+factors_2_1", "pruned_1+factors_2+int8_1_1", "pruned_1+int8_1_1")
+    made = ("parent", "pruned_1_1", "pruned_1+factors_1_1", "pruned_1+factors_1+int8_1_1", "pruned_1+int8_1_1")
     assert {folder.name for folder in (tmp_path / "runs").glob("given_*/*")} == {*made}
     assert {*config["runs"]} == {*made[1:]}
-    (last,) = (tmp_path / "runs").glob("given_*/pruned_1+factors_2+int8_1_1/model")
+    (last,) = (tmp_path / "runs").glob("given_*/pruned_1+factors_1+int8_1_1/model")
     steps = [entry.step for entry in read_lineage(last)]
     assert steps == ["train", "prune", "factorise", "quantize"]
     assert figures["a_tokens"].runs[0] > figures["b_tokens"].runs[0]
