@@ -94,8 +94,8 @@ def test_a_layer_that_has_no_whole_numbers_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     def with_convolution(load: Callable[..., Backbone]) -> Callable[..., Backbone]:
-        def loaded(*given: Any) -> Backbone:
-            backbone = load(*given)
+        def loaded(*given: Any, **more: Any) -> Backbone:
+            backbone = load(*given, **more)
             backbone.layers[0].mlp.down_proj = nn.Conv1d(4, 4, 1)
             return backbone
 
