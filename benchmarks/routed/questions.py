@@ -80,19 +80,19 @@ def _routed(file: Path) -> tuple[dict[str, int], list[dict[str, Any]]]:
             counts["kept"] += 1
         else:
             counts[settled.drop.reason] += 1
-            if settled.drop.reason != "unreached":
+            if settled.drop.reason != "not_derived":
                 listed.append({"place": settled.trace.place, "reason": settled.drop.reason} | settled.drop.measured)
                 continue
         counts[kind] += 1
-    names = ("questions", "kept", "valid", "unsupported", "without_steps", "unreached", "refuted", "rounded")
-    return {name: counts[name] for name in (*names, "malformed")}, listed
+    names = ("questions", "kept", "valid", "unsupported", "without_steps", "refuted", "rounded", "malformed")
+    return {name: counts[name] for name in names} | {"unreached": counts["not_derived"]}, listed
 
 
 def _in_words(file: Path) -> tuple[dict[str, int], list[dict[str, Any]]]:
     """The same answers by the calculations in their words alone, without those that are marked for a calculator: how
     many have such, and how many are refuted or rounded. Then without the line `####`, too: how many become records, and
     how many of these have the answer of that line."""
-    chain = pipeline.BuildSettings.model_validate({"blocks": [{"block": "route", "unreached": "keep"}]}).pipeline()
+    chain = pipeline.BuildSettings.model_validate({"blocks": [{"block": "route", "not_derived": "keep"}]}).pipeline()
     counts, listed = Counter[str](), list[dict[str, Any]]()
     for read in read_questions(file):
         place = f"{file.name}:{read.line}"
@@ -118,7 +118,7 @@ def _own(language: str, level: int) -> dict[str, Figure]:
     """Shares of own problems, each form once, that are routed to their own domain, to another, or to none. Those of
     `composed` are of two domains, and not among them."""
     counts = Counter[str]()
-    settings = pipeline.BuildSettings.model_validate({"blocks": [{"block": "route", "lift": False}]})
+    settings = pipeline.BuildSettings.model_validate({"blocks": [{"block": "route", "extract": False}]})
     chain = settings.pipeline()
     for domain in set(BUILT_IN_DOMAINS) - {"composed"}:
         problems = in_every_form(domain, SEED, level, language=language)

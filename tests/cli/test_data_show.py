@@ -80,7 +80,7 @@ def test_tokens_are_set_apart(file: Path, sound: Path, capsys: pytest.CaptureFix
     assert step.startswith("+ ✓ 4¦8¦")
 
 
-def test_rows_are_shown_with_their_filler(file: Path, sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_are_shown_with_their_padding(file: Path, sound: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--model", sound, "--packed", "--limit", "2", "train.length=128")
     lines = show(capsys, file, *options)
     used = [int(line.split(", ")[1].split(" of ")[0]) for line in lines if line.startswith("row ")]

@@ -55,10 +55,10 @@ def test_every_document_can_be_read_back_from_its_block(rows: list[list[Document
             ahead = [*document.tokens[1:], IGNORE_INDEX]
             learnt = [IGNORE_INDEX if i + 1 < document.prompt_length else token for i, token in enumerate(ahead)]
             assert block.targets_BT[row, place_T].tolist() == learnt
-        filler_T = block.documents_BT[row] == -1
-        assert int(filler_T.sum()) == 120 - sum(map(len, row_documents))
-        assert set(block.tokens_BT[row, filler_T].tolist()) <= {0}
-        assert set(block.targets_BT[row, filler_T].tolist()) <= {IGNORE_INDEX}
-        assert set(block.domains_BT[row, filler_T].tolist()) <= {-1}
+        padding_T = block.documents_BT[row] == -1
+        assert int(padding_T.sum()) == 120 - sum(map(len, row_documents))
+        assert set(block.tokens_BT[row, padding_T].tolist()) <= {0}
+        assert set(block.targets_BT[row, padding_T].tolist()) <= {IGNORE_INDEX}
+        assert set(block.domains_BT[row, padding_T].tolist()) <= {-1}
     assert block.real_tokens == sum(len(document) for row in rows for document in row)
     assert {tensor.dtype for tensor in vars(block).values()} == {torch.int64}

@@ -16,12 +16,19 @@ from tuili.cli.options import parse_folder
 def route(
     paths: Paths,
     records: Annotated[
-        bool, typer.Option("--records", help="Write the records lifted, as tuili train reads them, and nothing else.")
+        bool, typer.Option("--records", help="Write the records alone, as tuili train reads them.")
     ] = False,
-    lift: Annotated[bool, typer.Option(help="Look for problems inside texts, too.")] = True,
-    unrouted: Annotated[bool, typer.Option(help="Keep documents and records that belong to no domain.")] = True,
-    unreached: Annotated[
-        bool, typer.Option(help="Keep problems whose steps all hold, while none gives the answer.")
+    extract: Annotated[bool, typer.Option(help="Look for problems inside texts, too.")] = True,
+    no_domain: Annotated[
+        bool,
+        typer.Option("--keep-no-domain/--drop-no-domain", help="Whether what belongs to no domain is kept."),
+    ] = True,
+    not_derived: Annotated[
+        bool,
+        typer.Option(
+            "--keep-not-derived/--drop-not-derived",
+            help="Whether problems are kept whose steps all hold, while none gives the answer.",
+        ),
     ] = False,
     text: Annotated[
         str | None,
@@ -31,8 +38,8 @@ def route(
     out: Annotated[str, typer.Option("--out", metavar="FOLDER", help="The folder to write.")] = "routed",
     workers: WorkersOption = None,
 ) -> None:
-    """Route documents to the domains, and lift records from the problems in them, for example:
-    tuili data route gsm8k.jsonl pages --records --out lifted
+    """Route documents to the domains, and extract records from the problems in them, for example:
+    tuili data route gsm8k.jsonl pages --records --out extracted
 
     A problem is dropped where the checker refutes one of its steps; the list of drops tells the step and what is right.
     """
@@ -43,9 +50,9 @@ def route(
     inputs = [one | fields for one in inputs_of(paths, kind)]
     block = {
         "block": "route",
-        "lift": lift,
-        "unrouted": "keep" if unrouted else "drop",
-        "unreached": "keep" if unreached else "drop",
+        "extract": extract,
+        "no_domain": "keep" if no_domain else "drop",
+        "not_derived": "keep" if not_derived else "drop",
     }
     output = {"format": "jsonl", "form": "records"} if records else {}
     settings = pipeline.BuildSettings.model_validate({"blocks": [block], "inputs": inputs, "output": output})

@@ -94,8 +94,8 @@ def show(
             console.print(f"\n{facts}", style="bold")
         for document in row.documents:
             _print_document(console, document, tokens)
-        if row.filler:
-            console.print(f"\n{row.filler} places of padding, not learnt", style="dim")
+        if row.padding:
+            console.print(f"\n{row.padding} places of padding, not learnt", style="dim")
     console.print()
     for note in summary.notes:
         console.print(note, style="red")

@@ -39,17 +39,17 @@ class Document:
 
 @dataclass(frozen=True)
 class Block:
-    """B packed rows of T positions; all tensors are int64. Positions after a row's last document are filler."""
+    """B packed rows of T positions; all tensors are int64. Positions after a row's last document are padding."""
 
     tokens_BT: Tensor
     positions_BT: Tensor
-    """Counted from 0 in each document; 0 in filler."""
+    """Counted from 0 in each document; 0 in padding."""
     documents_BT: Tensor
-    """The number of the document in its row, from 0 on; -1 in filler."""
+    """The number of the document in its row, from 0 on; -1 in padding."""
     targets_BT: Tensor
     """The next token of the document where that token belongs to the response, else `IGNORE_INDEX`."""
     domains_BT: Tensor
-    """The index of the document's expert; -1 where it has none and in filler."""
+    """The index of the document's expert; -1 where it has none and in padding."""
 
     def to(self, device: torch.device) -> Block:
         """The same block on another device."""
@@ -57,7 +57,7 @@ class Block:
 
     @property
     def real_tokens(self) -> int:
-        """The number of positions that are not filler."""
+        """The number of positions that are not padding."""
         return int((self.documents_BT >= 0).sum())
 
     @property

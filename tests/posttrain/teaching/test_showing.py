@@ -43,7 +43,7 @@ def test_shown_rows_are_those_that_a_teaching_really_learns_from(
     masked = 0
     for row, tokens_T, targets_T in zip(rows, tokens_BT.tolist(), targets_BT.tolist(), strict=True):
         shown = [token for document in row.documents for token in document.tokens]
-        used = row.capacity - row.filler
+        used = row.capacity - row.padding
         assert [token.id for token in shown] == tokens_T[:used]
         assert [token.learnt for token in shown[1:]] == [target != IGNORE_INDEX for target in targets_T[: used - 1]]
         masked += sum(document.masked for document in row.documents)

@@ -60,7 +60,7 @@ def test_shown_rows_are_those_that_a_run_really_learns_from(
     tokens_BT, targets_BT = (torch.cat([getattr(one, name) for one in blocks]) for name in ("tokens_BT", "targets_BT"))
     for row, tokens_T, targets_T in zip(rows, tokens_BT.tolist(), targets_BT.tolist(), strict=True):
         shown = [token for document in row.documents for token in document.tokens]
-        used = feed.capacity - row.filler
+        used = feed.capacity - row.padding
         assert [token.id for token in shown] == tokens_T[:used]
         assert [token.learnt for token in shown[1:]] == [target != IGNORE_INDEX for target in targets_T[: used - 1]]
         assert all(target == IGNORE_INDEX for target in targets_T[used - 1 :])

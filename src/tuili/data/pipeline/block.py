@@ -90,7 +90,7 @@ class OrderedBlock(AnyBlock):
 class BlockSettings(Config):
     """The settings of a block in a recipe. A subclass adds `block: Literal["name"]`, and `build`."""
 
-    lifts_records: ClassVar[bool] = False
+    makes_records: ClassVar[bool] = False
     """Whether its documents may have training records."""
 
     def build(self) -> AnyBlock:

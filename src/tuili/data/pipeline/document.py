@@ -36,7 +36,7 @@ class Document(msgspec.Struct, frozen=True, dict=True, omit_defaults=True):
     measures: dict[str, float] = {}
     """What blocks have measured of it by the measure's name, such as `quality`: shown in the report as a histogram."""
     record: dict[str, Any] | None = None
-    """The training record that a block has lifted out of it: the fields of `tuili.data.Record`."""
+    """The training record that a block has extracted from it: the fields of `tuili.data.Record`."""
 
     @cached_property
     def words(self) -> Words:

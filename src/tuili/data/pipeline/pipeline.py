@@ -77,7 +77,7 @@ class Pipeline:
     """Blocks in their order, and what is written of a document that passes all of them."""
 
     def __init__(self, blocks: Sequence[AnyBlock], *, records: bool = False) -> None:
-        """records: whether the training record that was lifted from a document is written, not the document."""
+        """records: whether the training record that was extracted from a document is written, not the document."""
         self.blocks = list(blocks)
         self._records = records
         self._routes = any(block.routes for block in self.blocks)

@@ -20,7 +20,7 @@ class Output(Config):
 
     format: Literal["jsonl.zst", "jsonl", "parquet"] = "jsonl.zst"
     form: Literal["documents", "records"] = Field(
-        "documents", description="Documents, or the records lifted from them."
+        "documents", description="Documents, or the records extracted from them."
     )
     shard_documents: int = Field(100_000, ge=1, description="A shard ends behind about so many documents ...")
     shard_bytes: int = Field(2**28, ge=2**16, description="... or bytes before compression.")
@@ -50,8 +50,8 @@ class BuildSettings(Config):
 
     @model_validator(mode="after")
     def _has_records(self) -> Self:
-        if self.output.form == "records" and not any(block.lifts_records for block in self.blocks):
-            raise ValueError("output.form = records, and no block lifts records from documents: write documents")
+        if self.output.form == "records" and not any(block.makes_records for block in self.blocks):
+            raise ValueError("output.form = records, and no block extracts records from documents: write documents")
         return self
 
     examples: int = Field(5, ge=0, le=100, description="Examples of each reason that the report shows.")

@@ -31,7 +31,7 @@ def row_facts(row: ShownRow) -> str:
     if row.number is None:
         return ""
     learnt = sum(document.learnt for document in row.documents)
-    used = row.capacity - row.filler
+    used = row.capacity - row.padding
     return f"row {row.number}: {len(row.documents)} records, {used} of {row.capacity} tokens, {learnt} learnt"
 
 

@@ -63,14 +63,14 @@ class Feed(Protocol):
 class ShownRow:
     """A packed row, or a record alone.
 
-    number: of a packed row, from 1 on. filler: padding, places at its end that hold no document. notes: what the
+    number: of a packed row, from 1 on. padding: places at its end that hold no document. notes: what the
     training has left out up to this row, a line each.
     """
 
     documents: tuple[ShownDocument, ...]
     capacity: int
     number: int | None = None
-    filler: int = 0
+    padding: int = 0
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -96,14 +96,14 @@ def show_rows(feed: Feed, count: int) -> Iterator[ShownRow]:
     """The first rows that the training is fed with."""
     stream = feed.open()
     rows = chain.from_iterable(_rows(feed, block, stream.packed) for block in stream)
-    for number, (documents, filler) in enumerate(islice(rows, count), start=1):
+    for number, (documents, padding) in enumerate(islice(rows, count), start=1):
         state = stream.state
         notes = (
             f"{name}: left out {refused} of {state.drawn[name]} documents, longer than a row"
             for name, refused in state.refused.items()
             if refused
         )
-        yield ShownRow(documents, feed.capacity, number, filler, tuple(notes))
+        yield ShownRow(documents, feed.capacity, number, padding, tuple(notes))
 
 
 def show_prefix(feed: Feed) -> tuple[ShownToken, ...]:

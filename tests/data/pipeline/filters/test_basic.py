@@ -121,7 +121,7 @@ def test_kinds_and_languages_that_nothing_knows_are_refused_before_the_work() ->
     inputs = [{"path": "a", "kind": "wbe"}]
     with pytest.raises(InputError, match="kind 'wbe' has no thresholds: those known are web, prose, "):
         BuildSettings.model_validate({"inputs": inputs, "blocks": [{"block": "basic"}]}).pipeline()
-    with pytest.raises(ValidationError, match="no block lifts records"):
+    with pytest.raises(ValidationError, match="no block extracts records"):
         BuildSettings.model_validate({"output": {"form": "records"}})
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.data.pipeline.conftest import contents
 from tuili.data import read_records
 from tuili.data.pipeline import BuildSettings, Document, Drop, build
-from tuili.data.pipeline.routing.lifting import Reason
+from tuili.data.pipeline.routing.extraction import Reason
 from tuili.data.pipeline.routing.route import NONE, Part, Routing
 from tuili.errors import ConfigError
 
@@ -31,7 +31,7 @@ def routed(text: str, block: Routing | None = None, **metadata: Any) -> list[Par
     return list((block or Routing()).apply(Document(text, "mine:1", "mine.jsonl:1", "problem", metadata)))
 
 
-def lifted(part: Part) -> dict[str, Any]:
+def extracted(part: Part) -> dict[str, Any]:
     assert isinstance(part, Document), part
     assert part.record is not None
     return part.record
@@ -45,7 +45,7 @@ def dropped(part: Part) -> Drop:
 def test_gsm8k_becomes_a_record_with_its_steps() -> None:
     answer = "Half is 48/2 = <<48/2=24>>24.\nAll: 48+24 = <<48+24=72>>72.\n#### 72"
     (part,) = routed("Natalia sold 48 clips, then half as many. How many did she sell altogether?", answer=answer)
-    record = lifted(part)
+    record = extracted(part)
     assert record["steps"] == ["48 / 2 = 24", "48 + 24 = 72"]
     assert (record["output"], record["domain"], record["level"]) == ("72", "word_problems", 2)
     assert (record["source"], record["id"]) == ("gsm8k", "mine:1")
@@ -66,25 +66,25 @@ WORKED = "Question: Tom has 3 bags of 4 apples. How many are there?\nSolution: 3
     "answer", ["7.5/10", "1,200/7", "3/4/5", "1,20", "13", "He has 13 apples", "x = 13", "12 1/2 apples"]
 )
 def test_an_answer_that_no_step_gives_is_dropped_wherever_its_number_stands(answer: str) -> None:
-    assert dropped(routed(WORKED.format(answer))[0]) == Drop("unreached", {"answer": answer, "step": "3 * 4 = 12"})
+    assert dropped(routed(WORKED.format(answer))[0]) == Drop("not_derived", {"answer": answer, "step": "3 * 4 = 12"})
 
 
 @pytest.mark.parametrize("answer", ["12", "$12.00", "He has 12 apples", "x = 12", "24/2", "many apples"])
 def test_an_answer_with_the_number_of_a_step_is_kept(answer: str) -> None:
-    assert lifted(routed(WORKED.format(answer))[0])["output"] == answer
+    assert extracted(routed(WORKED.format(answer))[0])["output"] == answer
 
 
 def test_a_step_that_is_not_decided_may_give_the_answer_by_what_it_says_alone() -> None:
     row: dict[str, Any] = {"steps": ["3 * 4 = 12", "one is eaten, so 11 are left"]}
-    assert lifted(routed("How many are left?", output="11 apples", **row)[0])["output"] == "11 apples"
-    assert dropped(routed("How many are left?", output="9 apples", **row)[0]).reason == "unreached"
+    assert extracted(routed("How many are left?", output="11 apples", **row)[0])["output"] == "11 apples"
+    assert dropped(routed("How many are left?", output="9 apples", **row)[0]).reason == "not_derived"
 
 
 def test_a_mixed_number_is_one_number() -> None:
     (part,) = routed("How many cups?", output="1 1/2 cups", steps=["2 - 1 = 1"])
-    assert dropped(part).reason == "unreached"
+    assert dropped(part).reason == "not_derived"
     (part,) = routed("How many cups?", output="1 1/2 cups", steps=["2 - 1/2 = 3/2"])
-    assert lifted(part)["output"] == "1 1/2 cups"
+    assert extracted(part)["output"] == "1 1/2 cups"
 
 
 @given(st.text("0123456789.,/$- x", min_size=1, max_size=30), st.sampled_from(["solution", "equation", "output"]))
@@ -102,7 +102,7 @@ def test_any_answer_is_read(answer: str, form: str) -> None:
 @pytest.mark.parametrize("field", ["options", "choices", "article", "passage", "context", "image", "question"])
 def test_a_row_that_needs_another_field_is_no_question(field: str) -> None:
     question, row = "How many clips are left in all of the boxes?", {"answer": "Half is <<48/2=24>>24.\n#### 24"}
-    assert lifted(routed(question, **dict[str, Any](row))[0])["output"] == "24"
+    assert extracted(routed(question, **dict[str, Any](row))[0])["output"] == "24"
     needing: dict[str, Any] = row | {field: ["A", "B"]}
     (part,) = routed(question, **needing)
     assert isinstance(part, Document)
@@ -125,7 +125,7 @@ def test_a_row_with_an_answer_in_words_alone_is_no_problem(row: dict[str, Any]) 
 
 def test_a_heading_is_not_the_last_line_of_gsm8k() -> None:
     (part,) = routed("How many apples are there?", answer="#### Step 1\nThere are 3 * 4 = 12 apples.")
-    assert lifted(part)["output"] == "12"
+    assert extracted(part)["output"] == "12"
     (part,) = routed("How many apples are there?", answer="So many.\n#### 12 apples")
     assert dropped(part).reason == "malformed"
 
@@ -147,19 +147,19 @@ def test_a_result_is_rounded_by_one_rule_in_steps_and_equations(result: str, rea
 def test_steps_that_do_not_give_the_answer_are_dropped_unless_wanted() -> None:
     row: dict[str, Any] = {"answer": "So <<3*4=12>>12, less one.\n#### 11"}
     (part,) = routed("How many apples are left in the end?", **row)
-    assert dropped(part) == Drop("unreached", {"answer": "11", "step": "3 * 4 = 12"})
-    (part,) = routed("How many apples are left in the end?", Routing(unreached=True), **row)
-    assert lifted(part)["steps"] == ["3 * 4 = 12"]
+    assert dropped(part) == Drop("not_derived", {"answer": "11", "step": "3 * 4 = 12"})
+    (part,) = routed("How many apples are left in the end?", Routing(not_derived=True), **row)
+    assert extracted(part)["steps"] == ["3 * 4 = 12"]
 
 
 def test_calculations_in_words_stand_for_those_that_are_not_marked() -> None:
     (part,) = routed("How many pregnant cows are there?", answer="44(.50)=22 are female.\n22 / 2 = 11 cows.\n#### 11")
-    assert lifted(part)["steps"] == ["22 / 2 = 11"]
+    assert extracted(part)["steps"] == ["22 / 2 = 11"]
 
 
 def test_the_equation_of_an_mwp_row_must_give_the_answer() -> None:
     (part,) = routed("Mary has 8 cups and puts in 2. How many are left?", equation="- 8 2", answer="6")
-    assert lifted(part)["steps"] == ["8 - 2 = 6"]
+    assert extracted(part)["steps"] == ["8 - 2 = 6"]
     (part,) = routed("Mary has 8 cups and puts in 2. How many are left?", equation="- 8 2", answer="7")
     assert dropped(part) == Drop("refuted", {"step": "- 8 2 = 7", "right": "6"})
     (part,) = routed("What is a third of 20?", equation="/ 20 3", answer="6.667")
@@ -175,7 +175,7 @@ def test_the_equation_of_an_mwp_row_must_give_the_answer() -> None:
 
 def test_records_keep_what_they_say_and_are_checked() -> None:
     (part,) = routed("What is 1 + 1?", output="2", steps=["1 + 1 = 2"], domain="algebra", level=4, other="x")
-    record = lifted(part)
+    record = extracted(part)
     assert (record["domain"], record["level"], record["steps"]) == ("algebra", 4, ["1 + 1 = 2"])
     assert isinstance(part, Document)
     assert part.metadata["routed_domain"] == NONE
@@ -193,7 +193,7 @@ def test_steps_that_cannot_be_decided_are_kept_and_counted() -> None:
 
 def test_an_answer_in_words_is_searched_for_calculations() -> None:
     (part,) = routed("How many clips in all?", solution="We add: 48 + 24 = 72.", answer="72 clips")
-    assert (lifted(part)["steps"], lifted(part)["output"]) == (["48 + 24 = 72"], "72 clips")
+    assert (extracted(part)["steps"], extracted(part)["output"]) == (["48 + 24 = 72"], "72 clips")
 
 
 def test_the_share_of_calculations_in_words_that_were_read_is_noted() -> None:
@@ -204,15 +204,15 @@ def test_the_share_of_calculations_in_words_that_were_read_is_noted() -> None:
 
 def test_problems_of_a_page_are_parts_and_what_is_left_is_one_too() -> None:
     first, second, rest = routed(PAGE + REST)
-    assert lifted(first)["id"] == "mine:1/1"
-    assert lifted(first)["source"] == "mine.jsonl"
+    assert extracted(first)["id"] == "mine:1/1"
+    assert extracted(first)["source"] == "mine.jsonl"
     assert dropped(second).measured == {"step": "48 + 24 = 73", "right": "72"}
     assert isinstance(rest, Document)
     assert (rest.id, rest.record, rest.text) == ("mine:1/rest", None, REST.strip())
     assert len(routed(PAGE)) == 2
     *_, few = routed(PAGE + "\nSome words.\n")
     assert dropped(few) == Drop("little_left", {"words": 2, "least": 20})
-    (whole,) = routed(PAGE, Routing(lift=False))
+    (whole,) = routed(PAGE, Routing(extract=False))
     assert isinstance(whole, Document)
     assert whole.text == PAGE
 
@@ -227,13 +227,13 @@ def test_questions_with_answers_in_words_are_no_problems() -> None:
 def test_documents_of_no_domain_may_be_dropped() -> None:
     text = "The committee agreed to paint the door before the winter."
     assert isinstance(routed(text)[0], Document)
-    assert dropped(routed(text, Routing(unrouted=False))[0]).reason == Reason.NO_DOMAIN
-    (kept,) = routed("The area of a triangle with a right angle.", Routing(unrouted=False))
+    assert dropped(routed(text, Routing(no_domain=False))[0]).reason == Reason.NO_DOMAIN
+    (kept,) = routed("The area of a triangle with a right angle.", Routing(no_domain=False))
     assert isinstance(kept, Document)
     assert kept.metadata["routed_domain"] == "geometry"
     record: dict[str, Any] = {"output": "2", "domain": "algebra"}
     assert isinstance(routed("What is 1 + 1?", **record)[0], Document)
-    assert dropped(routed("What is 1 + 1?", Routing(unrouted=False), **record)[0]).reason == Reason.NO_DOMAIN
+    assert dropped(routed("What is 1 + 1?", Routing(no_domain=False), **record)[0]).reason == Reason.NO_DOMAIN
 
 
 @pytest.mark.parametrize(
@@ -303,5 +303,5 @@ def test_domains_are_counted_where_a_block_tells_them_alone(tmp_path: Path) -> N
 
 
 def test_a_block_with_an_unknown_choice_is_refused() -> None:
-    with pytest.raises((ConfigError, ValueError), match="unrouted"):
-        recipe([], blocks=[{"block": "route", "unrouted": "burn"}])
+    with pytest.raises((ConfigError, ValueError), match="no_domain"):
+        recipe([], blocks=[{"block": "route", "no_domain": "burn"}])

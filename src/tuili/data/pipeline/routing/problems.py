@@ -1,6 +1,6 @@
 """Problems in a text, found where it is plain that they are: `Question: …` before `Answer: …` or `Solution: …`.
 
-What their calculations are is left to `equations`, whether they are right to `lifting`.
+What their calculations are is left to `equations`, whether they are right to `extraction`.
 """
 
 from __future__ import annotations

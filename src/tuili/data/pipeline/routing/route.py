@@ -11,7 +11,7 @@ from pydantic import Field
 from tuili.data.pipeline.block import Block, BlockSettings
 from tuili.data.pipeline.document import ROUTED_DOMAIN, Document, Drop
 from tuili.data.pipeline.routing.domains import domain_of
-from tuili.data.pipeline.routing.lifting import WORD, Question, Reason, can_be_checked, lift
+from tuili.data.pipeline.routing.extraction import WORD, Question, Reason, can_be_checked, extract_record
 from tuili.data.pipeline.routing.problems import FoundProblem, find_problems
 from tuili.data.pipeline.routing.rows import question_of_row, source_of
 from tuili.data.records import record_fields
@@ -28,29 +28,29 @@ Part = Document | tuple[Document, Drop]
 class RoutingSettings(BlockSettings):
     """Routing in a recipe."""
 
-    lifts_records: ClassVar[bool] = True
+    makes_records: ClassVar[bool] = True
 
     block: Literal["route"]
-    lift: bool = Field(True, description="Whether problems are looked for inside texts, too.")
-    unrouted: Literal["keep", "drop"] = Field("keep", description="What becomes of documents of no domain.")
-    unreached: Literal["keep", "drop"] = Field(
+    extract: bool = Field(True, description="Whether problems are looked for inside texts, too.")
+    no_domain: Literal["keep", "drop"] = Field("keep", description="What becomes of documents of no domain.")
+    not_derived: Literal["keep", "drop"] = Field(
         "drop", description="What becomes of problems whose steps all hold, while none gives the answer."
     )
 
     def build(self) -> Routing:
         """The block."""
-        return Routing(lift=self.lift, unrouted=self.unrouted == "keep", unreached=self.unreached == "keep")
+        return Routing(extract=self.extract, no_domain=self.no_domain == "keep", not_derived=self.not_derived == "keep")
 
 
 class Routing(Block):
-    """Notes the domain of each document as `routed_domain`, and lifts records from it."""
+    """Notes the domain of each document as `routed_domain`, and extracts records from it."""
 
     name, routes = "route", True
     Reason = Reason
 
-    def __init__(self, *, lift: bool = True, unrouted: bool = True, unreached: bool = False) -> None:
-        """lift: whether problems are looked for inside texts. unrouted, unreached: whether such are kept."""
-        self._lift, self._unrouted, self._unreached = lift, unrouted, unreached
+    def __init__(self, *, extract: bool = True, no_domain: bool = True, not_derived: bool = False) -> None:
+        """extract: whether problems are looked for inside texts. no_domain, not_derived: whether such are kept."""
+        self._extract, self._no_domain, self._not_derived = extract, no_domain, not_derived
 
     def apply(self, document: Document) -> Sequence[Part]:
         """The document with its domain; or the problems in it, and what is left of its text beside them."""
@@ -60,7 +60,7 @@ class Routing(Block):
             return [(document, self.drop(Reason.MALFORMED, message=str(error)))]
         if question is not None:
             return [self._settled(document, question)]
-        found = find_problems(document.text) if self._lift else ()
+        found = find_problems(document.text) if self._extract else ()
         problems = [one for one in found if can_be_checked(one.question, one.answer, one.steps)]
         return [*self._parts(document, problems)] if problems else [self._routed(document)]
 
@@ -82,23 +82,23 @@ class Routing(Block):
             yield (part, few) if words < FEW_WORDS else self._routed(part)
 
     def _settled(self, document: Document, question: Question) -> Part:
-        lifted = lift(question, self._unreached)
-        if lifted.reason is not Reason.MALFORMED:
-            document = document.with_measures(steps=lifted.steps)
-        if lifted.steps:
-            document = document.with_measures(decided_steps=lifted.decided / lifted.steps)
+        extracted = extract_record(question, self._not_derived)
+        if extracted.reason is not Reason.MALFORMED:
+            document = document.with_measures(steps=extracted.steps)
+        if extracted.steps:
+            document = document.with_measures(decided_steps=extracted.decided / extracted.steps)
         if question.equalities:
             document = document.with_measures(read_steps=min(1, len(question.steps) / question.equalities))
-        if lifted.record is None:
-            assert lifted.reason is not None
-            return document, self.drop(lifted.reason, **lifted.measured)
-        domain = lifted.record.domain if lifted.record.domain in BUILT_IN_DOMAINS else None
-        return self._noted(msgspec.structs.replace(document, record=record_fields(lifted.record)), domain)
+        if extracted.record is None:
+            assert extracted.reason is not None
+            return document, self.drop(extracted.reason, **extracted.measured)
+        domain = extracted.record.domain if extracted.record.domain in BUILT_IN_DOMAINS else None
+        return self._noted(msgspec.structs.replace(document, record=record_fields(extracted.record)), domain)
 
     def _routed(self, document: Document) -> Part:
         return self._noted(document, domain_of(document.text))
 
     def _noted(self, document: Document, domain: str | None) -> Part:
-        if domain is None and not self._unrouted:
+        if domain is None and not self._no_domain:
             return document, self.drop(Reason.NO_DOMAIN)
         return document.with_metadata(**{ROUTED_DOMAIN: domain or NONE})

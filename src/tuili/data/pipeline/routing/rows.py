@@ -11,7 +11,7 @@ from typing import Any
 
 from tuili.data.pipeline.document import Document
 from tuili.data.pipeline.routing.equations import count_equalities, worked_steps
-from tuili.data.pipeline.routing.lifting import Question, can_be_checked
+from tuili.data.pipeline.routing.extraction import Question, can_be_checked
 from tuili.data.pipeline.routing.problems import MAX_QUESTION, plain_answer
 from tuili.data.readers.gsm8k import read_gsm8k
 from tuili.data.readers.mwp import read_mwp

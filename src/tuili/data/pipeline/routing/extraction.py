@@ -41,7 +41,7 @@ class Reason(StrEnum):
 
     REFUTED = "refuted"
     ROUNDED = "rounded"
-    UNREACHED = "unreached"
+    NOT_DERIVED = "not_derived"
     MALFORMED = "malformed"
     NO_DOMAIN = "no_domain"
     LITTLE_LEFT = "little_left"
@@ -63,7 +63,7 @@ class Question(NamedTuple):
     equalities: int = 0
 
 
-class Lifted(NamedTuple):
+class Extracted(NamedTuple):
     """What became of a question: a record, or a reason with what was measured.
 
     steps: how many it has. decided: how many of them the checker decides.
@@ -82,24 +82,24 @@ def can_be_checked(question: str, answer: str, steps: Sequence[str]) -> bool:
     return bool(steps) or (len(WORD.findall(answer)) <= SHORT_ANSWER and domain_of(question) is not None)
 
 
-def lift(question: Question, unreached: bool = False) -> Lifted:
-    """The record of a question. unreached: whether it may have steps that all hold and do not give its answer."""
+def extract_record(question: Question, not_derived: bool = False) -> Extracted:
+    """The record of a question. not_derived: whether it may have steps that all hold and do not give its answer."""
     steps = {"steps": question.steps} if question.steps else {}
     try:
         record = Record.model_validate(question.fields | steps)
     except ValidationError as error:
-        return Lifted(None, Reason.MALFORMED, {"message": explain(error)[:MAX_SHOWN]})
+        return Extracted(None, Reason.MALFORMED, {"message": explain(error)[:MAX_SHOWN]})
     if fault := record.program_fault:
-        return Lifted(None, Reason.REFUTED, {"step": record.output[:MAX_SHOWN], "right": fault[:MAX_SHOWN]})
+        return Extracted(None, Reason.REFUTED, {"step": record.output[:MAX_SHOWN], "right": fault[:MAX_SHOWN]})
     read = split_response(record.response)
     verdicts = check_chain(read.steps, Context.from_prompt(*read_turns(*record.turns))) if read.steps else []
     decided = sum(verdict.status in (Status.VALID, Status.INVALID) for verdict in verdicts)
     reason, measured = _fault(question, read.steps, verdicts, read.answer if record.specification is None else "")
-    if reason is Reason.UNREACHED and unreached:
+    if reason is Reason.NOT_DERIVED and not_derived:
         reason = None
     if reason is None:
         record = record.model_copy(update=_guessed(question.fields, record, verdicts))
-    return Lifted(None if reason else record, reason, measured if reason else {}, len(read.steps), decided)
+    return Extracted(None if reason else record, reason, measured if reason else {}, len(read.steps), decided)
 
 
 def _fault(
@@ -115,7 +115,7 @@ def _fault(
     given = numbers_in(answer)
     if not steps or not given or given & _reached(question, steps, verdicts):
         return None, {}
-    return Reason.UNREACHED, {"answer": answer[:MAX_SHOWN], "step": steps[-1][:MAX_SHOWN]}
+    return Reason.NOT_DERIVED, {"answer": answer[:MAX_SHOWN], "step": steps[-1][:MAX_SHOWN]}
 
 
 def _fault_of_equation(question: Question, answer: str) -> tuple[Reason | None, dict[str, float | str]]:
