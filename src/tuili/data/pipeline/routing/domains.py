@@ -24,27 +24,29 @@ _TOKEN = re.compile(r"[a-z]+(?:['.-][a-z]+)*|[\u4e00-\u9fff]+")
 def domain_of(text: str) -> str | None:
     """The domain whose words a text has most of; None where it has few of any. Equal ones: the first in their order."""
     text = text[:MAX_READ]
-    points, strong, words = _points(text)
+    scores, strong, words = _scores(text)
     least = min(MOST, max(LEAST, words // WORDS_A_POINT))
     of_weak = max(least, -(-words // WORDS_A_WEAK_ONE)) if _ASKS.search(text) else None
-    needed = {name: least if name in strong else of_weak for name in points}
-    fitting = {name: points[name] for name, most in needed.items() if most is not None and points[name] >= most}
+    needed = {name: least if name in strong else of_weak for name in scores}
+    fitting = {name: scores[name] for name, most in needed.items() if most is not None and scores[name] >= most}
     return max(filter(fitting.__contains__, BUILT_IN_DOMAINS), key=fitting.__getitem__, default=None)
 
 
-def _points(text: str) -> tuple[dict[str, int], set[str], int]:
-    """The points of each domain, those with a strong word or a sign, and the number of words; a Chinese word counts as
-    two characters."""
+def _scores(text: str) -> tuple[dict[str, int], set[str], int]:
+    """The score of each domain, those with a strong word or a pattern, and the number of words; a Chinese word counts
+    as two characters."""
     tokens = _TOKEN.findall(text.lower())
     count = sum((len(token) + 1) // 2 if token[0] > "\u4dff" else 1 for token in tokens)
-    points = {name: STRONG * sum(bool(sign.search(text)) for sign in found) for name, found in _signs().items()}
-    strong = {name for name, value in points.items() if value}
+    scores = {
+        name: STRONG * sum(bool(pattern.search(text)) for pattern in found) for name, found in _patterns().items()
+    }
+    strong = {name for name, value in scores.items() if value}
     for word in _known_words(tokens):
         for name, value in _known()[word]:
-            points[name] = points.get(name, 0) + value
+            scores[name] = scores.get(name, 0) + value
             if value == STRONG:
                 strong.add(name)
-    return points, strong, count
+    return scores, strong, count
 
 
 def _known_words(tokens: Sequence[str]) -> set[str]:
@@ -83,9 +85,9 @@ def _known() -> dict[str, list[tuple[str, int]]]:
 
 
 @cache
-def _signs() -> dict[str, list[re.Pattern[str]]]:
+def _patterns() -> dict[str, list[re.Pattern[str]]]:
     """The regular expressions that speak for each domain."""
-    return {name: list(map(re.compile, words.get("signs", ()))) for name, words in _listed().items()}
+    return {name: list(map(re.compile, words.get("patterns", ()))) for name, words in _listed().items()}
 
 
 @cache
