@@ -36,6 +36,7 @@ def test_a_pace_counts_each_link_of_a_chain(own: Path, monkeypatch: pytest.Monke
     found = measure_pace(own, tried, None, CHANGES, problems, lambda line: None, clock)
     assert (found.step, found.memory) == (2, 7)
     assert found.model == pytest.approx((30 + 10 + 40) / 3 + 4 + 1)
+    assert [found.of_first(count, tried).model for count in (1, 2, 3)] == pytest.approx([35, 25, found.model])
 
 
 def test_steps_and_models_share_the_time() -> None:

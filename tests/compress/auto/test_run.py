@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +16,7 @@ from tests.compress.test_run import interrupted_at
 from tuili.compress import AutoRun, AutoSettings, Interrupted, Targets
 from tuili.compress.auto.latency import TurnSettings
 from tuili.compress.auto.pace import Pace
+from tuili.compress.auto.space import Candidate
 from tuili.errors import InputError
 from tuili.store import model_hash, open_model, read_lineage, weight_bytes
 
@@ -25,6 +26,7 @@ CHANGES = [
     for change in ("healing.rows=1", "healing.kernels=torch", "healing.precision=fp32")
 ] + ["prune.multiple=4", "prune.samples=4", "distil.samples=4", "factorise.multiple=4", "factorise.samples=4"]
 GENTLE = Targets(0.99, None, 0.5)
+SLOW = "quantize"
 SHORT = TurnSettings(prompts=1, prompt=8, new=4, rounds=1, seconds=0)
 
 
@@ -99,6 +101,21 @@ def test_a_search_leaves_the_chosen_model_with_its_lineage(
     again = search(own).run(out, resume=True)
     assert again.found == report.found
     assert {folder: folder.stat().st_mtime_ns for folder in (out / "candidates").rglob("model")} == made
+
+
+def test_slow_links_that_are_not_tried_take_no_time(own: Path) -> None:
+    """There is time for the candidates in front of the first one with such a link."""
+    possible = list[Candidate]()
+
+    def pace(model: Path, tried: Sequence[Candidate], *given: object) -> Pace:
+        possible.extend(tried)
+        mean = sum(step.verb == SLOW for one in tried for step in one.chain) / len(tried)
+        return Pace(0.1, 0.1 + 100 * mean, links={SLOW: 100.0})
+
+    settings = AutoSettings(GENTLE, 0.3, problems=3, first=1, most=99, changes=CHANGES)
+    plan = AutoRun(own, settings, Console(quiet=True), clock=stopped_clock, pace=pace).plan()
+    first = next(place for place, one in enumerate(possible) if SLOW in one.family)
+    assert 1 <= len(plan.tried) <= first < len(possible)
 
 
 def test_targets_that_no_chain_meets_are_refused(own: Path) -> None:

@@ -50,7 +50,7 @@ def test_rungs_keep_within_the_steps(count: int, total: int, least: int) -> None
     assert total_steps(planned) <= total
     assert (planned[0].count, planned[-1].count) == (count, 1)
     assert all(one.count > other.count and one.steps <= other.steps for one, other in pairwise(planned))
-    fitted = fitting(count, least, lambda models: total)
+    fitted = fitting(count, least, lambda _, models: total)
     if fitted:
         assert fitted[0].steps >= least
         assert total_steps(fitted) <= total
@@ -60,7 +60,7 @@ def test_rungs_keep_within_the_steps(count: int, total: int, least: int) -> None
 
 
 def test_measuring_is_taken_from_the_steps() -> None:
-    planned = fitting(9, 10, lambda models: 400 - 20 * models)
+    planned = fitting(9, 10, lambda _, models: 400 - 20 * models)
     models = sum(rung.count for rung in planned)
     assert total_steps(planned) + 20 * models <= 400
 

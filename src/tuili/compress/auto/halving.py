@@ -30,13 +30,13 @@ def shared(counts: Sequence[int], total: int) -> tuple[Rung, ...]:
     return tuple(Rung(each, total // (len(counts) * each)) for each in counts)
 
 
-def fitting(most: int, least: int, total: Callable[[int], int]) -> tuple[Rung, ...]:
+def fitting(most: int, least: int, total: Callable[[int, int], int]) -> tuple[Rung, ...]:
     """With as many candidates, `most` at most, as get `least` steps in the first rung; empty where not one does.
 
-    total: the steps that there is time for, where so many models are measured.
+    total: the steps that there is time for, where so many candidates are tried and so many models measured.
     """
     for count in range(most, 0, -1):
-        planned = rungs(count, max(0, total(sum(rung.count for rung in rungs(count, 0)))))
+        planned = rungs(count, max(0, total(count, sum(rung.count for rung in rungs(count, 0)))))
         if planned[0].steps >= least:
             return planned
     return ()

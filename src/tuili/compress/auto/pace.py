@@ -4,8 +4,8 @@ answers of the parent."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -32,15 +32,24 @@ MARGIN = 1.3
 @dataclass(frozen=True)
 class Pace:
     """step: seconds of a step of recovery. model: seconds that a candidate takes besides: what each link of its chain
-    takes before and behind its steps, and measuring; the mean over candidates. memory: the most bytes of a trial."""
+    takes before and behind its steps, and measuring; the mean over candidates. memory: the most bytes of a trial.
+    links: seconds of a link, by its way."""
 
     step: float
     model: float
     memory: int = 0
+    links: Mapping[str, float] = field(default_factory=dict)
 
     def times(self, factor: float) -> Pace:
         """Of a machine that takes so many times as long."""
         return Pace(factor * self.step, factor * self.model, self.memory)
+
+    def of_first(self, count: int, tried: Sequence[Candidate]) -> Pace:
+        """The same where only the first ones of the candidates that it is the pace of are tried."""
+        return replace(self, model=self.model + self._linked(tried[:count]) - self._linked(tried))
+
+    def _linked(self, tried: Sequence[Candidate]) -> float:
+        return fmean(sum(self.links.get(step.verb, 0.0) for step in one.chain) for one in tried)
 
     def steps_in(self, seconds: float, models: int) -> int:
         """The steps that there is time for beside what so many models take."""
@@ -52,7 +61,7 @@ class Pace:
 
 
 def measure_pace(
-    model: Path, tried: Iterable[Candidate], file: Path | None, changes: Sequence[str],
+    model: Path, tried: Sequence[Candidate], file: Path | None, changes: Sequence[str],
     problems: Sequence[Problem], tell: Tell, clock: Callable[[], float] = time.perf_counter,
 ) -> Pace:  # fmt: skip
     """The slowest step of all ways among the candidates counts. What is made is thrown away. file: what candidates
@@ -67,7 +76,7 @@ def measure_pace(
         tell(f"trying what {step.label} takes besides its steps")
         links[step.verb] = _link_seconds(step, model, file, changes, clock)
     besides = fmean(sum(links[step.verb] for step in chain) for chain in chains)
-    return Pace(slowest, besides + _measuring_seconds(model, problems, clock), memory)
+    return Pace(slowest, besides + _measuring_seconds(model, problems, clock), memory, links)
 
 
 def _link_seconds(

@@ -56,18 +56,22 @@ class AutoRun:
     def plan(self) -> AutoPlan:
         """What `run` would try, with time by a trial; nothing is written."""
         settings = self._settings
-        given = (self._parent.path, self._possible, settings.data, settings.changes, self._searched)
+        tried, limit = self._possible, 60 * settings.minutes
+        given = (self._parent.path, tried, settings.data, settings.changes, self._searched)
         pace = self._pace(*given, self._tell)
-        limit = 60 * settings.minutes
-        most = len(self._possible)
-        planned = fitting(most, settings.first, lambda models: pace.steps_in(limit, models + CHECKED_MODELS))
+
+        def steps(count: int, models: int) -> int:
+            return pace.of_first(count, tried).steps_in(limit, models + CHECKED_MODELS)
+
+        planned = fitting(len(tried), settings.first, steps)
         if not planned:
-            least = pace.seconds_for(settings.first, 1 + CHECKED_MODELS) / 60
+            least = pace.of_first(1, tried).seconds_for(settings.first, 1 + CHECKED_MODELS) / 60
             raise InputError(
                 f"--minutes {settings.minutes:g}: one candidate with {settings.first} steps takes about {least:.1f}: "
                 "give more, or lower --first or --problems"
             )
-        return AutoPlan(self._possible[: planned[0].count], planned, pace, weight_bytes(self._parent.path))
+        count = planned[0].count
+        return AutoPlan(tried[:count], planned, pace.of_first(count, tried), weight_bytes(self._parent.path))
 
     def run(self, out: Path, resume: bool) -> AutoReport:
         """Search in a folder, and leave the chosen model at `out/model`; with `resume`, go on with what was begun.
