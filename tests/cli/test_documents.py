@@ -89,6 +89,7 @@ def test_dedup_drops_what_stood_before_and_names_it(
     told = re.fullmatch(r"pages/b\.jsonl:(\d+): of pages/a\.jsonl:(\d+)\n", capsys.readouterr().out)
     assert told and told[1] == told[2]
     assert data("dedup", pages, "--similarity", "0.3", "--out", tmp_path / "other") == 2
+    assert data("dedup", pages, "--similarity", "0.6", "--exact", "--out", tmp_path / "other") == 2
 
 
 def test_decontaminate_drops_what_has_a_question_and_names_it(

@@ -80,8 +80,9 @@ def filter_documents(
 def dedup(
     paths: Paths,
     similarity: Annotated[
-        float, typer.Option(min=0.4, max=1, help="How alike two documents are that count as one, from 0.4 to 1.")
-    ] = 0.5,
+        float | None,
+        typer.Option(min=0.4, max=1, help="How alike documents are that count as one, from 0.4 to 1; by default 0.5."),
+    ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Drop only documents that are the same.")] = False,
     kind: KindOption = None,
     out: OutOption = "unique",
@@ -91,8 +92,10 @@ def dedup(
 
     The first in the order of the inputs is kept; the list of drops names it for each that is dropped.
     """
-    block = {"block": "dedup", "near": not exact, "similarity": similarity}
-    _build_with([block], paths, kind, out, workers)
+    if exact and similarity is not None:
+        raise InputError("--similarity is that of near-duplicates, which --exact keeps: leave one of them out")
+    alike = {} if similarity is None else {"similarity": similarity}
+    _build_with([{"block": "dedup", "near": not exact} | alike], paths, kind, out, workers)
 
 
 def decontaminate(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from tests.data.pipeline.conftest import ROOT, Interrupt, contents, interrupted, lines, prose, settings
 from tests.data.pipeline.readers.test_pages import page, pdf
@@ -185,3 +186,10 @@ def test_of_many_refusals_of_a_file_the_first_are_listed_and_all_are_counted(
         build(settings(folder), tmp_path / "out", tell=stop)
     build(settings(folder), tmp_path / "out")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_a_level_of_compression_is_refused_where_nothing_is_compressed_by_it(tmp_path: Path, form: str) -> None:
+    assert settings(tmp_path, output={"format": form, "level": 3}).output.level == 3  # the default
+    with pytest.raises(ValidationError, match=f"level is one of zstd, and {form} has none"):
+        settings(tmp_path, output={"format": form, "level": 9})

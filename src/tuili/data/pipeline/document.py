@@ -84,7 +84,6 @@ class ReadFault(StrEnum):
 
     UNREADABLE = "unreadable"
     UNKNOWN_FORMAT = "unknown_format"
-    NO_PACKAGE = "no_package"
     DAMAGED = "damaged"
     TOO_LONG = "too_long"
     EXPANDS_TOO_MUCH = "expands_too_much"

@@ -30,6 +30,8 @@ class Output(Config):
     def _fits(self) -> Self:
         if self.form == "records" and self.format == "parquet":
             raise ValueError("records are written as jsonl, which tuili train reads, or as jsonl.zst")
+        if self.format != "jsonl.zst" and self.level != type(self).model_fields["level"].default:
+            raise ValueError(f"level is one of zstd, and {self.format} has none: leave it out, or write jsonl.zst")
         return self
 
 

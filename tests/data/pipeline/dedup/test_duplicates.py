@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tests.data.pipeline.conftest import ROOT, contents, lines
 from tests.data.pipeline.test_resuming import KILLED
@@ -204,3 +205,9 @@ def test_workers_and_kills_change_no_byte(tmp_path: Path) -> None:
     assert (tmp_path / "out.building" / ".build" / "journals" / "0-dedup").stat().st_size > 0
     build(recipe, tmp_path / "out")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_what_is_said_of_near_duplicates_is_refused_where_none_are_looked_for() -> None:
+    assert DedupSettings(block="dedup", near=False, similarity=0.5).similarity == 0.5  # what holds anyway
+    with pytest.raises(ValidationError, match="similarity has no effect where near is false"):
+        DedupSettings(block="dedup", near=False, similarity=0.6)

@@ -125,6 +125,7 @@ def test_kinds_and_languages_that_nothing_knows_are_refused_before_the_work() ->
         BuildSettings.model_validate({"output": {"form": "records"}})
 
 
+KOREAN = "모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다. "
 RUSSIAN = "Все люди рождаются свободными и равными в своем достоинстве и правах. " * 8
 
 
@@ -199,6 +200,15 @@ def test_other_languages_can_be_kept() -> None:
     assert outcome(RUSSIAN, "problem") == Reason.OTHER_LANGUAGE
 
 
+@pytest.mark.parametrize(("text", "language"), [(JAPANESE, "ja"), (KOREAN, "ko"), (RUSSIAN, "other")])
+def test_languages_without_known_function_words_can_be_kept(text: str, language: str) -> None:
+    """All other rules but those of repetition hold for them."""
+    free = dict.fromkeys(("repeated_lines", "repeated_runs", "commonest_run"))
+    block = BasicSettings(block="basic", languages=(language,), thresholds={"web": free}).build()
+    result = block.apply(Document(text * 8, "a", "a", "web"))
+    assert isinstance(result, Document) and result.metadata == {"detected_language": language}
+
+
 @pytest.mark.parametrize(
     ("text", "language"),
     [
@@ -207,7 +217,7 @@ def test_other_languages_can_be_kept() -> None:
         ("我們可以看到，這個方法比較簡單，也不需要花費很多時間。", "zh"),
         (GERMAN, "de"),
         (JAPANESE, "ja"),
-        ("모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다.", "ko"),
+        (KOREAN, "ko"),
         ("Tous les êtres humains naissent libres et égaux en dignité et en droits.", "fr"),
         ("Todos los seres humanos nacen libres e iguales en dignidad y derechos, dotados como están de razón.", "es"),
         ("3 + 4 = 7", "unknown"),

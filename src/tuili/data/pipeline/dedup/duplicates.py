@@ -9,10 +9,10 @@ from __future__ import annotations
 import struct
 from array import array
 from enum import StrEnum
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tuili.data.pipeline.block import BlockSettings, OrderedBlock
 from tuili.data.pipeline.dedup.neighbours import Neighbours
@@ -53,6 +53,13 @@ class DedupSettings(BlockSettings):
     exact_kinds: tuple[str, ...] = Field(
         ("problem",), description="... and those of these kinds: another number makes another problem."
     )
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> Self:
+        for name in ("similarity", "shingle", "few_words", "exact_kinds"):
+            if not self.near and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} has no effect where near is false: leave one of them out")
+        return self
 
     def build(self) -> Deduplication:
         """The block."""

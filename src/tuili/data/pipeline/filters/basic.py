@@ -18,7 +18,7 @@ from pydantic import Field, field_validator
 from tuili.data.pipeline.block import Block, BlockSettings
 from tuili.data.pipeline.document import Document, Drop
 from tuili.data.pipeline.filters import measures
-from tuili.data.pipeline.filters.language import LANGUAGES, UNKNOWN, language_of, latin_languages
+from tuili.data.pipeline.filters.language import BY_SCRIPT, LANGUAGES, UNKNOWN, language_of, latin_languages
 from tuili.data.pipeline.words import Words
 
 LIKE = "like"
@@ -164,7 +164,7 @@ class BasicFilter(Block):
         unsure = least is None and (language.name == UNKNOWN or language.name in latin_languages())
         if language.name not in self._languages and not unsure:
             return self.drop(Reason.OTHER_LANGUAGE, language=language.name)
-        if least is not None and language.function_words < least:
+        if least is not None and language.name not in BY_SCRIPT and language.function_words < least:
             return self.drop(few, measured=round(language.function_words, 4), least=least)
         if language.name != "zh" and (drop := self._first(LETTERS_RULES, words, thresholds)):
             return drop

@@ -19,7 +19,9 @@ from tuili.data.pipeline.lookup import Lookup
 from tuili.data.pipeline.words import Words, hash_words, once
 
 UNKNOWN, OTHER = "unknown", "other"
-LANGUAGES = ("zh", "ja", "ko", OTHER)
+BY_SCRIPT = ("ja", "ko", OTHER)
+"""What is told by its script alone, without function words."""
+LANGUAGES = ("zh", *BY_SCRIPT)
 """What is told beside the languages in Latin letters; `other` are all in Cyrillic, Arabic and other letters."""
 _LETTERS = 20
 """So many letters that are not Latin are no formula."""
