@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 from tuili.compress.compression import Compression
-from tuili.compress.result import REMEDY
-from tuili.errors import InputError
+from tuili.compress.result import REMEDY, damaged
 from tuili.files import write_durably, writing
 
 DECISIONS_FILE = "decisions.json"
@@ -28,4 +27,4 @@ def recall_decisions(compression: Compression, out: Path) -> None:
         try:
             compression.recall(json.loads(file.read_bytes()))
         except (OSError, LookupError, TypeError, ValueError) as error:
-            raise InputError(f"{file} is damaged: choose another --out") from error
+            raise damaged(file) from error

@@ -56,6 +56,11 @@ def write_result(
     return whole
 
 
+def damaged(file: Path) -> InputError:
+    """The error of a file of a run that cannot be read as it was written."""
+    return InputError(f"{file} is damaged: choose another --out")
+
+
 @contextmanager
 def refusing_full_disks() -> Iterator[None]:
     """Turn what keeps a run from being written, such as a full disk, into an `InputError`: another place would do.

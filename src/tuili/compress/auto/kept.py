@@ -11,8 +11,7 @@ from typing import Any
 from tuili.compress.auto.halving import Rung
 from tuili.compress.auto.pace import Pace
 from tuili.compress.auto.targets import Found
-from tuili.compress.result import REMEDY
-from tuili.errors import InputError
+from tuili.compress.result import REMEDY, damaged
 from tuili.files import write_durably, writing
 
 FOUND_FILE, SCHEDULE_FILE = "found.json", "schedule.json"
@@ -47,7 +46,7 @@ class Kept:
             for one in document["failed"]:
                 self._failed[str(one["name"]), int(one["steps"])] = str(one["reason"])
         except (LookupError, TypeError, ValueError) as error:
-            raise _damaged(self._file) from error
+            raise damaged(self._file) from error
 
     def get(self, name: str, steps: int) -> Found | None:
         """What is known of it."""
@@ -91,7 +90,7 @@ class Kept:
             rungs = tuple(Rung(**one) for one in document["rungs"])
             return Schedule(tuple(document["names"]), rungs, Pace(**document["pace"]), int(document["begun"]))
         except (LookupError, TypeError, ValueError) as error:
-            raise _damaged(file) from error
+            raise damaged(file) from error
 
     def fix(self, schedule: Schedule) -> None:
         """Keep a schedule, which later sessions follow."""
@@ -104,16 +103,12 @@ def _read(file: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise _damaged(file) from error
+        raise damaged(file) from error
     if not isinstance(document, dict):
-        raise _damaged(file)
+        raise damaged(file)
     return document
 
 
 def _write(file: Path, document: Mapping[str, Any]) -> None:
     with writing(file, REMEDY):
         write_durably(file, json.dumps(document, indent=1).encode())
-
-
-def _damaged(file: Path) -> InputError:
-    return InputError(f"{file} is damaged: choose another --out")

@@ -10,8 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
 
-from tuili.compress.result import REMEDY
-from tuili.errors import InputError
+from tuili.compress.result import REMEDY, damaged
 from tuili.files import write_durably, writing
 
 SECONDS_FILE = "seconds.json"
@@ -65,7 +64,7 @@ def _read(file: Path) -> float:
     except FileNotFoundError:
         return 0.0
     except (OSError, ValueError) as error:
-        raise InputError(f"{file} is damaged: choose another --out") from error
+        raise damaged(file) from error
     if not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
-        raise InputError(f"{file} is damaged: choose another --out")
+        raise damaged(file)
     return float(seconds)
