@@ -16,9 +16,11 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
+from torch.profiler import record_function
 
 from tuili.config import Config
 from tuili.train.dist.group import ReplicaGroup
+from tuili.train.dist.spans import Span
 from tuili.train.muon import StackedMuon, update_operations
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -91,25 +93,33 @@ class Optimizers:
         changing = self._changing()
         self._group.reduce(self._gradients(changing), self._owners_of(changing))
 
-    def clip(self, largest: float) -> float:
+    def clip(self, largest: float | None) -> float:
         """Scale the gradients, added up before, so that their common norm is at most `largest`. Returns the norm."""
         own = self._gradients(self._own(self._changing()))
         squares = float(torch.stack(torch._foreach_norm(own)).square().sum()) if own else 0.0
         norm = math.sqrt(sum(self._group.all_gather(squares)))
-        if (factor := largest / (norm + 1e-6)) < 1:
+        if largest is not None and (factor := largest / (norm + 1e-6)) < 1:
             torch._foreach_mul_(own, factor)
         return norm
 
     def step(self, scale: float) -> None:
         """One update with the learning rate at `scale` of its peak; clears the gradients."""
         changing = self._changing()
+        with record_function(Span.UPDATE):
+            self._update(scale)
+        self.clear()
+        self._group.exchange([self._named[name].data for name in changing], self._owners_of(changing))
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        for parameter in self._named.values():
+            parameter.grad = None
+
+    def _update(self, scale: float) -> None:
         for optimizer, _ in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self._rate * scale
             optimizer.step()
-        for parameter in self._named.values():
-            parameter.grad = None
-        self._group.exchange([self._named[name].data for name in changing], self._owners_of(changing))
 
     def collect(self) -> dict[str, Tensor]:
         """What this process holds of the state as `parameter:quantity`, for parameters that have had a gradient."""

@@ -117,8 +117,8 @@ class TrainConfig(Config):
     dist: DistConfig = DistConfig()
     balance_rounds: NonNegativeInt = 0
     """Rounds behind the last step that balance the experts without gradient, every domain weighing the same."""
-    clip: PositiveFloat = 1.0
-    """Largest norm of the gradient."""
+    clip: PositiveFloat | None = 1.0
+    """Largest norm of the gradient; null does not limit it."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """`auto` is bf16 where the hardware multiplies it and, on a CPU, small operations are native or compiled; else
     fp32. `fp16`, for `zero3` on a GPU, scales the loss."""
@@ -137,6 +137,9 @@ class TrainConfig(Config):
         if self.precision == "fp16" and self.dist.backend != "zero3":
             raise ValueError(f"precision = fp16: dist.backend = {self.dist.backend} does not scale the loss, so that "
                              "small gradients would vanish: use zero3, or bf16")  # fmt: skip
+        if self.dist.overlap == "update" and self.clip is not None:
+            raise ValueError(f"clip = {self.clip}: dist.overlap = update changes weights before the norm of all "
+                             "gradients is known: set clip to null, or overlap to communication")  # fmt: skip
         return self
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import astuple, dataclass, field
@@ -108,11 +109,14 @@ class Trainer:
         Raises `NotFinite` when the gradient is not finite, and what the calls of the group raise.
         """
         recipe, model, state, group = self._setup.recipe, self._model, self.state, self._group
-        train = recipe.train
+        train, seconds = recipe.train, None
         model.train()
         model.quantize(recipe.qat.at(state.step))
         with self._setup.open_blocks(state.stream) if group.rank == 0 else nullcontext(iter(())) as prepared:
             while state.step < train.steps and not group.anyone(stop()):
+                group.pace(seconds)
+                begun, scale = time.monotonic(), rate_scale(recipe.schedule, state.step, train.steps)
+                self._backend.begin(scale)
                 numbers = range(state.step * train.accumulation, (state.step + 1) * train.accumulation)
                 with spending(state.spent, "waiting for data"):
                     blocks, after = deal_blocks(prepared, numbers, group)
@@ -123,7 +127,7 @@ class Trainer:
                     self._backend.reduce_gradients()
                     _add_up_loads(model, group)
                 with spending(state.spent, "update of the weights"):
-                    rates = self._update()
+                    rates = self._update(scale)
                 work = self._meter.read(sum(int(of_block["tokens"]) for of_block in figures))
                 told = group.all_gather((peak_memory(), astuple(work), figures))
                 memory, works, of_blocks = zip(*told, strict=True)
@@ -135,6 +139,8 @@ class Trainer:
                 if state.step % recipe.checkpoint.interval == 0:
                     assert self._backend.agrees(), "the replicas' weights differ"
                     self._collect()
+                is_known = recipe.qat.at(state.step) == recipe.qat.at(state.step - 1)  # else the next one may compile
+                seconds = time.monotonic() - begun if is_known else None
                 model.quantize(recipe.qat.at(state.step))
                 yield result
             if self.collected_step < state.step:
@@ -144,14 +150,13 @@ class Trainer:
     def _collect(self) -> None:
         self._collected, self.collected_step = self._backend.collect(), self.state.step
 
-    def _update(self) -> dict[str, float]:
+    def _update(self, scale: float) -> dict[str, float]:
         """Clip the gradients and change the weights by them; returns the gradient's norm and the rate for the log."""
         recipe, state, backend = self._setup.recipe, self.state, self._backend
-        scale = rate_scale(recipe.schedule, state.step, recipe.train.steps)
         figures = {"learning_rate": recipe.optimizer.learning_rate * scale}
         if (loss_scale := backend.loss_scale) is not None:
             figures["loss_scale"] = loss_scale
-        norm = backend.update(scale)
+        norm = backend.update()
         is_finite = math.isfinite(norm)
         if loss_scale is not None:
             figures["left_out"] = float(not is_finite)

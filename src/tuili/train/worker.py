@@ -43,9 +43,9 @@ def run_worker(
     folder = TrainingFolder(out, recipe)
     curriculum, sources = build_curriculum(recipe.stream), build_sources(recipe.data, recipe.train.seed)
     setup = build_training(recipe, plan, curriculum, sources, Tokenizer.load(folder.tokenizer), folder.tokenizer)
+    checkpoint = None if step is None else read_checkpoint(folder.checkpoints, step)
     if isinstance(group, TorchGroup):
         group = group.for_steps(recipe.train.dist.timeout)
-    checkpoint = None if step is None else read_checkpoint(folder.checkpoints, step)
     checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, lambda line: None, group)
     return worker_loop(group, setup, checkpoints, checkpoint, stop)
 

@@ -315,6 +315,15 @@ def test_a_process_that_hangs_is_not_waited_for_without_end(settings: str, tmp_p
     assert shown[1].startswith(GONE)
 
 
+@pytest.mark.kills
+def test_a_first_process_that_stands_still_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    settings = recipe("train.dist={backend: ddp, timeout: 5}")
+    codes, shown = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.stop_after, 3, tmp_path))
+    assert codes == [0, 0]
+    assert shown[1].startswith("failed: process 0 does not answer any more, for 5 s")
+    assert GONE in shown[0]
+
+
 def test_processes_of_other_recipes_are_refused(processes: ranks.Ranks, tmp_path: Path) -> None:
     of_ranks = [recipe("train.dist.backend=ddp", f"train.clip={clip}") for clip in (1.0, 2.0)]
     shown = processes.train(of_ranks, tmp_path)

@@ -19,9 +19,8 @@ from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.errors import ConfigError, InputError, TuiliError
 from tuili.parent import LAUNCHER_VARIABLE
-from tuili.train.dist import processes
 from tuili.train.dist.launch import launch
-from tuili.train.dist.place import Place, start_by_torchrun
+from tuili.train.dist.place import start_by_torchrun
 from tuili.train.dist.processes import joined
 from tuili.train.folder import RunFolder
 from tuili.train.log import read_log
@@ -309,14 +308,6 @@ def test_a_process_whose_launcher_is_gone_already_ends() -> None:
     code = "import time; from tuili.parent import end_with_launcher; end_with_launcher(); time.sleep(300)"
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), LAUNCHER_VARIABLE: "1"}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 1
-
-
-def test_others_wait_longer_where_the_first_process_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits = list[int]()
-    monkeypatch.setattr(processes, "gloo_group", waits.append)
-    for rank in range(2):
-        processes.TorchGroup(Place(rank, 2, 2), 30)
-    assert waits == [30, 30, 30, processes.PREPARATION_SECONDS]
 
 
 def test_the_section_has_its_place() -> None:

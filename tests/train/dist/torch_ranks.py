@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import signal
+import subprocess
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -165,6 +167,14 @@ def hang_after(step: int, out: Path, rank: int, patch: pytest.MonkeyPatch) -> No
         patch.setattr(backend, "learn", hanging(backend.learn))
 
 
+def stop_after(step: int, out: Path, rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Process 0 stands still behind a step, while the others wait for it to read data, until process 1 has ended."""
+    if rank == 0:
+        signal_after(step, signal.SIGSTOP, rank, patch)
+        shown = shlex.quote(str(out / "shown-1.txt"))
+        subprocess.Popen(["sh", "-c", f"until test -f {shown}; do sleep 0.1; done; kill -CONT {os.getpid()}"])
+
+
 def watch_units(rank: int, patch: pytest.MonkeyPatch) -> None:
     """Each pass has to call everything that FSDP2 gathers, and to give every share a gradient."""
     called = set[nn.Module]()
@@ -227,12 +237,12 @@ def lose_shares(step: int, rank: int, patch: pytest.MonkeyPatch) -> None:
     """No number of a step is finite."""
     update, done = Zero3.update, list[int]()
 
-    def fail(self: Zero3, scale: float) -> float:
+    def fail(self: Zero3) -> float:
         done.append(rank)
         if len(done) == step:
             for gradient in (gradient for group in self._zero.averaged_gradients.values() for gradient in group):
                 gradient.fill_(torch.nan)
-        return update(self, scale)
+        return update(self)
 
     patch.setattr(Zero3, "update", fail)
 

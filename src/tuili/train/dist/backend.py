@@ -37,6 +37,11 @@ class Backend(ABC):
     def __init__(self, setup: TrainingSetup, group: Group) -> None:
         self._setup, self._group = setup, group
         self._optimizers: Optimizers
+        self._scale = 1.0
+
+    def begin(self, scale: float) -> None:
+        """A step begins, with the learning rate at `scale` of its peak."""
+        self._scale = scale
 
     @abstractmethod
     def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
@@ -46,14 +51,14 @@ class Backend(ABC):
         """Add up the gradients of all processes, as far as the backward passes have not."""
         self._optimizers.reduce_gradients()
 
-    def update(self, scale: float) -> float:
-        """One update of the weights by the clipped gradients, with the learning rate at `scale` of its peak.
+    def update(self) -> float:
+        """One update of the weights by the clipped gradients.
 
         Clears the gradients, and returns the norm that they had. Where that is not finite, the weights stay the same.
         """
         norm = self._optimizers.clip(self._setup.recipe.train.clip)
         if math.isfinite(norm):
-            self._optimizers.step(scale)
+            self._optimizers.step(self._scale)
         return norm
 
     @property

@@ -1,4 +1,4 @@
-"""Forms of gradients that packed ones are compared with: half precision, and torch's PowerSGD.
+"""Forms of gradients that packed ones are compared with: fp32, half precision, and torch's PowerSGD.
 
 Which gradients travel in them is left to `hooks`.
 """
@@ -18,16 +18,40 @@ POWERSGD_START = 10
 LARGEST_HALF = 65504.0
 
 
-class HalfAverage:
+class PlainAverage:
+    """The mean of gradients that travel as they are: the bits that DDP makes by itself."""
+
+    kind, carries = "fp32", False
+
+    def __init__(self, group: dist.ProcessGroup) -> None:
+        self._group, self.names = group, set[str]()
+
+    def average(self, tensor: Tensor, name: str) -> None:
+        """Replace a tensor by its mean."""
+        self.names.add(name)
+        dist.all_reduce(tensor.mul_(1 / self._group.size()), group=self._group)
+
+    def state(self) -> dict[str, Tensor]:
+        """Nothing: each step is made of its own gradients alone."""
+        return {}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Nothing goes on from earlier steps."""
+
+    def forget(self) -> None:
+        """Nothing is kept."""
+
+    def close(self) -> None:
+        """Nothing works beside it."""
+
+
+class HalfAverage(PlainAverage):
     """The mean of gradients that travel in fp16, multiplied by the power of two that makes most of its range.
 
     torch's own hook casts them as they are: below 6e-8 they vanish, and below 6e-5 they lose bits.
     """
 
-    kind, carries = "fp16", False
-
-    def __init__(self, group: dist.ProcessGroup) -> None:
-        self._group, self.names = group, set[str]()
+    kind = "fp16"
 
     def average(self, tensor: Tensor, name: str) -> None:
         """Replace a tensor by its mean; by NaN in all processes where a number of any process is not finite."""
@@ -43,19 +67,6 @@ class HalfAverage:
             half = (tensor * scale).half()
             dist.all_reduce(half, group=self._group)
             tensor.copy_(half).div_(scale).div_(world)
-
-    def state(self) -> dict[str, Tensor]:
-        """Nothing: each step is made of its own gradients alone."""
-        return {}
-
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Nothing goes on from earlier steps."""
-
-    def forget(self) -> None:
-        """Nothing is kept."""
-
-    def close(self) -> None:
-        """Nothing works beside it."""
 
 
 class PowerSgd:

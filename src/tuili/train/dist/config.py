@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from tuili.config import Config
 from tuili.native import CodeBits
@@ -15,7 +15,7 @@ from tuili.native import CodeBits
 BackendName = Literal["replicas", "ddp", "fsdp2", "zero3"]
 GradientFormat = Literal["fp32", "fp16", "powersgd", "8bit", "4bit", "3bit", "2bit"]
 RESET_ERRORS = 1024
-TIMEOUT = 60
+TIMEOUT = 25
 
 
 class GradientConfig(Config):
@@ -60,12 +60,25 @@ class DistConfig(Config):
     islands: PositiveInt = 1
     """FSDP2: groups of processes that each hold the whole model; gradients are packed between them."""
     gradients: GradientConfig = GradientConfig()
+    bucket_mb: PositiveFloat | None = None
+    """DDP: MiB of gradients that are sent together; null is 1 for those that come first, and 25."""
+    overlap: Literal["off", "communication", "update"] = "communication"
+    """DDP: what runs beside the backward pass: nothing, the averages of the buckets, or also their updates."""
     timeout: PositiveInt = TIMEOUT
-    """All but replicas: seconds for which a process waits for another one in a step."""
+    """All but replicas: seconds for which a process waits for another one in a step, beside those of the last step."""
 
     @model_validator(mode="after")
     def _has_effect(self) -> DistConfig:
         form = self.gradients.form
+        for name in ("bucket_mb", "overlap"):
+            if (value := getattr(self, name)) == type(self).model_fields[name].default:
+                continue
+            if self.backend != "ddp":
+                raise ValueError(f"{name} = {value} is of ddp's buckets, and backend = {self.backend}: "
+                                 f"use ddp, or leave {name} out")  # fmt: skip
+            if form == "powersgd":
+                raise ValueError(f"{name} = {value}: torch's PowerSGD takes all gradients together: "
+                                 f"use another form of gradients, or leave {name} out")  # fmt: skip
         if self.islands > 1 and self.backend != "fsdp2":
             raise ValueError(f"islands = {self.islands} are groups that share a model, and backend = {self.backend}: "
                              "use fsdp2, or leave islands out")  # fmt: skip

@@ -10,17 +10,28 @@ from contextlib import nullcontext
 
 import torch
 from torch.nn.parallel import DistributedDataParallel
+from torch.profiler import record_function
 
 from tuili.data import Block
+from tuili.errors import TuiliError
 from tuili.train.checkpoint import Pieces, Tensors
 from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, own_part
-from tuili.train.dist.group import SingleProcess
-from tuili.train.dist.hooks import hook_ddp
+from tuili.train.dist.group import SingleProcess, told_once
+from tuili.train.dist.hooks import Hook, OrderedHook, hook_ddp
 from tuili.train.dist.lost import collect_errors, load_errors
 from tuili.train.dist.processes import TorchGroup
+from tuili.train.dist.spans import Span
+from tuili.train.dist.updates import BucketOptimizers, BucketUpdates
 from tuili.train.objective import ObjectiveResult
 from tuili.train.optim import Optimizers
 from tuili.train.setup import TrainingSetup
+
+_THREADS = {"off": (), "communication": ("gradients",), "update": ("gradients", "updates")}
+_BESIDE = {
+    "off": "and hold the backward pass up",
+    "communication": "beside the backward pass",
+    "update": "beside the backward pass, and so does each update",
+}
 
 
 class Ddp(Backend):
@@ -30,8 +41,11 @@ class Ddp(Backend):
         self, setup: TrainingSetup, group: TorchGroup, tensors: Tensors | None, tell: Callable[[str], None]
     ) -> None:
         super().__init__(setup, group)
-        self._processes, model, gradients = group, setup.model, setup.recipe.train.dist.gradients
-        self._optimizers = Optimizers(setup.recipe.optimizer, model, SingleProcess())  # it updates all parameters
+        self._processes, model, config = group, setup.model, setup.recipe.train.dist
+        self._hook: Hook | None = None
+        self._updates: BucketUpdates | None = None
+        by_bucket = BucketOptimizers(setup.recipe.optimizer, model) if config.overlap == "update" else None
+        self._optimizers = by_bucket or Optimizers(setup.recipe.optimizer, model, SingleProcess())  # of all parameters
         if tensors is not None:
             model.load_state_dict(dict(tensors["model"]))
             self._optimizers.load(tensors["optimizer"])
@@ -40,22 +54,36 @@ class Ddp(Backend):
         self._module = DistributedDataParallel(
             LossModule(setup),
             process_group=group.of_gradients(),
-            bucket_cap_mb=-(-size // 2**20) if gradients.form == "powersgd" else None,
+            bucket_cap_mb=-(-size // 2**20) if config.gradients.form == "powersgd" else config.bucket_mb,
             forward_sync_buffers=False,  # the loads of the routers are added up
             find_unused_parameters=True,  # else the buckets, and with them what was lost, change after the first step
         )
-        self._hook = None if gradients.form == "fp32" else hook_ddp(self._module, gradients, group.of_gradients())
+        if by_bucket:
+            self._updates = BucketUpdates(by_bucket, self._module, model)
+        on_gpu, beside = setup.plan.device.type == "cuda", config.overlap != "off"
+        if not (on_gpu and config.gradients.form == "fp32" and config.overlap == "communication"):  # NCCL does it best
+            self._hook = hook_ddp(
+                self._module, config.gradients, group.of_gradients(), beside=beside, updates=self._updates
+            )
         self._form = self._hook.form if self._hook else None
         if tensors is not None:
             load_errors(group, "ddp", self._form, tensors, tell)
         self._confirm(tell)
 
+    def begin(self, scale: float) -> None:
+        """The rate is also that of updates in the backward pass."""
+        super().begin(scale)
+        if self._updates is not None:
+            self._updates.scale = scale
+
     def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
         """Forward and backward; with the last block of a step, all gradients are averaged."""
         share = self._group.world_size / self._setup.recipe.train.accumulation  # DDP divides by the first
         with nullcontext() if last else self._module.no_sync():
-            loss, metrics = self._module(block, progress, generator)
-            with self._hook.raising() if self._hook else nullcontext():
+            with record_function(Span.FORWARD):
+                loss, metrics = self._module(block, progress, generator)
+            self._settle()  # the buckets that they read are filled anew
+            with record_function(Span.BACKWARD), self._hook.raising() if self._hook else nullcontext():
                 (loss * share).backward()
         return ObjectiveResult(loss, metrics)
 
@@ -64,20 +92,48 @@ class Ddp(Backend):
         if self._form is not None:
             self._confirm_travel(self._form.names, 1)
 
+    def update(self) -> float:
+        """With `overlap: update` weights have changed, or are about to, even if the norm that it returns is not finite.
+
+        Raises `TuiliError` where not all of them have.
+        """
+        if self._updates is None:
+            return super().update()
+        names, self._updates.names = self._updates.names, set()
+        if missing := {name for name, _ in self._setup.model.named_parameters()} - names:
+            raise told_once(self._group, TuiliError(f"{min(missing)} was to be updated beside the backward pass"))
+        norm = self._optimizers.clip(None)
+        self._optimizers.clear()
+        return norm
+
+    def agrees(self) -> bool:
+        """With the weights as they are to be."""
+        self._settle()
+        return super().agrees()
+
     def collect(self) -> Pieces:
         """Also what the form of this process's gradients carries. The state, too, is whole in all processes."""
+        self._settle()
         optimizer = own_part(self._optimizers.collect(), self._group)
         return {**super().collect(), "optimizer": optimizer, **collect_errors(self._processes, "ddp", self._form)}
 
     def close(self) -> None:
-        """End the thread that packs gradients."""
+        """End the threads that average gradients and update weights."""
         if self._hook is not None:
             self._hook.close()
+
+    def _settle(self) -> None:
+        if self._updates is not None:
+            self._updates.settle()
 
     def _confirm(self, tell: Callable[[str], None]) -> None:
         """Tell what torch has made of the model. Raises `TuiliError` where that is not what was asked for."""
         device, count = self._setup.plan.device.type, self._group.world_size
         found = sorted({parameter.device.type for parameter in self._module.parameters()})
-        confirm(self._group, {"devices": (found, [device])})
-        form = self._setup.recipe.train.dist.gradients.form
-        tell(f"ddp: {count} processes on {device}, each with the whole model; gradients travel as {form}")
+        config = self._setup.recipe.train.dist
+        form, facts = config.gradients.form, {"devices": (found, [device])}
+        if isinstance(self._hook, OrderedHook):
+            facts["threads beside the backward pass"] = (self._hook.threads, list(_THREADS[config.overlap]))
+        confirm(self._group, facts)
+        tell(f"ddp: {count} processes on {device}, each with the whole model; gradients travel as {form} "
+             f"{_BESIDE[config.overlap]}")  # fmt: skip

@@ -63,6 +63,12 @@ class Group(Protocol):
         Others wait for process 0 as long as it may need to read data. Raises what `all_gather` raises.
         """
 
+    def pace(self, seconds: float | None) -> None:
+        """A step begins, and the last one has taken so many seconds; None where it tells nothing of this one.
+
+        Processes that can hang wait so much longer for one another in it.
+        """
+
 
 class ReplicaGroup(Group, Protocol):
     """A group that adds up gradients and hands on weights by itself."""
@@ -118,6 +124,9 @@ class SingleProcess:
         """The only part."""
         (part,) = parts
         return part
+
+    def pace(self, seconds: float | None) -> None:
+        """It waits for nobody."""
 
 
 def told_once(group: Group, error: TuiliError) -> TuiliError | SystemExit:

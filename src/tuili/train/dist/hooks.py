@@ -1,16 +1,14 @@
 """Ways in which gradients travel between processes: hooks for DDP and FSDP2.
 
-How they are averaged is left to `codec` and `baselines`. DDP's buckets go through one thread, in their order: each
-is encoded and sent while the gradients of the next are computed.
+How they are averaged is left to `codec` and `baselines`. DDP's buckets go through one lane, in their order: each is
+encoded and sent while the gradients of the next are computed. What is updated there is left to `updates`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from queue import SimpleQueue
-from threading import Thread
 
 import torch
 import torch.distributed as dist
@@ -18,13 +16,17 @@ from torch import Tensor, nn
 from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import powerSGD_hook
 from torch.distributed.fsdp import FSDPModule
 from torch.nn.parallel import DistributedDataParallel
+from torch.profiler import record_function
 
 from tuili.errors import InputError
 from tuili.native import GradientCodec, Unavailable, load
-from tuili.train.dist.baselines import HalfAverage, PowerSgd
+from tuili.train.dist.baselines import HalfAverage, PlainAverage, PowerSgd
 from tuili.train.dist.codec import PackedAverage, PackedSettings
 from tuili.train.dist.config import GradientConfig
+from tuili.train.dist.lanes import Lane, Work
 from tuili.train.dist.lost import GradientForm
+from tuili.train.dist.spans import Span
+from tuili.train.dist.updates import BucketUpdates
 
 Averaged = torch.futures.Future[torch.Tensor]
 
@@ -44,8 +46,18 @@ def packed_average(config: GradientConfig, group: dist.ProcessGroup, device: tor
     return PackedAverage(group, GradientCodec(library, threads=1), settings)
 
 
-def hook_ddp(model: DistributedDataParallel, config: GradientConfig, group: dist.ProcessGroup) -> Hook:
-    """Let the gradients of a model travel in another form than fp32 over a group that nothing else is sent on.
+def hook_ddp(
+    model: DistributedDataParallel,
+    config: GradientConfig,
+    group: dist.ProcessGroup,
+    *,
+    beside: bool = True,
+    updates: BucketUpdates | None = None,
+) -> Hook:
+    """Let the gradients of a model travel in a form, over a group that nothing else is sent on.
+
+    beside: whether they do so beside the backward pass, or hold it up. updates: what becomes of their means, if the
+    optimizer does not wait for all of them.
 
     DDP divides the gradients into other buckets after its first step, unless `find_unused_parameters` is set; errors
     begin anew then. On gloo, PowerSGD needs all of them in one bucket. Raises `InputError` where the form is not to be
@@ -56,7 +68,9 @@ def hook_ddp(model: DistributedDataParallel, config: GradientConfig, group: dist
         form = PowerSgd(group, config.rank, device)
         model.register_comm_hook(form.of_torch, powerSGD_hook)
         return Hook(form)
-    hook = OrderedHook(model, packed_average(config, group, device) if config.bits else HalfAverage(group))
+    plain = HalfAverage(group) if config.form == "fp16" else PlainAverage(group)
+    average = packed_average(config, group, device) if config.bits else plain
+    hook = OrderedHook(model, average, Lane("gradients", device) if beside else None, updates)
     model.register_comm_hook(None, hook.start)
     return hook
 
@@ -109,39 +123,52 @@ class Hook:
 
 
 class OrderedHook(Hook):
-    """Averages DDP's buckets in a thread, one after another. Their names are made of their places and parameters."""
+    """Averages DDP's buckets in a lane, one after another. Their names are made of their places and parameters."""
 
-    def __init__(self, model: DistributedDataParallel, average: PackedAverage | HalfAverage) -> None:
+    def __init__(
+        self,
+        model: DistributedDataParallel,
+        average: PackedAverage | PlainAverage,
+        lane: Lane | None,
+        updates: BucketUpdates | None,
+    ) -> None:
         super().__init__(average)
-        self._average = average
+        self._average, self._lane, self._updates = average, lane, updates
         self._of_parameter = {id(parameter): name for name, parameter in model.module.named_parameters()}
         self._names = dict[int, str]()
         self._failure: Exception | None = None
-        self._work = SimpleQueue[Callable[[], None] | None]()
-        # a process that ends does not wait for such a thread, which may wait for a process that is no more
-        self._thread = Thread(target=self._run, name="gradients", daemon=True)
-        self._thread.start()
 
     def start(self, _, bucket):  # type: ignore[no-untyped-def]  # DDP refuses types that are written as text
         """Begin to average a bucket. Returns the future of its mean."""
-        numbers, done = bucket.buffer(), Averaged()
-        first, last = (self._of_parameter[id(bucket.parameters()[place])] for place in (0, -1))
+        numbers, parameters, gradients = bucket.buffer(), bucket.parameters(), bucket.gradients()
+        done = Averaged(devices=[numbers.device] if numbers.is_cuda else [])
+        first, last = (self._of_parameter[id(parameters[place])] for place in (0, -1))
         name = f"{bucket.index()}/{first}/{last}/{numbers.numel()}"
         if self._names.get(bucket.index(), name) != name:  # other buckets, and perhaps fewer
             self._names.clear()
-            self._work.put(self.form.forget)
+            self._do(self.form.forget)
         self._names[bucket.index()] = name
 
         def work() -> None:
             try:
-                self._average.average(numbers, name)
+                with record_function(Span.AVERAGE):
+                    self._average.average(numbers, name)
+                if self._updates is not None:
+                    self._updates.start(parameters, gradients)
                 done.set_result(numbers)
             except Exception as error:
                 self._failure = error
                 done.set_exception(error)  # type: ignore[arg-type]  # DDP raises one of its own for it
 
-        self._work.put(work)
+        with record_function(Span.BUCKET):
+            self._do(work)
         return done
+
+    @property
+    def threads(self) -> list[str]:
+        """Those that work beside the backward pass."""
+        lanes = (self._lane, self._updates and self._updates.lane)
+        return [lane.name for lane in lanes if lane is not None and lane.is_alive]
 
     @contextmanager
     def raising(self) -> Iterator[None]:
@@ -155,10 +182,14 @@ class OrderedHook(Hook):
 
     def close(self) -> None:
         """End the threads."""
-        self._work.put(None)
-        self._thread.join()
+        if self._lane is not None:
+            self._lane.close()
+        if self._updates is not None:
+            self._updates.close()
         super().close()
 
-    def _run(self) -> None:
-        while work := self._work.get():
+    def _do(self, work: Work) -> None:
+        if self._lane is None:
             work()
+        else:
+            self._lane.put(work)

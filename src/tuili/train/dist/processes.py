@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -23,10 +23,12 @@ from tuili.errors import InputError, one_line
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
 from tuili.train.dist.group import ReplicaDied
 from tuili.train.dist.place import Place, check_place, restarts_so_far, variable
+from tuili.train.dist.pulse import Appointments, beating
 from tuili.train.recipe import TrainConfig
 
 MEETING_SECONDS = 600
-"""How long processes wait for those that have not been started yet; torchrun waits as long for machines."""
+"""How long processes wait for those that have not been started yet; torchrun waits as long for machines. They wait as
+long for one another in a step of which nobody knows how long it takes."""
 PREPARATION_SECONDS = 3600
 """How long processes wait for process 0 where it prepares the run, reads data, writes a checkpoint or the model."""
 
@@ -34,14 +36,15 @@ PREPARATION_SECONDS = 3600
 class TorchGroup:
     """A `Group` of processes that torch.distributed has brought together, inside of `joined`.
 
-    They wait for one another for `seconds`, and for process 0 longer where it may have to write or to read.
+    They wait for one another for `seconds`, or in steps as `pace` says with so many seconds `in_steps`, and for process
+    0 longer where it may have to write or to read, as long as it lives.
     """
 
-    def __init__(self, place: Place, seconds: int) -> None:
-        self.place, self.seconds = place, seconds
-        self.rank, self.world_size = place.rank, place.world_size
+    def __init__(self, place: Place, store: Store, seconds: float, in_steps: int = 0) -> None:
+        self.place, self.rank, self.world_size = place, place.rank, place.world_size
+        self._store, self._seconds, self._in_steps = store, seconds, in_steps
         self._control = gloo_group(seconds)
-        self._paced = gloo_group(seconds if self.rank == 0 else PREPARATION_SECONDS)
+        self._groups, self._first = [self._control], Appointments(store, place.rank, f"steps of {in_steps} s")
 
     def owner(self, block: int) -> int:
         """The blocks go round the processes."""
@@ -59,34 +62,46 @@ class TorchGroup:
 
     def anyone(self, value: bool) -> bool:
         """The sum of ones."""
+        self._first.meet(self._seconds, PREPARATION_SECONDS)
         count = torch.tensor([int(value)])
-        dist.all_reduce(count, group=self._paced)
+        dist.all_reduce(count, group=self._control)
         return bool(count)
 
     def scatter(self, parts: Sequence[bytes]) -> bytes:
         """Every process gets as much as the longest part, and cuts it."""
+        self._first.meet(self._seconds, PREPARATION_SECONDS)
         first = self.rank == 0
         sizes = torch.tensor([len(part) for part in parts] if first else [0] * self.world_size)
-        dist.broadcast(sizes, group=self._paced, group_src=0)
+        dist.broadcast(sizes, group=self._control, group_src=0)
         room = int(sizes.max())
         part = torch.empty(room, dtype=torch.uint8)
         padded = [_padded(_bytes(data), room) for data in parts] if first else None
-        dist.scatter(part, padded, group=self._paced, group_src=0)
+        dist.scatter(part, padded, group=self._control, group_src=0)
         return _data(part[: int(sizes[self.rank])])
 
     def for_steps(self, seconds: int) -> TorchGroup:
-        """The same processes, of which each waits for others for so many seconds at most; comes when all are here."""
+        """The same processes, in steps of which each waits for others for so many seconds more than the last one took.
+
+        Comes when all are here.
+        """
         self.all_gather(None)
-        return TorchGroup(self.place, seconds)
+        return TorchGroup(self.place, self._store, MEETING_SECONDS, seconds)
+
+    def pace(self, seconds: float | None) -> None:
+        """Whoever takes as long as the last step did, beside what `for_steps` allows, is taken to hang."""
+        self._seconds = MEETING_SECONDS if seconds is None else seconds + self._in_steps
+        for group in self._groups:
+            group.set_timeout(timedelta(seconds=self._seconds))
 
     def of_gradients(self, groups: Sequence[Sequence[int]] | None = None) -> dist.ProcessGroup:
         """A group on which nothing else is sent: of all processes, or that of `groups` in which this one is."""
-        wait = timedelta(seconds=self.seconds)
+        wait = timedelta(seconds=self._seconds)
         if groups is None:
             made = dist.new_group(timeout=wait)
         else:
             made, _ = dist.new_subgroups_by_enumeration([list(ranks) for ranks in groups], timeout=wait)
         assert isinstance(made, dist.ProcessGroup)
+        self._groups.append(made)
         return made
 
 
@@ -122,7 +137,7 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
             rank=place.rank,
             world_size=place.world_size,
         )
-        group = TorchGroup(place, PREPARATION_SECONDS)
+        group = TorchGroup(place, store, PREPARATION_SECONDS)
     except RuntimeError as error:
         if "EADDRINUSE" in str(error):
             raise InputError(f"port {port} of {address} is in use: set MASTER_PORT to another one") from error
@@ -131,7 +146,7 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
             f"({_without_place(error)}): check that all were started"
         ) from error
     try:
-        with noticing_loss():
+        with noticing_loss(), beating(store) if place.rank == 0 else nullcontext():
             yield group
     except ReplicaDied:  # closing the group would wait for those who are gone
         raise
@@ -206,7 +221,7 @@ def noticing_loss() -> Iterator[None]:
         raise ReplicaDied(f"another process has ended or does not answer ({_without_place(error)})") from error
 
 
-def gloo_group(seconds: int) -> dist.ProcessGroup:
+def gloo_group(seconds: float) -> dist.ProcessGroup:
     """A group that can send bytes from the CPU."""
     group = dist.new_group(backend="gloo", timeout=timedelta(seconds=seconds))
     assert isinstance(group, dist.ProcessGroup)

@@ -117,6 +117,9 @@ class SharedMemoryGroup:
         (first,) = self._channels
         return first.receive_bytes()
 
+    def pace(self, seconds: float | None) -> None:
+        """Pipes tell it that a process has gone, and it waits for others as long as they take."""
+
     def _places(self, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Each tensor, and its places in all rows."""
         filled: Counter[torch.dtype] = Counter()

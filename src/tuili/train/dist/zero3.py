@@ -79,10 +79,10 @@ class Zero3(Backend):
     def reduce_gradients(self) -> None:
         """The backward passes have done that."""
 
-    def update(self, scale: float) -> float:
+    def update(self) -> float:
         """DeepSpeed's own step, which clips too. In fp16 one that overflows is left out, and has an infinite norm."""
         for group in self._zero.param_groups:
-            group["lr"] = self._setup.recipe.optimizer.learning_rate * scale
+            group["lr"] = self._setup.recipe.optimizer.learning_rate * self._scale
         try:
             self._engine.step()
         except Exception as error:

@@ -50,7 +50,7 @@ def deepspeed_settings(recipe: Recipe, plan: ExecutionPlan, processes: int, laye
     return {
         "train_micro_batch_size_per_gpu": train.rows,
         "gradient_accumulation_steps": train.accumulation // processes,
-        "gradient_clipping": train.clip,
+        "gradient_clipping": train.clip or 0.0,
         "zero_optimization": {
             "stage": 3,
             "stage3_param_persistence_threshold": 0,

@@ -1,0 +1,90 @@
+"""Work beside the main thread: a thread that does what it is given and, on a GPU, a stream of its own.
+
+What is done there is left to `hooks`, where buckets of gradients are averaged, and to `updates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import count
+from queue import PriorityQueue
+from threading import Event, Thread
+
+import torch
+
+Work = Callable[[], None]
+NEVER = 1 << 30
+
+
+class Done:
+    """Work that a lane has been given."""
+
+    def __init__(self) -> None:
+        self._ended = Event()
+        self._failure: Exception | None = None
+        self._reached: torch.cuda.Event | None = None
+
+    def run(self, work: Work, stream: torch.cuda.Stream | None) -> None:
+        """Do it, in the lane's thread."""
+        try:
+            work()
+        except Exception as error:
+            self._failure = error
+        self._reached = stream.record_event() if stream else None
+        self._ended.set()
+
+    def wait(self) -> None:
+        """Wait until it is done; on a GPU, what this thread starts behind that waits. Raises what the work has."""
+        self._ended.wait()
+        if self._failure:
+            raise self._failure
+        if self._reached:
+            torch.cuda.current_stream().wait_event(self._reached)
+
+
+class Lane:
+    """A thread that does one thing after another: of what waits, the least `order` first, and then the first given.
+
+    Work may follow what the thread that gives it has started on its own stream before.
+    """
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._numbers, self._queue = count(), PriorityQueue[tuple[int, int, Work | None]]()
+        # a process that ends does not wait for such a thread, which may wait for a process that is no more
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, work: Work, order: int = 0) -> Done:
+        """Begin with a piece of work when its turn comes."""
+        done, stream = Done(), self._stream
+        before = torch.cuda.current_stream().record_event() if stream else None
+
+        def run() -> None:
+            with torch.cuda.stream(stream) if stream else nullcontext():
+                if stream and before:
+                    stream.wait_event(before)
+                done.run(work, stream)
+
+        self._queue.put((order, next(self._numbers), run))
+        return done
+
+    @property
+    def name(self) -> str:
+        """That of the thread."""
+        return self._thread.name
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it goes on."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """End the thread, behind all that it has been given."""
+        self._queue.put((NEVER, next(self._numbers), None))
+        self._thread.join()
+
+    def _run(self) -> None:
+        while work := self._queue.get()[-1]:
+            work()
