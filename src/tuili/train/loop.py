@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from threading import Event, current_thread, main_thread
 from types import FrameType
 
@@ -17,6 +18,7 @@ from tuili.train.checkpoint import Checkpoint, CheckpointManager
 from tuili.train.dist.group import Group, ReplicaDied
 from tuili.train.log import TrainingLog
 from tuili.train.setup import TrainingSetup
+from tuili.train.tracing import traced
 from tuili.train.trainer import NotFinite, StepResult, Trainer, TrainingState
 
 
@@ -26,11 +28,13 @@ def training_loop(
     checkpoints: CheckpointManager,
     checkpoint: Checkpoint | None,
     group: Group,
+    out: Path,
     tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[TrainingState, TrainingLog]:
     """Train from a checkpoint, or from the start, to the last step or the first Ctrl-C or SIGTERM.
 
-    Returns the state reached, which is also saved as a checkpoint, and the log. `tell` is the trainer's. Raises
+    Returns the state reached, which is also saved as a checkpoint, and the log. out: the folder of the run, for a trace
+    where the recipe asks for one. `tell` is the trainer's. Raises
     `CheckpointError` when a checkpoint cannot be written, `ReplicaDied` when another replica is killed, and
     `TuiliError` when a replica fails, when the gradient is no longer finite, and when a replica is killed after a
     Ctrl-C. Where a process of torch's has gone it raises what torch does: `dist.launch` or torchrun sees what follows.
@@ -51,7 +55,8 @@ def training_loop(
             )  # fmt: skip
 
         try:
-            _save_between(trainer, steps, setup.recipe.checkpoint.interval, checkpoints, log_step, lambda: log.seconds)
+            traces = traced(steps, setup.recipe.train.dist.trace, trace_file(out, group))
+            _save_between(trainer, traces, setup.recipe.checkpoint.interval, checkpoints, log_step, lambda: log.seconds)
         except ReplicaDied as error:
             if interrupted.is_set():  # nobody wants it to begin again
                 raise TuiliError(f"{error} while the run was being interrupted: add --resume to go on") from error
@@ -67,6 +72,7 @@ def worker_loop(
     setup: TrainingSetup,
     checkpoints: CheckpointManager,
     checkpoint: Checkpoint | None,
+    out: Path,
     stop: Callable[[], bool] = lambda: False,
 ) -> TrainingState:
     """What the other replicas run beside `training_loop`: the same steps, of which they save their parts.
@@ -75,8 +81,14 @@ def worker_loop(
     """
     trainer = Trainer(setup, checkpoint, group)
     with closing(trainer.steps(stop)) as steps, checkpoints:
-        _save_between(trainer, steps, setup.recipe.checkpoint.interval, checkpoints)
+        traces = traced(steps, setup.recipe.train.dist.trace, trace_file(out, group))
+        _save_between(trainer, traces, setup.recipe.checkpoint.interval, checkpoints)
     return trainer.state
+
+
+def trace_file(out: Path, group: Group) -> Path:
+    """Where a process writes the trace of its steps."""
+    return out / f"trace-{group.rank}.json"
 
 
 def _save_between(

@@ -35,6 +35,7 @@ from tuili.train.objective import ObjectiveConfig
 from tuili.train.optim import OptimizerConfig
 from tuili.train.qat import QatConfig
 from tuili.train.schedule import ScheduleConfig
+from tuili.train.timing import WARM_UP_STEPS
 
 DeviceSetting = Literal["auto", "cpu", "cuda"]
 FITTED_FIELDS = (
@@ -140,6 +141,9 @@ class TrainConfig(Config):
         if self.dist.overlap == "update" and self.clip is not None:
             raise ValueError(f"clip = {self.clip}: dist.overlap = update changes weights before the norm of all "
                              "gradients is known: set clip to null, or overlap to communication")  # fmt: skip
+        if self.dist.trace is not None and self.steps < WARM_UP_STEPS + self.dist.trace:
+            raise ValueError(f"dist.trace = {self.dist.trace}: the run has {self.steps} steps, of which the first "
+                             f"{WARM_UP_STEPS} are not traced: trace fewer")  # fmt: skip
         return self
 
 

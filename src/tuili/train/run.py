@@ -158,7 +158,7 @@ def train_once(
                 opened = launch_replicas(plan.replicas, setup.shared_tensors(), run_worker, *arguments)
             with opened as group:
                 checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, tell, group, identity)
-                state, log = training_loop(setup, open_log, checkpoints, checkpoint, group, tell)
+                state, log = training_loop(setup, open_log, checkpoints, checkpoint, group, out, tell)
 
         tell(f"checkpoints held the training up for {checkpoints.stall:.2f} s of {state.seconds:.0f} s")
         _tell_refused_documents(state.stream, tell)

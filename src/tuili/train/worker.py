@@ -47,7 +47,7 @@ def run_worker(
     if isinstance(group, TorchGroup):
         group = group.for_steps(recipe.train.dist.timeout)
     checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, lambda line: None, group)
-    return worker_loop(group, setup, checkpoints, checkpoint, stop)
+    return worker_loop(group, setup, checkpoints, checkpoint, out, stop)
 
 
 def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple[TrainingState, ExecutionPlan]:

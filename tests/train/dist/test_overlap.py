@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import torch
 from tests.native.calling import library
 from tests.train.conftest import assert_same_checkpoint
 from tests.train.dist import torch_ranks as ranks
-from tests.train.dist.test_backends import losses, recipe, weights
+from tests.train.dist.test_backends import interrupt_after, losses, recipe, weights
+from tuili.errors import ConfigError
+from tuili.train.dist.hidden import Hidden, read_hidden
+from tuili.train.dist.spans import Span
 from tuili.train.log import read_log
 
 pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
@@ -60,3 +64,61 @@ def test_all_ways_learn_the_same_bits(train: Callable[..., str], form: str, tmp_
         norms = ([line["gradient_norm"] for line in read_log(tmp_path / way)] for way in (overlap, "off"))
         assert next(norms) == next(norms)
         assert_same_checkpoint(tmp_path / overlap, tmp_path / "off", 6)
+
+
+@pytest.mark.kills
+def test_interrupted_it_goes_on_to_the_same_bits(train: Callable[..., str], tmp_path: Path) -> None:
+    """Whose last updates may still be under way when the last step ends."""
+    train(tmp_path / "whole", "update", "{form: fp32}")
+    train(tmp_path / "cut", "update", "{form: fp32}", before=interrupt_after(2))
+    assert not (tmp_path / "cut" / "model").exists()
+    train(tmp_path / "cut", "update", "{form: fp32}", resume=True)
+    assert_same_checkpoint(tmp_path / "cut", tmp_path / "whole", 6)
+
+
+def test_muon_learns_the_same_but_for_rounding(train: Callable[..., str], tmp_path: Path) -> None:
+    for overlap in ("off", "update"):
+        train(tmp_path / overlap, overlap, "{form: fp32}", "optimizer.kind=muon")
+    assert losses(tmp_path / "update") == pytest.approx(losses(tmp_path / "off"), abs=1e-3)
+
+
+def test_what_was_lost_in_other_buckets_is_forgotten(train: Callable[..., str], tmp_path: Path) -> None:
+    library()
+    form = "{form: 3bit, keep_errors: 0.8}"
+    train(tmp_path, "off", form, before=interrupt_after(2))
+    shown = train(tmp_path, "communication", form, "train.dist.bucket_mb=0.05", resume=True)
+    assert "what gradients had lost is forgotten: it was lost by ddp 0.02 MiB packed gradients\n" in shown
+
+
+def test_a_trace_tells_what_is_hidden(train: Callable[..., str], tmp_path: Path) -> None:
+    """Of a real training: what holds the backward pass up is not hidden, and threads are seen."""
+    found = dict[str, Hidden]()
+    for overlap in ("off", "update"):
+        train(tmp_path / overlap, overlap, "{form: fp32}", "train.dist.trace=3")
+        found[overlap], _ = (read_hidden(tmp_path / overlap / f"trace-{rank}.json") for rank in range(2))
+    assert found["off"].communication > 0
+    assert (found["off"].communication_hidden, found["off"].update_hidden) == (0, 0)
+    assert found["off"].update > 0
+    assert found["update"].communication_hidden > 0
+    assert found["update"].update_hidden > 0
+    text = (tmp_path / "update" / "trace-0.json").read_text()
+    averages, buckets = (text.count(f'"name": "{span}"') for span in (Span.AVERAGE, Span.BUCKET))
+    assert averages == buckets >= 3 * 5
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("{backend: ddp, overlap: update}", "clip = 1.0: dist.overlap = update changes weights before the norm of all"),
+        ("{backend: fsdp2, overlap: 'off'}", "overlap = off is of ddp's buckets, and backend = fsdp2: use ddp, or"),
+        ("{bucket_mb: 4}", "bucket_mb = 4.0 is of ddp's buckets, and backend = replicas: use ddp, or leave bucket_mb"),
+        (
+            "{backend: ddp, overlap: update, gradients: {form: powersgd}}",
+            "overlap = update: torch's PowerSGD takes",
+        ),
+        ("{backend: ddp, trace: 5}", "dist.trace = 5: the run has 6 steps, of which the first 2 are not traced: trace"),
+    ],
+)
+def test_what_has_no_effect_is_refused(override: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(reason)):
+        recipe(f"train.dist={override}")

@@ -64,6 +64,8 @@ class DistConfig(Config):
     """DDP: MiB of gradients that are sent together; null is 1 for those that come first, and 25."""
     overlap: Literal["off", "communication", "update"] = "communication"
     """DDP: what runs beside the backward pass: nothing, the averages of the buckets, or also their updates."""
+    trace: PositiveInt | None = None
+    """Steps behind the first two of a session of which each process writes a profiler's trace, `trace-0.json`."""
     timeout: PositiveInt = TIMEOUT
     """All but replicas: seconds for which a process waits for another one in a step, beside those of the last step."""
 

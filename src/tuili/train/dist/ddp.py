@@ -42,6 +42,7 @@ class Ddp(Backend):
     ) -> None:
         super().__init__(setup, group)
         self._processes, model, config = group, setup.model, setup.recipe.train.dist
+        self._way = "ddp" if config.bucket_mb is None else f"ddp {config.bucket_mb:g} MiB"
         self._hook: Hook | None = None
         self._updates: BucketUpdates | None = None
         by_bucket = BucketOptimizers(setup.recipe.optimizer, model) if config.overlap == "update" else None
@@ -67,7 +68,7 @@ class Ddp(Backend):
             )
         self._form = self._hook.form if self._hook else None
         if tensors is not None:
-            load_errors(group, "ddp", self._form, tensors, tell)
+            load_errors(group, self._way, self._form, tensors, tell)
         self._confirm(tell)
 
     def begin(self, scale: float) -> None:
@@ -115,7 +116,7 @@ class Ddp(Backend):
         """Also what the form of this process's gradients carries. The state, too, is whole in all processes."""
         self._settle()
         optimizer = own_part(self._optimizers.collect(), self._group)
-        return {**super().collect(), "optimizer": optimizer, **collect_errors(self._processes, "ddp", self._form)}
+        return {**super().collect(), "optimizer": optimizer, **collect_errors(self._processes, self._way, self._form)}
 
     def close(self) -> None:
         """End the threads that average gradients and update weights."""

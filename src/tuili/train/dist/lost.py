@@ -12,11 +12,10 @@ from typing import Protocol
 from torch import Tensor
 
 from tuili.errors import InputError
-from tuili.train.dist.config import BackendName
 from tuili.train.dist.group import Group
 
 ERRORS = "errors"
-"""The group of a checkpoint's tensors that holds this, as `rank/backend kind/name`."""
+"""The group of a checkpoint's tensors that holds this, as `rank/way kind/name`."""
 OTHERS = "it was lost by other processes"
 
 
@@ -48,16 +47,19 @@ class GradientForm(Protocol):
         """End what works beside the training."""
 
 
-def collect_errors(group: Group, backend: BackendName, form: GradientForm | None) -> dict[str, dict[str, Tensor]]:
-    """What this process carries, as a group of tensors; nothing where its form carries nothing."""
+def collect_errors(group: Group, way: str, form: GradientForm | None) -> dict[str, dict[str, Tensor]]:
+    """What this process carries, as a group of tensors; nothing where its form carries nothing.
+
+    way: the backend, and what else the names of the parts depend on.
+    """
     if form is None or not form.carries:
         return {}
-    return {ERRORS: {f"{group.rank}/{backend} {form.kind}/{name}": value for name, value in form.state().items()}}
+    return {ERRORS: {f"{group.rank}/{way} {form.kind}/{name}": value for name, value in form.state().items()}}
 
 
 def load_errors(
     group: Group,
-    backend: BackendName,
+    way: str,
     form: GradientForm | None,
     tensors: Mapping[str, Mapping[str, Tensor]],
     tell: Callable[[str], None],
@@ -76,7 +78,7 @@ def load_errors(
     obstacle = None
     if form is None or not form.carries:
         obstacle = "it is not kept any more"
-    elif saved_as != f"{backend} {form.kind}":
+    elif saved_as != f"{way} {form.kind}":
         obstacle = f"it was lost by {saved_as} gradients"
     elif len(ranks) != group.world_size:
         obstacle = OTHERS
