@@ -101,8 +101,9 @@ FACES = {
         tried_plan
     """,
     "planning": """
-        HealingCurve MatrixKind Memory Plan PlannedModel Recovery RecoverySettings Weights find_curve matrix_kinds
-        parse_size plan_distil plan_factorise plan_prune plan_quantize planned_model sized told_size
+        ExpertPlan HealingCurve Holding MatrixKind Memory Plan PlannedModel Recovery RecoverySettings Weights find_curve
+        matrix_kinds parse_size plan_distil plan_experts plan_factorise plan_prune plan_quantize planned_model sized
+        told_size
     """,
     "adapt": """
         AdaptOptions AdaptResult Interrupted Listener Plan adapt

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.refusals import refusal
 from tuili.cli.app import main
-from tuili.cli.planned import _bytes
+from tuili.cli.planned import told_bytes
 
 
 def test_a_plan_is_shown_and_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,7 +40,7 @@ def test_a_plan_is_shown_and_printed_as_json(capsys: pytest.CaptureFixture[str])
     ],
 )
 def test_bytes_are_told_in_the_unit_that_fits(count: float, told: str) -> None:
-    assert _bytes(int(count)) == told
+    assert told_bytes(int(count)) == told
 
 
 def test_changes_are_shares_of_what_was(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,3 +68,22 @@ def test_what_cannot_be_planned_is_refused_in_one_line(capsys: pytest.CaptureFix
     assert "--divergence 0.1 needs a curve" in refusal(
         capsys, "plan", "distil", "--from", "nano", "--to", "num_groups=1", "--divergence", "0.1"
     )
+
+
+def test_experts_of_processes_are_shown_and_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["plan", "train", "r1-7b-experts", "--nproc", "32"]
+    assert main(given) == 0
+    shown = capsys.readouterr().out
+    assert "built on the meta device: 32 processes, of which 8 divide the experts of each layer, and 4 the" in shown
+    (row,) = (line for line in shown.splitlines() if line.startswith("1, 9, 17, 25 "))
+    assert row.split()[4:7] == ["2", "to", "3"]
+    assert main([*given, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["holdings"][9]["experts"] == [2, 3]
+    assert f"{document['holdings'][9]['parameters']:,}" == row.split()[7]
+    assert document["planned"]["tokens"] > document["gathered"]["tokens"] == 0
+
+
+def test_experts_that_cannot_be_divided_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    line = refusal(capsys, "plan", "train", "r1-7b-experts", "--nproc", "4")
+    assert "train.dist.expert_parallel = 8: 4 processes cannot be divided by it evenly" in line

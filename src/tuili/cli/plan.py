@@ -1,5 +1,5 @@
-"""`tuili plan`: what a compression would take, for a network that nobody has to have. The work is left to
-`tuili.planning`, how a plan is shown to `planned`."""
+"""`tuili plan`: what a compression, or a training by expert parallelism, would take, for a network that nobody has to
+have. The work is left to `tuili.planning`, how a plan is shown to `planned` and `planned_experts`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tuili.cli.sharing import with_options
 if TYPE_CHECKING:
     from tuili.planning import RecoverySettings
 
-app = typer.Typer(no_args_is_help=False, help="Plan a compression from shapes alone, at any size.")
+app = typer.Typer(no_args_is_help=False, help="Plan a compression, or a training, from shapes alone, at any size.")
 
 FromOption = Annotated[
     str,
@@ -122,3 +122,22 @@ def quantize(
     from tuili.planning import plan_quantize, planned_model
 
     show_plan(plan_quantize(planned_model(source), numbers, cache, settings), recovery.as_json)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a shipped recipe's name.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe.")
+    ] = None,
+    nproc: Annotated[int, typer.Option(min=1, metavar="N", help="Processes, each with a GPU.")] = 8,
+    *,
+    as_json: JsonFlag = False,
+) -> None:
+    """Experts divided among processes, for example: tuili plan train r1-7b-experts --nproc 32"""
+    from tuili.cli.planned_experts import show_experts
+    from tuili.config import load_recipe
+    from tuili.planning import plan_experts
+    from tuili.train import Recipe
+
+    show_experts(plan_experts(load_recipe(recipe, overrides or [], Recipe), nproc), recipe, as_json)

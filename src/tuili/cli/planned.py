@@ -25,7 +25,7 @@ def show_plan(plan: Plan, as_json: bool) -> None:
     name = "" if model.told == model.name else f", {model.told}"
     how = "counted from its shape" if model.config is None else "built on the meta device"
     console.print(f"{plan.verb} {model.name}{name}: no weights, {how}")
-    _show(console, "", ("", "before", "after", "change"), _sizes(plan))
+    show_table(console, "", ("", "before", "after", "change"), _sizes(plan))
     for what, told in plan.changes.items():
         console.print(f"{what}: {told}")
     if plan.ranks:
@@ -33,16 +33,16 @@ def show_plan(plan: Plan, as_json: bool) -> None:
     rows = [
         (
             f"{one.numbers}, {one.optimizer}",
-            *map(_bytes, (one.parent, one.weights, one.gradients, one.state, one.recovery)),
+            *map(told_bytes, (one.parent, one.weights, one.gradients, one.state, one.recovery)),
         )
         for one in plan.memory
     ]
     columns = ("numbers, optimizer", "parent", "weights", "gradients", "optimizer", "together")
-    _show(console, "memory of the recovery, without activations", columns, rows)
+    show_table(console, "memory of the recovery, without activations", columns, rows)
     if samples := plan.memory[0].samples:
-        beside = ", ".join(dict.fromkeys(f"{_bytes(one.sampling)} in {one.numbers}" for one in plan.memory))
+        beside = ", ".join(dict.fromkeys(f"{told_bytes(one.sampling)} in {one.numbers}" for one in plan.memory))
         console.print(
-            f"before it, second moments of all inputs take {_bytes(samples)}; with the parent twice: {beside}"
+            f"before it, second moments of all inputs take {told_bytes(samples)}; with the parent twice: {beside}"
         )
     _show_recovery(console, plan)
 
@@ -67,11 +67,14 @@ def _sizes(plan: Plan) -> Sequence[tuple[str, ...]]:
     rows = [(name, f"{was:,}", f"{now:,}", f"{now / was - 1:+.1%}") for name, (was, now) in counts.items()]
     if plan.folder is not None:
         was, now = plan.folder
-        return [*rows, ("weights in the folder", f"{_bytes(was)} in bf16", _bytes(now), f"{now / was - 1:+.1%}")]
+        return [
+            *rows,
+            ("weights in the folder", f"{told_bytes(was)} in bf16", told_bytes(now), f"{now / was - 1:+.1%}"),
+        ]
     for numbers in ("bf16", "int8", "w4a8"):
         was, now = getattr(plan.weights_before, numbers), getattr(plan.weights_after, numbers)
         if was and now:
-            rows.append((f"weights in {numbers}", _bytes(was), _bytes(now), f"{now / was - 1:+.1%}"))
+            rows.append((f"weights in {numbers}", told_bytes(was), told_bytes(now), f"{now / was - 1:+.1%}"))
     return rows
 
 
@@ -89,7 +92,7 @@ def _show_ranks(console: Console, plan: Plan) -> None:
         )
         for kind in matrix_kinds(plan.model.shape, plan.ranks)
     ]
-    _show(console, "ranks", ("matrices", "layers", "shape", "rank", "before", "after"), rows)
+    show_table(console, "ranks", ("matrices", "layers", "shape", "rank", "before", "after"), rows)
 
 
 def _show_recovery(console: Console, plan: Plan) -> None:
@@ -106,7 +109,8 @@ def _show_recovery(console: Console, plan: Plan) -> None:
         console.print(f"time: about {_duration(found.seconds)}")
 
 
-def _show(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def show_table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, of which all columns but the first are numbers."""
     from rich.table import Table
 
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
@@ -122,7 +126,8 @@ def _ranks(bounds: tuple[Rank, Rank]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def _bytes(count: int) -> str:
+def told_bytes(count: int) -> str:
+    """Bytes for readers: 17.7 MB."""
     rounded = float(f"{count:.3g}")
     units = ((1e18, "EB"), (1e15, "PB"), (1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
     unit, name = next(((size, name) for size, name in units if rounded >= size), (1.0, "bytes"))

@@ -1,4 +1,5 @@
 from .curve import HealingCurve, find_curve
+from .experts import ExpertPlan, Holding, plan_experts
 from .matrices import MatrixKind, matrix_kinds
 from .memory import Memory
 from .plan import Plan, Weights, plan_distil, plan_factorise, plan_prune, plan_quantize
@@ -7,7 +8,9 @@ from .sizes import parse_size, sized, told_size
 from .source import PlannedModel, planned_model
 
 __all__ = [
+    "ExpertPlan",
     "HealingCurve",
+    "Holding",
     "MatrixKind",
     "Memory",
     "Plan",
@@ -19,6 +22,7 @@ __all__ = [
     "matrix_kinds",
     "parse_size",
     "plan_distil",
+    "plan_experts",
     "plan_factorise",
     "plan_prune",
     "plan_quantize",

@@ -59,6 +59,9 @@ class DistConfig(Config):
     `zero3`."""
     islands: PositiveInt = 1
     """FSDP2: groups of processes that each hold the whole model; gradients are packed between them."""
+    expert_parallel: PositiveInt = 1
+    """FSDP2: processes that divide the experts of each layer by number. A plan for GPUs: no training is begun with it,
+    and `tuili plan train` shows it."""
     gradients: GradientConfig = GradientConfig()
     bucket_mb: PositiveFloat | None = None
     """DDP: MiB of gradients that are sent together; null is 1 for those that come first, and 25."""
@@ -84,6 +87,9 @@ class DistConfig(Config):
         if self.islands > 1 and self.backend != "fsdp2":
             raise ValueError(f"islands = {self.islands} are groups that share a model, and backend = {self.backend}: "
                              "use fsdp2, or leave islands out")  # fmt: skip
+        if self.expert_parallel > 1 and (self.backend, self.islands) != ("fsdp2", 1):
+            raise ValueError(f"expert_parallel = {self.expert_parallel} goes with FSDP2 and one island: "
+                             "use backend = fsdp2, or leave expert_parallel out")  # fmt: skip
         if form == "fp32":
             return self
         if self.backend == "replicas":

@@ -1,4 +1,4 @@
-"""How much of a step's communication and updates is hidden behind other work, by a trace that `train.dist.trace` asks for.
+"""How much of communication and updates is hidden behind other work, by a trace that `train.dist.trace` asks for.
 
     python -m tuili.train.dist.hidden runs/nano/trace-0.json
 

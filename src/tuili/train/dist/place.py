@@ -89,6 +89,11 @@ def check_count(train: TrainConfig, count: int) -> None:
     """Raise `InputError` where these settings are not for as many processes, or need a package that is missing."""
     if train.dist.backend == "zero3" and find_spec("deepspeed") is None:
         raise InputError("train.dist.backend = zero3: DeepSpeed is not installed: pip install 'tuili[deepspeed]'")
+    if train.dist.expert_parallel > 1:
+        raise InputError(
+            f"train.dist.expert_parallel = {train.dist.expert_parallel}: a plan, which tuili plan train shows, and by "
+            "which nothing is trained yet: leave it out"
+        )
     if train.replicas not in ("auto", count):
         started = "1 process was" if count == 1 else f"{count} processes were"
         raise InputError(f"train.replicas = {train.replicas}: {started} started: start as many, or set it to auto")
