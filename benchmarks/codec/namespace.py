@@ -1,7 +1,8 @@
 """A command in a network of its own, and the bytes that it sends there: all that goes over the loopback interface.
 
 A network namespace of Linux has no other traffic, so that its counter tells what processes really send: with headers,
-acknowledgements and all they say beside gradients. Each packet is counted once.
+acknowledgements and all they say beside gradients. Each packet is counted once. The interface can be throttled: then
+all processes share so many bits a second, whoever sends them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Sequence
 from functools import cache
 
 ENTER = ("unshare", "--map-root-user", "--net", "sh", "-c")
-COUNTED = 'ip link set lo up && "$@" >&2 && cat /proc/net/dev'
+COUNTED = 'ip link set lo up && {throttle} "$@" >&2 && cat /proc/net/dev'
+THROTTLE = "tc qdisc add dev lo root tbf rate {megabits}mbit burst 128kb latency 1s &&"
 SENT_COLUMN = 8
 """Behind the name of an interface: eight figures of what it has received, then the bytes that it has sent."""
 
@@ -31,18 +33,20 @@ def refusal() -> str | None:
     return None
 
 
-def bytes_sent_by(command: Sequence[str]) -> int:
-    """The bytes that a command, and what it starts, sends over the loopback interface.
+def bytes_sent_by(command: Sequence[str], megabits: int | None = None) -> int:
+    """The bytes that a command, and what it starts, sends over the loopback interface, through which so many megabits
+    a second go at most.
 
     What it shows goes nowhere. Raises `NoNamespace`, and `subprocess.CalledProcessError` where the command fails.
     """
+    counted = COUNTED.format(throttle="" if megabits is None else THROTTLE.format(megabits=megabits))
     try:
-        tried = subprocess.run([*ENTER, "ip link set lo up"], capture_output=True, text=True, check=False)
+        tried = subprocess.run([*ENTER, counted, "sh", "true"], capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise NoNamespace(f"no network namespace: {error.filename} is missing") from error
     if tried.returncode:
         reason = (tried.stderr.strip().splitlines() or ["refused"])[-1]
         raise NoNamespace(f"no network namespace: {reason}")
-    done = subprocess.run([*ENTER, COUNTED, "sh", *command], capture_output=True, text=True, check=True)
+    done = subprocess.run([*ENTER, counted, "sh", *command], capture_output=True, text=True, check=True)
     (columns,) = re.findall(r"^\s*lo:(.*)$", done.stdout, re.MULTILINE)
     return int(columns.split()[SENT_COLUMN])

@@ -17,7 +17,7 @@ from tuili.config import load_recipe
 from tuili.errors import ConfigError, InputError
 from tuili.model import TuiliForCausalLM
 from tuili.planning import ExpertPlan, plan_experts
-from tuili.train import Recipe
+from tuili.train import Recipe, check_count
 
 SMALL = "model.overrides={hidden_size: 40, intermediate_size: 24, moe_intermediate_size: 12}"
 PROCESSES, PARALLEL, LAYERS = 12, 4, 9
@@ -105,7 +105,7 @@ def test_a_large_plan_takes_no_memory() -> None:
     ("processes", "more", "reason"),
     [
         (10, ("train.accumulation=10",), "train.dist.expert_parallel = 4: 10 processes cannot be divided by it evenly"),
-        (9, (), "train.accumulation = 24: 9 processes do not divide its blocks evenly"),
+        (20, (), "train.accumulation = 24: 20 processes do not divide its blocks evenly"),
         (
             12,
             ("train.dist.expert_parallel=3",),
@@ -118,11 +118,9 @@ def test_what_cannot_be_divided_is_refused(processes: int, more: tuple[str, ...]
         plan_experts(recipe(*more), processes)
 
 
-@pytest.mark.parametrize(
-    "settings", ["{backend: ddp, expert_parallel: 2}", "{backend: fsdp2, islands: 2, expert_parallel: 2}"]
-)
-def test_it_is_a_plan_of_fsdp2(settings: str) -> None:
-    with pytest.raises(
-        ConfigError, match="expert_parallel = 2 goes with FSDP2 and one island: use backend = fsdp2, or"
-    ):
-        load_recipe("base", [f"train.dist={settings}"], Recipe)
+@pytest.mark.parametrize("settings", ["backend: ddp", "backend: fsdp2, islands: 2"])
+def test_it_is_a_plan_of_fsdp2_by_which_nothing_is_trained(settings: str) -> None:
+    with pytest.raises(ConfigError, match="expert_parallel = 2 goes with FSDP2 and one island: use backend = fsdp2"):
+        load_recipe("base", [f"train.dist={{{settings}, expert_parallel: 2}}"], Recipe)
+    with pytest.raises(InputError, match=r"expert_parallel = 4: a plan, which tuili plan train shows, and by which"):
+        check_count(recipe().train, PROCESSES)

@@ -23,8 +23,8 @@ def show_experts(plan: ExpertPlan, name: str, as_json: bool) -> None:
         return
     console, copies = result_console(), plan.processes // plan.expert_parallel
     console.print(
-        f"plan of {name}, {plan.parameters:,} parameters, built on the meta device: {plan.processes} processes, of which "
-        f"{plan.expert_parallel} divide the experts of each layer, and {copies} the matrices of each expert"
+        f"plan of {name}, {plan.parameters:,} parameters, built on the meta device: {plan.processes} processes, "
+        f"of which {plan.expert_parallel} divide the experts of each layer, and {copies} the matrices of each expert"
     )
     rows = [(ranks, *_told(holding)) for ranks, holding in _alike(plan)]
     columns = ("processes", "experts", "parameters", "memory")

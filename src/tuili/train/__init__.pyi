@@ -1,6 +1,7 @@
 from .build import build_model, prepared_blocks, training_feed, training_stream
 from .checkpoint import Checkpoint, CheckpointConfig, CheckpointManager
 from .dist.group import EXIT_ALONE, MAX_RESTARTS, ReplicaDied
+from .dist.hidden import read_hidden
 from .dist.launch import launch
 from .dist.place import Place, check_count, check_place
 from .execution import ExecutionPlan, can_compile, find_device
@@ -64,6 +65,7 @@ __all__ = [
     "peak_memory",
     "prepared_blocks",
     "rate_scale",
+    "read_hidden",
     "read_log",
     "recorded_sources",
     "recorded_training",

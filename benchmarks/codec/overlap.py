@@ -1,0 +1,115 @@
+"""What is gained where gradients travel, and weights change, beside the backward pass, over a slow link.
+
+`tuili train` with DDP runs in a network namespace whose loopback interface is throttled, in each way on the same blocks
+and from the same weights; ways take turns, in an order of their own in each round. A way is a form of gradients and
+what runs beside the backward pass: `off`, `communication` or `update`. Figures by way:
+
+- `WAY`: seconds of a step, behind the first ones and those that are traced;
+- `WAY_communication_hidden`, `WAY_update_hidden`: shares, from the trace of process 0;
+- `WAY_sent`: bytes a step of a whole run, of all processes together, with what its start sends;
+- `faster_than_OTHER`: seconds of another way over those of the first one, round by round.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.codec.namespace import NoNamespace, bytes_sent_by
+from benchmarks.harness.command import Measured, ratio, run
+from benchmarks.harness.record import Figure
+from tuili.train import read_hidden, read_log
+
+WAYS = ("3bit-update", "3bit-communication", "3bit-off", "fp16-off", "fp16-update")
+FIRST_STEPS = 2
+"""Those of a session that are not traced."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run has shown: seconds of a step, bytes of a step, hidden shares by what is hidden."""
+
+    seconds: float
+    sent: float
+    hidden: Mapping[str, float]
+
+
+def measure(
+    recipe: str = "nano",
+    steps: int = 30,
+    traced: int = 3,
+    rounds: int = 3,
+    processes: int = 2,
+    megabits: int = 200,
+    ways: tuple[str, ...] = WAYS,
+    overrides: tuple[str, ...] = ("train.rows=4", "train.compile=off", "train.dist.bucket_mb=1"),
+) -> Measured:
+    """Seconds and shares by way. steps: of a run, of which the first ones and those `traced` are not timed."""
+    found: dict[str, list[Run]] = {way: [] for way in ways}
+    try:
+        for number in range(rounds):
+            for way in random.Random(number).sample(ways, len(ways)):
+                found[way].append(trained(way, recipe, overrides, steps, traced, processes, megabits))
+    except NoNamespace as error:
+        raise SystemExit(f"overlap: {error}") from error
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(f"overlap: a run has failed: {error.stderr.strip().splitlines()[-1]}") from error
+    settings = {
+        "recipe": recipe,
+        "steps": steps,
+        "traced": traced,
+        "processes": processes,
+        "megabits": megabits,
+        "overrides": list(overrides),
+        "goal": "faster_than_3bit-off >= 1.2, faster_than_fp16-off >= 2",
+    }
+    return settings, figures(found)
+
+
+def figures(found: Mapping[str, Sequence[Run]]) -> dict[str, Figure]:
+    """The figures of the runs of each way."""
+    seconds = {way: Figure("s/step", [run.seconds for run in runs]) for way, runs in found.items()}
+    first, *others = found
+    return {
+        **seconds,
+        **{f"{way}_sent": Figure("bytes/step", [run.sent for run in runs]) for way, runs in found.items()},
+        **{
+            f"{way}_{what}_hidden": Figure("share", [run.hidden[what] for run in runs])
+            for way, runs in found.items()
+            for what in ("communication", "update")
+        },
+        **{f"faster_than_{other}": ratio(seconds[other], seconds[first]) for other in others},
+    }
+
+
+def trained(
+    way: str, recipe: str, overrides: Sequence[str], steps: int, traced: int, processes: int, megabits: int
+) -> Run:
+    """One run."""
+    form, overlap = way.split("-")
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch, "run")
+        changes = (
+            f"train.dist={{backend: ddp, overlap: {overlap}, trace: {traced}, gradients: {{form: {form}}}}}",
+            f"train.steps={steps}",
+            f"train.accumulation={processes}",
+            "train.clip=null",
+            "train.balance_rounds=0",
+            f"checkpoint.interval={steps}",
+            "log.interval=1",
+            *overrides,
+        )
+        command = ("-m", "tuili", "train", recipe, *changes, "--nproc", str(processes), "--out", str(out))
+        sent = bytes_sent_by([sys.executable, *command], megabits)
+        moments = [line["seconds"] for line in read_log(out)][FIRST_STEPS + traced :]
+        shares = read_hidden(out / "trace-0.json").shares
+    return Run((moments[-1] - moments[0]) / (len(moments) - 1), sent / steps, shares)
+
+
+if __name__ == "__main__":
+    run("overlap", measure)

@@ -1,0 +1,38 @@
+"""The benchmark of overlap: a throttled interface, and ratios of the right ways."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+from benchmarks.codec import namespace
+from benchmarks.codec.namespace import bytes_sent_by
+from benchmarks.codec.overlap import Run, figures
+from tests.benchmarks.codec.test_traffic import SENDING
+
+
+def test_a_throttled_interface_lets_no_more_through() -> None:
+    """A megabyte is 8 megabits: at 20 a second, all but the burst takes more than 0.35 seconds."""
+    if reason := namespace.refusal():
+        pytest.skip(reason)
+    begun = time.monotonic()
+    sent = bytes_sent_by([sys.executable, "-c", SENDING, "10"], megabits=20)
+    assert 10**6 < sent < 1.1 * 10**6
+    assert time.monotonic() - begun > 0.35
+
+
+def test_ways_are_compared_round_by_round() -> None:
+    hidden = {"communication": 0.9, "update": 0.8}
+    found = {
+        "3bit-update": [Run(1.0, 100, hidden), Run(2.0, 100, hidden)],
+        "3bit-off": [Run(1.5, 100, dict.fromkeys(hidden, 0.0)), Run(2.4, 100, dict.fromkeys(hidden, 0.0))],
+        "fp16-off": [Run(4.0, 600, dict.fromkeys(hidden, 0.0)), Run(5.0, 600, dict.fromkeys(hidden, 0.0))],
+    }
+    told = figures(found)
+    assert told["faster_than_3bit-off"].runs == [1.5, 1.2]
+    assert told["faster_than_fp16-off"].runs == [4.0, 2.5]
+    assert told["3bit-update_communication_hidden"].runs == [0.9, 0.9]
+    assert told["3bit-update_update_hidden"].runs == [0.8, 0.8]
+    assert told["fp16-off_sent"].runs == [600, 600]
