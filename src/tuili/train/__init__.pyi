@@ -1,8 +1,8 @@
 from .build import build_model, prepared_blocks, training_feed, training_stream
 from .checkpoint import Checkpoint, CheckpointConfig, CheckpointManager
 from .dist.group import EXIT_ALONE, MAX_RESTARTS, ReplicaDied
-from .dist.hidden import read_hidden
 from .dist.launch import launch
+from .dist.overlap.hidden import read_hidden
 from .dist.place import Place, check_count, check_place
 from .execution import ExecutionPlan, can_compile, find_device
 from .exit_walk import ExitWalk, router_losses, walk_exits

@@ -20,7 +20,7 @@ from torch.profiler import record_function
 
 from tuili.config import Config
 from tuili.train.dist.group import ReplicaGroup
-from tuili.train.dist.spans import Span
+from tuili.train.dist.overlap.spans import Span
 from tuili.train.muon import StackedMuon, update_operations
 
 Beta = Annotated[float, Field(ge=0, lt=1)]

@@ -1,4 +1,4 @@
-"""A profiler's trace of some steps of a run, on request. What it tells of an overlap is left to `dist.hidden`."""
+"""A profiler's trace of some steps of a run, on request. What it tells is left to `dist.overlap.hidden`."""
 
 from __future__ import annotations
 

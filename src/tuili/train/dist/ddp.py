@@ -19,9 +19,9 @@ from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, 
 from tuili.train.dist.group import SingleProcess, told_once
 from tuili.train.dist.hooks import Hook, OrderedHook, hook_ddp
 from tuili.train.dist.lost import collect_errors, load_errors
+from tuili.train.dist.overlap.spans import Span
+from tuili.train.dist.overlap.updates import BucketOptimizers, BucketUpdates
 from tuili.train.dist.processes import TorchGroup
-from tuili.train.dist.spans import Span
-from tuili.train.dist.updates import BucketOptimizers, BucketUpdates
 from tuili.train.objective import ObjectiveResult
 from tuili.train.optim import Optimizers
 from tuili.train.setup import TrainingSetup

@@ -23,10 +23,10 @@ from tuili.native import GradientCodec, Unavailable, load
 from tuili.train.dist.baselines import HalfAverage, PlainAverage, PowerSgd
 from tuili.train.dist.codec import PackedAverage, PackedSettings
 from tuili.train.dist.config import GradientConfig
-from tuili.train.dist.lanes import Lane, Work
 from tuili.train.dist.lost import GradientForm
-from tuili.train.dist.spans import Span
-from tuili.train.dist.updates import BucketUpdates
+from tuili.train.dist.overlap.lanes import Lane, Work
+from tuili.train.dist.overlap.spans import Span
+from tuili.train.dist.overlap.updates import BucketUpdates
 
 Averaged = torch.futures.Future[torch.Tensor]
 

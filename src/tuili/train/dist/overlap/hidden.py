@@ -1,6 +1,6 @@
 """How much of communication and updates is hidden behind other work, by a trace that `train.dist.trace` asks for.
 
-    python -m tuili.train.dist.hidden runs/nano/trace-0.json
+    python -m tuili.train.dist.overlap.hidden runs/nano/trace-0.json
 
 Communication is hidden while the main thread computes a forward or a backward pass; an update, while it computes or
 another bucket is averaged. Times are those of threads: on a GPU, where they start kernels, they say little.
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tuili.errors import InputError
-from tuili.train.dist.spans import Span
+from tuili.train.dist.overlap.spans import Span
 
 Times = Sequence[tuple[float, float]]
 """Beginnings and ends, apart from one another and in order."""

@@ -14,8 +14,8 @@ from tests.train.conftest import assert_same_checkpoint
 from tests.train.dist import torch_ranks as ranks
 from tests.train.dist.test_backends import interrupt_after, losses, recipe, weights
 from tuili.errors import ConfigError
-from tuili.train.dist.hidden import Hidden, read_hidden
-from tuili.train.dist.spans import Span
+from tuili.train.dist.overlap.hidden import Hidden, read_hidden
+from tuili.train.dist.overlap.spans import Span
 from tuili.train.log import read_log
 
 pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tuili.errors import InputError
-from tuili.train.dist.hidden import hidden, main, read_hidden
-from tuili.train.dist.spans import Span
+from tuili.train.dist.overlap.hidden import hidden, main, read_hidden
+from tuili.train.dist.overlap.spans import Span
 
 MAIN, GRADIENTS, UPDATES = 1, 2, 3
 

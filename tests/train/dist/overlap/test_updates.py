@@ -11,8 +11,8 @@ from torch import nn
 
 from tuili.model import TuiliForCausalLM, preset
 from tuili.train.dist.group import SingleProcess
-from tuili.train.dist.lanes import Lane
-from tuili.train.dist.updates import BucketOptimizers, BucketUpdates
+from tuili.train.dist.overlap.lanes import Lane
+from tuili.train.dist.overlap.updates import BucketOptimizers, BucketUpdates
 from tuili.train.optim import OptimizerConfig, Optimizers
 
 CPU = torch.device("cpu")

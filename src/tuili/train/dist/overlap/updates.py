@@ -14,8 +14,8 @@ from torch.profiler import record_function
 
 from tuili.model import TuiliForCausalLM
 from tuili.train.dist.group import SingleProcess
-from tuili.train.dist.lanes import Done, Lane
-from tuili.train.dist.spans import Span
+from tuili.train.dist.overlap.lanes import Done, Lane
+from tuili.train.dist.overlap.spans import Span
 from tuili.train.optim import OptimizerConfig, Optimizers
 
 
