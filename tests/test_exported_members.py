@@ -101,7 +101,7 @@ FACES = {
         tried_plan
     """,
     "planning": """
-        ExpertPlan HealingCurve Holding MatrixKind Memory Plan PlannedModel Recovery RecoverySettings Weights find_curve
+        ExpertPlan HealingCurve MatrixKind Memory Plan PlannedModel Recovery RecoverySettings Weights find_curve
         matrix_kinds parse_size plan_distil plan_experts plan_factorise plan_prune plan_quantize planned_model sized
         told_size
     """,

@@ -89,8 +89,8 @@ def test_bytes_are_those_of_tokens_that_leave_and_of_weights_that_are_gathered(p
     assert half.planned.tokens == plan.planned.tokens // 2
     experts = LAYERS * 16 * 3 * 40 * 12
     others = plan.parameters - experts
-    assert plan.gathered.weights == pytest.approx(2 * 3 * 4 * plan.parameters * 11 / 12, rel=1e-6)
-    assert plan.planned.weights == pytest.approx(2 * 3 * 4 * (others * 11 / 12 + experts / 4 * 2 / 3), rel=1e-6)
+    assert plan.gathered.weights == pytest.approx(2 * 3 * 4 * plan.parameters * 11 / 12, rel=1e-5)
+    assert plan.planned.weights == pytest.approx(2 * 3 * 4 * (others * 11 / 12 + experts / 4 * 2 / 3), rel=1e-5)
     assert plan.gathered.tokens == 0
 
 

@@ -13,7 +13,7 @@ from tuili.cli.planned import show_table, told_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tuili.planning import ExpertPlan, Holding
+    from tuili.planning import ExpertPlan
 
 
 def show_experts(plan: ExpertPlan, name: str, as_json: bool) -> None:
@@ -26,9 +26,9 @@ def show_experts(plan: ExpertPlan, name: str, as_json: bool) -> None:
         f"plan of {name}, {plan.parameters:,} parameters, built on the meta device: {plan.processes} processes, "
         f"of which {plan.expert_parallel} divide the experts of each layer, and {copies} the matrices of each expert"
     )
-    rows = [(ranks, *_told(holding)) for ranks, holding in _alike(plan)]
     columns = ("processes", "experts", "parameters", "memory")
-    show_table(console, "what each holds, with the largest layer gathered, without activations", columns, rows)
+    title = "what each holds at the most, with the largest layer gathered and without activations"
+    show_table(console, title, columns, list(_rows(plan)))
     sent = [
         (way, told_bytes(traffic.weights), told_bytes(traffic.tokens), told_bytes(traffic.weights + traffic.tokens))
         for way, traffic in (("this plan", plan.planned), ("fsdp2 alone", plan.gathered))
@@ -43,15 +43,12 @@ def experts_document(plan: ExpertPlan) -> dict[str, Any]:
     return asdict(plan) | {"holdings": holdings}
 
 
-def _told(holding: Holding) -> tuple[str, str, str]:
-    experts = holding.experts
-    numbers = str(experts[0]) if len(experts) == 1 else f"{experts[0]} to {experts[-1]}"
-    return numbers, f"{holding.parameters:,}", told_bytes(holding.memory)
-
-
-def _alike(plan: ExpertPlan) -> Iterator[tuple[str, Holding]]:
-    """Processes that hold as much of the same experts, as one row."""
-    ordered = sorted(plan.holdings, key=lambda one: (one.experts[0], -one.parameters, one.rank))
-    for _, alike in groupby(ordered, key=_told):
+def _rows(plan: ExpertPlan) -> Iterator[tuple[str, ...]]:
+    """A row for all that hold the same experts, with the most that one of them holds."""
+    ordered = sorted(plan.holdings, key=lambda one: (one.experts[0], one.rank))
+    for experts, alike in groupby(ordered, key=lambda one: one.experts):
         group = list(alike)
-        yield ", ".join(str(one.rank) for one in group), group[0]
+        ranks = ", ".join(str(one.rank) for one in group)
+        numbers = str(experts[0]) if len(experts) == 1 else f"{experts[0]} to {experts[-1]}"
+        most = max(group, key=lambda one: one.parameters)
+        yield ranks, numbers, f"{most.parameters:,}", told_bytes(most.memory)

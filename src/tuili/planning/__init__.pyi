@@ -1,5 +1,5 @@
 from .curve import HealingCurve, find_curve
-from .experts import ExpertPlan, Holding, plan_experts
+from .experts import ExpertPlan, plan_experts
 from .matrices import MatrixKind, matrix_kinds
 from .memory import Memory
 from .plan import Plan, Weights, plan_distil, plan_factorise, plan_prune, plan_quantize
@@ -10,7 +10,6 @@ from .source import PlannedModel, planned_model
 __all__ = [
     "ExpertPlan",
     "HealingCurve",
-    "Holding",
     "MatrixKind",
     "Memory",
     "Plan",
