@@ -14,6 +14,7 @@ weights that are a rounding of its number format away. Figures:
 from __future__ import annotations
 
 import copy
+import math
 import tempfile
 from itertools import islice
 from pathlib import Path
@@ -103,7 +104,7 @@ class _Run:
         loss = self._forward(block, number, bf16, self._native)
         self._adamw.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.train.clip)
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), self._recipe.train.clip or math.inf)
         self._adamw.step()
         return loss.item()
 

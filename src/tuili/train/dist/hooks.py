@@ -167,7 +167,7 @@ class OrderedHook(Hook):
     @property
     def threads(self) -> list[str]:
         """Those that work beside the backward pass."""
-        lanes = (self._lane, self._updates and self._updates.lane)
+        lanes = [self._lane, None if self._updates is None else self._updates.lane]
         return [lane.name for lane in lanes if lane is not None and lane.is_alive]
 
     @contextmanager

@@ -22,7 +22,8 @@ BEATS, BEAT_SECONDS = "beats", 0.5
 @contextmanager
 def beating(store: Store) -> Iterator[None]:
     """Inside, a thread tells the others that this process lives, whatever its main thread is doing."""
-    ended, own = Event(), store.clone()  # a store serves one call at a time
+    ended = Event()
+    own = store.clone()  # type: ignore[attr-defined]  # torch does not say so; a store serves one call at a time
 
     def beat() -> None:
         with suppress(dist.DistError, RuntimeError):  # who has the store may end first
