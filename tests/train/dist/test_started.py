@@ -236,7 +236,8 @@ def test_the_command_starts_as_many_processes_as_it_is_asked_for(
 ) -> None:
     output, errors = start(tmp_path, "train.dist.backend=ddp", "--nproc", "2").communicate(timeout=GUARD_SECONDS)
     assert output.startswith(f"{tmp_path}/model: 4 steps, ")
-    assert errors.count("ddp: 2 processes on cpu, each with the whole model; gradients travel as fp32\n") == 1
+    told = "ddp: 2 processes on cpu, each with the whole model; gradients travel as fp32 beside the backward pass\n"
+    assert errors.count(told) == 1
     assert "Warning" not in errors
     assert main([*SHORT, "train.dist.backend=ddp", "--nproc", "2", "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
