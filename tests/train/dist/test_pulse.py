@@ -2,64 +2,95 @@
 
 from __future__ import annotations
 
+import re
+import socket
+from collections.abc import Iterator
 from datetime import timedelta
+from threading import Thread
 
 import pytest
 import torch.distributed as dist
 
-from tests.waiting import eventually
+from tuili.errors import InputError
 from tuili.train.dist import processes, pulse
 from tuili.train.dist.group import ReplicaDied
 from tuili.train.dist.place import Place
-from tuili.train.dist.pulse import BEATS, Appointments, beating
+from tuili.train.dist.pulse import BEAT, HERE, Pulse, PulseOfFirst, PulseOfOther, connected
+
+GONE = "another process has ended or does not answer"
 
 
-class FakeStore:
-    """A store of one process, in which process 0 comes after so many waits, at each of which its pulse has beaten or
-    not."""
-
-    def __init__(self, beats: list[bool]) -> None:
-        self._beats, self._beaten = beats, 0
-        self.waits, self.keys = list[timedelta](), set[str]()
-
-    def set(self, key: str, value: str) -> None:
-        self.keys.add(key)
-
-    def delete_key(self, key: str) -> None:
-        self.keys.discard(key)
-
-    def add(self, key: str, count: int) -> int:
-        return self._beaten
-
-    def wait(self, keys: list[str], seconds: timedelta) -> None:
-        self.waits.append(seconds)
-        if self._beats:
-            self._beaten += self._beats.pop(0)
-            raise dist.DistStoreError("wait timeout")
-        assert keys == [key for key in self.keys if key in keys]
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    first, other = socket.socketpair()
+    with first, other:
+        yield first, other
 
 
-def test_others_wait_for_the_first_process_as_long_as_it_lives() -> None:
-    store = FakeStore([True, True, True])
-    first, other = (Appointments(store, rank, "steps") for rank in range(2))
-    for _ in range(2):
-        first.meet(5, 100)
-        other.meet(5, 100)
-    assert store.waits == [timedelta(seconds=5)] * 5
-    assert len(store.keys) == 1
+def test_others_wait_until_the_first_process_has_come(ends: tuple[socket.socket, socket.socket]) -> None:
+    first, other = ends
+    first.sendall(BEAT * 3 + HERE + BEAT)
+    waits = PulseOfOther(other)
+    waits.meet(5, 100)
+    with pytest.raises(ReplicaDied, match=rf"^{GONE} \(process 0 has not shown any sign of life for 0 s\)$"):
+        waits.meet(0.01, 100)  # it has come but once
+    first.sendall(HERE)
+    waits.meet(5, 100)
 
 
-@pytest.mark.parametrize(("beats", "at_most"), [([True, True, False], 100), ([True] * 9, 0)])
-def test_a_first_process_that_does_not_answer_has_died(beats: list[bool], at_most: float) -> None:
-    with pytest.raises(ReplicaDied, match=r"^process 0 does not answer any more, for 5 s$"):
-        Appointments(FakeStore(beats), 1, "steps").meet(5, at_most)
-
-
-def test_a_thread_tells_that_a_process_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_tells_that_the_first_process_lives(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that others wait for longer than they do without a sign."""
     monkeypatch.setattr(pulse, "BEAT_SECONDS", 0.01)
-    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    with beating(store):
-        eventually(lambda: store.add(BEATS, 0) > 2, "it does not beat")
+    first = PulseOfFirst([ends[0]])
+    with pytest.raises(ReplicaDied, match=rf"^{GONE} \(process 0 has been busy for 0 s\)$"):
+        PulseOfOther(ends[1]).meet(5, 0)
+    first.meet(5, 100)
+    PulseOfOther(ends[1]).meet(5, 100)
+    first.close()
+
+
+def test_a_first_process_that_is_killed_is_missed_at_once(ends: tuple[socket.socket, socket.socket]) -> None:
+    ends[0].close()
+    with pytest.raises(ReplicaDied, match=rf"^{GONE} \(process 0 has ended"):
+        PulseOfOther(ends[1]).meet(100, 100)
+
+
+def test_processes_connect_and_strangers_do_not() -> None:
+    store = dist.HashStore()
+    came = list[int]()
+
+    def work(rank: int) -> None:
+        with connected(Place(rank, 3, 3), store, "127.0.0.1", 20) as mine:
+            for _ in range(2):
+                mine.meet(20, 20)
+                came.append(rank)
+
+    def be_a_stranger() -> None:
+        port = int(store.get("pulse").decode().split()[0])
+        with socket.create_connection(("127.0.0.1", port), 20) as connection:
+            connection.sendall(b"?" * 32)
+
+    threads = [Thread(target=work, args=(0,)), Thread(target=be_a_stranger)]
+    for thread in threads:
+        thread.start()
+    threads[1].join()
+    threads += [Thread(target=work, args=(rank,)) for rank in (1, 2)]
+    for thread in threads[2:]:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(came) == [0, 0, 1, 1, 2, 2]
+
+
+def test_without_a_connection_it_is_told() -> None:
+    store = dist.HashStore()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        store.set("pulse", f"{server.getsockname()[1]} word")
+    told = "process 1 of 2 has no connection by which process 0 at 127.0.0.1 shows that it lives ("
+    with pytest.raises(InputError, match=f"^{re.escape(told)}"), connected(Place(1, 2, 2), store, "127.0.0.1", 5):
+        pass
 
 
 def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,8 +99,11 @@ def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer(monkeypatc
     class FakeGroup:
         set_timeout = waits.append
 
+    class FakePulse(Pulse):
+        pass
+
     monkeypatch.setattr(processes, "gloo_group", lambda seconds: FakeGroup)
-    group = processes.TorchGroup(Place(0, 2, 2), FakeStore([]), 600, 25)
+    group = processes.TorchGroup(Place(0, 2, 2), FakePulse(), 600, 25)
     for last in (3.0, None):
         group.pace(last)
     assert waits == [timedelta(seconds=28), timedelta(seconds=processes.MEETING_SECONDS)]

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from tuili.errors import InputError, one_line
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
 from tuili.train.dist.group import ReplicaDied
 from tuili.train.dist.place import Place, check_place, restarts_so_far, variable
-from tuili.train.dist.pulse import Appointments, beating
+from tuili.train.dist.pulse import LOCAL, Pulse, connected
 from tuili.train.recipe import TrainConfig
 
 MEETING_SECONDS = 600
@@ -40,11 +40,11 @@ class TorchGroup:
     0 longer where it may have to write or to read, as long as it lives.
     """
 
-    def __init__(self, place: Place, store: Store, seconds: float, in_steps: int = 0) -> None:
+    def __init__(self, place: Place, pulse: Pulse, seconds: float, in_steps: int = 0) -> None:
         self.place, self.rank, self.world_size = place, place.rank, place.world_size
-        self._store, self._seconds, self._in_steps = store, seconds, in_steps
+        self._pulse, self._seconds, self._in_steps = pulse, seconds, in_steps
         self._control = gloo_group(seconds)
-        self._groups, self._first = [self._control], Appointments(store, place.rank, f"steps of {in_steps} s")
+        self._groups = [self._control]
 
     def owner(self, block: int) -> int:
         """The blocks go round the processes."""
@@ -62,14 +62,14 @@ class TorchGroup:
 
     def anyone(self, value: bool) -> bool:
         """The sum of ones."""
-        self._first.meet(self._seconds, PREPARATION_SECONDS)
+        self._pulse.meet(self._seconds, PREPARATION_SECONDS)
         count = torch.tensor([int(value)])
         dist.all_reduce(count, group=self._control)
         return bool(count)
 
     def scatter(self, parts: Sequence[bytes]) -> bytes:
         """Every process gets as much as the longest part, and cuts it."""
-        self._first.meet(self._seconds, PREPARATION_SECONDS)
+        self._pulse.meet(self._seconds, PREPARATION_SECONDS)
         first = self.rank == 0
         sizes = torch.tensor([len(part) for part in parts] if first else [0] * self.world_size)
         dist.broadcast(sizes, group=self._control, group_src=0)
@@ -85,7 +85,7 @@ class TorchGroup:
         Comes when all are here.
         """
         self.all_gather(None)
-        return TorchGroup(self.place, self._store, MEETING_SECONDS, seconds)
+        return TorchGroup(self.place, self._pulse, MEETING_SECONDS, seconds)
 
     def pace(self, seconds: float | None) -> None:
         """Whoever takes as long as the last step did, beside what `for_steps` allows, is taken to hang."""
@@ -125,35 +125,37 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
     on_gpu = (device or train.device) != "cpu" and torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(_own_gpu())
-    if address in ("localhost", "127.0.0.1"):
+    if address in LOCAL:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    try:
-        store = _meeting_place(place, address, int(port))
-        _check_sizes(place, store)
-        dist.init_process_group(
-            "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
-            store=store,
-            timeout=timedelta(seconds=MEETING_SECONDS),
-            rank=place.rank,
-            world_size=place.world_size,
-        )
-        group = TorchGroup(place, store, PREPARATION_SECONDS)
-    except RuntimeError as error:
-        if "EADDRINUSE" in str(error):
-            raise InputError(f"port {port} of {address} is in use: set MASTER_PORT to another one") from error
-        raise InputError(
-            f"process {place.rank} of {place.world_size} did not meet the others at {address}:{port} "
-            f"({_without_place(error)}): check that all were started"
-        ) from error
-    try:
-        with noticing_loss(), beating(store) if place.rank == 0 else nullcontext():
-            yield group
-    except ReplicaDied:  # closing the group would wait for those who are gone
-        raise
-    except BaseException:
+    with ExitStack() as opened:
+        try:
+            store = _meeting_place(place, address, int(port))
+            _check_sizes(place, store)
+            dist.init_process_group(
+                "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+                store=store,
+                timeout=timedelta(seconds=MEETING_SECONDS),
+                rank=place.rank,
+                world_size=place.world_size,
+            )
+            pulse = opened.enter_context(connected(place, store, address, MEETING_SECONDS))
+            group = TorchGroup(place, pulse, PREPARATION_SECONDS)
+        except RuntimeError as error:
+            if "EADDRINUSE" in str(error):
+                raise InputError(f"port {port} of {address} is in use: set MASTER_PORT to another one") from error
+            raise InputError(
+                f"process {place.rank} of {place.world_size} did not meet the others at {address}:{port} "
+                f"({_without_place(error)}): check that all were started"
+            ) from error
+        try:
+            with noticing_loss():
+                yield group
+        except ReplicaDied:  # closing the group would wait for those who are gone
+            raise
+        except BaseException:
+            dist.destroy_process_group()
+            raise
         dist.destroy_process_group()
-        raise
-    dist.destroy_process_group()
 
 
 def _meeting_place(place: Place, address: str, port: int) -> Store:

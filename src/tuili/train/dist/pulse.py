@@ -1,67 +1,140 @@
 """How processes wait for process 0, which may take long to read data or to write a checkpoint: as long as it lives.
 
-By a pulse in their store the others see that it does. How long they wait for one another is left to `processes`.
+Each of them has a connection to process 0, over which that tells them that it has come, and before, by a thread, that
+it lives. Where it is killed its machine closes the connection. How processes meet behind that is left to `processes`.
 """
 
 from __future__ import annotations
 
+import secrets
+import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event, Thread
+from typing import Protocol
 
-import torch.distributed as dist
 from torch.distributed.distributed_c10d import Store
 
+from tuili.errors import InputError
 from tuili.train.dist.group import ReplicaDied
+from tuili.train.dist.place import Place
 
-BEATS, BEAT_SECONDS = "beats", 0.5
-
-
-@contextmanager
-def beating(store: Store) -> Iterator[None]:
-    """Inside, a thread tells the others that this process lives, whatever its main thread is doing."""
-    ended = Event()
-    own = store.clone()  # type: ignore[attr-defined]  # torch does not say so; a store serves one call at a time
-
-    def beat() -> None:
-        with suppress(dist.DistError, RuntimeError):  # who has the store may end first
-            while not ended.wait(BEAT_SECONDS):
-                own.add(BEATS, 1)
-
-    Thread(target=beat, name="pulse", daemon=True).start()
-    try:
-        yield
-    finally:
-        ended.set()
+BEAT, HERE = b".", b"!"
+BEAT_SECONDS = 0.5
+LOCAL = ("localhost", "127.0.0.1")
 
 
-class Appointments:
-    """Places at which all processes wait for process 0, one after another."""
-
-    def __init__(self, store: Store, rank: int, name: str) -> None:
-        self._store, self._rank, self._name, self._count = store, rank, name, 0
+class Pulse(Protocol):
+    """One process's end of the connections."""
 
     def meet(self, seconds: float, at_most: float) -> None:
         """Wait until process 0 has come here. All processes call this equally often, and meet behind it.
 
-        Raises `ReplicaDied` where process 0 shows no pulse for so many seconds, or does not come in `at_most`.
+        Raises `ReplicaDied` where process 0 has ended, shows no sign of life for so many seconds, or does not come in
+        `at_most`.
         """
-        self._count += 1
-        if self._rank == 0:
-            self._store.set(self._here(self._count), "")
-            self._store.delete_key(self._here(self._count - 1))  # all have been there
-            return
-        beats, until = -1, time.monotonic() + at_most
-        while True:
-            try:
-                self._store.wait([self._here(self._count)], timedelta(seconds=seconds))
-                return
-            except dist.DistStoreError:
-                before, beats = beats, self._store.add(BEATS, 0)
-                if before == beats or time.monotonic() > until:
-                    raise ReplicaDied(f"process 0 does not answer any more, for {seconds:.0f} s") from None
 
-    def _here(self, count: int) -> str:
-        return f"{self._name}/{count}"
+
+class PulseOfFirst:
+    """That of process 0."""
+
+    def __init__(self, others: Sequence[socket.socket]) -> None:
+        self._others, self._ended = others, Event()
+        Thread(target=self._beat, name="pulse", daemon=True).start()
+
+    def meet(self, seconds: float, at_most: float) -> None:
+        """Tell the others that it has come."""
+        self._tell(HERE)
+
+    def close(self) -> None:
+        """Stop."""
+        self._ended.set()
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_SECONDS):
+            self._tell(BEAT)
+
+    def _tell(self, word: bytes) -> None:
+        for other in self._others:
+            with suppress(OSError):  # whoever has gone is noticed where all meet
+                other.sendall(word)
+
+
+class PulseOfOther:
+    """That of another process, which looks at what has come when it waits."""
+
+    def __init__(self, first: socket.socket) -> None:
+        self._first, self._come = first, 0
+
+    def meet(self, seconds: float, at_most: float) -> None:
+        """Read what process 0 has told."""
+        until = time.monotonic() + at_most
+        self._first.settimeout(seconds)
+        while not self._come:
+            try:
+                told = self._first.recv(1 << 16)
+            except TimeoutError:
+                raise _died(f"process 0 has not shown any sign of life for {seconds:.0f} s") from None
+            except OSError as error:
+                raise _died(f"process 0 has ended: {error.strerror}") from None
+            if not told:
+                raise _died("process 0 has ended")
+            if time.monotonic() > until:
+                raise _died(f"process 0 has been busy for {at_most:.0f} s")
+            self._come += told.count(HERE)
+        self._come -= 1
+
+
+def _died(fault: str) -> ReplicaDied:
+    return ReplicaDied(f"another process has ended or does not answer ({fault})")
+
+
+@contextmanager
+def connected(place: Place, store: Store, address: str, seconds: float) -> Iterator[Pulse]:
+    """Connections to process 0, at this address, for as long as the `with` block lasts.
+
+    All processes that `store` connects call this, and wait for one another for so many seconds. Raises `InputError`
+    where one of them does not come through.
+    """
+    with ExitStack() as opened:
+        try:
+            if place.rank == 0:
+                pulse: Pulse = _first(place, store, address, seconds, opened)
+            else:
+                pulse = _other(store, address, seconds, opened)
+        except OSError as error:
+            raise InputError(
+                f"process {place.rank} of {place.world_size} has no connection by which process 0 at {address} shows "
+                f"that it lives ({error}): let processes connect to each other"
+            ) from error
+        yield pulse
+
+
+def _first(place: Place, store: Store, address: str, seconds: float, opened: ExitStack) -> PulseOfFirst:
+    word = secrets.token_hex(16)
+    if address in LOCAL:
+        server = socket.create_server(("127.0.0.1", 0))
+    elif socket.has_dualstack_ipv6():
+        server = socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    else:
+        server = socket.create_server(("", 0))
+    others = list[socket.socket]()
+    with server:
+        server.settimeout(seconds)
+        store.set("pulse", f"{server.getsockname()[1]} {word}")
+        while len(others) < place.world_size - 1:
+            other = opened.enter_context(server.accept()[0])
+            other.settimeout(seconds)
+            if other.recv(len(word), socket.MSG_WAITALL) == word.encode():  # else it is a stranger
+                others.append(other)
+    pulse = PulseOfFirst(others)
+    opened.callback(pulse.close)
+    return pulse
+
+
+def _other(store: Store, address: str, seconds: float, opened: ExitStack) -> PulseOfOther:
+    port, word = store.get("pulse").decode().split()
+    first = opened.enter_context(socket.create_connection((address, int(port)), seconds))
+    first.sendall(word.encode())
+    return PulseOfOther(first)
