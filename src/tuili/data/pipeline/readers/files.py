@@ -39,7 +39,7 @@ def find_files(inputs: Sequence[Input], without: Collection[Path] = ()) -> list[
     """
     found = list[SourceFile]()
     names, places = set[str](), dict[Path, Path]()
-    left_out = {folder.resolve() for folder in without}
+    left_out = {_identity(folder) for folder in without if folder.exists()}
     for number, given in enumerate(inputs):
         path = given.path
         name = given.name or (str(path) if given.format == "dataset" else path.name)
@@ -84,7 +84,13 @@ def _check_options(given: Input, formats: set[Format | None]) -> None:
             )
 
 
-def _walk(top: Path, left_out: set[Path]) -> Iterator[Path]:
+def _identity(folder: Path) -> tuple[int, int]:
+    """What tells a folder from all others, whatever links lead to it."""
+    found = folder.stat()
+    return found.st_dev, found.st_ino
+
+
+def _walk(top: Path, left_out: set[tuple[int, int]]) -> Iterator[Path]:
     """The file itself, or every file below a folder, hidden ones left out, links to folders not followed.
 
     A folder that cannot be read is given as if it were a file, to be refused in its place.
@@ -95,7 +101,7 @@ def _walk(top: Path, left_out: set[Path]) -> Iterator[Path]:
         try:
             if (path.is_symlink() and path != top) or not path.is_dir():
                 yield path
-            elif path.resolve() not in left_out:
+            elif _identity(path) not in left_out:
                 inside = path.glob("part-*") if is_corpus(path) else path.iterdir()
                 waiting += sorted((entry for entry in inside if not entry.name.startswith(".")), reverse=True)
         except OSError:
