@@ -130,10 +130,11 @@ def _unknown(file: SourceFile) -> Refusal:
     try:
         mode = file.path.stat().st_mode
     except OSError as error:
-        gone = error.errno == errno.ENOENT
-        return Refusal(file.name, ReadFault.UNREADABLE, "a link to nowhere" if gone else str(error.strerror))
+        is_gone = error.errno == errno.ENOENT
+        why = "a link to nowhere: mend it, or remove it" if is_gone else str(error.strerror)
+        return Refusal(file.name, ReadFault.UNREADABLE, why)
     if not stat.S_ISREG(mode):
-        what = "a folder that cannot be read" if stat.S_ISDIR(mode) else "not a regular file"
+        what = "a folder that cannot be read: allow it" if stat.S_ISDIR(mode) else "not a regular file: leave it out"
         return Refusal(file.name, ReadFault.UNREADABLE, what)
     message = "its name tells no format: name the format of the input, or leave the file out"
     return Refusal(file.name, ReadFault.UNKNOWN_FORMAT, message)

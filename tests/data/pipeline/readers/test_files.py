@@ -74,7 +74,7 @@ def test_a_folder_that_cannot_be_read_is_refused_and_the_others_are_read(
     document, refusal = read(tmp_path)
     assert isinstance(document, Document)
     assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.UNREADABLE
-    assert refusal.message == "a folder that cannot be read"
+    assert refusal.message == "a folder that cannot be read: allow it"
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_an_error_of_the_disk_that_may_pass_is_not_a_refusal(tmp_path: Path, mon
 def test_a_file_that_has_gone_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").symlink_to(tmp_path / "nowhere")
     (refusal,) = read(tmp_path / "a.jsonl")
-    assert refusal == Refusal("a.jsonl", ReadFault.UNREADABLE, "a link to nowhere")
+    assert refusal == Refusal("a.jsonl", ReadFault.UNREADABLE, "a link to nowhere: mend it, or remove it")
 
 
 @settings(max_examples=60, deadline=None)

@@ -39,7 +39,7 @@ class HtmlReader(Reader):
             yield data
             return
         if depth(data) > MAX_DEPTH:
-            message = f"elements stand in one another more than {MAX_DEPTH:,} deep"
+            message = f"elements stand in one another more than {MAX_DEPTH:,} deep, and browsers stop at 512"
             yield Refusal(item.place, ReadFault.DAMAGED, message)
             return
         try:

@@ -116,7 +116,9 @@ class ParquetReader(Reader):
                 data = msgspec.msgpack.encode(Part(count, step, part, held, part_most))
                 items.append(Item(number, len(items), place, data, min(size, ITEM_BYTES), offset))
         if not items:
-            items.append(Item(number, 0, file.name, fault=Refusal(file.name, ReadFault.EMPTY, "there are no rows")))
+            items.append(
+                Item(number, 0, file.name, fault=Refusal(file.name, ReadFault.EMPTY, "there are no rows: leave it out"))
+            )
         return items
 
     def read(self, file: SourceFile, item: Item) -> Iterator[Document | Refusal]:

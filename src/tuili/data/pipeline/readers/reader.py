@@ -66,11 +66,12 @@ class Reader(ABC):
             message = f"more than {MAX_CHARACTERS:,} characters: split it into shorter documents"
             return Refusal(place, ReadFault.TOO_LONG, message)
         if not text or text.isspace():
-            return Refusal(place, ReadFault.EMPTY, "there is no text")
+            return Refusal(place, ReadFault.EMPTY, "there is no text: leave it out")
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            return Refusal(place, ReadFault.WRONG_ENCODING, f"character {error.start} is half a character")
+            message = f"character {error.start} is half a character: write it whole"
+            return Refusal(place, ReadFault.WRONG_ENCODING, message)
         if "\0" in text:
             message = f"character {text.index(chr(0))} is a null: this is no text, or not in this encoding"
             return Refusal(place, ReadFault.WRONG_ENCODING, message)
