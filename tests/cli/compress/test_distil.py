@@ -10,7 +10,13 @@ from tests.cli.refusals import refusal
 from tuili.cli.app import main
 from tuili.store import open_model
 
-TAUGHT = ["distil.healing.rows=1", "distil.healing.kernels=torch", "distil.healing.precision=fp32", "distil.samples=4"]
+TAUGHT = [
+    "distil.healing.rows=1",
+    "distil.healing.kernels=torch",
+    "distil.healing.precision=fp32",
+    "distil.samples=4",
+    "distil.writing.chains=8",
+]
 
 
 def test_a_student_is_distilled_and_says_so(
