@@ -54,13 +54,9 @@ def with_noise(problem: Problem, rng: random.Random, domains: tuple[str, ...]) -
 @cache
 def _words(language: Language, domains: tuple[str, ...]) -> tuple[str, ...]:
     """The words of all seen forms of these domains and of their phrases, without what their slots hold."""
-    texts = (
-        text
-        for domain in domains
-        for form in forms_of(domain, language, Wording.SEEN)
-        for template in _templates(form)
-        for text in template.literals()
-    )
+    forms = (form for domain in domains for form in forms_of(domain, language, Wording.SEEN))
+    once = {id(template): template for form in forms for template in _templates(form)}  # forms share their phrases
+    texts = (text for template in once.values() for text in template.literals())
     return tuple(sorted({word for text in texts for word in _WORD.findall(text)}))
 
 
