@@ -72,16 +72,17 @@ def _match(form: Form, template: Template, text: str, style: str) -> dict[str, R
     return None
 
 
-_COMPILED: dict[tuple[str, Template, bool], tuple[re.Pattern[str], dict[str, SlotPart]]] = {}
+_COMPILED: dict[tuple[str, int, bool], tuple[re.Pattern[str], dict[str, SlotPart], Template]] = {}
+"""With the template, which so keeps its number: to hash all that is in it would take longer than to match."""
 
 
 def _compiled(form: Form, template: Template, much: bool) -> tuple[re.Pattern[str], dict[str, SlotPart]]:
     """The pattern of a template of a form, and the slots that its groups stand for."""
-    key = form.place, template, much
+    key = form.place, id(template), much
     if key not in _COMPILED:
         parts: dict[str, SlotPart] = {}
-        _COMPILED[key] = re.compile("".join(_pattern(form, template, parts, much)), re.DOTALL), parts
-    return _COMPILED[key]
+        _COMPILED[key] = re.compile("".join(_pattern(form, template, parts, much)), re.DOTALL), parts, template
+    return _COMPILED[key][:2]
 
 
 def _values(form: Form, parts: dict[str, SlotPart], match: re.Match[str], style: str) -> dict[str, ReadSlot] | None:
