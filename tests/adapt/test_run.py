@@ -17,7 +17,7 @@ from tuili.data import read_records
 from tuili.engine import valid_calibration
 from tuili.errors import InputError
 from tuili.eval import ALIKE, likeness
-from tuili.store import model_hash, open_model, read_lineage
+from tuili.store import LineageEntry, model_hash, open_model, read_lineage, write_lineage
 from tuili.train import RunFolder
 
 
@@ -93,6 +93,10 @@ def test_another_run_is_refused_in_a_line(
 def test_what_cannot_be_had_is_refused_before_anything_is_done(base: Path, sums: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--exits: .* has 2 layers: give depths below"):
         run(base, sums, tmp_path, exits=(1, 2))
+    learnt = shutil.copytree(base, tmp_path / "learnt")
+    write_lineage(learnt, (LineageEntry("teach", recipe={"teach": {"qat": True}}),))
+    with pytest.raises(InputError, match="was taught in int8, which adapting would undo: adapt the model that it was"):
+        run(learnt, sums, tmp_path)
     assert not (tmp_path / "run").exists()
     for name in NAMES:
         (tmp_path / name / name).mkdir(parents=True)

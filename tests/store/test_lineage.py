@@ -36,10 +36,11 @@ def test_an_entry_knows_its_date_and_versions() -> None:
 
 def test_numbers_are_learnt_until_something_else_changes_them() -> None:
     full, rounded = (LineageEntry("teach", recipe={"teach": {"qat": qat}}) for qat in (False, True))
-    others = [LineageEntry(step) for step in ("verifier", "exits", "adapter")]
+    others = [LineageEntry(step) for step in ("verifier", "exits")]
     assert learnt_numbers([LineageEntry("import"), full, rounded, *others]) == "int8"
     assert learnt_numbers([rounded, full]) is None
     assert learnt_numbers([rounded, LineageEntry("prune")]) is None
+    assert learnt_numbers([rounded, LineageEntry("adapter")]) is None
     assert learnt_numbers([]) is None
 
 

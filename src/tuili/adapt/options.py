@@ -13,7 +13,7 @@ from tuili.data import QuestionForm
 from tuili.engine import MAX_ATTEMPTS
 from tuili.errors import InputError
 from tuili.files import is_special
-from tuili.store import ImportedModel, StoredModel
+from tuili.store import ImportedModel, StoredModel, learnt_numbers, read_lineage
 from tuili.tasks import read_domains
 
 _Share = Annotated[float, Field(gt=0, lt=1)]
@@ -60,6 +60,10 @@ def refuse_unfit(options: AdaptOptions, stored: StoredModel | ImportedModel) -> 
             raise InputError(f"--exits: {options.model} is of Tuili's own kind, which has exits: leave it out")
         if options.rehearse:
             raise InputError(f"--rehearse: {options.model} is of Tuili's own kind and rehearses all: leave it out")
+    elif (taught := learnt_numbers(read_lineage(stored.path))) is not None:
+        raise InputError(
+            f"{options.model} was taught in {taught}, which adapting would undo: adapt the model that it was made of"
+        )
     elif options.exits and options.exits[-1] >= (layers := stored.shape.num_hidden_layers):
         raise InputError(f"--exits: {options.model} has {layers} layers: give depths below")
     if options.data.exists() and is_special(options.data) and not options.data.is_dir():

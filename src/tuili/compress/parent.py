@@ -184,6 +184,6 @@ def open_parent(name: str | Path, healing: HealingConfig, rounded: Quantization 
     if taught is not None and rounded != Quantization(taught):
         raise InputError(
             f"{stored.path} was taught in {taught}, which is the last step of all: give the model that it was made of, "
-            "or store its numbers by tuili compress qat MODEL --steps 0"
+            "or store its numbers by tuili compress qat MODEL --steps 0, without other numbers and without --cache"
         )
     return ImportedParent(stored, healing) if isinstance(stored, ImportedModel) else OwnParent(stored, healing)

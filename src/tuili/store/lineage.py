@@ -20,8 +20,8 @@ from tuili.provenance import current_versions, timestamp
 from tuili.store.quantization import WholeNumbers
 
 LINEAGE_FILE = Path("tuili") / "lineage.json"
-KEEPS_WEIGHTS = frozenset({"verifier", "exits", "adapter"})
-"""Steps behind which a model computes what it was taught: an adapter is what a teaching has added."""
+KEEPS_WEIGHTS = frozenset({"verifier", "exits"})
+"""Steps behind which the weights are those that were taught."""
 _HASH_BLOCK_BYTES = 1 << 20
 
 

@@ -128,12 +128,16 @@ class RunFolder:
         except (ValueError, LookupError, TypeError) as error:
             raise self.damaged() from error
         self.refuse_other(then, fixed)
-        return environment_changes(environment_then)
+        return environment_changes(environment_then, self.environment_now())
+
+    def environment_now(self) -> dict[str, Any]:
+        """What the bits of a session depend on beside what is fixed."""
+        return environment()
 
     def begin_with(self, fixed: Mapping[str, Any]) -> None:
         """Record that a run has begun, and what all its sessions have in common."""
         with writing(self.run_file, "choose another place"):
-            self.record({"environment": environment()} | dict(fixed))
+            self.record({"environment": self.environment_now()} | dict(fixed))
 
     def damaged(self) -> InputError:
         """The refusal of a `run.json` that no session has written."""

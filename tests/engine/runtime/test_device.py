@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -78,6 +79,16 @@ def test_so_does_an_imported_model(tmp_path: Path, numbers: Numbers) -> None:
 def test_a_gpu_that_is_missing_is_named(folder: Path) -> None:
     with pytest.raises(InputError, match=r"^device cuda is asked for, and torch finds no GPU here: use cpu$"):
         load_engine(folder, device="cuda")
+
+
+def test_a_gpu_that_is_too_small_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("tuili.engine.runtime.torch.load.TorchStep", full)
+    told = r"in bf16 with 16 texts at a time is too large for the memory of device cpu: use numbers bf16 or int8, or"
+    with pytest.raises(InputError, match=told):
+        load_engine(folder, runner="torch", numbers="bf16")
 
 
 def test_a_model_in_memory_runs_where_it_is(folder: Path) -> None:

@@ -12,16 +12,20 @@ from tuili.store import ImportedModel, model_hash
 from tuili.train import RunFolder
 
 _CHANGEABLE = {"checkpoint", "device", "log", "validation_interval", "validation_rows"}
-"""Parts of a recipe that have no influence on the weights, but for how a device rounds."""
+"""Parts of a recipe that have no influence on the weights; a device that has changed is told."""
 
 
 class TeachingFolder(RunFolder):
     """The folder of one run. `run.json` is written when all of the recipe has been found to be possible."""
 
-    def __init__(self, path: Path, config: TeachingConfig, stored: ImportedModel) -> None:
+    def __init__(self, path: Path, config: TeachingConfig, stored: ImportedModel, device: str) -> None:
         super().__init__(path)
         self.adapter = path / "adapter"
-        self._config, self._stored = config, stored
+        self._config, self._stored, self._device = config, stored, device
+
+    def environment_now(self) -> dict[str, Any]:
+        """See `RunFolder`: with the device, on which rounding depends."""
+        return super().environment_now() | {"device": self._device}
 
     def changes(self, resume: bool) -> list[str] | None:
         """How the environment differs from the one in which the run began; None where none has begun.

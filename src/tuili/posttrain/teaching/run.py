@@ -78,10 +78,11 @@ def teach(config: TeachingConfig, out: Path, *, resume: bool, console: Console |
         raise InputError(f"teach.way = lora: {stored.path} has factors, which get no terms: use full")
     tell("reading what is to be learnt")
     sources = build_sources(config.data, config.seed, config.response == "prose", tell)  # before a folder is made
-    folder = TeachingFolder(out, config, stored)
+    device = find_device(config.device, "teach.device")
+    folder = TeachingFolder(out, config, stored, device.type)
     with folder.locked():
         changes = folder.changes(resume)
-        teaching = _Teaching(config, stored, sources, folder, tell, console)
+        teaching = _Teaching(config, stored, sources, folder, device, tell, console)
         if changes is None:
             folder.begin()
         elif changes:
@@ -94,7 +95,7 @@ class _Teaching:
 
     def __init__(
         self, config: TeachingConfig, stored: ImportedModel, sources: Sequence[TaughtSource], folder: TeachingFolder,
-        tell: Callable[[str], None], console: Console,
+        device: torch.device, tell: Callable[[str], None], console: Console,
     ) -> None:  # fmt: skip
         self._config, self._stored, self._sources, self._folder = config, stored, sources, folder
         self._tell, self._console, self._prose = tell, console, config.response == "prose"
@@ -105,7 +106,9 @@ class _Teaching:
             raise InputError(f"teach.first_layer = {first}: the model has {depth} layers, from 0 on")
         self._length = row_length(config, len(prefix), stored.shape.max_position_embeddings)
         self._vocabulary = written_tokens(sources, self._encode, self._length, tell)
-        backbone = Backbone.load(stored.path, self._numbers(), find_device(config.device, "teach.device"))
+        if device.type != "cpu":
+            tell(f"learns on {torch.cuda.get_device_name(device) if device.type == 'cuda' else device.type}")
+        backbone = Backbone.load(stored.path, self._numbers(), device)
         rank = config.rank if config.way == "lora" else None
         self._network = TaughtNetwork(backbone, first, rank, prefix, self._vocabulary, config.seed, config.qat)
         self._validation = [*self._validation_blocks()]

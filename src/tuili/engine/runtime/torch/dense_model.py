@@ -30,7 +30,7 @@ class DenseModel:
     """The layers of an imported model over rows of a key/value cache.
 
     Args:
-        tensors: the weights, all of one dtype on one device.
+        tensors: the weights, all of one dtype, on the device of the embedding; with `int8` matrices may be elsewhere.
         exits: those of the exits, by their names in their file.
         thinking, common: the tokens that are chosen among in thinking, and those whose logits tell how sure exits are;
             None for all.
@@ -49,14 +49,14 @@ class DenseModel:
         self.shape = shape
         self.embedding_VM = tensors["model.embed_tokens.weight"]
         self.runtime = runtime_of(self.embedding_VM, int8)
-        convert = partial(quantize, foreign=True) if int8 else unchanged
+        device = self.embedding_VM.device
+        convert = partial(quantize, foreign=True, device=device) if int8 else unchanged
         head_VM = tensors.get("lm_head.weight", self.embedding_VM)
         self._head = convert(head_VM)
-        self.thinking, common = (
-            None if id_X is None else id_X.to(head_VM.device, torch.long) for id_X in (thinking, common)
-        )
+        self.thinking = None if thinking is None else thinking.to(device, torch.long)
         self._thinking_head, self._common_head = (
-            self._head if id_X is None else convert(head_VM[id_X]) for id_X in (self.thinking, common)
+            self._head if id_X is None else convert(head_VM[id_X.to(head_VM.device, torch.long)])
+            for id_X in (thinking, common)
         )
         self._layers = [
             _Layer(shape, {name.removeprefix(start): each for name, each in tensors.items() if name.startswith(start)})

@@ -58,15 +58,18 @@ class Beside(NamedTuple):
 Weight: TypeAlias = Tensor | Int8Weight | Int4Weight | Chain | Beside
 
 
-def quantize(weight_NK: Tensor, foreign: bool = False) -> Int8Weight:
-    """A matrix rounded to 8 bits. foreign: that of a model which was not trained for it, so that inputs are mixed."""
+def quantize(weight_NK: Tensor, foreign: bool = False, device: torch.device | None = None) -> Int8Weight:
+    """A matrix rounded to 8 bits where it is.
+
+    foreign: that of a model which was not trained for it, so that inputs are mixed. device: where the result goes.
+    """
     outputs, inputs = weight_NK.shape
     weight_NK, mixing = weight_NK.detach().float(), mixing_of(inputs) if foreign else 0
     if mixing:
         weight_NK = _mixed(weight_NK, mixing) / mixing
     whole_NK, scale_N1 = _rounded(weight_NK)
     padded_NK = F.pad(whole_NK, (0, -inputs % SIDE_MULTIPLE, 0, -outputs % SIDE_MULTIPLE))
-    return Int8Weight(padded_NK.t(), scale_N1[:, 0], mixing)
+    return Int8Weight(padded_NK.to(device).t(), scale_N1[:, 0].to(device), mixing)
 
 
 @dataclass(frozen=True)

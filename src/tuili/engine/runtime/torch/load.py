@@ -25,11 +25,22 @@ def torch_step(source: OpenModel, choice: Choice, threads: int | None, slots: in
     """A step by torch. threads: of this process, for all that torch does; None leaves them as they are.
 
     Raises `InputError` as `model_in_torch` does, for a cache in another format than that of the weights, and for a GPU
-    that torch does not see.
+    that torch does not see, or whose memory is too small.
     """
     check_gpu(choice.device)
     if threads is not None:
         torch.set_num_threads(threads)
+    try:
+        return _step(source, choice, slots, verifies)
+    except torch.OutOfMemoryError as error:
+        numbers = "fp32" if choice.numbers == "auto" else choice.numbers
+        raise InputError(
+            f"{source.path} in {numbers} with {slots} texts at a time is too large for the memory of device "
+            f"{choice.device}: use numbers bf16 or int8, or fewer texts"
+        ) from error
+
+
+def _step(source: OpenModel, choice: Choice, slots: int, verifies: bool) -> TorchStep:
     model: LeanModel | DenseModel
     shape = shape_of(source)
     if isinstance(shape, DenseShape):

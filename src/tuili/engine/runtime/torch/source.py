@@ -17,6 +17,7 @@ from tuili.errors import InputError
 from tuili.model import LoadedModel, TuiliForCausalLM, load_model, network_state, stored_state
 from tuili.store import DenseShape, ImportedModel, StoredModel, Tokenizer, open_tensors
 
+_EMBEDDING = "model.embed_tokens.weight"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """Number formats that torch's weights may have; int8 is made of either."""
 
@@ -67,9 +68,13 @@ def dense_in_torch(
     stored_exits, common_X = exits_of(source)
     if isinstance(source, ImportedModel):
         dtype = DTYPES.get(numbers, torch.float32)
+
+        def place(name: str, tensor: Tensor) -> str:  # a matrix goes where it is to be once it has 8 bits
+            return "cpu" if numbers == "int8" and tensor.ndim > 1 and name != _EMBEDDING else device
+
         with open_tensors(source.path, shape) as stored:
             found = network_state({name: _tensor(stored[name]) for name in stored}, foreign=True)
-        tensors = {name: tensor.to(device, dtype) for name, tensor in found.items()}
+        tensors = {name: tensor.to(place(name, tensor), dtype) for name, tensor in found.items()}
         source.check_unchanged()
     else:
         _check_dtype(source.model, numbers)
