@@ -17,6 +17,10 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 OTHER = torch.device("meta")
 _COPIES = (torch.ops.aten._to_copy, torch.ops.aten.copy_)
+_GENERATORS = dict[int, torch.Generator]()
+"""Those of the other device, by their addresses: torch hands on new objects for them."""
+_STRICT = (torch.ops.aten.index_select, torch.ops.aten._fused_adamw_)
+"""These take no number of the CPU either."""
 _INDEXED = (torch.ops.aten.index, torch.ops.aten.index_put_)
 """These take indices of the CPU, too, as their second argument."""
 
@@ -67,9 +71,13 @@ def _compute(function: Any, args: Any, kwargs: Any) -> Any:
     checked = args[:1] + args[2:] if function.overloadpacket in _INDEXED else args
     tensors = _tensors((checked, kwargs))
     there, copies = any(isinstance(one, _There) for one in tensors), function.overloadpacket in _COPIES
-    if there and not copies and any(one.dim() for one in tensors if not isinstance(one, _There)):
+    strict = function.overloadpacket in _STRICT
+    if there and not copies and any(strict or one.dim() for one in tensors if not isinstance(one, _There)):
         raise RuntimeError(f"{function} takes tensors of two devices")
     device = kwargs.get("device") or (OTHER if there else torch.device("cpu"))
+    drawn = kwargs.get("generator")
+    if drawn is not None and (drawn._cdata in _GENERATORS) != (device == OTHER):
+        raise RuntimeError(f"{function} draws from the generator of another device")
     args_here, kwargs_here = tree_map_only(_There, lambda one: one.here, (args, kwargs))
     if "device" in kwargs:
         kwargs_here["device"] = torch.device("cpu")
@@ -95,6 +103,12 @@ def other_device() -> Iterator[torch.device]:
         made = tensor(data, **more)
         return made if device is None else made.to(device)
 
+    def generator_there(device: Any = "cpu") -> torch.Generator:
+        made = generator()
+        if torch.device(device) == OTHER:
+            _GENERATORS[made._cdata] = made
+        return made
+
     def autocast_there(device: str, **more: Any) -> AbstractContextManager[None]:
         return nullcontext() if device == OTHER.type else autocast(device, **more)
 
@@ -103,7 +117,7 @@ def other_device() -> Iterator[torch.device]:
     try:
         with (
             patch.object(torch, "tensor", tensor_there),
-            patch.object(torch, "Generator", lambda device="cpu": generator()),
+            patch.object(torch, "Generator", generator_there),
             patch.object(torch, "autocast", autocast_there),
             patch.object(torch, "is_autocast_enabled", lambda *device: OTHER.type not in device and autocasts(*device)),
             patch("torch.optim.adam._device_dtype_check_for_fused"),
