@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,15 @@ if not resumed:
     ]
 
 
+@pytest.fixture
+def heard(number: signal.Signals) -> Iterator[None]:
+    """The signal is not ignored, as where the tests have been begun by nohup."""
+    before = signal.signal(number, signal.SIG_DFL)
+    yield
+    signal.signal(number, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_it_lets_the_processes_save(number: signal.Signals, tmp_path: Path) -> None:
     """They get SIGTERM in any case, which lets them save a checkpoint; a failure in that is told by the exit code."""
