@@ -108,6 +108,12 @@ class Trainer:
 
         Raises `NotFinite` when the gradient is not finite, and what the calls of the group raise.
         """
+        try:
+            yield from self._steps(stop)
+        finally:
+            self._backend.stop()
+
+    def _steps(self, stop: Callable[[], bool]) -> Generator[StepResult, None, None]:
         recipe, model, state, group = self._setup.recipe, self._model, self.state, self._group
         train, seconds = recipe.train, None
         model.train()
@@ -115,11 +121,12 @@ class Trainer:
         with self._setup.open_blocks(state.stream) if group.rank == 0 else nullcontext(iter(())) as prepared:
             while state.step < train.steps and not group.anyone(stop()):
                 group.pace(seconds)
-                begun, scale = time.monotonic(), rate_scale(recipe.schedule, state.step, train.steps)
+                scale = rate_scale(recipe.schedule, state.step, train.steps)
                 self._backend.begin(scale)
                 numbers = range(state.step * train.accumulation, (state.step + 1) * train.accumulation)
                 with spending(state.spent, "waiting for data"):
                     blocks, after = deal_blocks(prepared, numbers, group)
+                begun = time.monotonic()  # others wait for data as long as process 0 lives
                 state.stream = after or state.stream
                 with spending(state.spent, "forward and backward"):
                     figures = [self._learn(block, number, number == max(blocks)) for number, block in blocks.items()]

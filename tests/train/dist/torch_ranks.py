@@ -7,6 +7,8 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ from tuili.train.dist import ddp, zero3, zero3_settings
 from tuili.train.dist.codec import PackedAverage
 from tuili.train.dist.ddp import Ddp
 from tuili.train.dist.fsdp2 import Fsdp2
+from tuili.train.dist.overlap.updates import BucketOptimizers
 from tuili.train.dist.zero3 import Zero3
 from tuili.train.log import TrainingLog
 from tuili.train.recipe import Recipe
@@ -133,6 +136,8 @@ def train_as(job: Job) -> str:
             screen.write(f"failed: {error}")
         except SystemExit as error:
             screen.write(f"ended with {error.code}")
+        if any(thread.name == "updates" for thread in threading.enumerate()):
+            screen.write(", and updates go on")
     shown = screen.getvalue()
     (job.out / f"shown-{job.environment['RANK']}.txt").write_text(shown)
     return shown
@@ -172,7 +177,8 @@ def stop_after(step: int, out: Path, rank: int, patch: pytest.MonkeyPatch) -> No
     if rank == 0:
         signal_after(step, signal.SIGSTOP, rank, patch)
         shown = shlex.quote(str(out / "shown-1.txt"))
-        subprocess.Popen(["sh", "-c", f"until test -f {shown}; do sleep 0.1; done; kill -CONT {os.getpid()}"])
+        waits = f"n=0; until test -f {shown} || test $n = {10 * GUARD_SECONDS:.0f}; do n=$((n + 1)); sleep 0.1; done"
+        subprocess.Popen(["sh", "-c", f"{waits}; kill -CONT {os.getpid()}"])
 
 
 def watch_units(rank: int, patch: pytest.MonkeyPatch) -> None:
@@ -274,6 +280,23 @@ def fail_in_step(step: int, rank: int, patch: pytest.MonkeyPatch) -> None:
 
     seen = list[int]()
     patch.setattr(Ddp, "learn", fail)
+
+
+def update_slowly(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Beside the training, so that whoever does not wait for an update sees weights without it."""
+    update = BucketOptimizers.step_of
+
+    def slow(self: BucketOptimizers, *arguments: Any) -> None:
+        time.sleep(0.005)
+        update(self, *arguments)
+
+    patch.setattr(BucketOptimizers, "step_of", slow)
+
+
+def update_when_failing(step: int, rank: int, patch: pytest.MonkeyPatch) -> None:
+    """No number of a step is finite, and its updates are under way when that is seen."""
+    fail_in_step(step, rank, patch)
+    update_slowly(rank, patch)
 
 
 def leave_hooks_out(rank: int, patch: pytest.MonkeyPatch) -> None:

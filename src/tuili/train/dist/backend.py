@@ -88,6 +88,9 @@ class Backend(ABC):
         """
         return {"model": own_part(self._setup.model.state_dict(), self._group), "optimizer": self._optimizers.collect()}
 
+    def stop(self) -> None:  # noqa: B027  # most have nothing of that kind
+        """End what works beside the training and needs no other process. Comes last, behind errors, too."""
+
     @abstractmethod
     def close(self) -> None:
         """End what works beside the training. No more can be learnt then."""

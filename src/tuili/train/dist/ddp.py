@@ -5,6 +5,7 @@ In what form they travel is left to `hooks`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -102,9 +103,12 @@ class Ddp(Backend):
             return super().update()
         names, self._updates.names = self._updates.names, set()
         if missing := {name for name, _ in self._setup.model.named_parameters()} - names:
+            self._settle()
             raise told_once(self._group, TuiliError(f"{min(missing)} was to be updated beside the backward pass"))
         norm = self._optimizers.clip(None)
         self._optimizers.clear()
+        if not math.isfinite(norm):  # the run is about to end
+            self._settle()
         return norm
 
     def agrees(self) -> bool:
@@ -117,6 +121,11 @@ class Ddp(Backend):
         self._settle()
         optimizer = own_part(self._optimizers.collect(), self._group)
         return {**super().collect(), "optimizer": optimizer, **collect_errors(self._processes, self._way, self._form)}
+
+    def stop(self) -> None:
+        """End the thread that updates weights: a process that ends while torch works in one is aborted."""
+        if self._updates is not None:
+            self._updates.close()
 
     def close(self) -> None:
         """End the threads that average gradients and update weights."""

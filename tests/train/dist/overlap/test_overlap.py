@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_all_ways_learn_the_same_bits(train: Callable[..., str], form: str, tmp_
         "update": "beside the backward pass, and so does each update\n",
     }
     for overlap, beside in told.items():
-        assert f" {beside}" in train(tmp_path / overlap, overlap, form)
+        assert f" {beside}" in train(tmp_path / overlap, overlap, form, before=ranks.update_slowly)
     for overlap in ("communication", "update"):
         ours, theirs = (weights(tmp_path / way) for way in (overlap, "off"))
         assert all(torch.equal(ours[name], value) for name, value in theirs.items())
@@ -74,6 +75,18 @@ def test_interrupted_it_goes_on_to_the_same_bits(train: Callable[..., str], tmp_
     assert not (tmp_path / "cut" / "model").exists()
     train(tmp_path / "cut", "update", "{form: fp32}", resume=True)
     assert_same_checkpoint(tmp_path / "cut", tmp_path / "whole", 6)
+
+
+@pytest.mark.kills
+def test_a_norm_that_is_not_finite_ends_it_when_updates_have_ended(tmp_path: Path) -> None:
+    """Else the process would be aborted where it ends, which a launcher takes for a death."""
+    settings = recipe("train.dist={backend: ddp, overlap: update, bucket_mb: 0.02}", *STEPS)
+    codes, (first, other) = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.update_when_failing, 3))
+    assert first.endswith(
+        "failed: step 2: the gradient is not finite; lower optimizer.learning_rate (last checkpoint: step 0)"
+    )
+    assert other == "ended with 1"
+    assert codes == [0, 0]
 
 
 def test_muon_learns_the_same_but_for_rounding(train: Callable[..., str], tmp_path: Path) -> None:

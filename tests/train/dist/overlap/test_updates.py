@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from threading import Event
+from contextlib import nullcontext
+from threading import Event, Thread
+from typing import Any, cast
 
 import pytest
 import torch
 from torch import nn
 
+from tests.waiting import GUARD_SECONDS
 from tuili.model import TuiliForCausalLM, preset
 from tuili.train.dist.group import SingleProcess
-from tuili.train.dist.overlap.lanes import Lane
+from tuili.train.dist.overlap.lanes import Done, Lane
 from tuili.train.dist.overlap.updates import BucketOptimizers, BucketUpdates
 from tuili.train.optim import OptimizerConfig, Optimizers
 
@@ -37,6 +41,36 @@ def test_what_went_wrong_in_a_lane_is_raised_where_it_is_waited_for() -> None:
     with pytest.raises(IndexError):
         wrong.wait()
     lane.close()
+
+
+class FaultyStream:
+    """A stream of a GPU that has failed."""
+
+    def wait_event(self, event: object) -> None:
+        raise RuntimeError("no GPU any more")
+
+    def record_event(self) -> None:
+        raise RuntimeError("no GPU any more")
+
+
+@pytest.mark.parametrize("before", [None, object()])
+def test_what_goes_wrong_around_the_work_is_raised_too(before: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: nullcontext())
+    done, worked, stream = Done(), list[int](), cast(torch.cuda.Stream, FaultyStream())
+    Thread(target=done.run, args=(lambda: worked.append(1), stream, before)).start()
+    with pytest.raises(RuntimeError, match="no GPU any more"):
+        done.wait()
+    assert len(worked) == (before is None)
+
+
+def test_a_thread_that_is_told_to_end_tells_it_and_takes_other_work() -> None:
+    lane = Lane("test", CPU)
+    with pytest.raises(SystemExit):
+        lane.put(sys.exit).wait()
+    lane.put(lambda: None).wait()
+    lane.close()
+    with pytest.raises(RuntimeError, match="the thread test has ended, and takes no more work"):
+        lane.put(lambda: None)
 
 
 def model() -> TuiliForCausalLM:
@@ -100,3 +134,22 @@ def test_what_the_forward_pass_begins_with_is_updated_first_however_late_it_come
     assert seen == names[::-1]
     assert updates.names == set(names)
     updates.close()
+
+
+def test_a_layer_waits_for_its_own_update_and_for_no_other() -> None:
+    network, may_begin, passed = model(), Event(), list[int]()
+    updates = BucketUpdates(BucketOptimizers(OptimizerConfig(), network), nn.Identity(), network)
+    hooks = [one for layer in network.model.reasoning for one in layer._forward_pre_hooks.values()]
+    updates.lane.put(lambda: may_begin.wait() and None)
+    name = "model.reasoning.2.moe_norm.weight"
+    updates.start([network.get_parameter(name)], [gradients(network, 0)[name]])
+    hooks[1](None, None)
+    waiting = Thread(target=lambda: passed.append(hooks[2](None, None) or 2))
+    waiting.start()
+    waiting.join(0.2)
+    assert not passed
+    may_begin.set()
+    waiting.join(GUARD_SECONDS)
+    assert passed == [2]
+    updates.close()
+    assert not any(layer._forward_pre_hooks for layer in network.model.reasoning)

@@ -22,17 +22,21 @@ class Done:
 
     def __init__(self) -> None:
         self._ended = Event()
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._reached: torch.cuda.Event | None = None
 
-    def run(self, work: Work, stream: torch.cuda.Stream | None) -> None:
-        """Do it, in the lane's thread."""
+    def run(self, work: Work, stream: torch.cuda.Stream | None, before: torch.cuda.Event | None = None) -> None:
+        """Do it, in the lane's thread; on a stream, behind what `before` marks. `wait` raises all that goes wrong."""
         try:
-            work()
-        except Exception as error:
+            with torch.cuda.stream(stream) if stream else nullcontext():
+                if stream and before:
+                    stream.wait_event(before)
+                work()
+                self._reached = stream.record_event() if stream else None
+        except BaseException as error:
             self._failure = error
-        self._reached = stream.record_event() if stream else None
-        self._ended.set()
+        finally:
+            self._ended.set()
 
     def wait(self) -> None:
         """Wait until it is done; on a GPU, what this thread starts behind that waits. Raises what the work has."""
@@ -57,17 +61,12 @@ class Lane:
         self._thread.start()
 
     def put(self, work: Work, order: int = 0) -> Done:
-        """Begin with a piece of work when its turn comes."""
+        """Begin with a piece of work when its turn comes. Raises `RuntimeError` where the thread has ended."""
+        if not self.is_alive:
+            raise RuntimeError(f"the thread {self.name} has ended, and takes no more work")
         done, stream = Done(), self._stream
         before = torch.cuda.current_stream().record_event() if stream else None
-
-        def run() -> None:
-            with torch.cuda.stream(stream) if stream else nullcontext():
-                if stream and before:
-                    stream.wait_event(before)
-                done.run(work, stream)
-
-        self._queue.put((order, next(self._numbers), run))
+        self._queue.put((order, next(self._numbers), lambda: done.run(work, stream, before)))
         return done
 
     @property

@@ -54,8 +54,10 @@ class BucketUpdates:
         of_layers = {id(own): number for number, layer in enumerate(units[1:], 1) for own in layer.parameters()}
         self._places = {id(own): (name, of_layers.get(id(own), 0)) for name, own in model.named_parameters()}
         self._pending: list[list[Done]] = [[] for _ in units]
-        for number, unit in enumerate(units):
+        self._hooks = [
             unit.register_forward_pre_hook(lambda *_, number=number: self._wait(number))
+            for number, unit in enumerate(units)
+        ]
 
     def start(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
         """Begin to update parameters by their gradients, which stay as they are until `settle`."""
@@ -77,7 +79,9 @@ class BucketUpdates:
             self._wait(unit)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread, behind what it has begun; nothing waits for it any more."""
+        for hook in self._hooks:
+            hook.remove()
         self.lane.close()
 
     def _wait(self, unit: int) -> None:
