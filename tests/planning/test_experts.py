@@ -84,9 +84,10 @@ def test_memory_is_that_of_shares_and_of_the_largest_unit(plan: ExpertPlan) -> N
 def test_bytes_are_those_of_tokens_that_leave_and_of_weights_that_are_gathered(plan: ExpertPlan) -> None:
     """Of two blocks of 8 rows of 512 tokens, with two experts each; three of four choices are elsewhere."""
     tokens, ways = 2 * 8 * 512 * 2, 4
-    assert plan.planned.tokens == ways * tokens * 40 * 4 * LAYERS * 3 // 4
-    half = plan_experts(recipe("train.precision=bf16"), PROCESSES)
-    assert half.planned.tokens == plan.planned.tokens // 2
+    assert plan.planned.tokens == ways * tokens * 40 * 2 * LAYERS * 3 // 4
+    for precision, factor in (("bf16", 1), ("fp32", 2)):
+        other = plan_experts(recipe(f"train.precision={precision}"), PROCESSES)
+        assert other.planned.tokens == factor * plan.planned.tokens
     experts = LAYERS * 16 * 3 * 40 * 12
     others = plan.parameters - experts
     assert plan.gathered.weights == pytest.approx(2 * 3 * 4 * plan.parameters * 11 / 12, rel=1e-5)
@@ -116,6 +117,13 @@ def test_a_large_plan_takes_no_memory() -> None:
 def test_what_cannot_be_divided_is_refused(processes: int, more: tuple[str, ...], reason: str) -> None:
     with pytest.raises(InputError, match=f"^{re.escape(reason)}"):
         plan_experts(recipe(*more), processes)
+
+
+@pytest.mark.parametrize(("backend", "islands"), [("replicas", 1), ("ddp", 1), ("fsdp2", 2)])
+def test_what_others_do_is_not_planned(backend: str, islands: int) -> None:
+    fault = f"train.dist.backend = {backend}, islands = {islands}: experts are planned for fsdp2 with one island: use"
+    with pytest.raises(InputError, match=f"^{re.escape(fault)}"):
+        plan_experts(load_recipe("base", [f"train.dist={{backend: {backend}, islands: {islands}}}"], Recipe), 2)
 
 
 @pytest.mark.parametrize("settings", ["backend: ddp", "backend: fsdp2, islands: 2"])

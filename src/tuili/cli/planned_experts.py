@@ -27,7 +27,7 @@ def show_experts(plan: ExpertPlan, name: str, as_json: bool) -> None:
         f"of which {plan.expert_parallel} divide the experts of each layer, and {copies} the matrices of each expert"
     )
     columns = ("processes", "experts", "parameters", "memory")
-    title = "what each holds at the most, with the largest layer gathered and without activations"
+    title = "what each holds, with the largest layer gathered; activations come on top, so that it is the least memory"
     show_table(console, title, columns, list(_rows(plan)))
     sent = [
         (way, told_bytes(traffic.weights), told_bytes(traffic.tokens), told_bytes(traffic.weights + traffic.tokens))

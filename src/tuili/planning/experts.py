@@ -31,7 +31,7 @@ Shape = Sequence[int]
 class Holding:
     """What one process holds: of each layer these experts, or shares of them, and so many parameters at rest.
 
-    memory: bytes, with the largest unit gathered, without activations.
+    memory: bytes, with the largest unit gathered, without activations: the least that it takes.
     """
 
     rank: int
@@ -64,10 +64,17 @@ class ExpertPlan:
 
 
 def plan_experts(recipe: Recipe, processes: int) -> ExpertPlan:
-    """The plan of a recipe for so many processes.
+    """The plan of a recipe for so many processes, on GPUs: there `precision: auto` is bf16.
 
-    Raises `InputError` where they cannot be divided so, or cannot share the blocks of a step.
+    Raises `InputError` where another backend or islands share the training, and where the processes cannot be divided
+    so, or cannot share the blocks of a step.
     """
+    dist = recipe.train.dist
+    if (dist.backend, dist.islands) != ("fsdp2", 1):
+        raise InputError(
+            f"train.dist.backend = {dist.backend}, islands = {dist.islands}: experts are planned for fsdp2 with one "
+            "island: use backend = fsdp2 and leave islands out"
+        )
     train, config = recipe.train, recipe.model.configuration(vocab_size=recipe.data.vocabulary)
     parallel = train.dist.expert_parallel
     for count, what in ((processes, "processes"), (config.num_experts, "experts")):
@@ -78,7 +85,7 @@ def plan_experts(recipe: Recipe, processes: int) -> ExpertPlan:
         shapes = {name: one.shape for name, one in TuiliForCausalLM(config).named_parameters()}
     blocks = train.accumulation // processes
     layers = config.num_groups * config.group_layers
-    width = 2 if train.precision in ("bf16", "fp16") else 4
+    width = 4 if train.precision == "fp32" else 2
     rows = train.rows * train.length * config.num_experts_per_tok
     tokens = 4 * blocks * layers * rows * config.hidden_size * width * (parallel - 1) // parallel
     return ExpertPlan(

@@ -254,6 +254,7 @@ class TrainingFolder(RunFolder):
         config = self._recipe.train.dist
         gradients = config.gradients.model_dump()
         names = {"backend": config.backend, "islands": config.islands, "gradients": gradients.pop("form")}
+        names |= {"overlap": config.overlap, "bucket_mb": config.bucket_mb}
         return names | {f"gradients.{name}": value for name, value in gradients.items()}
 
 

@@ -55,7 +55,7 @@ def training_loop(
             )  # fmt: skip
 
         try:
-            traces = traced(steps, setup.recipe.train.dist.trace, trace_file(out, group))
+            traces = traced(steps, setup.recipe.train.dist.trace, trace_file(out, group, trainer.state.step))
             _save_between(trainer, traces, setup.recipe.checkpoint.interval, checkpoints, log_step, lambda: log.seconds)
         except ReplicaDied as error:
             if interrupted.is_set():  # nobody wants it to begin again
@@ -81,14 +81,14 @@ def worker_loop(
     """
     trainer = Trainer(setup, checkpoint, group)
     with closing(trainer.steps(stop)) as steps, checkpoints:
-        traces = traced(steps, setup.recipe.train.dist.trace, trace_file(out, group))
+        traces = traced(steps, setup.recipe.train.dist.trace, trace_file(out, group, trainer.state.step))
         _save_between(trainer, traces, setup.recipe.checkpoint.interval, checkpoints)
     return trainer.state
 
 
-def trace_file(out: Path, group: Group) -> Path:
-    """Where a process writes the trace of its steps."""
-    return out / f"trace-{group.rank}.json"
+def trace_file(out: Path, group: Group, step: int) -> Path:
+    """Where a process writes the trace of the steps of a session that goes on from this one."""
+    return out / (f"trace-{group.rank}-from-{step}.json" if step else f"trace-{group.rank}.json")
 
 
 def _save_between(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,25 +19,23 @@ Step = TypeVar("Step")
 def traced(steps: Iterable[Step], count: int | None, file: Path) -> Iterator[Step]:
     """The same steps, of which so many behind the first ones, which are slower, are traced to a file; None traces none.
 
-    The file is in Chrome's format, which Perfetto shows, with all threads of the process.
+    The file is in Chrome's format, which Perfetto shows, with all threads of the process. Without any of those steps
+    there is none.
     """
     iterator = iter(steps)
     if count is not None:
-        yield from _some(iterator, WARM_UP_STEPS)
-        with _tracing(file):
-            yield from _some(iterator, count)
+        yield from islice(iterator, WARM_UP_STEPS)
+        yield from _tracing(islice(iterator, count), file)
     yield from iterator
 
 
-def _some(steps: Iterator[Step], count: int) -> Iterator[Step]:
-    for _, step in zip(range(count), steps, strict=False):  # takes none beyond them
-        yield step
-
-
-@contextmanager
-def _tracing(file: Path) -> Iterator[None]:
+def _tracing(steps: Iterator[Step], file: Path) -> Iterator[Step]:
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if torch.cuda.is_available() else [])]
     config = _ExperimentalConfig(profile_all_threads=True)
     with profile(activities=activities, experimental_config=config) as profiler:
-        yield
-    profiler.export_chrome_trace(str(file))
+        done = 0
+        for step in steps:
+            done += 1
+            yield step
+    if done:
+        profiler.export_chrome_trace(str(file))

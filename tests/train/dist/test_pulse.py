@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
+import struct
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from threading import Thread
 
@@ -57,7 +60,26 @@ def test_a_first_process_that_is_killed_is_missed_at_once(ends: tuple[socket.soc
         PulseOfOther(ends[1]).meet(100, 100)
 
 
-def test_processes_connect_and_strangers_do_not() -> None:
+def be_wrong(stranger: socket.socket) -> None:
+    stranger.sendall(b"?" * 32)
+
+
+def be_silent(stranger: socket.socket) -> None:
+    """It stays, and says nothing."""
+
+
+def begin_a_word(stranger: socket.socket) -> None:
+    stranger.sendall(b"?")
+
+
+def reset(stranger: socket.socket) -> None:
+    stranger.sendall(b"?")
+    stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stranger.close()
+
+
+@pytest.mark.parametrize("behave", [be_wrong, be_silent, begin_a_word, reset, socket.socket.close])
+def test_processes_connect_and_strangers_do_not(behave: Callable[[socket.socket], None]) -> None:
     store = dist.HashStore()
     came = list[int]()
 
@@ -67,21 +89,56 @@ def test_processes_connect_and_strangers_do_not() -> None:
                 mine.meet(20, 20)
                 came.append(rank)
 
-    def be_a_stranger() -> None:
-        port = int(store.get("pulse").decode().split()[0])
-        with socket.create_connection(("127.0.0.1", port), 20) as connection:
-            connection.sendall(b"?" * 32)
-
-    threads = [Thread(target=work, args=(0,)), Thread(target=be_a_stranger)]
-    for thread in threads:
-        thread.start()
-    threads[1].join()
-    threads += [Thread(target=work, args=(rank,)) for rank in (1, 2)]
-    for thread in threads[2:]:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    threads = [Thread(target=work, args=(rank,)) for rank in range(3)]
+    threads[0].start()
+    port = int(store.get("pulse").decode().split()[0])
+    with socket.create_connection(("127.0.0.1", port), 20) as stranger:
+        behave(stranger)
+        for thread in threads[1:]:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert sorted(came) == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_word_may_come_in_parts() -> None:
+    store, came = dist.HashStore(), list[int]()
+
+    def work() -> None:
+        with connected(Place(0, 2, 2), store, "127.0.0.1", 20) as mine:
+            mine.meet(20, 20)
+            came.append(0)
+
+    first = Thread(target=work)
+    first.start()
+    port, word = store.get("pulse").decode().split()
+    with socket.create_connection(("127.0.0.1", int(port)), 20) as other:
+        other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in (word[:5], word[5:]):
+            other.sendall(part.encode())
+            time.sleep(0.05)
+        PulseOfOther(other).meet(20, 20)
+    first.join()
+    assert came == [0]
+
+
+def test_strangers_do_not_make_the_time_longer() -> None:
+    store, told = dist.HashStore(), list[str]()
+
+    def work() -> None:
+        with pytest.raises(InputError) as caught, connected(Place(0, 2, 2), store, "127.0.0.1", 0.3):
+            pass
+        told.append(str(caught.value))
+
+    first = Thread(target=work)
+    first.start()
+    port = int(store.get("pulse").decode().split()[0])
+    with ExitStack() as strangers, suppress(OSError):
+        while first.is_alive():
+            strangers.enter_context(socket.create_connection(("127.0.0.1", port), 20)).sendall(b"?")
+            first.join(0.1)
+    first.join()
+    assert told[0].startswith("process 0 of 2 has no connection by which process 0 at 127.0.0.1 shows that it lives (")
 
 
 def test_without_a_connection_it_is_told() -> None:

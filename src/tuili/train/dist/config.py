@@ -15,7 +15,8 @@ from tuili.native import CodeBits
 BackendName = Literal["replicas", "ddp", "fsdp2", "zero3"]
 GradientFormat = Literal["fp32", "fp16", "powersgd", "8bit", "4bit", "3bit", "2bit"]
 RESET_ERRORS = 1024
-TIMEOUT = 25
+TIMEOUT, FORMER_TIMEOUT = 25, 60
+"""The default, and what stands as such in older copies of `base.yaml`."""
 
 
 class GradientConfig(Config):
@@ -66,9 +67,11 @@ class DistConfig(Config):
     bucket_mb: PositiveFloat | None = None
     """DDP: MiB of gradients that are sent together; null is 1 for those that come first, and 25."""
     overlap: Literal["off", "communication", "update"] = "communication"
-    """DDP: what runs beside the backward pass: nothing, the averages of the buckets, or also their updates."""
+    """DDP: what runs beside the backward pass: nothing, as always with PowerSGD; the averages of the buckets; or also
+    their updates."""
     trace: PositiveInt | None = None
-    """Steps behind the first two of a session of which each process writes a profiler's trace, `trace-0.json`."""
+    """Steps behind the first two of a session of which each process writes a profiler's trace, `trace-0.json`, or
+    `trace-0-from-500.json` where the session goes on from step 500."""
     timeout: PositiveInt = TIMEOUT
     """All but replicas: seconds for which a process waits for another one in a step, beside those of the last step."""
 
@@ -81,7 +84,7 @@ class DistConfig(Config):
             if self.backend != "ddp":
                 raise ValueError(f"{name} = {value} is of ddp's buckets, and backend = {self.backend}: "
                                  f"use ddp, or leave {name} out")  # fmt: skip
-            if form == "powersgd":
+            if form == "powersgd" and value != "off":  # which is what happens
                 raise ValueError(f"{name} = {value}: torch's PowerSGD takes all gradients together: "
                                  f"use another form of gradients, or leave {name} out")  # fmt: skip
         if self.islands > 1 and self.backend != "fsdp2":

@@ -145,5 +145,5 @@ class Ddp(Backend):
         if isinstance(self._hook, OrderedHook):
             facts["threads beside the backward pass"] = (self._hook.threads, list(_THREADS[config.overlap]))
         confirm(self._group, facts)
-        tell(f"ddp: {count} processes on {device}, each with the whole model; gradients travel as {form} "
-             f"{_BESIDE[config.overlap]}")  # fmt: skip
+        beside = _BESIDE["off" if form == "powersgd" else config.overlap]  # its one bucket is full at the end
+        tell(f"ddp: {count} processes on {device}, each with the whole model; gradients travel as {form} {beside}")

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tuili.errors import InputError
-from tuili.train.dist.config import TIMEOUT
+from tuili.train.dist.config import FORMER_TIMEOUT, TIMEOUT
 from tuili.train.recipe import TrainConfig
 
 
@@ -71,7 +71,7 @@ def check_place(train: TrainConfig) -> Place | None:
                 f"train.dist.backend = replicas: {place.world_size} processes were started, and replicas start theirs "
                 "by themselves: use ddp, fsdp2 or zero3, or leave torchrun out"
             )
-        if train.dist.timeout != TIMEOUT:
+        if train.dist.timeout not in (TIMEOUT, FORMER_TIMEOUT):
             raise InputError(
                 f"train.dist.timeout = {train.dist.timeout}: replicas notice by themselves that another one has gone: "
                 "use ddp, fsdp2 or zero3, or leave timeout out"

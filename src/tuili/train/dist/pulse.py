@@ -7,6 +7,7 @@ it lives. Where it is killed its machine closes the connection. How processes me
 from __future__ import annotations
 
 import secrets
+import selectors
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -119,18 +120,58 @@ def _first(place: Place, store: Store, address: str, seconds: float, opened: Exi
         server = socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
     else:
         server = socket.create_server(("", 0))
-    others = list[socket.socket]()
     with server:
-        server.settimeout(seconds)
         store.set("pulse", f"{server.getsockname()[1]} {word}")
-        while len(others) < place.world_size - 1:
-            other = opened.enter_context(server.accept()[0])
-            other.settimeout(seconds)
-            if other.recv(len(word), socket.MSG_WAITALL) == word.encode():  # else it is a stranger
-                others.append(other)
+        others = [opened.enter_context(other) for other in _admitted(server, word, place.world_size - 1, seconds)]
+    for other in others:
+        other.settimeout(seconds)
     pulse = PulseOfFirst(others)
     opened.callback(pulse.close)
     return pulse
+
+
+def _admitted(server: socket.socket, word: str, count: int, seconds: float) -> Sequence[socket.socket]:
+    """So many connections over which the word has come. Strangers, whatever they do, hold nobody up.
+
+    Raises `TimeoutError` where not all have come behind so many seconds.
+    """
+    until, admitted, heard = time.monotonic() + seconds, list[socket.socket](), dict[socket.socket, bytes]()
+    with selectors.DefaultSelector() as selector, ExitStack() as strangers:
+        strangers.callback(lambda: [other.close() for other in heard])
+        server.setblocking(False)
+        selector.register(server, selectors.EVENT_READ)
+        while len(admitted) < count:
+            if (left := until - time.monotonic()) <= 0:
+                for other in admitted:
+                    other.close()
+                raise TimeoutError("timed out")
+            for other in (key.fileobj for key, _ in selector.select(left)):
+                assert isinstance(other, socket.socket)
+                if other is server:
+                    with suppress(BlockingIOError, ConnectionError):  # it has gone again
+                        come, _ = server.accept()
+                        come.setblocking(False)
+                        heard[come] = b""
+                        selector.register(come, selectors.EVENT_READ)
+                    continue
+                told = _told(other, len(word) - len(heard[other]))
+                heard[other] += told
+                if told and len(heard[other]) < len(word):
+                    continue
+                selector.unregister(other)
+                if secrets.compare_digest(heard.pop(other), word.encode()):
+                    admitted.append(other)
+                else:
+                    other.close()
+    return admitted
+
+
+def _told(other: socket.socket, most: int) -> bytes:
+    """What has come; nothing where the connection has ended."""
+    try:
+        return other.recv(most)
+    except OSError:
+        return b""
 
 
 def _other(store: Store, address: str, seconds: float, opened: ExitStack) -> PulseOfOther:

@@ -77,16 +77,13 @@ def test_interrupted_it_goes_on_to_the_same_bits(train: Callable[..., str], tmp_
     assert_same_checkpoint(tmp_path / "cut", tmp_path / "whole", 6)
 
 
-@pytest.mark.kills
-def test_a_norm_that_is_not_finite_ends_it_when_updates_have_ended(tmp_path: Path) -> None:
-    """Else the process would be aborted where it ends, which a launcher takes for a death."""
+def test_a_norm_that_is_not_finite_ends_it_when_updates_have_ended(processes: ranks.Ranks, tmp_path: Path) -> None:
+    """Else a process that ends is aborted, which a launcher takes for a death."""
     settings = recipe("train.dist={backend: ddp, overlap: update, bucket_mb: 0.02}", *STEPS)
-    codes, (first, other) = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.update_when_failing, 3))
-    assert first.endswith(
-        "failed: step 2: the gradient is not finite; lower optimizer.learning_rate (last checkpoint: step 0)"
-    )
+    first, other = processes.train([settings] * 2, tmp_path, before=partial(ranks.update_when_failing, 3))
+    fault = "step 2: the gradient is not finite; lower optimizer.learning_rate (last checkpoint: step 0)"
+    assert first.endswith(f"failed: {fault}")
     assert other == "ended with 1"
-    assert codes == [0, 0]
 
 
 def test_muon_learns_the_same_but_for_rounding(train: Callable[..., str], tmp_path: Path) -> None:
@@ -100,6 +97,7 @@ def test_what_was_lost_in_other_buckets_is_forgotten(train: Callable[..., str], 
     form = "{form: 3bit, keep_errors: 0.8}"
     train(tmp_path, "off", form, before=interrupt_after(2))
     shown = train(tmp_path, "communication", form, "train.dist.bucket_mb=0.05", resume=True)
+    assert "changed since the run began: overlap from off to communication, bucket_mb from 0.02 to 0.05; the" in shown
     assert "what gradients had lost is forgotten: it was lost by ddp 0.02 MiB packed gradients\n" in shown
 
 
@@ -117,6 +115,14 @@ def test_a_trace_tells_what_is_hidden(train: Callable[..., str], tmp_path: Path)
     text = (tmp_path / "update" / "trace-0.json").read_text()
     averages, buckets = (text.count(f'"name": "{span}"') for span in (Span.AVERAGE, Span.BUCKET))
     assert averages == buckets >= 3 * 5
+
+
+def test_powersgd_holds_the_backward_pass_up(processes: ranks.Ranks, tmp_path: Path) -> None:
+    """With its one bucket, whatever stands in the recipe; another overlap than the default is refused below."""
+    for number, more in enumerate(("", "overlap: off, ")):
+        settings = recipe(f"train.dist={{backend: ddp, {more}gradients: {{form: powersgd}}}}", "train.steps=1")
+        shown, _ = processes.train([settings] * 2, tmp_path / str(number))
+        assert "; gradients travel as powersgd and hold the backward pass up\n" in shown
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""Which steps of a session are traced, and to what file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch.profiler import record_function
+
+from tuili.train.dist.group import SingleProcess
+from tuili.train.loop import trace_file
+from tuili.train.tracing import traced
+
+
+def steps(count: int) -> Iterator[int]:
+    for step in range(count):
+        with record_function(f"step {step}"):
+            torch.ones(2).sum()
+        yield step
+
+
+def test_the_steps_behind_the_first_two_are_traced(tmp_path: Path) -> None:
+    file = tmp_path / "trace-0.json"
+    assert list(traced(steps(7), 3, file)) == [*range(7)]
+    text = file.read_text()
+    assert [f'"step {step}"' in text for step in range(7)] == [False, False, True, True, True, False, False]
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_without_steps_there_is_no_trace(count: int, tmp_path: Path) -> None:
+    """As in a session that finds nothing to do."""
+    assert list(traced(steps(count), 3, tmp_path / "trace-0.json")) == [*range(count)]
+    assert not any(tmp_path.iterdir())
+
+
+def test_sessions_have_files_of_their_own(tmp_path: Path) -> None:
+    names = [trace_file(tmp_path, SingleProcess(), step).name for step in (0, 500)]
+    assert names == ["trace-0.json", "trace-0-from-500.json"]
