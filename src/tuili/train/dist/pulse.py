@@ -136,20 +136,18 @@ def _admitted(server: socket.socket, word: str, count: int, seconds: float) -> S
     Raises `TimeoutError` where not all have come behind so many seconds.
     """
     until, admitted, heard = time.monotonic() + seconds, list[socket.socket](), dict[socket.socket, bytes]()
-    with selectors.DefaultSelector() as selector, ExitStack() as strangers:
-        strangers.callback(lambda: [other.close() for other in heard])
+    with selectors.DefaultSelector() as selector, ExitStack() as opened:
         server.setblocking(False)
         selector.register(server, selectors.EVENT_READ)
         while len(admitted) < count:
             if (left := until - time.monotonic()) <= 0:
-                for other in admitted:
-                    other.close()
                 raise TimeoutError("timed out")
-            for other in (key.fileobj for key, _ in selector.select(left)):
+            for key, _ in selector.select(left):
+                other = key.fileobj
                 assert isinstance(other, socket.socket)
                 if other is server:
                     with suppress(BlockingIOError, ConnectionError):  # it has gone again
-                        come, _ = server.accept()
+                        come = opened.enter_context(server.accept()[0])
                         come.setblocking(False)
                         heard[come] = b""
                         selector.register(come, selectors.EVENT_READ)
@@ -163,6 +161,9 @@ def _admitted(server: socket.socket, word: str, count: int, seconds: float) -> S
                     admitted.append(other)
                 else:
                     other.close()
+        for other in heard:
+            other.close()
+        opened.pop_all()
     return admitted
 
 
