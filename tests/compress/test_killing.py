@@ -19,7 +19,7 @@ PRUNE, FACTORISE = "tuili.compress.pruning.prune", "tuili.compress.factorising.f
 QUANTIZE, LAYERS = "tuili.compress.quantizing.quantize", "tuili.compress.distilling.imported"
 CHAINS, WRITING = "tuili.compress.distilling.chains", "tuili.compress.distilling.writing"
 LEARNING, MEASURING = "tuili.posttrain.learning", "tuili.compress.measuring"
-OWN, IMPORTED = "tuili.compress.own", "tuili.compress.imported"
+OWN, EXITS, IMPORTED = "tuili.compress.own", "tuili.compress.exits", "tuili.compress.imported"
 STEP = Point(LEARNING, "adam_tensors", 1)
 """A step is done, and is not saved."""
 HALF_A_CHECKPOINT = Point("tuili.train.checkpoint.writing", "write_durably", 2)
@@ -28,10 +28,10 @@ ANSWERED = Point(MEASURING, "right_answers", 2)
 """The parent has answered."""
 WRITTEN = Point("tuili.store.folder", "flush_all", 1)
 """The model is written, and not in its place."""
-KILLED_BEHIND = {False: (Point(OWN, "choose_threshold", 1), ANSWERED, WRITTEN), True: (ANSWERED, WRITTEN)}
+KILLED_BEHIND = {False: (Point(EXITS, "choose_threshold", 1), ANSWERED, WRITTEN), True: (ANSWERED, WRITTEN)}
 """Behind the recovery of a model of Tuili's own, and of an imported one."""
 INTERRUPTED_BEHIND = {
-    False: (Point(OWN, "read_exits", 1), Point(OWN, "closeness", 1), Point(MEASURING, "right_answers", 1)),
+    False: (Point(EXITS, "read_exits", 1), Point(OWN, "closeness", 1), Point(MEASURING, "right_answers", 1)),
     True: (Point("tuili.compress.parent", "closeness", 1), Point(MEASURING, "right_answers", 1)),
 }
 
