@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -45,14 +45,6 @@ OVERRIDES = [
 
 def recipe(*more: str) -> Recipe:
     return load_recipe("base", [*OVERRIDES, *more], Recipe)
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[ranks.Ranks]:
-    """Processes that all tests share."""
-    started = ranks.Ranks()
-    yield started
-    assert not any(started.close())
 
 
 @pytest.fixture

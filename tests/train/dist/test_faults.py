@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import signal
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -16,14 +15,6 @@ from tuili.train.checkpoint import writing
 from tuili.train.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[ranks.Ranks]:
-    """Processes that all tests share."""
-    started = ranks.Ranks()
-    yield started
-    assert not any(started.close())
 
 
 def settings(*more: str) -> list[Recipe]:

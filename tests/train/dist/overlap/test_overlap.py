@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -22,14 +22,6 @@ from tuili.train.log import read_log
 pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
 
 STEPS = ("train.clip=null", "train.accumulation=4", "optimizer.learning_rate=1.0e-3")
-
-
-@pytest.fixture(scope="module")
-def processes() -> Iterator[ranks.Ranks]:
-    """Processes that all tests share."""
-    started = ranks.Ranks()
-    yield started
-    assert not any(started.close())
 
 
 @pytest.fixture
