@@ -22,7 +22,6 @@ from tests.train.dist.test_backends import (
     assert_same_checkpoint,
     interrupt_after,
     losses,
-    processes,
     recipe,
     together,
     weights,
@@ -40,7 +39,7 @@ pytestmark = [
     pytest.mark.usefixtures("as_in_faulty_runs"),
 ]
 ZERO3 = "train.dist.backend=zero3"
-__all__ = ["alone", "processes", "together"]  # fixtures
+__all__ = ["alone", "together"]  # fixtures
 
 
 def test_it_learns_what_one_process_learns(
