@@ -57,3 +57,14 @@ def test_a_line_that_a_kill_has_cut_is_measured_again(at, tmp_path: Path):
     file.write_text(file.read_text()[:-4])
     assert ask(tmp_path) == [[2, 2]]
     assert Cells("probe", {"setting": 1}, tmp_path).get("b", lambda: 6) == 5
+
+
+def test_processes_that_run_at_a_time_lose_nothing_of_each_other(at, tmp_path: Path):
+    at("a")
+    first, second = (Cells("probe", {"setting": 1}, tmp_path) for _ in range(2))
+    first.get("a", lambda: 1)
+    third = Cells("probe", {"setting": 1}, tmp_path)
+    second.get("b", lambda: 2)
+    third.get("c", lambda: 3)
+    later = Cells("probe", {"setting": 1}, tmp_path)
+    assert [later.get(key, lambda: 0) for key in "abc"] == [1, 2, 3]
