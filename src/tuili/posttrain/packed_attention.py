@@ -1,7 +1,8 @@
-"""Attention of packed rows in few large products, as an attention function of transformers.
+"""Attention of packed rows, as an attention function of transformers.
 
-Rows are so short that the whole matrix of scores is small: on a CPU, products and one softmax over it take a third less
-time than torch's `scaled_dot_product_attention`, whose kernel goes through a mask block by block.
+A CPU gets the documents of rows; a GPU, on which few large kernels are better than many small ones, gets what is added
+to the scores of whole rows. Rows are so short that the whole matrix of their scores is small: even on a CPU it takes a
+third less time than torch's `scaled_dot_product_attention`, whose kernel goes through a mask block by block.
 
 Dimensions: B rows, T tokens, H heads of queries, K heads of keys and values, D size of a head.
 """
@@ -15,47 +16,47 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 
 from tuili.model import rounded_heads
+from tuili.posttrain.document_groups import DocumentAttention, PackedDocuments, mix, mix_backward
 
 NAME = "tuili_packed"
-HIDDEN = -1e4
-"""What is added to the score of a token that is not seen; bfloat16 holds it."""
 
 
 def attend(
-    module: nn.Module, query_BHTD: Tensor, key_BKTD: Tensor, value_BKTD: Tensor, bias_BTT: Tensor, scaling: float,
-    **_: Any,
+    module: nn.Module, query_BHTD: Tensor, key_BKTD: Tensor, value_BKTD: Tensor, seen: Tensor | PackedDocuments,
+    scaling: float, **_: Any,
 ) -> tuple[Tensor, None]:  # fmt: skip
-    """The mixtures of values, [B, T, H, D]. bias_BTT: is added to the scores. Where the module `rounds_heads`, keys and
-    values are those that a cache of 8 bits keeps."""
+    """The mixtures of values, [B, T, H, D]. seen: the documents, or what is added to the scores, [B, T, T]. Where the
+    module `rounds_heads`, keys and values are those that a cache of 8 bits keeps."""
     if getattr(module, "rounds_heads", False):
         key_BKTD, value_BKTD = rounded_heads(key_BKTD), rounded_heads(value_BKTD)
     rows, heads, length, size = query_BHTD.shape
+    mixed: Tensor
+    if isinstance(seen, PackedDocuments):
+        flat = (states.transpose(1, 2).flatten(0, 1) for states in (query_BHTD, key_BKTD, value_BKTD))
+        mixed = DocumentAttention.apply(*flat, seen, scaling)  # type: ignore[no-untyped-call]
+        return mixed.view(rows, length, heads, size), None
     own = key_BKTD.shape[1]
     stacked = (rows * own, heads // own * length)
-    bias = bias_BTT[:, None, None].expand(rows, own, heads // own, length, length).reshape(*stacked, length)
+    bias = seen[:, None, None].expand(rows, own, heads // own, length, length).reshape(*stacked, length)
     query, key, value = query_BHTD.reshape(*stacked, size), key_BKTD.flatten(0, 1), value_BKTD.flatten(0, 1)
-    mixed: Tensor = _Attention.apply(query, key, value, bias, scaling)  # type: ignore[no-untyped-call]
+    mixed = _RowAttention.apply(query, key, value, bias, scaling)  # type: ignore[no-untyped-call]
     return mixed.view(rows, heads, length, size).transpose(1, 2), None
 
 
-class _Attention(torch.autograd.Function):
-    """softmax(Q Kᵀ scaling + bias) V for stacks of matrices: queries of heads that share keys are one matrix."""
+class _RowAttention(torch.autograd.Function):
+    """`mix` with its gradients: queries of heads that share keys are one matrix."""
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, bias: Tensor, scaling: float) -> Tensor:
-        share = torch.softmax(torch.baddbmm(bias, query, key.transpose(1, 2), alpha=scaling), dim=-1)
+        mixed, share = mix(query, key, value, bias, scaling)
         ctx.save_for_backward(query, key, value, share)
         ctx.scaling = scaling
-        return torch.bmm(share, value)
+        return mixed
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         query, key, value, share = ctx.saved_tensors
-        (grad,) = gradients
-        grad_share = torch.bmm(grad, value.transpose(1, 2))
-        grad_score = torch._softmax_backward_data(grad_share, share, -1, share.dtype).mul_(ctx.scaling)
-        grad_query, grad_key = torch.bmm(grad_score, key), torch.bmm(grad_score.transpose(1, 2), query)
-        return grad_query, grad_key, torch.bmm(share.transpose(1, 2), grad), None, None
+        return *mix_backward(gradients[0], query, key, value, share, ctx.scaling), None, None
 
 
 AttentionInterface.register(NAME, attend)

@@ -13,6 +13,7 @@ from torch import Tensor
 from tuili.data import Block
 from tuili.posttrain import packed_attention
 from tuili.posttrain.backbone import Backbone
+from tuili.posttrain.document_groups import HIDDEN, PackedDocuments
 
 
 def pack_attention(backbone: Backbone) -> None:
@@ -30,25 +31,26 @@ def packed_states(backbone: Backbone, prefix_P: Tensor, block: Block, first_laye
     position_BT = torch.cat(
         [torch.arange(prefix, device=ids_BT.device).expand(rows, -1), block.positions_BT + prefix], dim=1
     )
-    bias_BTT = _bias(block.documents_BT, prefix, backbone.head_VM.dtype)
+    seeing = PackedDocuments.of if ids_BT.device.type == "cpu" else seen_bias
+    seen = seeing(block.documents_BT, prefix, backbone.head_VM.dtype)
     model = backbone.model.model
     hidden_BTM = model.embed_tokens(ids_BT)
     turns = model.rotary_emb(hidden_BTM, position_ids=position_BT)
     learns = torch.is_grad_enabled()
     with torch.set_grad_enabled(learns and hidden_BTM.requires_grad):
         for layer in backbone.layers[:first_layer]:
-            hidden_BTM = layer(hidden_BTM, attention_mask=bias_BTT, position_embeddings=turns)
+            hidden_BTM = layer(hidden_BTM, attention_mask=seen, position_embeddings=turns)
     for layer in backbone.layers[first_layer:]:
-        hidden_BTM = layer(hidden_BTM, attention_mask=bias_BTT, position_embeddings=turns)
+        hidden_BTM = layer(hidden_BTM, attention_mask=seen, position_embeddings=turns)
     return hidden_BTM  # type: ignore[no-any-return]  # a layer of transformers
 
 
-def _bias(documents_BT: Tensor, prefix: int, dtype: torch.dtype) -> Tensor:
-    """What is added to scores, [B, T, T]: a token sees the prefix, and its own document up to itself."""
+def seen_bias(documents_BT: Tensor, prefix: int, dtype: torch.dtype) -> Tensor:
+    """What is added to scores, [B, T, T], where whole rows attend: see `PackedDocuments.of`."""
     device = documents_BT.device
     shared = torch.full((len(documents_BT), prefix), -2, device=device)
     owner_BT = torch.cat([shared, documents_BT], dim=1)
     sees_BTT = (owner_BT[:, :, None] == owner_BT[:, None, :]) | (owner_BT[:, None, :] == -2)
     length = owner_BT.shape[1]
     sees_BTT = sees_BTT & torch.ones(length, length, dtype=torch.bool, device=device).tril()
-    return torch.where(sees_BTT, 0.0, packed_attention.HIDDEN).to(dtype)
+    return torch.where(sees_BTT, 0.0, HIDDEN).to(dtype)

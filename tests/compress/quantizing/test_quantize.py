@@ -41,11 +41,13 @@ EMBEDDING = "model.embed_tokens.weight"
 IDS = [1, *range(20, 60)]
 
 
-def native_logits(folder: Path, numbers: Any = "auto", cache: Any = "fp32") -> np.ndarray:
+def native_logits(
+    folder: Path, numbers: Any = "auto", cache: Any = "fp32", ids: Sequence[int] = tuple(IDS)
+) -> np.ndarray:
     library()
     stored = open_model(folder)
     choice = choose("native", numbers, cache, lambda: "", trained=stored.shape.quantization)
-    return np.stack(Texts(native_step(stored, choice, 1, 1, verifies=False)).read(0, IDS))
+    return np.stack(Texts(native_step(stored, choice, 1, 1, verifies=False)).read(0, ids))
 
 
 @pytest.mark.parametrize(("numbers", "cache"), [("int8", None), ("w4a8", None), ("w4a8", "int8")])
@@ -152,21 +154,29 @@ def test_an_imported_model_runs_in_the_numbers_that_it_has_learnt(
     assert (torch.uint8 in kinds) == (numbers == "w4a8")
     assert torch.int8 in kinds, "the head keeps 8 bits"
     pack_attention(plain)
-    in_full = packed_logits(plain)
+    texts = [IDS[start : start + 4] for start in range(0, 40, 4)]
+    in_full = [packed_logits(plain, ids) for ids in texts]
     round_backbone(plain, Quantization(numbers))
-    whole = packed_logits(plain)
+    whole = [packed_logits(plain, ids) for ids in texts]
     round_backbone(plain, stored.shape.quantization)
-    learnt, native = packed_logits(plain), native_logits(result.model, cache="auto" if cache else "fp32")[-1]
-    far = np.linalg.norm(learnt - in_full)
-    assert far > 1e-3 * np.linalg.norm(learnt)
-    assert np.linalg.norm(native - learnt) < 0.2 * far
+    learnt = [packed_logits(plain, ids) for ids in texts]
+    native = [native_logits(result.model, cache="auto" if cache else "fp32", ids=ids)[-1] for ids in texts]
+    far = distance(learnt, in_full)
+    assert far > 1e-3 * np.linalg.norm(learnt[0])
+    assert distance(native, learnt) < 0.2 * far
     if cache:
-        assert np.linalg.norm(native - learnt) < 0.5 * np.linalg.norm(whole - learnt), "keys and values are rounded"
+        assert distance(native, learnt) < 0.5 * distance(whole, learnt), "keys and values are rounded"
 
 
-def packed_logits(backbone: Backbone) -> np.ndarray:
+def distance(ones: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> float:
+    """Between the logits of a text, the median of all: where a sum ends between two whole numbers, its text is rounded
+    otherwise from there on."""
+    return float(np.median([np.linalg.norm(one - other) for one, other in zip(ones, others, strict=True)]))
+
+
+def packed_logits(backbone: Backbone, ids: Sequence[int]) -> np.ndarray:
     """Of a text alone in a row, as the model learns, [T, V]."""
-    block = pack([[Document(tuple(IDS), 1)]], len(IDS), 0)
+    block = pack([[Document(tuple(ids), 1)]], len(ids), 0)
     with torch.inference_mode():
         states = packed_states(backbone, torch.empty(0, dtype=torch.long), block)
         logits: np.ndarray = backbone.model.lm_head(backbone.final_norm(states))[0].numpy()

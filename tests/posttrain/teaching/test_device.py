@@ -11,6 +11,8 @@ from tests.other_device import other_device
 from tests.posttrain.teaching.running import run, told
 from tests.posttrain.teaching.test_sessions import at_step
 from tuili.errors import InputError
+from tuili.posttrain.document_groups import PackedDocuments
+from tuili.posttrain.packed_rows import seen_bias
 from tuili.posttrain.teaching import run as run_module
 from tuili.store import model_hash
 
@@ -19,7 +21,9 @@ from tuili.store import model_hash
 def test_another_device_teaches_the_same(
     folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, first_layer: int | None
 ) -> None:
-    """Nothing that it computes takes tensors of both devices, and checkpoints of one are for the other."""
+    """Nothing that it computes takes tensors of both devices, and checkpoints of one are for the other. Attention is
+    that of whole rows on both, so that nothing is rounded otherwise."""
+    monkeypatch.setattr(PackedDocuments, "of", seen_bias)
     recipe = {"way": way, "first_layer": first_layer, "validation": [str(data)], "validation_interval": 6}
     here = run(folder, data, tmp_path / "here", **recipe)
     with monkeypatch.context() as patch, other_device() as device:

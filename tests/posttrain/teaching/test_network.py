@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn import functional
 
 from tests.store.dense_folders import dense_model
 from tuili.data.packing import Document, pack
 from tuili.posttrain.backbone import Backbone
-from tuili.posttrain.packed_attention import HIDDEN, attend
+from tuili.posttrain.document_groups import HIDDEN, PackedDocuments
+from tuili.posttrain.packed_attention import attend
+from tuili.posttrain.packed_rows import seen_bias
 from tuili.posttrain.teaching.network import TaughtNetwork
 
 PREFIX = (5, 9, 2)
@@ -95,6 +99,28 @@ def test_attention_is_that_of_torch_with_its_gradients() -> None:
     torch.testing.assert_close(ours, theirs)
     weight = torch.randn(ours.shape)
     gradients = [torch.autograd.grad((out * weight).sum(), [query, key, value]) for out in (ours, theirs)]
+    torch.testing.assert_close(*gradients)
+
+
+@given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=5), min_size=1, max_size=3), st.integers(0, 3))
+def test_attention_of_documents_is_that_of_rows(lengths: list[list[int]], prefix: int) -> None:
+    """With its gradients; what is behind the last document of a row is padding."""
+    longest = max(map(sum, lengths))
+    documents_BT = torch.full((len(lengths), longest), -1)
+    for row, counts in enumerate(lengths):
+        numbers = [number for number, count in enumerate(counts) for _ in range(count)]
+        documents_BT[row, : len(numbers)] = torch.tensor(numbers)
+    generator = torch.Generator().manual_seed(1)
+    query, key, value, weight = (
+        torch.randn(len(lengths), prefix + longest, heads, 4, generator=generator).transpose(1, 2).requires_grad_()
+        for heads in (6, 3, 3, 6)
+    )
+    ways = seen_bias(documents_BT, prefix, torch.float32), PackedDocuments.of(documents_BT, prefix, torch.float32)
+    by_row, by_document = (attend(torch.nn.Module(), query, key, value, seen, 0.5)[0] for seen in ways)
+    torch.testing.assert_close(by_document, by_row)
+    gradients = [
+        torch.autograd.grad((out * weight.transpose(1, 2)).sum(), [query, key, value]) for out in (by_document, by_row)
+    ]
     torch.testing.assert_close(*gradients)
 
 
