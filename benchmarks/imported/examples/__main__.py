@@ -36,7 +36,7 @@ def measure(
     model: str = REAL,
     kinds: tuple[str, ...] = tuple(KINDS),
     seeds: tuple[int, ...] = (1, 2),
-    tokens: int = 1_000_000,
+    tokens: int = 600_000,
     parts: tuple[float, ...] = (1.0,),
     asked: int = 400,
     numbers: Any = "int8",
