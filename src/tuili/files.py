@@ -1,10 +1,12 @@
 """Output files: a place is refused before the work that would fill it, and a file appears whole or not at all.
 
-What is written is left to the callers. What must survive a power cut is also flushed to the disk itself.
+What is written is left to the callers. What must survive a power cut is also flushed to the disk itself. Whether a file
+is still what it was, its hash tells.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -154,3 +156,9 @@ def flush_all(folder: Path) -> None:
     """Wait until a folder with everything in it is on the disk itself."""
     for path in (folder, *folder.rglob("*")):
         flush(path)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from tests.cli.refusals import refusal
 from tests.exchange.gguf_files import Tensor, patch, place_of, rewrite, save_gguf
+from tuili.exchange import NAMED_SOURCES
 
 GGUF, MODEL = "model.gguf", "model"
 Damage = Callable[[Path], object]
@@ -219,6 +220,15 @@ def test_the_source_is_sound_without_damage(sound_source: Path, tmp_path: Path) 
 
     for source in (GGUF, MODEL):
         assert main(["import", str(sound_source / source), "--out", str(tmp_path / source)]) == 0
+
+
+@pytest.mark.parametrize("name", NAMED_SOURCES)
+def test_a_model_that_is_not_here_yet_is_told_with_the_way_to_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = refusal(capsys, "info", name)
+    assert f"model {name} not found: `tuili import {name} --out {name}` gets it" in line
 
 
 def test_a_place_that_takes_nothing_is_one_line(sound_source: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,9 +33,10 @@ from tuili.eval.asking import AskedResponse, ask_problems
 from tuili.eval.comparing import Comparison
 from tuili.eval.depth import depth_point, depth_trends
 from tuili.eval.dice import ALIKE, likeness
-from tuili.eval.own import OwnProblem, file_hash, own_problems, questions_of
+from tuili.eval.own import OwnProblem, own_problems, questions_of
 from tuili.eval.progress import Progress
 from tuili.eval.reporting import report
+from tuili.files import file_hash
 from tuili.steps import CalculatorMode
 from tuili.store import model_hash, open_model
 

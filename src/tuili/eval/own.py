@@ -5,7 +5,6 @@ How files are read is left to `tuili.data`, how answers to them are compared to 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +74,3 @@ def questions_of(files: Iterable[Path]) -> list[str]:
     Raises `RecordError` as `tuili.data.read_questions` does.
     """
     return [one.record.input for file in files for one in read_questions(file)]
-
-
-def file_hash(file: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()

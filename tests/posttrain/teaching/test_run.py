@@ -16,6 +16,7 @@ from tests.posttrain.teaching.running import config, run, told
 from tests.store.dense_folders import KINDS, save_dense
 from tuili.data import Record, RecordSource, read_questions, write_records
 from tuili.errors import InputError
+from tuili.posttrain import taught_sources
 from tuili.posttrain.teaching.data import TaughtSource, build_sources
 from tuili.posttrain.teaching.recipe import TeachingDataConfig
 from tuili.store import THINKING_FILE, model_hash, open_model, read_lineage, read_thinking_file
@@ -107,6 +108,22 @@ def test_one_question_is_enough(folder: Path, data: Path, tmp_path: Path) -> Non
     one = tmp_path / "one.jsonl"
     one.write_text(data.read_text().splitlines()[0])
     assert run(folder, one, tmp_path / "run", steps=1).model is not None
+
+
+def test_a_file_that_has_changed_is_not_what_was_taught(folder: Path, data: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.jsonl"
+    mine.write_bytes(data.read_bytes())
+    model = run(folder, mine, tmp_path / "run", steps=1).model
+    assert model is not None
+    (source,), faults = taught_sources(model)
+    assert (source.name, faults) == (str(mine), [])
+    with mine.open("a") as file:
+        file.write(data.read_text().splitlines()[0])
+    assert taught_sources(model) == ([], [f"{mine} has changed since the model was taught with it"])
+    mine.unlink()
+    sources, (fault,) = taught_sources(model)
+    assert not sources
+    assert fault.startswith(f"{mine} cannot be read")
 
 
 def test_problems_that_are_held_out_may_be_watched(folder: Path, data: Path, tmp_path: Path) -> None:

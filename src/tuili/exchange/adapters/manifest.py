@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from tuili.errors import InputError
+from tuili.files import file_hash
 from tuili.store import MANIFEST_FILE, adapter_names, shipped_adapter
 
 PARTS_FOLDER = "tuili"
@@ -62,8 +62,3 @@ def write_manifest(folder: Path, base: str, base_hash: str, model_hash: str) -> 
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CARD_FILE)
     manifest = Manifest(base, base_hash, model_hash, {str(p.relative_to(folder)): file_hash(p) for p in paths})
     (folder / MANIFEST_FILE).write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file of an adapter, which is small."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -8,7 +8,6 @@ Dimensions: R rank, I and O inputs and outputs of a matrix.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors import SafetensorError
 from tuili.errors import InputError, one_line
 from tuili.exchange.adapters.peft_config import AdapterConfig, read_adapter_config
 from tuili.exchange.numbers import Array
+from tuili.files import file_hash
 from tuili.store import DenseShape, check_safetensors, dense_tensor_shapes, read_tensors
 
 WEIGHTS_FILE, PICKLED_FILE = "adapter_model.safetensors", "adapter_model.bin"
@@ -83,7 +83,7 @@ def read_adapter(folder: Path) -> Adapter:
     try:
         check_safetensors(path)
         tensors = read_tensors(path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = file_hash(path)
     except (OSError, SafetensorError, ValueError) as error:
         raise error if isinstance(error, InputError) else InputError(f"{path} is damaged: {one_line(error)}") from error
     return Adapter(folder, config, _terms(path, config, tensors), digest)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tuili.files import file_hash
 from tuili.posttrain.teaching.recipe import TeachingConfig
 from tuili.store import ImportedModel, model_hash
 from tuili.train import RunFolder
@@ -41,12 +41,17 @@ class TeachingFolder(RunFolder):
         self.begin_with(self._fixed)
 
     @cached_property
+    def files(self) -> dict[str, str]:
+        """SHA-256, in hex, of each file that is learnt from, as it was when the session began."""
+        return {str(file): file_hash(file) for file in self._config.data.files}
+
+    @cached_property
     def _fixed(self) -> dict[str, Any]:
-        config, files = self._config, self._config.data.files
+        config = self._config
         left_out = _CHANGEABLE if config.qat else _CHANGEABLE | {"qat"}  # runs that began before there was `qat` go on
         return {
             "recipe": config.model_dump(mode="json", exclude=left_out),
             "model": model_hash(self._stored.path),
-            "files": {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
-            "order": [str(file) for file in files],
+            "files": self.files,
+            "order": [str(file) for file in config.data.files],
         }

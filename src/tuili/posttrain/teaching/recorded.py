@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from tuili.data import Source
 from tuili.errors import InputError
+from tuili.files import file_hash
 from tuili.posttrain.teaching.data import build_sources
 from tuili.posttrain.teaching.recipe import TeachingConfig, TeachingDataConfig
 from tuili.store import read_lineage
@@ -42,6 +43,9 @@ def taught_sources(folder: Path) -> tuple[list[Source], list[str]]:
             continue  # of another step, or of another version of Tuili
         one_by_one = [{path: weight} for path, weight in data.files.items()]
         for files in [*one_by_one, *([{}] if data.domains else [])]:
+            if changed := [str(path) for path in files if not _is_as_recorded(path, entry.files.get(str(path)))]:
+                faults.append(f"{changed[0]} has changed since the model was taught with it")
+                continue
             part = data.model_copy(update={"files": files, "domains": () if files else data.domains})
             try:
                 found = build_sources(part, entry.seeds.get("teach", 1), recipe.get("response") == "prose", LOG.info)
@@ -51,3 +55,11 @@ def taught_sources(folder: Path) -> tuple[list[Source], list[str]]:
             for source in found:
                 sources.setdefault(source.name, source)
     return list(sources.values()), faults
+
+
+def _is_as_recorded(path: Path, recorded: str | None) -> bool:
+    """Whether a file has the bytes that it had; also true where nothing is recorded of it, or it cannot be read."""
+    try:
+        return recorded is None or file_hash(path) == recorded
+    except OSError:
+        return True  # who reads it tells why it cannot be read

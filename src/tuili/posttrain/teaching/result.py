@@ -48,7 +48,8 @@ def write_result(
             write_thinking_file(fresh, thinking)
         lineage, parent = read_lineage(source.path), model_hash(source.path)
         recipe, seeds = {"teach": config.model_dump(mode="json")}, {"teach": config.seed}
-        entry = LineageEntry("teach", recipe, figures, seeds, tokens, hours, parent=parent, hash=model_hash(fresh))
+        own = model_hash(fresh)
+        entry = LineageEntry("teach", recipe, figures, seeds, tokens, hours, folder.files, parent=parent, hash=own)
         write_lineage(fresh, (*lineage, entry))
         open_model(fresh)
     return folder.model, adapter
