@@ -25,6 +25,7 @@ from tuili.train.checkpoint import (
     manager,
     read_checkpoint,
 )
+from tuili.train.dist.group import SingleProcess
 
 WHOLE = {
     "model": {"rows": torch.arange(21.0).view(7, 3), "one": torch.tensor(7.0), "bias": torch.arange(4.0)},
@@ -120,6 +121,27 @@ def test_the_step_is_copied_and_the_next_one_is_not_waited_for(tmp_path: Path) -
 
     assert not any(together(tmp_path, 2, change))
     assert read_checkpoint(tmp_path, 1).tensors["model"]["rows"].tolist() == [[0.0] * 3, [1.0] * 3]
+
+
+def test_a_first_process_that_writes_the_log_is_waited_for_where_all_hear_of_a_checkpoint(tmp_path: Path) -> None:
+    """By `anyone`, in which others wait for it for longer than `all_gather` does."""
+    calls = list[str]()
+
+    class Watched(SingleProcess):
+        def anyone(self, value: bool) -> bool:
+            calls.append("anyone")
+            return value
+
+        def all_gather(self, value: Any) -> list[Any]:
+            calls.append("all_gather")
+            return [value]
+
+    with CheckpointManager(tmp_path, 2, print, Watched()) as checkpoints:
+        checkpoints.check()
+        assert not calls
+        checkpoints.save(1, pieces(0, 1), {})
+        checkpoints.check()
+        assert calls == ["anyone", "all_gather"]
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ class CheckpointManager:
         saving = self._saving
         if saving is None:
             return
+        self._group.anyone(False)  # others wait longer in it for process 0, which may still be writing the log
         reports = self._group.all_gather([saving.job.done(), _fault(saving.job) if saving.job.done() else None])
         for rank, (_, fault) in enumerate(reports):
             if fault is not None:
