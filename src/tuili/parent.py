@@ -1,15 +1,27 @@
-"""The process that started this one: a worker process must not outlive it."""
+"""What a process and those that it starts have to do with each other: where these find modules, and when they end."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
+from collections.abc import Mapping
 from multiprocessing import parent_process
+from pathlib import Path
 from threading import Thread
 
 LOOK_SECONDS = 0.5
 LAUNCHER_VARIABLE = "TUILI_LAUNCHER"
 """The variable in which a launcher gives its number to those that it starts: they may ask when it is gone already."""
+
+
+def same_modules() -> Mapping[str, str]:
+    """What a Python that this process starts needs in its environment to find modules where this one does.
+
+    Else it would look first in the working folder, as it does for `-m` and `-c`.
+    """
+    places = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
+    return {"PYTHONPATH": places, "PYTHONSAFEPATH": "1"}
 
 
 def end_with_parent() -> None:

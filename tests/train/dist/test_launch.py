@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,6 +139,19 @@ def test_processes_know_where_they_are(tmp_path: Path) -> None:
     code = '(folder / os.environ["LOCAL_RANK"]).write_text(os.environ["WORLD_SIZE"] + os.environ["TUILI_LAUNCHER"])'
     assert run(code, tmp_path) == (0, [])
     assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == [f"2{os.getpid()}"] * 2
+
+
+def test_files_of_the_working_folder_are_no_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sitting_here.py").touch()
+    (tmp_path / "found").mkdir()
+    (tmp_path / "found" / "known_here.py").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [*(place for place in sys.path if place), str(tmp_path / "found")])
+    code = """
+from importlib.util import find_spec
+assert find_spec("sitting_here") is None and find_spec("known_here")
+"""
+    assert run(code, tmp_path) == (0, [])
 
 
 TERM, KILL = -signal.SIGTERM, -signal.SIGKILL

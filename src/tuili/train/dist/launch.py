@@ -21,7 +21,7 @@ import torch.distributed as dist
 
 from tuili.errors import TuiliError
 from tuili.machine import THREADS_VARIABLE, usable_cores
-from tuili.parent import LAUNCHER_VARIABLE
+from tuili.parent import LAUNCHER_VARIABLE, same_modules
 from tuili.provenance import code_hash
 from tuili.train.dist.ended import EXIT_INTERRUPTED, End, cause_of_death, exit_code, first_reason
 
@@ -93,7 +93,7 @@ class _Processes:
         self._running = {
             rank: subprocess.Popen(
                 [sys.executable, *command],
-                env=os.environ | _place(rank, count, restarts, self._store.port),
+                env={**os.environ, **same_modules(), **_place(rank, count, restarts, self._store.port)},
                 start_new_session=True,  # Ctrl-C reaches the launcher alone
             )
             for rank in range(count)

@@ -27,6 +27,7 @@ import torch
 import tuili.errors
 from tuili.data import StreamState, prefetch
 from tuili.errors import TuiliError
+from tuili.parent import same_modules
 from tuili.store import Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS
 from tuili.train.dist.group import ReplicaDied
@@ -58,9 +59,7 @@ def preparing(config: StreamConfig, tokenizer: Path, state: StreamState) -> Iter
     """
     request = {"stream": config.model_dump_json(), "tokenizer": str(tokenizer), "state": asdict(state)}
     command = [sys.executable, "-m", "tuili.train.feed.preparation"]
-    # It finds modules where this one does, and not first in the working directory, as it else would by its command.
-    places = os.pathsep.join(place or str(Path.cwd()) for place in sys.path)
-    environment = os.environ | {"PYTHONPATH": places, "PYTHONSAFEPATH": "1"}
+    environment = os.environ | same_modules()
     # This process decides what follows from a signal; a new one inherits which it does not hear.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
     try:
