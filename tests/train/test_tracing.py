@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.profiler import record_function
 
+from tests.train.conftest import go, small
 from tuili.train.dist.group import SingleProcess
 from tuili.train.loop import trace_file
 from tuili.train.tracing import traced
@@ -22,8 +23,11 @@ def steps(count: int) -> Iterator[int]:
 
 
 def test_the_steps_behind_the_first_two_are_traced(tmp_path: Path) -> None:
-    file = tmp_path / "trace-0.json"
-    assert list(traced(steps(7), 3, file)) == [*range(7)]
+    file, done, told = tmp_path / "trace-0.json", list[int](), list[tuple[int, bool]]()
+    for step in traced(steps(7), 3, file, lambda: told.append((len(done), file.exists()))):
+        done.append(step)
+    assert done == [*range(7)]
+    assert told == [(5, False)]
     text = file.read_text()
     assert [f'"step {step}"' in text for step in range(7)] == [False, False, True, True, True, False, False]
 
@@ -33,6 +37,16 @@ def test_without_steps_there_is_no_trace(count: int, tmp_path: Path) -> None:
     """As in a session that finds nothing to do."""
     assert list(traced(steps(count), 3, tmp_path / "trace-0.json")) == [*range(count)]
     assert not any(tmp_path.iterdir())
+
+
+def test_how_long_a_trace_is_written_does_not_follow_from_the_last_step(
+    few_samples: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others wait for it as long as for the first step, of which nobody knows how long it takes."""
+    paces = list[bool]()
+    monkeypatch.setattr(SingleProcess, "pace", lambda self, seconds: paces.append(seconds is None))
+    go(small("train.dist.trace=2", steps=5), tmp_path)
+    assert paces == [True, False, False, False, True, False]
 
 
 def test_sessions_have_files_of_their_own(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def training_loop(
             )  # fmt: skip
 
         try:
-            traces = traced(steps, setup.recipe.train.dist.trace, trace_file(out, group, trainer.state.step))
+            traces = _traced(steps, setup, group, out, trainer.state.step)
             _save_between(trainer, traces, setup.recipe.checkpoint.interval, checkpoints, log_step, lambda: log.seconds)
         except ReplicaDied as error:
             if interrupted.is_set():  # nobody wants it to begin again
@@ -81,9 +81,17 @@ def worker_loop(
     """
     trainer = Trainer(setup, checkpoint, group)
     with closing(trainer.steps(stop)) as steps, checkpoints:
-        traces = traced(steps, setup.recipe.train.dist.trace, trace_file(out, group, trainer.state.step))
+        traces = _traced(steps, setup, group, out, trainer.state.step)
         _save_between(trainer, traces, setup.recipe.checkpoint.interval, checkpoints)
     return trainer.state
+
+
+def _traced(
+    steps: Iterable[StepResult], setup: TrainingSetup, group: Group, out: Path, first: int
+) -> Iterator[StepResult]:
+    """The steps from `first` on, some of them traced; how long a process writes its trace, the last step tells not."""
+    file = trace_file(out, group, first)
+    return traced(steps, setup.recipe.train.dist.trace, file, lambda: group.pace(None))
 
 
 def trace_file(out: Path, group: Group, step: int) -> Path:

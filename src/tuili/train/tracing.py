@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -16,20 +16,22 @@ from tuili.train.timing import WARM_UP_STEPS
 Step = TypeVar("Step")
 
 
-def traced(steps: Iterable[Step], count: int | None, file: Path) -> Iterator[Step]:
+def traced(
+    steps: Iterable[Step], count: int | None, file: Path, before_writing: Callable[[], None] = lambda: None
+) -> Iterator[Step]:
     """The same steps, of which so many behind the first ones, which are slower, are traced to a file; None traces none.
 
     The file is in Chrome's format, which Perfetto shows, with all threads of the process. Without any of those steps
-    there is none.
+    there is none. before_writing: called behind the last of them: writing takes long where a model has many kernels.
     """
     iterator = iter(steps)
     if count is not None:
         yield from islice(iterator, WARM_UP_STEPS)
-        yield from _tracing(islice(iterator, count), file)
+        yield from _tracing(islice(iterator, count), file, before_writing)
     yield from iterator
 
 
-def _tracing(steps: Iterator[Step], file: Path) -> Iterator[Step]:
+def _tracing(steps: Iterator[Step], file: Path, before_writing: Callable[[], None]) -> Iterator[Step]:
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if torch.cuda.is_available() else [])]
     config = _ExperimentalConfig(profile_all_threads=True)
     with profile(activities=activities, experimental_config=config) as profiler:
@@ -37,5 +39,7 @@ def _tracing(steps: Iterator[Step], file: Path) -> Iterator[Step]:
         for step in steps:
             done += 1
             yield step
+        if done:
+            before_writing()
     if done:
         profiler.export_chrome_trace(str(file))
