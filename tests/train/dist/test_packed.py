@@ -13,6 +13,7 @@ from tests.native.calling import library
 from tests.native.training import codec_twin
 from tests.train.dist import packed_ranks as ranks
 from tuili.native import message_bytes
+from tuili.train.dist.baselines import half_scale
 from tuili.train.dist.codec import PackedSettings, parts_of
 from tuili.train.dist.hooks import GradientConfig
 
@@ -175,6 +176,18 @@ def test_halves_keep_what_is_small(tmp_path: Path) -> None:
         torch.testing.assert_close(halves["large"], expected * 1e30, rtol=1e-3, atol=0)
         assert halves["spoilt"].isnan().all()
         assert not halves["nothing"].any()
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 5, 6, 7, 16, 100])
+def test_halves_of_any_number_of_processes_add_up_to_finite_numbers(processes: int) -> None:
+    """Also where the largest numbers of all stand in the same place, and are rounded up."""
+    for most in (65504 / processes, 1.0, 1e-30, 3e38 / processes):
+        half = torch.tensor(most * half_scale(most, processes)).half()
+        total = half.clone()
+        for _ in range(processes - 1):
+            total += half
+        assert total.isfinite()
+        assert total > 65504 / 4.2
 
 
 def test_settings_without_effect_are_refused() -> None:

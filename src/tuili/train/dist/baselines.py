@@ -15,7 +15,8 @@ from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDSt
 
 POWERSGD_START = 10
 """Steps with plain sums before the first one with PowerSGD, which starts from their errors."""
-LARGEST_HALF = 65504.0
+LARGEST_HALF, HALF_ROUNDING = 65504.0, 2.0**-11
+"""The largest number in fp16, and by what share of itself a number may grow where it is rounded to fp16."""
 
 
 class PlainAverage:
@@ -58,15 +59,24 @@ class HalfAverage(PlainAverage):
         world = self._group.size()
         largest = tensor.abs().max().nan_to_num(nan=math.inf, posinf=math.inf).view(1)
         dist.all_reduce(largest, dist.ReduceOp.MAX, self._group)
-        most = world * largest.item()
+        most = largest.item()
         self.names.add(name)
         if not math.isfinite(most):
             tensor.fill_(math.nan)
         elif most:
-            scale = 2.0 ** min(126, math.floor(math.log2(LARGEST_HALF / most)))
+            scale = half_scale(most, world)
             half = (tensor * scale).half()
             dist.all_reduce(half, group=self._group)
             tensor.copy_(half).div_(scale).div_(world)
+
+
+def half_scale(most: float, processes: int) -> float:
+    """The power of two by which numbers up to `most`, of so many processes, add up to finite ones in fp16.
+
+    Each is rounded, and then each sum: as many roundings as processes.
+    """
+    total = processes * most * (1 + HALF_ROUNDING) ** processes
+    return 2.0 ** min(126, math.floor(math.log2(LARGEST_HALF / total)))
 
 
 class PowerSgd:
