@@ -12,7 +12,7 @@ from tuili.train.dist.baselines import POWERSGD_START, PowerSgd
 from tuili.train.dist.codec import PackedAverage, PackedSettings
 from tuili.train.dist.config import BackendName
 from tuili.train.dist.group import SingleProcess
-from tuili.train.dist.lost import ERRORS, GradientForm, collect_errors, load_errors
+from tuili.train.dist.lost import ERRORS, OTHERS, GradientForm, collect_errors, load_errors
 
 KEEP, ROTATE = PackedSettings(keep=0.8), PackedSettings(rotate=True)
 
@@ -87,6 +87,13 @@ def test_it_goes_on_where_it_was_lost(settings: PackedSettings) -> None:
 def test_elsewhere_it_is_forgotten(form: PackedAverage | None, options: dict[str, Any], reason: str) -> None:
     assert gone_on(form, after_rounds(KEEP), **options) == [f"what gradients had lost is forgotten: {reason}"]
     assert form is None or not any(value.any() for name, value in form.state().items() if name.endswith("errors"))
+
+
+def test_what_another_process_cannot_go_on_from_is_told_by_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where islands are others, and process 0 stands where it stood before."""
+    monkeypatch.setattr(First, "all_gather", lambda self, value: [value, OTHERS])
+    told = "what gradients had lost is forgotten: it was lost by other processes"
+    assert gone_on(packed(KEEP), after_rounds(KEEP)) == [told]
 
 
 def test_where_nothing_was_lost_nothing_is_told() -> None:

@@ -87,7 +87,7 @@ def load_errors(
             form.load(held)
         except InputError:  # they were in other islands
             obstacle = OTHERS
-    if form and any(group.all_gather(obstacle)):
+    if form and (obstacle := next(filter(None, group.all_gather(obstacle)), None)):
         form.forget()
     now = form.state() if form else {}
     if _holds_errors(held) and not _holds_errors(now):
