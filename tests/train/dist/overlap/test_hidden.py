@@ -89,3 +89,8 @@ def test_other_events_and_other_files_are_told_apart(tmp_path: Path, capsys: pyt
         file.write_text(text)
         with pytest.raises(InputError, match=r"trace-0.json: no trace of a training with ddp"):
             read_hidden(file)
+
+
+def test_without_traces_it_says_what_it_wants() -> None:
+    with pytest.raises(InputError, match=r"^name traces, as in python -m tuili\.train\.dist\.overlap\.hidden "):
+        main([])

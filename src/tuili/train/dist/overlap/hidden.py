@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tuili.errors import InputError
+from tuili.train.dist.group import EXIT_REFUSED
 from tuili.train.dist.overlap.spans import Span
 
 Times = Sequence[tuple[float, float]]
@@ -118,7 +119,9 @@ def _length(times: Times) -> float:
 
 
 def main(files: Sequence[str]) -> None:
-    """Print what each trace tells."""
+    """Print what each trace tells. Raises `InputError` where none is named."""
+    if not files:
+        raise InputError("name traces, as in python -m tuili.train.dist.overlap.hidden runs/nano/trace-0.json")
     for file in files:
         found = read_hidden(Path(file))
         shares = found.shares
@@ -132,4 +135,5 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except InputError as error:
-        raise SystemExit(f"tuili: error: {error}") from error
+        sys.stderr.write(f"tuili: error: {error}\n")
+        raise SystemExit(EXIT_REFUSED) from error
