@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
 
 
 def settings(*more: str) -> list[Recipe]:
-    return [recipe("train.dist={backend: fsdp2, timeout: 20}", *more)] * 2
+    return [recipe("train.dist={backend: fsdp2, timeout: 300}", *more)] * 2
 
 
 def faults(shown: list[str]) -> list[str]:

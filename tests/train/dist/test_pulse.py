@@ -14,6 +14,7 @@ from threading import Thread
 import pytest
 import torch.distributed as dist
 
+from tests.waiting import GUARD_SECONDS
 from tuili.errors import InputError
 from tuili.train.dist import processes, pulse
 from tuili.train.dist.group import ReplicaDied
@@ -134,10 +135,12 @@ def test_strangers_do_not_make_the_time_longer() -> None:
     first.start()
     port = int(store.get("pulse").decode().split()[0])
     with ExitStack() as strangers, suppress(OSError):
-        while first.is_alive():
+        until = time.monotonic() + GUARD_SECONDS
+        while first.is_alive() and time.monotonic() < until:
             strangers.enter_context(socket.create_connection(("127.0.0.1", port), 20)).sendall(b"?")
             first.join(0.1)
-    first.join()
+    first.join(GUARD_SECONDS)
+    assert not first.is_alive()
     assert told[0].startswith("process 0 of 2 has no connection by which process 0 at 127.0.0.1 shows that it lives (")
 
 

@@ -144,8 +144,16 @@ def test_a_layer_waits_for_its_own_update_and_for_no_other() -> None:
     name = "model.reasoning.2.moe_norm.weight"
     updates.start([network.get_parameter(name)], [gradients(network, 0)[name]])
     hooks[1](None, None)
-    waiting = Thread(target=lambda: passed.append(hooks[2](None, None) or 2))
+    has_come = Event()
+
+    def pass_through() -> None:
+        has_come.set()
+        hooks[2](None, None)
+        passed.append(2)
+
+    waiting = Thread(target=pass_through)
     waiting.start()
+    assert has_come.wait(GUARD_SECONDS)
     waiting.join(0.2)
     assert not passed
     may_begin.set()
