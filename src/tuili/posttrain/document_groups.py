@@ -74,7 +74,10 @@ class PackedDocuments:
 
     @classmethod
     def of(cls, documents_BT: Tensor, prefix: int, dtype: torch.dtype) -> PackedDocuments:
-        """Those of rows behind a prefix, whose tokens `documents_BT` does not count. dtype: of the scores."""
+        """Those of rows behind a prefix, whose tokens `documents_BT` does not count. dtype: of the scores.
+
+        A document's tokens stand together, and neighbours have different numbers, as `pack` makes them.
+        """
         length = prefix + documents_BT.shape[1]
         starts = range(0, len(documents_BT) * length, length)
         groups = [_group([(start, prefix) for start in starts], 0, length, dtype)] if prefix else []
