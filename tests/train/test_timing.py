@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.train.conftest import go, small
 from tuili.train.checkpoint import read_checkpoint
@@ -55,8 +56,11 @@ def test_times_of_a_part_add_up() -> None:
     assert seconds == {"a": 2, "b": 1}
 
 
-def test_memory_is_counted_in_bytes() -> None:
-    assert 20_000_000 < peak_memory() < 1_000_000_000_000
+def test_memory_is_counted_in_bytes_of_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 7)
+    for device in (None, torch.device("cpu")):
+        assert 20_000_000 < peak_memory(device) < 1_000_000_000_000
+    assert peak_memory(torch.device("cuda")) == 7
 
 
 def test_a_run_notes_where_its_time_went(few_samples: None, tmp_path: Path) -> None:

@@ -160,7 +160,8 @@ class LearningSession:
                 optimizer.zero_grad()
                 network.follow(scale)
                 figures |= measure(step + 1)
-                self._log.step(step + 1, figures, tokens=block.real_tokens, flops=0.0, memory=peak_memory())
+                memory = peak_memory(next(iter(parameters.values())).device)
+                self._log.step(step + 1, figures, tokens=block.real_tokens, flops=0.0, memory=memory)
                 tokens = self.state.tokens + block.real_tokens
                 self.state = LearningState(step + 1, tokens, self._log.seconds, asdict(position))
                 self._manager.check()

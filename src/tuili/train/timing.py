@@ -7,6 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 Clock = Callable[[], float]
 
@@ -24,8 +28,12 @@ def spending(seconds: MutableMapping[str, float], part: str, clock: Clock = time
         seconds[part] = seconds.get(part, 0.0) + clock() - begun
 
 
-def peak_memory() -> int:
-    """The most bytes of memory that this process has held so far."""
+def peak_memory(device: torch.device | None = None) -> int:
+    """The most bytes of memory that this process has held so far: of a GPU that is given, else of the machine."""
+    if device is not None and device.type == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 

@@ -56,7 +56,7 @@ class TrainingState:
 class StepResult:
     """What one step of all replicas did: figures for the log, tokens read, and operations of linear layers.
 
-    memory: the most bytes that all replicas together have held so far. workers: what each has done.
+    memory: the most bytes of the device that all replicas together have held so far. workers: what each has done.
     """
 
     figures: Mapping[str, float]
@@ -136,7 +136,7 @@ class Trainer:
                 with spending(state.spent, "update of the weights"):
                     rates = self._update(scale)
                 work = self._meter.read(sum(int(of_block["tokens"]) for of_block in figures))
-                told = group.all_gather((peak_memory(), astuple(work), figures))
+                told = group.all_gather((peak_memory(model.device), astuple(work), figures))
                 memory, works, of_blocks = zip(*told, strict=True)
                 result = _step_result(of_blocks, rates, sum(memory), [Work(*of_worker) for of_worker in works])
                 way = f"{train.dist.backend}, {train.dist.gradients.form}"
