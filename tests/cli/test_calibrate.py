@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.harness.tiny import save_tiny
 from tuili.cli.app import main
@@ -253,3 +254,14 @@ def test_what_makes_no_sense_is_refused_in_one_line(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert message in error
+
+
+def test_a_gpu_that_is_too_small_is_told(
+    nano: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    assert main(["calibrate", str(nano), *SMALL]) == 2
+    assert capsys.readouterr().err == "tuili: error: the GPU has too little memory: use --device cpu\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -10,7 +11,34 @@ from safetensors.torch import load_file
 
 from tests.other_device import other_device
 from tests.train.conftest import go, small
+from tuili.errors import InputError
 from tuili.train import execution
+from tuili.train.dist.group import SingleProcess
+from tuili.train.worker import run_worker
+
+
+def full(*_: Any, **__: Any) -> NoReturn:
+    raise torch.OutOfMemoryError("CUDA out of memory")
+
+
+TOO_SMALL = "^the GPU has too little memory: use fewer train.rows or train.device=cpu, in another --out where the run"
+
+
+@pytest.mark.usefixtures("few_samples")
+@pytest.mark.parametrize("place", ["run.build_training", "dist.backend.Replicas.learn"])
+def test_a_gpu_that_is_too_small_is_told(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the model comes there, and in the first step."""
+    monkeypatch.setattr(f"tuili.train.{place}", full)
+    with pytest.raises(InputError, match=TOO_SMALL):
+        go(small(), tmp_path)
+
+
+def test_so_is_that_of_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.train.worker.build_training", full)
+    monkeypatch.setattr("tuili.train.worker.Tokenizer.load", lambda folder: None)
+    recipe = small()
+    with pytest.raises(InputError, match=TOO_SMALL):
+        run_worker(SingleProcess(), recipe, execution.ExecutionPlan.resolve(recipe.train), tmp_path, None)
 
 
 @pytest.mark.usefixtures("few_samples")

@@ -210,18 +210,21 @@ def imported_folder(name: str) -> Path | None:
 
 def load_for(name: str, runner: RunnerName, device: DeviceName, numbers: Numbers) -> LoadedModel:
     """A model in memory, for a verb that looks into it. Where torch is to run it, it is loaded in these numbers; our
-    own runner makes them of any. Raises `InputError` for a GPU that torch does not see.
+    own runner makes them of any. Raises `InputError` for a GPU that torch does not see, or whose memory is
+    too small.
     """
     import torch
     from torch import nn
 
     from tuili.engine import check_gpu, default_choice
     from tuili.model import load_model
+    from tuili.train import noticing_full_gpu
 
     check_gpu(device)
     by_torch = runner == "torch" or (runner == "auto" and (device != "cpu" or default_choice().runner == "torch"))
     loaded = load_model(name, torch.bfloat16 if by_torch and numbers == "bf16" else torch.float32)
-    nn.Module.to(loaded.model, device)  # the library's own `to` has another type
+    with noticing_full_gpu("use --device cpu"):
+        nn.Module.to(loaded.model, device)  # the library's own `to` has another type
     return loaded
 
 

@@ -4,7 +4,7 @@ from .dist.group import EXIT_ALONE, MAX_RESTARTS, ReplicaDied
 from .dist.launch import launch
 from .dist.overlap.hidden import read_hidden
 from .dist.place import Place, check_count, check_place
-from .execution import ExecutionPlan, can_compile, find_device
+from .execution import ExecutionPlan, can_compile, find_device, noticing_full_gpu
 from .exit_walk import ExitWalk, router_losses, walk_exits
 from .feed.blocks import PreparedBlocks
 from .feed.curriculum import CurriculumConfig
@@ -62,6 +62,7 @@ __all__ = [
     "interruptible",
     "keep_freed_memory",
     "launch",
+    "noticing_full_gpu",
     "peak_memory",
     "prepared_blocks",
     "rate_scale",

@@ -27,6 +27,9 @@ Precision = Literal["fp32", "bf16", "fp16"]
 Kernels = Literal["native", "flex", "torch"]
 
 
+FULL_GPU_REMEDY = "use fewer train.rows or train.device=cpu, in another --out where the run has begun"
+
+
 @dataclass(frozen=True)
 class ExecutionPlan:
     """What the recipe says about the execution of steps, with a decision in place of every `auto`."""
@@ -86,6 +89,15 @@ def find_device(wanted: DeviceSetting, setting: str, remedy: str = "use cpu or a
     if wanted == "cuda" and not torch.cuda.is_available():
         raise InputError(f"{setting} = cuda: torch finds no GPU here; {remedy}")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def noticing_full_gpu(remedy: str) -> Iterator[None]:
+    """Turns what torch raises where the memory of a GPU is too small into an `InputError` that tells the remedy."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise InputError(f"the GPU has too little memory: {remedy}") from error
 
 
 def can_compile(wanted: Literal["auto", "on", "off"], device: torch.device, remedy: str = "use off or auto") -> bool:

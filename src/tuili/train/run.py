@@ -27,7 +27,7 @@ from tuili.train.dist.group import MAX_RESTARTS, Group, ReplicaDied
 from tuili.train.dist.place import check_place, restarts_so_far
 from tuili.train.dist.processes import agree, joined
 from tuili.train.dist.replicas import launch_replicas
-from tuili.train.execution import ExecutionPlan, divided_cores
+from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
 from tuili.train.feed.stream import build_curriculum, build_sources
 from tuili.train.folder import REWRITE_REMEDY, TrainingFolder
 from tuili.train.log import LOG_FILE, TrainingLog
@@ -67,10 +67,10 @@ def train(
     of them has gone, it raises `ReplicaDied` in the others.
 
     Raises `InputError` when `out` already holds a run and `resume` is not set, when that run began with another
-    recipe or other files or on another kind of device, while another process trains it, and where the processes are not
-    those that the backend needs. Raises `TuiliError` when something cannot be written, after as many deaths of
-    replicas, and when Tuili's code has changed before a restart; see `loop.training_loop` for what else may happen
-    while training.
+    recipe or other files or on another kind of device, while another process trains it, where a GPU has too little
+    memory, and where the processes are not those that the backend needs. Raises `TuiliError` when something cannot be
+    written, after as many deaths of replicas, and when Tuili's code has changed before a restart; see
+    `loop.training_loop` for what else may happen while training.
     """
     console = console or Console(stderr=True)
     most = MAX_RESTARTS if restarts is None else restarts
@@ -108,6 +108,7 @@ def train(
             done, resume = done + 1, True
 
 
+@noticing_full_gpu(FULL_GPU_REMEDY)
 def train_once(
     recipe: Recipe,
     out: Path,

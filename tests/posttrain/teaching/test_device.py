@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from tests.other_device import other_device
 from tests.posttrain.teaching.running import run, told
@@ -45,3 +47,18 @@ def test_a_gpu_that_is_missing_is_named(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(InputError, match=r"^teach\.device = cuda: torch finds no GPU here; use cpu or auto$"):
         run(folder, data, tmp_path / "out", device="cuda")
+
+
+@pytest.mark.parametrize("place", ["Backbone.load", "TaughtNetwork.loss"])
+def test_a_gpu_that_is_too_small_is_told(
+    folder: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """Where the model comes there, and in the first step."""
+
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(f"tuili.posttrain.teaching.run.{place}", full)
+    told = "^the GPU has too little memory: use teach.device=cpu, fewer teach.rows or a shorter teach.length$"
+    with pytest.raises(InputError, match=told):
+        run(folder, data, tmp_path / "out")

@@ -34,7 +34,7 @@ from tuili.posttrain.teaching.network import TaughtNetwork
 from tuili.posttrain.teaching.recipe import TeachingConfig
 from tuili.posttrain.teaching.result import write_result
 from tuili.store import ImportedModel, learnt_numbers, open_model, open_tensors, read_lineage
-from tuili.train import PreparedBlocks, find_device
+from tuili.train import PreparedBlocks, find_device, noticing_full_gpu
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ class TeachingResult:
     adapter: Path | None = None
 
 
+@noticing_full_gpu("use teach.device=cpu, fewer teach.rows or a shorter teach.length")
 def teach(config: TeachingConfig, out: Path, *, resume: bool, console: Console | None = None) -> TeachingResult:
     """Teach a model in the folder `out`; with `resume`, go on from its newest checkpoint.
 
     Raises `InputError` for a model of Tuili's own kind, which other recipes train, for data that nothing can be learnt
-    from, for settings that the model does not have, and where the folder holds a run that began otherwise or is not to
-    be resumed; `TuiliError` where loss or gradient are no longer finite.
+    from, for settings that the model does not have, where a GPU has too little memory, and where the folder holds a run
+    that began otherwise or is not to be resumed; `TuiliError` where loss or gradient are no longer finite.
     """
     console = console or Console(stderr=True)
 
