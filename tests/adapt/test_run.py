@@ -10,14 +10,24 @@ from pathlib import Path
 import pytest
 
 from tests.adapt.conftest import BEFORE_PLAN, IN_PLAN, Heard, run
+from tests.store.dense_folders import KINDS, save_dense
 from tuili.adapt import AdaptOptions, AdaptResult, Plan, adapt
+from tuili.adapt.options import refuse_unfit
 from tuili.adapt.questions import PARTS
 from tuili.adapt.stages import NAMES
 from tuili.data import read_records
 from tuili.engine import valid_calibration
 from tuili.errors import InputError
 from tuili.eval import ALIKE, likeness
-from tuili.store import LineageEntry, model_hash, open_model, read_lineage, write_lineage
+from tuili.store import (
+    ImportedModel,
+    LineageEntry,
+    Quantization,
+    model_hash,
+    open_model,
+    read_lineage,
+    write_lineage,
+)
 from tuili.train import RunFolder
 
 
@@ -97,6 +107,14 @@ def test_what_cannot_be_had_is_refused_before_anything_is_done(base: Path, sums:
     write_lineage(learnt, (LineageEntry("teach", recipe={"teach": {"qat": True}}),))
     with pytest.raises(InputError, match="was taught in int8, which adapting would undo: adapt the model that it was"):
         run(learnt, sums, tmp_path)
+    factors = save_dense(tmp_path / "factors", **KINDS["llama, factors"])
+    with pytest.raises(InputError, match="has factors, which get no terms: adapt the model that it was made of"):
+        run(factors, sums, tmp_path)
+    stored = open_model(base)
+    assert isinstance(stored, ImportedModel)
+    whole = replace(stored, shape=replace(stored.shape, quantization=Quantization()))
+    with pytest.raises(InputError, match=r"is in whole numbers, .*: adapt the model that it was made of"):
+        refuse_unfit(AdaptOptions(model=str(base), data=sums), whole)
     assert not (tmp_path / "run").exists()
     for name in NAMES:
         (tmp_path / name / name).mkdir(parents=True)

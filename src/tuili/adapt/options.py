@@ -60,6 +60,10 @@ def refuse_unfit(options: AdaptOptions, stored: StoredModel | ImportedModel) -> 
             raise InputError(f"--exits: {options.model} is of Tuili's own kind, which has exits: leave it out")
         if options.rehearse:
             raise InputError(f"--rehearse: {options.model} is of Tuili's own kind and rehearses all: leave it out")
+    elif stored.shape.quantization is not None or stored.shape.ranks:
+        whole = stored.shape.quantization is not None
+        why = "is in whole numbers, which is the last step of all" if whole else "has factors, which get no terms"
+        raise InputError(f"{options.model} {why}: adapt the model that it was made of")
     elif (taught := learnt_numbers(read_lineage(stored.path))) is not None:
         raise InputError(
             f"{options.model} was taught in {taught}, which adapting would undo: adapt the model that it was made of"

@@ -29,6 +29,8 @@ FILLED = 0.9
 """The share of a row's tokens that stand in some document."""
 REHEARSED = 0.25
 """The share of domains in what an imported model learns, where it rehearses some."""
+RANK = 32
+"""Of the terms in the upper half of an imported model's layers."""
 LENGTHS = range(256, 1025, 128)
 """Tokens of a row, of which the shortest that holds the longest question is chosen."""
 
@@ -110,7 +112,8 @@ class ImportedTeacher(Teacher):
         """See `Teacher`."""
         options, weight = self._options, (1 - REHEARSED) / REHEARSED
         overrides = {
-            "model": str(self._stored.path), "steps": steps, "length": self._length, "seed": options.seed,
+            "model": options.model, "first_layer": None, "rank": RANK, "steps": steps, "length": self._length,
+            "seed": options.seed,
             "data": {"files": {str(file): weight}, "domains": list(options.rehearse)},
             "checkpoint": {"interval": 25, "keep": 2}, "log": {"interval": interval},
         }  # fmt: skip
