@@ -15,8 +15,9 @@ from tests.adapt.conftest import BEFORE_PLAN, IN_PLAN, Heard, run
 from tests.processes import quick_context
 from tuili.adapt import AdaptResult, Interrupted, trust
 from tuili.adapt.stages import TIMING
+from tuili.engine import CALIBRATION_FILE
 from tuili.errors import InputError
-from tuili.store import model_hash
+from tuili.store import FAMILIARITY_FILE, model_hash
 
 INSIDE = {
     "plan": "trial",
@@ -102,6 +103,28 @@ def test_a_stage_that_never_began_is_done_and_no_other(
         check_same(whole[0], copy, again, stage)
     assert model_hash(again.model) == model_hash(whole[0].model)
     assert len(heard.plans) == 1
+
+
+@pytest.mark.parametrize(
+    ("gone", "again"),
+    [
+        (("exits/model", "verifier/model"), set[str]()),
+        (("exits/model", "verifier/model", "model"), {"exits", "verifier", "assemble", "calibrate"}),
+    ],
+)
+def test_what_a_stage_has_made_is_made_again_where_something_asks_for_it(
+    gone: tuple[str, ...], again: set[str], whole: tuple[AdaptResult, Heard], base: Path, sums: Path, copy: Path
+) -> None:
+    for name in gone:
+        shutil.rmtree(copy / "run" / name)
+    kept = [copy / "run" / "stages" / f"{name}.json" for name in IN_PLAN]
+    before = [file.read_text() for file in kept]
+    result = run(base, sums, copy, resume=True)
+    assert {file.stem for file, then in zip(kept, before, strict=True) if file.read_text() != then} == again
+    assert {name: result.document[name] for name in IN_PLAN} == {name: whole[0].document[name] for name in IN_PLAN}
+    files = [(one.model / CALIBRATION_FILE).read_text() for one in (whole[0], result)]
+    assert files[0] == files[1]
+    assert (result.model / FAMILIARITY_FILE).exists() == (whole[0].model / FAMILIARITY_FILE).exists()
 
 
 def test_a_stage_that_a_full_disk_has_ended_is_not_left_out(

@@ -52,6 +52,10 @@ def test_a_stage_is_done_again_after_others_or_without_its_files(tmp_path: Path)
         stages.run("first", Work({"a": 2}))
         stages.run("second", second, made)
     assert second.calls == 4
+    left_out = Work({"why": "too few"})
+    for _ in range(2):
+        StageFolder(tmp_path / "stages", {}).run("third", left_out, [tmp_path / "never made"])
+    assert left_out.calls == 1
 
 
 def test_the_time_of_a_stage_that_ends_early_counts(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from tests.adapt.conftest import quick_verifier
 from tests.store.taught_folder import questions
-from tuili.adapt import trust
+from tuili.adapt import AdaptOptions, trust
 from tuili.engine import Budget, Request, load_engine
-from tuili.store import read_thinking_file, resolve_model, verifier_hash
+from tuili.errors import TooFew
+from tuili.store import FAMILIARITY_FILE, read_thinking_file, resolve_model, verifier_hash
 
 
 def test_a_model_of_tuilis_own_gets_a_verifier_from_questions_of_a_file(
@@ -53,3 +54,19 @@ def test_a_folder_that_says_how_its_model_is_asked_is_copied_as_it_is(tmp_path: 
     assert settings is not None
     assert settings.calculator == "repair"
     assert again == first
+
+
+def test_a_calibration_begins_without_what_a_former_one_knew(
+    base: Path, sums: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would pass for what a training has read, and a run that was killed would end with other promises."""
+    model = shutil.copytree(base, tmp_path / "model")
+    former = model / FAMILIARITY_FILE
+    former.write_bytes(b"of a session that was killed")
+
+    def refused(*_: object) -> None:
+        raise TooFew("no former file" if not former.exists() else "a former file")
+
+    monkeypatch.setattr(trust, "calibrate_folder", refused)
+    options = AdaptOptions(model=str(base), data=sums)
+    assert trust.add_calibration(model, sums, options, lambda *_: None) == {"why": "no former file"}

@@ -26,7 +26,7 @@ from tuili.adapt.stages import TIMING, StageFolder, TaskCallback, begin
 from tuili.adapt.teaching import Teacher, teacher_of
 from tuili.adapt.trust import add_calibration, add_exits, add_verifier, assemble, promised
 from tuili.adapt.variants import JUDGED, LEARNT, WHOLE, vary
-from tuili.engine import dialect_of
+from tuili.engine import CALIBRATION_FILE, dialect_of
 from tuili.errors import InputError
 from tuili.files import check_folder_place
 from tuili.machine import machine
@@ -113,7 +113,8 @@ class _Run:
             model = self._added("verifier", verifier, model)
         final = out / "model"
         stages.run("assemble", partial(assemble, model, final, teacher.calculator), [final])
-        calibrated = self._watched("calibrate", partial(add_calibration, final, self._files.file("calibrate"), options))
+        calibrate = partial(add_calibration, final, self._files.file("calibrate"), options)
+        calibrated = self._watched("calibrate", calibrate, [final / CALIBRATION_FILE])
         self._tell_why("calibrate", calibrated)
         self._measured("after", final, promised(calibrated, max(options.attempts)))
         document = self._document(plan)
@@ -192,10 +193,19 @@ class _Run:
         return folder / "model"
 
     def _added(self, name: str, work: Callable[[TaskCallback], Mapping[str, Any]], model: Path) -> Path:
-        """The model with what a stage adds to it; the model itself where that cannot be had."""
-        result = self._watched(name, work)
+        """The model with what a stage adds to it; the model itself where that cannot be had.
+
+        A former session's may be gone where no later stage asks for it.
+        """
+        made = self._out / name / "model"
+        done = (self._out / "model").exists() and all(map(self._stages.is_kept, self._later(name)))
+        result = self._watched(name, work, [] if done else [made])
         self._tell_why(name, result)
-        return model if "why" in result else self._out / name / "model"
+        return model if "why" in result else made
+
+    def _later(self, name: str) -> Sequence[str]:
+        """The stages that read the model which a stage makes."""
+        return ("verifier", "assemble") if name == "exits" and self._options.verifier else ("assemble",)
 
     def _measured(self, name: str, model: Path, tolerances: Sequence[float] = ()) -> dict[str, Any]:
         files = self._files
@@ -221,14 +231,16 @@ class _Run:
             self._tell(f"{name}, in {told['attempts']} attempts: {told['right']} right ({told['accuracy']:.0%})")
         return measured
 
-    def _watched(self, name: str, work: Callable[[TaskCallback], Mapping[str, Any]]) -> dict[str, Any]:
-        """The result of a stage that shows a bar. What it writes it completes by itself, or makes anew."""
+    def _watched(
+        self, name: str, work: Callable[[TaskCallback], Mapping[str, Any]], makes: Sequence[Path] = ()
+    ) -> dict[str, Any]:
+        """The result of a stage that shows a bar. makes: see `StageFolder.run`."""
 
         def with_bar() -> Mapping[str, Any]:
             with self._listener.bar() as tell:
                 return work(tell)
 
-        return dict(self._stages.run(name, with_bar))
+        return dict(self._stages.run(name, with_bar, makes))
 
     def _document(self, plan: Plan) -> dict[str, Any]:
         """What the report says."""

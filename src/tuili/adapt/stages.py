@@ -2,7 +2,7 @@
 
 A stage is skipped where its result was made of the same inputs and what it has written is still there. Its inputs are
 those of the run and the results of all stages before it, but for what stands under `timing`, which another session
-measures otherwise. What a stage does is left to the others.
+measures otherwise. A result with `why` is that of a stage that was left out. What a stage does is left to the others.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ class StageFolder:
         """The stages so far, by name."""
 
     def run(self, name: str, work: Callable[[], Mapping[str, Any]], makes: Sequence[Path] = ()) -> Mapping[str, Any]:
-        """The result of a stage, from an earlier session or of `work`. makes: files and folders that it writes."""
+        """The result of a stage, from an earlier session or of `work`. makes: files and folders that it writes, unless
+        it is left out."""
         file = self._path / f"{name}.json"
         kept = _read(file)
         spent = float(kept["seconds"]) if kept.get("inputs") == self._inputs else 0.0
-        skipped = spent > 0 and kept.get("result") is not None and all(path.exists() for path in makes)
-        if skipped:
-            result = kept["result"]
-        else:
+        result: Any = kept.get("result")
+        skipped = spent > 0 and result is not None and ("why" in result or all(path.exists() for path in makes))
+        if not skipped:
             with writing(self._path, _REMEDY):
                 self._path.mkdir(parents=True, exist_ok=True)
             with self._timed(file, spent) as seconds:
@@ -78,6 +78,10 @@ class StageFolder:
         self.done[name] = Done(result, spent, skipped)
         self._inputs = _digest([self._inputs, {key: value for key, value in result.items() if key != TIMING}])
         return dict(result)
+
+    def is_kept(self, name: str) -> bool:
+        """Whether a result of a stage is there, whatever its inputs were."""
+        return _read(self._path / f"{name}.json").get("result") is not None
 
     @contextmanager
     def _timed(self, file: Path, before: float) -> Iterator[Callable[[], float]]:

@@ -31,6 +31,7 @@ from tuili.posttrain import (
 )
 from tuili.steps import CalculatorMode
 from tuili.store import (
+    FAMILIARITY_FILE,
     ImportedModel,
     ThinkingSettings,
     model_hash,
@@ -122,7 +123,11 @@ def assemble(model: Path, folder: Path, calculator: CalculatorMode) -> dict[str,
 
 
 def add_calibration(model: Path, sample: Path, options: AdaptOptions, tell: TaskCallback) -> dict[str, Any]:
-    """Find out what the model can promise. Returns the classes of requests; `why` where nothing can be told."""
+    """Find out what the model can promise. Returns the classes of requests; `why` where nothing can be told.
+
+    It begins anew: what a session that was killed has learnt of familiar prompts would pass for that of a training.
+    """
+    (model / FAMILIARITY_FILE).unlink(missing_ok=True)
     stored = open_model(model)
     loaded = stored if isinstance(stored, ImportedModel) else load_model(model)
     try:
