@@ -112,9 +112,9 @@ FACES = {
         Block BlockStream Document FileSource IGNORE_INDEX ImportOutcome MIN_VOCABULARY_SIZE MULTIPLIED_SOURCE
         MultiplyReport QuestionForm ReadQuestion Record RecordSource Refusal Source StreamState
         TOKENIZER_SAMPLE_RECORDS TaskSource VOCABULARY_SIZE check_records check_sample count_outcomes encode_record
-        fill_row masked_question multiply multiply_all numbered_records original_id pack pipeline prefetch question_form
-        read_questions read_records read_training_records record_schema sample_texts showing train_tokenizer
-        write_records
+        fill_row kinds_of masked_question multiply multiply_all numbered_records original_id pack pipeline prefetch
+        question_form read_questions read_records read_training_records record_schema sample_texts showing
+        train_tokenizer write_records
     """,
     "data.showing": """
         BORDER FedRecord Feed JudgedStep MASKED Piece ShownDocument ShownLine ShownRow ShownToken Summary facts

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.adapt.conftest import BARE, COUNT
-from tuili.adapt.checking import check_questions
+from tuili.adapt.checking import check_questions, count_kinds
 from tuili.adapt.questions import PARTS, QuestionFiles, split_questions, write_parts
 from tuili.adapt.report import told_of
 from tuili.adapt.variants import LEARNT, SPARE, WHOLE, vary
@@ -91,6 +91,8 @@ def test_what_was_multiplied_is_taught_with_its_original_or_left_out(sums: Path,
     assert all(part_of[original_id(name)] == "teach" for name in taught)
     assert all(record.source != MULTIPLIED_SOURCE for part in PARTS[1:] for record in split[part])
     assert {"calibrate", "test"} < set(part_of.values())
+    kinds = {masked_question(one.input) for one in originals if part_of.get(one.id) == "teach"}
+    assert count_kinds(split["teach"]) <= len(kinds) < len({masked_question(one.input) for one in split["teach"]})
 
 
 def test_variants_are_taught_and_none_of_them_is_tested(sums: Path, tmp_path: Path) -> None:
@@ -124,6 +126,18 @@ def test_a_line_that_cannot_be_used_is_named(sums: Path, tmp_path: Path, line: d
     path = write(tmp_path / "bad.jsonl", [*lines(sums)[:30], line, *lines(sums)[30:]])
     with pytest.raises(RecordError, match=rf"bad\.jsonl:31: .*({message})"):
         check_questions(path, "auto", encode)
+
+
+def test_an_answer_with_a_unit_needs_steps_beside_question_and_answer(sums: Path, tmp_path: Path) -> None:
+    """As the page says: a line without is one of GSM8K."""
+    renamed = [
+        {"question": one["input"], "answer": one["output"], "steps": one.get("steps", [])} for one in lines(sums)
+    ]
+    renamed[0]["answer"] += " pens"
+    assert check_questions(write(tmp_path / "steps.jsonl", renamed), "auto", encode).described()["checked"] == COUNT
+    del renamed[0]["steps"]
+    with pytest.raises(RecordError, match=r"bare\.jsonl:1: the answer is no number .* or a number alone"):
+        check_questions(write(tmp_path / "bare.jsonl", renamed), "auto", encode)
 
 
 def test_held_out_problems_and_second_answers_are_refused(sums: Path, tmp_path: Path) -> None:
@@ -193,5 +207,14 @@ def test_too_few_questions_are_refused_with_what_would_be_right(sums: Path, tmp_
     ):
         check_questions(bare, "auto", encode)
     same = [{"input": f"Add {n} and 1.", "output": str(n + 1), "steps": [f"{n} + 1 = {n + 1}"]} for n in range(80)]
-    with pytest.raises(InputError, match="numbers aside, its questions are 1 different ones: at least 10"):
+    with pytest.raises(InputError, match="numbers and variants aside, its questions are 1 different ones: at least 10"):
         check_questions(write(tmp_path / "same.jsonl", same), "auto", encode)
+    variants = [
+        {"input": f"{name}. has 3 {thing}s. How many?", "output": "3", "steps": ["1 + 2 = 3"],
+         "id": f"mine/{thing}/x{number}", "source": MULTIPLIED_SOURCE}
+        for thing in ("pen", "hat", "nut", "cup", "key")
+        for number, name in enumerate("BCDFGHJKLMNP")
+    ]  # fmt: skip
+    path = write(tmp_path / "variants.jsonl", variants)
+    with pytest.raises(InputError, match=r"its questions are 5 different ones: at least 10 are needed"):
+        check_questions(path, "auto", encode)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuili.data import ImportOutcome, ReadQuestion, Record, masked_question, read_questions
+from tuili.data import ImportOutcome, ReadQuestion, Record, kinds_of, read_questions
 from tuili.errors import InputError, PromptError, RecordError
 from tuili.eval import Comparison
 from tuili.steps import Context, Status, Turns, check_chain, read_turns
@@ -19,7 +19,7 @@ from tuili.steps import Context, Status, Turns, check_chain, read_turns
 MIN_QUESTIONS, MIN_CHECKED = 60, 40
 """Questions in all, and those with steps that check, that an adaptation needs at least."""
 MIN_KINDS = 10
-"""Questions that differ in more than their numbers."""
+"""Kinds of questions: those that differ in more than their numbers, variants counted with their original."""
 SHOWN_LINES, SHOWN_FAULTS = 3, 5
 """Lines that are named for each reason, and wrong steps that are shown."""
 Encode = Callable[[Turns], Sequence[int]]
@@ -96,8 +96,8 @@ def is_checked(question: ReadQuestion) -> bool:
 
 
 def count_kinds(records: Sequence[Record]) -> int:
-    """How many questions differ in more than their numbers."""
-    return len({masked_question(one.input) for one in records})
+    """How many kinds of questions these are."""
+    return len(set(kinds_of(records)))
 
 
 def _refuse_unfit(place: str, record: Record, encode: Encode) -> None:
@@ -152,6 +152,6 @@ def _refuse_too_few(file: CheckedFile) -> None:
     kinds = count_kinds([one.record for one in questions])
     if kinds < MIN_KINDS:
         raise InputError(
-            f"{path}: numbers aside, its questions are {kinds} different ones: at least {MIN_KINDS} are needed, so "
-            "that those of the test are others than those that are taught"
+            f"{path}: numbers and variants aside, its questions are {kinds} different ones: at least {MIN_KINDS} are "
+            "needed, so that those of the test are others than those that are taught"
         )

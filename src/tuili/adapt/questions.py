@@ -12,15 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from tuili.adapt.checking import is_checked
-from tuili.data import (
-    MULTIPLIED_SOURCE,
-    ReadQuestion,
-    Record,
-    masked_question,
-    original_id,
-    read_records,
-    write_records,
-)
+from tuili.data import MULTIPLIED_SOURCE, ReadQuestion, Record, kinds_of, read_records, write_records
 from tuili.errors import InputError
 
 Part = Literal["teach", "calibrate", "test"]
@@ -74,21 +66,9 @@ def _drawn(group: Sequence[ReadQuestion], seed: int) -> ReadQuestion:
 
 def _groups(questions: Sequence[ReadQuestion]) -> dict[str, list[ReadQuestion]]:
     """Questions that must be in one part, by a name for them."""
-    records = [one.record for one in questions]
-    originals = {original_id(one.id) for one in records if one.source == MULTIPLIED_SOURCE}
-    leader: dict[str, str] = {}
-
-    def first(name: str) -> str:
-        while leader.setdefault(name, name) != name:
-            name = leader[name]
-        return name
-
-    for record in records:
-        if (original := original_id(record.id)) in originals:
-            leader[first(masked_question(record.input))] = first(f"original {original}")
     groups: dict[str, list[ReadQuestion]] = {}
-    for question in questions:
-        groups.setdefault(first(masked_question(question.record.input)), []).append(question)
+    for question, kind in zip(questions, kinds_of([one.record for one in questions]), strict=True):
+        groups.setdefault(kind, []).append(question)
     return groups
 
 

@@ -2,6 +2,7 @@ from . import pipeline, showing
 from .multiplying.multiply import multiply, multiply_all
 from .multiplying.outcome import MultiplyReport, Refusal
 from .packing import IGNORE_INDEX, Block, Document, fill_row, pack
+from .readers.kinds import kinds_of
 from .readers.masking import masked_question
 from .readers.questions import QuestionForm, question_form, read_questions
 from .readers.read_question import ImportOutcome, ReadQuestion, count_outcomes
@@ -54,6 +55,7 @@ __all__ = [
     "count_outcomes",
     "encode_record",
     "fill_row",
+    "kinds_of",
     "masked_question",
     "multiply",
     "multiply_all",
