@@ -20,7 +20,11 @@ SMALL = [
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     path = tmp_path / "sums.jsonl"
-    lines = [f'{{"question": "What is {a} + 1?", "answer": "{a} + 1 = {a + 1}"}}\n' for a in range(60)]
+    lines = [
+        f'{{"question": "What is {a} {thing}s + 1?", "answer": "{a} + 1 = {a + 1}"}}\n'
+        for a in range(12)
+        for thing in ("pen", "hat", "nut", "cup", "key")
+    ]
     path.write_text("".join(lines))
     return path
 

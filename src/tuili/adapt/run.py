@@ -33,7 +33,7 @@ from tuili.machine import machine
 from tuili.store import ImportedModel, StoredModel, model_hash, open_model
 from tuili.train import RunFolder, read_log
 
-VERSION = 2
+VERSION = 3
 """Of what stages keep. A run that was begun with another one does not go on."""
 FEW = 10
 """Test questions that say little."""

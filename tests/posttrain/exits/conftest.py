@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from tuili.posttrain.exits.adapters import Head
 from tuili.posttrain.exits.network import Exits
 from tuili.posttrain.exits.texts import Text
 
+NAMES = ["".join(pair) for pair in product("abcdefgh", repeat=2)]
+"""They make each question one of a kind."""
+
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -24,7 +28,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "sums.jsonl"
     items = [
-        {"question": f"What is {a} + {a + 3}?", "answer": f"{a} + {a + 3} = <<{a}+{a + 3}={2 * a + 3}>>{2 * a + 3}"}
+        {
+            "question": f"{NAMES[a]}: What is {a} + {a + 3}?",
+            "answer": f"{a} + {a + 3} = <<{a}+{a + 3}={2 * a + 3}>>{2 * a + 3}",
+        }
         for a in range(60)
     ]
     path.write_text("".join(json.dumps(item) + "\n" for item in items))

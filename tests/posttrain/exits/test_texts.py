@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tuili.errors import InputError, RecordError
+from tuili.errors import InputError, RecordError, TooFew
 from tuili.posttrain.exits.texts import Text, commonest_tokens, read_texts
 from tuili.store import ForeignTokenizer, open_model
 
@@ -24,6 +25,41 @@ def test_a_text_is_a_chat_and_its_answer_without_marks_of_a_calculator(data: Pat
     text = next(text for texts in parts.values() for text in texts if "What is 7 + 10?" in tokenizer.decode(text.ids))
     assert tokenizer.decode(text.ids[: text.start]).endswith("<|im_start|>assistant\n")
     assert tokenizer.decode(text.ids[text.start :]) == "7 + 10 = 17<|im_end|>"
+
+
+def test_the_questions_of_a_kind_are_in_one_part(tokenizer: ForeignTokenizer, tmp_path: Path) -> None:
+    """So that exits are measured on questions that are new in more than their numbers."""
+    names = ["Ann", "Ben", "Cal", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Jon", "Kim", "Lou", "Mia", "Ned", "Oli"]
+    other = dict(zip(names, map(str.swapcase, reversed(names)), strict=True))
+    items = [
+        item
+        for name in names
+        for number in range(4)
+        for item in (
+            {"input": f"{name} has {number}?", "output": "2", "id": f"own/{name}/{number}"},
+            {"input": f"Does {other[name]} hold {number}?", "output": "2", "id": f"own/{name}/{number}/x1",
+             "source": "multiplied"},
+        )
+    ]  # fmt: skip
+    file = tmp_path / "kinds.jsonl"
+    for count in (15, 3):
+        chosen = [item for item in items if any(item["id"].startswith(f"own/{name}/") for name in names[:count])]
+        file.write_text("".join(json.dumps(item) + "\n" for item in chosen))
+        parts = read_texts([file], tokenizer, seed=1)
+        found = {
+            part: {name for name in names for text in texts if _is_of(tokenizer.decode(text.ids), name, other[name])}
+            for part, texts in parts.items()
+        }
+        assert sum(map(len, parts.values())) == len(chosen)
+        assert all(found.values())
+        assert sum(map(len, found.values())) == count, "no name in two parts"
+    file.write_text("".join(json.dumps(item) + "\n" for item in items[:16]))
+    with pytest.raises(TooFew, match="no text is left for train: give more of them, which differ in more than"):
+        read_texts([file], tokenizer, seed=1)
+
+
+def _is_of(text: str, name: str, other: str) -> bool:
+    return f"{name} has" in text or f"Does {other} hold" in text
 
 
 def test_the_question_alone_decides_about_the_part(data: Path, tokenizer: ForeignTokenizer, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from tuili.data import kinds_of
 from tuili.errors import InputError, RecordError, TooFew
 from tuili.store import ForeignTokenizer
 
@@ -31,6 +32,16 @@ _MOST_TOKENS = 1024
 
 
 @dataclass(frozen=True)
+class _Item:
+    """A question with its answer, and what tells of which kind it is."""
+
+    input: str
+    answer: str
+    id: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Text:
     """A text as token ids. Those from `start` on are the response: an exit may be taken before each of them."""
 
@@ -41,20 +52,25 @@ class Text:
 def read_texts(files: Sequence[Path], tokenizer: ForeignTokenizer, seed: int) -> Mapping[Part, list[Text]]:
     """The texts of data files, shuffled, in three parts: a tenth each for validation and test.
 
-    The question alone decides in which part a text is, so that a question that stands twice is in one part. A question
-    is asked by the chat template of the model, and the answer is ended as the model ends one.
+    The questions of a kind, see `tuili.data.kinds_of`, are in one part. Which one that is the first of them in the
+    order of characters decides; the other kinds do so only where a part would be empty. A question is asked by the chat
+    template of the model, and the answer is ended as the model ends one.
     Raises `RecordError` for a line that is no question with an answer, `TooFew` where a part would be empty.
     """
     parts: dict[Part, list[Text]] = {part: [] for part in PARTS}
-    for question, answer in _items(files):
-        prompt = tokenizer.encode_chat([{"role": "user", "content": question}])
-        response = tokenizer.encode_text(_CALCULATION.sub("", answer))
+    items = [*_items(files)]
+    for item, part in zip(items, _parts_of(items), strict=True):
+        prompt = tokenizer.encode_chat([{"role": "user", "content": item.input}])
+        response = tokenizer.encode_text(_CALCULATION.sub("", item.answer))
         ids = (*prompt, *response, tokenizer.end_id)
         if len(prompt) < _MOST_TOKENS:
-            parts[_part_of(question)].append(Text(ids[:_MOST_TOKENS], len(prompt)))
+            parts[part].append(Text(ids[:_MOST_TOKENS], len(prompt)))
     for part, texts in parts.items():
         if not texts:
-            raise TooFew(f"{', '.join(map(str, files))}: no text is left for {part}: give more of them")
+            raise TooFew(
+                f"{', '.join(map(str, files))}: no text is left for {part}: give more of them, which "
+                "differ in more than their numbers"
+            )
         random.Random(seed).shuffle(texts)
     return parts
 
@@ -66,7 +82,7 @@ def commonest_tokens(texts: Sequence[Text], count: int) -> NDArray[np.int32]:
     return np.array(sorted(commonest), np.int32)
 
 
-def _items(files: Sequence[Path]) -> Iterator[tuple[str, str]]:
+def _items(files: Sequence[Path]) -> Iterator[_Item]:
     for file in files:
         try:
             lines = file.read_text(encoding="utf-8").split("\n")  # other separators may stand in a text
@@ -77,7 +93,7 @@ def _items(files: Sequence[Path]) -> Iterator[tuple[str, str]]:
                 yield _item(line, f"{file}:{number}")
 
 
-def _item(line: str, where: str) -> tuple[str, str]:
+def _item(line: str, where: str) -> _Item:
     try:
         document: Any = json.loads(line)
     except (ValueError, RecursionError):
@@ -86,10 +102,26 @@ def _item(line: str, where: str) -> tuple[str, str]:
         for question, answer in _FIELDS:
             pair = document.get(question), document.get(answer)
             if all(isinstance(text, str) and text.strip() for text in pair):
-                return str(pair[0]), str(pair[1])
+                name, source = (str(document.get(key) or "") for key in ("id", "source"))
+                return _Item(str(pair[0]), str(pair[1]), name, source)
     raise RecordError(f"{where}: give an object with the texts `question` and `answer`, or `input` and `output`")
 
 
-def _part_of(question: str) -> Part:
-    number = int.from_bytes(hashlib.sha256(question.encode()).digest(), "big") % 1000
-    return "test" if number < 100 else "validation" if number < 200 else "train"
+def _parts_of(items: Sequence[_Item]) -> list[Part]:
+    """The part of each. Where there are three kinds no part is empty."""
+    kinds, first = kinds_of(items), dict[str, str]()
+    for item, kind in zip(items, kinds, strict=True):
+        first[kind] = min(first.get(kind, item.input), item.input)
+    numbers = sorted((_number(question), kind) for kind, question in first.items())
+    tests = max(1, sum(number < 100 for number, _ in numbers))
+    held_out = max(tests + 1, sum(number < 200 for number, _ in numbers))
+    part_of: dict[str, Part] = {
+        kind: "test" if place < tests else "validation" if place < held_out else "train"
+        for place, (_, kind) in enumerate(numbers)
+    }
+    return [part_of[kind] for kind in kinds]
+
+
+def _number(question: str) -> int:
+    """From 0 to 999, by the question alone."""
+    return int.from_bytes(hashlib.sha256(question.encode()).digest(), "big") % 1000
