@@ -22,8 +22,14 @@ def install():
     from tuili.data.pipeline.readers import text
     def read(self, file, item, real=text.TextReader.read):
         word = file.path.stem
-        with file.path.parent.with_name("read").open("a") as told:
-            told.write(word + " ")
+        told = file.path.parent.with_name("read")
+        first = not told.exists() or word not in told.read_text()
+        with told.open("a") as more:
+            more.write(word + " ")
+        if word.startswith("doomed") or (word.startswith("unlucky") and first):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if word == "stopped":
+            stop()
         if word == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
         while word == "busy":
@@ -36,16 +42,40 @@ def install():
             raise KeyError("ours")
         yield from real(self, file, item)
     text.TextReader.read = read
+def stop():
+    me = os.getpid()
+    if not os.fork():
+        while " T " not in open(f"/proc/{me}/stat").read():
+            time.sleep(0.05)
+        time.sleep(2)
+        os.kill(me, signal.SIGCONT)
+        os._exit(0)
+    os.kill(me, signal.SIGSTOP)
 install()
 """
+
+LESS = """
+import resource
+def lowered(which, limits, real=resource.setrlimit):
+    if which == resource.RLIMIT_DATA and max(limits) > 2**29:
+        raise ValueError("not allowed to raise maximum limit")
+    real(which, limits)
+resource.setrlimit, resource.getrlimit = lowered, lambda which: (2**29, 2**29)
+"""
+FULL = "held = bytearray(2**28)"
 
 
 @pytest.fixture
 def patched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers whose reader of text does what the name of a file says."""
+    begin_with(PATCH, tmp_path, monkeypatch)
+
+
+def begin_with(code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers run this first."""
     site = tmp_path / "site"
     site.mkdir()
-    (site / "sitecustomize.py").write_text(PATCH)
+    (site / "sitecustomize.py").write_text(code)
     source = Path(__file__).parents[3] / "src"
     monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{source}")
 
@@ -81,6 +111,36 @@ def test_what_kills_a_worker_is_refused_and_the_rest_is_read(tmp_path: Path) -> 
         "alpha kept", "busy too_much_time", "crash crashed", "grow too_much_memory", "omega kept",
     ]  # fmt: skip
     assert (tmp_path / "read").read_text().split() == ["alpha", "busy", "crash", "grow", "omega"]  # each once
+
+
+@pytest.mark.usefixtures("patched")
+def test_an_item_is_read_again_where_others_kill_its_worker(tmp_path: Path) -> None:
+    place = folder(tmp_path, "alpha", "unlucky1", "unlucky2", "zeta")
+    assert list(outcomes(place)) == ["alpha kept", "unlucky1 kept", "unlucky2 kept", "zeta kept"]
+    read = (tmp_path / "read").read_text().split()
+    assert read == ["alpha", "unlucky1", "unlucky1", "unlucky2", "unlucky2", "zeta"]
+    (place / "doomed.txt").write_text(prose(1))
+    with pytest.raises(TuiliError, match="a worker was killed by SIGKILL: if memory is short, take fewer --workers"):
+        list(outcomes(place))
+
+
+@pytest.mark.usefixtures("patched")
+def test_a_worker_that_is_stopped_goes_on_when_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tuili.data.pipeline.pool.IDLE", 0.5)
+    assert list(outcomes(folder(tmp_path, "alpha", "stopped"))) == ["alpha kept", "stopped kept"]
+
+
+def test_a_lower_limit_of_the_system_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_with(LESS, tmp_path, monkeypatch)
+    assert list(outcomes(folder(tmp_path, "alpha", "omega"))) == ["alpha kept", "omega kept"]
+
+
+def test_a_worker_without_memory_to_read_anything_refuses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_with(FULL, tmp_path, monkeypatch)
+    with pytest.raises(TuiliError, match=r"cannot be started: 256 MiB of memory are too few for it: see limits"):
+        list(outcomes(folder(tmp_path, "alpha"), memory=2**28))
 
 
 @pytest.mark.kills

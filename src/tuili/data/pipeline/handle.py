@@ -23,6 +23,16 @@ from tuili.errors import TuiliError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PIECE = 2**20
+_FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU})
+"""What ends a worker that no item ends: the system where memory is short, for example, or an operator."""
+_LOOKS = 10
+"""How often a process is looked at before it counts as idle."""
+_END_SECONDS = 10.0
+"""A worker that has closed its end of a pipe ends within so many seconds."""
+
+
+class KilledError(TuiliError):
+    """A worker was killed, and not by what it was reading."""
 
 
 class WorkerHandle:
@@ -39,27 +49,26 @@ class WorkerHandle:
 
     def outline(self, number: int, file: SourceFile) -> list[Item] | ReadFault:
         """The items of a file. Raises `TuiliError` as `read` does."""
-        self._running()
-        answer = self._answer(Outline(number, file.packed()))
-        assert not isinstance(answer, Done)
-        return answer.items if isinstance(answer, Outlined) else answer
+        try:
+            return self._outline(number, file)
+        except KilledError:
+            return self._outline(number, file)
 
     def read(self, items: Sequence[Item], files: Sequence[SourceFile]) -> list[list[Outcome] | ReadFault]:
         """What became of each item. files: those of the items.
 
-        Raises `TuiliError` where the process cannot be started, or met an error that ends the build.
+        Raises `TuiliError` where the process cannot be started, met an error that ends the build, or was killed from
+        outside when it read an item, and again when it read that once more: to refuse the item would lose it.
         """
         results = list[list[Outcome] | ReadFault]()
-        while rest := items[len(results) :]:
-            self._running()
-            answer = self._answer(Work(list(rest), [file.packed() for file in files[len(results) :]]))
-            while isinstance(answer, Done):
-                results.append(answer.outcomes)
-                if len(results) == len(items):
-                    return results
-                answer = self._answer(None)
-            assert isinstance(answer, ReadFault)
-            results.append(answer)
+        killed_at = -1
+        while len(results) < len(items):
+            try:
+                self._read_on(items, files, results)
+            except KilledError:
+                if len(results) == killed_at:
+                    raise
+                killed_at = len(results)
         return results
 
     def stop(self) -> None:
@@ -78,6 +87,27 @@ class WorkerHandle:
             process.wait()
             process.stdin.close()
             process.stdout.close()
+
+    def _outline(self, number: int, file: SourceFile) -> list[Item] | ReadFault:
+        self._running()
+        answer = self._answer(Outline(number, file.packed()))
+        assert not isinstance(answer, Done)
+        return answer.items if isinstance(answer, Outlined) else answer
+
+    def _read_on(
+        self, items: Sequence[Item], files: Sequence[SourceFile], results: list[list[Outcome] | ReadFault]
+    ) -> None:
+        """Add to the results until there is one of each item, or the process has died over one."""
+        self._running()
+        done = len(results)
+        answer = self._answer(Work(list(items[done:]), [file.packed() for file in files[done:]]))
+        while isinstance(answer, Done):
+            results.append(answer.outcomes)
+            if len(results) == len(items):
+                return
+            answer = self._answer(None)
+        assert isinstance(answer, ReadFault)
+        results.append(answer)
 
     def _running(self) -> None:
         if self._process and self._process.poll() is None:
@@ -105,7 +135,10 @@ class WorkerHandle:
         raise TuiliError(f"a worker process cannot be started: {last}")
 
     def _answer(self, message: msgspec.Struct | None) -> Done | Outlined | ReadFault:
-        """The next answer, behind a message where there is one, or how the process died."""
+        """The next answer, behind a message where there is one, or how the process died.
+
+        Raises `KilledError` where it was killed from outside.
+        """
         assert self._process
         try:
             if message is not None:
@@ -121,9 +154,22 @@ class WorkerHandle:
             return answer
         if self._stopped:
             raise CancelledError
-        process = self._process
+        code = self._end(_END_SECONDS if fault is ReadFault.CRASHED else 0)
         self.close()
-        return ReadFault.TOO_MUCH_TIME if process.returncode == -signal.SIGPROF else fault
+        if code is not None and -code in _FROM_OUTSIDE:
+            raise KilledError(
+                f"a worker was killed by {signal.Signals(-code).name}: if memory is short, take fewer --workers; "
+                "what is done is kept: start the same command again"
+            )
+        return ReadFault.TOO_MUCH_TIME if code == -signal.SIGPROF else fault
+
+    def _end(self, seconds: float) -> int | None:
+        """How the process ended by itself, within so many seconds, or None where it has not."""
+        assert self._process
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
 
     def _send(self, data: bytes) -> None:
         assert self._process and self._process.stdin
@@ -150,22 +196,39 @@ class WorkerHandle:
         return data
 
     def _wait(self, place: int, event: int) -> None:
-        """Wait until a pipe is ready. Raises `TimeoutError` where the process computes nothing for too long."""
+        """Wait until a pipe is ready. Raises `TimeoutError` where the process computes nothing for too long.
+
+        Time in which this process itself is stopped does not count, nor does that in which the other one waits for a
+        core or a disk, or is stopped.
+        """
         poll = select.poll()  # select itself has no descriptors above 1,023
         poll.register(place, event)
         if poll.poll(self._idle * 100):  # most answers come soon, and to ask the system takes as long as some documents
             return
-        before = self._computed()
-        while not poll.poll(self._idle * 1000):
+        before, idle = self._computed(), 0
+        while idle < _LOOKS:
+            if poll.poll(self._idle * 1000 / _LOOKS):
+                return
             now = self._computed()
-            if now == before:
-                raise TimeoutError
+            idle = idle + 1 if now == before and not self._held_up() else 0
             before = now
+        raise TimeoutError
 
     def _computed(self) -> list[str]:
         """The time that the process has computed so far, as the system tells it."""
         assert self._process
-        try:
-            return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-        except OSError:
-            return []
+        return _stat(Path(f"/proc/{self._process.pid}"))[11:13]
+
+    def _held_up(self) -> bool:
+        """Whether a thread of the process waits for a core or a disk, or is stopped."""
+        assert self._process
+        threads = Path(f"/proc/{self._process.pid}/task").glob("*")
+        return any(_stat(thread)[:1] in (["R"], ["D"], ["T"], ["t"]) for thread in threads)
+
+
+def _stat(process: Path) -> list[str]:
+    """What the system tells of a process or thread, from its state on; nothing where it tells nothing."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

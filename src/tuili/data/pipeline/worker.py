@@ -22,6 +22,8 @@ from tuili.data.pipeline.readers.inputs import Item, PackedFile, SourceFile
 from tuili.errors import TuiliError
 
 LENGTH = struct.Struct("<Q")
+_ROOM = 2**26
+"""Bytes that a worker must be able to take beside what it holds once it has begun."""
 
 
 class Setup(msgspec.Struct, frozen=True):
@@ -98,12 +100,12 @@ def main() -> None:
         answers.write(framed(message))
         answers.flush()
 
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_memory(settings.limits.memory)
     answer(Done([]))
     quiet = os.open(os.devnull, os.O_WRONLY)  # what went wrong so far was for the process that leads
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    resource.setrlimit(resource.RLIMIT_DATA, (settings.limits.memory, settings.limits.memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     @contextmanager
     def limited() -> Iterator[None]:
@@ -136,6 +138,21 @@ def main() -> None:
             answer(Failed(str(error)))
         except Exception as error:
             answer(Failed(f"reading failed at {place}: {type(error).__name__}: {error}"))
+
+
+def _limit_memory(most: int) -> None:
+    """Limit the memory of this process, which ends where that leaves it too little to read anything.
+
+    most: bytes; fewer where the system has set a lower limit, which only the system can raise.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    try:
+        bytearray(_ROOM)
+    except MemoryError:
+        message = f"{most >> 20:,} MiB of memory are too few for it: see limits.memory of the recipe, and ulimit -d"
+        raise SystemExit(message) from None
 
 
 if __name__ == "__main__":
