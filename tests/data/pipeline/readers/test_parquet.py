@@ -189,3 +189,22 @@ def test_a_row_that_is_no_utf8_costs_itself_alone(tmp_path: Path) -> None:
     first, refusal, last = read(tmp_path / "a.parquet")
     assert isinstance(first, Document) and isinstance(last, Document)
     assert isinstance(refusal, Refusal) and refusal.place == "a.parquet#group=0&row=2"
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([0, 300_000_000_000, 0], pa.int64()).view(pa.timestamp("s")),  # the year 11476
+        pa.array([0, 2**30, 0], pa.int32()).view(pa.date32()),
+        pa.array([0, 2**62, 0], pa.int64()).view(pa.duration("s")),
+        pa.array([0, 1, 2], pa.int64()).view(pa.timestamp("s", tz="No/Where")),
+        pa.array([None, b"\xff\xfe", None], pa.binary()).view(pa.string()),
+    ],
+    ids=["year", "date", "duration", "zone", "utf8"],
+)
+def test_a_value_that_python_cannot_hold_costs_no_text(tmp_path: Path, column: object) -> None:
+    pq.write_table(pa.table({"text": ["one", "two", "three"], "n": [1, 2, 3], "seen": column}), tmp_path / "a.parquet")
+    found = read(tmp_path / "a.parquet")
+    assert [(one.text, one.metadata) for one in found if isinstance(one, Document)] == [
+        ("one", {"n": 1}), ("two", {"n": 2}), ("three", {"n": 3}),
+    ]  # fmt: skip

@@ -25,6 +25,8 @@ MAX_FREE_ROWS = 1_000_000
 """Rows that any group may have; a row counts for `LINE_BYTES`, at least, of what a file may expand to."""
 EXPANDS_FREELY = 2**24
 """Bytes that any part may have. A value that stands in the file once may be that of a million rows."""
+_OF_A_VALUE = (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
+"""What a value raises that Python cannot hold: a text that is not UTF-8, a time zone or a year that there is not."""
 _FEWER = "the group has fewer rows than the file says"
 _TOO_LARGE = "reading it takes more memory than a worker may have: write smaller groups"
 
@@ -54,7 +56,7 @@ class Group(NamedTuple):
 
 
 class ParquetReader(Reader):
-    """Reads rows. Columns beside the text are metadata where JSON can hold them; others are left out."""
+    """Reads rows. Columns beside the text are metadata where JSON can hold them; other values are left out."""
 
     outlines = True
 
@@ -173,7 +175,7 @@ class ParquetReader(Reader):
                 self._ended = number, part.group
                 raise ValueError(_FEWER)
         self._open = (number, part, batches)
-        return (_listed(batch, self.settings.text) if batch.nbytes <= part.most else []), batch.nbytes
+        return (_listed(batch) if batch.nbytes <= part.most else []), batch.nbytes
 
     def _batches(self, file: SourceFile, part: Part) -> Iterator[Any]:
         from pyarrow.parquet import ParquetFile
@@ -188,12 +190,25 @@ def _values(group: Any, flat: list[int]) -> int:
     return int(min(counts, default=group.num_rows))
 
 
-def _listed(batch: Any, text: str) -> list[dict[str, Any]]:
-    """The rows of a batch; one that is not UTF-8 has no text."""
+def _listed(batch: Any) -> list[dict[str, Any]]:
+    """The rows of a batch. A value that Python cannot hold is None."""
+    columns = [_held(column) for column in batch.columns]
+    return [
+        {name: column[row] for name, column in zip(batch.schema.names, columns, strict=True)}
+        for row in range(batch.num_rows)
+    ]
+
+
+def _held(column: Any) -> list[Any]:
     try:
-        rows: list[dict[str, Any]] = batch.to_pylist()
-    except UnicodeDecodeError:
-        if len(batch) == 1:
-            return [{text: None}]
-        return [row for place in range(len(batch)) for row in _listed(batch.slice(place, 1), text)]
-    return rows
+        values: list[Any] = column.to_pylist()
+    except _OF_A_VALUE:
+        return [_value(column, row) for row in range(len(column))]
+    return values
+
+
+def _value(column: Any, row: int) -> Any:
+    try:
+        return column[row].as_py()
+    except _OF_A_VALUE:
+        return None
