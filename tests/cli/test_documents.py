@@ -13,6 +13,7 @@ import pytest
 from tests.data.pipeline.conftest import contents, prose
 from tests.waiting import eventually
 from tuili.cli.app import main
+from tuili.cli.documents import worker_count
 
 ROOT = Path(__file__).parents[2]
 
@@ -165,3 +166,14 @@ def test_ctrl_c_keeps_what_is_done(pages: Path, tmp_path: Path, capsys: pytest.C
     out, _ = process.communicate()
     assert process.returncode == 130
     assert out == "interrupted: what is done is kept, and the same command goes on from it\n"
+
+
+def test_there_is_a_worker_for_each_core_that_a_container_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpu.max").write_text("200000 100000\n")
+    monkeypatch.setattr("tuili.machine.CPU_QUOTA_FILE", tmp_path / "cpu.max")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(64)))
+    assert worker_count(None) == 2
+    assert (worker_count(0), worker_count(5)) == (0, 5)

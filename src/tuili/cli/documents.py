@@ -5,7 +5,6 @@ The work is left to `tuili.data.pipeline`, looking at documents to `surveying`.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import typer
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.cli.options import parse_folder
 from tuili.errors import InputError
+from tuili.machine import usable_cores
 
 if TYPE_CHECKING:
     from tuili.data import pipeline
@@ -161,8 +161,8 @@ def inputs_of(paths: list[Path], kind: str | None) -> list[dict[str, Any]]:
 
 
 def worker_count(chosen: int | None) -> int:
-    """How many workers: those chosen, or one for each core that this process may use."""
-    return len(os.sched_getaffinity(0)) if chosen is None else chosen
+    """How many workers: those chosen, or one for each core that work may use."""
+    return usable_cores() if chosen is None else chosen
 
 
 @contextmanager
