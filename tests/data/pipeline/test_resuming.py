@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,29 @@ def test_an_ordered_block_remembers_what_it_knew_before_an_interruption(corpus: 
     assert not (tmp_path / "out").exists()
     build(recipe, tmp_path / "out")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_fault_at_the_end_of_a_step_is_told_once(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build is interrupted behind each item, also behind one that ends its file."""
+    whole = (corpus / "deep" / "b.jsonl.gz").read_bytes()
+    (corpus / "deep" / "b.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    (corpus / "a.jsonl").unlink()
+    monkeypatch.setattr("tuili.data.pipeline.reading.BATCH_ITEMS", 1)
+    monkeypatch.setattr("tuili.data.pipeline.building.STEP_ITEMS", 1)
+    told = list[Progress]()
+    build(settings(corpus), tmp_path / "whole", tell=told.append)
+
+    def stop(progress: Progress) -> None:
+        raise Interrupt
+
+    for _ in told:
+        with pytest.raises(Interrupt):
+            build(settings(corpus), tmp_path / "out", tell=stop)
+    documents = build(settings(corpus), tmp_path / "out", tell=stop).manifest["documents"]
+    assert documents["refused"] == 3
+    assert read_manifest(tmp_path / "whole")["documents"] == documents
 
 
 KILLED = """
@@ -163,6 +187,42 @@ def test_two_builds_do_not_write_the_same_folder(corpus: Path, tmp_path: Path) -
             build(settings(corpus), tmp_path / "out")
 
     build(settings(corpus), tmp_path / "out", tell=again)
+
+
+class Slow(BuildSettings):
+    """A recipe, while whose blocks are built another build begins and ends."""
+
+    def pipeline(self) -> Pipeline:
+        others = self.model_dump()
+        build(BuildSettings.model_validate(others), self.inputs[0].path.parent / "out")
+        return super().pipeline()
+
+
+def test_a_build_that_another_one_outran_reads_nothing(corpus: Path, tmp_path: Path) -> None:
+    told = list[Progress]()
+    slow = Slow.model_validate(settings(corpus).model_dump())
+    with pytest.raises(InputError, match="out was written by another build meanwhile"):
+        build(slow, tmp_path / "out", tell=told.append)
+    build(settings(corpus), tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert not told
+
+
+def test_a_folder_is_renamed_before_another_build_may_take_it_up(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renamed = list[Path]()
+
+    def late(work: Path, folder: Path, rename: Callable[[Path, Path], Path] = Path.rename) -> Path:
+        if work == tmp_path / "out.building" and not renamed:
+            renamed.append(folder)
+            with pytest.raises(InputError, match="is being written by another build"):
+                build(settings(corpus), folder)
+        return rename(work, folder)
+
+    monkeypatch.setattr(Path, "rename", late)
+    build(settings(corpus), tmp_path / "out")
+    assert renamed == [tmp_path / "out"]
 
 
 def test_a_folder_that_is_there_is_left_alone(corpus: Path, tmp_path: Path) -> None:

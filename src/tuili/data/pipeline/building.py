@@ -89,12 +89,14 @@ def build_from(open_reads: OpenReads, settings: BuildSettings, folder: Path, tel
     with making_room(work):
         place = BuildFolder(settings, files, pipeline, work)
     with closing(place):
+        if folder.exists():
+            raise InputError(f"{folder} was written by another build meanwhile: choose another place, or remove it")
         if not place.state.complete:
             with open_reads(corpus, pipeline) as reads:
                 _read(reads, corpus, pipeline, place, tell)
         with making_room(work):
             manifest = place.finish()
-    work.rename(folder)
+            work.rename(folder)  # before another build may take up what lies there
     remove_private(folder)
     return Built(folder, manifest)
 

@@ -105,6 +105,8 @@ def test_a_file_that_is_cut_short_gives_what_stands_before_the_cut(tmp_path: Pat
     assert refusal.message.endswith("nothing can be read from this line on")
     assert 100 < len(documents) < 300
     assert all(isinstance(document, Document) for document in documents)
+    assert read(tmp_path / name, start=len(documents)) == [refusal]
+    assert read(tmp_path / name, start=len(documents) + 1) == []  # it was told
 
 
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst"])
@@ -163,6 +165,7 @@ def test_an_error_of_the_disk_that_may_pass_is_not_a_refusal(tmp_path: Path, mon
     code = errno.EACCES
     message = "Permission denied: nothing can be read from this line on"
     assert read(tmp_path / "a.jsonl")[1] == Refusal("a.jsonl:2", ReadFault.UNREADABLE, message)
+    assert read(tmp_path / "a.jsonl", start=2) == []
 
 
 def test_a_file_that_has_gone_is_refused(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tests.data.pipeline.conftest import ROOT, Interrupt, contents, prose, settings
 from tuili.data.pipeline import build
@@ -20,6 +21,7 @@ from tuili.data.pipeline.readers.inputs import SourceFile
 from tuili.data.pipeline.recipe import BuildSettings
 from tuili.data.pipeline.scale import join_shares, read_share
 from tuili.data.pipeline.scale.shares import files_of
+from tuili.data.pipeline.worker import LENGTH
 from tuili.errors import InputError, TuiliError
 
 DEDUP = [{"block": "basic"}, {"block": "dedup"}, {"block": "mask"}]
@@ -132,6 +134,19 @@ def test_a_share_that_is_damaged_is_told(corpus: Path, tmp_path: Path, damage: s
     path.unlink()
     read_share(given, out, 0, 1)
     assert join_shares(given, out).manifest["documents"]["kept"] == 199
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("length", [2**60, 2**64 - 1])
+def test_a_share_that_says_it_has_a_huge_message_is_damaged(corpus: Path, tmp_path: Path, length: int) -> None:
+    given, out = recipe(corpus), tmp_path / "out"
+    read_share(given, out, 0, 1)
+    (path,) = (tmp_path / "out.building" / ".build" / "shares").iterdir()
+    data = zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read()
+    second = LENGTH.size + LENGTH.unpack(data[: LENGTH.size])[0]
+    path.write_bytes(zstandard.compress(data[:second] + LENGTH.pack(length) + data[second + LENGTH.size :]))
+    with pytest.raises(TuiliError, match=r"is damaged .*: remove it, and run its task again"):
+        join_shares(given, out)
 
 
 KILLED = """

@@ -35,11 +35,12 @@ class DatasetReader(Reader):
         Raises `InputError` where the dataset has no such split or configuration, and `TuiliError` where the network or
         the disk fails: what is there would be lost if it were refused.
         """
-        count = start
+        count = max(start - 1, 0)  # where the row before cannot be read, that was told, and nothing is left
         try:
-            for row in self._rows(file, start):
-                data = msgspec.json.encode(json_fields(row, self.settings.text), enc_hook=_left_out)
-                yield Item(number, count, self._place(file, count), data, len(data))
+            for row in self._rows(file, count):
+                if count >= start:
+                    data = msgspec.json.encode(json_fields(row, self.settings.text), enc_hook=_left_out)
+                    yield Item(number, count, self._place(file, count), data, len(data))
                 count += 1
         except TuiliError:
             raise
@@ -47,6 +48,8 @@ class DatasetReader(Reader):
             place, why = self._place(file, count), one_line(error)
             if not isinstance(error, _OF_THE_FORMAT) or isinstance(error.__cause__, OSError):
                 raise TuiliError(f"{place}: {why}; what is done is kept: start the same command again") from error
+            if count < start:
+                return
             message = f"{why}: nothing can be read from this row on"
             yield Item(number, count, place, fault=Refusal(place, ReadFault.DAMAGED, message))
 

@@ -57,11 +57,13 @@ class JsonlReader(Reader):
                 refusal = unreadable(place, error, _BEHIND)
             else:
                 refusal = Refusal(place, ReadFault.DAMAGED, one_line(error) + _BEHIND)
-            yield Item(number, count, place, offset=file.size, fault=refusal)
+            if count >= start:
+                yield Item(number, count, place, offset=file.size, fault=refusal)
         except (EOFError, zlib.error, zstandard.ZstdError) as error:
             place = f"{file.name}:{line + 1}"
             refusal = Refusal(place, ReadFault.DAMAGED, one_line(error) + _BEHIND)
-            yield Item(number, count, place, offset=file.size, fault=refusal)
+            if count >= start:
+                yield Item(number, count, place, offset=file.size, fault=refusal)
 
     def read(self, file: SourceFile, item: Item) -> Iterator[Document | Refusal]:
         """The document of a line."""

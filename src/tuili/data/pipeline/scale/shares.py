@@ -26,7 +26,7 @@ from tuili.data.pipeline.readers.inputs import Item, SourceFile
 from tuili.data.pipeline.reading import Corpus, batches
 from tuili.data.pipeline.recipe import BuildSettings
 from tuili.data.pipeline.worker import framed, receive
-from tuili.errors import InputError, TuiliError
+from tuili.errors import InputError, TuiliError, one_line
 from tuili.files import flush, making_room, whole_file
 
 _LEVEL = 1
@@ -145,8 +145,13 @@ def _messages(path: Path, header: Header) -> Iterator[Part | End]:
                     raise InputError(f"{path} was read with another recipe, or from other documents: remove it")
                 if isinstance(message, End):
                     return
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
-        raise TuiliError(f"{path} is damaged ({error}): remove it, and run its task again") from error
+    except (
+        zstandard.ZstdError,
+        msgspec.DecodeError,
+        MemoryError,
+        OverflowError,
+    ) as error:  # a length may be any number
+        raise TuiliError(f"{path} is damaged ({one_line(error)}): remove it, and run its task again") from error
     raise TuiliError(f"{path} is cut short: remove it, and run its task again")
 
 
