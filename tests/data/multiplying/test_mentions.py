@@ -87,3 +87,15 @@ def test_other_values_are_near_and_as_round(text: str, least: int, most: int, st
     assert Fraction(least) <= min(found) <= max(found) <= Fraction(most)
     assert all(Fraction(value) % Fraction(step) == 0 for value in found)
     assert mention.value not in found
+
+
+def test_numbers_of_one_value_get_values_that_each_of_them_can_be_written_with() -> None:
+    for text, most in (
+        ("$2.50 or $2.5", 10),
+        ("0.5 or 0.50", 10),
+        ("$4.00 for 4 pens", 1),
+        ("four pens of 4.0 grams", 1),
+    ):
+        found = candidates(mentions(text))
+        assert found
+        assert all((value * most).denominator == 1 for value in found)

@@ -58,15 +58,15 @@ _SMALLER_UNITS = tuple(
 def candidates(group: Sequence[Mention]) -> list[Exact]:
     """The other values that all of these numbers, which have one value, may have. Empty where there are none."""
     value = group[0].value
+    places = min(mention.places for mention in group)  # all must be able to write it: $2.5 and $2.50 are one
     low, high = _bounds(value)
-    step = _step(value, max(mention.places for mention in group), any(mention.money for mention in group))
+    step = _step(value, places, any(mention.money for mention in group))
     for mention in group:
         narrowest, widest = _limits(mention)
         low, high = max(low, narrowest), min(high, widest)
     first, last = math.ceil(low / step), math.floor(high / step)
     stride = max(1, (last - first) // _MAX_CANDIDATES)
     found = [number * step for number in range(first, last + 1, stride)]
-    places = max(mention.places for mention in group)
     return [exact(one) for one in found if one != value and (places == 0 or _keeps_places(one, places, group))]
 
 
