@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tuili.cli.app import main
-from tuili.data import masked_question, read_records
+from tuili.data import original_id, read_records
 
 QUESTIONS = (
     {"question": "Tom has 14 cards. He buys 23 more. How many cards has he?", "answer": "37", "equation": "+ 14 23"},
@@ -45,9 +46,26 @@ def test_nothing_is_made_of_what_is_held_back(tmp_path: Path, capsys: pytest.Cap
         tmp_path / "held.jsonl", {"question": "Ann has 9 beads in 2 equal bags. How many in each?", "answer": "#### 5"}
     )
     assert main(["data", "multiply", str(file), "--times", "9", "--out", str(out), "--held-back", str(held)]) == 0
-    masked = {masked_question(record.input) for record in read_records(out)}
-    assert masked_question("Ann has 9 beads in 2 equal bags. How many in each?") not in masked
-    assert any("beads" not in text and "cards" not in text for text in masked)
+    assert "1 of 3 not: with numbers masked it is a question that is held back" in capsys.readouterr().out.splitlines()
+    assert {original_id(record.id) for record in read_records(out)} == {"mine/1"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "lines", "reason"),
+    [
+        ("multiply", QUESTIONS[2:], "no record could be multiplied"),
+        ("import", [{"question": "Why?", "answer": "So.\n#### 4"}], "no question has steps that may be trained on"),
+    ],
+)
+def test_where_there_is_nothing_to_write_no_file_is_written(
+    verb: str, lines: Sequence[object], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = written(tmp_path / "mine.jsonl", *lines), tmp_path / "more.jsonl"
+    assert main(["data", verb, str(file), "--out", str(out)]) == 1
+    told = capsys.readouterr()
+    assert f"{out} is not written: {reason}" in told.err
+    assert "1 of 1" in told.out
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("verb", ["multiply", "import"])

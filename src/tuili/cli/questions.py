@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from os.path import realpath
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tuili.cli.options import FormOption, progress_bar
-from tuili.errors import InputError
+from tuili.errors import InputError, TuiliError
+
+if TYPE_CHECKING:
+    from tuili.data import Record
 
 
 def import_questions(
@@ -22,13 +27,15 @@ def import_questions(
     Those are written that may be trained on with their steps: all are valid, and one gives the answer. Tells how many
     questions are so, and how many are not for which reason.
     """
-    from tuili.data import ImportOutcome, count_outcomes, read_questions, write_records
+    from tuili.data import ImportOutcome, count_outcomes, read_questions
 
     _check_place(out, file)
     questions = list(read_questions(file, form))
-    written = write_records(out, (one.record for one in questions if one.outcome is ImportOutcome.CHECKED))
+    written = _write(out, (one.record for one in questions if one.outcome is ImportOutcome.CHECKED))
     for outcome, number in count_outcomes(questions).most_common():
         print(f"{number} of {len(questions)}: {outcome}")
+    if not written:
+        raise TuiliError(f"{out} is not written: no question has steps that may be trained on")
     print(f"{out}: {written} questions")
 
 
@@ -48,7 +55,7 @@ def multiply(
     Only records whose steps all check are multiplied, and only numbers of which is certain where steps use them are
     changed. Tells how many records yield how many, and how many yield none for which reason.
     """
-    from tuili.data import MultiplyReport, masked_question, multiply_all, read_questions, write_records
+    from tuili.data import MultiplyReport, masked_question, multiply_all, read_questions
 
     _check_place(out, file, *(held_back or ()))
     records = [question.record for question in read_questions(file, form)]
@@ -58,11 +65,22 @@ def multiply(
         made = multiply_all(
             records, times, seed, report, known, lambda read: progress("records multiplied", read, len(records))
         )
-        written = write_records(out, made)
+        written = _write(out, made)
     print(f"{report.multiplied} of {report.read} multiplied, {report.short} of these fewer than {times} times")
     for refusal, number in report.refused.most_common():
         print(f"{number} of {report.read} not: {refusal}")
+    if not written:
+        raise TuiliError(f"{out} is not written: no record could be multiplied")
     print(f"{out}: {written} records")
+
+
+def _write(out: Path, records: Iterable[Record]) -> int:
+    """Write records, and return their number; no file where there are none."""
+    from tuili.data import write_records
+
+    left = iter(records)
+    first = next(left, None)
+    return 0 if first is None else write_records(out, chain((first,), left))
 
 
 def _check_place(out: Path, *read: Path) -> None:

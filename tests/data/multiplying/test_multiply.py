@@ -257,6 +257,17 @@ def test_no_question_is_made_that_is_held_back() -> None:
     assert report.refused == {Refusal.HELD_BACK: 1}
 
 
+def test_nothing_is_made_of_a_question_that_is_held_back_or_becomes_one() -> None:
+    """Neither is one made that differs from it in a name or a thing alone."""
+    original = record("Tom has 24 cards in 3 bags. How many in each?", "24 / 3 = 8")
+    assert not multiply(original, 9, 0, {masked_question(original.input)})
+    found = {masked_question(one.input) for one in multiply(original, 9, 0)}
+    held_back = {min(found - {masked_question(original.input)})}
+    left = {masked_question(one.input) for one in multiply(original, 9, 0, held_back)}
+    assert left
+    assert left.isdisjoint(held_back)
+
+
 def test_a_whole_response_stays_one() -> None:
     original = record("He has 20 cups and 31 pens. How many things?", "20 + 31 = 51")
     whole = Record(input=original.input, output=original.response, id="made/2")

@@ -33,8 +33,8 @@ _ANSWER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 def multiply(record: Record, times: int, seed: int, held_back: Collection[str] = ()) -> list[Record]:
     """Up to `times` records that are made of one, all different. Empty where it cannot be multiplied.
 
-    held_back: questions, as `masked_question` gives them, of which none is made. The same arguments give the same
-    records.
+    held_back: questions, as `masked_question` gives them, of which none is made, and nothing is made of them: a name or
+    a thing makes no other question. The same arguments give the same records.
     """
     made = _multiplied(record, times, seed, held_back)
     return [] if isinstance(made, Refusal) else made
@@ -66,6 +66,8 @@ def _multiplied(record: Record, times: int, seed: int, held_back: Collection[str
     plan = _plan(record)
     if isinstance(plan, Refusal):
         return plan
+    if masked_question(record.input) in held_back:
+        return Refusal.HELD_BACK
     drawing = Drawing(plan)
     if not drawing.possible:
         return Refusal.NOTHING_TO_CHANGE
