@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 from tests.store.foreign_folders import save_tokenizer
 from tuili.cli.app import main
 from tuili.config import load_recipe
+from tuili.data import MULTIPLIED_SOURCE
 from tuili.engine import Budget, Request, load_engine
 from tuili.errors import InputError, RecordError
 from tuili.model import read_verifier, response_features
@@ -213,7 +214,11 @@ def test_a_question_is_in_one_split_whatever_its_numbers(taught: Path, tmp_path:
     boxes = [(name, n, f"Box {n} of {name} has {n} pens. How many?") for name in letters for n in (2, 3, 4)]
     lines = [{"input": question, "output": str(n), "id": f"{name}/{n}"} for name, n, question in boxes]
     multiples = [(name, n, f"Chest of {name}: {'and more ' * n}?") for name in "abc" for n in (1, 2)]
-    lines += [{"input": question, "output": "1", "id": f"{name}/2/x{n}"} for name, n, question in multiples]
+    multiplied = {"output": "1", "source": MULTIPLIED_SOURCE}
+    lines += [{"input": question, "id": f"{name}/2/x{n}"} | multiplied for name, n, question in multiples]
+    for n in range(30):  # originals with such names, and what was multiplied of them
+        lines.append({"input": f"A sheet with {'a row and ' * n}?", "output": "1", "id": f"sheet/x{n}"})
+        lines.append({"input": f"A page with {'a row and ' * n}?", "id": f"sheet/x{n}/x1"} | multiplied)
     data = tmp_path / "boxes.jsonl"
     data.write_text("".join(json.dumps(line) + "\n" for line in lines))
     generator = ImportedGenerator(plan(taught, data))
@@ -224,6 +229,8 @@ def test_a_question_is_in_one_split_whatever_its_numbers(taught: Path, tmp_path:
         assert len({split_of[f"{name}/{n}"] for n in (2, 3, 4)}) == 1
     for name in "abc":
         assert len({split_of[f"{name}/2"], split_of[f"{name}/2/x1"], split_of[f"{name}/2/x2"]}) == 1
+    assert {split_of[f"sheet/x{n}"] for n in range(30)} == set(Split)
+    assert all(split_of[f"sheet/x{n}"] is split_of[f"sheet/x{n}/x1"] for n in range(30))
 
 
 def test_the_command_trains_a_verifier_that_the_engine_reads_and_a_run_goes_on(
