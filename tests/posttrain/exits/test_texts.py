@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.store.foreign_folders import save_tokenizer
+from tuili.data import Record
 from tuili.errors import InputError, RecordError, TooFew
 from tuili.posttrain.exits.texts import Text, commonest_tokens, read_texts
+from tuili.posttrain.teaching.examples import ExampleEncoder
 from tuili.store import ForeignTokenizer, open_model
 
 
@@ -60,6 +63,19 @@ def test_the_questions_of_a_kind_are_in_one_part(tokenizer: ForeignTokenizer, tm
 
 def _is_of(text: str, name: str, other: str) -> bool:
     return f"{name} has" in text or f"Does {other} hold" in text
+
+
+def test_the_thinking_of_a_response_is_the_tokens_that_are_taught(tmp_path: Path) -> None:
+    tokenizer = ForeignTokenizer.load(save_tokenizer(tmp_path / "model", "thinking"))
+    records = [
+        Record(input=f"Count {'the rows and ' * a}all.", output=str(a + 4), steps=(f"{a} + 4 = {a + 4}",))
+        for a in range(40)
+    ]
+    file = tmp_path / "responses.jsonl"
+    file.write_text("".join(json.dumps({"input": one.input, "output": one.response}) + "\n" for one in records))
+    encode = ExampleEncoder(tokenizer, masks_results=False)
+    read = {text.ids for texts in read_texts([file], tokenizer, seed=1).values() for text in texts}
+    assert read == {(*encode.prefix, *encode(one).tokens) for one in records}
 
 
 def test_the_question_alone_decides_about_the_part(data: Path, tokenizer: ForeignTokenizer, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def read_texts(files: Sequence[Path], tokenizer: ForeignTokenizer, seed: int) ->
     items = [*_items(files)]
     for item, part in zip(items, _parts_of(items), strict=True):
         prompt = tokenizer.encode_chat([{"role": "user", "content": item.input}])
-        response = tokenizer.encode_text(_CALCULATION.sub("", item.answer))
+        response = tokenizer.encode_response(prompt, _CALCULATION.sub("", item.answer))
         ids = (*prompt, *response, tokenizer.end_id)
         if len(prompt) < _MOST_TOKENS:
             parts[part].append(Text(ids[:_MOST_TOKENS], len(prompt)))
