@@ -181,3 +181,15 @@ def test_a_recipe_is_refused_at_its_limits(folder: Path, data: Path) -> None:
     ):
         with pytest.raises(ValueError, match=r"rank|length|steps|extra_tokens|learning_rate|nothing to learn from"):
             config(folder, data, **changes)
+
+
+def test_settings_of_values_that_could_have_no_effect_are_refused(folder: Path, data: Path) -> None:
+    prose = {"response": "prose", "domains": []}
+    for changes, reason in (
+        ({"calculator": "off"}, "add results=learnt"),
+        (prose | {"calculator": "repair"}, "prose has no steps to repair"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            config(folder, data, **changes)
+    for changes in ({"calculator": "off", "results": "learnt"}, prose | {"calculator": "off"}, prose):
+        assert config(folder, data, **changes)

@@ -94,6 +94,14 @@ class TeachingConfig(LearningConfig):
             raise ValueError("prose is learnt from files alone: add data.domains=[], or choose steps")
         return self
 
+    @model_validator(mode="after")
+    def _values_are_written(self) -> TeachingConfig:
+        if self.response == "prose" and self.calculator == "repair":
+            raise ValueError("calculator = repair: prose has no steps to repair; choose steps, or calculator=off")
+        if self.response == "steps" and self.results == "masked" and self.calculator == "off":
+            raise ValueError("calculator = off: the values of steps would not be learnt; add results=learnt")
+        return self
+
 
 class TeachingRecipe(Config):
     """A recipe that teaches an imported model."""
