@@ -24,7 +24,10 @@ def _adapting(stage: str, what: str) -> Row:
 
 COSTS = (
     _row(
-        "teach equations, the first hour", "tuili train smollm2-math", "imported_taught", middle("hour_hours", "{:.2f}")
+        "teach equations, the first hour",
+        "tuili train smollm2-math teach.steps=1000",
+        "imported_taught",
+        middle("hour_hours", "{:.2f}"),
     ),
     _row("teach equations, as it ships", "tuili train smollm2-math", "imported_taught", middle("long_hours", "{:.2f}")),
     _row("exits beside the layers", "tuili exits", "imported_depth", middle("frozen_hours", "{:.2f}")),

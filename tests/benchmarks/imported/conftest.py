@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -48,12 +49,18 @@ def sources(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     for name in (ASKED, WORKED):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    adding = [(f"Ann has {a} apples and buys {a + 2} more. How many has she?", a, a + 2) for a in range(3, 13)]
-    equations = [{"question": q, "equation": f"+ {a} {b}", "answer": f"{a + b}"} for q, a, b in adding]
+    buying, finding = (
+        "Ann has {} apples and buys {} more. How many has she?",
+        "Tom keeps {} pens and finds {}. How many?",
+    )
+    adding = [(buying if a < 7 else finding, a, a + 2) for a in range(3, 13)]  # the former are held back, too
+    equations = [{"question": q.format(a, b), "equation": f"+ {a} {b}", "answer": f"{a + b}"} for q, a, b in adding]
     others = [line | {"question": f"Once more: {line['question']}"} for line in equations]
     for name, lines in ((PROBLEMS, equations), (DEV, equations[:2] + others[:2]), (ASKED, others[:3])):
         (folder / name).write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    told = [(f"Bob number {n} sold {n + 2} cards and {n + 3} books. How many things?", n + 2, n + 3) for n in range(20)]
+    things = ["cards", "books", "cups", "hats", "pens", "keys", "maps", "jars", "nuts", "figs"]
+    pairs = [*combinations(things, 2)][:20]
+    told = [(f"Bob sold {n + 2} {a} and {n + 3} {b}. How many things?", n + 2, n + 3) for n, (a, b) in enumerate(pairs)]
     words = [{"question": q, "answer": f"He sold <<{a}+{b}={a + b}>>{a + b}.\n#### {a + b}"} for q, a, b in told]
     (folder / WORKED).write_text("".join(f"{json.dumps(line)}\n" for line in words))
     return folder

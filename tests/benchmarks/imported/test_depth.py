@@ -19,6 +19,7 @@ from tests.engine.runtime.dense import LAYERS, dense_folder
 from tuili.cli.app import main
 from tuili.store import ImportedModel, open_model
 
+WORDS = ("cups", "hats", "jars", "keys", "maps", "nuts", "pens")
 SMALL = (
     "exits.at=[1,3]", "exits.rank=4", "exits.channels=4", "exits.tokens=400", "exits.validation_tokens=60",
     "exits.test_tokens=60", "exits.adapter.steps=4", "exits.confidence.steps=4", "exits.joint.steps=2",
@@ -28,7 +29,8 @@ SMALL = (
 
 @pytest.fixture(autouse=True)
 def small(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    problems = [{"question": f"How many are {number} and 1?", "answer": f"{number + 1}"} for number in range(60)]
+    asked = [(f"How many {what} are {number} and 1?", number + 1) for number in range(9) for what in WORDS]
+    problems = [{"question": question, "answer": f"{answer}"} for question, answer in asked]
     (data / PROBLEMS).write_text("".join(f"{json.dumps(line)}\n" for line in problems))
     monkeypatch.setattr(training, "DATA", data)
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))  # in this process, which has torch already

@@ -37,8 +37,9 @@ def files(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tau
 @pytest.fixture
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ImportedModel:
     """A model so small that it is trained in seconds."""
-    small = ("teach.rank=2", "teach.extra_tokens=9", "teach.rows=1", "teach.validation_rows=2", "teach.results=learnt")
-    monkeypatch.setattr(training, "RECIPE", (*small, f"teach.length={LENGTH}", "teach.data.domains=[]"))
+    small = ("teach.first_layer=null", "teach.rank=2", "teach.extra_tokens=9", "teach.rows=1", f"teach.length={LENGTH}")
+    learns = ("teach.results=learnt", "teach.data.domains=[]", "teach.validation_rows=2")
+    monkeypatch.setattr(training, "RECIPE", (*small, *learns))
     monkeypatch.setattr(training, "ROWS", 1)
     monkeypatch.setattr(training, "LENGTH", LENGTH)
     monkeypatch.setattr("benchmarks.harness.runs.tuili", lambda *line: main([*line]))

@@ -21,8 +21,8 @@ from tuili.engine import Numbers
 from tuili.eval import right_answers
 
 SMALL = (
-    "teach.steps=2", "teach.rank=2", "teach.length=256", "teach.rows=1", "teach.extra_tokens=9",
-    "teach.data.domains=[arithmetic]",
+    "teach.steps=2", "teach.first_layer=null", "teach.rank=2", "teach.length=256", "teach.rows=1",
+    "teach.extra_tokens=9", "teach.data.domains=[arithmetic]",
 )  # fmt: skip
 CHANGES = (
     "prune.rounds=1", "prune.multiple=4", "prune.samples=2", "factorise.multiple=4", "factorise.samples=2",

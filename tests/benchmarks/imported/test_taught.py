@@ -24,8 +24,8 @@ from tuili.store.fetched import SHIPPED_ADAPTERS
 from tuili.store.safetensors import read_metadata
 
 SMALL = (
-    "teach.steps=2", "teach.rank=2", "teach.length=256", "teach.rows=1", "teach.extra_tokens=9",
-    "teach.validation_rows=2", "teach.data.domains=[arithmetic]",
+    "teach.steps=2", "teach.first_layer=null", "teach.rank=2", "teach.length=256", "teach.rows=1",
+    "teach.extra_tokens=9", "teach.validation_rows=2", "teach.data.domains=[arithmetic]",
 )  # fmt: skip
 
 
