@@ -35,7 +35,7 @@ def test_that_runs(): ...
 def test_a_run_ends_with_what_it_skipped(options: list[str], tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("from tests.conftest import pytest_terminal_summary")
     (tmp_path / "test_some.py").write_text(SKIPPING)
-    environment = os.environ | {"PATH": "", "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"}
+    environment = os.environ | {"PATH": "", "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}", "PYTEST_ADDOPTS": ""}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:schemathesis", *options, "."]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -16,7 +16,6 @@ import typer
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.cli.options import parse_folder
 from tuili.errors import InputError
-from tuili.machine import usable_cores
 
 if TYPE_CHECKING:
     from tuili.data import pipeline
@@ -162,6 +161,8 @@ def inputs_of(paths: list[Path], kind: str | None) -> list[dict[str, Any]]:
 
 def worker_count(chosen: int | None) -> int:
     """How many workers: those chosen, or one for each core that work may use."""
+    from tuili.machine import usable_cores
+
     return usable_cores() if chosen is None else chosen
 
 
