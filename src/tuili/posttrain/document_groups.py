@@ -94,7 +94,8 @@ class PackedDocuments:
             spans = spans[len(alike) :]
         kept = [~group.padding_NL for group in groups]
         places = torch.cat([group.place_NS[:, group.prefix :][own] for group, own in zip(groups, kept, strict=True)])
-        return cls(groups, torch.cat([own.flatten() for own in kept]).nonzero().squeeze(1)[places.argsort()])
+        stacked = torch.cat([own.flatten() for own in kept]).nonzero().squeeze(1)  # of the same tokens as `places`
+        return cls(groups, stacked[places.argsort()])
 
     def gathered(self, by_group: Sequence[Tensor]) -> Tensor:
         """Of states of each group's tokens, [N * L, *], those of all rows, [X, *]."""
