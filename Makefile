@@ -9,6 +9,7 @@
 #   make native      test the C++ library: sanitizers, other processors, all instruction sets; needs g++ and qemu
 #   make kills       test that runs which are killed at many points go on to the same bytes
 #   make scale       test builds by datatrove's local, Slurm and Ray executors
+#   make suites      all of them but test, two at a time [WITHOUT="browser image"]
 #   make clean       remove environment, caches and builds (keeps runs/)
 
 PYTHON ?= python3
@@ -33,11 +34,13 @@ PEERS_NEEDED := engine serving imported_speed imported_quality
 PEERS_WANTED := $(if $(NAMES),$(filter $(PEERS_NEEDED),$(NAMES)),$(PEERS_NEEDED))
 LLAMA_SERVER := $(PEERS)/bin/llama-server
 LLAMA_CPP := llama-cpp-python==0.3.36
+# The longest first: two run at a time.
+SUITES := image kills integration native conformance clients browser deepspeed scale
 GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
 GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)
 
-.PHONY: setup quickstart test check integration deepspeed browser conformance clients image native kills scale bench clean
+.PHONY: setup quickstart test check integration deepspeed browser conformance clients image native kills scale ready suites bench clean
 
 setup: $(INSTALLED)
 
@@ -76,6 +79,12 @@ kills: setup
 
 scale: $(SCALE)
 	$(PYTEST) -m scale
+
+ready: $(INTEGRATIONS) $(DEEPSPEED) $(BROWSER) $(SCALE) $(NODE_INSTALLED) $(CLIENTS_INSTALLED) $(AI_SDK_INSTALLED)
+
+# All is installed before: pip does not change an environment where tests run.
+suites: ready
+	$(MAKE) --jobs 2 --keep-going --output-sync=target $(filter-out $(WITHOUT),$(SUITES))
 
 bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED) $(LLAMA_SERVER)) \
 		$(if $(GUIDELLM_WANTED),$(GUIDELLM_INSTALLED))
