@@ -48,7 +48,7 @@ def test_every_shipped_recipe_trains(name: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("tuili.data.stream.MAX_PENDING_DOCUMENTS", 8)  # a round of balance fills a row for each domain
     small = {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16}
     shown = load_recipe(name, [], Recipe)
-    fast = {"steps": 1, "rows": 1, "replicas": 1, "precision": "fp32", "compile": "off"}
+    fast = {"steps": 1, "rows": 1, "accumulation": 1, "replicas": 1, "precision": "fp32", "compile": "off"}
     fast["balance_rounds"] = min(1, shown.train.balance_rounds)
     fast["length"] = min(512, shown.train.length)
     fast["dist"] = {"backend": "replicas", "expert_parallel": 1}
