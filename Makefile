@@ -9,7 +9,7 @@
 #   make native      test the C++ library: sanitizers, other processors, all instruction sets; needs g++ and qemu
 #   make kills       test that runs which are killed at many points go on to the same bytes
 #   make scale       test builds by datatrove's local, Slurm and Ray executors
-#   make suites      all of them but test, two at a time [WITHOUT="browser image"]
+#   make suites      all of them but test and kills, two at a time [WITHOUT="browser image"]
 #   make clean       remove environment, caches and builds (keeps runs/)
 
 PYTHON ?= python3
@@ -34,8 +34,8 @@ PEERS_NEEDED := engine serving imported_speed imported_quality
 PEERS_WANTED := $(if $(NAMES),$(filter $(PEERS_NEEDED),$(NAMES)),$(PEERS_NEEDED))
 LLAMA_SERVER := $(PEERS)/bin/llama-server
 LLAMA_CPP := llama-cpp-python==0.3.36
-# The longest first: two run at a time.
-SUITES := image kills integration native conformance clients browser deepspeed scale
+# In each of them one test runs at a time. The longest come first.
+SUITES := image conformance native integration clients browser deepspeed scale
 GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
 GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)
