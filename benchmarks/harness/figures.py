@@ -101,6 +101,26 @@ def accuracy_lines(curves: Mapping[str, Sequence[tuple[float, float]]], levels: 
         return figure_uri(figure)
 
 
+def recall_lines(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """The share of copies that are found over the share of their words that was edited: a line for each search.
+
+    `curves` maps a name to points (share edited, share found).
+    """
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure = Figure(figsize=(5.2, 3.0))
+        axes = figure.subplots()
+        for (name, points), colour in zip(curves.items(), (ACCENT_COLOUR, *LEVEL_COLOURS[1:]), strict=False):
+            axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=4, label=name)
+        axes.set_ylim(0, 1.05)
+        axes.xaxis.set_major_formatter("{x:.0%}")
+        axes.yaxis.set_major_formatter("{x:.0%}")
+        axes.set_xlabel("words edited, of all")
+        axes.set_ylabel("copies found")
+        axes.legend(loc="lower left", fontsize=7)
+        figure.tight_layout()
+        return figure_uri(figure)
+
+
 def accuracy_dots(panels: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]], level: str) -> str:
     """Accuracy by group and way, a dot for each run: a panel for each set of questions.
 

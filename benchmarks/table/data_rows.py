@@ -1,4 +1,4 @@
-"""What multiplying real data gives: how much can be multiplied, and what an independent program finds wrong."""
+"""What the data engine does to real data, to junk, to what is planted and to hostile files."""
 
 from __future__ import annotations
 
@@ -92,6 +92,45 @@ QUALITY = (
         bench(f"{name} that the classifier of quality drops", "quality", f"quality_kinds_{key}_dropped", "{:.1%}", "1%")
         for key, name in (("gsm8k", "Of 1,000 problems of GSM8K, those"), ("proofs", "Of 1,000 own proofs, those"))
     ),
+)
+
+SEARCHES = {"tuili": "Tuili", "datasketch": "datasketch"}
+"""What looks for copies."""
+_EDITS = {"5": "none", "10": "0.99", "15": "none", "20": "none"}
+DUPLICATES = (
+    *(
+        bench(
+            f"Copies among 50,000 documents with {share}% of their words edited that are dropped, by {name}",
+            "duplicates",
+            f"{search}_recall_{share}",
+            "{:.3f}",
+            goal if search == "tuili" else "none",
+        )
+        for share, goal in _EDITS.items()
+        for search, name in SEARCHES.items()
+    ),
+    *(
+        bench(
+            f"Of what {name} drops there, copies",
+            "duplicates",
+            f"{search}_precision",
+            "{:.3f}",
+            "0.99" if search == "tuili" else "none",
+        )
+        for search, name in SEARCHES.items()
+    ),
+    *(
+        bench(f"Documents a second of one core there, by {name}", "duplicates", f"{search}_rate", "{:,.0f}")
+        for search, name in SEARCHES.items()
+    ),
+    bench(
+        "Of 500 documents with a question of an evaluation, its numbers, case and spacing changed, found",
+        "duplicates",
+        "questions_recall",
+        "{:.3f}",
+        "0.99",
+    ),
+    bench("Of what is found there, such documents", "duplicates", "questions_precision", "{:.3f}", "0.99"),
 )
 
 HOSTILE = (

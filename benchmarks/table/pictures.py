@@ -1,4 +1,4 @@
-"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of nine benchmarks.
+"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of ten benchmarks.
 
 Benchmarks that draw their own picture are `guarantee` and `verifier`. The plots themselves are in `harness/figures` and
 `tuili.eval`.
@@ -17,11 +17,13 @@ from benchmarks.harness.figures import (
     cost_curves,
     divergence_lines,
     goodput_lines,
+    recall_lines,
     risk_lines,
 )
 from benchmarks.harness.record import ROOT
 from benchmarks.table import distilled_rows, factorised_rows, pruned_rows, quantised_rows
 from benchmarks.table.compressed_rows import recoveries
+from benchmarks.table.data_rows import SEARCHES
 from benchmarks.table.example_rows import BASE, accuracies
 from benchmarks.table.rows import NANO_REPORT, Record, results
 from tuili.eval import depth_lines, heat_map
@@ -57,6 +59,7 @@ def drawn() -> dict[str, str]:
         (results("factorised"), lambda record: {"factorised": recovery_by_tokens(record, factorised_rows.WAYS)}),
         (results("distilled"), lambda record: {"distilled": recovery_by_tokens(record, distilled_rows.WAYS)}),
         (results("quantised"), lambda record: {"quantised": recovery_by_tokens(record, quantised_rows.WAYS)}),
+        (results("duplicates"), lambda record: {"duplicates": recall_by_edits(record)}),
         (results("imported_promised"), lambda record: {"promised": risk_by_coverage(record)}),
     ):
         if record.is_file():
@@ -127,6 +130,15 @@ def accuracy_by_examples(record: Record) -> str:
 def recovery_by_tokens(record: Record, ways: Mapping[str, str]) -> str:
     """How smaller models came nearer to their parent, by way, from the record of one way of compressing."""
     return on_white(divergence_lines(recoveries(record, ways)))
+
+
+def recall_by_edits(record: Record) -> str:
+    """Which copies are dropped over the share of edited words, by Tuili and by datasketch, where it was measured."""
+    figures, curves = record["figures"], dict[str, list[tuple[float, float]]]()
+    for key in figures:
+        if found := re.fullmatch(r"(\w+)_recall_(\d+)", key):
+            curves.setdefault(found[1], []).append((int(found[2]) / 100, figures[key]["median"]))
+    return on_white(recall_lines({SEARCHES[name]: sorted(points) for name, points in curves.items()}))
 
 
 def risk_by_coverage(record: Record) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.table.answer_rows import ANSWERS
-from benchmarks.table.data_rows import DOCUMENTS, HOSTILE, MULTIPLIED, QUALITY, ROUTED
+from benchmarks.table.data_rows import DOCUMENTS, DUPLICATES, HOSTILE, MULTIPLIED, QUALITY, ROUTED
 from benchmarks.table.distilled_rows import STUDENTS
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
 from benchmarks.table.example_rows import COMPARED
@@ -27,6 +27,7 @@ GROUPS = {
     "smaller models": (*KEPT, *FACTORS, *STUDENTS, *WHOLE_NUMBERS, *STACKS_KEPT),
     "serving": SERVING,
     "training": TRAINING,
-    "checker and verifier": (*CHECKER, *MULTIPLIED, *ROUTED, *QUALITY, *DOCUMENTS, *HOSTILE),
+    "checker and verifier": CHECKER,
+    "data engine": (*MULTIPLIED, *ROUTED, *QUALITY, *DUPLICATES, *DOCUMENTS, *HOSTILE),
     "shipped model": (*SHIPPED_MODEL, *ANSWERS, *FAMILIARITY, *GAINED),
 }

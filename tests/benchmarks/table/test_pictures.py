@@ -8,7 +8,14 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.table.pages import README
-from benchmarks.table.pictures import PICTURES, accuracy_by_examples, budget_curves, goodput_by_load, of_model
+from benchmarks.table.pictures import (
+    PICTURES,
+    accuracy_by_examples,
+    budget_curves,
+    goodput_by_load,
+    of_model,
+    recall_by_edits,
+)
 from benchmarks.table.rows import NANO_REPORT
 
 
@@ -65,3 +72,12 @@ def test_the_picture_of_examples_has_a_dot_for_each_seed() -> None:
         return svg.count("<use ")
 
     assert dots(0.5, 0.6, 0.7) == dots(0.5, 0.7) + 1
+
+
+def test_the_picture_of_duplicates_has_a_line_for_each_search() -> None:
+    figures = {f"tuili_recall_{share}": {"median": 1 - share / 50} for share in (5, 10)}
+    one = recall_by_edits({"figures": figures | {"tuili_precision": {"median": 1.0}}})
+    assert "datasketch" not in one
+    two = recall_by_edits({"figures": figures | {f"datasketch_recall_{share}": {"median": 0.5} for share in (5, 10)}})
+    assert two.count("<!-- datasketch -->") == 1
+    assert {one.count(f"<!-- {percent}% -->") for percent in (0, 100)} == {1}
