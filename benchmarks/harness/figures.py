@@ -198,3 +198,26 @@ def divergence_lines(curves: Mapping[str, Sequence[Sequence[tuple[float, float]]
         axes.legend(loc="upper right", fontsize=7)
         figure.tight_layout()
         return figure_uri(figure)
+
+
+def loss_lines(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+    """The loss of a training over the megabytes that its processes sent, both on a logarithmic scale: a line for each
+    form of gradients.
+
+    `curves` maps a name to points (megabytes, nats a token).
+    """
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure = Figure(figsize=(6.4, 3.6))
+        axes = figure.subplots()
+        for (name, points), colour in zip(curves.items(), matplotlib.color_sequences["tab10"], strict=False):
+            axes.plot(*zip(*points, strict=True), color=colour, linewidth=1.2, label=name)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.set_xlabel("megabytes sent")
+        axes.set_ylabel("loss, nats a token")
+        axes.legend(loc="lower left", fontsize=7)
+        figure.tight_layout()
+        return figure_uri(figure)

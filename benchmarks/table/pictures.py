@@ -1,4 +1,4 @@
-"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of ten benchmarks.
+"""The pictures that are drawn from records: the shipped model's from its evaluation, and those of eleven benchmarks.
 
 Benchmarks that draw their own picture are `guarantee` and `verifier`. The plots themselves are in `harness/figures` and
 `tuili.eval`.
@@ -17,6 +17,7 @@ from benchmarks.harness.figures import (
     cost_curves,
     divergence_lines,
     goodput_lines,
+    loss_lines,
     recall_lines,
     risk_lines,
 )
@@ -24,6 +25,7 @@ from benchmarks.harness.record import ROOT
 from benchmarks.table import distilled_rows, factorised_rows, pruned_rows, quantised_rows
 from benchmarks.table.compressed_rows import recoveries
 from benchmarks.table.data_rows import SEARCHES
+from benchmarks.table.distributed_rows import FORMS
 from benchmarks.table.example_rows import BASE, accuracies
 from benchmarks.table.rows import NANO_REPORT, Record, results
 from tuili.eval import depth_lines, heat_map
@@ -59,6 +61,7 @@ def drawn() -> dict[str, str]:
         (results("factorised"), lambda record: {"factorised": recovery_by_tokens(record, factorised_rows.WAYS)}),
         (results("distilled"), lambda record: {"distilled": recovery_by_tokens(record, distilled_rows.WAYS)}),
         (results("quantised"), lambda record: {"quantised": recovery_by_tokens(record, quantised_rows.WAYS)}),
+        (results("gradient_losses"), lambda record: {"gradients": loss_by_bytes(record)}),
         (results("duplicates"), lambda record: {"duplicates": recall_by_edits(record)}),
         (results("imported_promised"), lambda record: {"promised": risk_by_coverage(record)}),
     ):
@@ -130,6 +133,11 @@ def accuracy_by_examples(record: Record) -> str:
 def recovery_by_tokens(record: Record, ways: Mapping[str, str]) -> str:
     """How smaller models came nearer to their parent, by way, from the record of one way of compressing."""
     return on_white(divergence_lines(recoveries(record, ways)))
+
+
+def loss_by_bytes(record: Record) -> str:
+    """How the loss falls with what is sent, by the form of gradients, from the record `gradient_losses`."""
+    return on_white(loss_lines({FORMS[form]: points for form, points in record["config"]["curves"].items()}))
 
 
 def recall_by_edits(record: Record) -> str:

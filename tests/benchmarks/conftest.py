@@ -17,6 +17,19 @@ SMALL = (
     "data.domains=[propositional, arithmetic]",
     "data.levels=[1]",
 )
+SHORT = (
+    SMALL[0],
+    "train.rows=1",
+    "train.length=64",
+    "train.accumulation=2",
+    "train.precision=fp32",
+    "train.compile=off",
+    "train.dist.backend=ddp",
+    "data.domains=[propositional, arithmetic]",
+    "data.levels=[1]",
+    "data.vocabulary=600",
+)
+"""For two processes."""
 
 
 @pytest.fixture(autouse=True)

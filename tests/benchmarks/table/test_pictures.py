@@ -13,6 +13,7 @@ from benchmarks.table.pictures import (
     accuracy_by_examples,
     budget_curves,
     goodput_by_load,
+    loss_by_bytes,
     of_model,
     recall_by_edits,
 )
@@ -81,3 +82,10 @@ def test_the_picture_of_duplicates_has_a_line_for_each_search() -> None:
     two = recall_by_edits({"figures": figures | {f"datasketch_recall_{share}": {"median": 0.5} for share in (5, 10)}})
     assert two.count("<!-- datasketch -->") == 1
     assert {one.count(f"<!-- {percent}% -->") for percent in (0, 100)} == {1}
+
+
+def test_the_picture_of_gradients_has_a_line_for_each_form() -> None:
+    curves = {"fp32": [[1.0, 4.0], [2.0, 3.0]], "3bit_kept": [[0.1, 4.1], [0.2, 3.1]]}
+    svg = loss_by_bytes({"config": {"curves": curves}})
+    assert "<!-- 3 bits with the average of what is lost -->" in svg
+    assert "<!-- 4 bits -->" not in svg

@@ -1,0 +1,113 @@
+"""What packed gradients do to the loss of a training: each form beside fp32, over the same blocks and from the same
+weights.
+
+`tuili train` with DDP and AdamW runs once for each form and seed. Figures by form:
+
+- `FORM_loss`: the mean loss of the last quarter of the steps, seed by seed;
+- `FORM_over_fp32`: that over the loss in fp32 of the same seed;
+- `FORM_sent`: bytes a step of all processes together, as the system counts them at their sockets.
+
+`curves` in the record has, for each form, points of the megabytes that were sent and the loss, means over the seeds.
+What is measured before an interruption is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from benchmarks.harness.cells import Cells
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import Figure
+from benchmarks.harness.runs import tuili
+from tuili.train import read_log
+
+FORMS: Mapping[str, str] = {
+    "fp32": "form: fp32",
+    "fp16": "form: fp16",
+    "powersgd": "form: powersgd",
+    "4bit": "form: 4bit",
+    "3bit": "form: 3bit",
+    "3bit_rotated": "form: 3bit, rotate: true",
+    "3bit_kept": "form: 3bit, keep_errors: 0.8",
+    "3bit_rotated_kept": "form: 3bit, rotate: true, keep_errors: 0.8",
+}
+"""The forms, as a recipe has them. `kept` ones add the average of what rounding has lost."""
+POINTS = 30
+"""Of a curve, each the mean of as many steps as the others."""
+Point = tuple[float, float]
+
+
+def measure(
+    recipe: str = "quickstart",
+    steps: int = 300,
+    seeds: tuple[int, ...] = (1, 2, 3, 4, 5),
+    forms: tuple[str, ...] = tuple(FORMS),
+    processes: int = 2,
+    overrides: tuple[str, ...] = ("optimizer.kind=adamw", "optimizer.learning_rate=2e-3", "train.dist.overlap=off"),
+) -> Measured:
+    """Losses and bytes by form, a run for each seed. forms: of `FORMS`, the first one being compared with."""
+    asked = {"recipe": recipe, "steps": steps, "processes": processes, "overrides": list(overrides)}
+    cells, lines = Cells("gradient_losses", asked), dict[str, list[list[Point]]]()
+    for seed in seeds:  # so that one seed is whole where hours are cut
+        for form in forms:
+            changes = (f"train.steps={steps}", f"train.seed={seed}", f"train.accumulation={processes}", *overrides)
+            given = (*changes, f"train.dist.gradients={{{FORMS[form]}}}", "--nproc", str(processes))
+            told = cells.get(f"{form}, seed {seed}", partial(trained, recipe, given))
+            lines.setdefault(form, []).append([(bytes_sent, loss) for bytes_sent, loss in told])
+    config: dict[str, Any] = {"forms": {form: FORMS[form] for form in forms}, "seeds": list(seeds)}
+    config["curves"] = {form: curve(of_seeds) for form, of_seeds in lines.items()}
+    return asked | config | {"goal": "the best form in 3 bits within 1% of fp32"}, figures(lines)
+
+
+def figures(lines: Mapping[str, Sequence[Sequence[Point]]]) -> dict[str, Figure]:
+    """Those of each form's runs, of which each has a point a step: the bytes that it has sent, and its loss."""
+    losses = {
+        form: Figure("nats a token", [mean(loss for _, loss in line[-(len(line) // 4) :]) for line in of_seeds])
+        for form, of_seeds in lines.items()
+    }
+    first, *others = losses
+    return {
+        **{f"{form}_loss": figure for form, figure in losses.items()},
+        **{
+            f"{form}_over_{first}": Figure(
+                "x", [a / b for a, b in zip(losses[form].runs, losses[first].runs, strict=True)]
+            )
+            for form in others
+        },
+        **{
+            f"{form}_sent": Figure("bytes/step", [mean(sent for sent, _ in line) for line in of_seeds])
+            for form, of_seeds in lines.items()
+        },
+    }
+
+
+def curve(of_seeds: Sequence[Sequence[Point]]) -> list[Point]:
+    """Megabytes that were sent so far and the loss, means over seeds and over a thirtieth of the steps each."""
+    steps = len(of_seeds[0])
+    size = max(1, steps // POINTS)
+    sent = [mean(line[step][0] for line in of_seeds) for step in range(steps)]
+    points = list[Point]()
+    for end in range(size, steps + 1, size):
+        loss = mean(line[step][1] for line in of_seeds for step in range(end - size, end))
+        points.append((round(sum(sent[:end]) / 1e6, 3), round(loss, 5)))
+    return points
+
+
+def trained(recipe: str, changes: Sequence[str]) -> list[Point]:
+    """The bytes that each step has sent, and its loss."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch, "run")
+        fixed = ("train.dist.backend=ddp", "train.balance_rounds=0", "checkpoint.interval=100000", "log.interval=1")
+        tuili("train", recipe, *fixed, *changes, "--out", str(out))
+        return [(sum(line["workers"]["sent_bytes"]), line["loss"]) for line in read_log(out)]
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    run("gradient_losses", measure)

@@ -1,0 +1,125 @@
+"""What a training of several processes sends and loses, and how it goes on where they are killed."""
+
+from __future__ import annotations
+
+from benchmarks.table.rows import Row, bench, joined, middle, results, text
+
+_BITS = (2, 3, 4, 8)
+CODEC = (
+    *(
+        bench(
+            f"Packing gradients in {bits} bits, one core: GB/s of fp32 numbers {what}",
+            "codec",
+            f"{bits}_{call}",
+            "{:.1f}",
+            "1" if bits == 3 else "none",
+        )
+        for bits in _BITS
+        for call, what in (("encode", "in"), ("decode", "out"))
+    ),
+    *(
+        bench(
+            f"Link below which 3 bits arrive sooner than {name}, {count} processes, nothing hidden: Gbit/s",
+            "codec",
+            f"3_pays_over_{name}_by_{count}",
+            "{:.1f}",
+        )
+        for name in ("fp32", "fp16")
+        for count in (2, 8)
+    ),
+)
+
+FORMS = {
+    "fp32": "fp32",
+    "fp16": "fp16",
+    "powersgd": "PowerSGD",
+    "4bit": "4 bits",
+    "3bit": "3 bits",
+    "3bit_rotated": "3 bits, turned",
+    "3bit_kept": "3 bits with the average of what is lost",
+    "3bit_rotated_kept": "3 bits, turned, with the average of what is lost",
+}
+"""What tables and pictures call the forms of gradients."""
+_FEWER = {"fp32": "90%", "fp16": "80%"}
+SENT = tuple(
+    bench(
+        f"Bytes a step of `nano` in {name} less than in {baseline}, {count} processes, by the counter of the interface",
+        "traffic",
+        f"{form}_by_{count}_less_than_{baseline}",
+        "{:.1%}",
+        goal if form == "3bit" else "none",
+    )
+    for count in (2, 4)
+    for baseline, goal in _FEWER.items()
+    for form, name in {**FORMS, "8bit": "8 bits", "2bit": "2 bits"}.items()
+    if form != baseline
+)
+
+LOSSES = tuple(
+    bench(
+        f"Loss with gradients in {name} over that in fp32, same blocks, 5 seeds",
+        "gradient_losses",
+        f"{form}_over_fp32",
+        "{:.3f}",
+        "1.01 by one of these" if form.startswith("3bit") else "none",
+    )
+    for form, name in FORMS.items()
+    if form != "fp32"
+)
+
+_WAYS = {
+    "3bit-off": ("gradients in 3 bits without overlap", "1.2"),
+    "3bit-communication": ("gradients in 3 bits, communication alone overlapped", "none"),
+    "fp16-off": ("gradients in fp16 without overlap", "2"),
+    "fp16-update": ("gradients in fp16, communication and update overlapped", "none"),
+}
+_OVERLAPPED = "3 bits, communication and update overlapped, link of 200 Mbit/s"
+OVERLAP = (
+    *(
+        bench(f"Steps a second with {_OVERLAPPED}, over {name}", "overlap", f"faster_than_{way}", "{:.2f}", goal)
+        for way, (name, goal) in _WAYS.items()
+    ),
+    *(
+        bench(f"Share of the {what} that is hidden, {_OVERLAPPED}", "overlap", f"3bit-update_{what}_hidden", "{:.0%}")
+        for what in ("communication", "update")
+    ),
+)
+
+SAVED = tuple(
+    bench(
+        f"What saving every 20 steps costs a run of 25M parameters, {what}",
+        "saving",
+        f"{way}_cost",
+        "{:.1%}",
+        goal,
+    )
+    for way, what, goal in (("beside", "beside the steps", "2%"), ("before", "before them", "none"))
+)
+
+_VICTIMS = {
+    "worker": "a process is killed",
+    "launcher": "the launcher is",
+    "saving": "all are, while they save",
+}
+RECOVERED = (
+    Row(
+        "Kills of a training of two processes, at random moments",
+        results("recovery"),
+        (middle("kills", "{:.0f}"), text("30")),
+    ),
+    Row(
+        "Seconds from a kill to the first step behind it: median, and 95 of 100 kills",
+        results("recovery"),
+        (joined("{} and {}", middle("recovery", "{:.1f}"), middle("recovery_p95", "{:.1f}")), text("20")),
+    ),
+    *(
+        bench(f"Seconds from a kill to the first step behind it where {what}", "recovery", f"{key}_recovery", "{:.1f}")
+        for key, what in _VICTIMS.items()
+    ),
+    bench("Steps that a kill costs, over those between two checkpoints", "recovery", "lost", "{:.2f}", "at most 1"),
+    bench("Kills that left half a checkpoint", "recovery", "saves_killed", "{:.0f}"),
+    bench("Goodput of a training with these kills", "recovery", "goodput", "{:.0%}"),
+    bench("Goodput with one such kill a minute, computed", "recovery", "goodput_at_60", "{:.0%}", "60%"),
+    bench("Goodput with one such kill in five minutes, computed", "recovery", "goodput_at_300", "{:.0%}", "90%"),
+    bench("Killed runs that ended with the bytes of one left alone", "recovery", "same_bytes", "{:.0f}", "1 of 1"),
+)

@@ -1,0 +1,64 @@
+"""The benchmark of losses by the form of gradients: a real run, and what is told of several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.codec import losses
+from benchmarks.harness import cells
+from tests.benchmarks.conftest import SHORT
+
+
+@pytest.fixture
+def scratch_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(losses, "Cells", lambda name, setting: cells.Cells(name, setting, tmp_path))
+    return tmp_path
+
+
+def test_losses_are_compared_seed_by_seed() -> None:
+    fp32 = [[(400.0, 4.0), (400.0, 3.0), (400.0, 2.0), (400.0, loss)] for loss in (1.0, 2.0)]
+    packed = [[(40.0, 4.0), (40.0, 3.0), (40.0, 2.5), (40.0, loss)] for loss in (1.1, 2.0)]
+    told = losses.figures({"fp32": fp32, "3bit": packed})
+    assert told["fp32_loss"].runs == [1.0, 2.0]
+    assert told["3bit_over_fp32"].runs == [1.1, 1.0]
+    assert told["3bit_sent"].runs == [40, 40]
+    assert losses.curve(fp32)[-1] == (0.002, 1.5)
+
+
+def test_a_curve_has_as_many_points_as_are_read() -> None:
+    line = [(1e6, float(step)) for step in range(300)]
+    points = losses.curve([line])
+    assert len(points) == losses.POINTS
+    assert points[0] == (10.0, 4.5)
+    assert points[-1] == (300.0, 294.5)
+
+
+def test_a_run_tells_what_each_step_has_sent_and_lost() -> None:
+    told = losses.trained(
+        "base", (*SHORT, "--nproc", "2", "train.steps=3", f"train.dist.gradients={{{losses.FORMS['3bit_kept']}}}")
+    )
+    assert len(told) == 3
+    assert all(0 < sent < 10**6 and 4 < loss < 8 for sent, loss in told)
+
+
+def test_what_was_measured_is_kept(scratch_cells: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"forms": ("fp32", "3bit"), "seeds": (1, 2)}
+    asked = list[tuple[str, ...]]()
+
+    def trained(recipe: str, changes: tuple[str, ...]) -> list[losses.Point]:
+        asked.append(changes)
+        return [(10.0, 2.0)] * 8
+
+    monkeypatch.setattr(losses, "trained", trained)
+    config, told = losses.measure(**given)
+    assert config["forms"] == {"fp32": "form: fp32", "3bit": "form: 3bit"}
+    assert told["3bit_over_fp32"].runs == [1.0, 1.0]
+    assert losses.measure(**given)[1] == told
+    assert [["train.seed=1" in one, "train.dist.gradients={form: 3bit}" in one] for one in asked] == [
+        [True, False],
+        [True, True],
+        [False, False],
+        [False, True],
+    ]
