@@ -1,20 +1,26 @@
 """Near-duplicates and questions planted among other documents: recall over the share of edited words, and precision.
 
-Beside it datasketch, where it is installed, with as many hashes of the same shingles and the same threshold.
+Beside it datasketch, where it is installed, with as many hashes of the same shingles and the same threshold. How alike
+copies and originals are is told too, `jaccard_SHARE`: by their shingles themselves, in the mean.
 """
 
 from __future__ import annotations
 
 import random
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from importlib.util import find_spec
 from itertools import cycle
+from statistics import mean
+from typing import Any
 
 from benchmarks.duplicates.planting import Language, changed, chinese, english, questions
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from tuili.data import pipeline
+from tuili.provenance import installed_versions
 
 EDITS = (5, 10, 15, 20)
 
@@ -27,7 +33,8 @@ def measure(documents: int = 50_000, planted: int = 500, seed: int = 0) -> Measu
     settings = pipeline.DedupSettings(block="dedup")
     languages = (english(), chinese())
     corpus = _with_copies(documents, planted, seed, languages)
-    figures = _told("tuili", corpus, planted, _dropped(settings.build(), corpus))
+    figures = _similarities(corpus, settings.shingle)
+    figures |= _told("tuili", corpus, planted, _dropped(settings.build(), corpus))
     if find_spec("datasketch"):
         figures |= _told("datasketch", corpus, planted, _datasketch(corpus, settings))
     asked = questions(planted, seed)
@@ -42,9 +49,22 @@ def measure(documents: int = 50_000, planted: int = 500, seed: int = 0) -> Measu
         "questions_precision": Figure("share", [right / max(len(found), 1)]),
         "questions_rate": Figure("documents/s", [len(pages) / seconds]),
     }
-    config = {"documents": documents, "planted": planted, "questions": len(asked), "seed": seed}
+    config: dict[str, Any] = {"documents": documents, "planted": planted, "questions": len(asked), "seed": seed}
+    config |= {"words": [sha256(language.space.join(language.words).encode()).hexdigest() for language in languages]}
+    config |= {"peers": installed_versions(["datasketch"])}
     goal = "recall and precision 0.99 at edits of 10% and of questions"
     return config | {"similarity": settings.similarity, "shingle": settings.shingle, "goal": goal}, figures
+
+
+def _similarities(corpus: Iterable[pipeline.Document], n: int) -> dict[str, Figure]:
+    shingles = {name: frozenset(found) for name, found in _shingles(corpus, n)}
+    similarities = defaultdict[str, list[float]](list)
+    for name, copied in shingles.items():
+        if name.startswith("copy/"):
+            _, share, number = name.split("/")
+            original = shingles[f"original/{number}"]
+            similarities[share].append(len(copied & original) / len(copied | original))
+    return {f"jaccard_{share}": Figure("share", [mean(similarities[str(share)])]) for share in EDITS}
 
 
 Found = tuple[list[str], float]

@@ -43,11 +43,13 @@ class Language(NamedTuple):
         return text
 
     def edit(self, rng: random.Random, text: Sequence[str], share: float) -> list[str]:
-        """A text of which a share of the words is replaced, removed, or followed by another."""
+        """A text of which a share of the words is replaced by other ones, removed, or followed by others."""
         places, edited = set(rng.sample(range(len(text)), round(share * len(text)))), list[str]()
         for place, word in enumerate(text):
             if place in places:
                 other = rng.choice(self.words)
+                while other == word:
+                    other = rng.choice(self.words)
                 edited += rng.choice(([other], [], [word, other]))
             else:
                 edited.append(word)

@@ -40,6 +40,10 @@ FORMS = {
     "3bit_rotated_kept": "3 bits, turned, with the average of what is lost",
 }
 """What tables and pictures call the forms of gradients."""
+_TRAFFIC = {form: FORMS[form] for form in ("fp32", "fp16", "powersgd", "4bit", "3bit")} | {
+    "8bit": "8 bits",
+    "2bit": "2 bits",
+}
 _FEWER = {"fp32": "90%", "fp16": "80%"}
 SENT = tuple(
     bench(
@@ -51,13 +55,13 @@ SENT = tuple(
     )
     for count in (2, 4)
     for baseline, goal in _FEWER.items()
-    for form, name in {**FORMS, "8bit": "8 bits", "2bit": "2 bits"}.items()
+    for form, name in _TRAFFIC.items()
     if form != baseline
 )
 
 LOSSES = tuple(
     bench(
-        f"Loss with gradients in {name} over that in fp32, same blocks, 5 seeds",
+        f"Loss of a training with gradients in {name} over that with gradients in fp32, same blocks, 5 seeds",
         "gradient_losses",
         f"{form}_over_fp32",
         "{:.3f}",
@@ -97,13 +101,13 @@ SAVED = tuple(
 )
 
 _VICTIMS = {
-    "worker": "a process is killed",
-    "launcher": "the launcher is",
-    "saving": "all are, while they save",
+    "worker": "one process is killed",
+    "launcher": "the launcher is killed",
+    "saving": "all processes are killed while they save",
 }
 RECOVERED = (
     Row(
-        "Kills of a training of two processes, at random moments",
+        "Kills of a training of two processes, a third each of a process, the launcher, and all while they save",
         results("recovery"),
         (middle("kills", "{:.0f}"), text("30")),
     ),
@@ -116,10 +120,27 @@ RECOVERED = (
         bench(f"Seconds from a kill to the first step behind it where {what}", "recovery", f"{key}_recovery", "{:.1f}")
         for key, what in _VICTIMS.items()
     ),
-    bench("Steps that a kill costs, over those between two checkpoints", "recovery", "lost", "{:.2f}", "at most 1"),
-    bench("Kills that left half a checkpoint", "recovery", "saves_killed", "{:.0f}"),
-    bench("Goodput of a training with these kills", "recovery", "goodput", "{:.0%}"),
-    bench("Goodput with one such kill a minute, computed", "recovery", "goodput_at_60", "{:.0%}", "60%"),
-    bench("Goodput with one such kill in five minutes, computed", "recovery", "goodput_at_300", "{:.0%}", "90%"),
+    *(
+        bench(
+            f"Steps that are done again where {what}, over the 100 between two checkpoints",
+            "recovery",
+            f"{key}_lost",
+            "{:.2f}",
+            "at most 1",
+        )
+        for key, what in _VICTIMS.items()
+    ),
+    bench("Kills of all processes that left half a checkpoint", "recovery", "saves_killed", "{:.0f}"),
+    bench("Goodput of a training with these kills, measured once", "recovery", "goodput", "{:.0%}"),
+    bench(
+        "Goodput with one such kill a minute, by the mean cost of a kill", "recovery", "goodput_at_60", "{:.0%}", "60%"
+    ),
+    bench(
+        "Goodput with one such kill in five minutes, by the mean cost of a kill",
+        "recovery",
+        "goodput_at_300",
+        "{:.0%}",
+        "90%",
+    ),
     bench("Killed runs that ended with the bytes of one left alone", "recovery", "same_bytes", "{:.0f}", "1 of 1"),
 )

@@ -9,6 +9,8 @@ import pytest
 from benchmarks.codec import losses
 from benchmarks.harness import cells
 from tests.benchmarks.conftest import SHORT
+from tuili.config import load_recipe
+from tuili.train import Recipe
 
 
 @pytest.fixture
@@ -36,11 +38,22 @@ def test_a_curve_has_as_many_points_as_are_read() -> None:
 
 
 def test_a_run_tells_what_each_step_has_sent_and_lost() -> None:
-    told = losses.trained(
-        "base", (*SHORT, "--nproc", "2", "train.steps=3", f"train.dist.gradients={{{losses.FORMS['3bit_kept']}}}")
+    given = (*SHORT, "--nproc", "2", "train.steps=3")
+    plain, packed = (
+        losses.trained("base", (*given, f"train.dist.gradients={{{losses.FORMS[form]}}}"))
+        for form in ("fp32", "3bit_rotated_kept")
     )
-    assert len(told) == 3
-    assert all(0 < sent < 10**6 and 4 < loss < 8 for sent, loss in told)
+    assert len(plain) == len(packed) == 3
+    assert plain[0][1] == packed[0][1], "the first step has the same weights and blocks"
+    assert all(8 * ours[0] < theirs[0] for ours, theirs in zip(packed[1:], plain[1:], strict=True))
+
+
+@pytest.mark.parametrize("form", losses.FORMS)
+def test_every_form_is_one_that_a_recipe_takes(form: str) -> None:
+    changes = ("train.dist.backend=ddp", "train.dist.overlap=off", f"train.dist.gradients={{{losses.FORMS[form]}}}")
+    gradients = load_recipe("quickstart", changes, Recipe).train.dist.gradients
+    assert form.startswith(gradients.form)
+    assert (gradients.rotate, gradients.keep_errors is not None) == ("rotated" in form, "kept" in form)
 
 
 def test_what_was_measured_is_kept(scratch_cells: Path, monkeypatch: pytest.MonkeyPatch) -> None:
