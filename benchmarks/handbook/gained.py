@@ -11,6 +11,7 @@ import shlex
 import shutil
 from collections.abc import Mapping
 from contextlib import chdir, suppress
+from itertools import product
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -26,6 +27,7 @@ RECIPE = "handbook.yaml"
 FOLDER = ROOT / "runs" / "benchmarks" / "handbook"
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _SETS = ("held", "others")
+_MINUTES = "minutes.json"
 
 
 def commands(page: Path = PAGE) -> list[list[str]]:
@@ -50,14 +52,15 @@ def measure(
     """Right answers before and after. model: what is taught. overrides: changes to the recipe of the training."""
     place = _folder_of(Path(folder))
     (place / RECIPE).write_text(recipe(), encoding="utf-8")
-    minutes = dict[str, float]()
     with chdir(place):
         for command in commands():
             begun = monotonic()
             name = _run(command, count, held, model, overrides)
+            minutes = _minutes()  # those of all sessions
             minutes[name] = minutes.get(name, 0.0) + (monotonic() - begun) / 60
+            Path(_MINUTES).write_text(json.dumps(minutes))
         figures = _figures(json.loads(Path("records/manifest.json").read_bytes()))
-    figures |= {f"{name}_minutes": Figure("minutes", [spent]) for name, spent in minutes.items()}
+        figures |= {f"{name}_minutes": Figure("minutes", [spent]) for name, spent in _minutes().items()}
     config = {"count": count, "held": held, "model": Path(model).name, "overrides": overrides}
     return config | {"commands": [shlex.join(command) for command in commands()]}, figures
 
@@ -85,10 +88,10 @@ def _run(command: list[str], count: int, held: int, model: str, overrides: tuple
             if not (out and Path(out).exists()):
                 tuili(*command[1:])
             return verb
-        case ["tuili", "eval", asked, "--data", data]:
-            report = _report(data, after=asked != "nano")
+        case ["tuili", "eval", asked, "--data", data, *how]:
+            report = _report(data, "before" if asked == "nano" else "after", repaired=bool(how))
             if not report.exists():
-                tuili("eval", model if asked == "nano" else asked, "--data", data, "--json", str(report))
+                tuili("eval", model if asked == "nano" else asked, "--data", data, *how, "--json", str(report))
             return "eval"
         case ["tuili", "train", *_]:
             out = command[-1]
@@ -104,8 +107,14 @@ def _run(command: list[str], count: int, held: int, model: str, overrides: tuple
     raise ValueError(f"{PAGE.name}: nobody knows how to measure {shlex.join(command)}")
 
 
-def _report(data: str, *, after: bool) -> Path:
-    return Path(f"{Path(data).stem}-{'after' if after else 'before'}.json")
+def _minutes() -> dict[str, float]:
+    """Of each verb, so far."""
+    found: dict[str, float] = json.loads(Path(_MINUTES).read_bytes()) if Path(_MINUTES).is_file() else {}
+    return found
+
+
+def _report(data: str, when: str, *, repaired: bool) -> Path:
+    return Path(f"{Path(data).stem}-{when}{'-repaired' if repaired else ''}.json")
 
 
 def _figures(manifest: Mapping[str, Any]) -> dict[str, Figure]:
@@ -120,10 +129,13 @@ def _figures(manifest: Mapping[str, Any]) -> dict[str, Figure]:
     }
     figures = {name: Figure("documents", [value]) for name, value in counts.items()}
     for name in _SETS:
-        for when in ("before", "after"):
-            report = json.loads(_report(f"handbook-{name}.jsonl", after=when == "after").read_bytes())
+        for when, repaired in product(("before", "after"), (False, True)):
+            report = json.loads(_report(f"handbook-{name}.jsonl", when, repaired=repaired).read_bytes())
             low, high = report["ci95"]
-            key, values = f"{name}_{when}", {"": report["accuracy"], "_low95": low, "_high95": high}
+            key, values = (
+                f"{name}{'_repaired' * repaired}_{when}",
+                {"": report["accuracy"], "_low95": low, "_high95": high},
+            )
             figures |= {f"{key}{end}": Figure("share", [value]) for end, value in values.items()}
         figures[f"{name}_problems"] = Figure("problems", [report["problems"]])
     return figures

@@ -32,7 +32,7 @@ def test_every_command_of_the_page_is_run(
     model = save_tiny(tmp_path / "tiny")  # asked before; what is trained begins anew
     overrides = (*small, "model.start=null", "train.steps=1", "train.length=224", "data.domains=[arithmetic]")
     config, figures = gained.measure(30, 4, str(model), overrides, str(tmp_path / "run"))
-    assert len(called) == len(config["commands"]) - 1 == 12
+    assert len(called) == len(config["commands"]) - 1 == 16
     assert figures["records"].median + figures["refuted"].median == 30
     assert figures["contaminated"].median == 4
     assert figures["held_problems"].median == figures["others_problems"].median == 4
@@ -58,12 +58,12 @@ def test_the_counts_of_the_page_are_those_of_its_folder(tmp_path: Path, monkeypa
 def test_rows_are_read_from_what_the_benchmark_writes() -> None:
     names = [
         f"{key}_{when}{end}"
-        for key in ("held", "others")
+        for key in ("held", "others", "held_repaired", "others_repaired")
         for when in ("before", "after")
         for end in ("", "_low95", "_high95")
     ]
     figures = {name: {"unit": "share", "n": 1, "median": 0.5, "min": 0.5, "max": 0.5} for name in names}
     figures |= {f"{key}_problems": {"median": 100.0} for key in ("held", "others")}
     told = filled(HANDBOOK, {"figures": figures})
-    assert told["in other wordings"][:3] == ["100", "0.50 (0.50 to 0.50)", "0.50 (0.50 to 0.50)"]
-    assert len(filled(GAINED, {"figures": figures})) == 4
+    assert told["in other wordings"][:4] == ["100", "`repair`", "0.50 (0.50 to 0.50)", "0.50 (0.50 to 0.50)"]
+    assert len(filled(GAINED, {"figures": figures})) == 8
