@@ -40,10 +40,7 @@ FORMS = {
     "3bit_rotated_kept": "3 bits, turned, with the average of what is lost",
 }
 """What tables and pictures call the forms of gradients."""
-_TRAFFIC = {form: FORMS[form] for form in ("fp32", "fp16", "powersgd", "4bit", "3bit")} | {
-    "8bit": "8 bits",
-    "2bit": "2 bits",
-}
+_TRAFFIC = {form: FORMS[form] for form in ("fp16", "powersgd", "4bit", "3bit")} | {"8bit": "8 bits", "2bit": "2 bits"}
 _FEWER = {"fp32": "90%", "fp16": "80%"}
 SENT = tuple(
     bench(
