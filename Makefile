@@ -22,6 +22,7 @@ INTEGRATIONS := $(VENV)/.integrations
 DEEPSPEED := $(VENV)/.deepspeed
 BROWSER := $(VENV)/.browser
 SCALE := $(VENV)/.scale
+EXTRAS := $(VENV)/.extras
 NODE := tests/serve/node
 NODE_INSTALLED := $(NODE)/node_modules/.installed
 CLIENTS := .venv-clients
@@ -80,10 +81,11 @@ kills: setup
 scale: $(SCALE)
 	$(PYTEST) -m scale
 
-ready: $(INTEGRATIONS) $(DEEPSPEED) $(BROWSER) $(SCALE) $(NODE_INSTALLED) $(CLIENTS_INSTALLED) $(AI_SDK_INSTALLED)
+ready: $(EXTRAS) $(NODE_INSTALLED) $(CLIENTS_INSTALLED) $(AI_SDK_INSTALLED)
 
 # All is installed before: pip does not change an environment where tests run.
-suites: ready
+suites:
+	$(MAKE) --jobs 4 ready
 	$(MAKE) --jobs 2 --keep-going --output-sync=target $(filter-out $(WITHOUT),$(SUITES))
 
 bench: $(INTEGRATIONS) $(if $(PEERS_WANTED),$(PEERS_INSTALLED) $(LLAMA_SERVER)) \
@@ -123,6 +125,12 @@ $(SCALE): $(INSTALLED)
 	@echo "make: installing datatrove and Ray into $(VENV)"
 	@$(BIN)/pip install --quiet --editable '.[dev,scale]'
 	@touch $@
+
+# One call of pip for all of them, which looks through the environment once.
+$(EXTRAS): $(INSTALLED)
+	@echo "make: installing what all suites need into $(VENV)"
+	@DS_BUILD_OPS=0 $(BIN)/pip install --quiet --editable '.[dev,integrations,deepspeed,browser,scale]'
+	@touch $(INTEGRATIONS) $(DEEPSPEED) $(BROWSER) $(SCALE) $@
 
 # The newest client that the installed Node can run: no lock file says which.
 $(NODE_INSTALLED): $(NODE)/package.json

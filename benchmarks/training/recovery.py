@@ -40,7 +40,6 @@ SECONDS = (60, 300)
 """Between two kills, for which goodput is told."""
 LOOK_SECONDS, SAVE_LOOK_SECONDS, PATIENCE_SECONDS = 0.02, 0.005, 300.0
 TAIL_BYTES = 8192
-WARM_UP_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,10 @@ def measure(
     processes: int = 2,
     overrides: tuple[str, ...] = ("train.dist.backend=ddp",),
     seed: int = 1,
+    warm_up: int = 4,
 ) -> Measured:
-    """The figures. interval: steps between two checkpoints. gap: the least and the most of that between two kills."""
+    """The figures. interval: steps between two checkpoints. gap: the least and the most of that between two kills.
+    warm_up: steps of a run before, which fills caches; 0 leaves it out."""
     command = ["train", recipe, *overrides, f"checkpoint.interval={interval}", "log.interval=1"]
     command += ["--nproc", str(processes), "--restarts", str(kills)]
     rng = random.Random(seed)
@@ -75,8 +76,9 @@ def measure(
         def started(name: str, until: int = steps) -> Killable:
             return Killable([*command, f"train.steps={until}"], Path(place, name))
 
-        with started("warm-up", WARM_UP_STEPS) as warming_up:
-            warming_up.to_the_end()
+        if warm_up:
+            with started("warm-up", warm_up) as warming_up:
+                warming_up.to_the_end()
         with started("alone") as alone:
             seconds = alone.to_the_end()
         with started("killed") as killed:

@@ -27,7 +27,7 @@ def test_a_kill_costs_what_is_done_again_and_what_is_waited_for() -> None:
 
 @pytest.mark.kills
 def test_a_run_that_is_killed_ends_with_the_same_bytes() -> None:
-    _, told = measure("base", kills=3, steps=150, interval=20, overrides=SHORT)
+    _, told = measure("base", kills=3, steps=150, interval=20, overrides=SHORT, warm_up=0)
     assert told["same_bytes"].runs == [1.0]
     assert {len(told[f"{victim}_recovery"].runs) for victim in VICTIMS} == {1}
     assert told["saving_lost"].median >= 1
@@ -38,9 +38,9 @@ def test_a_run_that_is_killed_ends_with_the_same_bytes() -> None:
 def test_a_run_that_ends_or_fails_before_it_is_killed_says_so_and_leaves_nothing() -> None:
     before = set(running())
     with pytest.raises(InputError, match="the run was at its end before all kills: --steps makes it longer"):
-        measure("base", kills=1, steps=5, overrides=SHORT)
+        measure("base", kills=1, steps=5, overrides=SHORT, warm_up=0)
     with pytest.raises(InputError, match=r"the run has failed: .*2 processes do not divide its blocks evenly"):
-        measure("base", kills=1, steps=4, overrides=(*SHORT, "train.accumulation=1"))
+        measure("base", kills=1, steps=4, overrides=(*SHORT, "train.accumulation=1"), warm_up=0)
     assert set(running()) <= before
 
 

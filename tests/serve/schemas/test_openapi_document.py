@@ -94,7 +94,7 @@ def test_thousands_of_made_up_requests_are_answered_as_the_document_says(
     patient: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
     covered = explore(patient, ["coverage"], 1, key="one", rules=False)
-    drawn = explore(patient, ["fuzzing"], 950, key="one")
+    drawn = explore(patient, ["fuzzing"], 400, key="one")
     chained = explore(patient, ["stateful"], 30, key="one")
     with capsys.disabled():
         for name, explored in (("covering", covered), ("drawn", drawn), ("chained", chained)):
