@@ -6,6 +6,7 @@ The plots of an evaluation's report are left to `tuili.eval`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import matplotlib
 import numpy as np
@@ -80,43 +81,28 @@ def goodput_lines(loads: Sequence[float], policies: Mapping[str, Sequence[Mappin
         return figure_uri(figure)
 
 
-def accuracy_lines(curves: Mapping[str, Sequence[tuple[float, float]]], levels: Mapping[str, float]) -> str:
-    """Accuracy over the share of the layers that run: a line for each way, and a level for what needs none.
+def share_lines(
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    labels: tuple[str, str],
+    levels: Mapping[str, float] | None = None,
+    legend: Literal["lower left", "lower right"] = "lower right",
+) -> str:
+    """One share over another one: a line for each way, and a level for what needs none.
 
-    `curves` maps a name to points (share, accuracy), `levels` a name to an accuracy.
+    `curves` maps a name to points (share, share), `levels` a name to a share. `labels` are those of both axes.
     """
     with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(5.2, 3.4))
         axes = figure.subplots()
         for (name, points), colour in zip(curves.items(), (ACCENT_COLOUR, *LEVEL_COLOURS), strict=False):
             axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=4, label=name)
-        for name, level in levels.items():
+        for name, level in (levels or {}).items():
             axes.axhline(level, color=MUTED_COLOUR, linestyle=":", label=name)
         axes.xaxis.set_major_formatter("{x:.0%}")
         axes.yaxis.set_major_formatter("{x:.0%}")
-        axes.set_xlabel("layers that run, of all")
-        axes.set_ylabel("next tokens predicted")
-        axes.legend(loc="lower right", fontsize=7)
-        figure.tight_layout()
-        return figure_uri(figure)
-
-
-def recall_lines(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """The share of copies that are found over the share of their words that was edited: a line for each search.
-
-    `curves` maps a name to points (share edited, share found).
-    """
-    with matplotlib.rc_context(PLOT_STYLE):
-        figure = Figure(figsize=(5.2, 3.0))
-        axes = figure.subplots()
-        for (name, points), colour in zip(curves.items(), (ACCENT_COLOUR, *LEVEL_COLOURS[1:]), strict=False):
-            axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=4, label=name)
-        axes.set_ylim(0, 1.05)
-        axes.xaxis.set_major_formatter("{x:.0%}")
-        axes.yaxis.set_major_formatter("{x:.0%}")
-        axes.set_xlabel("words edited, of all")
-        axes.set_ylabel("copies found")
-        axes.legend(loc="lower left", fontsize=7)
+        axes.set_xlabel(labels[0])
+        axes.set_ylabel(labels[1])
+        axes.legend(loc=legend, fontsize=7)
         figure.tight_layout()
         return figure_uri(figure)
 

@@ -121,7 +121,7 @@ DUPLICATES = (
     ),
     *(
         bench(
-            f"Of what {name} drops there, copies",
+            f"Share of copies among what is dropped of 50,000 documents by {name}",
             "duplicates",
             f"{search}_precision",
             "{:.3f}",
@@ -130,7 +130,12 @@ DUPLICATES = (
         for search, name in _SEARCHED.items()
     ),
     *(
-        bench(f"Documents a second of one core there, by {name}", "duplicates", f"{search}_rate", "{:,.0f}")
+        bench(
+            f"Documents a second of one core, near-duplicates dropped by {name}",
+            "duplicates",
+            f"{search}_rate",
+            "{:,.0f}",
+        )
         for search, name in _SEARCHED.items()
     ),
     bench(
@@ -140,7 +145,13 @@ DUPLICATES = (
         "{:.3f}",
         "0.99",
     ),
-    bench("Of what is found there, such documents", "duplicates", "questions_precision", "{:.3f}", "0.99"),
+    bench(
+        "Share of documents with a question among those that are found to have one",
+        "duplicates",
+        "questions_precision",
+        "{:.3f}",
+        "0.99",
+    ),
 )
 
 HOSTILE = (

@@ -13,13 +13,12 @@ from collections.abc import Mapping
 
 from benchmarks.harness.figures import (
     accuracy_dots,
-    accuracy_lines,
     cost_curves,
     divergence_lines,
     goodput_lines,
     loss_lines,
-    recall_lines,
     risk_lines,
+    share_lines,
 )
 from benchmarks.harness.record import ROOT
 from benchmarks.table import distilled_rows, factorised_rows, pruned_rows, quantised_rows
@@ -122,7 +121,13 @@ def accuracy_by_depth(record: Record) -> str:
         return sorted((figures[f"{way}_{name}_layers"], figures[f"{way}_{name}_accuracy"]) for name in names)
 
     curves = {EXITS[way]: curve(way) for way in EXITS if f"{way}_full_layers" in figures}
-    return on_white(accuracy_lines(curves, {"the model as it came, all layers": figures["before_accuracy"]}))
+    return on_white(
+        share_lines(
+            curves,
+            ("layers that run, of all", "next tokens predicted"),
+            {"the model as it came, all layers": figures["before_accuracy"]},
+        )
+    )
 
 
 def accuracy_by_examples(record: Record) -> str:
@@ -146,7 +151,8 @@ def recall_by_edits(record: Record) -> str:
     for key in figures:
         if found := re.fullmatch(r"(\w+)_recall_(\d+)", key):
             curves.setdefault(found[1], []).append((int(found[2]) / 100, figures[key]["median"]))
-    return on_white(recall_lines({SEARCHES[name]: sorted(points) for name, points in curves.items()}))
+    lines = {SEARCHES[name]: sorted(points) for name, points in curves.items()}
+    return on_white(share_lines(lines, ("words edited, of all", "copies found"), legend="lower left"))
 
 
 def risk_by_coverage(record: Record) -> str:

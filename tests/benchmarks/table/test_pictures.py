@@ -81,7 +81,7 @@ def test_the_picture_of_duplicates_has_a_line_for_each_search() -> None:
     assert "datasketch" not in one
     two = recall_by_edits({"figures": figures | {f"datasketch_recall_{share}": {"median": 0.5} for share in (5, 10)}})
     assert two.count("<!-- datasketch -->") == 1
-    assert {one.count(f"<!-- {percent}% -->") for percent in (0, 100)} == {1}
+    assert "<!-- copies found -->" in one
 
 
 def test_the_picture_of_gradients_has_a_line_for_each_form() -> None:
