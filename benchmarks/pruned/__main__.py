@@ -1,5 +1,5 @@
-"""Right answers of a model of Tuili's own before and after pruning: neurons by activation against magnitude, and
-experts by REAP against frequency, as they were cut and behind recovery.
+"""Right answers of a model of Tuili's own before and after pruning: neurons by reconstruction, activation and
+magnitude, and experts by REAP against frequency, as they were cut and behind recovery.
 
 All models answer the same unseen problems as their parent, at their own depth of each token: those of the domains and
 levels that it was trained on at last. As they were cut, models are measured with the first seed alone. The divergences
@@ -23,7 +23,7 @@ from benchmarks.harness.shares import paired
 from benchmarks.pruned.training import PLANS, WAYS, pruned
 
 FOLDER = RUNS / "pruned"
-COMPARED = {"activation": "magnitude", "reap": "frequency"}
+COMPARED = {"reconstruction": "activation", "activation": "magnitude", "reap": "frequency"}
 """What each way is compared with."""
 TEST_SET = 7
 """The number of the test set: others choose between models on those with lower numbers."""

@@ -10,17 +10,18 @@ from benchmarks.harness.planned import Planned
 from tuili.store import StoredModel
 
 WAYS: Mapping[str, tuple[str, ...]] = {
+    "reconstruction": ("prune.share=0.3", "prune.multiple=8"),
     "activation": ("prune.share=0.3", "prune.by=activation", "prune.multiple=8"),
     "magnitude": ("prune.share=0.3", "prune.by=magnitude", "prune.multiple=8"),
-    "activation_16": ("prune.share=0.3", "prune.by=activation"),
+    "reconstruction_16": ("prune.share=0.3",),
     "reap": ("prune.share=0", "prune.experts=8", "prune.experts_by=reap"),
     "frequency": ("prune.share=0", "prune.experts=8", "prune.experts_by=frequency"),
 }
 """What is removed, and what tells which parts: changes to the recipe `prune`. In multiples of 16, which are the
 recipe's, the experts of `nano` lose 40% of their neurons, and in multiples of 8 the 30% that are asked for."""
 PLANS = {
-    "nano": Planned(("activation", "magnitude", "reap", "frequency"), (1,), 800),
-    "quickstart": Planned(("activation", "magnitude"), (1, 2, 3), 500),
+    "nano": Planned(("reconstruction", "activation", "magnitude", "reap", "frequency"), (1,), 800),
+    "quickstart": Planned(("reconstruction", "activation", "magnitude"), (1, 2, 3), 500),
 }
 
 

@@ -6,9 +6,10 @@ from benchmarks.table.compressed_rows import columns, kept_rows, points, recover
 
 RECORD = "pruned"
 WAYS = {
+    "reconstruction": "30% of the neurons, by reconstruction",
     "activation": "30% of the neurons, by activation",
     "magnitude": "30% of the neurons, by magnitude",
-    "activation_16": "30% of the neurons at least, by activation, in multiples of 16",
+    "reconstruction_16": "30% of the neurons at least, by reconstruction, in multiples of 16",
     "reap": "8 of 16 experts, by REAP",
     "frequency": "8 of 16 experts, by frequency",
 }
@@ -21,11 +22,12 @@ _KEPT = (
         RECORD,
         "Pruned: {}, then recovered: share of the parent's right answers",
         WAYS,
-        lambda way, level: "0.985" if way in ("activation", "magnitude", "activation_16") else "none",
+        lambda way, level: "0.985" if way not in ("reap", "frequency") else "none",
     ),
     *(
         points(f"Pruned: points of right answers of {one} over {other}", RECORD, key)
         for key, one, other in (
+            ("reconstruction_over_activation", "neurons by reconstruction", "neurons by activation"),
             ("activation_over_magnitude", "neurons by activation", "neurons by magnitude"),
             ("reap_over_frequency", "experts by REAP", "experts by frequency"),
         )

@@ -31,7 +31,7 @@ def test_tokens_are_read_between_points_and_beyond_by_the_power_law() -> None:
 
 def record(folder: Path, curves_of: dict[str, object], rounds: int = 1) -> Path:
     config = {"model": "nano", "curves": curves_of, "parameters": {"total": 100, "active": 50}, "steps": 1000}
-    config["ways"] = {"activation": ["prune.share=0.3", f"prune.rounds={rounds}"]}
+    config["ways"] = {"reconstruction": ["prune.share=0.3", f"prune.rounds={rounds}"]}
     (folder / "pruned.json").write_text(json.dumps({"benchmark": "pruned", "config": config}))
     return folder / "pruned.json"
 
@@ -41,7 +41,8 @@ def test_the_record_is_read_over_its_runs(tmp_path: Path, monkeypatch: pytest.Mo
     missing = find_curve("prune", None)
     assert isinstance(missing, str)
     assert "benchmarks/results/pruned.json is missing; make bench NAMES=pruned makes it" in missing
-    runs = {"activation_1": [[10, 4.0], [20, 1.0]], "activation_2": [[10, 1.0], [20, 4.0]], "magnitude_1": [[5, 9]]}
+    runs = {f"reconstruction_{seed}": [[10, first], [20, last]] for seed, first, last in ((1, 4.0, 1.0), (2, 1.0, 4.0))}
+    runs["magnitude_1"] = [[5, 9]]
     record(tmp_path, runs)
     found = find_curve("prune", None)
     assert isinstance(found, HealingCurve)
@@ -70,7 +71,7 @@ def test_the_records_of_students_and_whole_numbers_tell_curves(tmp_path: Path, m
 
 
 def test_a_larger_network_takes_as_many_tokens_a_parameter(tmp_path: Path) -> None:
-    file = record(tmp_path, {"activation_1": [[10, 1.0], [100, 0.1]]})
+    file = record(tmp_path, {"reconstruction_1": [[10, 1.0], [100, 0.1]]})
     same = plan_recovery("prune", RecoverySettings(curve=file, divergence=0.1), SMALL, SMALL, CUT)
     assert (same.tokens, same.extrapolated) == (pytest.approx(100), False)
     larger = plan_recovery("prune", RecoverySettings(file, 0.1, tokens_per_second=10), LARGE, SMALL, CUT)
@@ -111,7 +112,7 @@ def test_only_the_last_round_counts_with_the_tokens_of_all(tmp_path: Path) -> No
     assert found.points[-1] == (100_000, pytest.approx(0.05, rel=0.2))
     assert found.tokens_to(found.target)[0] > 95_000
     curve = [[json.loads(line)["tokens"], json.loads(line)["loss"]] for line in lines]
-    of_record = find_curve("prune", record(tmp_path, {"activation_1": curve}, rounds=3))
+    of_record = find_curve("prune", record(tmp_path, {"reconstruction_1": curve}, rounds=3))
     assert isinstance(of_record, HealingCurve)
     assert 51_000 <= of_record.points[0][0] <= 53_000
     assert of_record.tokens_to(of_record.target)[0] == pytest.approx(found.tokens_to(found.target)[0], rel=0.01)
@@ -119,13 +120,13 @@ def test_only_the_last_round_counts_with_the_tokens_of_all(tmp_path: Path) -> No
 
 def test_noise_is_smoothed_and_does_not_lower_the_curve(tmp_path: Path) -> None:
     curve = [[10 * step, 0.1 * (1.5 if step % 2 else 1 / 1.5)] for step in range(1, 201)]
-    found = find_curve("prune", record(tmp_path, {"activation_1": curve}))
+    found = find_curve("prune", record(tmp_path, {"reconstruction_1": curve}))
     assert isinstance(found, HealingCurve)
     assert all(0.09 < value < 0.11 for _, value in found.points[20:-20])
 
 
 def test_another_strength_is_an_extrapolation_and_is_told(tmp_path: Path) -> None:
-    file = record(tmp_path, {"activation_1": [[10, 1.0], [100, 0.1]]})
+    file = record(tmp_path, {"reconstruction_1": [[10, 1.0], [100, 0.1]]})
     stronger = PruneConfig(share=0.8).model_dump(mode="json")
     found = plan_recovery("prune", RecoverySettings(file, 0.1), SMALL, SMALL, stronger)
     assert found.extrapolated
@@ -179,7 +180,7 @@ def test_of_a_student_that_writes_what_it_learnt_before_counts(tmp_path: Path) -
         ("{}", "holds no curve: it is of no benchmark, not of pruned"),
         ("[", "holds no curve: "),
         ('{"benchmark": "exact"}', "holds no curve: it is of exact, not of pruned"),
-        ('{"benchmark": "pruned", "config": {"curves": {}}}', "it has no curve of activation"),
+        ('{"benchmark": "pruned", "config": {"curves": {}}}', "it has no curve of reconstruction"),
     ],
 )
 def test_a_file_without_a_curve_is_refused(tmp_path: Path, text: str, reason: str) -> None:

@@ -24,7 +24,8 @@ def prune(
         float | None, typer.Option(help="Of the neurons of every layer and expert, the share that is removed.")
     ] = None,
     by: Annotated[
-        Literal["magnitude", "activation"] | None, typer.Option("--by", help="What tells which neurons and heads go.")
+        Literal["magnitude", "activation", "reconstruction"] | None,
+        typer.Option("--by", help="What tells which neurons and heads go."),
     ] = None,
     rounds: Annotated[int | None, typer.Option(help="Rounds of removal, each with recovery behind it.")] = None,
     heads: Annotated[int | None, typer.Option(help="Heads of keys and values that stay in each layer.")] = None,

@@ -41,7 +41,7 @@ class InputMoments:
     """A moment of the inputs of a linear layer, on average over tokens."""
 
     def __init__(self, layer: nn.Linear, moment: Moment) -> None:
-        self._layer, self._moment, self._count = layer, moment, 0
+        self.layer, self._moment, self._count = layer, moment, 0
         self._sum = _none(layer.in_features, moment)
         self.counts: Callable[[int], Tensor] = lambda columns: torch.ones(1, columns, dtype=torch.bool)
         """Says which tokens of the present pass count, [B, T], for a number T of columns."""
@@ -49,7 +49,7 @@ class InputMoments:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Take up what passes through the layer, for the time of a `with` block."""
-        hook = self._layer.register_forward_pre_hook(self._take)
+        hook = self.layer.register_forward_pre_hook(self._take)
         try:
             yield
         finally:
@@ -63,7 +63,7 @@ class InputMoments:
     @property
     def added(self) -> Tensor:
         """Where the moment is that of squares: the mean square of what each input adds to the output, [I], float64."""
-        return self.mean * self._layer.weight.detach().double().square().sum(0).cpu()
+        return self.mean * self.layer.weight.detach().double().square().sum(0).cpu()
 
     def _take(self, layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         (input_BTI,) = inputs
@@ -79,7 +79,7 @@ class ExpertMoments:
     """
 
     def __init__(self, layer: MixtureOfExperts, moment: Moment) -> None:
-        self._layer, self._moment, self.count = layer, moment, 0
+        self.layer, self._moment, self.count = layer, moment, 0
         experts, hidden, neurons = layer.experts.down_proj.shape
         self.chosen_E = torch.zeros(experts, dtype=torch.float64)
         self._norm_E = torch.zeros(experts, dtype=torch.float64)
@@ -89,7 +89,7 @@ class ExpertMoments:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Take up what is routed, for the time of a `with` block."""
-        hook = self._layer.router.register_forward_hook(self._take)
+        hook = self.layer.router.register_forward_hook(self._take)
         try:
             yield
         finally:
@@ -108,7 +108,7 @@ class ExpertMoments:
     @property
     def added(self) -> Tensor:
         """As for a linear layer, what each neuron adds to the output, [E, F]; 0 where an expert was never chosen."""
-        return self.neurons * self._layer.experts.down_proj.detach().double().square().sum(1).cpu()
+        return self.neurons * self.layer.experts.down_proj.detach().double().square().sum(1).cpu()
 
     @property
     def norms(self) -> Tensor:
@@ -117,7 +117,7 @@ class ExpertMoments:
 
     def _take(self, router: nn.Module, inputs: tuple[Any, ...], route: Route) -> None:
         hidden_ND, real_N = inputs
-        experts = self._layer.experts
+        experts = self.layer.experts
         self.count += len(hidden_ND) if real_N is None else int(real_N.sum())
         for expert in range(len(self.chosen_E)):
             chosen_Nk = route.expert_Nk == expert
@@ -132,6 +132,17 @@ class ExpertMoments:
             self._norm_E[expert] += added_XD.detach().double().norm(dim=1).sum().cpu()
             for total, seen in ((self._inputs, input_XD * weight_X1), (self._neurons, neuron_XF)):
                 total[expert] += self._moment(seen.detach().double()).cpu()
+
+
+def damped(moment_EII: Tensor, share: float) -> Tensor:
+    """Second moments with a share of the mean variance of the stack's inputs added to each, in float64.
+
+    What was seen on few samples, or for an expert on none, then does not count as impossible.
+    """
+    moment_EII = moment_EII.double()
+    identity_II = torch.eye(moment_EII.shape[-1], dtype=torch.float64, device=moment_EII.device)
+    variance = moment_EII.diagonal(dim1=-2, dim2=-1).mean()
+    return moment_EII + share * variance.clamp(min=1e-30) * identity_II
 
 
 def _none(inputs: int, moment: Moment) -> Tensor:

@@ -23,7 +23,7 @@ from tuili.train import read_log
 RECORDS = Path(__file__).parents[3] / "benchmarks" / "results"
 """Where the records of benchmarks are, in a source tree."""
 RECORD_OF = {
-    "prune": ("pruned", "activation"),
+    "prune": ("pruned", "reconstruction"),
     "factorise": ("factorised", "dynamic"),
     "distil": ("distilled", "masked"),
     "quantize": ("quantised", "int8"),

@@ -13,14 +13,14 @@ from benchmarks.table.pictures import drawn
 from benchmarks.table.pruned_rows import PRUNED
 from tests.benchmarks.table.filling import filled
 
-CURVES = {"activation_1": [[100, 0.5], [200, 0.1]]}
+CURVES = {"reconstruction_1": [[100, 0.5], [200, 0.1]]}
 
 
 def of_size(median: float, levels: tuple[int, ...]) -> dict[str, dict[str, float]]:
     """The figures of one way and its parent."""
-    names = [f"{name}_level_{level}" for name in ("parent", "activation") for level in levels]
-    names += [f"activation_{what}" for what in ("parameters", "depth", "depth_before")]
-    names += [f"activation_{cut}over_parent{end}" for cut in ("", "cut_") for end in ("", "_low95", "_high95")]
+    names = [f"{name}_level_{level}" for name in ("parent", "reconstruction") for level in levels]
+    names += [f"reconstruction_{what}" for what in ("parameters", "depth", "depth_before")]
+    names += [f"reconstruction_{cut}over_parent{end}" for cut in ("", "cut_") for end in ("", "_low95", "_high95")]
     return {key: {"unit": "share", "n": 1, "median": median, "min": median, "max": median} for key in names}
 
 
@@ -35,8 +35,8 @@ def record() -> rows.Record:
 def test_rows_of_both_sizes_are_read_from_one_record() -> None:
     told = filled(PRUNED, record())
     assert list(told) == [
-        "nothing", "30% of the neurons, by activation", "nothing (quickstart's size)",
-        "30% of the neurons, by activation (quickstart's size)",
+        "nothing", "30% of the neurons, by reconstruction", "nothing (quickstart's size)",
+        "30% of the neurons, by reconstruction (quickstart's size)",
     ]  # fmt: skip
     assert told["nothing"][:4] == ["9,168,320", "0.500", "0.500", "0.500"]
     assert told["nothing (quickstart's size)"][:4] == ["4,064,000", "0.250", "–", "–"]
@@ -51,8 +51,8 @@ def test_a_picture_is_shown_where_its_record_is(tmp_path: Path, monkeypatch: pyt
     page = pages.COMPRESS.read_text()
     monkeypatch.setattr(rows, "RESULTS", tmp_path)
     assert "img/" not in pages.filled(pages.COMPRESS, page)
-    for name, way in (("pruned", "activation"), ("distilled", "masked"), ("quantised", "int8")):
-        config = record()["config"] | {"curves": {f"{way}_1": CURVES["activation_1"]}}
+    for name, way in (("pruned", "reconstruction"), ("distilled", "masked"), ("quantised", "int8")):
+        config = record()["config"] | {"curves": {f"{way}_1": CURVES["reconstruction_1"]}}
         (tmp_path / f"{name}.json").write_text(json.dumps({"config": config, "figures": {}}))
     shown = pages.filled(pages.COMPRESS, page)
     for name in ("pruned", "distilled", "quantised"):

@@ -73,6 +73,6 @@ def changed(label: str, *changes: str) -> tuple[str, str]:
 def test_a_change_is_of_the_steps_that_it_has_an_effect_on() -> None:
     both = ("prune.by=magnitude", "prune.experts_by=frequency")
     assert changed("prune-0.2", *both) == ("magnitude", "reap")
-    assert changed("experts-8", *both) == ("activation", "frequency")
+    assert changed("experts-8", *both) == ("reconstruction", "frequency")
     assert changed("prune-0.3-experts-8", *both) == ("magnitude", "frequency")
     assert changed("experts-8", "prune.key_value_heads=1", *both) == ("magnitude", "frequency")

@@ -13,6 +13,9 @@ from pydantic import ValidationError
 from tuili.compress import HealingConfig, open_parent
 from tuili.compress.distilling.recipe import StudentConfig
 from tuili.compress.distilling.student import layer_sources, new_student, student_config, take_over
+from tuili.compress.pruning.own import cut_own, spare_own
+from tuili.compress.pruning.recipe import PruneConfig
+from tuili.compress.pruning.sizes import Sizes
 from tuili.data import Block
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, load_model
@@ -82,7 +85,7 @@ def test_a_shallower_student_begins_with_some_layers(own: Path) -> None:
     assert not torch.equal(experts, teacher.model.reasoning[0].moe.experts.down_proj)
 
 
-def test_a_narrower_student_begins_with_the_neurons_of_the_highest_scores(own: Path) -> None:
+def test_a_narrower_student_begins_as_its_pruned_teacher_which_stays_as_it_was(own: Path) -> None:
     parent = open_parent(own, HealingConfig(steps=9, rows=2, kernels="torch", precision="fp32"))
     teacher = parent.load()
     assert isinstance(teacher, TuiliForCausalLM)
@@ -90,12 +93,14 @@ def test_a_narrower_student_begins_with_the_neurons_of_the_highest_scores(own: P
         overrides={"moe_intermediate_size": 4, "num_experts": 2, "num_attention_heads": 2, "num_key_value_heads": 1}
     )
     student = new_student(student_config(teacher.config, to), seed=1)
-    whole = teacher.model.reasoning[0].moe.experts.down_proj.detach().clone()
-    taken = take_over(student, teacher, parent.data(None, print).samples, 4)
+    before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
+    samples = parent.data(None, print).samples
+    taken = take_over(student, teacher, samples, 4)
     assert taken == sum(parameter.numel() for parameter in student.parameters())
-    columns = {tuple(column) for expert in whole for column in expert.T.tolist()}
-    kept = student.model.reasoning[0].moe.experts.down_proj
-    assert {tuple(column) for expert in kept for column in expert.T.tolist()} <= columns
+    assert all(torch.equal(tensor, before[name]) for name, tensor in teacher.state_dict().items())
+    sizes = Sizes.of(student.config.shape)
+    pruned = cut_own(teacher, spare_own(teacher, PruneConfig(experts=2), sizes, samples(4)), sizes)
+    assert all(torch.equal(tensor, pruned.state_dict()[name]) for name, tensor in student.state_dict().items())
 
 
 def test_a_student_of_another_hidden_size_begins_almost_new(own: Path) -> None:

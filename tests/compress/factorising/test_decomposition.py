@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tuili.compress.factorising.shared import SharedStack
-from tuili.compress.factorising.whitened import SeparateFactors, WhitenedStack, damped, error_of, roots
+from tuili.compress.factorising.whitened import SeparateFactors, WhitenedStack, error_of, roots
+from tuili.compress.moments import damped
 
 Sizes = tuple[int, int, int]
 SIZES = st.tuples(st.integers(1, 4), st.integers(2, 9), st.integers(2, 9))

@@ -12,7 +12,8 @@ from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.model.factors import multiplied_out
 from tuili.compress.factorising.own import factorised_own, matrices_of, moments_of
 from tuili.compress.factorising.shared import SharedStack
-from tuili.compress.factorising.whitened import WhitenedStack, damped, error_of
+from tuili.compress.factorising.whitened import WhitenedStack, error_of
+from tuili.compress.moments import damped
 from tuili.data.packing import Block, Document, pack
 from tuili.model import TuiliForCausalLM
 from tuili.train import walk_exits

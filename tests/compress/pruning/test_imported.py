@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.store.dense_folders import KINDS, dense_model
 from tuili.compress.imported import ImportedNetwork
-from tuili.compress.pruning.imported import cut_dense, dense_scores
+from tuili.compress.pruning.imported import cut_dense, dense_scores, spare_dense
 from tuili.compress.pruning.kept import choose
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
@@ -27,15 +27,20 @@ def logits(model: torch.nn.Module) -> Tensor:
         return model(IDS).logits
 
 
-@pytest.mark.parametrize("by", ["magnitude", "activation"])
+@pytest.mark.parametrize("by", ["magnitude", "activation", "reconstruction"])
 @pytest.mark.parametrize("kind", ["llama, tied", "llama, all biases", "llama, wide heads", "qwen2", "qwen3, biases"])
 def test_a_cut_model_is_its_parent_without_what_was_removed(kind: str, by: str) -> None:
     parent = dense_model(**KINDS[kind])
     size, group = parent.config.head_dim, 2
     network = ImportedNetwork(deepcopy(parent), PREFIX, learns=False)
     config = PruneConfig(by=by)  # type: ignore[arg-type]
-    kept = choose(dense_scores(network.model, network, len(PREFIX), config, [BLOCK]), SIZES)
-    twin, cut = deepcopy(parent), cut_dense(parent, kept, SIZES).eval()
+    if by == "reconstruction":
+        kept = spare_dense(network.model, network, len(PREFIX), SIZES, [BLOCK])
+    else:
+        kept = choose(dense_scores(network.model, network, len(PREFIX), config, [BLOCK]), SIZES)
+    twin = deepcopy(parent)
+    twin.load_state_dict(network.model.state_dict())  # whose weights may make up for what goes
+    cut = cut_dense(twin, kept, SIZES).eval()
     with torch.no_grad():
         for layer, kept_F, kept_K in zip(twin.model.layers, kept.neurons, kept.heads, strict=True):
             gone_F = torch.ones(96, dtype=torch.bool)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmarks.harness.tiny import tiny_model
 from tuili.compress.pruning.kept import Kept, Scores, choose
-from tuili.compress.pruning.own import cut_own, own_scores
+from tuili.compress.pruning.own import cut_own, own_scores, spare_own
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
 from tuili.data.packing import Block, Document, pack
@@ -70,19 +70,23 @@ def zeroed(parent: TuiliForCausalLM, kept: Kept) -> TuiliForCausalLM:
     return twin
 
 
-@pytest.mark.parametrize("by", ["magnitude", "activation"])
+@pytest.mark.parametrize("by", ["magnitude", "activation", "reconstruction"])
 @pytest.mark.parametrize("layered", [True, False])
 def test_a_cut_model_is_its_parent_without_what_was_removed(by: str, layered: bool) -> None:
     parent, sizes = model(layered=layered), Sizes(feed_forward=12, expert=5, experts=3, heads=1)
     config = PruneConfig(by=by, experts=3)  # type: ignore[arg-type]
-    kept = choose(own_scores(parent, config, [block()]), sizes)
+    whole = deepcopy(parent)
+    if by == "reconstruction":
+        kept = spare_own(parent, config, sizes, [block()])  # the parent's weights make up for what goes from here on
+    else:
+        kept = choose(own_scores(parent, config, [block()]), sizes)
     cut, twin = cut_own(parent, kept, sizes).double().eval(), zeroed(parent, kept)
     assert cut.config.num_experts == 3
     assert cut.config.domains is None
     assert {len({*kept_E.tolist()}) for kept_E in kept.experts} == {3}
     for depth in parent.config.exit_layers:
         torch.testing.assert_close(logits(cut, depth), logits(twin, depth), rtol=1e-4, atol=1e-5)
-        assert not torch.allclose(logits(cut, depth), logits(parent, depth), atol=1e-4)
+        assert not torch.allclose(logits(cut, depth), logits(whole, depth), atol=1e-4)
 
 
 def test_what_is_kept_is_exactly_the_parent_s() -> None:

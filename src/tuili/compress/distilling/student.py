@@ -1,22 +1,22 @@
 """The student of a teacher of Tuili's own kind: its configuration, and the weights that it begins with.
 
-Where only inner widths, heads or experts are fewer than the teacher's, those of the highest scores are taken over, as
-in pruning (Minitron: Muralidharan et al. 2024, arXiv 2407.14679). Of a deeper teacher some layers are taken over,
-evenly (Sanh et al. 2019, arXiv 1910.01108). What has another shape is new.
+Where only inner widths, heads or experts are fewer than the teacher's, the student begins as pruning by reconstruction
+leaves the teacher (Minitron begins so by activation: Muralidharan et al. 2024, arXiv 2407.14679). Of a deeper teacher
+some layers are taken over, evenly (Sanh et al. 2019, arXiv 1910.01108). What has another shape is new.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import astuple
 from typing import Any
 
 import torch
 
 from tuili.compress.distilling.recipe import OF_THE_TEACHER, StudentConfig
-from tuili.compress.pruning.kept import choose
-from tuili.compress.pruning.own import cut_own, own_scores
+from tuili.compress.pruning.own import cut_own, spare_own
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
 from tuili.data import Block
@@ -101,8 +101,8 @@ def narrowed(
         return teacher
     if wanted.experts < teacher.config.num_experts_per_tok or teacher.config.ranks:  # factors are not cut
         return teacher
-    by = PruneConfig(by="activation", experts=wanted.experts, experts_by="reap")
-    return cut_own(teacher, choose(own_scores(teacher, by, samples(documents)), wanted), wanted)
+    smaller = deepcopy(teacher)  # whose weights make up for what goes
+    return cut_own(smaller, spare_own(smaller, PruneConfig(experts=wanted.experts), wanted, samples(documents)), wanted)
 
 
 def _outer(config: TuiliConfig) -> tuple[Any, ...]:

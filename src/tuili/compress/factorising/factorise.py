@@ -17,8 +17,9 @@ from tuili.compress.factorising.options import Decomposed, Option, Rank, paramet
 from tuili.compress.factorising.own import factorised_own, matrices_of, moments_of, with_ranks
 from tuili.compress.factorising.recipe import FactoriseConfig
 from tuili.compress.factorising.sensitivity import divergences
-from tuili.compress.factorising.whitened import WhitenedStack, damped
+from tuili.compress.factorising.whitened import WhitenedStack
 from tuili.compress.imported import ImportedParent
+from tuili.compress.moments import damped
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples
 from tuili.compress.watch import Watch

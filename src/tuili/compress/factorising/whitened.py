@@ -28,17 +28,6 @@ def roots(moment_XII: Tensor) -> tuple[Tensor, Tensor]:
     return vector_XII * root_XI[..., None, :] @ back_XII, vector_XII / root_XI[..., None, :] @ back_XII
 
 
-def damped(moment_EII: Tensor, share: float) -> Tensor:
-    """Second moments with a share of the mean variance of the stack's inputs added to each, in float64.
-
-    What was seen on few samples, or for an expert on none, then does not count as impossible.
-    """
-    moment_EII = moment_EII.double()
-    identity_II = torch.eye(moment_EII.shape[-1], dtype=torch.float64, device=moment_EII.device)
-    variance = moment_EII.diagonal(dim1=-2, dim2=-1).mean()
-    return moment_EII + share * variance.clamp(min=1e-30) * identity_II
-
-
 def error_of(weight_EOI: Tensor, approximation_EOI: Tensor, moment_EII: Tensor) -> float:
     """The mean square of what is lost of the outputs, summed over outputs and the stack."""
     lost_EOI = weight_EOI.double() - approximation_EOI.double()

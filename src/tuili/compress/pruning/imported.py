@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from tuili.compress.dense import new_dense, read_dense
-from tuili.compress.moments import InputMoments, squares
+from tuili.compress.moments import InputMoments, Moment, products, squares
 from tuili.compress.network import Network
-from tuili.compress.pruning.kept import Kept, Scores, rows_of
+from tuili.compress.pruning.kept import Kept, Scores
 from tuili.compress.pruning.recipe import PruneConfig
+from tuili.compress.pruning.reconstruction import inputs_of, spare_parts
 from tuili.compress.pruning.sizes import Sizes
 from tuili.data import Block
 
@@ -32,16 +33,35 @@ def blank_dense(model_config: Any, sizes: Sizes, dtype: torch.dtype) -> nn.Modul
 def dense_scores(model: Any, network: Network, prefix: int, config: PruneConfig, blocks: Iterable[Block]) -> Scores:
     """The scores of all parts. network: reads the blocks, which is done only where a score is taken on them."""
     layers = model.model.layers
-    outputs = [InputMoments(layer.self_attn.o_proj, squares) for layer in layers]
-    inner = [InputMoments(layer.mlp.down_proj, squares) for layer in layers]
     if config.by == "magnitude":
         return Scores(
             [_neuron_squares(layer.mlp) for layer in layers],
             [_head_squares(layer.self_attn, model) for layer in layers],
         )
-    read_dense(network, prefix, [*outputs, *inner], blocks)
+    outputs, inner = _read(model, network, prefix, squares, blocks)
     heads = model.config.num_key_value_heads
     return Scores([one.added for one in inner], [one.added.view(heads, -1).sum(1) for one in outputs])
+
+
+def spare_dense(model: Any, network: Network, prefix: int, sizes: Sizes, blocks: Iterable[Block]) -> Kept:
+    """What stays where it makes up for what goes: the weights behind neurons and heads are changed for that."""
+    outputs, inner = _read(model, network, prefix, products, blocks)
+    config = model.config
+    return Kept(
+        [spare_parts([one], config.intermediate_size, sizes.feed_forward) for one in inner],
+        [spare_parts([one], config.num_key_value_heads, sizes.heads) for one in outputs],
+    )
+
+
+def _read(
+    model: Any, network: Network, prefix: int, moment: Moment, blocks: Iterable[Block]
+) -> tuple[list[InputMoments], list[InputMoments]]:
+    """Moments of what the heads and the neurons of each layer give, on samples."""
+    layers = model.model.layers
+    outputs = [InputMoments(layer.self_attn.o_proj, moment) for layer in layers]
+    inner = [InputMoments(layer.mlp.down_proj, moment) for layer in layers]
+    read_dense(network, prefix, [*outputs, *inner], blocks)
+    return outputs, inner
 
 
 def cut_dense(model: Any, kept: Kept, sizes: Sizes) -> nn.Module:
@@ -50,7 +70,7 @@ def cut_dense(model: Any, kept: Kept, sizes: Sizes) -> nn.Module:
     size, group = _head_size(config), config.num_attention_heads // config.num_key_value_heads
     tensors = dict(model.state_dict())
     for number, (kept_F, kept_K) in enumerate(zip(kept.neurons, kept.heads, strict=True)):
-        queries, keys = rows_of(kept_K, group * size), rows_of(kept_K, size)
+        queries, keys = inputs_of(kept_K, group * size), inputs_of(kept_K, size)
         rows = {"mlp.gate_proj": kept_F, "mlp.up_proj": kept_F}
         rows |= {"self_attn.q_proj": queries, "self_attn.k_proj": keys, "self_attn.v_proj": keys}
         for name, index in rows.items():

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from tuili.compress.pruning.sizes import Sizes
@@ -40,21 +39,17 @@ class Kept:
 
 def choose(scores: Scores, sizes: Sizes) -> Kept:
     """The parts of the highest scores; of equal ones the first."""
-    experts = [_best(score_E, sizes.experts) for score_E in scores.experts]
+    experts = [best(score_E, sizes.experts) for score_E in scores.experts]
     of_kept = zip(scores.expert_neurons, experts, strict=True)
     return Kept(
-        neurons=[_best(score_F, sizes.feed_forward) for score_F in scores.neurons],
-        heads=[_best(score_K, sizes.heads) for score_K in scores.heads],
+        neurons=[best(score_F, sizes.feed_forward) for score_F in scores.neurons],
+        heads=[best(score_K, sizes.heads) for score_K in scores.heads],
         experts=experts,
-        expert_neurons=[_best(score_EF[kept_E], sizes.expert) for score_EF, kept_E in of_kept],
+        expert_neurons=[best(score_EF[kept_E], sizes.expert) for score_EF, kept_E in of_kept],
     )
 
 
-def _best(score_XF: Tensor, count: int) -> Tensor:
+def best(score_XF: Tensor, count: int) -> Tensor:
+    """The numbers of the highest scores, rising; of equal ones the first."""
     order_XF = score_XF.argsort(dim=-1, descending=True, stable=True)
     return order_XF[..., :count].sort(dim=-1).values
-
-
-def rows_of(kept_K: Tensor, width: int) -> Tensor:
-    """The rows of parts that have `width` rows each, one behind the other."""
-    return (kept_K[:, None] * width + torch.arange(width)).flatten()

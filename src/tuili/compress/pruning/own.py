@@ -14,9 +14,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from tuili.compress.moments import ExpertMoments, InputMoments, squares
-from tuili.compress.pruning.kept import Kept, Scores, rows_of
+from tuili.compress.moments import ExpertMoments, InputMoments, Moment, products, squares
+from tuili.compress.pruning.kept import Kept, Scores, best
 from tuili.compress.pruning.recipe import PruneConfig
+from tuili.compress.pruning.reconstruction import inputs_of, spare_in_experts, spare_parts
 from tuili.compress.pruning.sizes import Sizes
 from tuili.compress.reading import read_samples
 from tuili.data import Block
@@ -39,34 +40,71 @@ def blank_own(model_config: TuiliConfig, sizes: Sizes) -> TuiliForCausalLM:
     return TuiliForCausalLM(config)
 
 
+class _OwnMoments:
+    """Moments of what the parts of a model add, on samples.
+
+    trunk, reasoning: of the layers' attention. inner: of the neurons of the trunk. experts: of those of the others.
+    """
+
+    def __init__(self, model: TuiliForCausalLM, moment: Moment) -> None:
+        self._model, network = model, model.model
+        trunk, reasoning = cast(list[TrunkLayer], [*network.trunk]), cast(list[ReasoningLayer], [*network.reasoning])
+        self.trunk, self.reasoning = (
+            [InputMoments(layer.attention.o_proj, moment) for layer in layers] for layers in (trunk, reasoning)
+        )
+        self.inner = [InputMoments(layer.mlp.down_proj, moment) for layer in trunk]
+        self.experts = [ExpertMoments(layer.moe, moment) for layer in reasoning]
+
+    def read(self, blocks: Iterable[Block]) -> None:
+        """Take up what passes through them."""
+        read_samples(self._model, [*self.trunk, *self.inner], self.reasoning, self.experts, blocks)
+
+    def worth(self, config: PruneConfig) -> list[Tensor]:
+        """The scores of the experts of each layer, [E]."""
+        return [moments.norms if config.experts_by == "reap" else moments.chosen_E for moments in self.experts]
+
+
 def own_scores(model: TuiliForCausalLM, config: PruneConfig, blocks: Iterable[Block]) -> Scores:
     """The scores of all parts. The blocks are read only where a score is taken on them."""
-    network = model.model
-    trunk, reasoning = cast(list[TrunkLayer], [*network.trunk]), cast(list[ReasoningLayer], [*network.reasoning])
-    of_moe, depth = [layer.moe for layer in reasoning], len(trunk)
-    attentions = [layer.attention for layer in trunk] + [layer.attention for layer in reasoning]
-    outputs = [InputMoments(attention.o_proj, squares) for attention in attentions]
-    inner = [InputMoments(layer.mlp.down_proj, squares) for layer in trunk]
-    experts = [ExpertMoments(moe, squares) for moe in of_moe]
+    moments = _OwnMoments(model, squares)
     if _needs_samples(config):
-        read_samples(model, [*outputs[:depth], *inner], outputs[depth:], experts, blocks)
-    heads = model.config.num_key_value_heads
+        moments.read(blocks)
+    heads, network = model.config.num_key_value_heads, model.model
+    gates = [one.layer.experts for one in moments.experts]
+    expert_neurons = [_norms(experts.gate_up_proj, experts.down_proj) for experts in gates]
+    outputs = [*moments.trunk, *moments.reasoning]
     if config.by == "activation":
-        neurons = [moments.added for moments in inner]
-        added = [moments.added.view(heads, -1).sum(1) for moments in outputs]
+        neurons = [one.added for one in moments.inner]
+        added = [one.added.view(heads, -1).sum(1) for one in outputs]
+        # an expert that no sample has chosen has the weights alone to tell by
+        pairs = zip(moments.experts, expert_neurons, strict=True)
+        expert_neurons = [torch.where(one.chosen_E[:, None] > 0, one.added, norms) for one, norms in pairs]
     else:
+        trunk = cast(list[TrunkLayer], [*network.trunk])
         neurons = [_norms(layer.mlp.gate_up_proj.weight, layer.mlp.down_proj.weight) for layer in trunk]
-        added = [_head_squares(attention.o_proj.weight.mT, heads) for attention in attentions]
+        added = [_head_squares(one.layer.weight.mT, heads) for one in outputs]
         for number, key_value in enumerate([*(layer.key_value for layer in trunk), network.shared_key_value]):
             added[number] = added[number] + _head_squares(key_value.v_proj.weight, heads)
+    depth = len(moments.trunk)
     shared = torch.stack(added[depth:]).sum(0)
-    expert_neurons = [_norms(moe.experts.gate_up_proj, moe.experts.down_proj) for moe in of_moe]
-    if config.by == "activation":  # an expert that no sample has chosen has the weights alone to tell by
-        seen = [moments.chosen_E[:, None] > 0 for moments in experts]
-        pairs = zip(seen, experts, expert_neurons, strict=True)
-        expert_neurons = [torch.where(was_E1, moments.added, norms) for was_E1, moments, norms in pairs]
-    worth = [moments.norms if config.experts_by == "reap" else moments.chosen_E for moments in experts]
-    return Scores(neurons, [*added[:depth], shared], worth, expert_neurons)
+    return Scores(neurons, [*added[:depth], shared], moments.worth(config), expert_neurons)
+
+
+def spare_own(model: TuiliForCausalLM, config: PruneConfig, sizes: Sizes, blocks: Iterable[Block]) -> Kept:
+    """What stays where it makes up for what goes: the weights behind neurons and heads are changed for that."""
+    moments, heads = _OwnMoments(model, products), model.config.num_key_value_heads
+    moments.read(blocks)
+    experts = [best(score_E, sizes.experts) for score_E in moments.worth(config)]
+    neurons_of_all = [spare_in_experts(one, sizes.expert) for one in moments.experts]
+    return Kept(
+        neurons=[spare_parts([one], model.config.intermediate_size, sizes.feed_forward) for one in moments.inner],
+        heads=[
+            *(spare_parts([one], heads, sizes.heads) for one in moments.trunk),
+            spare_parts(moments.reasoning, heads, sizes.heads),
+        ],
+        experts=experts,
+        expert_neurons=[kept_EF[kept_E] for kept_EF, kept_E in zip(neurons_of_all, experts, strict=True)],
+    )
 
 
 def _needs_samples(config: PruneConfig) -> bool:
@@ -84,15 +122,15 @@ def cut_own(model: TuiliForCausalLM, kept: Kept, sizes: Sizes) -> TuiliForCausal
         tensors[name] = tensors[name][index]
 
     def cut_attention(place: str, kept_K: Tensor) -> None:
-        queries, every = rows_of(kept_K, group * size), slice(None)
+        queries, every = inputs_of(kept_K, group * size), slice(None)
         take(f"{place}.q_proj.weight", queries)
         take(f"{place}.o_proj.weight", every, queries)
         if config.layered:
-            take(f"{place}.gate_proj.weight", rows_of(kept_K, group * 3))
+            take(f"{place}.gate_proj.weight", inputs_of(kept_K, group * 3))
 
     def cut_key_value(place: str, kept_K: Tensor) -> None:
         for name in ("k_proj", "v_proj"):
-            take(f"{place}.{name}.weight", rows_of(kept_K, size))
+            take(f"{place}.{name}.weight", inputs_of(kept_K, size))
 
     *of_trunk, shared_K = kept.heads
     for number, (kept_K, kept_F) in enumerate(zip(of_trunk, kept.neurons, strict=True)):

@@ -15,8 +15,9 @@ class PruneConfig(Config):
 
     share: float = Field(0.3, ge=0, lt=1)
     """Of the neurons of every feed-forward layer and of every expert, the share that is removed at least."""
-    by: Literal["magnitude", "activation"] = "activation"
-    """Scores of neurons and heads: the norm of their weights, or of what they add to the stream on samples."""
+    by: Literal["magnitude", "activation", "reconstruction"] = "reconstruction"
+    """Scores of neurons and heads: the norm of their weights, or of what they add to the stream on samples, or what is
+    lost where those that stay make up for them, which they then do."""
     rounds: PositiveInt = 3
     """In which it is removed, with recovery behind each."""
     multiple: PositiveInt = 16
@@ -28,7 +29,7 @@ class PruneConfig(Config):
     experts_by: Literal["reap", "frequency"] = "reap"
     """Scores of experts: the norm of what they add, weighted by the router, or how often they are chosen."""
     samples: PositiveInt = 1000
-    """Documents that scores by activation are taken on."""
+    """Documents that scores are taken on, but for those by magnitude."""
     healing: HealingConfig = HealingConfig()
 
     @model_validator(mode="after")
