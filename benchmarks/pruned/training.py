@@ -11,6 +11,7 @@ from tuili.store import StoredModel
 
 WAYS: Mapping[str, tuple[str, ...]] = {
     "reconstruction": ("prune.share=0.3", "prune.multiple=8"),
+    "reconstruction_longer": ("prune.share=0.3", "prune.multiple=8"),
     "activation": ("prune.share=0.3", "prune.by=activation", "prune.multiple=8"),
     "magnitude": ("prune.share=0.3", "prune.by=magnitude", "prune.multiple=8"),
     "reconstruction_16": ("prune.share=0.3",),
@@ -19,13 +20,17 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 }
 """What is removed, and what tells which parts: changes to the recipe `prune`. In multiples of 16, which are the
 recipe's, the experts of `nano` lose 40% of their neurons, and in multiples of 8 the 30% that are asked for."""
+LONGER = {"reconstruction_longer": 4}
+"""How many times the steps of the others a way recovers in."""
 PLANS = {
-    "nano": Planned(("reconstruction", "activation", "magnitude", "reap", "frequency"), (1,), 800),
+    "nano": Planned(tuple(way for way in WAYS if way != "reconstruction_16"), (1,), 800),
     "quickstart": Planned(("reconstruction", "activation", "magnitude"), (1, 2, 3), 500),
 }
 
 
 def pruned(parent: StoredModel, way: str, steps: int, seed: int, folder: Path, more: tuple[str, ...] = ()) -> Path:
-    """The model of a way that has recovered in so many steps; with 0 of them it is as it was cut, in one round."""
+    """The model of a way that has recovered in so many steps, or as many more as `LONGER` says; with 0 of them it is as
+    it was cut, in one round."""
+    steps *= LONGER.get(way, 1)
     changes = (*WAYS[way], *more, *(() if steps else ("prune.rounds=1",)))
     return compressed(parent.path, PRUNE, changes, steps, seed, folder / f"{way}_{steps}_{seed}")

@@ -30,7 +30,7 @@ class PruneConfig(Config):
     """Scores of experts: the norm of what they add, weighted by the router, or how often they are chosen."""
     samples: PositiveInt = 1000
     """Documents that scores are taken on, but for those by magnitude."""
-    healing: HealingConfig = HealingConfig()
+    healing: HealingConfig = HealingConfig(learning_rate=2e-4)
 
     @model_validator(mode="after")
     def _something(self) -> PruneConfig:
