@@ -139,7 +139,11 @@ def qat(
         typer.Option(help="int8, or w4a8: weights of 4 bits in groups of 32 inputs, and inputs of 8."),
     ] = None,
     cache: Annotated[Literal["int8"] | None, typer.Option(help="Round keys and values, too.")] = None,
-    steps: Annotated[int | None, typer.Option(help="How long it learns; 0 rounds the weights as they are.")] = None,
+    rounding: Annotated[
+        Literal["nearest", "compensated"] | None,
+        typer.Option(help="How weights of 4 bits are rounded at first: others make up for what is lost, or do not."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="How long it learns; 0 rounds the weights alone.")] = None,
 ) -> None:
     """Let a model learn whole numbers, for example: tuili compress qat nano --numbers w4a8 --out runs/nano-w4a8
 
@@ -148,7 +152,7 @@ def qat(
     """
     from tuili.compress import QuantizeRecipe, Quantizing, open_parent
 
-    given = {"numbers": numbers, "cache": cache, "healing.steps": steps}
+    given = {"numbers": numbers, "cache": cache, "rounding": rounding, "healing.steps": steps}
     config = run.load(QuantizeRecipe, overrides, "quantize", given).quantize
     run.compress(Quantizing(open_parent(model, config.healing, config.rounded), config), config.healing)
 

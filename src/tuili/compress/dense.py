@@ -1,6 +1,6 @@
 """Imported dense networks: samples run through one while its layers are watched, and new ones of other sizes.
 
-Dimensions: B rows, T positions.
+Dimensions: B rows, T positions, E a stack of one, I inputs.
 """
 
 from __future__ import annotations
@@ -15,10 +15,29 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM
 
-from tuili.compress.moments import InputMoments
+from tuili.compress.moments import InputMoments, products
 from tuili.compress.network import Network
 from tuili.data import Block
 from tuili.silence import quiet_transformers
+
+_READS_AS = {"k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}
+"""Linear layers of which another one has the same inputs."""
+
+
+def dense_moments(
+    model: Any, network: Network, prefix: int, names: Iterable[str], blocks: Iterable[Block]
+) -> dict[str, Tensor]:
+    """The second moments [E, I, I] of the inputs of each of these layers, over real tokens alone.
+
+    network: reads the model. prefix: the tokens in front of every row.
+    """
+    read_as = {name: _with_inputs_of(name) for name in names}
+    watchers = {
+        name: InputMoments(model.model.get_submodule(name), products) for name in dict.fromkeys(read_as.values())
+    }
+    read_dense(network, prefix, [*watchers.values()], blocks)
+    means = {name: watcher.mean[None] for name, watcher in watchers.items()}
+    return {name: means[other] for name, other in read_as.items()}
 
 
 def read_dense(network: Network, prefix: int, watchers: Sequence[InputMoments], blocks: Iterable[Block]) -> None:
@@ -47,3 +66,8 @@ def new_dense(model_config: Any, dtype: torch.dtype, **changes: Any) -> nn.Modul
 
 def _all_of(real_BT: Tensor, columns: int) -> Tensor:
     return real_BT
+
+
+def _with_inputs_of(name: str) -> str:
+    place, _, last = name.rpartition(".")
+    return f"{place}.{_READS_AS.get(last, last)}"

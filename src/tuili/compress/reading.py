@@ -1,6 +1,6 @@
 """Samples run through a model of Tuili's own kind, while their moments are taken.
 
-Dimensions: B rows, T tokens.
+Dimensions: B rows, T tokens, E matrices of a stack, I inputs.
 """
 
 from __future__ import annotations
@@ -9,11 +9,32 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
 import torch
+from torch import Tensor, nn
 
-from tuili.compress.moments import ExpertMoments, InputMoments
+from tuili.compress.moments import ExpertMoments, InputMoments, products
 from tuili.data import IGNORE_INDEX, Block
-from tuili.model import TuiliForCausalLM
+from tuili.model import MixtureOfExperts, TuiliForCausalLM
 from tuili.train import walk_exits
+
+
+def moments_of(model: TuiliForCausalLM, names: Iterable[str], blocks: Iterable[Block]) -> dict[str, Tensor]:
+    """The second moments [E, I, I] of the inputs of matrices, by their names below `model`: those of linear layers,
+    which are stacks of one, and of experts."""
+    modules, names = dict(model.model.named_modules()), [*names]
+    dense = {
+        name: InputMoments(linear, products) for name in names if isinstance(linear := modules.get(name), nn.Linear)
+    }
+    of_experts = {name.partition(".experts.")[0] for name in names} & modules.keys()
+    mixtures = {name: module for name in of_experts if isinstance(module := modules[name], MixtureOfExperts)}
+    experts = {name: ExpertMoments(module, products) for name, module in mixtures.items()}
+    behind = [watcher for name, watcher in dense.items() if name.startswith("reasoning.")]
+    before = [watcher for name, watcher in dense.items() if not name.startswith("reasoning.")]
+    read_samples(model, before, behind, [*experts.values()], blocks)
+    found = {name: watcher.mean[None] for name, watcher in dense.items()}
+    for name, moments in experts.items():
+        found[f"{name}.experts.gate_up_proj"] = moments.inputs
+        found[f"{name}.experts.down_proj"] = moments.neurons
+    return {name: found[name] for name in names}
 
 
 def read_samples(

@@ -18,7 +18,8 @@ from tests.compress.test_run import interrupted_at
 from tests.engine.runtime.texts import Texts
 from tests.store.dense_folders import KINDS, dense_model
 from tuili.compress import Factorising, open_parent
-from tuili.compress.factorising.imported import dense_matrices, dense_moments, factorised_imported
+from tuili.compress.dense import dense_moments
+from tuili.compress.factorising.imported import dense_matrices, factorised_imported
 from tuili.compress.factorising.whitened import WhitenedStack
 from tuili.compress.imported import ImportedNetwork
 from tuili.data.packing import Document, pack

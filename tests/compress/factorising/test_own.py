@@ -10,10 +10,11 @@ from torch import Tensor
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.model.factors import multiplied_out
-from tuili.compress.factorising.own import factorised_own, matrices_of, moments_of
+from tuili.compress.factorising.own import factorised_own, matrices_of
 from tuili.compress.factorising.shared import SharedStack
 from tuili.compress.factorising.whitened import WhitenedStack, error_of
 from tuili.compress.moments import damped
+from tuili.compress.reading import moments_of
 from tuili.data.packing import Block, Document, pack
 from tuili.model import TuiliForCausalLM
 from tuili.train import walk_exits
@@ -56,7 +57,7 @@ def outputs_of(model: TuiliForCausalLM, name: str) -> Tensor:
 @pytest.mark.parametrize("name", DENSE)
 def test_moments_say_how_much_the_output_of_a_layer_changes(name: str) -> None:
     parent = model()
-    moment = moments_of(parent, [block()])[name]
+    moment = moments_of(parent, matrices_of(parent), [block()])[name]
     weight = matrices_of(parent)[name]
     before = outputs_of(parent, name)
     approximation = WhitenedStack(weight.detach()[None], moment).factors(3).product_EOI
@@ -72,7 +73,7 @@ def test_moments_say_how_much_the_output_of_experts_changes() -> None:
     """With one expert a token, so that the errors of two do not mix."""
     parent = model(num_experts_per_tok=1)
     name = "reasoning.0.moe.experts.down_proj"
-    moment = moments_of(parent, [block()])[name]
+    moment = moments_of(parent, matrices_of(parent), [block()])[name]
     weight = matrices_of(parent)[name]
     before = outputs_of(parent, "reasoning.0.moe")
     approximation = WhitenedStack(weight.detach(), damped(moment, 1e-3)).factors(3).product_EOI
@@ -86,7 +87,7 @@ def test_moments_say_how_much_the_output_of_experts_changes() -> None:
 
 def test_inputs_of_experts_count_by_the_routers_weight() -> None:
     parent = model()
-    whole = moments_of(parent, [block()])["reasoning.0.moe.experts.gate_up_proj"]
+    whole = moments_of(parent, matrices_of(parent), [block()])["reasoning.0.moe.experts.gate_up_proj"]
     routes = []
     hook = parent.model.reasoning[0].moe.router.register_forward_hook(lambda module, given, route: routes.append(route))
     outputs_of(parent, "reasoning.0.moe")
@@ -101,8 +102,8 @@ def test_inputs_of_experts_count_by_the_routers_weight() -> None:
 
 def test_a_model_with_factors_is_its_parent_with_their_products() -> None:
     parent = model()
-    moments = {name: damped(moment, 1e-3) for name, moment in moments_of(parent, [block()]).items()}
     weights = matrices_of(parent)
+    moments = {name: damped(moment, 1e-3) for name, moment in moments_of(parent, weights, [block()]).items()}
     factors = {name: WhitenedStack(weights[name].detach()[None], moments[name]).factors(3) for name in DENSE}
     gate_up, down = (f"reasoning.1.moe.experts.{name}_proj" for name in ("gate_up", "down"))
     made = factorised_own(

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from tuili.compress.compression import Compression
+from tuili.compress.dense import dense_moments
 from tuili.compress.factorising.allocation import dynamic, least_parameters, uniform
-from tuili.compress.factorising.imported import dense_matrices, dense_moments, factorised_imported
+from tuili.compress.factorising.imported import dense_matrices, factorised_imported
 from tuili.compress.factorising.options import Decomposed, Option, Rank, parameters_of, without_data
-from tuili.compress.factorising.own import factorised_own, matrices_of, moments_of, with_ranks
+from tuili.compress.factorising.own import factorised_own, matrices_of, with_ranks
 from tuili.compress.factorising.recipe import FactoriseConfig
 from tuili.compress.factorising.sensitivity import divergences
 from tuili.compress.factorising.whitened import WhitenedStack
@@ -22,6 +23,7 @@ from tuili.compress.imported import ImportedParent
 from tuili.compress.moments import damped
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples
+from tuili.compress.reading import moments_of
 from tuili.compress.watch import Watch
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, factorised_dense
@@ -133,7 +135,7 @@ class Factorising(Compression):
         watch.tell(f"second moments on {self._config.samples} documents")
         blocks, parent = samples(self._config.samples), self.parent
         if isinstance(model, TuiliForCausalLM):
-            found = moments_of(model, blocks)
+            found = moments_of(model, self._sizes, blocks)
         else:
             assert isinstance(parent, ImportedParent)
             network = parent.network(model, learns=False)

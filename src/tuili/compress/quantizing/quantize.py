@@ -5,24 +5,29 @@ What is rounded, and how, is left to `tuili.model`, and to `tuili.posttrain` for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from math import prod
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tuili.compress.compression import Compression
+from tuili.compress.dense import dense_moments
 from tuili.compress.imported import ImportedParent
 from tuili.compress.network import Network
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples
+from tuili.compress.quantizing.compensation import compensated
 from tuili.compress.quantizing.recipe import QuantizeConfig
+from tuili.compress.reading import moments_of
 from tuili.compress.watch import Watch
+from tuili.data import Block
 from tuili.errors import InputError
-from tuili.model import TuiliForCausalLM, stored_state, write_model_files
+from tuili.model import Experts, TuiliForCausalLM, stored_state, write_model_files
+from tuili.native import mixing_of
 from tuili.posttrain import Backbone, round_backbone
 from tuili.store import (
     ARCHITECTURES,
@@ -98,8 +103,31 @@ class Quantizing(Compression):
         return self._rounding(self.parent.load())
 
     def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
-        """See `Compression`: weights stay, products are rounded."""
+        """See `Compression`: products are rounded, and weights make up for that if they are to; else they stay."""
+        if self._config.compensates:
+            watch.tell(f"compensation for rounding, on {self._config.samples} documents")
+            self._compensate(model, samples(self._config.samples), watch)
         return self._rounding(model)
+
+    @torch.no_grad()
+    def _compensate(self, model: nn.Module, blocks: Iterable[Block], watch: Watch) -> None:
+        weights = {
+            name: weight
+            for name, weight in rounded_matrices(model).items()
+            if self._quantization.bits(weight.shape[-1]) == 4
+        }
+        if isinstance(model, TuiliForCausalLM):
+            moments, mixing = moments_of(model, weights, blocks), self._quantization.mixing
+        else:
+            assert isinstance(self.parent, ImportedParent)
+            network = self.parent.network(model, learns=False)
+            moments, mixing = dense_moments(model, network, self.parent.prefix, weights, blocks), mixing_of
+        work = watch.work("compensation", len(weights), "matrices")
+        for done, (name, weight) in enumerate(weights.items()):
+            work.at(done)
+            inputs = weight.shape[-1]
+            stack_EOI = weight.detach().reshape(-1, *weight.shape[-2:])
+            weight.copy_(compensated(stack_EOI, moments[name], mixing(inputs)).view_as(weight))
 
     def write(self, network: Network, fresh: Path) -> None:
         """See `Compression`: whole numbers with their scales. What is rounded of an imported model are the weights as
@@ -120,6 +148,19 @@ class Quantizing(Compression):
         else:
             round_backbone(Backbone(model), self._quantization)
         return model
+
+
+def rounded_matrices(model: nn.Module) -> dict[str, Tensor]:
+    """The weights [O, I] of the linear layers of a model that are rounded, and [E, O, I] of experts that are not
+    factors, by their names below `model`. A head is not among them: it keeps 8 bits."""
+    network: Any = model.model  # of both kinds
+    found: dict[str, Tensor] = {}
+    for name, module in network.named_modules():
+        if isinstance(module, Experts):
+            found |= {f"{name}.{stack}": getattr(module, stack) for stack in ("gate_up_proj", "down_proj")}
+        elif isinstance(module, nn.Linear) and getattr(module, "use", "body") == "body":
+            found[name] = module.weight
+    return found
 
 
 def stored_bytes(shape: ModelShape | DenseShape, quantization: Quantization, full: int = 4) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import PositiveInt, model_validator
+
 from tuili.compress.recipe import HealingConfig
 from tuili.config import Config
 from tuili.store import Quantization, WholeNumbers
@@ -17,8 +19,26 @@ class QuantizeConfig(Config):
     """`int8`: weights by output, and inputs by token. `w4a8`: weights of 4 bits in groups of 32 inputs."""
     cache: Literal["int8"] | None = None
     """Whether keys and values are rounded, too."""
-    healing: HealingConfig = HealingConfig(steps=500, learning_rate=1e-4)
-    """No steps: weights are rounded as they are."""
+    rounding: Literal["nearest", "compensated"] | None = None
+    """How weights of 4 bits are rounded before they learn: each to the nearest number, or one behind the other so that
+    those that follow make up for what is lost on samples. None: `compensated` where there are such weights."""
+    samples: PositiveInt = 1000
+    """Documents that compensation is measured on."""
+    healing: HealingConfig = HealingConfig(steps=500, learning_rate=3e-5)
+    """No steps: weights are rounded, and do not learn."""
+
+    @model_validator(mode="after")
+    def _effective(self) -> QuantizeConfig:
+        if self.numbers == "int8" and self.rounding == "compensated":
+            raise ValueError("rounding = compensated is for weights of 4 bits: leave it out, or use numbers = w4a8")
+        if not self.compensates and self.samples != type(self).model_fields["samples"].default:
+            raise ValueError("samples has no effect where weights are rounded to the nearest number: leave it out")
+        return self
+
+    @property
+    def compensates(self) -> bool:
+        """Whether weights make up for what rounding loses."""
+        return self.numbers == "w4a8" and self.rounding != "nearest"
 
     @property
     def quantization(self) -> Quantization:
