@@ -1,5 +1,6 @@
-"""Right answers of a model of Tuili's own in whole numbers: rounded as it is (PTQ), and after it has learnt them (QAT);
-and the speed of such numbers in a model of more than 100M parameters, with random weights.
+"""Right answers of a model of Tuili's own in whole numbers: rounded to the nearest, and those of 4 bits with
+compensation (PTQ), and after it has learnt them (QAT); and the speed of such numbers in a model of more than 100M
+parameters, with random weights.
 
 All answer the same unseen problems as their parent, which computes in the numbers of its folder, at their own depth of
 each token. Rounding as it is needs no seed; learning has one a run. What was made or measured before an interruption is
@@ -21,7 +22,7 @@ from benchmarks.harness.record import Figure, together
 from benchmarks.harness.runs import runs_told
 from benchmarks.harness.shares import paired
 from benchmarks.quantised.speed import GOALS, SIDES, figures_of, speeds
-from benchmarks.quantised.training import PLANS, WAYS, quantised
+from benchmarks.quantised.training import COMPENSATED, PLANS, WAYS, quantised
 from tuili.engine import Numbers
 from tuili.store import StoredModel, open_tensors
 
@@ -67,9 +68,11 @@ def _of_parent(asked: Asked, model: str, plan: Planned) -> Measured:
     for seed in plan.seeds:  # so that one seed is whole where hours are cut
         of_seed = dict[str, Figure]()
         for way in plan.ways:
-            rounded, learnt = (
-                quantised(parent, way, count, seed, own.folder, asked.changes) for count in (0, plan.steps)
-            )
+            rounded = quantised(parent, way, 0, seed, own.folder, asked.changes, nearest=True)
+            if way in COMPENSATED:
+                models.append(quantised(parent, way, 0, seed, own.folder, asked.changes))
+                of_seed |= answers.figures(f"{way}_compensated", answers.of(models[-1]), of_parent)
+            learnt = quantised(parent, way, plan.steps, seed, own.folder, asked.changes)
             models += [rounded, learnt]
             ptq, qat = answers.of(rounded), answers.of(learnt)
             curves[f"{way}_{seed}"] = recovery(learnt)

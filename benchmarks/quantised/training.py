@@ -21,7 +21,23 @@ PLANS = {
 }
 
 
-def quantised(parent: StoredModel, way: str, steps: int, seed: int, folder: Path, more: tuple[str, ...] = ()) -> Path:
-    """The model of a way that has learnt in so many steps; with 0 of them, where no seed counts, it is only rounded."""
-    seed = seed if steps else 1
-    return compressed(parent.path, QAT, (*WAYS[way], *more), steps, seed, folder / f"{way}_{steps}_{seed}")
+COMPENSATED = ("w4a8",)
+"""The numbers in which weights make up for what rounding loses, unless they are to be rounded to the nearest."""
+
+
+def quantised(
+    parent: StoredModel,
+    way: str,
+    steps: int,
+    seed: int,
+    folder: Path,
+    more: tuple[str, ...] = (),
+    nearest: bool = False,
+) -> Path:
+    """The model of a way that has learnt in so many steps; with 0 of them, where no seed counts, it is only rounded.
+
+    nearest: whether weights are rounded to the nearest number.
+    """
+    seed, label = seed if steps else 1, f"{way}_nearest" if nearest else way
+    changes = (*WAYS[way], *(("quantize.rounding=nearest",) if nearest else ()), *more)
+    return compressed(parent.path, QAT, changes, steps, seed, folder / f"{label}_{steps}_{seed}")

@@ -9,7 +9,7 @@ RECORD = "quantised"
 WAYS = {"int8": "int8", "int8_cache": "int8, keys and values too", "w4a8": "w4a8"}
 POINTS = {"int8": "-0.2, point estimate", "int8_cache": "none", "w4a8": "-0.5, point estimate"}
 """The least points over the parent that are aimed at. Intervals over 9,600 problems are about as wide as these."""
-COLUMNS = columns("numbers", ["MB"], ["points, rounded as it is", "points, learnt"])
+COLUMNS = columns("numbers", ["MB"], ["points, rounded to the nearest", "points, compensated", "points, learnt"])
 ENGINES = {
     "torch_fp16": "the torch step in fp16",
     "fp32": "the native step in fp32",
@@ -33,7 +33,10 @@ QUANTISED = with_small(
         Parent("those of the parent", [NONE], "int8_depth_before"),
         WAYS,
         before=lambda way: [middle(f"{way}_weights", "{:.1f}")],
-        behind=lambda way: [interval(f"{way}_{how}_over_parent", "{:+.2f}") for how in ("ptq", "qat")],
+        behind=lambda way: [
+            interval(f"{way}_{how}_over_parent", "{:+.2f}") if how != "compensated" or way == "w4a8" else NONE
+            for how in ("ptq", "compensated", "qat")
+        ],
         right="_qat",
     )
 )
@@ -53,7 +56,7 @@ _OF_ANSWERS = (
             POINTS[way] if key == "qat" else "none",
         )
         for way, what in WAYS.items()
-        for key, how in (("ptq", "rounded as it is"), ("qat", "learnt"))
+        for key, how in (("ptq", "rounded to the nearest"), ("compensated", "compensated"), ("qat", "learnt"))
     ),
 )
 WHOLE_NUMBERS = (

@@ -44,18 +44,24 @@ def test_models_are_quantised_and_measured_once(parent: Path, tmp_path: Path, mo
     how |= {"changes": SMALL, "folder": str(tmp_path / "runs"), "rounds": 1}
     config, figures = measuring.measure((str(parent),), **how)
     assert (config["model"], config["parent_numbers"]) == ("given", "fp32")
-    assert {"int8_ptq_over_parent", "w4a8_qat_over_parent_low95", "w4a8_qat_over_ptq", "int8_qat_level_2"} <= {*figures}
+    assert {
+        "int8_ptq_over_parent",
+        "w4a8_qat_over_parent_low95",
+        "w4a8_qat_over_ptq",
+        "int8_qat_level_2",
+        "w4a8_compensated_level_1",
+    } <= {*figures}
     assert len(figures["int8_qat_level_1"].runs) == 2
     assert len(figures["parent_level_1"].runs) == 1
     assert figures["w4a8_weights"].runs[0] < figures["int8_weights"].runs[0]
     assert figures["int8_writing_over_bf16"].runs == [pytest.approx(3 / 4)]
-    for name in ("int8_0_1", "int8_1_1", "int8_1_2", "w4a8_0_1"):
+    for name in ("int8_nearest_0_1", "int8_1_1", "int8_1_2", "w4a8_nearest_0_1", "w4a8_0_1"):
         (model,) = (tmp_path / "runs").glob(f"given_*/{name}/model")
         quantization = open_model(model).shape.quantization
         assert quantization == Quantization(name.split("_")[0])
     assert {*config["curves"]} == {"int8_1", "int8_2", "w4a8_1", "w4a8_2"}
     assert figures["w4a8_four_bits"].runs[0] > 0
-    assert not [*(tmp_path / "runs").glob("*/int8_0_2")]
+    assert not [*(tmp_path / "runs").glob("*/int8_*0_2")]
     monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("quantised again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
     monkeypatch.setattr(measuring, "speeds", lambda *_: pytest.fail("timed again"))

@@ -61,6 +61,7 @@ LIGHTER = {
         Lighter("factorise.samples=200", but="factorise.by"),
         Lighter("factorise.probes=16", but="factorise.ranks"),
     ),
+    "w4a8": (Lighter("quantize.samples=200", but="quantize.rounding"),),
 }
 """Of an imported model, which is some times as large as one of Tuili's own."""
 WRITES_NOTHING = ("distil.source=texts", "distil.on_policy=0")
@@ -162,7 +163,10 @@ def _steps(shape: ModelShape | DenseShape) -> Mapping[str, Sequence[Step]]:
             for field, value in students
         ],
         "factorise": [] if shape.ranks else factors,
-        "quantize": [Step("quantize", f"qat-{name}", (f"quantize.numbers={name}",)) for name in numbers],
+        "quantize": [
+            Step("quantize", f"qat-{name}", (f"quantize.numbers={name}",), lighter=lighter.get(name, ()))
+            for name in numbers
+        ],
     }
 
 
