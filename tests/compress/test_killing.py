@@ -20,7 +20,7 @@ QUANTIZE, LAYERS = "tuili.compress.quantizing.quantize", "tuili.compress.distill
 CHAINS, WRITING = "tuili.compress.distilling.chains", "tuili.compress.distilling.writing"
 LEARNING, MEASURING = "tuili.posttrain.learning", "tuili.compress.measuring"
 OWN, EXITS, IMPORTED = "tuili.compress.own", "tuili.compress.exits", "tuili.compress.imported"
-STEP = Point(LEARNING, "adam_tensors", 1)
+STEP = Point(LEARNING, "optimizer_tensors", 1)
 """A step is done, and is not saved."""
 HALF_A_CHECKPOINT = Point("tuili.train.checkpoint.writing", "write_durably", 2)
 UNKEPT_RANKS = Point("tuili.compress.decisions", "write_durably", 1)
@@ -65,7 +65,7 @@ ROUNDS = (
     STEP,
     HALF_A_CHECKPOINT,
     Point(PRUNE, "choose", 1),  # the second round begins
-    Point(LEARNING, "adam_tensors", 3),  # the last step is not saved
+    Point(LEARNING, "optimizer_tensors", 3),  # the last step is not saved
 )
 """Of a pruning."""
 VERBS: Mapping[str, Verb] = {
@@ -81,10 +81,10 @@ VERBS: Mapping[str, Verb] = {
             Point(FACTORISE, "divergences", 1),
             UNKEPT_RANKS,
             HALF_A_CHECKPOINT,
-            Point(LEARNING, "adam_tensors", 2),
+            Point(LEARNING, "optimizer_tensors", 2),
         ),
         interrupted=(
-            Point(FACTORISE, "damped", 1), Point(FACTORISE, "divergences", 1), Point(LEARNING, "adam_tensors", 2),
+            Point(FACTORISE, "damped", 1), Point(FACTORISE, "divergences", 1), Point(LEARNING, "optimizer_tensors", 2),
         ),
     ),
     "factorise, imported": Verb(
@@ -94,13 +94,13 @@ VERBS: Mapping[str, Verb] = {
             Point("tuili.compress.factorising.imported", "InputMoments", 3),
             Point(FACTORISE, "divergences", 1),
             UNKEPT_RANKS,
-            Point(LEARNING, "adam_tensors", 2),
+            Point(LEARNING, "optimizer_tensors", 2),
             Point(IMPORTED, "save_file", 1),
         ),
         interrupted=(
             Point("tuili.compress.factorising.imported", "InputMoments", 3),
             Point(FACTORISE, "divergences", 1),
-            Point(LEARNING, "adam_tensors", 2),
+            Point(LEARNING, "optimizer_tensors", 2),
         ),
         parent="dense",
         imported=True,
@@ -131,7 +131,7 @@ VERBS: Mapping[str, Verb] = {
         (*short("distil", 4, 1), "--to", "num_hidden_layers=2"),
         killed=(
             Point(LAYERS, "even_layers", 1),  # nothing has begun
-            Point(LEARNING, "adam_tensors", 2),
+            Point(LEARNING, "optimizer_tensors", 2),
             HALF_A_CHECKPOINT,
             Point(IMPORTED, "save_file", 1),
         ),
@@ -142,14 +142,14 @@ VERBS: Mapping[str, Verb] = {
     "qat": Verb(
         "qat",
         (*NUMBERS, "--numbers", "w4a8", "--cache", "int8", "quantize.healing.kernels=torch"),
-        killed=(STEP, HALF_A_CHECKPOINT, Point(LEARNING, "adam_tensors", 3)),
-        interrupted=(STEP, Point(LEARNING, "adam_tensors", 2)),
+        killed=(STEP, HALF_A_CHECKPOINT, Point(LEARNING, "optimizer_tensors", 3)),
+        interrupted=(STEP, Point(LEARNING, "optimizer_tensors", 2)),
         parent="wide",
     ),
     "qat, imported": Verb(
         "qat",
         NUMBERS,
-        killed=(STEP, HALF_A_CHECKPOINT, Point(LEARNING, "adam_tensors", 3)),
+        killed=(STEP, HALF_A_CHECKPOINT, Point(LEARNING, "optimizer_tensors", 3)),
         interrupted=(Point(QUANTIZE, "round_backbone", 1), STEP, STEP),
         parent="half",
         imported=True,

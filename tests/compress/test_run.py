@@ -82,21 +82,23 @@ def interrupted_at(step: int, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(learning, "TrainingLog", Log)
 
 
-@pytest.mark.parametrize("kind", ["own", "imported"])
+@pytest.mark.parametrize(("kind", "optimizer"), [("own", "adamw"), ("own", "muon"), ("imported", "muon")])
 def test_an_interrupted_pruning_ends_with_the_same_bytes(
-    kind: str, own: Path, dense: Path, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, optimizer: str, own: Path, dense: Path, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is interrupted in the first round, and in the second one at a checkpoint and behind it."""
     given = (own, None) if kind == "own" else (dense, questions)
-    whole = pruned(given[0], tmp_path / "whole", given[1])
+    kernels = "torch" if kind == "own" else "auto"
+    how: dict[str, Any] = {"healing": HEALING | {"kernels": kernels, "optimizer": optimizer}}
+    whole = pruned(given[0], tmp_path / "whole", given[1], **how)
     for number, step in enumerate((1, 4, 5)):
         with monkeypatch.context() as patch:
             interrupted_at(step, patch)
-            part = pruned(given[0], tmp_path / "part", given[1], resume=number > 0)
+            part = pruned(given[0], tmp_path / "part", given[1], resume=number > 0, **how)
         assert (part.step, part.model) == (step, None)
     with pytest.raises(InputError, match=r"began with share = 0\.3, not 0\.4"):
-        pruned(given[0], tmp_path / "part", given[1], resume=True, share=0.4)
-    again = pruned(given[0], tmp_path / "part", given[1], resume=True)
+        pruned(given[0], tmp_path / "part", given[1], resume=True, share=0.4, **how)
+    again = pruned(given[0], tmp_path / "part", given[1], resume=True, **how)
     assert whole.model is not None
     assert again.model is not None
     assert model_hash(again.model) == model_hash(whole.model)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-import torch
-
 from tuili.compress.compression import Compression
 from tuili.compress.parent import HealingData
 from tuili.compress.recipe import HealingConfig
 from tuili.compress.watch import Tell, duration
 from tuili.data import StreamState
+from tuili.posttrain import build_optimizers
 from tuili.store import Parameters, count_parameters
-from tuili.train import peak_memory
+from tuili.train import hidden_matrices, peak_memory
 
 TRIAL_STEPS = 3
 """The first of them, which is slower, does not count."""
@@ -76,13 +75,15 @@ def tried_plan(
     last = compression.stages - 1
     student = parent.network(compression.blank(last), learns=True)
     healed = compression.learner(last, student, compression.teacher())
-    optimizer = torch.optim.AdamW(healed.parameters.values(), healing.learning_rate)
+    hidden = hidden_matrices(student.model) if healing.optimizer == "muon" else ()
+    optimizers = build_optimizers(healed.parameters, healing.learning_rate, healing.weight_decay, hidden)
     moments = []
     with data.open_blocks(StreamState()) as blocks:
         for step in range(TRIAL_STEPS):
             moments.append(time.perf_counter())
             healed.learn(next(blocks)[0], step)
-            optimizer.step()
-            optimizer.zero_grad()
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
     seconds = (time.perf_counter() - moments[1]) / (TRIAL_STEPS - 1) * plan.steps
     return replace(plan, seconds=seconds, memory=peak_memory())

@@ -21,6 +21,9 @@ class HealingConfig(LearningConfig):
     length: int | None = Field(None, ge=32)
     """Tokens of a row; none stands for those that the parent was trained with."""
     seed: int = Field(1, ge=0, lt=SEEDS_PER_SPLIT)
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`: Muon updates the weights of linear layers, but for the head, and AdamW the rest. At one rate both make
+    steps of the same size."""
     learning_rate: PositiveFloat = 5e-4
     schedule: ScheduleConfig = ScheduleConfig(warmup=50, floor=0.05)
     checkpoint: CheckpointConfig = CheckpointConfig(interval=100)

@@ -26,7 +26,7 @@ from tuili.errors import InputError
 from tuili.posttrain import LearningSession
 from tuili.store import LineageEntry, count_parameters
 from tuili.tasks import Problem
-from tuili.train import RunFolder, keep_freed_memory
+from tuili.train import RunFolder, hidden_matrices, keep_freed_memory
 
 _CHANGEABLE = {"checkpoint", "log"}
 """Keys of the healing that a later session may change: they have no influence on the weights."""
@@ -127,7 +127,8 @@ class _Run:
             setting = StageSetting(self._data, first, until, self._out, lambda: session.interrupted, self._tell)
             learner = compression.learner(stage, student, teacher)
             blocks = compression.blocks(stage, student, teacher, setting)
-            if not session.learn(learner, blocks, first, until):
+            hidden = hidden_matrices(student.model) if self._healing.optimizer == "muon" else ()
+            if not session.learn(learner, blocks, first, until, hidden=hidden):
                 raise _Stopped
             model = student.model
         return student

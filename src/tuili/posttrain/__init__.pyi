@@ -8,6 +8,7 @@ from .exits.threshold import choose_threshold
 from .learning import LearningConfig, LearningSession, OpenBlocks
 from .learning_network import LearningNetwork
 from .master_weights import MasterWeights
+from .optimizer_state import build_optimizers
 from .packed_rows import pack_attention, packed_states
 from .promising import calibrate_folder, prompts_of_file, write_familiarity
 from .rounded_backbone import round_backbone
@@ -50,6 +51,7 @@ __all__ = [
     "VerifierRun",
     "VerifierTrainingResult",
     "best_thresholds",
+    "build_optimizers",
     "build_sources",
     "calibrate_folder",
     "calibrate_verifier",

@@ -1,4 +1,4 @@
-"""Steps of AdamW over a stream of blocks, in the folder of a run: what several trainings behind the first one share.
+"""Steps over a stream of blocks, in the folder of a run: what several trainings behind the first one share.
 
 A session has the log, the checkpoints and the signals; a `LearningNetwork` says what learns.
 Stages may follow each other, each with a network of its own: their steps are counted through.
@@ -7,7 +7,7 @@ Stages may follow each other, each with a network of its own: their steps are co
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,14 +17,14 @@ from typing import Any
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from rich.console import Console
 from torch import nn
-from torch.optim import AdamW
+from torch.optim import Optimizer
 
 from tuili.config import Config
 from tuili.data import StreamState
 from tuili.errors import TuiliError
 from tuili.files import writing
-from tuili.posttrain.adam_state import adam_tensors, restore_adam
 from tuili.posttrain.learning_network import LearningNetwork
+from tuili.posttrain.optimizer_state import build_optimizers, optimizer_tensors, restore_optimizers
 from tuili.train import (
     REWRITE_REMEDY,
     Checkpoint,
@@ -40,7 +40,6 @@ from tuili.train import (
 )
 
 CHECKPOINTS = "checkpoints"
-_BETAS = 0.9, 0.95
 
 
 class LearningConfig(Config):
@@ -123,18 +122,21 @@ class LearningSession:
         first: int,
         until: int,
         measure: Callable[[int], Mapping[str, float]] = lambda step: {},
+        hidden: Collection[str] = (),
     ) -> bool:
         """Learn in the stage of the steps from `first` to `until`, as far as that is not done. False if interrupted.
 
         Stages that have been left behind must not be learnt again: a checkpoint is of the stage in which its step is.
         Blocks that end were interrupted.
-        measure: figures for the log after a step. Raises `TuiliError` where loss or gradient are no longer finite, and
+        measure: figures for the log after a step. hidden: the parameters that Muon updates; AdamW updates the others.
+
+        Raises `TuiliError` where loss or gradient are no longer finite, and
         `CheckpointError` where a checkpoint cannot be written.
         """
         config, parameters = self._config, network.parameters
-        optimizer = AdamW(parameters.values(), config.learning_rate, _BETAS, weight_decay=config.weight_decay)
+        optimizers = build_optimizers(parameters, config.learning_rate, config.weight_decay, hidden)
         if self._checkpoint is not None:
-            restore_adam(parameters, optimizer, replace(self._checkpoint, step=self.state.step - first))
+            restore_optimizers(parameters, optimizers, replace(self._checkpoint, step=self.state.step - first))
             network.load(self._checkpoint.tensors["parameters"])
             self._checkpoint = None
         if self.state.step >= until:
@@ -142,13 +144,11 @@ class LearningSession:
         with open_blocks(StreamState(**self.state.stream)) as blocks:
             for step in range(self.state.step, until):
                 if (prepared := next(blocks, None)) is None:  # preparing it was interrupted
-                    if optimizer.state:
-                        self._save(parameters, optimizer, network)
+                    if any(optimizer.state for optimizer in optimizers):
+                        self._save(parameters, optimizers, network)
                     return False
                 block, position = prepared
                 scale = self._scale(step, first, until)
-                for group in optimizer.param_groups:
-                    group["lr"] = config.learning_rate * scale
                 figures = network.learn(block, step)
                 norm = nn.utils.clip_grad_norm_(parameters.values(), config.clip).item()
                 if not math.isfinite(figures["loss"] + norm):
@@ -156,8 +156,11 @@ class LearningSession:
                         f"step {step + 1}: the loss is {figures['loss']:.4g}, the norm of its gradient {norm:.4g}: "
                         "choose a lower learning_rate"
                     )
-                optimizer.step()
-                optimizer.zero_grad()
+                for optimizer in optimizers:
+                    for group in optimizer.param_groups:
+                        group["lr"] = config.learning_rate * scale
+                    optimizer.step()
+                    optimizer.zero_grad()
                 network.follow(scale)
                 figures |= measure(step + 1)
                 memory = peak_memory(next(iter(parameters.values())).device)
@@ -166,15 +169,17 @@ class LearningSession:
                 self.state = LearningState(step + 1, tokens, self._log.seconds, asdict(position))
                 self._manager.check()
                 if (stops := self.interrupted) or (step + 1) % config.checkpoint.interval == 0 or step + 1 == until:
-                    self._save(parameters, optimizer, network)
+                    self._save(parameters, optimizers, network)
                 if stops and step + 1 < until:
                     return False
         if until == self._steps:
             self._manager.close()  # what comes of the run is made of what is saved
         return not self.interrupted or until == self._steps
 
-    def _save(self, parameters: Mapping[str, nn.Parameter], optimizer: AdamW, network: LearningNetwork) -> None:
-        tensors = adam_tensors(parameters, optimizer) | {"parameters": network.tensors()}
+    def _save(
+        self, parameters: Mapping[str, nn.Parameter], optimizers: Sequence[Optimizer], network: LearningNetwork
+    ) -> None:
+        tensors = optimizer_tensors(parameters, optimizers) | {"parameters": network.tensors()}
         self._manager.save(self.state.step, tensors, asdict(self.state))
 
     def _scale(self, step: int, first: int, until: int) -> float:

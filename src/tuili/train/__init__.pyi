@@ -14,7 +14,9 @@ from .folder import REWRITE_REMEDY, RUN_FILE, RunFolder, environment, environmen
 from .log import LogConfig, TrainingLog, read_log
 from .loop import interruptible
 from .memory import keep_freed_memory
+from .muon import StackedMuon
 from .objective import Objective
+from .optim import hidden_matrices
 from .recipe import DeviceSetting, ModelConfig, Recipe, TrainConfig
 from .recorded import RecordedTraining, recorded_sources, recorded_training
 from .run import TrainingResult, train
@@ -45,6 +47,7 @@ __all__ = [
     "ReplicaDied",
     "RunFolder",
     "ScheduleConfig",
+    "StackedMuon",
     "StreamConfig",
     "TrainConfig",
     "TrainingFeed",
@@ -59,6 +62,7 @@ __all__ = [
     "environment",
     "environment_changes",
     "find_device",
+    "hidden_matrices",
     "interruptible",
     "keep_freed_memory",
     "launch",

@@ -56,9 +56,9 @@ class Optimizers:
 
     def __init__(self, config: OptimizerConfig, model: nn.Module, group: ReplicaGroup) -> None:
         self._named, self._group, self._rate = dict(model.named_parameters()), group, config.learning_rate
-        matrices = _hidden_matrices(model) if config.kind == "muon" else set()
-        hidden = [name for name, parameter in self._named.items() if id(parameter) in matrices]
-        rest = [name for name, parameter in self._named.items() if id(parameter) not in matrices]
+        matrices = hidden_matrices(model) if config.kind == "muon" else frozenset()
+        hidden = [name for name in self._named if name in matrices]
+        rest = [name for name in self._named if name not in matrices]
         self._owners = self._share_out(hidden, update_operations) | self._share_out(rest, Tensor.numel)
         decayed = self._own(name for name in rest if self._named[name].ndim >= 2)
         free = self._own(name for name in rest if self._named[name].ndim < 2)
@@ -159,10 +159,11 @@ def _parameters(optimizer: Optimizer) -> list[Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-def _hidden_matrices(model: nn.Module) -> set[int]:
-    """Identities of the weights of linear layers, without those of the head and of embeddings tied to it."""
+def hidden_matrices(model: nn.Module) -> frozenset[str]:
+    """The names of the weights of linear layers, without those of the head and of embeddings tied to it."""
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     output = getattr(model, "get_output_embeddings", lambda: None)()
     if isinstance(output, nn.Linear):
         tables.add(id(output.weight))
-    return {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)} - tables
+    hidden = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)} - tables
+    return frozenset(name for name, parameter in model.named_parameters() if id(parameter) in hidden)

@@ -18,7 +18,7 @@ from tuili.store import model_hash
 pytestmark = pytest.mark.kills
 
 AUTO = "tuili.compress.auto"
-STEP = Point("tuili.posttrain.learning", "adam_tensors", 1)
+STEP = Point("tuili.posttrain.learning", "optimizer_tensors", 1)
 """A step of a candidate is done, and is not saved."""
 MEASURED = Point(f"{AUTO}.making", "measure_latency", 1)
 """The parent is to be measured; in a later session, a candidate that is made."""

@@ -22,7 +22,6 @@ from torch.nn import functional
 
 from tuili.config import Config
 from tuili.errors import InputError
-from tuili.posttrain.adam_state import adam_tensors, restore_adam
 from tuili.posttrain.backbone import Backbone
 from tuili.posttrain.exits.adapters import Head, rate_factor
 from tuili.posttrain.exits.network import Exits
@@ -31,6 +30,7 @@ from tuili.posttrain.exits.states import TaskCallback, batches_of
 from tuili.posttrain.exits.text_batch import TextBatch
 from tuili.posttrain.exits.texts import Text
 from tuili.posttrain.low_rank import add_terms, term_parameters
+from tuili.posttrain.optimizer_state import build_optimizers, optimizer_tensors, restore_optimizers
 from tuili.train import CheckpointConfig, CheckpointManager
 
 LOG = logging.getLogger(__name__)
@@ -77,27 +77,28 @@ def train_jointly(
         for name in ("down", "up")
     }
     parameters = [*learning.values()]
-    optimizer = torch.optim.AdamW(parameters, config.learning_rate, betas=(0.9, 0.95), weight_decay=config.weight_decay)
+    optimizers = build_optimizers(learning, config.learning_rate, config.weight_decay)
     vocabulary_S = torch.unique(torch.tensor([token for text in texts for token in text.ids[text.start :]]))
     with CheckpointManager(folder, CheckpointConfig().keep, LOG.warning) as checkpoints:
         done = 0
         if checkpoint := checkpoints.latest():
-            restore_adam(learning, optimizer, checkpoint)
+            restore_optimizers(learning, optimizers, checkpoint)
             done = checkpoint.step
         for step, part in enumerate(steps_of(texts, config, seed)):
             if step < done:
                 continue
             batch = TextBatch.of(part)
-            for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * rate_factor(step, config.steps)
             generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
             loss = joint_loss(backbone, exits, head, batch, vocabulary_S, config, bool(step % 2), generator)
-            optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimizer.step()
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = config.learning_rate * rate_factor(step, config.steps)
+                optimizer.step()
+                optimizer.zero_grad()
             if (step + 1) % config.checkpoint == 0 or step + 1 == config.steps:
-                checkpoints.save(step + 1, adam_tensors(learning, optimizer), {})
+                checkpoints.save(step + 1, optimizer_tensors(learning, optimizers), {})
             tell("training layers and exits", step + 1, config.steps)
     return {name: term.delta() for name, term in terms.items()}
 
