@@ -81,7 +81,7 @@ FACES = {
         TrainingResult build_curriculum build_model build_sources can_compile check_count check_place environment
         environment_changes find_device interruptible keep_freed_memory launch noticing_full_gpu peak_memory
         prepared_blocks rate_scale read_hidden read_log recorded_sources recorded_training router_losses train
-        training_feed training_stream walk_exits warmup_cosine
+        training_feed training_stream walk_exits warmup_cosine StackedMuon hidden_matrices
     """,
     "posttrain": """
         GENERATED UNKNOWN_LABEL Backbone ExampleEncoder Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig
@@ -90,7 +90,7 @@ FACES = {
         best_thresholds build_sources calibrate_folder calibrate_verifier choose_threshold min_token_probability
         open_stream pack_attention packed_states predict_logits prompts_of_file read_texts recorded_teaching
         round_backbone taught_data_with taught_sources teach train_exits train_verifier verifier_figures
-        write_familiarity
+        write_familiarity build_optimizers
     """,
     "compress": """
         AutoPlan AutoReport AutoRun AutoSettings Interrupted Latency Targets TurnSettings measure_latency
