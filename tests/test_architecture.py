@@ -54,21 +54,8 @@ MAY_IMPORT = {
     "posttrain": _BASE | {"machine", "silence", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"},
     "adapt": _BASE | {"machine", "steps", "tasks", "store", "data", "model", "train", "engine", "eval", "posttrain"},
     "compress": _BASE
-    | {
-        "machine",
-        "native",
-        "silence",
-        "steps",
-        "tasks",
-        "store",
-        "data",
-        "model",
-        "train",
-        "engine",
-        "eval",
-        "posttrain",
-    }
-    | {"bench"},
+    | {"bench", "machine", "native", "silence", "steps", "tasks", "store", "data", "model", "train", "engine", "eval"}
+    | {"posttrain"},
     "bench": _BASE | {"machine", "tasks", "store", "data", "engine"},
     "planning": _BASE | {"store", "model", "train", "compress"},
     "cli": _BASE
