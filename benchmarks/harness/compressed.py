@@ -54,6 +54,8 @@ def compressed(
 
     def is_of(entry: LineageEntry) -> bool:
         recipe = entry.recipe[verb.section]
+        if not type(wanted).model_fields.keys() <= recipe.keys():
+            return False  # made when there were fewer
         own = {name: recipe[name] for name in type(wanted).model_fields}  # a lineage has hashes and files beside them
         begun_from = recipe.get("teacher_hash", entry.parent)  # a student may have no weights of its teacher's
         same = type(wanted).model_validate_json(json.dumps(own)) == wanted

@@ -20,7 +20,7 @@ from benchmarks.harness.planned import PARENTS, Asked, Planned, of_parents
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.runs import runs_told
 from benchmarks.harness.shares import paired
-from benchmarks.pruned.training import PLANS, WAYS, pruned
+from benchmarks.pruned.training import LONGER, PLANS, WAYS, pruned
 
 FOLDER = RUNS / "pruned"
 COMPARED = {"reconstruction": "activation", "activation": "magnitude", "reap": "frequency"}
@@ -55,7 +55,7 @@ def _of_parent(asked: Asked, model: str, plan: Planned) -> Measured:
     for seed in plan.seeds:  # so that one seed is whole where hours are cut
         of_seed, right = dict[str, Figure](), dict[str, list[bool]]()
         for way in plan.ways:
-            if seed == plan.seeds[0]:
+            if seed == plan.seeds[0] and way not in LONGER:
                 models.append(pruned(parent, way, 0, seed, own.folder, asked.changes))
                 once |= answers.figures(f"{way}_cut", answers.of(models[-1]), of_parent)
             models.append(pruned(parent, way, plan.steps, seed, own.folder, asked.changes))
@@ -71,6 +71,7 @@ def _of_parent(asked: Asked, model: str, plan: Planned) -> Measured:
         "ways": {way: [*WAYS[way], *asked.changes] for way in plan.ways},
         "seeds": list(plan.seeds),
         "steps": plan.steps,
+        "longer": {way: LONGER[way] for way in plan.ways if way in LONGER},
         "goal": "98.5% of the parent's accuracy at levels 1 to 3 with 30% of the neurons less; "
         "half of the experts for 1 point at most",
         "runs": runs_told(models),

@@ -29,8 +29,8 @@ PLANS = {
 
 
 def pruned(parent: StoredModel, way: str, steps: int, seed: int, folder: Path, more: tuple[str, ...] = ()) -> Path:
-    """The model of a way that has recovered in so many steps, or as many more as `LONGER` says; with 0 of them it is as
-    it was cut, in one round."""
+    """The model of a way that has recovered in so many steps, times what `LONGER` says; with 0 of them it is as it was
+    cut, in one round."""
     steps *= LONGER.get(way, 1)
     changes = (*WAYS[way], *more, *(() if steps else ("prune.rounds=1",)))
     return compressed(parent.path, PRUNE, changes, steps, seed, folder / f"{way}_{steps}_{seed}")

@@ -79,7 +79,7 @@ def recovered_rows(
         before=lambda way: [middle(f"{way}_parameters", "{:,.0f}")],
         behind=lambda way: [
             interval(f"{way}_over_parent", "{:+.2f}"),
-            interval(f"{way}_{raw}_over_parent", "{:+.1f}"),
+            _where_measured(interval(f"{way}_{raw}_over_parent", "{:+.1f}"), f"{way}_"),
             *more(way),
         ],
     )
@@ -120,7 +120,7 @@ def small_part(record: Record) -> Record:
 
 
 def _where_measured(value: Value, start: str) -> Value:
-    """A dash where a level was not measured, though others were."""
+    """A dash where this was not measured, though others were."""
 
     def found(record: Record) -> str:
         try:

@@ -57,6 +57,7 @@ _OF_ANSWERS = (
         )
         for way, what in WAYS.items()
         for key, how in (("ptq", "rounded to the nearest"), ("compensated", "compensated"), ("qat", "learnt"))
+        if key != "compensated" or way == "w4a8"
     ),
 )
 WHOLE_NUMBERS = (

@@ -56,7 +56,9 @@ def quantised(
 ) -> CompressionResult:  # fmt: skip
     """Learn whole numbers, or as `changes` of the recipe say."""
     kernels = "torch" if file is None else "auto"
-    tree = {"healing": LEARNING | {"kernels": kernels} | (healing or {})}
+    tree: dict[str, Any] = {"healing": LEARNING | {"kernels": kernels} | (healing or {})}
+    if changes.get("numbers") == "w4a8" and changes.get("rounding") != "nearest":
+        tree["samples"] = 6
     config = QuantizeRecipe.model_validate_json(json.dumps({"quantize": tree | changes})).quantize
     compression = Quantizing(open_parent(model, config.healing, config.rounded), config)
     console, measured = Console(quiet=True), Measuring(problems, test)

@@ -15,7 +15,7 @@ from tuili.store import model_hash, read_lineage
 
 pytestmark = pytest.mark.kills
 
-PRUNE, FACTORISE = "tuili.compress.pruning.prune", "tuili.compress.factorising.factorise"
+FACTORISE = "tuili.compress.factorising.factorise"
 QUANTIZE, LAYERS = "tuili.compress.quantizing.quantize", "tuili.compress.distilling.imported"
 CHAINS, WRITING = "tuili.compress.distilling.chains", "tuili.compress.distilling.writing"
 LEARNING, MEASURING = "tuili.posttrain.learning", "tuili.compress.measuring"
@@ -60,19 +60,26 @@ FACTORS = (
     "--bases", "separate",
 )  # fmt: skip
 NUMBERS = ("--steps", "4", "quantize.healing.rows=1", "quantize.healing.checkpoint.interval=1")
-ROUNDS = (
-    Point(PRUNE, "choose", 1),  # scores of the first round are taken, and nothing is saved
-    STEP,
-    HALF_A_CHECKPOINT,
-    Point(PRUNE, "choose", 1),  # the second round begins
-    Point(LEARNING, "optimizer_tensors", 3),  # the last step is not saved
-)
-"""Of a pruning."""
+
+
+def rounds(module: str) -> tuple[Point, ...]:
+    """Of a pruning, whose weights a module of the package changes."""
+    half_changed = Point(f"tuili.compress.pruning.{module}", "reconstruct_layers", 2)
+    return (
+        half_changed,  # in the first round, and nothing is saved
+        STEP,
+        HALF_A_CHECKPOINT,
+        half_changed,  # in the second one
+        Point(LEARNING, "optimizer_tensors", 3),  # the last step is not saved
+    )
+
+
+OWN_ROUNDS, IMPORTED_ROUNDS = rounds("own"), rounds("imported")
 VERBS: Mapping[str, Verb] = {
     "prune": Verb(
-        "prune", (*PRUNED, "prune.healing.kernels=torch", "--experts", "3"), ROUNDS, (ROUNDS[0], ROUNDS[3], STEP)
+        "prune", (*PRUNED, "prune.healing.kernels=torch", "--experts", "3"), OWN_ROUNDS, (*OWN_ROUNDS[::3], STEP)
     ),
-    "prune, imported": Verb("prune", PRUNED, ROUNDS, (ROUNDS[0], ROUNDS[3], STEP), "dense", imported=True),
+    "prune, imported": Verb("prune", PRUNED, IMPORTED_ROUNDS, (*IMPORTED_ROUNDS[::3], STEP), "dense", imported=True),
     "factorise": Verb(
         "factorise",
         (*FACTORS, "factorise.healing.kernels=torch"),
@@ -91,14 +98,14 @@ VERBS: Mapping[str, Verb] = {
         "factorise",
         FACTORS,
         killed=(
-            Point("tuili.compress.factorising.imported", "InputMoments", 3),
+            Point("tuili.compress.dense", "InputMoments", 3),
             Point(FACTORISE, "divergences", 1),
             UNKEPT_RANKS,
             Point(LEARNING, "optimizer_tensors", 2),
             Point(IMPORTED, "save_file", 1),
         ),
         interrupted=(
-            Point("tuili.compress.factorising.imported", "InputMoments", 3),
+            Point("tuili.compress.dense", "InputMoments", 3),
             Point(FACTORISE, "divergences", 1),
             Point(LEARNING, "optimizer_tensors", 2),
         ),
@@ -141,9 +148,9 @@ VERBS: Mapping[str, Verb] = {
     ),
     "qat": Verb(
         "qat",
-        (*NUMBERS, "--numbers", "w4a8", "--cache", "int8", "quantize.healing.kernels=torch"),
-        killed=(STEP, HALF_A_CHECKPOINT, Point(LEARNING, "optimizer_tensors", 3)),
-        interrupted=(STEP, Point(LEARNING, "optimizer_tensors", 2)),
+        (*NUMBERS, "--numbers", "w4a8", "--cache", "int8", "quantize.healing.kernels=torch", "quantize.samples=4"),
+        killed=(Point(QUANTIZE, "compensated", 2), STEP, HALF_A_CHECKPOINT, Point(LEARNING, "optimizer_tensors", 3)),
+        interrupted=(Point(QUANTIZE, "compensated", 2), STEP, Point(LEARNING, "optimizer_tensors", 2)),
         parent="wide",
     ),
     "qat, imported": Verb(

@@ -24,7 +24,8 @@ PROMPT = [[1, 20, 30, 40, 50]]
 
 KINDS = [
     "own", "imported", "whole numbers", "factors", "factors in whole numbers", "imported factors", "imported student",
-    "imported factors in whole numbers", "student", "w4a8", "imported in whole numbers", "imported w4a8",
+    "imported factors in whole numbers", "imported factors in w4a8", "student", "w4a8", "imported in whole numbers",
+    "imported w4a8",
 ]  # fmt: skip
 
 
@@ -57,7 +58,8 @@ def output(
         result = factorised(dense, out, questions, steps=2)
         if request.param != "imported factors":
             assert result.model is not None
-            result = quantised(result.model, out.with_name("whole"), questions, healing={"steps": 2})
+            numbers = "w4a8" if request.param.endswith("w4a8") else "int8"
+            result = quantised(result.model, out.with_name("whole"), questions, healing={"steps": 2}, numbers=numbers)
     elif request.param == "imported student":
         result = shallower(dense, out, questions, steps=2)
     else:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tuili.compress import DistilConfig, FactoriseConfig, PruneConfig
+from tuili.compress import DistilConfig, FactoriseConfig, PruneConfig, QuantizeConfig
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,10 @@ from tuili.compress import DistilConfig, FactoriseConfig, PruneConfig
         (FactoriseConfig, {"by": "plain", "samples": 5}, "samples has no effect where by = plain"),
         (FactoriseConfig, {"by": "plain", "damping": 0.1}, "damping has no effect where by = plain"),
         (FactoriseConfig, {"ranks": "uniform", "probes": 5}, "probes has no effect where ranks = uniform"),
+        (PruneConfig, {"share": 0, "experts": 2, "by": "activation"}, "by tells which neurons and heads go"),
+        (QuantizeConfig, {"rounding": "compensated"}, "rounding = compensated is for weights of 4 bits"),
+        (QuantizeConfig, {"samples": 5}, "samples has no effect where weights are rounded to the nearest"),
+        (QuantizeConfig, {"numbers": "w4a8", "rounding": "nearest", "samples": 5}, "samples has no effect"),
         (DistilConfig, {"by": "data", "mask": False}, "mask = false is of what is written"),
         (DistilConfig, {"on_policy": 0, "source": "texts", "mask": False}, "mask = false is of what is written"),
         (DistilConfig, {"by": "data", "writing": {"chains": 9}}, "writing is of chains that are learnt"),
@@ -41,11 +45,13 @@ def test_what_has_no_effect_is_refused(schema: Any, given: dict[str, Any], told:
 @pytest.mark.parametrize(
     ("schema", "given"),
     [
-        (PruneConfig, {"share": 0, "experts": 2, "by": "activation", "experts_by": "frequency"}),
+        (PruneConfig, {"share": 0, "experts": 2, "by": "reconstruction", "experts_by": "frequency"}),
         (PruneConfig, {"share": 0, "key_value_heads": 1, "by": "magnitude", "experts_by": "reap"}),
         (PruneConfig, {"share": 0, "experts": 2, "multiple": 16}),
         (PruneConfig, {"by": "magnitude", "experts": 2, "samples": 5}),
         (FactoriseConfig, {"by": "plain", "ranks": "uniform", "samples": 1000, "probes": 64}),
+        (QuantizeConfig, {"rounding": "nearest", "samples": 1000}),
+        (QuantizeConfig, {"numbers": "w4a8", "rounding": "compensated", "samples": 5}),
         (DistilConfig, {"by": "data", "mask": True, "writing": {}}),
         (DistilConfig, {"by": "sequence", "mask": False, "writing": {"chains": 9}}),
         (DistilConfig, {"mask": False, "writing": {"chains": 9}}),

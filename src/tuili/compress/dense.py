@@ -31,7 +31,8 @@ def dense_moments(
 
     network: reads the model. prefix: the tokens in front of every row.
     """
-    read_as = {name: _with_inputs_of(name) for name in names}
+    names = [*names]
+    read_as = {name: other if (other := _with_inputs_of(name)) in names else name for name in names}
     watchers = {
         name: InputMoments(model.model.get_submodule(name), products) for name in dict.fromkeys(read_as.values())
     }

@@ -75,15 +75,17 @@ class InputMoments:
 class ExpertMoments:
     """Moments of each expert of a layer: of its inputs, and of what its neurons give, both by the router's weight.
 
-    count: tokens that passed. chosen_E: how often each expert was chosen.
+    of_inputs: the moment of the inputs; by default the same as that of neurons. count: tokens that passed. chosen_E:
+    how often each expert was chosen.
     """
 
-    def __init__(self, layer: MixtureOfExperts, moment: Moment) -> None:
+    def __init__(self, layer: MixtureOfExperts, moment: Moment, of_inputs: Moment | None = None) -> None:
         self.layer, self._moment, self.count = layer, moment, 0
+        self._of_inputs = of_inputs or moment
         experts, hidden, neurons = layer.experts.down_proj.shape
         self.chosen_E = torch.zeros(experts, dtype=torch.float64)
         self._norm_E = torch.zeros(experts, dtype=torch.float64)
-        self._inputs = torch.stack([_none(hidden, moment)] * experts)
+        self._inputs = torch.stack([_none(hidden, self._of_inputs)] * experts)
         self._neurons = torch.stack([_none(neurons, moment)] * experts)
 
     @contextmanager
@@ -130,8 +132,8 @@ class ExpertMoments:
             added_XD = functional.linear(neuron_XF, experts.down_proj[expert])
             self.chosen_E[expert] += len(token_X)
             self._norm_E[expert] += added_XD.detach().double().norm(dim=1).sum().cpu()
-            for total, seen in ((self._inputs, input_XD * weight_X1), (self._neurons, neuron_XF)):
-                total[expert] += self._moment(seen.detach().double()).cpu()
+            self._inputs[expert] += self._of_inputs((input_XD * weight_X1).detach().double()).cpu()
+            self._neurons[expert] += self._moment(neuron_XF.detach().double()).cpu()
 
 
 def damped(moment_EII: Tensor, share: float) -> Tensor:

@@ -31,7 +31,7 @@ RECORD_OF = {
 """The benchmark that keeps curves of a verb, and the way of it that is the verb's default."""
 SCHEMAS: Mapping[str, type[Config]] = {"prune": PruneRecipe, "factorise": FactoriseRecipe, "quantize": QuantizeRecipe}
 STRENGTHS = {
-    "prune": ("share", "multiple", "key_value_heads", "experts"),
+    "prune": ("share", "by", "multiple", "key_value_heads", "experts"),
     "factorise": ("keep",),
     "quantize": ("numbers", "cache"),
 }

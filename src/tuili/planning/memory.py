@@ -5,6 +5,7 @@ Activations and the operating system are not counted: they depend on rows and le
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Literal
@@ -20,7 +21,7 @@ _MOMENTS = {"adamw": 2, "muon": 1, "none": 0}
 @dataclass(frozen=True)
 class Memory:
     """Bytes. numbers: fp32 everywhere, as `tuili compress` trains; or bf16 for both models and the gradients, with a
-    copy of what learns in fp32. samples: second moments of the inputs of all matrices, which factors are found by."""
+    copy of what learns in fp32. samples: second moments of the inputs of matrices, by which something is found."""
 
     numbers: Numbers
     optimizer: Optimizer
@@ -56,6 +57,10 @@ def memory(before: int, after: int, numbers: Numbers, optimizer: Optimizer, samp
     return Memory(numbers, optimizer, width * before, (width + copy) * after, gradients, state, samples)
 
 
-def moment_bytes(shape: ModelShape | DenseShape) -> int:
-    """Those of the second moments, float64 [I, I], of the inputs of every matrix and of every expert's."""
-    return sum(8 * prod(sizes[:-2]) * sizes[-1] ** 2 for sizes in matrix_shapes(shape).values())
+def moment_bytes(shape: ModelShape | DenseShape, of: Callable[[str, int], bool] = lambda name, inputs: True) -> int:
+    """Those of the second moments, float64 [I, I], of the inputs of every matrix and of every expert's.
+
+    of: whether those of a matrix are taken, by its name and its number of inputs.
+    """
+    shapes = matrix_shapes(shape).items()
+    return sum(8 * prod(sizes[:-2]) * sizes[-1] ** 2 for name, sizes in shapes if of(name, sizes[-1]))

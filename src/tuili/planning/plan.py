@@ -106,7 +106,12 @@ def plan_prune(
     changes = [f"prune.{name}={value}" for name, value in given.items() if value is not None]
     config = load_recipe("prune", changes, PruneRecipe).prune
     way = Pruning(planned_parent(model, config.healing), config)
-    return _plan("prune", model, way, way.changes, settings)
+
+    def losing(name: str, inputs: int) -> bool:
+        return name.endswith(("down_proj",) * bool(config.share) + ("o_proj",) * (config.key_value_heads is not None))
+
+    samples = moment_bytes(model.shape, losing) if config.by == "reconstruction" else 0
+    return _plan("prune", model, way, way.changes, settings, samples)
 
 
 def plan_distil(model: PlannedModel, to: str, settings: RecoverySettings) -> Plan:
@@ -124,7 +129,12 @@ def plan_quantize(model: PlannedModel, numbers: str, cache: str | None, settings
     way = Quantizing(planned_parent(model, config.healing), config)
     before, after = 2 * count_parameters(model.shape).total, stored_bytes(model.shape, config.quantization, 2)
     told = {"numbers": numbers + (f", keys and values {cache}" if cache else "")}
-    return replace(_plan("quantize", model, way, told, settings), folder=(before, after))
+
+    def of_four_bits(name: str, inputs: int) -> bool:
+        return config.quantization.bits(inputs) == 4
+
+    samples = moment_bytes(model.shape, of_four_bits) if config.compensates else 0
+    return replace(_plan("quantize", model, way, told, settings, samples), folder=(before, after))
 
 
 def _share(model: PlannedModel, to: str) -> float:

@@ -15,7 +15,8 @@ def test_a_model_learns_whole_numbers_and_says_so(tmp_path: Path, capsys: pytest
     out = tmp_path / "run"
     parent = save_trained(tmp_path / "parent", hidden_size=64, intermediate_size=64, moe_intermediate_size=32)
     given = ["compress", "qat", str(parent), "quantize.healing.rows=1", "quantize.healing.kernels=torch"]
-    learns = [*given, "--numbers", "w4a8", "--cache", "int8", "--steps", "2", "--problems", "3"]
+    learns = [*given, "--numbers", "w4a8", "--cache", "int8", "--rounding", "compensated", "quantize.samples=6"]
+    learns += ["--steps", "2", "--problems", "3"]
     assert main([*learns, "--out", str(out), "--plan"]) == 0
     told = capsys.readouterr().out.splitlines()
     assert "numbers: w4a8, keys and values int8" in told

@@ -57,7 +57,16 @@ def test_a_strength_that_a_change_leaves_out_is_told() -> None:
     assert all("no multiple of 64 would stay" in line for line in told)
 
 
-@pytest.mark.parametrize("change", ["prune.experts_by=frequency", "prune.by=magnitude", "prune.key_value_heads=1"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "prune.experts_by=frequency",
+        "prune.by=magnitude",
+        "prune.key_value_heads=1",
+        "quantize.samples=300",
+        "quantize.rounding=compensated",
+    ],
+)
 def test_a_change_that_fits_some_steps_leaves_out_none(change: str) -> None:
     some, told = found("nano", (change,))
     assert ({one.name for one in some}, told) == ({one.name for one in found("nano", ())[0]}, [])

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 from tuili.compress import HealingConfig, open_parent
 from tuili.compress.distilling.recipe import StudentConfig
 from tuili.compress.distilling.student import layer_sources, new_student, student_config, take_over
-from tuili.compress.pruning.own import cut_own, spare_own
+from tuili.compress.pruning.own import cut_own, reconstruct_own
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
+from tuili.compress.watch import Watch
 from tuili.data import Block
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, load_model
@@ -27,7 +28,7 @@ def no_samples(documents: int) -> Iterator[Block]:
 
 def begun(teacher: TuiliForCausalLM, **overrides: Any) -> tuple[TuiliForCausalLM, int]:
     student = new_student(student_config(teacher.config, StudentConfig(overrides=overrides)), seed=1)
-    return student, take_over(student, teacher, no_samples, 1)
+    return student, take_over(student, teacher, no_samples, 1, Watch(print))
 
 
 def test_a_student_of_a_preset_has_its_teachers_vocabulary(own: Path) -> None:
@@ -95,11 +96,11 @@ def test_a_narrower_student_begins_as_its_pruned_teacher_which_stays_as_it_was(o
     student = new_student(student_config(teacher.config, to), seed=1)
     before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
     samples = parent.data(None, print).samples
-    taken = take_over(student, teacher, samples, 4)
+    taken = take_over(student, teacher, samples, 4, Watch(print))
     assert taken == sum(parameter.numel() for parameter in student.parameters())
     assert all(torch.equal(tensor, before[name]) for name, tensor in teacher.state_dict().items())
     sizes = Sizes.of(student.config.shape)
-    pruned = cut_own(teacher, spare_own(teacher, PruneConfig(experts=2), sizes, samples(4)), sizes)
+    pruned = cut_own(teacher, reconstruct_own(teacher, PruneConfig(experts=2), sizes, samples(4), Watch(print)), sizes)
     assert all(torch.equal(tensor, pruned.state_dict()[name]) for name, tensor in student.state_dict().items())
 
 

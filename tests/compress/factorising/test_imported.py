@@ -81,6 +81,18 @@ def test_moments_are_those_of_the_inputs_of_real_tokens() -> None:
     assert found["layers.1.mlp.gate_proj"] is found["layers.1.mlp.up_proj"]
 
 
+@pytest.mark.parametrize("kind", ["llama, factors", "qwen2, factors", "qwen3, factors"])
+def test_layers_beside_factors_and_factors_have_moments_of_their_own_inputs(kind: str) -> None:
+    parent = dense_model(**KINDS[kind])
+    network = ImportedNetwork(parent, PREFIX, learns=False)
+    names = [name for name, module in parent.model.named_modules() if isinstance(module, torch.nn.Linear)]
+    found = dense_moments(parent, network, len(PREFIX), names, [BLOCK])
+    for name in names:
+        inputs_BTI = inputs_of(parent.model.get_submodule(name), network)
+        real_NI = inputs_BTI[0, 2:12].double()
+        torch.testing.assert_close(found[name][0], real_NI.T @ real_NI / 10)
+
+
 @pytest.fixture(scope="module")
 def made(dense: Path, questions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that has been factorised, with recovery."""

@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from tests.store.dense_folders import KINDS, dense_model
+from tuili.compress.dense import dense_moments
 from tuili.compress.imported import ImportedNetwork
-from tuili.compress.pruning.imported import cut_dense, dense_scores, spare_dense
+from tuili.compress.pruning.imported import cut_dense, dense_scores, reconstruct_dense
 from tuili.compress.pruning.kept import choose
 from tuili.compress.pruning.recipe import PruneConfig
+from tuili.compress.pruning.reconstruction import reconstruct
 from tuili.compress.pruning.sizes import Sizes
+from tuili.compress.watch import Watch
 from tuili.data.packing import Document, pack
 
 SIZES = Sizes(feed_forward=64, expert=0, experts=0, heads=1)
@@ -35,7 +38,7 @@ def test_a_cut_model_is_its_parent_without_what_was_removed(kind: str, by: str) 
     network = ImportedNetwork(deepcopy(parent), PREFIX, learns=False)
     config = PruneConfig(by=by)  # type: ignore[arg-type]
     if by == "reconstruction":
-        kept = spare_dense(network.model, network, len(PREFIX), SIZES, [BLOCK])
+        kept = reconstruct_dense(network.model, network, len(PREFIX), SIZES, [BLOCK], Watch(print))
     else:
         kept = choose(dense_scores(network.model, network, len(PREFIX), config, [BLOCK]), SIZES)
     twin = deepcopy(parent)
@@ -81,3 +84,18 @@ def test_heads_by_magnitude_count_queries_and_keys_unless_they_are_normed(kind: 
         if not normed:
             wanted += attention.q_proj.weight[queries].square().sum() + attention.k_proj.weight[keys].square().sum()
         assert scores.heads[0][head].item() == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_the_weights_behind_what_stays_are_fitted_to_what_the_layers_get() -> None:
+    parent = dense_model(**KINDS["qwen2"])
+    network = ImportedNetwork(parent, PREFIX, learns=False)
+    names = ["layers.1.mlp.down_proj", "layers.1.self_attn.o_proj"]
+    moments = dense_moments(parent, network, len(PREFIX), names, [BLOCK])
+    before = {name: parent.model.get_submodule(name).weight.detach().clone() for name in names}
+    kept = reconstruct_dense(parent, network, len(PREFIX), SIZES, [BLOCK], Watch(print))
+    for name, groups, keep, stays in ((names[0], 96, 64, kept.neurons[1]), (names[1], 2, 1, kept.heads[1])):
+        wanted_1G, fitted_1OI = reconstruct(before[name][None], moments[name], groups, keep)
+        assert torch.equal(stays, wanted_1G[0])
+        found = parent.model.get_submodule(name).weight.detach()
+        torch.testing.assert_close(found.double(), fitted_1OI[0], rtol=1e-4, atol=1e-5)
+        assert not torch.allclose(found, before[name])

@@ -10,10 +10,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.harness.tiny import tiny_model
+from tuili.compress.factorising.own import matrices_of
 from tuili.compress.pruning.kept import Kept, Scores, choose
-from tuili.compress.pruning.own import cut_own, own_scores, spare_own
+from tuili.compress.pruning.own import cut_own, own_scores, reconstruct_own
 from tuili.compress.pruning.recipe import PruneConfig
+from tuili.compress.pruning.reconstruction import reconstruct
 from tuili.compress.pruning.sizes import Sizes
+from tuili.compress.reading import moments_of
+from tuili.compress.watch import Watch
 from tuili.data.packing import Block, Document, pack
 from tuili.model import TuiliForCausalLM
 from tuili.train import walk_exits
@@ -77,7 +81,7 @@ def test_a_cut_model_is_its_parent_without_what_was_removed(by: str, layered: bo
     config = PruneConfig(by=by, experts=3)  # type: ignore[arg-type]
     whole = deepcopy(parent)
     if by == "reconstruction":
-        kept = spare_own(parent, config, sizes, [block()])  # the parent's weights make up for what goes from here on
+        kept = reconstruct_own(parent, config, sizes, [block()], Watch(print))  # which changes the weights
     else:
         kept = choose(own_scores(parent, config, [block()]), sizes)
     cut, twin = cut_own(parent, kept, sizes).double().eval(), zeroed(parent, kept)
@@ -208,3 +212,32 @@ def test_a_saved_cut_model_opens(tmp_path: Path) -> None:
     cut.save_pretrained(tmp_path)
     again = TuiliForCausalLM.from_pretrained(tmp_path)
     assert (again.config.intermediate_size, again.config.num_experts) == (8, 2)
+
+
+def test_the_weights_behind_what_stays_are_fitted_to_what_the_layers_get() -> None:
+    parent, read, sizes = model(), block(), Sizes(feed_forward=12, expert=5, experts=4, heads=1)
+    names = [
+        "trunk.0.mlp.down_proj", "trunk.0.attention.o_proj", "reasoning.1.moe.experts.down_proj",
+        *(f"reasoning.{layer}.attention.o_proj" for layer in range(len(parent.model.reasoning))),
+    ]  # fmt: skip
+    moments, matrices, before = moments_of(parent, names, [read]), matrices_of(parent), deepcopy(parent)
+    kept = reconstruct_own(parent, PruneConfig(), sizes, [read], Watch(print))
+
+    def expected(*names: str, groups: int, keep: int) -> tuple[Tensor, Tensor]:
+        weights = torch.stack([matrices_of(before)[name].detach() for name in names])
+        together = len(names) > 1
+        weights = weights if weights.dim() == 3 else weights[0]
+        return reconstruct(weights, torch.cat([moments[name] for name in names]), groups, keep, together=together)
+
+    cases = (
+        (("trunk.0.mlp.down_proj",), 16, 12, kept.neurons[0][None]),
+        (("trunk.0.attention.o_proj",), 2, 1, kept.heads[0][None]),
+        (("reasoning.1.moe.experts.down_proj",), 8, 5, kept.expert_neurons[1]),
+        (tuple(names[3:]), 2, 1, kept.heads[-1].expand(len(names) - 3, -1)),
+    )
+    for of, groups, keep, kept_EG in cases:
+        wanted_EG, fitted_EOI = expected(*of, groups=groups, keep=keep)
+        assert torch.equal(kept_EG, wanted_EG)
+        found = torch.stack([matrices[name].detach() for name in of])
+        torch.testing.assert_close(found.view_as(fitted_EOI), fitted_EOI)
+        assert not torch.allclose(found, torch.stack([matrices_of(before)[name].detach() for name in of]))

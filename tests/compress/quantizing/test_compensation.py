@@ -10,10 +10,14 @@ from torch import Tensor
 
 from tuili.compress.moments import damped
 from tuili.compress.quantizing import compensation
-from tuili.compress.quantizing.compensation import compensated
+from tuili.compress.quantizing.compensation import inverse_factors
 from tuili.model import mixed, round_weight
 
 TOKENS, OUTPUTS = 300, 5
+
+
+def compensated(weight_EOI: Tensor, moment_EII: Tensor, mixing: int) -> Tensor:
+    return compensation.compensated(weight_EOI, inverse_factors(moment_EII, mixing), mixing)
 
 
 def drawn(seed: int, inputs: int, stack: int = 2) -> tuple[Tensor, Tensor]:
@@ -38,9 +42,10 @@ def slowly(weight_OI: Tensor, moment_II: Tensor) -> Tensor:
     for column in range(weight_OI.shape[1]):
         begin = column - column % 32
         if column == begin:
-            first = round_weight(weight_OI[:, begin : begin + 32].float(), 4)
+            left = slice(begin, None)
+            spread_G = torch.linalg.cholesky(torch.linalg.inv(moment_II[left, left]), upper=True).diagonal()[:32]
+            scale = compensation.best_scales(weight_OI[None, :, begin : begin + 32], spread_G)[0, :, 0]
             largest = weight_OI[:, begin : begin + 32].abs().argmax(1)
-        scale = first.scale[:, 0, 0].double()
         number = (weight_OI[:, column] / scale).round().clamp(-8, 7)
         for output in outputs:
             if largest[output] == column - begin:
@@ -78,17 +83,30 @@ def test_what_comes_out_is_rounded_to_itself_and_loses_less(seed: int, sizes: tu
     )
 
 
-def test_inputs_that_say_nothing_of_each_other_are_rounded_to_the_nearest() -> None:
+def test_inputs_that_say_nothing_of_each_other_are_rounded_to_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     weight_EOI, _ = drawn(1, 32)
     variances = torch.rand(2, 32, dtype=torch.float64) + 0.1
+    monkeypatch.setattr(compensation, "CLIPPED", (1.0,))
     ours = compensated(weight_EOI, variances.diag_embed(), 0)
     torch.testing.assert_close(ours.float(), round_weight(weight_EOI.float(), 4).value)
     unseen = compensated(weight_EOI, torch.zeros(2, 32, 32), 0)  # an expert that no sample has chosen
     torch.testing.assert_close(unseen, ours)
 
 
+def test_a_scale_that_clips_is_taken_where_less_is_lost_by_it() -> None:
+    even, peaked = torch.linspace(-1.0, 0.9, 32), torch.tensor([-1.0, *[0.11, -0.21] * 15, 0.3])
+    scales = compensation.best_scales(torch.stack([even, peaked])[None].double(), torch.ones(1, 1, 32))
+    tried = [(clipped / 8, float(lost_by(peaked, clipped / 8))) for clipped in compensation.CLIPPED]
+    assert scales[0, 1].item() == pytest.approx(min(tried, key=lambda pair: pair[1])[0], rel=1e-3)
+    assert scales[0, 1] < 0.99 / 8
+
+
+def lost_by(weight: Tensor, scale: float) -> Tensor:
+    return (weight - (weight / scale).round().clamp(-8, 7) * scale).square().sum()
+
+
 @pytest.mark.parametrize("empty", [slice(0, 32), slice(40, 64)])
-def test_inputs_without_weights_stay_without(empty: slice) -> None:
+def test_a_whole_group_without_weights_stays_so_and_parts_do_no_harm(empty: slice) -> None:
     weight_EOI, input_ENI = drawn(2, 64)
     weight_EOI[:, :, empty] = 0.0
     ours = compensated(weight_EOI, moment_of(input_ENI), 0)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from tests.cli.compress.parents import save_trained
@@ -28,10 +29,17 @@ from tuili.compress import (
     measuring,
     open_parent,
 )
-from tuili.compress.quantizing.quantize import stored_bytes
+from tuili.compress.dense import dense_moments
+from tuili.compress.factorising.whitened import error_of
+from tuili.compress.imported import ImportedParent
+from tuili.compress.quantizing.compensation import compensated, inverse_factors
+from tuili.compress.quantizing.quantize import rounded_matrices, stored_bytes
+from tuili.compress.reading import moments_of
 from tuili.data import Document, StreamState, pack
 from tuili.engine.runtime.choice import Choice, choose
 from tuili.engine.runtime.native.load import native_step
+from tuili.model import TuiliForCausalLM, mixed, round_weight
+from tuili.native import mixing_of
 from tuili.posttrain import Backbone, pack_attention, packed_states, round_backbone
 from tuili.store import Quantization, model_hash, open_model, read_lineage, weight_bytes
 from tuili.tasks import Problem
@@ -257,3 +265,44 @@ def test_a_plan_and_a_lineage_say_which_weights_have_4_bits(tmp_path: Path) -> N
     told = Quantizing(open_parent(parent, config.healing), config).changes["weights of 4 bits"]
     assert told.startswith(f"{share:.0%} of those of all matrices but the embedding, {1 - share:.0%} have 8: 32 does")
     assert "four_bits" not in quantised(parent, tmp_path / "int8", healing={"steps": 0}).figures
+
+
+@pytest.mark.parametrize("kind", ["own", "imported"])
+def test_weights_of_4_bits_are_those_that_make_up_for_rounding(
+    kind: str, wide: Path, half: Path, questions: Path, tmp_path: Path
+) -> None:
+    """By the moments of the inputs that the same samples give; to the nearest they are what they were."""
+    parent_path, file = (wide, None) if kind == "own" else (half, questions)
+    healing = LEARNING | {"kernels": "torch" if file is None else "auto", "steps": 0}
+    config = QuantizeConfig.model_validate_json(json.dumps({"numbers": "w4a8", "healing": healing}))
+    parent = open_parent(parent_path, config.healing, config.rounded)
+    model, found = parent.load(), dict[str, dict[str, Tensor]]()
+    for rounding in ("compensated", "nearest"):
+        how = {"healing": {"steps": 0}, "numbers": "w4a8", "rounding": rounding}
+        result = quantised(parent_path, tmp_path / rounding, file, **how)
+        assert result.model is not None
+        loaded = AutoModelForCausalLM.from_pretrained(result.model, dtype=torch.float32)
+        found[rounding] = {name: weight.detach() for name, weight in rounded_matrices(loaded).items()}
+    names = [name for name, weight in rounded_matrices(model).items() if weight.shape[-1] % 32 == 0]
+    samples = parent.data(file, print).samples(6)
+    if isinstance(model, TuiliForCausalLM):
+        moments, mixing = moments_of(model, names, samples), Quantization("w4a8").mixing
+    else:
+        assert isinstance(parent, ImportedParent)
+        network = parent.network(model, learns=False)
+        moments, mixing = dense_moments(model, network, parent.prefix, names, samples), mixing_of
+    for name in names[::3]:
+        weight = rounded_matrices(model)[name].detach()
+        stack, block = weight.float().reshape(-1, *weight.shape[-2:]), mixing(weight.shape[-1])
+        wanted = compensated(stack, inverse_factors(moments[name], block), block)
+        if kind == "imported":
+            wanted = wanted.bfloat16().float()  # as its weights are kept until they are written
+        nearest, made = (
+            mixed(round_weight(mixed(each.float() / max(1, block), block), 4).value, block) for each in (stack, wanted)
+        )
+        torch.testing.assert_close(found["compensated"][name].view_as(made), made, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(found["nearest"][name].view_as(nearest), nearest, rtol=1e-4, atol=1e-5)
+        ours, theirs = (
+            error_of(stack, found[how][name].view_as(stack), moments[name]) for how in ("compensated", "nearest")
+        )
+        assert ours < theirs

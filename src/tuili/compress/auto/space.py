@@ -55,6 +55,8 @@ Estimate = Callable[[Step], Left | None]
 """What a step leaves of the parent; None where it refuses the parent."""
 NO_NEURONS = (Unused("prune.multiple"), Unused("prune.by", but="prune.key_value_heads"))
 """Without effect where no neurons are removed; heads have scores, too."""
+OF_FOUR_BITS = (Unused("quantize.rounding"), Unused("quantize.samples"))
+"""Without effect in 8 bits."""
 LIGHTER = {
     "prune": (Lighter("prune.samples=200", but="prune.by"),),
     "factorise": (
@@ -63,7 +65,7 @@ LIGHTER = {
     ),
     "w4a8": (Lighter("quantize.samples=200", but="quantize.rounding"),),
 }
-"""Of an imported model, which is some times as large as one of Tuili's own."""
+"""By verb, or by numbers: of an imported model, which is some times as large as one of Tuili's own."""
 WRITES_NOTHING = ("distil.source=texts", "distil.on_policy=0")
 """Of students: what is written to be learnt from takes time that is better spent on steps."""
 SLACK = 0.02
@@ -139,7 +141,9 @@ def spread(found: Sequence[Candidate], targets: Targets, count: int) -> list[Can
 
 def _steps(shape: ModelShape | DenseShape) -> Mapping[str, Sequence[Step]]:
     lighter = {} if isinstance(shape, ModelShape) else LIGHTER
-    numbers = ["int8"] if shape.hidden_size % WEIGHT_GROUP else ["int8", "w4a8"]
+    numbers: dict[str, tuple[Unused, ...]] = {"int8": OF_FOUR_BITS}
+    if not shape.hidden_size % WEIGHT_GROUP:
+        numbers["w4a8"] = ()
     pruned = [
         Step(
             "prune", f"prune-{share:g}", (f"prune.share={share:g}",), (Unused("prune.experts_by"),),
@@ -164,8 +168,8 @@ def _steps(shape: ModelShape | DenseShape) -> Mapping[str, Sequence[Step]]:
         ],
         "factorise": [] if shape.ranks else factors,
         "quantize": [
-            Step("quantize", f"qat-{name}", (f"quantize.numbers={name}",), lighter=lighter.get(name, ()))
-            for name in numbers
+            Step("quantize", f"qat-{name}", (f"quantize.numbers={name}",), without, lighter.get(name, ()))
+            for name, without in numbers.items()
         ],
     }
 

@@ -110,7 +110,7 @@ class Distilling(Compression):
             return student
         if self._config.layers == "teacher":
             assert isinstance(model, TuiliForCausalLM)
-            taken = take_over(student, model, samples, self._config.samples)
+            taken = take_over(student, model, samples, self._config.samples, watch)
             watch.tell(f"{taken:,} of {self.parameters.total:,} parameters begin as the teacher's")
         return student
 

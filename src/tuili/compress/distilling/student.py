@@ -16,9 +16,10 @@ from typing import Any
 import torch
 
 from tuili.compress.distilling.recipe import OF_THE_TEACHER, StudentConfig
-from tuili.compress.pruning.own import cut_own, spare_own
+from tuili.compress.pruning.own import cut_own, reconstruct_own
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
+from tuili.compress.watch import Watch
 from tuili.data import Block
 from tuili.errors import ConfigError, InputError, one_line
 from tuili.model import TuiliConfig, TuiliForCausalLM, preset
@@ -59,12 +60,13 @@ def take_over(
     teacher: TuiliForCausalLM,
     samples: Callable[[int], Iterator[Block]],
     documents: int,
+    watch: Watch,
 ) -> int:
     """Give a student the teacher's weights wherever they fit. Returns how many of its parameters are the teacher's.
 
     samples: are read where a narrower student takes over a part of the neurons, heads or experts.
     """
-    given = dict(narrowed(teacher, student.config, samples, documents).state_dict())
+    given = dict(narrowed(teacher, student.config, samples, documents, watch).state_dict())
     depths = {"trunk": len(student.model.trunk), "reasoning": len(student.model.reasoning)}
     depths_of_teacher = {"trunk": len(teacher.model.trunk), "reasoning": len(teacher.model.reasoning)}
     sources = {kind: layer_sources(kind, depths[kind], depths_of_teacher[kind]) for kind in depths}
@@ -92,7 +94,11 @@ def layer_sources(kind: str, count: int, of: int) -> list[int | None]:
 
 
 def narrowed(
-    teacher: TuiliForCausalLM, config: TuiliConfig, samples: Callable[[int], Iterator[Block]], documents: int
+    teacher: TuiliForCausalLM,
+    config: TuiliConfig,
+    samples: Callable[[int], Iterator[Block]],
+    documents: int,
+    watch: Watch,
 ) -> TuiliForCausalLM:
     """The teacher with the inner widths, heads and experts of a student; itself where more than these differ."""
     was, wanted = Sizes.of(teacher.config.shape), Sizes.of(config.shape)
@@ -102,7 +108,8 @@ def narrowed(
     if wanted.experts < teacher.config.num_experts_per_tok or teacher.config.ranks:  # factors are not cut
         return teacher
     smaller = deepcopy(teacher)  # whose weights make up for what goes
-    return cut_own(smaller, spare_own(smaller, PruneConfig(experts=wanted.experts), wanted, samples(documents)), wanted)
+    by, blocks = PruneConfig(experts=wanted.experts), samples(documents)
+    return cut_own(smaller, reconstruct_own(smaller, by, wanted, blocks, watch), wanted)
 
 
 def _outer(config: TuiliConfig) -> tuple[Any, ...]:

@@ -16,8 +16,9 @@ from tuili.compress.moments import InputMoments, Moment, products, squares
 from tuili.compress.network import Network
 from tuili.compress.pruning.kept import Kept, Scores
 from tuili.compress.pruning.recipe import PruneConfig
-from tuili.compress.pruning.reconstruction import inputs_of, spare_parts
+from tuili.compress.pruning.reconstruction import inputs_of, reconstruct_layers
 from tuili.compress.pruning.sizes import Sizes
+from tuili.compress.watch import Watch
 from tuili.data import Block
 
 
@@ -38,28 +39,35 @@ def dense_scores(model: Any, network: Network, prefix: int, config: PruneConfig,
             [_neuron_squares(layer.mlp) for layer in layers],
             [_head_squares(layer.self_attn, model) for layer in layers],
         )
-    outputs, inner = _read(model, network, prefix, squares, blocks)
+    outputs, inner = _read(model, network, prefix, squares, squares, blocks)
     heads = model.config.num_key_value_heads
     return Scores([one.added for one in inner], [one.added.view(heads, -1).sum(1) for one in outputs])
 
 
-def spare_dense(model: Any, network: Network, prefix: int, sizes: Sizes, blocks: Iterable[Block]) -> Kept:
+def reconstruct_dense(
+    model: Any, network: Network, prefix: int, sizes: Sizes, blocks: Iterable[Block], watch: Watch
+) -> Kept:
     """What stays where it makes up for what goes: the weights behind neurons and heads are changed for that."""
-    outputs, inner = _read(model, network, prefix, products, blocks)
-    config = model.config
+    heads, neurons = model.config.num_key_value_heads, model.config.intermediate_size
+    of_heads = products if sizes.heads < heads else squares
+    of_neurons = products if sizes.feed_forward < neurons else squares
+    outputs, inner = _read(model, network, prefix, of_heads, of_neurons, blocks)
     return Kept(
-        [spare_parts([one], config.intermediate_size, sizes.feed_forward) for one in inner],
-        [spare_parts([one], config.num_key_value_heads, sizes.heads) for one in outputs],
+        [
+            reconstruct_layers([one], neurons, sizes.feed_forward)
+            for one in watch.counted(inner, "reconstruction", "layers")
+        ],
+        [reconstruct_layers([one], heads, sizes.heads) for one in watch.counted(outputs, "heads", "layers")],
     )
 
 
 def _read(
-    model: Any, network: Network, prefix: int, moment: Moment, blocks: Iterable[Block]
+    model: Any, network: Network, prefix: int, of_heads: Moment, of_neurons: Moment, blocks: Iterable[Block]
 ) -> tuple[list[InputMoments], list[InputMoments]]:
     """Moments of what the heads and the neurons of each layer give, on samples."""
     layers = model.model.layers
-    outputs = [InputMoments(layer.self_attn.o_proj, moment) for layer in layers]
-    inner = [InputMoments(layer.mlp.down_proj, moment) for layer in layers]
+    outputs = [InputMoments(layer.self_attn.o_proj, of_heads) for layer in layers]
+    inner = [InputMoments(layer.mlp.down_proj, of_neurons) for layer in layers]
     read_dense(network, prefix, [*outputs, *inner], blocks)
     return outputs, inner
 
@@ -92,7 +100,7 @@ def _head_size(config: Any) -> int:
 def _neuron_squares(mlp: Any) -> Tensor:
     """The sum of the squares of all weights of a neuron, [F]."""
     rows = sum(linear.weight.detach().double().square().sum(1) for linear in (mlp.gate_proj, mlp.up_proj))
-    return cast(Tensor, rows + mlp.down_proj.weight.detach().double().square().sum(0))
+    return cast(Tensor, rows + mlp.down_proj.weight.detach().double().square().sum(0)).cpu()
 
 
 def _head_squares(attention: Any, model: Any) -> Tensor:
@@ -103,4 +111,5 @@ def _head_squares(attention: Any, model: Any) -> Tensor:
     names = ("v",) if hasattr(attention, "q_norm") else ("q", "k", "v")
     matrices = [getattr(attention, f"{name}_proj").weight for name in names] + [attention.o_proj.weight.T]
     heads = model.config.num_key_value_heads
-    return cast(Tensor, sum(matrix.detach().double().square().sum(1).view(heads, -1).sum(1) for matrix in matrices))
+    summed = sum(matrix.detach().double().square().sum(1).view(heads, -1).sum(1) for matrix in matrices)
+    return cast(Tensor, summed).cpu()

@@ -1,4 +1,5 @@
-"""Pruning a model of Tuili's own kind: the scores of its parts, and the smaller model that keeps the best.
+"""Pruning a model of Tuili's own kind: the scores of its parts or what stays of them by reconstruction, and the smaller
+model.
 
 The reasoning layers share one set of keys and values, so all of them lose the same heads; experts, and the neurons of
 each, are chosen layer by layer.
@@ -17,9 +18,10 @@ from torch import Tensor
 from tuili.compress.moments import ExpertMoments, InputMoments, Moment, products, squares
 from tuili.compress.pruning.kept import Kept, Scores, best
 from tuili.compress.pruning.recipe import PruneConfig
-from tuili.compress.pruning.reconstruction import inputs_of, spare_in_experts, spare_parts
+from tuili.compress.pruning.reconstruction import inputs_of, reconstruct_experts, reconstruct_layers
 from tuili.compress.pruning.sizes import Sizes
 from tuili.compress.reading import read_samples
+from tuili.compress.watch import Watch
 from tuili.data import Block
 from tuili.model import ReasoningLayer, TrunkLayer, TuiliConfig, TuiliForCausalLM
 
@@ -46,14 +48,14 @@ class _OwnMoments:
     trunk, reasoning: of the layers' attention. inner: of the neurons of the trunk. experts: of those of the others.
     """
 
-    def __init__(self, model: TuiliForCausalLM, moment: Moment) -> None:
+    def __init__(self, model: TuiliForCausalLM, of_heads: Moment, of_neurons: Moment) -> None:
         self._model, network = model, model.model
         trunk, reasoning = cast(list[TrunkLayer], [*network.trunk]), cast(list[ReasoningLayer], [*network.reasoning])
         self.trunk, self.reasoning = (
-            [InputMoments(layer.attention.o_proj, moment) for layer in layers] for layers in (trunk, reasoning)
+            [InputMoments(layer.attention.o_proj, of_heads) for layer in layers] for layers in (trunk, reasoning)
         )
-        self.inner = [InputMoments(layer.mlp.down_proj, moment) for layer in trunk]
-        self.experts = [ExpertMoments(layer.moe, moment) for layer in reasoning]
+        self.inner = [InputMoments(layer.mlp.down_proj, of_neurons) for layer in trunk]
+        self.experts = [ExpertMoments(layer.moe, of_neurons, of_inputs=squares) for layer in reasoning]
 
     def read(self, blocks: Iterable[Block]) -> None:
         """Take up what passes through them."""
@@ -66,7 +68,7 @@ class _OwnMoments:
 
 def own_scores(model: TuiliForCausalLM, config: PruneConfig, blocks: Iterable[Block]) -> Scores:
     """The scores of all parts. The blocks are read only where a score is taken on them."""
-    moments = _OwnMoments(model, squares)
+    moments = _OwnMoments(model, squares, squares)
     if _needs_samples(config):
         moments.read(blocks)
     heads, network = model.config.num_key_value_heads, model.model
@@ -90,20 +92,28 @@ def own_scores(model: TuiliForCausalLM, config: PruneConfig, blocks: Iterable[Bl
     return Scores(neurons, [*added[:depth], shared], moments.worth(config), expert_neurons)
 
 
-def spare_own(model: TuiliForCausalLM, config: PruneConfig, sizes: Sizes, blocks: Iterable[Block]) -> Kept:
+def reconstruct_own(
+    model: TuiliForCausalLM, config: PruneConfig, sizes: Sizes, blocks: Iterable[Block], watch: Watch
+) -> Kept:
     """What stays where it makes up for what goes: the weights behind neurons and heads are changed for that."""
-    moments, heads = _OwnMoments(model, products), model.config.num_key_value_heads
+    heads, neurons = model.config.num_key_value_heads, model.config.intermediate_size
+    of_heads = products if sizes.heads < heads else squares
+    moments = _OwnMoments(model, of_heads, products if config.share else squares)
     moments.read(blocks)
     experts = [best(score_E, sizes.experts) for score_E in moments.worth(config)]
-    neurons_of_all = [spare_in_experts(one, sizes.expert) for one in moments.experts]
+    inner = watch.counted(moments.inner, "neurons of the trunk", "layers")
+    mixtures = watch.counted(moments.experts, "neurons of experts", "layers")
+    trunk = watch.counted(moments.trunk, "heads of the trunk", "layers")
+    kept_neurons = [reconstruct_layers([one], neurons, sizes.feed_forward) for one in inner]
+    kept_of_all = [reconstruct_experts(one, sizes.expert) for one in mixtures]
     return Kept(
-        neurons=[spare_parts([one], model.config.intermediate_size, sizes.feed_forward) for one in moments.inner],
+        neurons=kept_neurons,
         heads=[
-            *(spare_parts([one], heads, sizes.heads) for one in moments.trunk),
-            spare_parts(moments.reasoning, heads, sizes.heads),
+            *(reconstruct_layers([one], heads, sizes.heads) for one in trunk),
+            reconstruct_layers(moments.reasoning, heads, sizes.heads),
         ],
         experts=experts,
-        expert_neurons=[kept_EF[kept_E] for kept_EF, kept_E in zip(neurons_of_all, experts, strict=True)],
+        expert_neurons=[kept_EF[kept_E] for kept_EF, kept_E in zip(kept_of_all, experts, strict=True)],
     )
 
 
@@ -158,10 +168,10 @@ def cut_own(model: TuiliForCausalLM, kept: Kept, sizes: Sizes) -> TuiliForCausal
 def _norms(gate_up: Tensor, down: Tensor) -> Tensor:
     """The sum of the squares of all weights of a neuron, [F], or [E, F] of experts."""
     gate, up = gate_up.detach().double().square().sum(-1).chunk(2, dim=-1)
-    return gate + up + down.detach().double().square().sum(-2)
+    return (gate + up + down.detach().double().square().sum(-2)).cpu()
 
 
 def _head_squares(weight: Tensor, heads: int) -> Tensor:
     """The sum of the squares of the weights of each head, [K]: of its values, or of what its queries put out. Those of
     queries and keys are not among them, because both are normed: their size has no effect."""
-    return weight.detach().double().square().sum(1).view(heads, -1).sum(1)
+    return weight.detach().double().square().sum(1).view(heads, -1).sum(1).cpu()

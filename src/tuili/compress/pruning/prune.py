@@ -11,9 +11,9 @@ from tuili.compress.compression import Compression
 from tuili.compress.imported import ImportedParent
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples
-from tuili.compress.pruning.imported import blank_dense, cut_dense, dense_scores, spare_dense
+from tuili.compress.pruning.imported import blank_dense, cut_dense, dense_scores, reconstruct_dense
 from tuili.compress.pruning.kept import choose
-from tuili.compress.pruning.own import blank_own, cut_own, own_scores, spare_own
+from tuili.compress.pruning.own import blank_own, cut_own, own_scores, reconstruct_own
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes, pruned_sizes
 from tuili.compress.watch import Watch
@@ -74,18 +74,19 @@ class Pruning(Compression):
         return blank_own(self.parent.configuration, self.sizes(stage))
 
     def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
-        """See `Compression`: the parts of the lowest scores are removed."""
+        """See `Compression`: parts are removed, and what stays makes up for them if it is to."""
         config, parent, sizes = self._config, self.parent, self.sizes(stage)
-        watch.tell(f"round {stage + 1} of {self.stages}: scores by {config.by}")
-        blocks = samples(config.samples)
-        spares = config.by == "reconstruction" and bool(config.share or config.key_value_heads)
+        loses = bool(config.share or config.key_value_heads)  # neurons or heads
+        told = [config.by] * loses + [config.experts_by] * (config.experts is not None)
+        watch.tell(f"round {stage + 1} of {self.stages}: scores by {' and '.join(told)}")
+        blocks, reconstructs = samples(config.samples), loses and config.by == "reconstruction"
         if isinstance(model, TuiliForCausalLM):
             assert isinstance(parent, OwnParent)
-            if spares:
-                return cut_own(model, spare_own(model, config, sizes, blocks), sizes)
+            if reconstructs:
+                return cut_own(model, reconstruct_own(model, config, sizes, blocks, watch), sizes)
             return cut_own(model, choose(own_scores(model, config, blocks), sizes), sizes)
         assert isinstance(parent, ImportedParent) and isinstance(parent.shape, DenseShape)
         network = parent.network(model, learns=False)
-        if spares:
-            return cut_dense(model, spare_dense(model, network, parent.prefix, sizes, blocks), sizes)
+        if reconstructs:
+            return cut_dense(model, reconstruct_dense(model, network, parent.prefix, sizes, blocks, watch), sizes)
         return cut_dense(model, choose(dense_scores(model, network, parent.prefix, config, blocks), sizes), sizes)

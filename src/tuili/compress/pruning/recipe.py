@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from tuili.compress.recipe import HealingConfig
 from tuili.config import Config
+
+
+class PruneHealing(HealingConfig):
+    """A recovery from little, which fast steps would make more."""
+
+    learning_rate: PositiveFloat = 2e-4
 
 
 class PruneConfig(Config):
@@ -30,13 +36,13 @@ class PruneConfig(Config):
     """Scores of experts: the norm of what they add, weighted by the router, or how often they are chosen."""
     samples: PositiveInt = 1000
     """Documents that scores are taken on, but for those by magnitude."""
-    healing: HealingConfig = HealingConfig(learning_rate=2e-4)
+    healing: PruneHealing = PruneHealing()
 
     @model_validator(mode="after")
     def _something(self) -> PruneConfig:
         if not self.share and self.key_value_heads is None and self.experts is None:
             raise ValueError("there is nothing to remove: give a share above 0, key_value_heads or experts")
-        if self.by == "magnitude" and not self.share and self.key_value_heads is None:
+        if self._differs("by") and not self.share and self.key_value_heads is None:
             raise ValueError("by tells which neurons and heads go, and none go: leave it out")
         if self.experts_by == "frequency" and self.experts is None:
             raise ValueError("experts_by tells which experts go, and none go: give experts, or leave it out")

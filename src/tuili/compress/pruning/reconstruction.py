@@ -26,7 +26,7 @@ DAMPING = 1e-4
 
 
 @torch.no_grad()
-def spare_parts(moments: Sequence[InputMoments], parts: int, keep: int) -> Tensor:
+def reconstruct_layers(moments: Sequence[InputMoments], parts: int, keep: int) -> Tensor:
     """The parts that stay of what layers get, the same of all layers, [`keep`]: each is as many inputs. The layers'
     weights make up for what goes. The moments are of products."""
     if keep == parts:
@@ -40,7 +40,7 @@ def spare_parts(moments: Sequence[InputMoments], parts: int, keep: int) -> Tenso
 
 
 @torch.no_grad()
-def spare_in_experts(moments: ExpertMoments, keep: int) -> Tensor:
+def reconstruct_experts(moments: ExpertMoments, keep: int) -> Tensor:
     """The neurons that stay of each expert of a layer, [E, `keep`]; the weights behind them make up for those that go.
 
     The moments are of products. Of an expert that no sample has chosen, neurons go by their weights alone.
@@ -69,7 +69,7 @@ def reconstruct(
 
 def inputs_of(group_En: Tensor, width: int) -> Tensor:
     """The inputs of groups, [E, n * W], in the order of the groups."""
-    return (group_En[..., None] * width + torch.arange(width)).flatten(-2)
+    return (group_En[..., None] * width + torch.arange(width, device=group_En.device)).flatten(-2)
 
 
 def _chosen(weight_EOI: Tensor, inverse_EII: Tensor, groups: int, keep: int, together: bool) -> Tensor:

@@ -2,8 +2,9 @@
 et al. 2022, arXiv 2210.17323).
 
 With inputs x of second moment S = E[x xᵀ] and S⁻¹ = Uᵀ U, what rounding adds to the weights of input i is best made up
-for by taking its U_ij / U_ii away from those of each later input j. Scales are those of the weights as they are when
-their turn comes, and the largest weight of a scale keeps its number, so that what comes out is rounded to itself.
+for by taking its U_ij / U_ii away from those of each later input j, and what is left of it counts by 1 / U_ii². A scale
+is the best of some for the weights as they are when their turn comes. The largest weight of a scale always gets the
+number -8, so that what comes out is rounded to itself.
 
 A dense matrix is a stack of one. Dimensions: E matrices of a stack, O outputs, I inputs, G inputs of a scale.
 """
@@ -14,20 +15,30 @@ import torch
 from torch import Tensor
 
 from tuili.compress.moments import damped
-from tuili.model import mixed, round_weight
+from tuili.model import mixed
 from tuili.store import WEIGHT_GROUP
 
+CLIPPED = (1.0, 0.95, 0.9, 0.85, 0.8)
+"""Scales that are tried: that by which nothing is clipped, times these."""
 DAMPING = 1e-2
 """Of the mean variance of a stack's inputs, the share that is added to each, as in GPTQ."""
 
 
 @torch.no_grad()
-def compensated(weight_EOI: Tensor, moment_EII: Tensor, mixing: int) -> Tensor:
-    """Weights that `round_weight` takes as they are in 4 bits, once their blocks are mixed, float64. moment_EII: the
-    second moments of their inputs. mixing: the inputs of a block; 0 for none."""
-    weight_EOI = mixed(weight_EOI.double() / max(1, mixing), mixing)
+def inverse_factors(moment_EII: Tensor, mixing: int) -> Tensor:
+    """U [E, I, I] for second moments of inputs whose blocks are still to be mixed. mixing: the inputs of a block; 0 for
+    none."""
     moment_EII = damped(mixed(mixed(moment_EII.double(), mixing).mT, mixing), DAMPING)
-    upper_EII = torch.linalg.cholesky(torch.linalg.inv(moment_EII), upper=True).to(weight_EOI.device)
+    upper_EII: Tensor = torch.linalg.cholesky(torch.linalg.inv(moment_EII), upper=True)
+    return upper_EII
+
+
+@torch.no_grad()
+def compensated(weight_EOI: Tensor, upper_EII: Tensor, mixing: int) -> Tensor:
+    """Weights that `round_weight` takes as they are in 4 bits, once their blocks are mixed, float64. upper_EII: as
+    `inverse_factors` gives it for their inputs."""
+    weight_EOI = mixed(weight_EOI.double() / max(1, mixing), mixing)
+    upper_EII = upper_EII.to(weight_EOI.device)
     for begin in range(0, weight_EOI.shape[-1], WEIGHT_GROUP):
         group, behind = slice(begin, begin + WEIGHT_GROUP), slice(begin + WEIGHT_GROUP, None)
         rounded_EOG, error_EOG = _group(weight_EOI[..., group], upper_EII[:, group, group])
@@ -38,15 +49,29 @@ def compensated(weight_EOI: Tensor, moment_EII: Tensor, mixing: int) -> Tensor:
 
 def _group(weight_EOG: Tensor, upper_EGG: Tensor) -> tuple[Tensor, Tensor]:
     """The weights of one scale, rounded, and for each of them what later inputs have to make up for."""
-    first = round_weight(weight_EOG.float(), 4)
-    number_EOG, scale_EO = first.number[..., 0, :].double(), first.scale[..., 0, 0].double()
+    scale_EO1 = best_scales(weight_EOG, upper_EGG.diagonal(dim1=1, dim2=2)[:, None])
     largest_EO = weight_EOG.abs().argmax(-1)
     left_EOG, error_EOG = weight_EOG.clone(), torch.empty_like(weight_EOG)
     for column in range(weight_EOG.shape[-1]):
-        number_EO = (left_EOG[..., column] / torch.where(scale_EO == 0, 1.0, scale_EO)).round().clamp(-8, 7)
-        number_EO = torch.where(largest_EO == column, number_EOG[..., column], number_EO)
-        value_EO, diagonal_E1 = number_EO * scale_EO, upper_EGG[:, column, column, None]
+        number_EO1 = _numbers(left_EOG[..., column, None], scale_EO1)
+        number_EO = torch.where(largest_EO == column, -8.0, number_EO1[..., 0])
+        value_EO, diagonal_E1 = number_EO * scale_EO1[..., 0], upper_EGG[:, column, column, None]
         error_EOG[..., column] = (left_EOG[..., column] - value_EO) / diagonal_E1
         left_EOG[..., column:] -= error_EOG[..., column, None] * upper_EGG[:, None, column, column:]
         left_EOG[..., column] = value_EO
     return left_EOG, error_EOG
+
+
+def best_scales(weight_EOG: Tensor, deviation_E1G: Tensor) -> Tensor:
+    """The scales [E, O, 1], numbers of fp16, by which weights lose least. deviation_E1G: by its square what is lost of
+    an input is divided."""
+    largest_EO1 = weight_EOG.gather(-1, weight_EOG.abs().argmax(-1, keepdim=True))
+    scale_CEO1 = torch.stack([(clipped * largest_EO1 / -8).half().double() for clipped in CLIPPED])
+    lost_CEOG = (weight_EOG - _numbers(weight_EOG, scale_CEO1) * scale_CEO1) / deviation_E1G
+    best_1EO1 = lost_CEOG.square().sum(-1, keepdim=True).argmin(0, keepdim=True)
+    return scale_CEO1.gather(0, best_1EO1)[0]
+
+
+def _numbers(weight: Tensor, scale: Tensor) -> Tensor:
+    """The whole numbers for weights by their scales; 0 by a scale of 0."""
+    return (weight / torch.where(scale == 0, 1.0, scale)).round().clamp(-8, 7)

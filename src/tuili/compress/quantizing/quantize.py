@@ -1,4 +1,4 @@
-"""Quantisation as a `Compression`: the model keeps its weights at first, and its products are rounded.
+"""Quantisation as a `Compression`: products are rounded, and weights of 4 bits make up for that before they learn.
 
 What is rounded, and how, is left to `tuili.model`, and to `tuili.posttrain` for imported models.
 """
@@ -20,7 +20,7 @@ from tuili.compress.imported import ImportedParent
 from tuili.compress.network import Network
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples
-from tuili.compress.quantizing.compensation import compensated
+from tuili.compress.quantizing.compensation import compensated, inverse_factors
 from tuili.compress.quantizing.recipe import QuantizeConfig
 from tuili.compress.reading import moments_of
 from tuili.compress.watch import Watch
@@ -122,12 +122,14 @@ class Quantizing(Compression):
             assert isinstance(self.parent, ImportedParent)
             network = self.parent.network(model, learns=False)
             moments, mixing = dense_moments(model, network, self.parent.prefix, weights, blocks), mixing_of
-        work = watch.work("compensation", len(weights), "matrices")
-        for done, (name, weight) in enumerate(weights.items()):
-            work.at(done)
-            inputs = weight.shape[-1]
+        last: Tensor | None = None  # matrices with the same inputs, such as those of queries and keys, stand together
+        for name in watch.counted([*weights], "compensation", "matrices"):
+            weight, moment_EII = weights[name], moments.pop(name)
+            block = mixing(weight.shape[-1])
+            if moment_EII is not last:
+                upper_EII, last = inverse_factors(moment_EII, block), moment_EII
             stack_EOI = weight.detach().reshape(-1, *weight.shape[-2:])
-            weight.copy_(compensated(stack_EOI, moments[name], mixing(inputs)).view_as(weight))
+            weight.copy_(compensated(stack_EOI, upper_EII, block).view_as(weight))
 
     def write(self, network: Network, fresh: Path) -> None:
         """See `Compression`: whole numbers with their scales. What is rounded of an imported model are the weights as

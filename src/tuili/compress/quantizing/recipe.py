@@ -5,11 +5,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from tuili.compress.recipe import HealingConfig
 from tuili.config import Config
 from tuili.store import Quantization, WholeNumbers
+
+
+class QuantizeHealing(HealingConfig):
+    """Learning numbers in which the model is nearly what it was: fast steps would take it away from that."""
+
+    steps: NonNegativeInt = 500
+    learning_rate: PositiveFloat = 2e-5
 
 
 class QuantizeConfig(Config):
@@ -24,7 +31,7 @@ class QuantizeConfig(Config):
     those that follow make up for what is lost on samples. None: `compensated` where there are such weights."""
     samples: PositiveInt = 1000
     """Documents that compensation is measured on."""
-    healing: HealingConfig = HealingConfig(steps=500, learning_rate=3e-5)
+    healing: QuantizeHealing = QuantizeHealing()
     """No steps: weights are rounded, and do not learn."""
 
     @model_validator(mode="after")
