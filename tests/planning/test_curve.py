@@ -131,7 +131,8 @@ def test_another_strength_is_an_extrapolation_and_is_told(tmp_path: Path) -> Non
     stronger = PruneConfig(share=0.8).model_dump(mode="json")
     found = plan_recovery("prune", RecoverySettings(file, 0.1), SMALL, SMALL, stronger)
     assert found.extrapolated
-    assert "measured with share 0.3, multiple 16, and taken to hold for share 0.8, multiple 16" in found.told
+    cut = "share {}, by reconstruction, multiple 16"
+    assert f"measured with {cut.format(0.3)}, and taken to hold for {cut.format(0.8)}" in found.told
 
 
 def test_a_student_of_another_size_is_an_extrapolation(tmp_path: Path) -> None:
