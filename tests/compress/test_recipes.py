@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tuili.compress import DistilConfig, FactoriseConfig, PruneConfig, QuantizeConfig
+from tuili.compress import (
+    DistilConfig,
+    DistilRecipe,
+    FactoriseConfig,
+    FactoriseRecipe,
+    PruneConfig,
+    PruneRecipe,
+    QuantizeConfig,
+    QuantizeRecipe,
+)
+from tuili.config import load_recipe
 
 
 @pytest.mark.parametrize(
@@ -60,3 +70,10 @@ def test_what_has_no_effect_is_refused(schema: Any, given: dict[str, Any], told:
 )
 def test_what_happens_anyway_may_be_said(schema: Any, given: dict[str, Any]) -> None:
     schema.model_validate(given)
+
+
+@pytest.mark.parametrize("schema", [PruneRecipe, FactoriseRecipe, DistilRecipe, QuantizeRecipe])
+def test_one_key_of_the_recovery_leaves_the_others_as_the_shipped_recipe_has_them(schema: Any) -> None:
+    (section,) = schema.model_fields
+    shipped = load_recipe(section, [f"{section}.healing.rows=4"], schema)
+    assert schema.model_validate({section: {"healing": {"rows": 4}}}) == shipped

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tuili.compress import DistilConfig, HealingConfig, PruneConfig
+from tuili.compress import DistilConfig, PruneConfig
+from tuili.compress.distilling.recipe import DistilHealing
 from tuili.compress.pruning.recipe import PruneHealing
 from tuili.errors import InputError
 from tuili.planning import HealingCurve, RecoverySettings, find_curve
@@ -139,7 +140,7 @@ def test_a_student_of_another_size_is_an_extrapolation(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     lines = [{"step": step, "tokens": 10 * step, "loss": 1 / step} for step in range(1, 9)]
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    recipe = DistilConfig(healing=HealingConfig(steps=8)).model_dump(mode="json")
+    recipe = DistilConfig(healing=DistilHealing(steps=8)).model_dump(mode="json")
     write_lineage(tmp_path / "model", (LineageEntry("distil", {"distil": recipe}, FIGURES),))
     for total, other in ((70, False), (30, True)):
         after = Parameters(total, 20, 10)
@@ -164,7 +165,7 @@ def test_of_a_student_that_writes_what_it_learnt_before_counts(tmp_path: Path) -
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
     def learnt(**changes: object) -> None:
-        config = DistilConfig(healing=HealingConfig(steps=8)).model_dump(mode="json") | changes | {"start_hash": "0"}
+        config = DistilConfig(healing=DistilHealing(steps=8)).model_dump(mode="json") | changes | {"start_hash": "0"}
         write_lineage(tmp_path / "model", (LineageEntry("distil", {"distil": config}, FIGURES),))
 
     learnt()

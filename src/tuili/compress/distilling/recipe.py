@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from tuili.compress.recipe import HealingConfig
 from tuili.config import Config
@@ -63,6 +63,15 @@ class WritingConfig(Config):
     0, the likeliest, by sequence, as Kim and Rush take the most probable output."""
 
 
+class DistilHealing(HealingConfig):
+    """Learning nearly from the start."""
+
+    steps: NonNegativeInt = 4000
+    learning_rate: PositiveFloat = 1e-3
+    schedule: ScheduleConfig = ScheduleConfig(warmup=100, floor=0.05)
+    checkpoint: CheckpointConfig = CheckpointConfig(interval=200)
+
+
 class DistilConfig(Config):
     """Who the student is, what it learns by, and for how long."""
 
@@ -85,12 +94,7 @@ class DistilConfig(Config):
     """What the student begins with: the teacher's layers, as far as shapes allow, or new weights."""
     samples: int = Field(SAMPLES, ge=1)
     """Documents on which it is chosen which neurons, heads and experts a narrower student takes over."""
-    healing: HealingConfig = HealingConfig(
-        steps=4000,
-        learning_rate=1e-3,
-        schedule=ScheduleConfig(warmup=100, floor=0.05),
-        checkpoint=CheckpointConfig(interval=200),
-    )
+    healing: DistilHealing = DistilHealing()
 
     @property
     def on_policy_share(self) -> float:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from tuili.compress.factorising.options import Bases
 from tuili.compress.recipe import HealingConfig
 from tuili.config import Config
+
+
+class FactoriseHealing(HealingConfig):
+    """A recovery from much."""
+
+    steps: NonNegativeInt = 2000
 
 
 class FactoriseConfig(Config):
@@ -30,7 +36,7 @@ class FactoriseConfig(Config):
     """Documents that the sensitivity of each matrix is measured on."""
     damping: PositiveFloat = Field(1e-3, le=1)
     """Of the mean variance of inputs, the share that is added to each second moment."""
-    healing: HealingConfig = HealingConfig(steps=2000)
+    healing: FactoriseHealing = FactoriseHealing()
 
     @model_validator(mode="after")
     def _has_effect(self) -> FactoriseConfig:
