@@ -53,10 +53,7 @@ def reconstruct_dense(
     of_neurons = products if sizes.feed_forward < neurons else squares
     outputs, inner = _read(model, network, prefix, of_heads, of_neurons, blocks)
     return Kept(
-        [
-            reconstruct_layers([one], neurons, sizes.feed_forward)
-            for one in watch.counted(inner, "reconstruction", "layers")
-        ],
+        [reconstruct_layers([one], neurons, sizes.feed_forward) for one in watch.counted(inner, "neurons", "layers")],
         [reconstruct_layers([one], heads, sizes.heads) for one in watch.counted(outputs, "heads", "layers")],
     )
 

@@ -97,8 +97,9 @@ def reconstruct_own(
 ) -> Kept:
     """What stays where it makes up for what goes: the weights behind neurons and heads are changed for that."""
     heads, neurons = model.config.num_key_value_heads, model.config.intermediate_size
-    of_heads = products if sizes.heads < heads else squares
-    moments = _OwnMoments(model, of_heads, products if config.share else squares)
+    narrower = (sizes.feed_forward, sizes.expert) != (neurons, model.config.moe_intermediate_size)
+    of_heads, of_neurons = (products if fewer else squares for fewer in (sizes.heads < heads, narrower))
+    moments = _OwnMoments(model, of_heads, of_neurons)
     moments.read(blocks)
     experts = [best(score_E, sizes.experts) for score_E in moments.worth(config)]
     inner = watch.counted(moments.inner, "neurons of the trunk", "layers")

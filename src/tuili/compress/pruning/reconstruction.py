@@ -31,9 +31,9 @@ def reconstruct_layers(moments: Sequence[InputMoments], parts: int, keep: int) -
     weights make up for what goes. The moments are of products."""
     if keep == parts:
         return torch.arange(parts)
-    weights = [one.layer.weight for one in moments]
+    weights: list[Tensor] = [one.layer.weight for one in moments]
     moment_LII = torch.stack([one.mean for one in moments])
-    kept_LG, fitted_LOI = reconstruct(torch.stack([*weights]), moment_LII, parts, keep, together=True)
+    kept_LG, fitted_LOI = reconstruct(torch.stack(weights), moment_LII, parts, keep, together=True)
     for weight, fitted_OI in zip(weights, fitted_LOI, strict=True):
         weight.copy_(fitted_OI)
     return kept_LG[0]
