@@ -1,4 +1,5 @@
-"""Which imported model is measured: the real one, `smollm2`, which is imported once, or that of a folder."""
+"""Which imported model is measured: the real one, `smollm2`, which is imported once, one that ships as an adapter, or
+that of a folder."""
 
 from __future__ import annotations
 
@@ -7,21 +8,27 @@ from pathlib import Path
 from benchmarks.harness.cells import RUNS
 from benchmarks.harness.runs import tuili
 from tuili.errors import InputError
-from tuili.store import ImportedModel, exits_hash, model_hash, open_model
+from tuili.store import ImportedModel, adapter_names, exits_hash, model_hash, open_model, resolve_model
 
 REAL = "smollm2"
 """The model that is measured by default, as `tuili import` names it: SmolLM2-135M-Instruct."""
+TAUGHT = "smollm2-math"
+"""The same as it was taught, which `tuili fetch` gets."""
 FOLDER = RUNS / "imported"
 """Where imported models and their files for other engines are kept."""
 
 
 def imported_model(model: str, folder: Path = FOLDER) -> ImportedModel:
-    """The model of a folder; or one by its name, which is imported into `folder` unless it is there.
+    """The model of a folder; or one by its name, which is fetched, or imported into `folder`, unless it is there.
 
     Exits that `tuili exits` has written into its folder belong to it. Raises `InputError` where it cannot be imported,
     or is one of Tuili's own.
     """
-    path = Path(model) if Path(model).is_dir() else folder / model
+    if model in adapter_names():
+        tuili("fetch", model)
+        path = resolve_model(model)
+    else:
+        path = Path(model) if Path(model).is_dir() else folder / model
     if not path.is_dir():
         path.parent.mkdir(parents=True, exist_ok=True)
         tuili("import", model, "--out", str(path))

@@ -1,11 +1,11 @@
 """What is left of an imported model, as it was taught, in 8 bits that it has learnt, with 30% of its neurons less, and
 with factors of 60% of its parameters: right answers to MAWPS-dev, MB, and processor time of a token.
 
-The taught model is that of the benchmark `imported_taught`, which is made first unless it is there. It answers in bf16,
-its folder's numbers, and so do the pruned and the factorised model; the one that has learnt 8 bits answers in these,
-and beside it the parent as the engine rounds it. All answer the same questions. MB are those of the folder, and of the
-weights in memory, with two bytes or one a parameter. What was made or measured before an interruption is kept: call the
-benchmark again.
+The taught model is `smollm2-math`, as `tuili fetch` gets it. It answers in bf16, its folder's numbers, and so do the
+pruned and the factorised model; the one that has learnt 8 bits answers in these, and beside it the parent as the engine
+rounds it. They recover on MAWPS's questions of training, which the parent was taught among others. All answer the same
+questions. MB are those of the folder, and of the weights in memory, with two bytes or one a parameter. What
+was made or measured before an interruption is kept: call the benchmark again.
 
 MAWPS-dev has chosen among the taught models, so the parent may stand a little too well on it, and its children alike.
 """
@@ -13,6 +13,7 @@ MAWPS-dev has chosen among the taught models, so the parent may stand a little t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os.path import relpath
 from pathlib import Path
 
 from benchmarks.harness.answers import Answers
@@ -24,9 +25,8 @@ from benchmarks.harness.record import Figure, together
 from benchmarks.harness.runs import runs_told
 from benchmarks.harness.shares import paired, share
 from benchmarks.imported.prompts import DATA
-from benchmarks.imported.source import FOLDER, REAL, imported_model
+from benchmarks.imported.source import FOLDER, TAUGHT, imported_model
 from benchmarks.imported.taught.data import taught_data
-from benchmarks.imported.taught.training import taught
 from tuili.engine import Numbers
 from tuili.eval import own_problems
 from tuili.store import count_parameters, model_hash, open_model, weight_bytes
@@ -47,8 +47,7 @@ BYTES: Mapping[Numbers, int] = {"bf16": 2, "int8": 1}
 
 
 def measure(
-    model: str = REAL,
-    kind: str = "long",
+    model: str = TAUGHT,
     ways: tuple[str, ...] = tuple(WAYS),
     seeds: tuple[int, ...] = (1,),
     scale: float = 0.12,
@@ -59,12 +58,12 @@ def measure(
 ) -> Measured:
     """The figures of each way, a run for each seed.
 
-    model: see `imported_model`. kind: how it was taught. scale: of the steps of each recovery. changes: more of the
-    recipes, for all ways.
+    model: see `imported_model`. scale: of the steps of each recovery. changes: more of the recipes, for all ways.
+    taught_folder: of the questions that the taught models have in common.
     """
-    place = Path(taught_folder)
-    files = taught_data(place / "taught_data", Path(data))
-    parent = taught(imported_model(model, place), kind, files, place)
+    files = taught_data(Path(taught_folder) / "taught_data", Path(data))
+    parent = imported_model(model, Path(taught_folder))
+    questions = Path(relpath(files.mawps))  # so that a run may be gone on with in another place
     problems = own_problems(files.tests["mawps_dev"], parent.tokenizer, parent.shape.max_position_embeddings)
     cells = Cells("imported_smaller", {"problems": len(problems)})
     answers = Answers(problems, cells)
@@ -86,15 +85,15 @@ def measure(
             verb, of_way, whole = WAYS[way]
             steps = max(1, round(scale * whole))
             run_folder = Path(folder) / model_hash(parent.path)[:8] / f"{way}_{steps}_{seed}"
-            models.append(compressed(parent.path, verb, (*of_way, *changes_of(verb, changes)), steps, seed, run_folder))
+            of_verb = (*of_way, *changes_of(verb, changes))
+            models.append(compressed(parent.path, verb, of_verb, steps, seed, run_folder, questions))
             of_seed |= costs(way, models[-1]) | figures(way, models[-1], SERVED.get(way, PLAIN))
             if way == "int8":
                 learnt, rounded = (answers.of(path, "int8") for path in (models[-1], parent.path))
                 of_seed |= paired("int8_over_rounded", learnt, rounded)
         found.append(of_seed)
     return {
-        "model": model if model == REAL else "given",
-        "taught": kind,
+        "model": model if model == TAUGHT else "given",
         "ways": {way: [*WAYS[way][1], f"{scale * WAYS[way][2]:g} steps"] for way in ways},
         "numbers": {"parent": PLAIN, "rounded": "int8"} | {way: SERVED.get(way, PLAIN) for way in ways},
         "changes": list(changes),

@@ -10,7 +10,6 @@ import pytest
 from benchmarks.harness import compressed, runs
 from benchmarks.harness.cells import Cells
 from benchmarks.imported.smaller import __main__ as measuring
-from benchmarks.imported.taught import training
 from benchmarks.imported.taught.data import taught_data
 from benchmarks.table import stacked_rows as rows
 from tests.engine.runtime.dense import dense_folder
@@ -20,10 +19,6 @@ from tuili.compress.auto.latency import Latency
 from tuili.engine import Numbers
 from tuili.eval import right_answers
 
-SMALL = (
-    "teach.steps=2", "teach.first_layer=null", "teach.rank=2", "teach.length=256", "teach.rows=1",
-    "teach.extra_tokens=9", "teach.data.domains=[arithmetic]",
-)  # fmt: skip
 CHANGES = (
     "prune.rounds=1", "prune.multiple=4", "prune.samples=2", "factorise.multiple=4", "factorise.samples=2",
     "factorise.probes=2", "factorise.keep=0.9", "prune.healing.rows=1", "factorise.healing.rows=1",
@@ -33,7 +28,6 @@ CHANGES = (
 
 def test_a_taught_model_is_made_smaller_once(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = dense_folder(tmp_path / "dense", "llama")
-    monkeypatch.setattr(training, "CHANGES", {"long": SMALL})
     monkeypatch.setattr(measuring, "taught_data", lambda folder, data: taught_data(folder, data, 5, 3))
     monkeypatch.setattr(measuring, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
