@@ -52,7 +52,7 @@ def measure(
     to: the student's size, in place of `SIZES`. levels, changes: see `Asked`.
     """
     asked = Asked(per_cell, levels, changes, Path(folder))
-    return of_parents(models, PLANS, Planned(ways, seeds, steps), partial(_of_teacher, asked, to))
+    return of_parents(models, PLANS, WAYS, Planned(ways, seeds, steps), partial(_of_teacher, asked, to))
 
 
 def _of_teacher(asked: Asked, given: tuple[str, ...], model: str, plan: Planned) -> Measured:

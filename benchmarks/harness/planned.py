@@ -6,7 +6,7 @@ smaller models together take some eight hours of two cores, by the estimate in d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,17 +45,25 @@ def label(model: str) -> str:
     return model if model in (*shipped_names(), QUICKSTART) else "given"
 
 
+def check_ways(ways: Collection[str], known: Collection[str]) -> None:
+    """Raises `InputError` for a way that is not among the known ones."""
+    if others := [way for way in ways if way not in known]:
+        raise InputError(f"{', '.join(others)}: no such way is measured; there are {', '.join(known)}")
+
+
 def of_parents(
     models: Sequence[str],
     plans: Mapping[str, Planned],
+    known: Collection[str],
     given: Planned,
     measured: Callable[[str, Planned], Measured],
 ) -> Measured:
     """The record of all parents. Figures of all but the first have the parent's name in front, and so has their part of
     the configuration. A parent that no plan is for has that of `nano`.
 
-    Raises `InputError` for two parents of one name.
+    known: all ways. Raises `InputError` for another way, and for two parents of one name.
     """
+    check_ways(given.ways, known)
     names = [label(model) for model in models]
     if len({*names}) < len(names):
         raise InputError(f"--models {' '.join(models)}: a record tells one of each name, and one that has none")

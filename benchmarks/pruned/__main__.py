@@ -44,7 +44,7 @@ def measure(
     levels, changes: see `Asked`.
     """
     asked = Asked(per_cell, levels, changes, Path(folder))
-    return of_parents(models, PLANS, Planned(ways, seeds, steps), partial(_of_parent, asked))
+    return of_parents(models, PLANS, WAYS, Planned(ways, seeds, steps), partial(_of_parent, asked))
 
 
 def _of_parent(asked: Asked, model: str, plan: Planned) -> Measured:

@@ -51,7 +51,7 @@ def measure(
     levels, changes: see `Asked`. rounds: turns of the speeds; 0 leaves them out.
     """
     asked = Asked(per_cell, levels, changes, Path(folder))
-    config, figures = of_parents(models, PLANS, Planned(ways, seeds, steps), partial(_of_parent, asked))
+    config, figures = of_parents(models, PLANS, WAYS, Planned(ways, seeds, steps), partial(_of_parent, asked))
     timed = dict[str, Figure]()
     if rounds:
         setting = {"size": size, "threads": threads, "rounds": rounds}

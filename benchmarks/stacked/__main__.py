@@ -45,7 +45,7 @@ def measure(
     levels, changes: see `Asked`.
     """
     asked = Asked(per_cell, levels, changes, Path(folder))
-    return of_parents(models, PLANS, Planned(stacks, seeds, 0), partial(_of_parent, asked, scale, calibrated))
+    return of_parents(models, PLANS, STACKS, Planned(stacks, seeds, 0), partial(_of_parent, asked, scale, calibrated))
 
 
 def _of_parent(asked: Asked, scale: float, calibrated: int, model: str, plan: Planned) -> Measured:

@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
+from benchmarks.harness.planned import check_ways
 from benchmarks.harness.record import Figure
 from benchmarks.imported.depth.reading import Counts, accuracy, between, read
 from benchmarks.imported.depth.training import RECIPES, trained, unseen
@@ -36,6 +37,7 @@ def measure(
     folder: str = str(FOLDER),
 ) -> Measured:
     """The figures of each way. model: see `imported_model`; exits of its own do not matter."""
+    check_ways(ways, RECIPES)
     before = imported_model(model, Path(folder))
     models = {way: trained(before, way, Path(folder)) for way in ways}
     identities = {way: identity(each) for way, each in models.items()}

@@ -21,6 +21,7 @@ from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.compressed import FACTORISE, PRUNE, QAT, Verb, changes_of, compressed, costs, token_time
 from benchmarks.harness.parents import parameters
+from benchmarks.harness.planned import check_ways
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.runs import runs_told
 from benchmarks.harness.shares import paired, share
@@ -61,6 +62,7 @@ def measure(
     model: see `imported_model`. scale: of the steps of each recovery. changes: more of the recipes, for all ways.
     taught_folder: of the questions that the taught models have in common.
     """
+    check_ways(ways, WAYS)
     files = taught_data(Path(taught_folder) / "taught_data", Path(data))
     parent = imported_model(model, Path(taught_folder))
     questions = Path(relpath(files.mawps))  # so that a run may be gone on with in another place

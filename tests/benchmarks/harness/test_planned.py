@@ -23,6 +23,7 @@ from tuili.model import save_model
 from tuili.store import LineageEntry, StoredModel, count_parameters, open_model
 from tuili.train import Recipe
 
+WAYS = ("a", "b")
 PLANS = {"nano": Planned(("a", "b"), (1,), 100), "quickstart": Planned(("a",), (1, 2, 3), 10)}
 
 
@@ -32,18 +33,20 @@ def plan_told(model: str, plan: Planned) -> Measured:
 
 
 def test_a_record_of_two_parents_has_the_first_ones_figures_plain() -> None:
-    config, figures = of_parents(("nano", "quickstart"), PLANS, Planned((), (), 0), plan_told)
+    config, figures = of_parents(("nano", "quickstart"), PLANS, WAYS, Planned((), (), 0), plan_told)
     assert config == {"model": "nano", "seeds": (1,), "quickstart": {"model": "quickstart", "seeds": (1, 2, 3)}}
     told = {key: figure.runs for key, figure in figures.items()}
     assert told == {"a_steps": [100], "b_steps": [100], "quickstart_a_steps": [10]}
 
 
 def test_options_stand_in_place_of_what_is_planned() -> None:
-    config, figures = of_parents(("runs/mine",), PLANS, Planned(("b",), (4, 5), 7), plan_told)
+    config, figures = of_parents(("runs/mine",), PLANS, WAYS, Planned(("b",), (4, 5), 7), plan_told)
     assert (config["seeds"], figures["b_steps"].runs) == ((4, 5), [7])
-    assert of_parents(("runs/mine",), PLANS, Planned((), (), 0), plan_told)[1].keys() == {"a_steps", "b_steps"}
+    assert of_parents(("runs/mine",), PLANS, WAYS, Planned((), (), 0), plan_told)[1].keys() == {"a_steps", "b_steps"}
     with pytest.raises(InputError, match="a record tells one of each name"):
-        of_parents(("runs/a", "runs/b"), PLANS, Planned((), (), 0), plan_told)
+        of_parents(("runs/a", "runs/b"), PLANS, WAYS, Planned((), (), 0), plan_told)
+    with pytest.raises(InputError, match="c, d: no such way is measured; there are a, b"):
+        of_parents(("nano",), PLANS, WAYS, Planned(("a", "c", "d"), (), 0), plan_told)
 
 
 def stored(folder: Path, recipe: dict[str, Any]) -> StoredModel:
