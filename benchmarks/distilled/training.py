@@ -23,14 +23,13 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 OF_TEACHER = ("masked", "unmasked", "chains", "texts")
 """The ways that are by the teacher's probabilities, of which a log has divergences."""
 PLANS = {
-    "nano": Planned(("masked", "unmasked", "untaught", "sequence"), (1,), 1600),
+    "nano": Planned(("masked", "unmasked", "untaught", "new", "sequence"), (1,), 1600),
     "quickstart": Planned(("masked", "untaught", "new"), (1, 2, 3), 600),
 }
 """The steps are those of `masked`; the others' are of equal compute."""
 SIZES = {
     "nano": (
-        "trunk_layers=2", "num_groups=2", "group_layers=1", "num_experts=4", "moe_intermediate_size=48",
-        "intermediate_size=192",
+        "num_groups=1", "group_layers=1", "num_experts=4", "moe_intermediate_size=32", "intermediate_size=208",
     ),
     "quickstart": (
         "trunk_layers=1", "num_groups=1", "num_experts=4", "moe_intermediate_size=32", "intermediate_size=128",

@@ -12,6 +12,7 @@ from tuili.store import StoredModel
 WAYS: Mapping[str, tuple[str, ...]] = {
     "reconstruction": ("prune.share=0.3", "prune.multiple=8"),
     "reconstruction_longer": ("prune.share=0.3", "prune.multiple=8"),
+    "reconstruction_rounds": ("prune.share=0.3", "prune.multiple=8", "prune.rounds=3"),
     "activation": ("prune.share=0.3", "prune.by=activation", "prune.multiple=8"),
     "magnitude": ("prune.share=0.3", "prune.by=magnitude", "prune.multiple=8"),
     "reconstruction_16": ("prune.share=0.3",),
@@ -20,7 +21,7 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 }
 """What is removed, and what tells which parts: changes to the recipe `prune`. In multiples of 16, which are the
 recipe's, the experts of `nano` lose 40% of their neurons, and in multiples of 8 the 30% that are asked for."""
-LONGER = {"reconstruction_longer": 4}
+LONGER = {"reconstruction_longer": 4, "reconstruction_rounds": 4}
 """How many times the steps of the others a way recovers in."""
 PLANS = {
     "nano": Planned(tuple(way for way in WAYS if way != "reconstruction_16"), (1,), 800),

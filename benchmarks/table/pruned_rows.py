@@ -8,6 +8,7 @@ RECORD = "pruned"
 WAYS = {
     "reconstruction": "30% of the neurons, by reconstruction",
     "reconstruction_longer": "30% of the neurons, by reconstruction, with four times the recovery",
+    "reconstruction_rounds": "30% of the neurons, by reconstruction, with four times the recovery, in three rounds",
     "activation": "30% of the neurons, by activation",
     "magnitude": "30% of the neurons, by magnitude",
     "reconstruction_16": "30% of the neurons at least, by reconstruction, in multiples of 16",

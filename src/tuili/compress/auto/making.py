@@ -45,8 +45,6 @@ WAYS: Mapping[str, tuple[type[Config], Any]] = {
 }
 """The schema and the way of each section of a recipe, which is also the name of the shipped recipe."""
 TURNS = TurnSettings()
-ROUND_STEPS = 50
-"""A pruning has a round for so many steps, three at most."""
 
 
 class Interrupted(Exception):
@@ -54,7 +52,7 @@ class Interrupted(Exception):
 
 
 SEARCHED = frozenset(
-    {"prune.share", "prune.experts", "prune.rounds", "factorise.keep", "distil.start", "quantize.numbers"}
+    {"prune.share", "prune.experts", "factorise.keep", "distil.start", "quantize.numbers"}
     | {f"{verb}.healing.steps" for verb in WAYS}
 )
 """Keys of recipes that the search itself sets, and those of `distil.to`."""
@@ -83,12 +81,9 @@ def config_of(step: Step, steps: int, changes: Sequence[str]) -> Any:
 
     Raises `ConfigError` for one that the recipe refuses.
     """
-    own = [f"{step.verb}.healing.steps={steps}"]
-    if step.verb == "prune":
-        own.append(f"prune.rounds={max(1, min(3, steps // ROUND_STEPS))}")
     keys = {key_of(change) for change in changes}
     lighter = [one.change for one in step.lighter if one.but not in keys]
-    given = [*own, *step.changes, *lighter, *taken(step, changes)]
+    given = [f"{step.verb}.healing.steps={steps}", *step.changes, *lighter, *taken(step, changes)]
     return getattr(load_recipe(step.verb, given, WAYS[step.verb][0]), step.verb)
 
 

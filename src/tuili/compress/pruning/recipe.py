@@ -24,7 +24,7 @@ class PruneConfig(Config):
     by: Literal["magnitude", "activation", "reconstruction"] = "reconstruction"
     """Scores of neurons and heads: the norm of their weights, or of what they add to the stream on samples, or what is
     lost where those that stay make up for them, which they then do."""
-    rounds: PositiveInt = 3
+    rounds: PositiveInt = 1
     """In which it is removed, with recovery behind each."""
     multiple: PositiveInt = 16
     """What the widths that stay are multiples of."""
