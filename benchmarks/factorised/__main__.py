@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.factorised.training import PLANS, WAYS, factorised
+from benchmarks.factorised.training import LONGER, PLANS, WAYS, factorised
 from benchmarks.harness.cells import RUNS
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.compressed import Curve, costs, last_entry, recovery
@@ -70,7 +70,7 @@ def _of_parent(asked: Asked, keep: float, model: str, plan: Planned) -> Measured
     for number, seed in enumerate(plan.seeds):  # so that one seed is whole where hours are cut
         of_seed, healed, raw = dict[str, Figure](), dict[str, list[bool]](), dict[str, list[bool]]()
         for way in plan.ways:
-            if not number:
+            if not number and way not in LONGER:
                 models.append(factorised(parent, way, keep, 0, seed, own.folder, asked.changes))
                 raw[way] = answers.of(models[-1])
                 once |= figures(f"{way}_raw", raw[way])
@@ -87,6 +87,7 @@ def _of_parent(asked: Asked, keep: float, model: str, plan: Planned) -> Measured
         "ways": {way: [*WAYS[way], *asked.changes] for way in plan.ways},
         "seeds": list(plan.seeds),
         "steps": plan.steps,
+        "longer": {way: LONGER[way] for way in plan.ways if way in LONGER},
         "several_steps": f"{SEVERAL_STEPS} or more, of {', '.join(ARITHMETIC)}",
         "goal": "98% of the parent's accuracy with 68% of the parameters less; dynamic ranks ahead of uniform ones by "
         "more than the seeds' spread",

@@ -11,6 +11,7 @@ from tuili.store import StoredModel
 
 WAYS: Mapping[str, tuple[str, ...]] = {
     "dynamic": (),
+    "dynamic_longer": (),
     "uniform": ("factorise.ranks=uniform",),
     "plain": ("factorise.by=plain",),
     "uniform_plain": ("factorise.ranks=uniform", "factorise.by=plain"),
@@ -18,8 +19,10 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "shared": ("factorise.bases=shared",),
 }
 """How ranks are chosen, factors are found, and experts have them: changes to the recipe `factorise`."""
+LONGER = {"dynamic_longer": 4}
+"""How many times the steps of the others a way recovers in."""
 PLANS = {
-    "nano": Planned(("dynamic", "uniform"), (1,), 1500),
+    "nano": Planned(("dynamic", "uniform", "dynamic_longer"), (1,), 1500),
     "quickstart": Planned(("dynamic", "uniform"), (1, 2, 3), 500),
 }
 
@@ -27,6 +30,8 @@ PLANS = {
 def factorised(
     parent: StoredModel, way: str, keep: float, steps: int, seed: int, folder: Path, more: tuple[str, ...] = ()
 ) -> Path:
-    """The model of a way that has recovered in so many steps; with 0 of them it is as its factors came."""
+    """The model of a way that has recovered in so many steps, times what `LONGER` says; with 0 of them it is as its
+    factors came."""
+    steps *= LONGER.get(way, 1)
     changes = (f"factorise.keep={keep}", *WAYS[way], *more)
     return compressed(parent.path, FACTORISE, changes, steps, seed, folder / f"{way}_{keep:g}_{steps}_{seed}")

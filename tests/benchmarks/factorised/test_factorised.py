@@ -16,7 +16,7 @@ from benchmarks.table import factorised_rows as rows
 from tests.benchmarks.table.filling import filled
 from tuili.cli.app import main
 from tuili.model import save_model
-from tuili.store import LineageEntry, open_model
+from tuili.store import LineageEntry, StoredModel, open_model
 from tuili.tasks import unseen_problems
 
 RECIPE = {"data": {"domains": ["arithmetic"], "levels": [1.0]}, "curriculum": {"kind": "uniform"}}
@@ -49,6 +49,16 @@ def test_models_are_factorised_and_measured_once(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("factorised again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
     assert measuring.measure((str(parent),), **how) == (config, figures)
+
+
+def test_a_way_may_recover_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = dict[str, int]()
+    monkeypatch.setattr(training, "compressed", lambda *given: asked.update({given[5].name: given[3]}))
+    stored = open_model("nano")
+    assert isinstance(stored, StoredModel)
+    for way in ("dynamic", "dynamic_longer"):
+        training.factorised(stored, way, 0.32, 5, 1, tmp_path)
+    assert asked == {"dynamic_0.32_5_1": 5, "dynamic_longer_0.32_20_1": 20}
 
 
 def test_problems_of_several_steps_of_arithmetic_are_told_apart() -> None:

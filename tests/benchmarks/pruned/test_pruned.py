@@ -22,7 +22,7 @@ from benchmarks.table.pruned_rows import KEPT, PRUNED, WAYS
 from tests.benchmarks.table.filling import filled
 from tuili.cli.app import main
 from tuili.model import save_model
-from tuili.store import LineageEntry, open_model
+from tuili.store import LineageEntry, StoredModel, open_model
 from tuili.tasks import unseen_problems
 
 RECIPE = {"data": {"domains": ["calendar"], "levels": [1.0]}, "curriculum": {"kind": "uniform"}}
@@ -75,6 +75,16 @@ def test_models_are_pruned_and_measured_once(parent: Path, tmp_path: Path, monke
     monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("pruned again"))
     monkeypatch.setattr("benchmarks.harness.answers.right_answers", lambda *_, **__: pytest.fail("measured again"))
     assert measuring.measure((str(parent),), **how) == (config, figures)
+
+
+def test_a_way_may_recover_longer(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = dict[str, int]()
+    monkeypatch.setattr(training, "compressed", lambda *given: asked.update({given[5].name: given[3]}))
+    stored = open_model(parent)
+    assert isinstance(stored, StoredModel)
+    for way in ("reconstruction", "reconstruction_longer"):
+        training.pruned(stored, way, 5, 1, tmp_path)
+    assert asked == {"reconstruction_5_1": 5, "reconstruction_longer_20_1": 20}
 
 
 def test_accuracy_is_told_by_level_and_against_the_parent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
