@@ -9,7 +9,7 @@ import pytest
 
 from tuili.compress import DistilConfig, PruneConfig
 from tuili.compress.distilling.recipe import DistilHealing
-from tuili.compress.pruning.recipe import PruneHealing
+from tuili.compress.recipe import HealingConfig
 from tuili.errors import InputError
 from tuili.planning import HealingCurve, RecoverySettings, find_curve
 from tuili.planning import curve as curves
@@ -93,7 +93,7 @@ FIGURES = {"parameters_before": 100.0, "parameters": 70.0}
 
 
 def pruned(folder: Path, rounds: int, steps: int) -> None:
-    config = PruneConfig(share=0.3, rounds=rounds, healing=PruneHealing(steps=steps)).model_dump(mode="json")
+    config = PruneConfig(share=0.3, rounds=rounds, healing=HealingConfig(steps=steps)).model_dump(mode="json")
     write_lineage(folder / "model", (LineageEntry("prune", {"prune": config}, FIGURES),))
 
 

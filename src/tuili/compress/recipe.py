@@ -24,7 +24,9 @@ class HealingConfig(LearningConfig):
     optimizer: Literal["adamw", "muon"] = "adamw"
     """`muon`: Muon updates the weights of linear layers, but for the head, and AdamW the rest. At one rate both make
     steps of the same size."""
-    learning_rate: PositiveFloat = 5e-4
+    learning_rate: PositiveFloat = 2e-4
+    """Near its parent a model has gradients of noise alone, which AdamW turns into steps of full size: a faster rate
+    takes away what was left of it."""
     schedule: ScheduleConfig = ScheduleConfig(warmup=50, floor=0.05)
     checkpoint: CheckpointConfig = CheckpointConfig(interval=100)
     precision: Literal["auto", "fp32", "bf16"] = "auto"

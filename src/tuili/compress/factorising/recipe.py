@@ -12,7 +12,7 @@ from tuili.config import Config
 
 
 class FactoriseHealing(HealingConfig):
-    """A recovery from much."""
+    """A recovery from much, which takes longer."""
 
     steps: NonNegativeInt = 2000
 

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from tuili.compress.recipe import HealingConfig
 from tuili.config import Config
-
-
-class PruneHealing(HealingConfig):
-    """A recovery from little, which fast steps would make more."""
-
-    learning_rate: PositiveFloat = 2e-4
 
 
 class PruneConfig(Config):
@@ -36,7 +30,7 @@ class PruneConfig(Config):
     """Scores of experts: the norm of what they add, weighted by the router, or how often they are chosen."""
     samples: PositiveInt = 1000
     """Documents that scores are taken on, but for those by magnitude."""
-    healing: PruneHealing = PruneHealing()
+    healing: HealingConfig = HealingConfig()
 
     @model_validator(mode="after")
     def _something(self) -> PruneConfig:
