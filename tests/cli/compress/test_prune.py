@@ -74,7 +74,7 @@ def test_what_cannot_be_is_refused(model: Path, tmp_path: Path, capsys: pytest.C
     assert "--problems is -1" in refusal(capsys, *given, "--problems", "-1")
     assert "prune.key_value_heads" in refusal(capsys, *given, "--heads", "0")
     assert "prune.rounds" in refusal(capsys, *given, "--rounds", "0")
-    assert "3 rounds recover in 4 or more" in refusal(capsys, *given, "prune.healing.steps=3")
+    assert "3 rounds recover in 4 or more" in refusal(capsys, *given, "--rounds", "3", "prune.healing.steps=3")
     assert "is the folder of MODEL" in refusal(capsys, "compress", "prune", str(model), *SMALL, "--out", str(model))
     assert not (model / "run.json").exists()
     (tmp_path / "file").write_text("")
