@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.harness.cells import RUNS
 from benchmarks.harness.runs import tuili
 from tuili.errors import InputError
-from tuili.store import ImportedModel, adapter_names, exits_hash, model_hash, open_model, resolve_model
+from tuili.store import ImportedModel, adapter_names, exits_hash, model_hash, open_model
 
 REAL = "smollm2"
 """The model that is measured by default, as `tuili import` names it: SmolLM2-135M-Instruct."""
@@ -24,15 +24,13 @@ def imported_model(model: str, folder: Path = FOLDER) -> ImportedModel:
     Exits that `tuili exits` has written into its folder belong to it. Raises `InputError` where it cannot be imported,
     or is one of Tuili's own.
     """
+    place = Path(model)
     if model in adapter_names():
-        tuili("fetch", model)
-        path = resolve_model(model)
-    else:
-        path = Path(model) if Path(model).is_dir() else folder / model
-    if not path.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tuili("import", model, "--out", str(path))
-    opened = open_model(path)
+        tuili("fetch", model)  # once: its name is that of a folder from then on
+    elif not place.is_dir() and not (place := folder / model).is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        tuili("import", model, "--out", str(place))
+    opened = open_model(place)
     if not isinstance(opened, ImportedModel):
         raise InputError(f"{model} is a model of Tuili's own: these benchmarks are of imported ones, such as {REAL}")
     return opened

@@ -31,6 +31,14 @@ def test_a_name_is_imported_once(imported: ImportedModel, tmp_path: Path, monkey
     assert asked == [("import", "smollm2", "--out", str(tmp_path / "models" / "smollm2"))]
 
 
+def test_a_model_that_ships_as_an_adapter_is_fetched(imported: ImportedModel, monkeypatch: pytest.MonkeyPatch):
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(source, "tuili", lambda *arguments: asked.append(arguments))
+    monkeypatch.setattr(source, "open_model", {Path(source.TAUGHT): imported}.__getitem__)
+    assert imported_model(source.TAUGHT) is imported
+    assert asked == [("fetch", "smollm2-math")]
+
+
 def test_a_model_of_our_own_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match="of Tuili's own"):
         imported_model(str(save_tiny(tmp_path / "tiny")))
