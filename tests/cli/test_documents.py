@@ -97,10 +97,13 @@ def test_decontaminate_drops_what_has_a_question_and_names_it(
     pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = json.loads((pages / "a.jsonl").read_text().splitlines()[2])
-    (tmp_path / "test.jsonl").write_text(json.dumps({"question": line["text"][40:200]}))
+    questions = [{"question": line["text"][40:200]}, {"question": "3 + 4 ="}]
+    (tmp_path / "test.jsonl").write_text("\n".join(map(json.dumps, questions)))
     command = ["decontaminate", pages, "--no-own", "--out", tmp_path / "out"]
     assert data(*command, "--against", tmp_path / "test.jsonl") == 0
-    assert "20 documents kept, 1 dropped, 1 parts refused" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "20 documents kept, 1 dropped, 1 parts refused" in shown
+    assert "decontaminate: 1 of 2 questions of test.jsonl have too few words to be looked for\n" in shown
     assert data("sample", tmp_path / "out", "--reason", "decontaminate/contaminated") == 0
     assert capsys.readouterr().out.startswith("pages/a.jsonl:3: of test.jsonl:1, words 13.0, matched ")
 

@@ -144,6 +144,8 @@ def run_build(settings: pipeline.BuildSettings, folder: Path, workers: int | Non
     counts = built.manifest["documents"]
     parts = f"{counts['kept']:,} documents kept, {counts['dropped']:,} dropped, {counts['refused']:,} parts refused"
     print(f"{built.folder}: {parts}; {built.folder / 'report.html'} says why")
+    for block, notes in built.manifest.get("notes", {}).items():
+        print(*(f"{block}: {note}" for note in notes), sep="\n")
     return built
 
 

@@ -40,6 +40,11 @@ class AnyBlock(ABC):
     routes: ClassVar[bool] = False
     """Whether it tells the domain of every document that it keeps."""
 
+    def notes(self) -> list[str]:
+        """What people should know of a build with it, a sentence each: the manifest has them, and the command prints
+        them."""
+        return []
+
     def drop(self, reason: StrEnum, **measured: float | str) -> Drop:
         """A drop for one of the block's reasons, with what was measured."""
         assert isinstance(reason, self.Reason), f"{reason!r} is no reason of the block {self.name}"

@@ -181,7 +181,8 @@ class BuildFolder:
 
             for path in self._kept.paths():
                 to_parquet(path, self.folder)
-        manifest = write_manifest(self.folder, self._settings, self._files, self.state.tally)
+        notes = {block.name: told for block in self._pipeline.blocks if (told := block.notes())}
+        manifest = write_manifest(self.folder, self._settings, self._files, self.state.tally, notes)
         write_report(self.folder, manifest, self.state.tally)
         flush_all(self.folder)
         return manifest

@@ -134,7 +134,11 @@ def _unknown(file: SourceFile) -> Refusal:
         why = "a link to nowhere: mend it, or remove it" if is_gone else str(error.strerror)
         return Refusal(file.name, ReadFault.UNREADABLE, why)
     if not stat.S_ISREG(mode):
-        what = "a folder that cannot be read: allow it" if stat.S_ISDIR(mode) else "not a regular file: leave it out"
+        what = "not a regular file: leave it out"
+        if stat.S_ISDIR(mode):
+            what = "a folder that cannot be read: allow it"
+            if file.path.is_symlink():
+                what = "a link to a folder, which is not followed: name that folder as an input of its own"
         return Refusal(file.name, ReadFault.UNREADABLE, what)
     message = "its name tells no format: name the format of the input, or leave the file out"
     return Refusal(file.name, ReadFault.UNKNOWN_FORMAT, message)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from tuili.data.lines import numbered_lines, read_json
 from tuili.data.readers import gsm8k, mwp, own
@@ -69,6 +69,15 @@ def form_of(fields: object) -> QuestionForm | None:
     if "question" in fields and "answer" in fields:
         return "mwp" if "equation" in fields else "gsm8k"
     return None
+
+
+def instructed(fields: dict[str, Any]) -> str | None:
+    """The question of a row with an `instruction` and perhaps an `input` behind it, as Alpaca has them; None for another
+    row."""
+    instruction, given = fields.get("instruction"), fields.get("input") or ""
+    if not isinstance(instruction, str) or not isinstance(given, str):
+        return None
+    return "\n".join(part for part in (instruction, given) if part.strip())
 
 
 assert set(_EXAMPLES) == set(get_args(QuestionForm))

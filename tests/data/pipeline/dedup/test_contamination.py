@@ -95,15 +95,33 @@ def test_the_forms_that_own_tests_hold_out_are_a_set_by_default() -> None:
     assert not isinstance(block.apply(document(TOM, "a")), Drop)
 
 
+def test_questions_that_are_too_short_to_be_looked_for_are_told(tmp_path: Path) -> None:
+    (tmp_path / "pages.txt").write_text("A page.")
+    test = tmp_path / "test.jsonl"
+    short = [json.dumps({"question": text}) for text in ("What is 17 * 23?", "3 + 4 =")]
+    test.write_text("\n".join([*short, json.dumps({"question": TOM})]))
+    manifest = build(_recipe(tmp_path / "pages.txt", test), tmp_path / "out").manifest
+    told = "2 of 3 questions of test.jsonl have too few words to be looked for"
+    assert manifest["notes"] == {"decontaminate": [told]}
+    test.write_text("\n".join(short))
+    with pytest.raises(RecordError, match=r"test\.jsonl: every question has too few words"):
+        build(_recipe(tmp_path / "pages.txt", test), tmp_path / "other")
+    test.write_text(json.dumps({"question": TOM}))
+    assert "notes" not in build(_recipe(tmp_path / "pages.txt", test), tmp_path / "third").manifest
+
+
 def test_items_are_read_from_every_usual_form(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(
         '{"question": "one", "answer": "1"}\n\n{"prompt": "two", "text": "no"}\n{"input": "three", "output": ""}\n'
-        '{"messages": [{"role": "system", "content": "no"}, {"role": "user", "content": "four"}]}'
+        '{"messages": [{"role": "system", "content": "no"}, {"role": "user", "content": "four"}]}\n'
+        '{"instruction": "five", "input": "of it", "output": "no"}\n{"instruction": "six", "input": "", "output": "no"}\n'
+        '{"question": " ", "problem": "seven"}'
     )
     (tmp_path / "b.txt").write_text("五\nsix\n")
     read = [item for name in ("a.jsonl", "b.txt") for item in file_items(tmp_path / name)]
     assert read == [
         ("a.jsonl:1", "one"), ("a.jsonl:3", "two"), ("a.jsonl:4", "three"), ("a.jsonl:5", "four"),
+        ("a.jsonl:6", "five\nof it"), ("a.jsonl:7", "six"), ("a.jsonl:8", "seven"),
         ("b.txt:1", "五\n"), ("b.txt:2", "six\n"),
     ]  # fmt: skip
 
@@ -114,6 +132,8 @@ def test_items_are_read_from_every_usual_form(tmp_path: Path) -> None:
         ("a.csv", "x", "its name should end in .jsonl"),
         ("a.jsonl", "", "holds no question"),
         ("a.jsonl", '{"answer": "x"}', "a.jsonl:1: no question in it"),
+        ("a.jsonl", '{"question": ""}', "a.jsonl:1: no question in it"),
+        ("a.jsonl", '{"messages": [{"role": "user", "content": " "}]}', "a.jsonl:1: no question in it"),
         ("a.jsonl", "no", "a.jsonl:1: not a JSON object"),
         ("none.jsonl", None, "none.jsonl cannot be read: No such file"),
     ],
@@ -149,7 +169,7 @@ def test_workers_and_interruptions_change_no_byte_and_other_items_do_not_go_on(
         interrupted(recipe, tmp_path / out)
     build(recipe, tmp_path / "out")
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
-    test.write_text('{"question": "another one"}')
+    test.write_text('{"question": "another one that nobody has asked before"}')
     with pytest.raises(InputError, match="another recipe"):
         build(recipe, tmp_path / "other")
 

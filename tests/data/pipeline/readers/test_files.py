@@ -77,6 +77,15 @@ def test_a_folder_that_cannot_be_read_is_refused_and_the_others_are_read(
     assert refusal.message == "a folder that cannot be read: allow it"
 
 
+def test_a_link_to_a_folder_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "link").symlink_to(tmp_path / "elsewhere")
+    (refusal,) = read(tmp_path / "pages")
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.UNREADABLE
+    assert refusal.message == "a link to a folder, which is not followed: name that folder as an input of its own"
+
+
 @pytest.mark.parametrize(
     ("option", "formats"),
     [

@@ -45,6 +45,29 @@ def test_fields_may_have_other_names(tmp_path: Path) -> None:
     assert isinstance(refusal, Refusal) and refusal.message.startswith("id is null")
 
 
+@pytest.mark.parametrize(
+    ("row", "question"),
+    [
+        ({"instruction": "Multiply them.", "input": "3 and 4", "output": "12"}, "Multiply them.\n3 and 4"),
+        ({"instruction": "What is 3 * 4?", "input": "", "output": "12"}, "What is 3 * 4?"),
+        ({"instruction": "What is 3 * 4?", "input": None, "output": "12"}, "What is 3 * 4?"),
+        ({"instruction": "What is 3 * 4?", "output": "12"}, "What is 3 * 4?"),
+        ({"instruction": " ", "input": "What is 3 * 4?", "output": "12"}, "What is 3 * 4?"),
+    ],
+)
+def test_an_instruction_is_a_part_of_the_question(tmp_path: Path, row: dict[str, object], question: str) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    assert read(tmp_path / "a.jsonl", questions=True) == [
+        Document(question, "a.jsonl:1", "a.jsonl:1", "problem", {"output": "12"})
+    ]
+
+
+def test_an_instruction_with_an_input_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps({"instruction": "Add them.", "input": [3, 4], "output": "7"}))
+    (refusal,) = read(tmp_path / "a.jsonl", questions=True)
+    assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.NO_TEXT
+
+
 @pytest.mark.parametrize("options", [{}, {"id": "id"}])
 def test_a_table_of_somebody_else_with_our_columns_is_read_as_theirs(tmp_path: Path, options: dict[str, str]) -> None:
     identity: object = "b" if options else 5
@@ -107,6 +130,19 @@ def test_a_file_that_is_cut_short_gives_what_stands_before_the_cut(tmp_path: Pat
     assert all(isinstance(document, Document) for document in documents)
     assert read(tmp_path / name, start=len(documents)) == [refusal]
     assert read(tmp_path / name, start=len(documents) + 1) == []  # it was told
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst"])
+@pytest.mark.parametrize("data", [b"", b"\n  \n"])
+def test_a_file_without_a_line_is_refused(tmp_path: Path, name: str, data: bytes) -> None:
+    """One of no bytes is what an interrupted download leaves."""
+    for written in (packed(name, data), data):
+        if written.strip() or not data:
+            (tmp_path / name).write_bytes(written)
+            (refusal,) = read(tmp_path / name)
+            assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.EMPTY
+            assert refusal.place == name
+            assert read(tmp_path / name, start=1) == []
 
 
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst"])
@@ -177,13 +213,14 @@ def test_a_file_that_has_gone_is_refused(tmp_path: Path) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.binary(max_size=40) | st.sampled_from(list(BAD)[:-3]), max_size=6), st.integers(0, 3))
 def test_no_line_is_lost(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], good: int) -> None:
-    """Whatever stands in a file, each of its lines is a document or a refusal, and reading may begin at any of them."""
+    """Whatever stands in a file, each of its lines is a document or a refusal, and reading may begin at any of them.
+    A file without any is refused."""
     folder = tmp_path_factory.mktemp("lines")
     data = b"\n".join([*lines, *[GOOD.strip()] * good])
     (folder / "a.jsonl").write_bytes(data)
     found = read(folder / "a.jsonl")
     numbers = [number for number, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
-    assert [one.place for one in found] == [f"a.jsonl:{number}" for number in numbers]
+    assert [one.place for one in found] == ([f"a.jsonl:{number}" for number in numbers] or ["a.jsonl"])
     for start in range(len(found)):
         assert read(folder / "a.jsonl", start=start) == found[start:]
 

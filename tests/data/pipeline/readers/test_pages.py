@@ -130,6 +130,21 @@ def test_a_pdf_that_cannot_be_read_is_refused(tmp_path: Path, data: bytes, fault
     assert "\n" not in refusal.message
 
 
+def test_a_long_pdf_is_refused_and_none_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PDFium ends lines with two characters, of which one is kept: three pages have 144 in PDFium's text."""
+    pytest.importorskip("pypdfium2")
+    for module in ("pdf", "reader"):
+        monkeypatch.setattr(f"tuili.data.pipeline.readers.{module}.MAX_CHARACTERS", 130)
+    page = ") Tj 0 -14 Td (".join(["one"] * 10)
+    for count, fits in ((3, True), (5, False)):
+        (tmp_path / "a.pdf").write_bytes(pdf(*[page] * count))
+        (found,) = read(tmp_path / "a.pdf")
+        if fits:
+            assert isinstance(found, Document) and found.text.count("one") == 30
+        else:
+            assert isinstance(found, Refusal) and found.fault is ReadFault.TOO_LONG
+
+
 def test_pages_that_cannot_be_read_are_refused_once(tmp_path: Path) -> None:
     pytest.importorskip("pypdfium2")
     (tmp_path / "a.pdf").write_bytes(pdf("text").replace(b"/Kids [4 0 R]", b"/Kids [9 0 R]"))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.data.pipeline.conftest import contents
+from tests.data.pipeline.conftest import contents, lines
 from tuili.data import read_records
 from tuili.data.pipeline import BuildSettings, Document, Drop, build
 from tuili.data.pipeline.routing.extraction import Reason
@@ -287,11 +287,23 @@ def test_a_build_writes_records_and_lists_what_was_refuted(inputs: list[dict[str
     assert contents(tmp_path / "out") == contents(tmp_path / "by_worker")
 
 
-def test_what_a_build_wrote_is_read_again_with_its_records(inputs: list[dict[str, Any]], tmp_path: Path) -> None:
-    first = build(recipe(inputs), tmp_path / "first")
+@pytest.mark.parametrize("form", ["jsonl.zst", "parquet"])
+def test_what_a_build_wrote_is_read_again_with_its_records(
+    inputs: list[dict[str, Any]], tmp_path: Path, form: str
+) -> None:
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+    first = build(recipe(inputs, output={"format": form}), tmp_path / "first")
     assert first.manifest["documents"]["kept"] == 4
-    again = build(recipe([{"path": first.folder}]), tmp_path / "again")
-    assert again.manifest["documents"]["kept"] == 4
+    records = {"output": {"format": "jsonl", "form": "records"}}
+    for blocks in ([{"block": "route"}], []):
+        again = build(recipe([{"path": first.folder}], blocks=blocks), tmp_path / f"again{len(blocks)}")
+        assert again.manifest["documents"]["kept"] == 4
+        found = [line.get("record") for line in lines(again.folder / "part-00000.jsonl.zst")]
+        assert sum(record is not None for record in found) == 3
+    build(recipe(inputs, **records), tmp_path / "records")
+    expected = [record.output for record in read_records(tmp_path / "records" / "part-00000.jsonl")]
+    assert [record["output"] for record in found if isinstance(record, dict)] == expected
 
 
 def test_domains_are_counted_where_a_block_tells_them_alone(tmp_path: Path) -> None:

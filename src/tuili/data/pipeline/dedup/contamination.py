@@ -6,6 +6,7 @@ By runs of 13 words, as GPT-3's authors did (arXiv 2005.14165, appendix C). How 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from itertools import chain
@@ -18,6 +19,7 @@ from tuili.data.pipeline.block import PORTABLE, Block, BlockSettings, fingerprin
 from tuili.data.pipeline.dedup.evaluation_items import EvaluationItem, file_items, own_items
 from tuili.data.pipeline.dedup.item_index import SHORTEST_RUN, ItemIndex
 from tuili.data.pipeline.document import Document, Drop
+from tuili.errors import RecordError
 
 _SHOWN = 120
 
@@ -47,9 +49,12 @@ class DecontaminationSettings(BlockSettings):
         return [fingerprint(path) if info.context == PORTABLE else str(path) for path in paths]
 
     def build(self) -> Decontamination:
-        """The block. Raises `RecordError` for a file that cannot be read, or has no question."""
-        own = own_items() if self.own else ()
-        return Decontamination(chain(*map(file_items, self.against), own), self.ngram)
+        """The block. Raises `RecordError` for a file that cannot be read, or has no question that can be looked for."""
+        block = Decontamination(chain(*map(file_items, self.against), own_items() if self.own else ()), self.ngram)
+        for name in sorted(block.too_short.keys() & {path.name for path in self.against}):
+            if block.too_short[name] == block.items[name]:
+                raise RecordError(f"{name}: every question has too few words that are no numbers to be looked for")
+        return block
 
 
 class Decontamination(Block):
@@ -59,7 +64,18 @@ class Decontamination(Block):
     Reason = Reason
 
     def __init__(self, items: Iterable[EvaluationItem], ngram: int = 13) -> None:
-        self._index = ItemIndex(items, ngram)
+        known = list(items)
+        self._index = ItemIndex(known, ngram)
+        self.items = Counter(item.set_name for item in known)
+        """How many items each set has, and how many of them are too short to be looked for."""
+        self.too_short = Counter(item.set_name for item in self._index.too_short)
+
+    def notes(self) -> list[str]:
+        """The sets of which not all is looked for."""
+        return [
+            f"{count:,} of {self.items[name]:,} questions of {name} have too few words to be looked for"
+            for name, count in sorted(self.too_short.items())
+        ]
 
     def apply(self, document: Document) -> Document | Drop:
         """The document, or a drop with the item and the words that it has in common with it."""

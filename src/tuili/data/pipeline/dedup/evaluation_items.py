@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tuili.data.lines import numbered_lines, read_json
+from tuili.data.readers.questions import instructed
 from tuili.errors import RecordError
 from tuili.tasks import BUILT_IN_DOMAINS, Language, Wording, in_every_form
 
-QUESTION_FIELDS = ("question", "prompt", "problem", "input", "query", "instruction", "text")
-"""The fields that hold the question of an item: the first that there is."""
+QUESTION_FIELDS = ("question", "prompt", "problem", "input", "query", "text")
+"""The fields that hold the question of an item: the first that is not blank, unless there is an instruction."""
+OWN_SET = "tuili"
 _EXAMPLE = '{"question": "…"}'
 _LINES, _TEXTS = (".jsonl", ".ndjson"), (".txt", ".text")
 _SEED, _LEVELS = 0, (1, 2)
@@ -28,6 +30,11 @@ class EvaluationItem(NamedTuple):
     """Its set and its place there, such as `gsm8k-test.jsonl:17`."""
     text: str
 
+    @property
+    def set_name(self) -> str:
+        """The name of its set: a file, or `tuili` for Tuili's own tests."""
+        return self.name.rpartition(":")[0] or OWN_SET
+
 
 def own_items() -> Iterator[EvaluationItem]:
     """A problem of each low level in every form that is never trained on, in all domains and languages."""
@@ -35,7 +42,7 @@ def own_items() -> Iterator[EvaluationItem]:
         for language in Language:
             for level in _LEVELS:
                 for problem in in_every_form(domain, _SEED, level, wording=Wording.UNSEEN, language=language):
-                    yield EvaluationItem(f"tuili/{domain}/{level}/{problem.form}", problem.prompt)
+                    yield EvaluationItem(f"{OWN_SET}/{domain}/{level}/{problem.form}", problem.prompt)
 
 
 def file_items(path: Path) -> Iterator[EvaluationItem]:
@@ -67,13 +74,15 @@ def _decoded(path: Path, number: int, line: bytes) -> str:
 def _questions(place: str, line: bytes) -> list[str]:
     fields: Any = read_json(place, line, _EXAMPLE)
     if isinstance(fields, dict):
-        asked = next((fields[name] for name in QUESTION_FIELDS if isinstance(fields.get(name), str)), None)
-        if asked is not None:
+        texts = [instructed(fields), *(fields.get(name) for name in QUESTION_FIELDS)]
+        if asked := next(filter(_is_told, texts), None):
             return [asked]
         if isinstance(turns := fields.get("messages"), list):
-            return [
-                turn["content"]
-                for turn in turns
-                if isinstance(turn, dict) and turn.get("role") == "user" and isinstance(turn.get("content"), str)
-            ]
+            users = [turn for turn in turns if isinstance(turn, dict) and turn.get("role") == "user"]
+            if said := [turn["content"] for turn in users if _is_told(turn.get("content"))]:
+                return said
     raise RecordError(f"{place}: no question in it: write it as a text under one of {', '.join(QUESTION_FIELDS)}")
+
+
+def _is_told(text: object) -> bool:
+    return isinstance(text, str) and bool(text.strip())

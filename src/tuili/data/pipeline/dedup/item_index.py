@@ -36,6 +36,8 @@ class ItemIndex:
 
     def __init__(self, items: Iterable[EvaluationItem], ngram: int) -> None:
         self._names, number = list[str](), hash_words("0")
+        self.too_short = list[EvaluationItem]()
+        """Items that are not looked for, because they have too few words that are no numbers."""
         of_length: dict[int, list[Hashes]] = {}
         owners: dict[int, list[Places]] = {}
         for place, item in enumerate(items):
@@ -47,6 +49,8 @@ class ItemIndex:
                 length, hashes = 0, words.line_hashes if counted[-1] >= SHORTEST_LINE else words.line_hashes[:0]
             else:
                 hashes = words.ngrams(length)[2 * (counted[length:] - counted[:-length]) > length]
+            if not len(hashes):
+                self.too_short.append(item)
             of_length.setdefault(length, []).append(hashes)
             owners.setdefault(length, []).append(np.full(len(hashes), place))
         self._runs = {n: _Runs(np.concatenate(of_length[n]), np.concatenate(owners[n])) for n in sorted(of_length)}

@@ -42,6 +42,9 @@ class DatasetReader(Reader):
                     data = msgspec.json.encode(json_fields(row, self.settings.text), enc_hook=_left_out)
                     yield Item(number, count, self._place(file, count), data, len(data))
                 count += 1
+            if not count and not start:
+                refusal = Refusal(file.name, ReadFault.EMPTY, f"{self.settings.split} has no row: leave it out")
+                yield Item(number, 0, file.name, fault=refusal)
         except TuiliError:
             raise
         except Exception as error:

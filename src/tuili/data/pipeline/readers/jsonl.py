@@ -41,7 +41,7 @@ class JsonlReader(Reader):
     parses = False
 
     def items(self, number: int, file: SourceFile, start: int) -> Iterator[Item]:
-        """The lines that are not blank."""
+        """The lines that are not blank; a file without any is refused."""
         line, count = 0, 0
         try:
             with file.path.open("rb") as raw, _expanded(file.path.name.lower(), raw) as stream:
@@ -51,6 +51,9 @@ class JsonlReader(Reader):
                         refusal = Refusal(place, fault[0], fault[1]) if fault else None
                         yield Item(number, count, place, data, len(data), raw.tell(), refusal)
                     count += 1
+            if not count and not start:
+                message = f"there is no line: write one document a line, {EXAMPLE}"
+                yield Item(number, 0, file.name, offset=file.size, fault=Refusal(file.name, ReadFault.EMPTY, message))
         except OSError as error:
             place = f"{file.name}:{line + 1}"
             if error.errno:  # that of the system has a number, that of gzip has none

@@ -57,13 +57,13 @@ class PdfReader(Reader):
                 except (PdfiumError, UnicodeDecodeError, ValueError) as error:
                     yield Refusal(f"{item.place}#page={number + 1}", ReadFault.DAMAGED, one_line(error))
                     continue
-                pages.append(_HYPHEN.sub("", text).replace("\r\n", "\n").strip("\n"))
-                characters += len(text)
+                pages.append(_HYPHEN.sub("", text).replace("\r\n", "\n").replace("\0", "").strip("\n"))
+                characters += len(pages[-1])
                 if characters > MAX_CHARACTERS:
                     break  # it is refused for its length
         finally:
             pdf.close()
-        text = "\n\n".join(filter(None, pages)).replace("\0", "")
+        text = "\n\n".join(filter(None, pages))
         if text.strip():
             yield self.document(item.place, text, {"pages": count})
         elif pages or not count:  # else each page has been refused

@@ -16,7 +16,7 @@ import msgspec
 
 from tuili.data.pipeline.document import MAX_CHARACTERS, Document, ReadFault, Refusal
 from tuili.data.pipeline.readers.inputs import Input, Item, SourceFile
-from tuili.data.readers.questions import QUESTION_FIELDS, form_of
+from tuili.data.readers.questions import QUESTION_FIELDS, form_of, instructed
 from tuili.errors import InputError, TuiliError, one_line
 
 MAX_FILE = 2**26
@@ -82,6 +82,8 @@ class Reader(ABC):
         own = self.settings
         if self._is_own(fields):
             return self._again(place, fields)
+        if own.questions and "output" in fields and (question := instructed(fields)) is not None:
+            fields = {key: value for key, value in fields.items() if key != "instruction"} | {"input": question}
         form = form_of(fields) if own.questions else None
         text = own.text if form is None else QUESTION_FIELDS[form]
         for name in filter(None, (text, own.id, own.kind_field)):
@@ -130,7 +132,7 @@ class Reader(ABC):
 
 def _is_packed(name: str, value: Any) -> bool:
     """Whether it is JSON in a column of Parquet."""
-    return name in ("metadata", "measures") and isinstance(value, str)
+    return name in ("metadata", "measures", "record") and isinstance(value, str)
 
 
 def needed(package: str, what: str) -> None:

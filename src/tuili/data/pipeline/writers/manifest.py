@@ -25,8 +25,10 @@ KEYS = frozenset({"tuili", "documents", "dropped", "refused", "files"})
 """Of a manifest, by which one is known."""
 
 
-def write_manifest(folder: Path, settings: BuildSettings, files: Sequence[SourceFile], tally: Tally) -> dict[str, Any]:
-    """Write the manifest of a folder whose shards are whole, and return it."""
+def write_manifest(
+    folder: Path, settings: BuildSettings, files: Sequence[SourceFile], tally: Tally, notes: Mapping[str, list[str]]
+) -> dict[str, Any]:
+    """Write the manifest of a folder whose shards are whole, and return it. notes: of each block that has any."""
     inputs = [
         {
             "name": given.name
@@ -52,6 +54,7 @@ def write_manifest(folder: Path, settings: BuildSettings, files: Sequence[Source
         **({"records_without_steps": tally.records_without_steps} if tally.domains else {}),
         "dropped": _in_order(tally.dropped),
         "refused": _in_order(tally.refused),
+        **({"notes": dict(notes)} if notes else {}),
         "files": [
             {"name": str(path.relative_to(folder)), "bytes": path.stat().st_size, "sha256": _hash(path)}
             for path in sorted([*folder.glob("part-*"), *folder.glob("dropped/part-*")])

@@ -14,8 +14,10 @@ from tuili.files import whole_file
 
 ROW_GROUP, GROUP_BYTES = 1000, 2**24
 """Rows of a group and bytes of their lines, at most: what a reader of the file takes into memory at a time."""
-FIELDS = ("text", "id", "place", "kind", "metadata", "measures")
-"""The columns, all of them text; the last two hold JSON."""
+TEXTS, JSON = ("text", "id", "place", "kind"), ("metadata", "measures", "record")
+"""The columns, all of them text; the latter hold JSON, and nothing where a document has none."""
+
+Row = dict[str, str | None]
 
 
 def to_parquet(shard: Path, folder: Path) -> None:
@@ -23,7 +25,7 @@ def to_parquet(shard: Path, folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema([(name, pa.large_string() if name == "text" else pa.string()) for name in FIELDS])
+    schema = pa.schema([(name, pa.large_string() if name == "text" else pa.string()) for name in TEXTS + JSON])
     target = folder / f"{shard.name.partition('.')[0]}.parquet"
     decompressor = zstandard.ZstdDecompressor()
     with whole_file(target) as part, shard.open("rb") as raw:
@@ -33,8 +35,8 @@ def to_parquet(shard: Path, folder: Path) -> None:
                 writer.write_table(pa.Table.from_pylist(rows, schema))
 
 
-def _groups(lines: Iterable[bytes]) -> Iterator[list[dict[str, str]]]:
-    rows, size = list[dict[str, str]](), 0
+def _groups(lines: Iterable[bytes]) -> Iterator[list[Row]]:
+    rows, size = list[Row](), 0
     for line in lines:
         if rows and (len(rows) == ROW_GROUP or size + len(line) > GROUP_BYTES):
             yield rows
@@ -45,8 +47,6 @@ def _groups(lines: Iterable[bytes]) -> Iterator[list[dict[str, str]]]:
         yield rows
 
 
-def _row(document: dict[str, Any]) -> dict[str, str]:
-    row = {name: document[name] for name in FIELDS[:4]}
-    for name in FIELDS[4:]:
-        row[name] = json.dumps(document.get(name, {}), ensure_ascii=False)
-    return row
+def _row(document: dict[str, Any]) -> Row:
+    held = {name: json.dumps(document[name], ensure_ascii=False) for name in JSON if name in document}
+    return {name: document[name] for name in TEXTS} | dict.fromkeys(JSON) | held
