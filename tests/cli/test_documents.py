@@ -58,6 +58,21 @@ def test_a_corpus_is_built_measured_and_sampled(
     assert capsys.readouterr().out.startswith("pages/a.jsonl:22: ")
 
 
+def test_a_corpus_of_records_is_measured_and_sampled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        {"question": f"Tom has {n} apples and gets 3. How many apples has he?", "answer": f"{n} + 3 = {n + 3} apples"}
+        for n in range(4)
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert data("route", tmp_path / "a.jsonl", "--records", "--out", tmp_path / "records") == 0
+    capsys.readouterr()
+    assert data("stats", tmp_path / "records") == 0
+    told = capsys.readouterr().out
+    assert "4 documents" in told and "refused" not in told
+    assert data("sample", tmp_path / "records", "--count", "1") == 0
+    assert "apples and gets 3. How many apples has he?" in capsys.readouterr().out
+
+
 def test_two_corpora_of_the_same_name_are_read_together(
     pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,8 +38,11 @@ def test_a_classifier_is_taught_and_filters(
     held = 160 - int(found[1]) - int(found[2])
     assert f"of {held} documents held back 0.0% of the good would be dropped, 0.0% of the junk kept" in told
     assert "F1 1.000" in told and f"{out}: " in told
+    assert "refused" not in told
     again = tmp_path / "again.safetensors"
+    junk.write_text(junk.read_text() + "\nno JSON")
     assert data("teach-quality", "--good", good, "--junk", junk, "--out", again) == 0
+    assert "1 refused by jsonl: not_json\n" in capsys.readouterr().out
     assert again.read_bytes() == out.read_bytes()
 
     new = tmp_path / "new.jsonl"

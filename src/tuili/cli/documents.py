@@ -150,15 +150,24 @@ def run_build(settings: pipeline.BuildSettings, folder: Path, workers: int | Non
 
 
 def inputs_of(paths: list[Path], kind: str | None) -> list[dict[str, Any]]:
-    """Inputs of a recipe; two of the same name are numbered."""
+    """Inputs of a recipe; two of the same name are numbered, and of a corpus of records the questions are read."""
+    from tuili.data import pipeline
+
     names = Counter(path.name for path in paths)
     numbers = Counter[str]()
     inputs = list[dict[str, Any]]()
     for path in paths:
         numbers[path.name] += 1
         name = f"{path.name}-{numbers[path.name]}" if path.name and names[path.name] > 1 else None
-        inputs.append({"path": path, "kind": kind, "name": name})
+        inputs.append({"path": path, "kind": kind, "name": name, "questions": pipeline.holds_records(path)})
     return inputs
+
+
+def refusals_told(tally: pipeline.Tally) -> Iterator[str]:
+    """What readers have refused, a line for each fault."""
+    for reader, faults in sorted(tally.refused.items()):
+        for fault, count in sorted(faults.items()):
+            yield f"{count:,} refused by {reader}: {fault}"
 
 
 def worker_count(chosen: int | None) -> int:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from tuili.cli.documents import WorkersOption, build_progress, inputs_of, worker_count
+from tuili.cli.documents import WorkersOption, build_progress, inputs_of, refusals_told, worker_count
 
 HELD_BACK = 10
 """One in so many documents is not learnt from, and tells how good the classifier is."""
@@ -50,18 +50,23 @@ def teach_quality(
 
 
 def _read(paths: list[Path], workers: int) -> Iterator[tuple[str, str]]:
-    """Texts, and where they come from: what their metadata have as `source`, if that is a text."""
+    """Texts, and where they come from: what their metadata have as `source`, if that is a text.
+
+    Prints what was refused.
+    """
     import json
 
     from tuili.data import pipeline
 
-    settings = pipeline.BuildSettings.model_validate({"inputs": inputs_of(paths, None)})
+    settings, tally = pipeline.BuildSettings.model_validate({"inputs": inputs_of(paths, None)}), pipeline.Tally()
     with build_progress() as tell:
         for settled in pipeline.survey(settings, workers=workers, tell=tell):
+            tally.add(settled, 0)
             if isinstance(settled, pipeline.Kept):
                 fields = json.loads(settled.line)
                 source = fields.get("metadata", {}).get("source")
                 yield fields["text"], source if isinstance(source, str) else ""
+    print(*refusals_told(tally), sep="\n", end="\n" if tally.refused else "")
 
 
 def _number(text: str) -> int:

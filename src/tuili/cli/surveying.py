@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from tuili.cli.documents import KindOption, Paths, WorkersOption, build_progress, inputs_of, worker_count
+from tuili.cli.documents import Paths, WorkersOption, build_progress, inputs_of, refusals_told, worker_count
 from tuili.errors import InputError
 
 
 def stats(
     paths: Paths,
-    kind: KindOption = None,
     workers: WorkersOption = None,
 ) -> None:
     """Measure documents, or those of a built corpus: how many, how long, in which language, and what filters look at.
@@ -28,7 +27,7 @@ def stats(
         if pipeline.is_corpus(path):
             _show_manifest(console, path)
     settings = pipeline.BuildSettings.model_validate(
-        {"blocks": [{"block": "measure"}], "inputs": inputs_of(paths, kind)}
+        {"blocks": [{"block": "measure"}], "inputs": inputs_of(paths, None)}
     )
     tally = pipeline.Tally()
     languages = dict[str, int]()
@@ -40,9 +39,8 @@ def stats(
                 languages[language] = languages.get(language, 0) + 1
     shown = ", ".join(f"{count:,} {name}" for name, count in sorted(languages.items(), key=lambda one: -one[1]))
     console.print(f"{tally.documents_kept:,} documents, {tally.kept_characters:,} characters: {shown or 'none'}")
-    for reader, faults in sorted(tally.refused.items()):
-        for fault, count in sorted(faults.items()):
-            console.print(f"{count:,} refused by {reader}: {fault}")
+    for line in refusals_told(tally):
+        console.print(line)
     _show_measures(console, tally)
 
 

@@ -14,7 +14,7 @@ from .readers.inputs import Input
 from .recipe import BuildRecipe, BuildSettings
 from .tally import Tally
 from .words import Words, hash_words
-from .writers.manifest import is_corpus, read_manifest
+from .writers.manifest import holds_records, is_corpus, read_manifest
 
 __all__ = [
     "AnyBlock",
@@ -46,6 +46,7 @@ __all__ = [
     "Words",
     "build",
     "hash_words",
+    "holds_records",
     "is_corpus",
     "judge",
     "read_classifier",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tuili.data.pipeline.folder import BuildFolder, finished_before, remove_private
-from tuili.data.pipeline.pipeline import Pipeline, Settled
+from tuili.data.pipeline.pipeline import Dropped, Kept, Pipeline, Refused, Settled
 from tuili.data.pipeline.pool import Read, open_pool
 from tuili.data.pipeline.readers.files import find_files
 from tuili.data.pipeline.reading import Corpus, batches
@@ -106,11 +106,13 @@ def survey(settings: BuildSettings, *, workers: int = 0, tell: Tell = lambda pro
     files = find_files(settings.inputs)
     corpus, pipeline = Corpus(settings.inputs, files), settings.pipeline()
     before = [0, *accumulate(file.size for file in files)]
+    counts = dict.fromkeys((Kept, Dropped, Refused), 0)
     with open_pool(settings, corpus, pipeline, workers) as pool:
         for batch, outcomes in pool.read(batches(corpus.items(pool.outline))):
-            for outcome in chain.from_iterable(outcomes):
-                yield from pipeline.settle(outcome)
-            tell(Progress(before[batch[-1].file] + batch[-1].offset, before[-1], 0, 0, 0))
+            for settled in chain.from_iterable(map(pipeline.settle, chain.from_iterable(outcomes))):
+                counts[type(settled)] += 1
+                yield settled
+            tell(Progress(before[batch[-1].file] + batch[-1].offset, before[-1], *counts.values()))
 
 
 def _read(reads: Reads, corpus: Corpus, pipeline: Pipeline, place: BuildFolder, tell: Tell) -> None:

@@ -72,8 +72,7 @@ def form_of(fields: object) -> QuestionForm | None:
 
 
 def instructed(fields: dict[str, Any]) -> str | None:
-    """The question of a row with an `instruction` and perhaps an `input` behind it, as Alpaca has them; None for another
-    row."""
+    """The question of a row with an `instruction`, and perhaps an `input` behind it, as Alpaca's have; else None."""
     instruction, given = fields.get("instruction"), fields.get("input") or ""
     if not isinstance(instruction, str) or not isinstance(given, str):
         return None

@@ -114,7 +114,7 @@ def test_items_are_read_from_every_usual_form(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(
         '{"question": "one", "answer": "1"}\n\n{"prompt": "two", "text": "no"}\n{"input": "three", "output": ""}\n'
         '{"messages": [{"role": "system", "content": "no"}, {"role": "user", "content": "four"}]}\n'
-        '{"instruction": "five", "input": "of it", "output": "no"}\n{"instruction": "six", "input": "", "output": "no"}\n'
+        '{"instruction": "five", "input": "of it", "output": "no"}\n{"instruction": "six", "input": ""}\n'
         '{"question": " ", "problem": "seven"}'
     )
     (tmp_path / "b.txt").write_text("五\nsix\n")

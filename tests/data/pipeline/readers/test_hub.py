@@ -32,7 +32,7 @@ def test_a_dataset_is_read_by_its_name(tmp_path: Path) -> None:
     rows = [{"text": "one", "n": 1}, {"text": "two", "n": 2}, {"text": None, "n": 3}]
     (folder / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
     first, second, refusal = read(folder, format="dataset")
-    place = f"{folder}#train=1"
+    place = "own#train=1"
     assert first == Document("one", place, place, "prose", {"n": 1})
     assert isinstance(refusal, Refusal) and refusal.fault is ReadFault.NO_TEXT
     assert read(folder, format="dataset", start=1) == [second, refusal]
@@ -45,6 +45,25 @@ def test_a_dataset_is_read_by_its_name(tmp_path: Path) -> None:
     assert fingerprint(find_files(given)) == before
     (folder / "train.jsonl").write_text("other rows")
     assert fingerprint(find_files(given)) != before
+
+
+def test_the_manifest_and_records_name_a_dataset_with_its_owner_and_its_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"question": "Tom has 3 apples and gets 4. How many apples has he?", "answer": "He has 3 + 4 = 7 apples."}
+    monkeypatch.setattr("datasets.load_dataset", lambda *_, **__: [row])
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", lambda *_, **__: SimpleNamespace(sha="1a2b"))
+    given = [{"path": "team/data", "format": "dataset", "questions": True}]
+    settings = {"inputs": given, "blocks": [{"block": "route"}], "output": {"form": "records", "format": "jsonl"}}
+    manifest = build(BuildSettings.model_validate(settings), tmp_path / "out").manifest
+    assert manifest["inputs"] == [{"name": "team/data", "files": 1, "bytes": 0, "version": "1a2b"}]
+    assert json.loads((tmp_path / "out" / "part-00000.jsonl").read_text())["source"] == "team/data"
+
+
+def test_a_split_without_rows_is_refused(monkeypatch: pytest.MonkeyPatch, hub: SimpleNamespace) -> None:
+    monkeypatch.setattr("datasets.load_dataset", lambda *_, **__: [])
+    message = "train has no row: leave it out"
+    assert read(Path("team/data"), format="dataset") == [Refusal("team/data", ReadFault.EMPTY, message)]
 
 
 class Rows:

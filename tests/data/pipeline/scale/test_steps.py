@@ -81,27 +81,33 @@ def documents(data: Any) -> list[Any]:
     return [data.Document(text, f"d/{number}", metadata=dict(metadata)) for number, text in enumerate(texts)]
 
 
+class Writer:
+    """Stands for a writer of datatrove."""
+
+    def __init__(self) -> None:
+        self.written = list[tuple[Any, int]]()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *why: object) -> None: ...
+
+    def write(self, document: Any, rank: int) -> None:
+        self.written.append((document, rank))
+
+
 def test_blocks_among_others_pass_and_drop_what_a_pipeline_does(data: Any) -> None:
     from datatrove.pipeline.filters import LambdaFilter
 
     from tuili.data.pipeline.scale import ApplyBlocks
 
     given = BuildSettings.model_validate({"blocks": [{"block": "basic"}, {"block": "mask"}]})
-    dropped = list[Any]()
-
-    class Writer:
-        def __enter__(self) -> Writer:
-            return self
-
-        def __exit__(self, *why: object) -> None: ...
-
-        def write(self, document: Any, rank: int) -> None:
-            dropped.append((document.id, document.metadata["filter_reason"], rank))
-
-    step = ApplyBlocks(given.blocks, kind="prose", exclusion_writer=Writer())
+    writer = Writer()
+    step = ApplyBlocks(given.blocks, kind="prose", exclusion_writer=writer)
     behind = LambdaFilter(lambda document: document.id != "d/5")
     passed = list(behind(step(iter(documents(data)), 7, 8), 7, 8))
     assert [document.id for document in passed] == ["d/0", "d/2"]
+    dropped = [(document.id, document.metadata["filter_reason"], rank) for document, rank in writer.written]
     assert dropped == [("d/1", "basic/few_words", 7), ("d/3", "read/empty", 7), ("d/4", "read/wrong_encoding", 7)]
     assert passed[1].text.endswith("Write to [mail].")
     assert passed[1].metadata == {"url": "x", "day": os, "detected_language": "en", "masked_mail": 1.0}
@@ -116,10 +122,17 @@ def test_parts_of_a_document_and_their_records_are_given(data: Any) -> None:
 
     given = BuildSettings.model_validate({"blocks": [{"block": "route"}]})
     text = "Question: Tom has 3 bags of 4 apples. How many apples?\nAnswer: 3 * 4 = 12 apples."
-    step = ApplyBlocks(given.blocks)
-    (problem,) = step(iter([data.Document(f"{text}\n", "d")]))
+    writer = Writer()
+    step = ApplyBlocks(given.blocks, exclusion_writer=writer)
+    wrong = text.replace("3 * 4 = 12", "3 * 4 = 13")
+    (problem,) = step(iter([data.Document(f"{text}\n\n{wrong}\n", "d")]))
     assert problem.id == "d/1"
     assert problem.metadata["record"]["output"] == "12"
+    assert problem.metadata["kind"] == "problem"
+    ((refuted, _),) = writer.written
+    assert (refuted.id, refuted.metadata["filter_reason"]) == ("d/2", "route/refuted")
+    assert refuted.metadata["measured"] == {"step": "3 * 4 = 13", "right": "12"}
+    assert refuted.text.startswith("Question: Tom") and "= 12" not in refuted.text
 
 
 def test_a_block_that_must_know_the_order_is_refused_at_once(tmp_path: Path) -> None:
@@ -139,9 +152,12 @@ def test_files_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     (tmp_path / "questions.txt").write_text("How many apples has Tom if he has three bags of four apples each now?")
     blocks = [{"block": "decontaminate", "against": ["questions.txt"], "own": False}]
-    inputs = [{"path": "pages"}, {"path": "owner/name", "format": "dataset"}]
+    (tmp_path / "rows").mkdir()
+    datasets = [{"path": path, "format": "dataset"} for path in ("owner/name", "rows")]
+    inputs = [{"path": "pages"}, *datasets]
     step = ReadShare(BuildSettings.model_validate({"inputs": inputs, "blocks": blocks}), "out")
     assert step.settings.inputs[0].path == tmp_path / "pages"
     assert step.settings.inputs[1].path == Path("owner/name")
+    assert step.settings.inputs[2].path == tmp_path / "rows"
     assert step.settings.blocks[0].against == (tmp_path / "questions.txt",)  # type: ignore[union-attr]
     assert step.folder == tmp_path / "out"

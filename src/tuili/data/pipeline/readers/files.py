@@ -42,7 +42,7 @@ def find_files(inputs: Sequence[Input], without: Collection[Path] = ()) -> list[
     left_out = {_identity(folder) for folder in without if folder.exists()}
     for number, given in enumerate(inputs):
         path = given.path
-        name = given.name or (str(path) if given.format == "dataset" else path.name)
+        name = given.name or (path.name if given.format != "dataset" or path.is_dir() else str(path))
         if name in ("", ".."):
             name = path.resolve().name
         if name in names:

@@ -67,8 +67,11 @@ def _question(fields: dict[str, Any], worked: str) -> Question:
 
 
 def source_of(document: Document) -> str:
-    """The name of the input that a document is of."""
-    return re.split(r"[/:]", document.place, maxsplit=1)[0]
+    """The name of the input that a document is of: of a dataset of the hub with its owner."""
+    name, of_part, _ = document.place.partition("#")
+    if of_part and not name.lower().endswith((".parquet", ".pdf")):
+        return name
+    return re.split(r"[/:#]", document.place, maxsplit=1)[0]
 
 
 def _fields(document: Document) -> dict[str, Any]:

@@ -87,7 +87,8 @@ class ApplyBlocks(PipelineStep):
 
     def __init__(self, blocks: Sequence[BlockSettings], *, kind: str = "web", exclusion_writer: Any = None) -> None:
         """kind: the kind of text of documents whose metadata have no `kind`. exclusion_writer: a writer of datatrove
-        for what is dropped, with `filter_reason` in its metadata, such as `basic/few_words`.
+        for what is dropped, of a part of a document its beginning, with `filter_reason` in its metadata, such as
+        `basic/few_words`, and what was `measured`.
 
         Raises `InputError` where a file that a block needs cannot be read, and for a block that must know the order of
         the corpus, such as `dedup`: `ReadShare` and `WriteCorpus` run those.
@@ -135,13 +136,16 @@ class ApplyBlocks(PipelineStep):
                 kept = msgspec.json.decode(outcome.line, type=Document)
                 noted = {key: value for key, value in kept.metadata.items() if value != passed.get(key)}
                 record = {"record": kept.record} if kept.record else {}
-                yield _with(given, kept.text, kept.id, **noted, **kept.measures, **record), ""
+                kinds = {} if kept.kind == kind else {"kind": kept.kind}
+                yield _with(given, kept.text, kept.id, **noted, **kept.measures, **record, **kinds), ""
             elif isinstance(outcome, Refused):
                 reason = f"{outcome.reader}/{outcome.refusal.fault}"
                 yield _with(given, filter_reason=reason), reason
             else:
                 reason = f"{outcome.block}/{outcome.drop.reason}"
-                yield _with(given, identity=outcome.trace.id, filter_reason=reason), reason
+                trace, measured = outcome.trace, {"measured": outcome.drop.measured}
+                text = given.text if trace.id == given.id else trace.excerpt  # of a part its beginning is known
+                yield _with(given, text, trace.id, filter_reason=reason, **measured), reason
 
 
 def _with(
@@ -155,7 +159,7 @@ def _with(
 def _from_anywhere(value: Any) -> Any:
     """Settings whose files are named by absolute paths: tasks run in folders of their own."""
     match value:
-        case Input(format="dataset"):  # a name of the hub is no path
+        case Input(format="dataset") if not value.path.is_dir():  # a name of the hub is no path
             return value
         case BaseModel():
             return value.model_copy(update={name: _from_anywhere(part) for name, part in value})

@@ -13,7 +13,7 @@ from typing import Any
 
 from tuili import __version__
 from tuili.data.pipeline.block import PORTABLE
-from tuili.data.pipeline.readers.inputs import SourceFile
+from tuili.data.pipeline.readers.inputs import Input, SourceFile
 from tuili.data.pipeline.recipe import BuildSettings
 from tuili.data.pipeline.tally import Tally
 from tuili.errors import InputError
@@ -29,14 +29,15 @@ def write_manifest(
     folder: Path, settings: BuildSettings, files: Sequence[SourceFile], tally: Tally, notes: Mapping[str, list[str]]
 ) -> dict[str, Any]:
     """Write the manifest of a folder whose shards are whole, and return it. notes: of each block that has any."""
+    of_input = [[file for file in files if file.input == number] for number in range(len(settings.inputs))]
     inputs = [
         {
-            "name": given.name
-            or next((file.name.partition("/")[0] for file in files if file.input == number), given.path.name),
-            "files": sum(file.input == number for file in files),
-            "bytes": sum(file.size for file in files if file.input == number),
+            "name": given.name or _name(given, own),
+            "files": len(own),
+            "bytes": sum(file.size for file in own),
+            **({"version": own[0].version} if own and own[0].version else {}),
         }
-        for number, given in enumerate(settings.inputs)
+        for given, own in zip(settings.inputs, of_input, strict=True)
     ]
     manifest = {
         "tuili": __version__,
@@ -64,6 +65,12 @@ def write_manifest(
     return manifest
 
 
+def _name(given: Input, files: Sequence[SourceFile]) -> str:
+    if not files:
+        return given.path.name
+    return files[0].name if files[0].format == "dataset" else files[0].name.partition("/")[0]
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a built corpus. Raises `InputError` where there is none, or one that is damaged."""
     path = folder / MANIFEST_FILE
@@ -88,6 +95,13 @@ def is_corpus(folder: Path) -> bool:
     except (OSError, ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and manifest.keys() >= KEYS
+
+
+def holds_records(folder: Path) -> bool:
+    """Whether a folder holds a built corpus of training records, and not of documents."""
+    recipe = read_manifest(folder).get("recipe") if is_corpus(folder) else None
+    output = recipe.get("output") if isinstance(recipe, dict) else None
+    return isinstance(output, dict) and output.get("form") == "records"
 
 
 def _in_order(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
