@@ -178,12 +178,29 @@ DOCUMENTS = (
         for key, (what, goal) in _RATES.items()
     ),
     *(
+        bench(f"Of 200,000 documents, kept by {what}", "documents", f"{key}_kept", "{:,.0f}")
+        for key, (what, _) in _RATES.items()
+        if key in ("basic", "minhash", "pages")
+    ),
+    *(
         bench(
-            f"Peak of the process that leads, over {part} of 200,000 documents: MiB",
+            f"Memory of the process that leads, of 200,000 documents over a sixteenth of them, by {_RATES[way][0]}",
             "documents",
-            f"leader_peak_{key}",
+            f"{way}_growth",
+            "{:.2f}x",
+            goal,
+        )
+        for way, goal in (("basic", "1.1x at most"), ("minhash", "none"))
+    ),
+    *(
+        bench(
+            f"Peak of {process}, over {part} of 200,000 documents, by {_RATES[way][0]}: MiB",
+            "documents",
+            f"{way}_{key}_peak_{place}",
             "{:,.0f}",
         )
-        for key, part in ((16, "a sixteenth"), (4, "a quarter"), (1, "all"))
+        for way in ("basic", "minhash")
+        for key, process in (("leader", "the process that leads"), ("worker", "the largest worker"))
+        for place, part in ((16, "a sixteenth"), (4, "a quarter"), (1, "all"))
     ),
 )

@@ -14,6 +14,7 @@ from benchmarks.documents.corpus import CHARACTERS, texts, write_lines, write_pa
 from benchmarks.documents.speed import measure
 from benchmarks.harness.building import BuildTold
 from tuili.data import pipeline
+from tuili.errors import InputError
 
 
 def test_documents_have_four_kilobytes_and_little_in_common(tmp_path: Path) -> None:
@@ -41,14 +42,33 @@ def built_here(settings: Mapping[str, Any], out: Path, workers: int) -> BuildTol
     return BuildTold(pipeline.build(given, out, workers=0).manifest["documents"], 0.5, 2**28, 2**27)
 
 
-def test_every_way_is_measured_and_no_document_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_way_is_measured_and_no_document_is_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("resiliparse")
     monkeypatch.setattr("benchmarks.documents.speed.build_apart", built_here)
     monkeypatch.setattr("benchmarks.documents.speed.find_spec", lambda package: None)
     config, figures = measure(documents=64, pages=2, peer_documents=6, workers=1, runs=2)
     assert figures.pop("rules_kept").median >= 3
     assert {name: figure.median for name, figure in figures.items()} == {
-        "basic_rate": 128, "minhash_rate": 128, "pages_rate": 4, "rules_rate": 12, "minhash_leader_peak": 256,
-        **{f"leader_peak_{part}": 256 for part in (16, 4, 1)}, **{f"worker_peak_{part}": 128 for part in (16, 4, 1)},
+        "basic_rate": 128, "minhash_rate": 128, "pages_rate": 4, "rules_rate": 12,
+        "basic_kept": 64, "minhash_kept": 64, "pages_kept": 2, "basic_growth": 1, "minhash_growth": 1,
+        **{f"{way}_leader_peak_{part}": 256 for way in ("basic", "minhash") for part in (16, 4, 1)},
+        **{f"{way}_worker_peak_{part}": 128 for way in ("basic", "minhash") for part in (16, 4, 1)},
     }  # fmt: skip
     assert len(figures["basic_rate"].runs) == 2 and config["characters"] == CHARACTERS
+    assert "pip install 'datatrove[io]' spacy" in capsys.readouterr().out
+
+
+def test_the_peer_is_measured_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("resiliparse")
+    monkeypatch.setattr("benchmarks.documents.speed.build_apart", built_here)
+    monkeypatch.setattr("benchmarks.documents.speed.find_spec", lambda package: object())
+    monkeypatch.setattr("benchmarks.documents.speed._datatrove", lambda folder, workers: (2.0, 5))
+    _, figures = measure(documents=16, pages=2, peer_documents=6, workers=1, runs=1)
+    assert (figures["datatrove_rate"].median, figures["datatrove_kept"].median) == (3.0, 5)
+
+
+def test_more_workers_than_cores_are_refused() -> None:
+    with pytest.raises(InputError, match="--workers 4096: there are"):
+        measure(workers=4096)
