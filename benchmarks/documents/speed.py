@@ -29,6 +29,7 @@ PEERS = {"datatrove": "'datatrove[io]'", "spacy": "spacy"}
 WAYS: dict[str, list[dict[str, Any]]] = {
     "basic": [{"block": "basic"}],
     "minhash": [{"block": "basic"}, {"block": "dedup"}],
+    "quality": [{"block": "basic"}, {"block": "quality"}],
     "rules": _RULES,
 }
 """What documents are sent through, by the names of the figures. `rules` are those that datatrove is measured with."""
@@ -66,10 +67,11 @@ def measure(
             for way in ("basic", "minhash"):
                 peaks = [figures[f"{way}_leader_peak_{part}"][-1] for part in SIZES]
                 _note(figures, f"{way}_growth", peaks[-1] / peaks[0])
-            _note_rate(figures, "pages", _built(folder / "pages", WAYS["basic"], pages, workers), pages)
-            _note_rate(
-                figures, "rules", _built(folder / "peers", WAYS["rules"], peer_documents, workers), peer_documents
-            )
+            for way, name, count in (
+                ("basic", "pages", pages), ("quality", "lines-1", documents), ("rules", "peers", peer_documents),
+            ):  # fmt: skip
+                label = "pages" if name == "pages" else way
+                _note_rate(figures, label, _built(folder / name, WAYS[way], count, workers), count)
             if has_peer:
                 seconds, kept = _datatrove(folder / "peers", workers)
                 _note(figures, "datatrove_rate", peer_documents / seconds)

@@ -29,12 +29,14 @@ def installed() -> bool:
     return find_spec("fasttext") is not None
 
 
-def taught(documents: Sequence[Sample]) -> Callable[[Sequence[str], Sequence[str]], list[bool]]:
-    """A judge that has learnt from documents."""
+def taught(
+    documents: Sequence[Sample], is_wanted: Callable[[Sample], bool] = lambda one: one.good
+) -> Callable[[Sequence[str], Sequence[str]], list[bool]]:
+    """A judge that has learnt from documents which of them are wanted."""
     library = import_module("fasttext")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "documents.txt")
-        lines = (f"{_GOOD if one.good else _JUNK} {_line(one.text)}\n" for one in documents)
+        lines = (f"{_GOOD if is_wanted(one) else _JUNK} {_line(one.text)}\n" for one in documents)
         file.write_text("".join(lines), encoding="utf-8")
         model = library.train_supervised(str(file), seed=0, verbose=0, **SETTINGS)
 

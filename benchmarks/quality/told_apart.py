@@ -1,5 +1,6 @@
 """Documents of the test told apart: by the classifier that Tuili ships, by its basic filter, by both,
-and by the published rules of Gopher, C4 and FineWeb; and fastText with the same training documents, if installed.
+and by the published rules of Gopher, C4 and FineWeb; and, if it is installed, by fastText with the same training
+documents, once taught what is good, and once what is educational, which stands in for FineWeb-Edu's classifier.
 
 And the share of what must not be dropped that is: of GSM8K, where its file is, and of Tuili's own proofs.
 """
@@ -25,13 +26,15 @@ FILTERS: dict[str, list[str]] = {
     "both": ["basic", "quality"],
     "published": ["gopher_quality", "gopher_repetition", "c4", "fineweb"],
 }
+EDUCATIONAL = frozenset({"paper", "problem", "reference"})
+"""The kinds of good texts that teach: manuals, papers and exercises."""
 ALL_WAYS = ("quality", "basic")
 """These judge every document as a page of the web, and each as its kind; the others know no kinds."""
 Judge = Callable[[Sequence[str], Sequence[str]], list[bool]]
 """From texts and their kinds: which are kept."""
 
 
-def measure(problems: int = 1000, splits: tuple[Split, ...] = ("test",)) -> Measured:
+def measure(problems: int = 1000, splits: tuple[Split, ...] = ("validation", "test")) -> Measured:
     """F1, the share of good documents that is lost and of junk that is left, by language, filter and source.
 
     problems: of GSM8K, and proofs, at most. splits: test, or validation, which only the shipped classifier judges.
@@ -39,6 +42,7 @@ def measure(problems: int = 1000, splits: tuple[Split, ...] = ("test",)) -> Meas
     judges: dict[str, Judge] = {name: _judge(blocks) for name, blocks in FILTERS.items()}
     if fasttext.installed():
         judges["fasttext"] = fasttext.taught(samples("training"))
+        judges["educational"] = fasttext.taught(samples("training"), _is_educational)
     figures, documents, packages = dict[str, Figure](), dict[str, int](), dict[str, dict[str, str]]()
     for split in splits:
         found = samples(split)
@@ -61,6 +65,10 @@ def _split(name: str, found: Sequence[Sample], judge: Judge, ways: Sequence[str]
         if name.endswith("quality") and way == "web":
             figures |= _by_source(name, found, kept)
     return figures
+
+
+def _is_educational(one: Sample) -> bool:
+    return one.good and one.kind in EDUCATIONAL
 
 
 def _judge(names: list[str]) -> Judge:

@@ -74,6 +74,7 @@ _KEPT = {
     "quality": "the classifier of quality",
     "published": "the rules of Gopher, C4 and FineWeb",
     "fasttext": "fastText",
+    "educational": "fastText, taught what is educational",
 }
 QUALITY = (
     *(
@@ -169,6 +170,7 @@ _RATES = {
     "basic": ("the basic filter", "3,000"),
     "minhash": ("the basic filter and MinHash", "1,500"),
     "pages": ("the basic filter, as HTML", "2,500"),
+    "quality": ("the basic filter and the classifier of quality", "none"),
     "rules": ("the rules of Gopher and C4", "none"),
     "datatrove": ("datatrove's blocks by these rules", "none"),
 }

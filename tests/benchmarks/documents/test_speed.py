@@ -50,8 +50,9 @@ def test_every_way_is_measured_and_no_document_is_lost(
     monkeypatch.setattr("benchmarks.documents.speed.find_spec", lambda package: None)
     config, figures = measure(documents=64, pages=2, peer_documents=6, workers=1, runs=2)
     assert figures.pop("rules_kept").median >= 3
+    assert 0 <= figures.pop("quality_kept").median <= 64
     assert {name: figure.median for name, figure in figures.items()} == {
-        "basic_rate": 128, "minhash_rate": 128, "pages_rate": 4, "rules_rate": 12,
+        "basic_rate": 128, "minhash_rate": 128, "pages_rate": 4, "rules_rate": 12, "quality_rate": 128,
         "basic_kept": 64, "minhash_kept": 64, "pages_kept": 2, "basic_growth": 1, "minhash_growth": 1,
         **{f"{way}_leader_peak_{part}": 256 for way in ("basic", "minhash") for part in (16, 4, 1)},
         **{f"{way}_worker_peak_{part}": 128 for way in ("basic", "minhash") for part in (16, 4, 1)},

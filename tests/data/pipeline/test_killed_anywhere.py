@@ -18,7 +18,7 @@ FEW = Plan(["--workers", "0"], "", points=2, chained=2)
 MANY = (
     Plan(["--workers", "0"], "", points=16, chained=20, seed=1),
     Plan(["--workers", "2"], "", points=6, chained=6, seed=2),
-    Plan(["--workers", "0", "build.output.format=parquet"], "", points=8, chained=8, seed=3),
+    Plan(["--workers", "1", "build.output.format=parquet", "--input", "more"], "", points=8, chained=8, seed=3),
 )
 RECIPE = """
 build:
@@ -32,6 +32,9 @@ build:
 def test_wherever_a_build_is_killed_it_goes_on_to_the_same_bytes(corpus: Path, tmp_path: Path, plan: Plan) -> None:
     (corpus / "again.jsonl").write_text("".join(json.dumps({"text": prose(number)}) + "\n" for number in range(30)))
     (tmp_path / "recipe.yaml").write_text(RECIPE)
+    (tmp_path / "more").mkdir()
+    for number in range(20):
+        (tmp_path / "more" / f"{number}.html").write_text(f"<html><body><p>{prose(5000 + number)}</p></body></html>")
     given = msgspec.structs.replace(plan, arguments=["recipe.yaml", *plan.arguments], folder=str(tmp_path))
     (tmp_path / "plan.json").write_bytes(msgspec.json.encode(given))
     environment = os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
