@@ -21,8 +21,12 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from tuili.data import pipeline
 from tuili.provenance import installed_versions
+from tuili.tasks import BUILT_IN_DOMAINS, Split, Wording, generate
+from tuili.tasks import Language as TaskLanguage
 
 EDITS = (5, 10, 15, 20)
+OWN_LEVELS, OWN_PROBLEMS = (1, 2, 3), 3
+"""The levels of Tuili's own test problems that are looked for, and how many of each domain and language."""
 
 
 def measure(documents: int = 50_000, planted: int = 500, seed: int = 0) -> Measured:
@@ -49,11 +53,30 @@ def measure(documents: int = 50_000, planted: int = 500, seed: int = 0) -> Measu
         "questions_precision": Figure("share", [right / max(len(found), 1)]),
         "questions_rate": Figure("documents/s", [len(pages) / seconds]),
     }
+    figures |= _own_recall(seed)
     config: dict[str, Any] = {"documents": documents, "planted": planted, "questions": len(asked), "seed": seed}
     config |= {"words": [sha256(language.space.join(language.words).encode()).hexdigest() for language in languages]}
     config |= {"peers": installed_versions(["datasketch"])}
     goal = "recall and precision 0.99 at edits of 10% and of questions"
     return config | {"similarity": settings.similarity, "shingle": settings.shingle, "goal": goal}, figures
+
+
+def _own_recall(seed: int) -> dict[str, Figure]:
+    """The share of problems of Tuili's own test split that the block finds by itself, by wording: those that training
+    never has, whose forms it looks for, and all others."""
+    block = pipeline.BuildSettings.model_validate({"blocks": [{"block": "decontaminate"}]}).pipeline().blocks[0]
+    figures = dict[str, Figure]()
+    for wording in (Wording.UNSEEN, Wording.SEEN):
+        asked = [
+            generate(domain, Split.TEST.seed(seed), number, level, wording=wording, language=language).prompt
+            for domain in BUILT_IN_DOMAINS
+            for language in TaskLanguage
+            for level in OWN_LEVELS
+            for number in range(OWN_PROBLEMS)
+        ]
+        found = _dropped(block, [pipeline.Document(text, str(n), str(n), "problem") for n, text in enumerate(asked)])[0]
+        figures[f"own_{wording}_recall"] = Figure("share", [len(found) / len(asked)])
+    return figures
 
 
 def _similarities(corpus: Iterable[pipeline.Document], n: int) -> dict[str, Figure]:

@@ -146,6 +146,15 @@ DUPLICATES = (
         "{:.3f}",
         "0.99",
     ),
+    *(
+        bench(
+            f"Problems of Tuili's own test split, in wordings that training {has}, found by `decontaminate` alone",
+            "duplicates",
+            f"own_{wording}_recall",
+            "{:.2f}",
+        )
+        for wording, has in (("unseen", "never has"), ("seen", "has, too"))
+    ),
     bench(
         "Share of documents with a question among those that are found to have one",
         "duplicates",
