@@ -24,7 +24,7 @@ OF_TEACHER = ("masked", "unmasked", "chains", "texts")
 """The ways that are by the teacher's probabilities, of which a log has divergences."""
 PLANS = {
     "nano": Planned(("masked", "unmasked", "untaught", "new", "sequence"), (1,), 1600),
-    "quickstart": Planned(("masked", "untaught", "new"), (1, 2, 3), 600),
+    "quickstart": Planned(("masked", "unmasked", "untaught", "new"), (1, 2, 3), 600),
 }
 """The steps are those of `masked`; the others' are of equal compute."""
 SIZES = {

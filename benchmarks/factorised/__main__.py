@@ -26,7 +26,10 @@ from benchmarks.harness.shares import paired, share
 from tuili.tasks import Problem
 
 FOLDER = RUNS / "factorised"
-COMPARED = (("dynamic", "uniform"), ("dynamic", "plain"), ("uniform", "uniform_plain"), ("shared", "separate"))
+COMPARED = (
+    ("dynamic", "uniform"), ("dynamic", "uniform_fast"), ("dynamic", "plain"), ("uniform", "uniform_plain"),
+    ("shared", "separate"),
+)  # fmt: skip
 ARITHMETIC = ("arithmetic", "word_problems", "equations")
 SEVERAL_STEPS = 3
 """A chain of so many steps is one of several."""
@@ -67,24 +70,26 @@ def _of_parent(asked: Asked, keep: float, model: str, plan: Planned) -> Measured
         list[Path](),
         figures("parent", of_parent),
     )
-    for number, seed in enumerate(plan.seeds):  # so that one seed is whole where hours are cut
-        of_seed, healed, raw = dict[str, Figure](), dict[str, list[bool]](), dict[str, list[bool]]()
+    raw = dict[str, list[bool]]()
+    for way in (*plan.ways, *plan.unrecovered):
+        if way not in LONGER:
+            models.append(factorised(parent, way, keep, 0, plan.seeds[0], own.folder, asked.changes))
+            raw[way] = answers.of(models[-1])
+            once |= figures(f"{way}_raw", raw[way])
+    once |= _compared("_raw", raw)
+    for seed in plan.seeds:  # so that one seed is whole where hours are cut
+        of_seed, healed = dict[str, Figure](), dict[str, list[bool]]()
         for way in plan.ways:
-            if not number and way not in LONGER:
-                models.append(factorised(parent, way, keep, 0, seed, own.folder, asked.changes))
-                raw[way] = answers.of(models[-1])
-                once |= figures(f"{way}_raw", raw[way])
             models.append(factorised(parent, way, keep, plan.steps, seed, own.folder, asked.changes))
             healed[way] = answers.of(models[-1])
             curves[f"{way}_{seed}"] = recovery(models[-1])
             of_seed |= _costs(way, models[-1]) | figures(way, healed[way])
         of_seed |= _compared("", healed)
-        once |= _compared("_raw", raw)
         found.append(of_seed)
     return {
         **own.told,
         "keep": keep,
-        "ways": {way: [*WAYS[way], *asked.changes] for way in plan.ways},
+        "ways": {way: [*WAYS[way], *asked.changes] for way in (*plan.ways, *plan.unrecovered)},
         "seeds": list(plan.seeds),
         "steps": plan.steps,
         "longer": {way: LONGER[way] for way in plan.ways if way in LONGER},

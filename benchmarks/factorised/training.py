@@ -10,13 +10,14 @@ from benchmarks.harness.planned import Planned
 from tuili.store import StoredModel
 
 FAST = "factorise.healing.learning_rate=5e-4"
-"""For what has little left of its parent."""
+"""A rate for what has little left of its parent."""
 WAYS: Mapping[str, tuple[str, ...]] = {
     "dynamic": (),
     "dynamic_longer": (),
-    "uniform": ("factorise.ranks=uniform", FAST),
+    "uniform": ("factorise.ranks=uniform",),
+    "uniform_fast": ("factorise.ranks=uniform", FAST),
     "plain": ("factorise.by=plain",),
-    "uniform_plain": ("factorise.ranks=uniform", "factorise.by=plain", FAST),
+    "uniform_plain": ("factorise.ranks=uniform", "factorise.by=plain"),
     "separate": ("factorise.bases=separate",),
     "shared": ("factorise.bases=shared",),
 }
@@ -24,8 +25,8 @@ WAYS: Mapping[str, tuple[str, ...]] = {
 LONGER = {"dynamic_longer": 4}
 """How many times the steps of the others a way recovers in."""
 PLANS = {
-    "nano": Planned(("dynamic", "uniform", "dynamic_longer"), (1,), 1500),
-    "quickstart": Planned(("dynamic", "uniform"), (1, 2, 3), 500),
+    "nano": Planned(("dynamic", "uniform_fast", "dynamic_longer"), (1,), 1500, ("plain", "separate", "shared")),
+    "quickstart": Planned(("dynamic", "uniform", "uniform_fast"), (1, 2, 3), 500, ("plain", "separate", "shared")),
 }
 
 

@@ -174,9 +174,13 @@ def divergence_lines(curves: Mapping[str, Sequence[Sequence[tuple[float, float]]
     with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure(figsize=(5.2, 3.4))
         axes = figure.subplots()
-        for (name, runs), colour in zip(curves.items(), (ACCENT_COLOUR, *LEVEL_COLOURS), strict=False):
+        colours = (ACCENT_COLOUR, *LEVEL_COLOURS)
+        for place, (name, runs) in enumerate(curves.items()):
+            round_, colour = divmod(place, len(colours))
+            style = ("-", "--", ":")[round_ % 3]
             for number, points in enumerate(runs):
-                axes.plot(*zip(*points, strict=True), color=colour, linewidth=1, label=None if number else name)
+                label = None if number else name
+                axes.plot(*zip(*points, strict=True), style, color=colours[colour], linewidth=1, label=label)
         axes.set_yscale("log")
         axes.xaxis.set_major_formatter(lambda tokens, _: f"{tokens / 1e6:g}M")
         axes.set_xlabel("tokens of recovery")

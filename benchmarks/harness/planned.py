@@ -28,6 +28,8 @@ class Planned(NamedTuple):
     ways: tuple[str, ...]
     seeds: tuple[int, ...]
     steps: int
+    unrecovered: tuple[str, ...] = ()
+    """Further ways, which are measured as they came alone, with the first seed."""
 
 
 class Asked(NamedTuple):
@@ -70,7 +72,8 @@ def of_parents(
     config, figures = dict[str, Any](), dict[str, Figure]()
     for place, (model, name) in enumerate(zip(models, names, strict=True)):
         plan = plans.get(name, plans["nano"])
-        chosen = Planned(given.ways or plan.ways, given.seeds or plan.seeds, given.steps or plan.steps)
+        unrecovered = () if given.ways else plan.unrecovered
+        chosen = Planned(given.ways or plan.ways, given.seeds or plan.seeds, given.steps or plan.steps, unrecovered)
         of_model, found = measured(model, chosen)
         config |= {name: of_model} if place else of_model
         figures |= {f"{name}_{key}" if place else key: figure for key, figure in found.items()}

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -30,7 +31,11 @@ def made(folder: Path, is_of: Callable[[LineageEntry], bool], *command: str) -> 
     is_of: whether the last entry of its lineage is of what the command asks for.
     """
     model = folder / "model"
-    if not (model.is_dir() and is_of(read_lineage(model)[-1])):
+    if model.is_dir() and not is_of(read_lineage(model)[-1]):
+        numbered = (folder.with_name(f"{folder.name}.{number}") for number in count(1))
+        aside = folder.rename(next(place for place in numbered if not place.exists()))
+        print(f"bench: {folder.name} is of another recipe, and is put aside as {aside.name}")
+    if not model.is_dir():
         print(f"bench: {' '.join(command[:2])} in {folder.name}", flush=True)
         resume = ["--resume"] if (folder / "run.json").is_file() else []
         begun = monotonic()
@@ -44,11 +49,15 @@ def made(folder: Path, is_of: Callable[[LineageEntry], bool], *command: str) -> 
 
 
 def runs_told(models: Iterable[Path]) -> dict[str, dict[str, Any]]:
-    """For each model's run its hours, all sessions and all that is not steps included, and the hashes of Tuili's code
-    that made it, as far as they are not the present one."""
+    """For each model's run its hours, all sessions and all that is not steps included where these were kept, and the
+    hashes of Tuili's code that made it, as far as they are not the present one."""
     found = dict[str, dict[str, Any]]()
-    for folder in (model.parent for model in models):
-        found[folder.name] = {"hours": round(sum(session["hours"] for session in _sessions(folder)), 4)}
+    for model in models:
+        folder = model.parent
+        if sessions := _sessions(folder):
+            found[folder.name] = {"hours": round(sum(session["hours"] for session in sessions), 4)}
+        else:  # made by the verb itself
+            found[folder.name] = {"hours": round(read_lineage(model)[-1].hours, 4), "of_steps_alone": True}
         if other := _other_code(folder):
             found[folder.name]["other_code"] = other
     return found

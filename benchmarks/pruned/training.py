@@ -24,8 +24,8 @@ recipe's, the experts of `nano` lose 40% of their neurons, and in multiples of 8
 LONGER = {"reconstruction_longer": 4, "reconstruction_rounds": 4}
 """How many times the steps of the others a way recovers in."""
 PLANS = {
-    "nano": Planned(tuple(way for way in WAYS if way != "reconstruction_16"), (1,), 800),
-    "quickstart": Planned(("reconstruction", "activation", "magnitude"), (1, 2, 3), 500),
+    "nano": Planned(tuple(way for way in WAYS if way != "reconstruction_rounds"), (1,), 800),
+    "quickstart": Planned(("reconstruction", "activation", "magnitude", "reap", "frequency"), (1, 2, 3), 500),
 }
 
 

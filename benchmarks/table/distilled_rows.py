@@ -8,7 +8,7 @@ from benchmarks.table.rows import Value, middle
 RECORD = "distilled"
 WAYS = {
     "masked": "its teacher's probabilities on its teacher's chains, then on its own up to the first refuted step",
-    "unmasked": "the same on all chains whole",
+    "unmasked": "the same, but its own chains whole",
     "chains": "its teacher's probabilities on its teacher's chains alone",
     "texts": "its teacher's probabilities on texts alone",
     "sequence": "its teacher's chains, without probabilities",

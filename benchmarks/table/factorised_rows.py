@@ -10,6 +10,7 @@ WAYS = {
     "dynamic": "ranks by sensitivity, whitened factors, bases as they lose less",
     "dynamic_longer": "ranks by sensitivity, whitened factors, bases as they lose less, with four times the recovery",
     "uniform": "uniform ranks, whitened factors, bases as they lose less",
+    "uniform_fast": "uniform ranks, whitened factors, bases as they lose less, at a faster rate",
     "plain": "ranks by sensitivity, plain factors",
     "uniform_plain": "uniform ranks, plain factors",
     "separate": "ranks by sensitivity, factors of each expert",
@@ -22,6 +23,7 @@ COLUMNS = columns(
 )
 PAIRS = (
     ("dynamic", "uniform", "ranks by sensitivity", "uniform ones", "above the seeds' spread"),
+    ("dynamic", "uniform_fast", "ranks by sensitivity", "uniform ones that recover faster", "above the seeds' spread"),
     ("dynamic", "plain", "whitened factors", "plain ones", "none"),
     ("uniform", "uniform_plain", "whitened factors", "plain ones, both with uniform ranks", "none"),
     ("shared", "separate", "bases that experts share", "factors of each", "none"),
@@ -60,6 +62,12 @@ _FACTORS = (
             f"{way}_several_steps_over_parent",
         )
         for way, what in WAYS.items()
+    ),
+    bench(
+        "Factorised: error of bases that experts share, over that of separate factors of as many parameters",
+        RECORD,
+        "dynamic_shared_over_separate",
+        "{:.2f}",
     ),
     *(
         bench(f"Factorised: {what}: tokens of recovery", RECORD, f"{way}_tokens", "{:,.0f}")

@@ -104,7 +104,8 @@ def distil(
         float | None, typer.Option("--on-policy", help="Share of the last steps, in which the student writes.")
     ] = None,
     mask: Annotated[
-        bool | None, typer.Option("--mask/--no-mask", help="Leave out what it writes behind the first refuted step.")
+        bool | None,
+        typer.Option("--mask/--no-mask", help="Leave out what the student writes behind the first refuted step."),
     ] = None,
     layers: Annotated[
         Literal["teacher", "new"] | None, typer.Option(help="The teacher's layers to begin with, or new ones.")

@@ -97,4 +97,17 @@ def test_a_run_tells_its_hours_and_other_code(
     assert "reap_2_1 is of other code, a: remove its folder" in capsys.readouterr().out
     (folder / "run.json").write_text(json.dumps({"environment": {"code": "b"}}))
     (folder / SESSIONS).unlink()
-    assert runs_told([folder / "model"]) == {"reap_2_1": {"hours": 0}}
+    monkeypatch.setattr(runs, "read_lineage", lambda _: [LineageEntry("prune", hours=0.25)])
+    assert runs_told([folder / "model"]) == {"reap_2_1": {"hours": 0.25, "of_steps_alone": True}}
+
+
+def test_a_model_of_another_recipe_is_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "reap_2_1"
+    monkeypatch.setattr(runs, "tuili", lambda *line: (folder / "model").mkdir(parents=True))
+    monkeypatch.setattr(runs, "read_lineage", lambda _: [LineageEntry("prune")])
+    for _ in range(3):
+        made(folder, lambda entry: False, "compress", "prune")
+    assert {path.name for path in tmp_path.iterdir()} == {"reap_2_1", "reap_2_1.1", "reap_2_1.2"}
+    assert "reap_2_1 is of another recipe, and is put aside as reap_2_1.2" in capsys.readouterr().out

@@ -128,3 +128,6 @@ def test_rows_and_picture_read_the_record(tmp_path: Path) -> None:
     lines = recoveries(json.loads(json.dumps(record)), WAYS)
     assert [len(runs) for runs in lines.values()] == [2, 2]
     assert ElementTree.fromstring(on_white(divergence_lines(lines), "")).attrib["style"] == "background: #ffffff"
+    names = [f"way {number}" for number in range(len(WAYS))]
+    drawn = on_white(divergence_lines({name: [[(100, 0.5), (200, 0.1)]] for name in names}), "")
+    assert all(name in drawn for name in names)

@@ -86,7 +86,7 @@ def test_there_are_no_more_rounds_than_steps_need(tmp_path: Path, monkeypatch: p
     assert isinstance(model, TuiliForCausalLM)
     monkeypatch.setattr(chains, "write_chains", lambda *_: [Written(Document((5, 6, 7), 1), False, True)])
     setting = StageSetting(parent.data(None, print), 0, 9, tmp_path, lambda: False, told.append)
-    rounds = chain_rounds(config, "the teacher", model, (own, load_model(own).tokenizer), setting)
+    rounds = chain_rounds(config, False, model, (own, load_model(own).tokenizer), setting)
     with rounds.open_blocks(StreamState()) as blocks:
         for _ in range(9):
             next(blocks)

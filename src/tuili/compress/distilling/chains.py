@@ -19,16 +19,16 @@ WRITTEN = "written"
 
 
 def chain_rounds(
-    config: DistilConfig, whose: str, writer: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer],
+    config: DistilConfig, by_student: bool, writer: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer],
     setting: StageSetting,
 ) -> Rounds:  # fmt: skip
-    """The rounds of a stage. whose: chains are learnt, for readers: the student's, which is the writer then, or its
-    teacher's. The rounds of a student come behind those of its teacher, with questions and seeds of their own.
+    """The rounds of a stage. by_student: whether the student is the writer, or else its teacher. The student's rounds
+    come behind those of its teacher, with questions and seeds of their own.
 
-    By logits a chain is learnt up to the first step that the checker refutes; by sequence chains without an end are
-    left out, and those with such a step. loaded_from: a folder, and the tokenizer.
+    By logits a chain is learnt up to the first step that the checker refutes, a teacher's in any case; by sequence
+    chains without an end are left out, and those with such a step. loaded_from: a folder, and the tokenizer.
     """
-    stream, whole = setting.data.stream, config.by == "sequence"
+    stream, whole, whose = setting.data.stream, config.by == "sequence", "the student" if by_student else "the teacher"
     assert stream is not None
     steps, rounds = _divided(setting.until - setting.first, config)
     earlier = _divided(setting.first, config)[1] if config.teacher_writes else 0
@@ -39,7 +39,9 @@ def chain_rounds(
 
     def write(number: int) -> Sequence[Document] | None:
         setting.tell(f"round {number - earlier + 1} of {rounds}: {whose} writes {chains_of(config)}")
-        wanted = Round(number, config.writing.chains, tokens, temperature, config.mask and not whole)
+        wanted = Round(
+            number, config.writing.chains, tokens, temperature, not whole and (config.mask or not by_student)
+        )
         written = write_chains(writer, loaded_from, stream, wanted, setting.stopped, Watch(setting.tell))
         if written is None:
             return None

@@ -133,22 +133,24 @@ class Distilling(Compression):
         """See `Compression`."""
         if not stage and not self._config.teacher_writes:
             return setting.data.open_blocks
-        whose, network = ("the student", student) if stage else ("the teacher", teacher)
+        network = student if stage else teacher
         writer, loaded_from = cast(TuiliForCausalLM, network.model), (self.parent.path, self._own.stored.tokenizer)
-        return chain_rounds(self._config, whose, writer, loaded_from, setting).open_blocks
+        return chain_rounds(self._config, stage > 0, writer, loaded_from, setting).open_blocks
 
     @property
     def _writes(self) -> Mapping[str, str]:
         config, behind = self._config, "writing is not in the time below"
         count, last = config.writing.rounds, config.written_steps
         rounds = f"{count} round{'s' * (count > 1)} of {chains_of(config)}"
-        masked = "up to the first refuted step" if config.mask and config.by == "logits" else "whole"
+        masked, whole, by_logits = "up to the first refuted step", "whole", config.by == "logits"
         told = {}
         if config.teacher_writes:
             first = f"the first {config.healing.steps - last:,}" if last else "all"
-            told["its teacher writes"] = f"{rounds}, learnt {masked} in {first} steps; {behind}"
+            told["its teacher writes"] = f"{rounds}, learnt {masked if by_logits else whole} in {first} steps; {behind}"
         if last:
-            told["the student writes"] = f"{rounds}, learnt {masked} in the last {last:,} steps; {behind}"
+            told["the student writes"] = (
+                f"{rounds}, learnt {masked if config.mask else whole} in the last {last:,} steps; {behind}"
+            )
         return told
 
     def _configuration(self) -> TuiliConfig:

@@ -87,8 +87,8 @@ class DistilConfig(Config):
     """Of all steps, the share of the last ones, in which the student writes the chains that it learns from, by reverse
     KL to its teacher (Agarwal et al. 2023, arXiv 2306.13649); none stands for a quarter where it learns by logits."""
     mask: bool = True
-    """Whether what is written behind the first step that the checker refutes is left out; by sequence, chains with such
-    a step altogether."""
+    """Whether what the student writes behind the first step that the checker refutes is left out, as it is of its
+    teacher's chains; by sequence, the teacher's chains with such a step altogether."""
     writing: WritingConfig = WritingConfig()
     layers: Literal["teacher", "new"] = "teacher"
     """What the student begins with: the teacher's layers, as far as shapes allow, or new weights."""
@@ -121,8 +121,8 @@ class DistilConfig(Config):
         if (self.source, self.by) in (("teacher", "data"), ("texts", "sequence")):
             raise ValueError(f"source = {self.source}, and by = {self.by} learns the others: leave it out")
         writes = self.on_policy_share > 0 or self.teacher_writes
-        if not self.mask and not writes:
-            raise ValueError("mask = false is of what is written, and nothing is: leave it out")
+        if not self.mask and not self.on_policy_share and self.by != "sequence":
+            raise ValueError("mask = false is of what the student writes, and it writes nothing: leave it out")
         if self.writing != WritingConfig() and not writes:
             raise ValueError("writing is of chains that are learnt, and none are written: leave it out")
         if self.layers == "new" and self.to.start is not None:
