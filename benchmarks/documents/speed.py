@@ -73,7 +73,7 @@ def measure(
                 label = "pages" if name == "pages" else way
                 _note_rate(figures, label, _built(folder / name, WAYS[way], count, workers), count)
             if has_peer:
-                seconds, kept = _datatrove(folder / "peers", workers)
+                seconds, kept = datatrove_filtered(folder / "peers", workers)
                 _note(figures, "datatrove_rate", peer_documents / seconds)
                 _note(figures, "datatrove_kept", kept)
     config: dict[str, Any] = {
@@ -112,7 +112,7 @@ def _built(folder: Path, blocks: list[dict[str, Any]], count: int, workers: int)
     return told
 
 
-def _datatrove(folder: Path, workers: int) -> tuple[float, int]:
+def datatrove_filtered(folder: Path, workers: int) -> tuple[float, int]:
     """The seconds that datatrove takes for its blocks, without the start of the process, and how many it keeps."""
     out = folder.with_name("trove")
     command = [sys.executable, "-m", "benchmarks.documents.trove", str(folder), str(out), str(workers)]

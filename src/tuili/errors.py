@@ -43,6 +43,14 @@ class PromptTooLong(PromptError):
     """A prompt does not fit the model's context."""
 
 
+class NotMakeable(InputError):
+    """A model cannot be made of another as is asked: another strength, or more to learn from, would do."""
+
+
+class NotWritten(TuiliError):
+    """A library could not write a file, for example because the disk is full."""
+
+
 class CheckpointError(TuiliError):
     """No usable checkpoint could be written or read."""
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tuili.errors import InputError, TuiliError
+from tuili.errors import InputError, NotWritten, TuiliError
 
 SCRATCH_PREFIX = ".tuili-"
 """The names of scratch folders begin with it."""
@@ -118,7 +118,7 @@ def write_durably(path: Path, data: bytes) -> None:
 
 @contextmanager
 def writing(path: Path, remedy: str) -> Iterator[None]:
-    """Turn what stops a library from writing `path` in the block, such as a full disk, into a one-line `TuiliError`.
+    """Turn what stops a library from writing `path` in the block, such as a full disk, into a one-line `NotWritten`.
 
     What `refusing_faults` has refused in the block is told with this remedy.
     """
@@ -130,7 +130,7 @@ def writing(path: Path, remedy: str) -> Iterator[None]:
         raise
     except Exception as error:  # safetensors has an error of its own, tokenizers raises a plain Exception
         reason = (isinstance(error, OSError) and error.strerror) or str(error).strip() or type(error).__name__
-        raise TuiliError(f"{path} cannot be written: {reason.splitlines()[0]}; {remedy}") from error
+        raise NotWritten(f"{path} cannot be written: {reason.splitlines()[0]}; {remedy}") from error
 
 
 @contextmanager

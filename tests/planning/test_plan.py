@@ -61,6 +61,9 @@ def test_an_imported_shape_can_be_made_smaller_as_an_imported_model(tmp_path: Pa
     dense = planned_model(str(save_dense(tmp_path / "dense")))
     plan = plan_prune(dense, 0.5, None, None, NO_RECOVERY)
     assert plan.after.total < plan.before.total
+    before, after = plan.weights_before, plan.weights_after
+    assert before.int8 is not None and after.int8 is not None and before.w4a8 is not None
+    assert before.w4a8 < before.int8 < before.bf16 and after.int8 < before.int8
     factors = plan_factorise(dense, None, 0.7, None, NO_RECOVERY)
     assert 0.6 * factors.before.total < factors.after.total <= 0.7 * factors.before.total
     kinds = {kind.name: kind for kind in matrix_kinds(dense.shape, factors.ranks)}

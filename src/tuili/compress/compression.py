@@ -16,7 +16,7 @@ from tuili.compress.parent import HealingData, Parent, Samples
 from tuili.compress.watch import Tell, Watch
 from tuili.engine import Numbers
 from tuili.posttrain import LearningNetwork, OpenBlocks
-from tuili.store import Parameters
+from tuili.store import DenseShape, ModelShape, Parameters, count_parameters
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,13 @@ class Compression(ABC):
 
     @property
     @abstractmethod
+    def shape(self) -> ModelShape | DenseShape:
+        """That of the model in the end, in whatever numbers it is."""
+
+    @property
     def parameters(self) -> Parameters:
         """How many the model has in the end."""
+        return count_parameters(self.shape)
 
     @property
     def begun_as(self) -> Parent | None:

@@ -18,7 +18,7 @@ from tuili.data import read_questions
 from tuili.engine import Numbers
 from tuili.errors import InputError
 from tuili.eval import own_problems, paired_difference, right_answers
-from tuili.files import write_durably, writing
+from tuili.files import file_hash, write_durably, writing
 from tuili.store import model_hash
 from tuili.tasks import Problem
 
@@ -68,9 +68,9 @@ class Measuring:
         return [found[number * len(found) // count] for number in range(count)]
 
 
-def _digest(file: Path) -> bytes | Path:
+def _digest(file: Path) -> str | Path:
     """What tells a file from others, whatever its name: its content; of one that cannot be read, its path."""
-    return hashlib.sha256(file.read_bytes()).digest() if file.is_file() else file.resolve()
+    return file_hash(file) if file.is_file() else file.resolve()
 
 
 class RightAnswers:

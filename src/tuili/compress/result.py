@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
 from tuili.compress.parent import Parent
-from tuili.errors import CheckpointError, InputError, TuiliError
+from tuili.errors import CheckpointError, InputError, NotWritten, TuiliError
 from tuili.files import writing
 from tuili.store import LineageEntry, model_hash, open_model, replaced_folder, write_lineage
 
@@ -74,7 +72,9 @@ def refusing_full_disks() -> Iterator[None]:
         if isinstance(error.__cause__, OSError):
             raise InputError(f"{error}; {REMEDY}") from error
         raise InputError(str(error)) from error
+    except NotWritten as error:
+        raise InputError(str(error)) from error
     except TuiliError as error:
-        if isinstance(error.__cause__, OSError | SafetensorError):
+        if isinstance(error.__cause__, OSError):
             raise InputError(str(error)) from error
         raise

@@ -5,7 +5,6 @@ What is changed is left to a `Compression`, how a change is recovered from to `h
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from tuili.compress.result import CompressionResult, refusing_full_disks, write_
 from tuili.compress.watch import Tell, Watch
 from tuili.data import Block
 from tuili.errors import InputError
+from tuili.files import file_hash
 from tuili.posttrain import LearningSession
 from tuili.store import LineageEntry, count_parameters
 from tuili.tasks import Problem
@@ -74,7 +74,7 @@ def compress(
 def _fixed(compression: Compression, healing: HealingConfig, data: HealingData) -> dict[str, object]:
     """What all sessions of a run have in common."""
     recipe = dict(compression.recipe) | {"healing": healing.model_dump(mode="json", exclude=_CHANGEABLE)}
-    hashed = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in data.files}
+    hashed = {str(file): file_hash(file) for file in data.files}
     return {"step": compression.step, "recipe": recipe, "model": compression.parent.hash, "files": hashed}
 
 

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tuili.errors import InputError, ModelFolderError
+from tuili.errors import ModelFolderError, NotMakeable
 from tuili.model.rounding import Rounded, mixed, round_weight
 from tuili.native import mixing_of
 from tuili.store import SCALE_SUFFIX, WEIGHT_GROUP, Quantization
@@ -28,7 +28,7 @@ def stored_state(
 
     foreign: of an imported model, whose blocks are mixed for 8 bits too. tied: whether its head is its embedding; one
     that is not keeps full numbers.
-    Raises `InputError` for weights that are not finite, or too large for 4 bits.
+    Raises `NotMakeable` for weights that are not finite, or too large for 4 bits.
     """
     stored = dict[str, Tensor]()
     for name, tensor in state.items():
@@ -41,7 +41,7 @@ def stored_state(
         block = _mixing(quantization, tensor.shape[-1], bits, foreign)
         rounded = round_weight(mixed(tensor.detach().float() / max(1, block), block), bits)
         if not (rounded.scale.isfinite().all() and rounded.number.isfinite().all()):
-            raise InputError(f"{name} has weights that are not finite, or too large for {bits} bits")
+            raise NotMakeable(f"{name} has weights that are not finite, or too large for {bits} bits")
         if bits == 8:
             stored |= {name: rounded.number.to(torch.int8), name + SCALE_SUFFIX: rounded.scale}
         else:

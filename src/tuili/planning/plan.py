@@ -166,14 +166,15 @@ def _plan(
 ) -> Plan:  # fmt: skip
     before, after = count_parameters(model.shape), way.parameters
     recipe = {} if isinstance(way, Distilling) else way.recipe  # a student's has the hash of weights
-    built = None if model.config is None else _build(way, after)
+    if model.config is not None:
+        _check_built(way, after)
     return Plan(
         verb=verb,
         model=model,
         before=before,
         after=after,
         weights_before=_weights(model.shape, before),
-        weights_after=_weights(model.shape if built is None else built, after),
+        weights_after=_weights(way.shape, after),
         changes=told,
         memory=[memory(before.total, after.total, *scheme, samples) for scheme in SCHEMES],
         recovery=plan_recovery(verb, settings, before, after, recipe),
@@ -181,19 +182,15 @@ def _plan(
     )
 
 
-def _build(way: Compression, counted: Parameters) -> ModelShape:
-    """The shape of what comes out, built on the meta device as the verb would build it."""
+def _check_built(way: Compression, counted: Parameters) -> None:
+    """What comes out is built on the meta device as the verb would build it, and has that many parameters."""
     with torch.device("meta"):
         network = way.blank(way.stages - 1)
     assert sum(parameter.numel() for parameter in network.parameters()) == counted.total
-    shape = network.config.shape
-    assert isinstance(shape, ModelShape)
-    return shape
 
 
 def _weights(shape: ModelShape | DenseShape, parameters: Parameters) -> Weights:
-    if isinstance(shape, DenseShape):
-        return Weights(2 * parameters.total, None, None)
-    shape = replace(shape, quantization=None)
-    w4a8 = None if shape.hidden_size % WEIGHT_GROUP else stored_bytes(shape, Quantization("w4a8"))
-    return Weights(2 * parameters.total, stored_bytes(shape, Quantization()), w4a8)
+    if isinstance(shape, ModelShape):
+        shape = replace(shape, quantization=None)
+    w4a8 = None if shape.hidden_size % WEIGHT_GROUP else stored_bytes(shape, Quantization("w4a8"), 2)
+    return Weights(2 * parameters.total, stored_bytes(shape, Quantization(), 2), w4a8)

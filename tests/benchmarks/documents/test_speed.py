@@ -65,7 +65,7 @@ def test_the_peer_is_measured_where_it_is_installed(monkeypatch: pytest.MonkeyPa
     pytest.importorskip("resiliparse")
     monkeypatch.setattr("benchmarks.documents.speed.build_apart", built_here)
     monkeypatch.setattr("benchmarks.documents.speed.find_spec", lambda package: object())
-    monkeypatch.setattr("benchmarks.documents.speed._datatrove", lambda folder, workers: (2.0, 5))
+    monkeypatch.setattr("benchmarks.documents.speed.datatrove_filtered", lambda folder, workers: (2.0, 5))
     _, figures = measure(documents=16, pages=2, peer_documents=6, workers=1, runs=1)
     assert (figures["datatrove_rate"].median, figures["datatrove_kept"].median) == (3.0, 5)
 

@@ -29,9 +29,10 @@ def test_widths_are_multiples_that_leave_out_the_share_at_least() -> None:
 
 def test_all_layers_lose_in_rounds_what_they_lose_in_the_end() -> None:
     before, after = Sizes.of(NANO), pruned_sizes(NANO, PruneConfig(experts=8, key_value_heads=1))
-    rounds = [before.towards(after, part) for part in (1 / 3, 2 / 3, 1.0)]
-    assert [size.expert for size in rounds] == [69, 59, 48]
+    rounds = [before.towards(after, part, 16) for part in (1 / 3, 2 / 3, 1.0)]
+    assert [size.expert for size in rounds] == [64, 64, 48]
     assert [size.experts for size in rounds] == [13, 11, 8]
+    assert all(size.feed_forward % 16 == 0 for size in rounds)
     assert rounds[-1] == after
 
 

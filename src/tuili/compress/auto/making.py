@@ -31,7 +31,7 @@ from tuili.compress.quantizing.recipe import QuantizeRecipe
 from tuili.compress.recipe import HealingConfig
 from tuili.compress.run import compress
 from tuili.config import Config, load_recipe
-from tuili.errors import CheckpointError, InputError, TuiliError
+from tuili.errors import CheckpointError, InputError, NotMakeable, TuiliError
 from tuili.files import refusing_faults
 from tuili.store import weight_bytes
 from tuili.tasks import Problem
@@ -146,6 +146,8 @@ class CandidateMaker:
         resume = (out / RUN_FILE).is_file()
         try:
             result = compress(way, healing, self.data, out, resume=resume, console=self.console)
+        except NotMakeable as error:
+            raise Impossible(f"{out.name}: {error}") from error
         except (InputError, CheckpointError):  # of the disk, or of files that have changed
             raise
         except TuiliError as error:  # its loss diverges

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +29,7 @@ from tuili.compress.recipe import HealingConfig
 from tuili.compress.result import REMEDY, refusing_full_disks
 from tuili.compress.watch import Tell
 from tuili.errors import InputError
-from tuili.files import writing
+from tuili.files import file_hash, writing
 from tuili.store import model_hash, read_lineage, replaced_folder, weight_bytes, write_lineage
 from tuili.tasks import Problem
 from tuili.train import RunFolder, keep_freed_memory
@@ -177,7 +176,7 @@ class AutoRun:
         """What all sessions of a run have in common."""
         test = self._settings.test
         files = [*self._data.files, *([] if test is None else [test])]
-        hashed = {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+        hashed = {str(file): file_hash(file) for file in files}
         return {"auto": self._settings.fixed(), "model": self._parent.hash, "files": hashed}
 
     def _tell(self, line: str) -> None:

@@ -22,7 +22,7 @@ from tuili.compress.watch import Watch
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM, check_folder
 from tuili.posttrain import LearningNetwork, OpenBlocks
-from tuili.store import Parameters, Tokenizer, count_parameters
+from tuili.store import ModelShape, Tokenizer, count_parameters
 
 
 class Distilling(Compression):
@@ -80,9 +80,9 @@ class Distilling(Compression):
         }
 
     @property
-    def parameters(self) -> Parameters:
+    def shape(self) -> ModelShape:
         """See `Compression`."""
-        return count_parameters(self._student.shape)
+        return self._student.shape
 
     @property
     def changes(self) -> Mapping[str, str]:

@@ -24,7 +24,7 @@ from tuili.compress.parent import Samples
 from tuili.compress.watch import Watch
 from tuili.errors import InputError
 from tuili.posttrain import LearningNetwork
-from tuili.store import DenseShape, Parameters, count_parameters
+from tuili.store import DenseShape
 
 LAYERS = "num_hidden_layers"
 _LAYER = re.compile(r"(?<=^model\.layers\.)[0-9]+")
@@ -64,9 +64,9 @@ class ImportedDistilling(Compression):
         return self._config.model_dump(mode="json") | {"on_policy": 0.0, "source": "texts"}
 
     @property
-    def parameters(self) -> Parameters:
+    def shape(self) -> DenseShape:
         """See `Compression`."""
-        return count_parameters(self._shape)
+        return self._shape
 
     @property
     def changes(self) -> Mapping[str, str]:

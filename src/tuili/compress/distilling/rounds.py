@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuili.data import Block, Document, StreamState, fill_row, pack
-from tuili.errors import CheckpointError, InputError
+from tuili.errors import CheckpointError, NotMakeable
 from tuili.files import whole_file
 from tuili.train import PreparedBlocks
 
@@ -28,7 +28,7 @@ class Rounds:
 
     folder: where chains are kept. write: writes those of a round; None where it was interrupted. earlier: rounds of
     the stages before; those of this one are numbered behind them. A round of which there is nothing to learn is refused
-    by `InputError`, and nothing is kept of it.
+    by `NotMakeable`, and nothing is kept of it.
     """
 
     first: int
@@ -63,7 +63,7 @@ class Rounds:
             if documents is None:
                 return None
             if not documents:
-                raise InputError(
+                raise NotMakeable(
                     f"round {number - self.earlier + 1}: nothing was written that can be learnt: begin another run, "
                     "with more distil.writing.chains or a longer distil.healing.length"
                 )

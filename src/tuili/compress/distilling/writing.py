@@ -17,7 +17,7 @@ from tuili.compress.watch import Watch
 from tuili.data import Document, Record, encode_record
 from tuili.engine import Sampling, SequenceLimits, StopReason, load_scheduler
 from tuili.engine import Sequence as Decoded
-from tuili.errors import InputError
+from tuili.errors import NotMakeable
 from tuili.model import LoadedModel, TuiliForCausalLM
 from tuili.steps import Context, read_turns
 from tuili.store import Tokenizer
@@ -84,7 +84,7 @@ def write_chains(
 ) -> list[Written] | None:
     """What a model writes in a round at full depth, always the same for the same weights; None where it was stopped.
 
-    loaded_from: a folder, and the tokenizer. Raises `InputError` where no prompt leaves room in a row.
+    loaded_from: a folder, and the tokenizer. Raises `NotMakeable` where no prompt leaves room in a row.
     """
     folder, tokenizer = loaded_from
     copied = new_student(model.config, 0)  # for the engine, whose weights must not change
@@ -127,7 +127,7 @@ def _asked(stream: StreamConfig, tokenizer: Tokenizer, number: int) -> Iterator[
             passed_over = 0
             yield record, document
         elif (passed_over := passed_over + 1) == BATCH:
-            raise InputError(
+            raise NotMakeable(
                 f"distil.healing.length = {stream.length}: no question leaves {LEAST_TOKENS} tokens of a row: raise it"
             )
 

@@ -27,7 +27,7 @@ from tuili.compress.reading import moments_of
 from tuili.compress.watch import Watch
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, factorised_dense
-from tuili.store import Parameters, count_parameters, matrix_shapes
+from tuili.store import DenseShape, ModelShape, count_parameters, matrix_shapes
 
 LEAST_DIVERGENCE = 1e-9
 """In nats a token; a matrix whose approximation changes less counts as if it changed so much."""
@@ -61,9 +61,9 @@ class Factorising(Compression):
         return self._config.model_dump(mode="json")
 
     @property
-    def parameters(self) -> Parameters:
+    def shape(self) -> ModelShape | DenseShape:
         """See `Compression`; before the ranks are chosen, with uniform ones."""
-        return count_parameters(replace(self._shape, ranks=self.ranks))
+        return replace(self._shape, ranks=self.ranks)
 
     @property
     def changes(self) -> Mapping[str, str]:

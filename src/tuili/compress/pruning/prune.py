@@ -19,7 +19,7 @@ from tuili.compress.pruning.sizes import Sizes, pruned_sizes
 from tuili.compress.watch import Watch
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
-from tuili.store import DenseShape, Parameters, count_parameters
+from tuili.store import DenseShape, ModelShape
 
 
 class Pruning(Compression):
@@ -46,9 +46,9 @@ class Pruning(Compression):
         return self._config.model_dump(mode="json")
 
     @property
-    def parameters(self) -> Parameters:
+    def shape(self) -> ModelShape | DenseShape:
         """See `Compression`."""
-        return count_parameters(self._after.shape_from(self.parent.shape))
+        return self._after.shape_from(self.parent.shape)
 
     @property
     def changes(self) -> Mapping[str, str]:
@@ -64,7 +64,7 @@ class Pruning(Compression):
 
     def sizes(self, stage: int) -> Sizes:
         """Those of the model in a stage."""
-        return self._before.towards(self._after, (stage + 1) / self.stages)
+        return self._before.towards(self._after, (stage + 1) / self.stages, self._config.multiple)
 
     def blank(self, stage: int) -> nn.Module:
         """See `Compression`."""

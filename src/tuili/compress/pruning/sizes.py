@@ -31,10 +31,16 @@ class Sizes:
         inner, experts = shape.moe_intermediate_size, shape.num_experts
         return cls(shape.intermediate_size, inner, experts, shape.num_key_value_heads)
 
-    def towards(self, last: Sizes, part: float) -> Sizes:
-        """Sizes on the way from these to the last ones, at a part of it from 0 to 1."""
-        pairs = ((getattr(self, field.name), getattr(last, field.name)) for field in fields(self))
-        return Sizes(*(round(before + (after - before) * part) for before, after in pairs))
+    def towards(self, last: Sizes, part: float, multiple: int) -> Sizes:
+        """Sizes on the way from these to the last ones, at a part of it from 0 to 1. Widths are multiples, as the last
+        ones are."""
+
+        def on_the_way(name: str) -> int:
+            before, after = getattr(self, name), getattr(last, name)
+            unit = multiple if name in ("feed_forward", "expert") else 1
+            return int(after + round((before - after) * (1 - part) / unit) * unit)
+
+        return Sizes(*(on_the_way(field.name) for field in fields(self)))
 
     def shape_from(self, shape: ModelShape | DenseShape) -> ModelShape | DenseShape:
         """The shape of a model that has these sizes in place of its own."""

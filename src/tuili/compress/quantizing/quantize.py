@@ -34,9 +34,7 @@ from tuili.store import (
     WEIGHT_GROUP,
     DenseShape,
     ModelShape,
-    Parameters,
     Quantization,
-    count_parameters,
     dense_tensor_shapes,
     stored_dense,
     tensor_shapes,
@@ -69,9 +67,9 @@ class Quantizing(Compression):
         return self._config.model_dump(mode="json")
 
     @property
-    def parameters(self) -> Parameters:
-        """See `Compression`: as many as before, in fewer bits."""
-        return count_parameters(self.parent.shape)
+    def shape(self) -> ModelShape | DenseShape:
+        """See `Compression`: as before, in fewer bits."""
+        return self.parent.shape
 
     @property
     def changes(self) -> Mapping[str, str]:
