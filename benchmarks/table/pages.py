@@ -18,6 +18,7 @@ from benchmarks.table import (
     pruned_rows,
     quantised_rows,
     results,
+    run_rows,
     stacked_rows,
     taught_rows,
     verifier_rows,
@@ -55,7 +56,10 @@ TABLES: dict[Path, dict[str, tuple[Sequence[str], Sequence[Row]]]] = {
     },
     WORKED_EXAMPLE: {"handbook": (handbook_rows.COLUMNS, handbook_rows.HANDBOOK)},
     VERIFIER: {"verifier": (verifier_rows.COLUMNS, verifier_rows.VERIFIER)},
-    BENCHMARKS: {name: (results.COLUMNS, rows) for name, rows in results.GROUPS.items()},
+    BENCHMARKS: {
+        "runs": (run_rows.COLUMNS, run_rows.RUNS),
+        **{name: (results.COLUMNS, rows) for name, rows in results.GROUPS.items()},
+    },
 }
 """The columns and rows of each section of each page."""
 PICTURED = {

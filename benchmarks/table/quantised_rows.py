@@ -60,8 +60,13 @@ _OF_ANSWERS = (
         if key != "compensated" or way == "w4a8"
     ),
 )
+_RECOVERED = tuple(
+    points(f"Whole numbers: points of right answers in {what}, learnt over rounded to the nearest", RECORD, key)
+    for way, what in WAYS.items()
+    for key in (f"{way}_qat_over_ptq",)
+)
 WHOLE_NUMBERS = (
-    *with_small(_OF_ANSWERS),
+    *with_small((*_OF_ANSWERS, *_RECOVERED)),
     *(
         bench(
             f"Whole numbers, more than 100M parameters: {work} by {ENGINES[one]} over {ENGINES[other]}",
