@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.dense_folders import save_dense
+from tuili.compress.moments import moment_bytes
 from tuili.errors import InputError
 from tuili.model import count_parameters, preset
 from tuili.planning import (
@@ -18,7 +19,7 @@ from tuili.planning import (
     plan_quantize,
     planned_model,
 )
-from tuili.planning.memory import memory, moment_bytes
+from tuili.planning.memory import memory
 
 NO_RECOVERY = RecoverySettings()
 

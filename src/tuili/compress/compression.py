@@ -60,6 +60,12 @@ class Compression(ABC):
         return count_parameters(self.shape)
 
     @property
+    def sample_bytes(self) -> int:
+        """What samples leave in memory before the recovery, beside the parent and the copy that becomes the model; 0
+        where nothing is found by samples."""
+        return 0
+
+    @property
     def begun_as(self) -> Parent | None:
         """The model whose weights it begins with, from which it descends; None where all of them are new."""
         return self.parent

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tuili.model import MixtureOfExperts, Route, gated_silu
+from tuili.store import DenseShape, ModelShape, matrix_shapes
 
 Moment = Callable[[Tensor], Tensor]
 """What of inputs [N, I], float64, is summed over all of them."""
@@ -145,6 +147,15 @@ def damped(moment_EII: Tensor, share: float) -> Tensor:
     identity_II = torch.eye(moment_EII.shape[-1], dtype=torch.float64, device=moment_EII.device)
     variance = moment_EII.diagonal(dim1=-2, dim2=-1).mean()
     return moment_EII + share * variance.clamp(min=1e-30) * identity_II
+
+
+def moment_bytes(shape: ModelShape | DenseShape, of: Callable[[str, int], bool] = lambda name, inputs: True) -> int:
+    """Those of the second moments, float64 [I, I], of the inputs of every matrix and of every expert's.
+
+    of: whether those of a matrix are taken, by its name and its number of inputs.
+    """
+    shapes = matrix_shapes(shape).items()
+    return sum(8 * prod(sizes[:-2]) * sizes[-1] ** 2 for name, sizes in shapes if of(name, sizes[-1]))
 
 
 def _none(inputs: int, moment: Moment) -> Tensor:

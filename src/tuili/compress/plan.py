@@ -33,6 +33,8 @@ class CompressionPlan:
     seconds: float = 0.0
     memory: int = 0
     problems: int = 0
+    sampling: int = 0
+    """Bytes before the recovery, by arithmetic: of the parent, its copy, and what samples leave; 0 without samples."""
 
     @property
     def lines(self) -> list[str]:
@@ -43,6 +45,10 @@ class CompressionPlan:
         lines += self.changes
         measured = f"on {self.problems:,} problems, before and after" if self.problems else "not measured"
         lines.append(f"accuracy: {measured}")
+        if self.sampling:
+            lines.append(
+                f"before the recovery: about {self.sampling / 1e9:.1f} GB for samples and what is found by them"
+            )
         if not self.steps:
             return [*lines, "recovery: none"]
         named = ", ".join(self.sources[:4]) + (f" and {len(self.sources) - 4} more" if len(self.sources) > 4 else "")
@@ -61,7 +67,10 @@ def make_plan(
     changes = tuple(f"{name}: {told}" for name, told in compression.changes.items())
     tokens = healing.steps * healing.rows * data.length
     before, after = count_parameters(parent.shape), compression.parameters
-    return CompressionPlan(before, after, changes, data.names, healing.steps, tokens, problems=problems)
+    found = compression.sample_bytes
+    sampling = found + 8 * before.total if found else 0
+    plan = CompressionPlan(before, after, changes, data.names, healing.steps, tokens, problems=problems)
+    return replace(plan, sampling=sampling)
 
 
 def tried_plan(

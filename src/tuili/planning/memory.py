@@ -5,12 +5,8 @@ Activations and the operating system are not counted: they depend on rows and le
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from typing import Literal
-
-from tuili.store import DenseShape, ModelShape, matrix_shapes
 
 Numbers = Literal["fp32", "bf16"]
 Optimizer = Literal["adamw", "muon", "none"]
@@ -55,12 +51,3 @@ def memory(before: int, after: int, numbers: Numbers, optimizer: Optimizer, samp
     state = 4 * _MOMENTS[optimizer] * after
     gradients = width * after if learns else 0
     return Memory(numbers, optimizer, width * before, (width + copy) * after, gradients, state, samples)
-
-
-def moment_bytes(shape: ModelShape | DenseShape, of: Callable[[str, int], bool] = lambda name, inputs: True) -> int:
-    """Those of the second moments, float64 [I, I], of the inputs of every matrix and of every expert's.
-
-    of: whether those of a matrix are taken, by its name and its number of inputs.
-    """
-    shapes = matrix_shapes(shape).items()
-    return sum(8 * prod(sizes[:-2]) * sizes[-1] ** 2 for name, sizes in shapes if of(name, sizes[-1]))

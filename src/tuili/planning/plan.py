@@ -24,7 +24,7 @@ from tuili.compress import (
 )
 from tuili.config import load_recipe
 from tuili.errors import InputError
-from tuili.planning.memory import Memory, Numbers, Optimizer, memory, moment_bytes
+from tuili.planning.memory import Memory, Numbers, Optimizer, memory
 from tuili.planning.parent import planned_parent
 from tuili.planning.recovery import Recovery, RecoverySettings, plan_recovery
 from tuili.planning.sizes import parse_size, sized, told_size
@@ -94,8 +94,7 @@ def plan_factorise(
     config = load_recipe("factorise", changes, FactoriseRecipe).factorise
     way = Factorising(planned_parent(model, config.healing), config)
     told = dict(way.changes) | {"ranks": f"uniform, multiples of {multiple}; dynamic ones need the weights"}
-    samples = moment_bytes(model.shape)
-    return _plan("factorise", model, way, told, settings, samples, way.ranks)
+    return _plan("factorise", model, way, told, settings, way.ranks)
 
 
 def plan_prune(
@@ -106,12 +105,7 @@ def plan_prune(
     changes = [f"prune.{name}={value}" for name, value in given.items() if value is not None]
     config = load_recipe("prune", changes, PruneRecipe).prune
     way = Pruning(planned_parent(model, config.healing), config)
-
-    def losing(name: str, inputs: int) -> bool:
-        return name.endswith(("down_proj",) * bool(config.share) + ("o_proj",) * (config.key_value_heads is not None))
-
-    samples = moment_bytes(model.shape, losing) if config.by == "reconstruction" else 0
-    return _plan("prune", model, way, way.changes, settings, samples)
+    return _plan("prune", model, way, way.changes, settings)
 
 
 def plan_distil(model: PlannedModel, to: str, settings: RecoverySettings) -> Plan:
@@ -129,12 +123,7 @@ def plan_quantize(model: PlannedModel, numbers: str, cache: str | None, settings
     way = Quantizing(planned_parent(model, config.healing), config)
     before, after = 2 * count_parameters(model.shape).total, stored_bytes(model.shape, config.quantization, 2)
     told = {"numbers": numbers + (f", keys and values {cache}" if cache else "")}
-
-    def of_four_bits(name: str, inputs: int) -> bool:
-        return config.quantization.bits(inputs) == 4
-
-    samples = moment_bytes(model.shape, of_four_bits) if config.compensates else 0
-    return replace(_plan("quantize", model, way, told, settings, samples), folder=(before, after))
+    return replace(_plan("quantize", model, way, told, settings), folder=(before, after))
 
 
 def _share(model: PlannedModel, to: str) -> float:
@@ -162,7 +151,7 @@ def _student(to: str) -> list[str]:
 
 def _plan(
     verb: str, model: PlannedModel, way: Compression, told: Mapping[str, str], settings: RecoverySettings,
-    samples: int = 0, ranks: Mapping[str, Rank] | None = None,
+    ranks: Mapping[str, Rank] | None = None,
 ) -> Plan:  # fmt: skip
     before, after = count_parameters(model.shape), way.parameters
     recipe = {} if isinstance(way, Distilling) else way.recipe  # a student's has the hash of weights
@@ -176,7 +165,7 @@ def _plan(
         weights_before=_weights(model.shape, before),
         weights_after=_weights(way.shape, after),
         changes=told,
-        memory=[memory(before.total, after.total, *scheme, samples) for scheme in SCHEMES],
+        memory=[memory(before.total, after.total, *scheme, way.sample_bytes) for scheme in SCHEMES],
         recovery=plan_recovery(verb, settings, before, after, recipe),
         ranks=ranks or {},
     )

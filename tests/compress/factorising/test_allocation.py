@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tuili.compress.factorising.allocation import convex_hull, dynamic, least_parameters, uniform
 from tuili.compress.factorising.options import Bases, Decomposed, Option, parameters_of
 from tuili.compress.factorising.shared import SharedFactors
-from tuili.compress.factorising.whitened import WhitenedStack, error_of
+from tuili.compress.factorising.whitened import error_of
 
 Matrices = list[list[Option]]
 FEW = settings(max_examples=60, deadline=None)
@@ -87,7 +87,7 @@ def stack(count: int, alike: bool, seed: int = 0) -> tuple[torch.Tensor, torch.T
 @pytest.mark.parametrize("bases", ["auto", "separate", "shared"])
 def test_options_say_what_they_take_and_lose(bases: Bases, alike: bool) -> None:
     weight, moment = stack(4, alike)
-    decomposed = Decomposed(WhitenedStack(weight, moment), weight.shape, 2, bases)
+    decomposed = Decomposed(weight, moment, weight.shape, 2, bases)
     whole = decomposed.options[-1]
     assert (whole.parameters, whole.error, whole.rank) == (4 * 12 * 20, 0.0, None)
     kinds = set()
@@ -107,14 +107,14 @@ def test_options_say_what_they_take_and_lose(bases: Bases, alike: bool) -> None:
 def test_shared_bases_are_taken_where_experts_are_alike_alone() -> None:
     for alike in (False, True):
         weight, moment = stack(4, alike)
-        options = Decomposed(WhitenedStack(weight, moment), weight.shape, 2, "auto").options
+        options = Decomposed(weight, moment, weight.shape, 2, "auto").options
         (taken_option,) = dynamic([options], [1.0], 4 * 12 * 20 // 3)
         assert isinstance(taken_option.rank, tuple) == alike
 
 
 def test_a_matrix_that_is_not_of_experts_has_no_shared_bases() -> None:
     weight, moment = stack(1, False)
-    options = Decomposed(WhitenedStack(weight, moment), (12, 20), 2, "shared").options
+    options = Decomposed(weight, moment, (12, 20), 2, "shared").options
     assert [option.rank for option in options] == [2, 4, 6, None]
 
 
@@ -127,6 +127,5 @@ def test_of_equal_matrices_those_in_the_middle_have_the_least_where_not_all_can_
 
 def test_no_shared_bases_are_found_where_none_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.compress.factorising.shared.SharedStack.factors", lambda *_: pytest.fail("found"))
-    whitened = WhitenedStack(torch.randn(3, 12, 10), torch.eye(10).expand(3, -1, -1))
-    made = Decomposed(whitened, (3, 12, 10), 2, "separate")
+    made = Decomposed(torch.randn(3, 12, 10), torch.eye(10).expand(3, -1, -1), (3, 12, 10), 2, "separate")
     assert {type(option.rank) for option in made.options} == {int, type(None)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def test_divergences_are_those_of_models_in_which_one_matrix_is_another(own: Pat
     before = deepcopy(model.state_dict())
     approximations = {name: 0.3 * matrices_of(model)[name].detach() for name in NAMES}
     network = parent.network(model, learns=False)
-    found = divergences(network, matrices_of(model), approximations, blocks, Watch(print))
+    found = divergences(network, matrices_of(model), NAMES, approximations.__getitem__, blocks, Watch(print))
     assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in before.items())
     for name in NAMES:
         twin = deepcopy(model)
@@ -60,7 +60,7 @@ def test_a_matrix_that_matters_more_keeps_more(own: Path, monkeypatch: pytest.Mo
     stacks = tuple(f"reasoning.{layer}.moe.experts.gate_up_proj" for layer in (0, 2))
     for favoured in stacks:
 
-        def measured(network: Any, matrices: Any, tried: Mapping[str, Any], *_: Any, most: str = favoured) -> Any:
+        def measured(network: Any, matrices: Any, tried: Sequence[str], *_: Any, most: str = favoured) -> Any:
             return {name: 100.0 if name == most else 0.01 for name in tried}
 
         monkeypatch.setattr(factorise, "divergences", measured)

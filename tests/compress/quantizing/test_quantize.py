@@ -231,6 +231,12 @@ def test_a_plan_says_how_large_the_folder_will_be(wide: Path, half: Path, questi
         assert "numbers: int8" in lines
         assert lines[2].startswith("weights in the folder: ")
         assert " -> " in lines[2]
+        assert not any("for samples" in line for line in lines)
+    config = QuantizeRecipe.model_validate({"quantize": {"numbers": "w4a8", "healing": {"steps": 0}}}).quantize
+    compression = Quantizing(open_parent(wide, config.healing), config)
+    plan = make_plan(compression, config.healing, compression.parent.data(None, print))
+    assert plan.sampling > 8 * plan.before.total  # what it is found by, beside the parent and its copy
+    assert plan.lines[-2] == "before the recovery: about 0.0 GB for samples and what is found by them"
 
 
 def test_the_parent_answers_in_full_numbers(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import torch
@@ -18,9 +19,8 @@ from tuili.compress.factorising.options import Decomposed, Option, Rank, paramet
 from tuili.compress.factorising.own import factorised_own, matrices_of, with_ranks
 from tuili.compress.factorising.recipe import FactoriseConfig
 from tuili.compress.factorising.sensitivity import divergences
-from tuili.compress.factorising.whitened import WhitenedStack
 from tuili.compress.imported import ImportedParent
-from tuili.compress.moments import damped
+from tuili.compress.moments import damped, moment_bytes
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples
 from tuili.compress.reading import moments_of
@@ -74,6 +74,12 @@ class Factorising(Compression):
         return {"factors": told, "ranks": ranks}
 
     @property
+    def sample_bytes(self) -> int:
+        """See `Compression`: second moments, and decompositions in float32, which take no more than the matrices."""
+        moments = moment_bytes(self._shape) if self._config.by == "whitened" else 0
+        return moments + 4 * sum(map(prod, self._sizes.values()))
+
+    @property
     def decisions(self) -> Mapping[str, Any]:
         """See `Compression`: the ranks."""
         return {"ranks": self._ranks, "figures": self._figures}
@@ -105,8 +111,7 @@ class Factorising(Compression):
         decomposed = {}
         for name, sizes in watch.counted([*self._sizes.items()], "decomposition", "matrices"):
             weight_EOI = weights[name].detach().view(-1, *sizes[-2:])
-            whitened = WhitenedStack(weight_EOI, moments[name])
-            decomposed[name] = Decomposed(whitened, sizes, config.multiple, config.bases)
+            decomposed[name] = Decomposed(weight_EOI, moments[name], sizes, config.multiple, config.bases)
         options = [each.options for each in decomposed.values()]
         self._refuse_too_few(options)
         even = uniform(options, self._budget)
@@ -147,14 +152,18 @@ class Factorising(Compression):
         samples: Samples, watch: Watch,
     ) -> list[float]:  # fmt: skip
         """For each matrix, the nats a token that are lost for what its approximation by uniform ranks loses."""
-        approximations, errors = {}, {}
-        for (name, each), option in zip(decomposed.items(), even, strict=True):
+        ranks, errors = dict[str, Rank](), dict[str, float]()
+        for name, option in zip(decomposed, even, strict=True):
             if option.rank is not None:
-                approximations[name] = each.factors(option.rank).product_EOI.reshape(each.sizes)
-                errors[name] = option.error
+                ranks[name], errors[name] = option.rank, option.error
+
+        def approximation(name: str) -> Tensor:
+            each = decomposed[name]
+            return each.factors(ranks[name]).product_EOI.reshape(each.sizes)
+
         network = self.parent.network(model, learns=False)
         blocks = list(samples(self._config.probes))
-        found = divergences(network, self._matrices(model), approximations, blocks, watch)
+        found = divergences(network, self._matrices(model), [*ranks], approximation, blocks, watch)
         lost = {name: max(found[name], LEAST_DIVERGENCE) for name in found}
         measured = {name: lost[name] / errors[name] if errors[name] > 0 else 0.0 for name in found}
         most = max(measured.values(), default=1.0)  # of a matrix that uniform ranks leave whole nothing is known

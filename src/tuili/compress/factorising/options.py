@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
+from torch import Tensor
+
 from tuili.compress.factorising.shared import SharedFactors, SharedStack
 from tuili.compress.factorising.whitened import SeparateFactors, WhitenedStack, error_of
 from tuili.store import factor_shapes
@@ -73,21 +75,26 @@ class Decomposed:
     about the sizes of the separate factors, so that both can be compared.
     """
 
-    def __init__(self, whitened: WhitenedStack, sizes: Sequence[int], multiple: int, bases: Bases) -> None:
-        self.sizes, self._whitened, self._multiple = tuple(sizes), whitened, multiple
-        self._shared = SharedStack(whitened.weight_EOI, whitened.moment_EII)
-        self._made = dict[tuple[int, int], SharedFactors]()
+    def __init__(
+        self, weight_EOI: Tensor, moment_EII: Tensor, sizes: Sequence[int], multiple: int, bases: Bases
+    ) -> None:
+        """The weights and the moments are looked at again where shared bases are chosen: they must stay as they are."""
+        self.sizes, self._weight_EOI, self._moment_EII = tuple(sizes), weight_EOI, moment_EII
         ranks = separate_ranks(sizes, multiple)
-        separate = [Option(parameters_of(sizes, rank), whitened.errors[rank], rank) for rank in ranks]
+        self._whitened = WhitenedStack(weight_EOI, moment_EII, max(ranks, default=0))
+        errors = self._whitened.errors
+        separate = [Option(parameters_of(sizes, rank), errors[rank], rank) for rank in ranks]
         tried = len(self.sizes) == 3 and bases != "separate"
-        shared = self._shared_options([option.parameters for option in separate]) if tried else []
+        shared = self._shared_options([option.parameters for option in separate], multiple) if tried else []
         chosen = {"auto": [*separate, *shared], "separate": separate, "shared": shared or separate}[bases]
         whole = Option(parameters_of(sizes, None), 0.0, None)
         self.options = sorted([*chosen, whole], key=lambda option: (option.parameters, option.error))
 
     def factors(self, rank: Rank) -> SeparateFactors | SharedFactors:
         """The factors of one of the options."""
-        return self._whitened.factors(rank) if isinstance(rank, int) else self._made[rank]
+        if isinstance(rank, int):
+            return self._whitened.factors(rank)
+        return SharedStack(self._weight_EOI, self._moment_EII).factors(*rank)
 
     def shared_over_separate(self, budget: int) -> float | None:
         """What shared bases lose within so many parameters over what separate factors do; None where one of both has no
@@ -97,13 +104,11 @@ class Decomposed:
         separate = [option.error for option in fitting if isinstance(option.rank, int)]
         return min(shared) / max(min(separate), 1e-30) if shared and separate else None
 
-    def _shared_options(self, budgets: Sequence[int]) -> list[Option]:
-        weight, moment = self._whitened.weight_EOI, self._whitened.moment_EII
-        options = []
-        for budget in budgets:
-            rank = shared_rank(self._shared, budget, self._multiple)
-            if rank is not None and rank not in self._made:
-                self._made[rank] = self._shared.factors(*rank)
-                error = error_of(weight, self._made[rank].product_EOI, moment)
+    def _shared_options(self, budgets: Sequence[int], multiple: int) -> list[Option]:
+        shared, options = SharedStack(self._weight_EOI, self._moment_EII), list[Option]()
+        for rank in dict.fromkeys(shared_rank(shared, budget, multiple) for budget in budgets):
+            if rank is not None:
+                product_EOI = shared.factors(*rank).product_EOI
+                error = error_of(self._weight_EOI, product_EOI, self._moment_EII)
                 options.append(Option(parameters_of(self.sizes, rank), error, rank))
         return options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,19 +15,19 @@ from tuili.data import Block
 
 @torch.no_grad()
 def divergences(
-    network: Network, matrices: Mapping[str, nn.Parameter], approximations: Mapping[str, Tensor],
-    blocks: Sequence[Block], watch: Watch,
+    network: Network, matrices: Mapping[str, nn.Parameter], names: Sequence[str],
+    approximation: Callable[[str], Tensor], blocks: Sequence[Block], watch: Watch,
 ) -> dict[str, float]:  # fmt: skip
-    """The mean KL divergence of the model from itself, in nats a token, for each approximation in turn.
+    """The mean KL divergence of the model from itself, in nats a token, with the approximation of one matrix at a time.
 
     network: reads the model that has the matrices; they are in the end what they were.
     """
     aims = [network.read(block, number) for number, block in enumerate(blocks)]
     found = {}
-    for name, approximation in watch.counted([*approximations.items()], "sensitivity", "matrices"):
+    for name in watch.counted(names, "sensitivity", "matrices"):
         matrix = matrices[name]
-        before = matrix.detach().clone()
-        matrix.copy_(approximation)
+        before, other = matrix.detach().clone(), approximation(name)
+        matrix.copy_(other)
         states = [network.read(block, number) for number, block in enumerate(blocks)]
         matrix.copy_(before)
         tokens = sum(len(aim.target_N) for aim in aims)

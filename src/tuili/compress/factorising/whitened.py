@@ -10,7 +10,6 @@ A dense matrix is a stack of one. Dimensions: E matrices of a stack, O outputs, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -58,27 +57,29 @@ class SeparateFactors:
 
 
 class WhitenedStack:
-    """The decompositions of the matrices of a stack, for second moments of their inputs."""
+    """The decompositions of the matrices of a stack, for second moments of their inputs.
 
-    def __init__(self, weight_EOI: Tensor, moment_EII: Tensor) -> None:
-        self.weight_EOI, self.moment_EII = weight_EOI.double(), moment_EII.double()
+    What is kept of them is float32 and reaches to the largest rank that is asked for: less than the stack itself, where
+    factors of that rank are.
+    """
 
-    @cached_property
-    def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Left vectors [E, O, K], singular values [E, K], and right vectors with the whitening undone [E, K, I]."""
-        root_EII, inverse_EII = roots(self.moment_EII)
-        left_EOK, value_EK, right_EKI = torch.linalg.svd(self.weight_EOI @ root_EII, full_matrices=False)
-        return left_EOK, value_EK, right_EKI @ inverse_EII
+    def __init__(self, weight_EOI: Tensor, moment_EII: Tensor, most: int | None = None) -> None:
+        """most: the largest rank that factors are asked for; K by default."""
+        root_EII, inverse_EII = roots(moment_EII)
+        left_EOK, self._value_EK, right_EKI = torch.linalg.svd(weight_EOI.double() @ root_EII, full_matrices=False)
+        self._left_EOR = left_EOK[..., :most].float()
+        self._right_ERI = (right_EKI[:, :most] @ inverse_EII).float()
 
-    @cached_property
+    @property
     def errors(self) -> list[float]:
         """What is lost at each rank from 0 to K, as in `error_of`."""
-        square_K = self._parts[1].square().sum(0)
+        square_K = self._value_EK.square().sum(0)
         lost_K = square_K.flip(0).cumsum(0).flip(0)
         return [*lost_K.tolist(), 0.0]
 
     def factors(self, rank: int) -> SeparateFactors:
         """The best factors of a rank; both have the same share in the size of the product."""
-        left_EOK, value_EK, right_EKI = self._parts
-        half_ER = value_EK[:, :rank].sqrt()
-        return SeparateFactors(half_ER[..., None] * right_EKI[:, :rank], left_EOK[..., :rank] * half_ER[:, None])
+        half_ER = self._value_EK[:, :rank].sqrt()
+        return SeparateFactors(
+            half_ER[..., None] * self._right_ERI[:, :rank], self._left_EOR[..., :rank] * half_ER[:, None]
+        )

@@ -9,6 +9,7 @@ from torch import nn
 
 from tuili.compress.compression import Compression
 from tuili.compress.imported import ImportedParent
+from tuili.compress.moments import moment_bytes
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples
 from tuili.compress.pruning.imported import blank_dense, cut_dense, dense_scores, reconstruct_dense
@@ -49,6 +50,14 @@ class Pruning(Compression):
     def shape(self) -> ModelShape | DenseShape:
         """See `Compression`."""
         return self._after.shape_from(self.parent.shape)
+
+    @property
+    def sample_bytes(self) -> int:
+        """See `Compression`: second moments of the inputs of those matrices that lose some."""
+        losing = ("down_proj",) * bool(self._config.share) + ("o_proj",) * (self._config.key_value_heads is not None)
+        if self._config.by != "reconstruction":
+            return 0
+        return moment_bytes(self.parent.shape, lambda name, inputs: name.endswith(losing))
 
     @property
     def changes(self) -> Mapping[str, str]:

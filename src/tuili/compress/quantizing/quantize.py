@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from tuili.compress.compression import Compression
 from tuili.compress.dense import dense_moments
 from tuili.compress.imported import ImportedParent
+from tuili.compress.moments import moment_bytes
 from tuili.compress.network import Network
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples
@@ -70,6 +71,13 @@ class Quantizing(Compression):
     def shape(self) -> ModelShape | DenseShape:
         """See `Compression`: as before, in fewer bits."""
         return self.parent.shape
+
+    @property
+    def sample_bytes(self) -> int:
+        """See `Compression`: second moments of the inputs of matrices of 4 bits."""
+        if not self._config.compensates:
+            return 0
+        return moment_bytes(self.parent.shape, lambda name, inputs: self._quantization.bits(inputs) == 4)
 
     @property
     def changes(self) -> Mapping[str, str]:
