@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from benchmarks.engine.peers.sizes import SIZES
 from benchmarks.harness.cells import RUNS, Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.compressed import Curve, costs, recovery
-from benchmarks.harness.parents import own_parent
+from benchmarks.harness.parents import own_parent, parameters
 from benchmarks.harness.planned import PARENTS, Asked, Planned, of_parents
 from benchmarks.harness.record import Figure, together
 from benchmarks.harness.runs import runs_told
@@ -56,7 +58,8 @@ def measure(
     if rounds:
         setting = {"size": size, "threads": threads, "rounds": rounds}
         timed = figures_of(Cells("quantised_speed", setting).get("speeds", lambda: speeds(size, threads, rounds)))
-    told = {"size": size, "weights": "random", "threads": threads, "sides": {k: str(v) for k, v in SIDES.items()}}
+    told: dict[str, Any] = {"size": size, "parameters": parameters(SIZES[size].ours().shape), "weights": "random"}
+    told |= {"threads": threads, "sides": {name: str(side) for name, side in SIDES.items()}}
     return {**config, "speed": told, "speed_goals": GOALS}, {**figures, **timed}
 
 
