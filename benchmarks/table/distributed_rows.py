@@ -5,6 +5,12 @@ from __future__ import annotations
 from benchmarks.table.rows import Row, bench, joined, middle, results, text
 
 _BITS = (2, 3, 4, 8)
+_PACKED = {
+    "": "",
+    "_rotated": ", turned,",
+    "_with_errors": " with the average of what is lost",
+    "_rotated_with_errors": ", turned, with the average of what is lost,",
+}
 CODEC = (
     *(
         bench(
@@ -19,11 +25,12 @@ CODEC = (
     ),
     *(
         bench(
-            f"Link below which 3 bits arrive sooner than {name}, {count} processes, nothing hidden: Gbit/s",
+            f"Link below which 3 bits{how} arrive sooner than {name}, {count} processes, nothing hidden: Gbit/s",
             "codec",
-            f"3_pays_over_{name}_by_{count}",
+            f"3{way}_pays_over_{name}_by_{count}",
             "{:.1f}",
         )
+        for way, how in _PACKED.items()
         for name in ("fp32", "fp16")
         for count in (2, 8)
     ),
