@@ -55,21 +55,22 @@ SENT = (
             "traffic",
             f"{form}_by_{count}_less_than_fp32",
             "{:.1%}",
-            "90%" if form == "3bit" else "none",
+            "90%" if form.startswith("3bit") else "none",
         )
         for count in (2, 4)
         for form, name in FORMS.items()
-        if form in ("fp16", "powersgd", "4bit", "3bit")
+        if form in ("fp16", "powersgd", "4bit", "3bit", "3bit_rotated_kept")
     ),
     *(
         bench(
-            f"Bytes a step of `nano` in 3 bits less than in fp16, {count} processes, {_COUNTED}",
+            f"Bytes a step of `nano` in {FORMS[form]} less than in fp16, {count} processes, {_COUNTED}",
             "traffic",
-            f"3bit_by_{count}_less_than_fp16",
+            f"{form}_by_{count}_less_than_fp16",
             "{:.1%}",
             "80%",
         )
         for count in (2, 4)
+        for form in ("3bit", "3bit_rotated_kept")
     ),
 )
 
