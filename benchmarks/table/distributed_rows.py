@@ -85,6 +85,17 @@ LOSSES = tuple(
     for form, name in FORMS.items()
     if form != "fp32"
 )
+EQUAL = tuple(
+    bench(
+        f"Steps after which {count} processes still had the same bits, gradients in {FORMS[form]}",
+        "gradient_losses",
+        f"{form}_equal{key}",
+        "{:.0f}",
+        "200",
+    )
+    for form in ("3bit", "3bit_rotated_kept")
+    for count, key in ((2, ""), (4, "_by_4"))
+)
 
 _WAYS = {
     "3bit-off": ("gradients in 3 bits without overlap", "1.2"),
