@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.table.rows import Row, bench, joined, middle, results, text
+from benchmarks.table.rows import Row, bench, figure, joined, middle, results, text
 
 _BITS = (2, 3, 4, 8)
 _PACKED = {
@@ -115,15 +115,23 @@ OVERLAP = (
     ),
 )
 
-SAVED = tuple(
-    bench(
-        f"What saving every 20 steps costs a run of 25M parameters, {what}",
-        "saving",
-        f"{way}_cost",
-        "{:.1%}",
-        goal,
-    )
-    for way, what, goal in (("beside", "beside the steps", "2%"), ("before", "before them", "none"))
+SAVED = (
+    Row(
+        "What saving costs a run, over one that does not save",
+        results("saving"),
+        (
+            joined(
+                "{}, every {} steps of {} tokens, {} parameters",
+                figure("cost", "{:.1%}"),
+                lambda record: str(record["config"]["interval"]),
+                lambda record: f"{record['config']['tokens_a_step']:,}",
+                lambda record: f"{record['figures']['parameters']['median'] / 1e6:.1f}M",
+            ),
+            text("2%"),
+        ),
+    ),
+    bench("Share of a run for which saving holds up its steps", "saving", "held_up", "{:.1%}"),
+    bench("Writes of a checkpoint that take longer than the steps to the next one", "saving", "outlasted", "{:.0f}"),
 )
 
 _VICTIMS = {
