@@ -1,8 +1,8 @@
-"""What a training of several processes sends and loses, and how it goes on where they are killed."""
+"""What a training of several processes sends and loses. What becomes of killed ones is left to `recovery_rows`."""
 
 from __future__ import annotations
 
-from benchmarks.table.rows import Row, bench, figure, joined, middle, results, text
+from benchmarks.table.rows import bench
 
 _BITS = (2, 3, 4, 8)
 _PACKED = {
@@ -113,68 +113,4 @@ OVERLAP = (
         bench(f"Share of the {what} that is hidden, {_OVERLAPPED}", "overlap", f"3bit-update_{what}_hidden", "{:.0%}")
         for what in ("communication", "update")
     ),
-)
-
-SAVED = (
-    Row(
-        "What saving costs a run, over one that does not save",
-        results("saving"),
-        (
-            joined(
-                "{}, every {} steps of {} tokens, {} parameters",
-                figure("cost", "{:.1%}"),
-                lambda record: str(record["config"]["interval"]),
-                lambda record: f"{record['config']['tokens_a_step']:,}",
-                lambda record: f"{record['figures']['parameters']['median'] / 1e6:.1f}M",
-            ),
-            text("2%"),
-        ),
-    ),
-    bench("Share of a run for which saving holds up its steps", "saving", "held_up", "{:.1%}"),
-    bench("Writes of a checkpoint that take longer than the steps to the next one", "saving", "outlasted", "{:.0f}"),
-)
-
-_VICTIMS = {
-    "worker": "one process is killed",
-    "launcher": "the launcher is killed",
-    "saving": "all processes are killed while they save",
-}
-RECOVERED = (
-    Row(
-        "Kills of a training of two processes, a third each of a process, the launcher, and all while they save",
-        results("recovery"),
-        (middle("kills", "{:.0f}"), text("30")),
-    ),
-    Row(
-        "Seconds from a kill to the first step behind it: median, and 95 of 100 kills",
-        results("recovery"),
-        (joined("{} and {}", middle("recovery", "{:.1f}"), middle("recovery_p95", "{:.1f}")), text("20")),
-    ),
-    *(
-        bench(f"Seconds from a kill to the first step behind it where {what}", "recovery", f"{key}_recovery", "{:.1f}")
-        for key, what in _VICTIMS.items()
-    ),
-    *(
-        bench(
-            f"Steps that are done again where {what}, over the 100 between two checkpoints",
-            "recovery",
-            f"{key}_lost",
-            "{:.2f}",
-            "at most 1",
-        )
-        for key, what in _VICTIMS.items()
-    ),
-    bench("Kills of all processes that left half a checkpoint", "recovery", "saves_killed", "{:.0f}"),
-    bench("Goodput of a training with these kills, measured once", "recovery", "goodput", "{:.0%}"),
-    bench(
-        "Goodput with one such kill a minute, by the mean cost of a kill", "recovery", "goodput_at_60", "{:.0%}", "60%"
-    ),
-    bench(
-        "Goodput with one such kill in five minutes, by the mean cost of a kill",
-        "recovery",
-        "goodput_at_300",
-        "{:.0%}",
-        "90%",
-    ),
-    bench("Killed runs that ended with the bytes of one left alone", "recovery", "same_bytes", "{:.0f}", "1 of 1"),
 )

@@ -39,7 +39,7 @@ class Killable:
         self._errors = folder.with_suffix(".errors")
         self._process: subprocess.Popen[bytes] | None = None
         self.given_again = 0
-        """How often the run has ended behind a kill by itself, so that its command was given again."""
+        """How often the run has ended with an error behind a kill, so that its command was given again."""
 
     def __enter__(self) -> Killable:
         return self
@@ -93,18 +93,21 @@ class Killable:
                 raise InputError(f"the run has not gone on for {PATIENCE_SECONDS:.0f} s, at step {self.step()}")
             time.sleep(every)
 
-    def strike(self, whom: str, rng: random.Random) -> None:
+    def strike(self, whom: str, rng: random.Random, killed: Callable[[], object] = lambda: None) -> None:
         """SIGKILL to one of its processes, `worker`; to the `launcher`; or to `all`. Where there is no worker yet, to
         the launcher.
 
         When nothing is left of a run whose launcher was killed, the command is given again, as a supervisor would.
+        killed: is called before, when they have been killed.
         """
         launcher = self.start()
         workers = list(children(launcher.pid))
         if whom == "worker" and workers:
             _kill(rng.choice(workers))
+            killed()
         else:
             self._end(launcher, [launcher.pid, *(workers if whom == "all" else [])], workers)
+            killed()
             self.start()
 
     def said(self) -> list[str]:
