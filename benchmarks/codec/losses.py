@@ -7,8 +7,8 @@ weights.
 - `FORM_over_fp32`: `FORM_loss` over `fp32_loss` of the same seed;
 - `FORM_sent`: bytes of a step of all processes together, as the system counts them at their sockets: the median, as the
   first steps of PowerSGD are plain;
-- `FORM_equal`: steps after which all processes still had the same bits. They are compared with each checkpoint, and a
-  run in which they differ fails;
+- `FORM_equal`: steps after which all processes still had the same bits. The training compares sums of them with each
+  checkpoint, and a run in which they differ fails;
 - `FORM_equal_by_N`: the same of a shorter run of more processes, in some of the forms and with the first seed.
 
 Seeds have tokenizers of their own, so that losses of two seeds do not compare.

@@ -16,7 +16,7 @@ from tuili.train import read_log
 VICTIMS = ("worker", "launcher", "saving", "starting")
 STRUCK = ("worker", "launcher", "all")
 WRITE_LOOK_SECONDS = 0.005
-LEAST_GOODPUT = 0.05
+LEAST_GOODPUT = 0.2
 """Below it a run that is killed by the clock is taken not to go on."""
 
 

@@ -139,7 +139,7 @@ def test_the_clock_says_when_a_run_is_killed() -> None:
 
 
 def test_a_run_that_does_not_go_on_is_told() -> None:
-    run = Timed(20, 60)
+    run = Timed(20, 60)  # it would go on for ever
     with pytest.raises(InputError, match=r"^the run has not ended with a kill every 10 s$"):
         kill_by_the_clock(run, random.Random(1), 10, 20, lambda: run.now, run.sleep)
 
@@ -151,3 +151,15 @@ def test_a_run_tells_where_it_is(tmp_path: Path) -> None:
         (tmp_path / "run" / "checkpoints" / name).mkdir(parents=True)
     (tmp_path / "run" / "log.jsonl").write_text('{"step": 61, "loss": 1}\n{"step": 62, "loss": 1}\n{"step": 6')
     assert (run.step(), run.saved(), run.half_saved()) == (62, [20, 40], [60])
+
+
+def test_a_run_that_fails_behind_a_kill_is_begun_again_once(tmp_path: Path) -> None:
+    with Killable(["no-such-command"], tmp_path / "run") as run:
+        run.start()
+        with pytest.raises(InputError, match=r"^the run has failed: .*no-such-command"):
+            run.until(lambda: False)
+        assert run.given_again == 0
+        run.start()
+        with pytest.raises(InputError, match=r"^the run has failed: .*no-such-command"):
+            run.until(lambda: False, may_fail=True)
+        assert run.given_again == 1

@@ -78,7 +78,7 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
 @pytest.mark.kills
 def test_a_run_that_is_killed_ends_with_the_same_bytes(scratch_cells: Scratch) -> None:
     scratch_cells(recovery)
-    _, told = measure("base", kills=4, steps=150, interval=20, overrides=SHORT, warm_up=0, every=0)
+    _, told = measure("base", kills=4, steps=100, interval=20, gap=(0.1, 0.6), overrides=SHORT, warm_up=0, every=0)
     assert told["same_bytes"].runs == [1.0]
     assert {len(told[f"{victim}_recovery"].runs) for victim in VICTIMS} == {1}
     assert told["within_bound"].runs == [1.0]
