@@ -6,7 +6,10 @@ weights.
 - `FORM_loss`: the mean cross-entropy over the last quarter of the steps, seed by seed;
 - `FORM_over_fp32`: `FORM_loss` over `fp32_loss` of the same seed;
 - `FORM_sent`: bytes of a step of all processes together, as the system counts them at their sockets: the median, as the
-  first steps of PowerSGD are plain.
+  first steps of PowerSGD are plain;
+- `FORM_equal`: steps after which all processes still had the same bits. The training compares sums of them with each
+  checkpoint, and a run in which they differ fails;
+- `FORM_equal_by_N`: the same of a shorter run of more processes, in some of the forms and with the first seed.
 
 Seeds have tokenizers of their own, so that losses of two seeds do not compare.
 
@@ -20,9 +23,10 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import mean, median
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
@@ -41,9 +45,21 @@ FORMS: Mapping[str, str] = {
     "3bit_rotated_kept": "form: 3bit, rotate: true, keep_errors: 0.8",
 }
 """The forms, as a recipe has them. `kept` ones add the average of what rounding has lost."""
+FORMS_OF_MORE = ("3bit", "3bit_rotated_kept")
+"""Those that more processes try."""
+INTERVAL = 100
+"""Steps between two checkpoints, and so between two comparisons of the processes."""
 POINTS = 30
 """Of a curve, each the mean of as many steps as the others."""
 Point = tuple[float, float]
+
+
+class Trained(NamedTuple):
+    """What a run has shown: of each step the bytes that it has sent, and its cross-entropy in nats a token; and the
+    steps after which the processes had the same bits."""
+
+    line: Sequence[Point]
+    equal: int
 
 
 def measure(
@@ -52,6 +68,8 @@ def measure(
     seeds: tuple[int, ...] = (1, 2, 3, 4, 5),
     forms: tuple[str, ...] = tuple(FORMS),
     processes: int = 2,
+    more: tuple[int, ...] = (4,),
+    steps_of_more: int = 200,
     overrides: tuple[str, ...] = (
         "optimizer.kind=adamw",
         "optimizer.learning_rate=2e-3",
@@ -59,18 +77,33 @@ def measure(
         "train.dist.overlap=off",
     ),
 ) -> Measured:
-    """Losses and bytes by form, a run for each seed. forms: of `FORMS`, the first one being compared with."""
+    """Losses and bytes by form, a run for each seed. forms: of `FORMS`, the first one being compared with.
+
+    more: numbers of processes that are tried in fewer steps, to see whether they stay the same.
+    """
     asked = {"recipe": recipe, "steps": steps, "processes": processes, "overrides": list(overrides)}
-    cells, lines = Cells("gradient_losses", asked), dict[str, list[list[Point]]]()
+    cells, runs = Cells("gradient_losses", asked), dict[str, list[Trained]]()
+
+    def of_cell(form: str, seed: int, count: int, until: int) -> Trained:
+        changes = (f"train.steps={until}", f"train.seed={seed}", f"train.accumulation={count}", *overrides)
+        given = (*changes, f"train.dist.gradients={{{FORMS[form]}}}", "--nproc", str(count))
+        key = f"{form}, seed {seed}, {count} processes, {until} steps"
+        return Trained(*cells.get(key, partial(trained, recipe, given)))
+
     for seed in seeds:  # so that one seed is whole where hours are cut
         for form in forms:
-            changes = (f"train.steps={steps}", f"train.seed={seed}", f"train.accumulation={processes}", *overrides)
-            given = (*changes, f"train.dist.gradients={{{FORMS[form]}}}", "--nproc", str(processes))
-            told = cells.get(f"{form}, seed {seed}", partial(trained, recipe, given))
-            lines.setdefault(form, []).append([(bytes_sent, loss) for bytes_sent, loss in told])
+            runs.setdefault(form, []).append(of_cell(form, seed, processes, steps))
+    lines = {form: [run.line for run in of_seeds] for form, of_seeds in runs.items()}
+    equal = {f"{form}_equal": [run.equal for run in of_seeds] for form, of_seeds in runs.items()}
+    for form, count in product([form for form in FORMS_OF_MORE if form in forms], more):
+        equal[f"{form}_equal_by_{count}"] = [of_cell(form, seeds[0], count, steps_of_more).equal]
     config: dict[str, Any] = {"forms": {form: FORMS[form] for form in forms}, "seeds": list(seeds)}
+    config |= {"more": list(more), "steps_of_more": steps_of_more, "compared_every": INTERVAL}
     config["curves"] = {form: curve(of_seeds) for form, of_seeds in lines.items()}
-    return asked | config | {"goal": "the best form in 3 bits within 1% of fp32"}, figures(lines)
+    goal = "the best form in 3 bits within 1% of fp32, equal after 200 steps"
+    return asked | config | {"goal": goal}, figures(lines) | {
+        key: Figure("steps", of_runs) for key, of_runs in equal.items()
+    }
 
 
 def figures(lines: Mapping[str, Sequence[Sequence[Point]]]) -> dict[str, Figure]:
@@ -107,13 +140,16 @@ def curve(of_seeds: Sequence[Sequence[Point]]) -> list[Point]:
     return points
 
 
-def trained(recipe: str, changes: Sequence[str]) -> list[Point]:
-    """The bytes that each step has sent, and its cross-entropy in nats a token."""
+def trained(recipe: str, changes: Sequence[str], interval: int = INTERVAL) -> Trained:
+    """A run, whose processes are compared after each interval."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "run")
-        fixed = ("train.dist.backend=ddp", "train.balance_rounds=0", "checkpoint.interval=100000", "log.interval=1")
-        tuili("train", recipe, *fixed, *changes, "--out", str(out))
-        return [(sum(line["workers"]["sent_bytes"]), line["cross_entropy"]) for line in read_log(out)]
+        saving = f"checkpoint.interval={interval}"
+        tuili("train", recipe, "train.dist.backend=ddp", "train.balance_rounds=0", saving, "log.interval=1", *changes,
+              "--out", str(out))  # fmt: skip
+        line = [(sum(line["workers"]["sent_bytes"]), line["cross_entropy"]) for line in read_log(out)]
+        saved = [int(path.name.removeprefix("step-")) for path in (out / "checkpoints").glob("step-*")]
+        return Trained(line, max((step for step in saved if step % interval == 0), default=0))
 
 
 if __name__ == "__main__":

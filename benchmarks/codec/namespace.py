@@ -8,6 +8,7 @@ all processes share so many bits a second, whoever sends them.
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from collections.abc import Sequence
 from functools import cache
@@ -33,6 +34,14 @@ def refusal() -> str | None:
     return None
 
 
+def why_failed(error: subprocess.CalledProcessError) -> str:
+    """What a command that has failed in `bytes_sent_by` said last, or how it ended where it said nothing."""
+    if line := _last_line(error.stderr):
+        return line
+    killed = error.returncode < 0
+    return f"killed by {signal.Signals(-error.returncode).name}" if killed else f"exit code {error.returncode}"
+
+
 def bytes_sent_by(command: Sequence[str], megabits: int | None = None) -> int:
     """The bytes that a command, and what it starts, sends over the loopback interface, through which so many megabits
     a second go at most.
@@ -45,8 +54,11 @@ def bytes_sent_by(command: Sequence[str], megabits: int | None = None) -> int:
     except FileNotFoundError as error:
         raise NoNamespace(f"no network namespace: {error.filename} is missing") from error
     if tried.returncode:
-        reason = (tried.stderr.strip().splitlines() or ["refused"])[-1]
-        raise NoNamespace(f"no network namespace: {reason}")
+        raise NoNamespace(f"no network namespace: {_last_line(tried.stderr) or 'refused'}")
     done = subprocess.run([*ENTER, counted, "sh", *command], capture_output=True, text=True, check=True)
     (columns,) = re.findall(r"^\s*lo:(.*)$", done.stdout, re.MULTILINE)
     return int(columns.split()[SENT_COLUMN])
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[-1]

@@ -8,6 +8,8 @@ what runs beside the backward pass: `off`, `communication` or `update`. Figures 
 - `WAY_communication_hidden`, `WAY_update_hidden`: shares, from the trace of process 0;
 - `WAY_sent`: bytes a step of a whole run, of all processes together, with what its start sends;
 - `faster_than_OTHER`: seconds of another way over those of the first one, round by round.
+
+What is measured before an interruption is kept.
 """
 
 from __future__ import annotations
@@ -17,10 +19,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from benchmarks.codec.namespace import NoNamespace, bytes_sent_by
+from benchmarks.codec.namespace import NoNamespace, bytes_sent_by, why_failed
+from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from tuili.train import read_hidden, read_log
@@ -30,8 +34,7 @@ FIRST_STEPS = 2
 """Those of a session that are not traced."""
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """What one run has shown: seconds of a step, bytes of a step, hidden shares by what is hidden."""
 
     seconds: float
@@ -50,25 +53,25 @@ def measure(
     overrides: tuple[str, ...] = ("train.rows=4", "train.compile=off", "train.dist.bucket_mb=1"),
 ) -> Measured:
     """Seconds and shares by way. steps: of a run, of which the first ones and those `traced` are not timed."""
-    found: dict[str, list[Run]] = {way: [] for way in ways}
-    try:
-        for number in range(rounds):
-            for way in random.Random(number).sample(ways, len(ways)):
-                found[way].append(trained(way, recipe, overrides, steps, traced, processes, megabits))
-    except NoNamespace as error:
-        raise SystemExit(f"overlap: {error}") from error
-    except subprocess.CalledProcessError as error:
-        raise SystemExit(f"overlap: a run has failed: {error.stderr.strip().splitlines()[-1]}") from error
-    settings = {
+    settings: dict[str, Any] = {
         "recipe": recipe,
         "steps": steps,
         "traced": traced,
         "processes": processes,
         "megabits": megabits,
         "overrides": list(overrides),
-        "goal": "faster_than_3bit-off >= 1.2, faster_than_fp16-off >= 2",
     }
-    return settings, figures(found)
+    cells, found = Cells("overlap", settings), {way: list[Run]() for way in ways}
+    try:
+        for number in range(rounds):
+            for way in random.Random(number).sample(ways, len(ways)):
+                one = partial(trained, way, recipe, overrides, steps, traced, processes, megabits)
+                found[way].append(Run(*cells.get(f"{way}, round {number}", one)))
+    except NoNamespace as error:
+        raise SystemExit(f"overlap: {error}") from error
+    except subprocess.CalledProcessError as error:
+        raise SystemExit(f"overlap: a run has failed: {why_failed(error)}") from error
+    return settings | {"goal": "faster_than_3bit-off >= 1.2, faster_than_fp16-off >= 2"}, figures(found)
 
 
 def figures(found: Mapping[str, Sequence[Run]]) -> dict[str, Figure]:

@@ -3,13 +3,15 @@
 Numbers are normal, and more than the caches hold. GB/s are of fp32 numbers, in or out. A link pays below the speed at
 which an all-reduce of packed numbers takes as long as one of fp32 or fp16 ones, with no communication hidden behind
 computing: of W processes each sends 2 (W - 1) / W of the bytes, and encodes 1 + 1 / W of the numbers and decodes 2 of
-them as it goes (see docs/distributed.md). Converting to fp16 is taken to cost nothing.
+them as it goes (see docs/distributed.md). Converting to fp16 is taken to cost nothing. Links are told of for each way
+of packing in `PACKED`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 
 import numpy as np
 
@@ -19,6 +21,13 @@ from tuili.native import CodeBits, GradientCodec, Unavailable, load, message_byt
 
 BITS: tuple[CodeBits, ...] = (2, 3, 4, 8)
 SEED = 1
+PACKED = {
+    "": ("encode", "decode"),
+    "_rotated": ("encode_rotated", "decode_rotated"),
+    "_with_errors": ("encode_with_errors", "decode"),
+    "_rotated_with_errors": ("encode_rotated_with_errors", "decode_rotated"),
+}
+"""Ways of packing: how their figures are named behind the bits, and what encodes and decodes."""
 
 
 def measure(
@@ -38,6 +47,7 @@ def measure(
             "encode": encode,
             "encode_rotated": partial(encode, seed=SEED),
             "encode_with_errors": partial(encode, error_N=error_N, keep=0.8),
+            "encode_rotated_with_errors": partial(encode, seed=SEED, error_N=error_N, keep=0.8),
             "decode": partial(codec.decode, message, back_N),
             "decode_rotated": partial(codec.decode, rotated, back_N),
             "add": partial(codec.decode, message, back_N, add=True),
@@ -50,13 +60,13 @@ def measure(
         size = message_bytes(numbers, bits) / numbers
         figures |= {f"{bits}_{name}": speed for name, speed in speeds.items()}
         figures[f"{bits}_size"] = Figure("bytes/number", [size])
-        for of_number, name in ((4, "fp32"), (2, "fp16")):
-            for world_size in processes:
+        for way, (encoding, decoding) in PACKED.items():
+            for (of_number, name), world_size in product(((4, "fp32"), (2, "fp16")), processes):
                 links = [
                     paying_link(packing, unpacking, size, of_number, world_size)
-                    for packing, unpacking in zip(speeds["encode"].runs, speeds["decode"].runs, strict=True)
+                    for packing, unpacking in zip(speeds[encoding].runs, speeds[decoding].runs, strict=True)
                 ]
-                figures[f"{bits}_pays_over_{name}_by_{world_size}"] = Figure("Gbit/s", links)
+                figures[f"{bits}{way}_pays_over_{name}_by_{world_size}"] = Figure("Gbit/s", links)
     codec.close()
     settings = {"numbers": numbers, "warmup": warmup, "threads": threads, "processes": list(processes)}
     return settings | {"instruction_set": library.instruction_set}, figures

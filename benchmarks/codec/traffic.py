@@ -5,6 +5,8 @@ steps sent, with everything beside gradients, and what the start sent cancels ou
 
 - `FORM_by_N`: bytes a step, of all processes together;
 - `FORM_by_N_less_than_fp32`, `…_fp16`: the share of the bytes that is saved, run by run.
+
+What is measured before an interruption is kept.
 """
 
 from __future__ import annotations
@@ -12,45 +14,72 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
+from typing import Any
 
-from benchmarks.codec.namespace import NoNamespace, bytes_sent_by
+from benchmarks.codec.namespace import NoNamespace, bytes_sent_by, why_failed
+from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 
-FORMS = ("fp32", "fp16", "powersgd", "8bit", "4bit", "3bit", "2bit")
+FORMS: Mapping[str, str] = {
+    "fp32": "form: fp32",
+    "fp16": "form: fp16",
+    "powersgd": "form: powersgd",
+    "8bit": "form: 8bit",
+    "4bit": "form: 4bit",
+    "3bit": "form: 3bit",
+    "3bit_rotated_kept": "form: 3bit, rotate: true, keep_errors: 0.8",
+    "2bit": "form: 2bit",
+}
+"""The forms, as a recipe has them."""
 BASELINES = ("fp32", "fp16")
-FIRST_STEPS = 12
-"""Of the shorter run: behind PowerSGD's plain ones."""
+FIRST_STEPS, FIRST_STEPS_OF_POWERSGD = 2, 12
+"""Of the shorter run: behind the plain ones of PowerSGD."""
 
 
 def measure(
     recipe: str = "nano",
     steps: int = 10,
-    runs: int = 1,
+    runs: int = 3,
     processes: tuple[int, ...] = (2, 4),
-    forms: tuple[str, ...] = FORMS,
-    overrides: tuple[str, ...] = ("train.rows=1", "train.precision=fp32", "train.compile=off"),
+    forms: tuple[str, ...] = tuple(FORMS),
+    overrides: tuple[str, ...] = ("model.start=nano", "train.rows=1", "train.precision=fp32", "train.compile=off"),
 ) -> Measured:
-    """Bytes and shares by form and number of processes. steps: those in which the two runs differ."""
+    """Bytes and shares by form, of `FORMS`, and number of processes. steps: those in which the two runs differ.
+
+    By default the model starts from the shipped one, so that no run learns a tokenizer.
+    """
+    settings: dict[str, Any] = {"recipe": recipe, "steps": steps, "overrides": list(overrides)}
+    cells = Cells("traffic", settings)
+
+    def sent(form: str, count: int, number: int) -> float:
+        one = partial(sent_by_step, recipe, overrides, steps, form, count)
+        return cells.get(f"{form}, {count} processes, run {number}", one)
+
     try:
-        figures = saved(forms, processes, runs, lambda *which: sent_by_step(recipe, overrides, steps, *which))
+        figures = saved(forms, processes, runs, sent)
     except NoNamespace as error:
         raise SystemExit(f"traffic: {error}") from error
     except subprocess.CalledProcessError as error:
-        raise SystemExit(f"traffic: a run has failed: {error.stderr.strip().splitlines()[-1]}") from error
-    settings = {"recipe": recipe, "steps": steps, "processes": list(processes), "overrides": list(overrides)}
+        raise SystemExit(f"traffic: a run has failed: {why_failed(error)}") from error
+    settings |= {"processes": list(processes), "forms": {form: FORMS[form] for form in forms}}
     return settings | {"goal": "3bit: 0.9 less than fp32, 0.8 less than fp16"}, figures
 
 
 def saved(
-    forms: Sequence[str], processes: Sequence[int], runs: int, sent: Callable[[str, int], float]
+    forms: Sequence[str], processes: Sequence[int], runs: int, sent: Callable[[str, int, int], float]
 ) -> dict[str, Figure]:
-    """The figures, from the bytes that `sent` counts of a form and a number of processes."""
+    """The figures, from the bytes that `sent` counts of a form, a number of processes, and the number of a run."""
     figures: dict[str, Figure] = {}
+    counted = {(count, form): list[float]() for count in processes for form in forms}
+    for number, (count, form) in product(range(runs), counted):  # so that one run is whole where hours are cut
+        counted[count, form].append(sent(form, count, number))
     for count in processes:
-        of_forms = {form: [sent(form, count) for _ in range(runs)] for form in forms}
+        of_forms = {form: counted[count, form] for form in forms}
         for form, found in of_forms.items():
             figures[f"{form}_by_{count}"] = Figure("bytes/step", found)
             for baseline in BASELINES:
@@ -63,13 +92,14 @@ def saved(
 def sent_by_step(recipe: str, overrides: Sequence[str], steps: int, form: str, processes: int) -> float:
     """The bytes of one step, of all processes together."""
     counted = []
-    for until in (FIRST_STEPS, FIRST_STEPS + steps):
+    first = FIRST_STEPS_OF_POWERSGD if form == "powersgd" else FIRST_STEPS
+    for until in (first, first + steps):
         with tempfile.TemporaryDirectory() as out:
             changes = (
                 *overrides,
                 f"train.steps={until}",
                 f"train.accumulation={processes}",
-                f"train.dist={{backend: ddp, gradients: {{form: {form}}}}}",
+                f"train.dist={{backend: ddp, gradients: {{{FORMS[form]}}}}}",
                 "train.balance_rounds=0",
                 f"checkpoint.interval={until}",
             )

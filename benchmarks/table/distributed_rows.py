@@ -1,10 +1,16 @@
-"""What a training of several processes sends and loses, and how it goes on where they are killed."""
+"""What a training of several processes sends and loses. What becomes of killed ones is left to `recovery_rows`."""
 
 from __future__ import annotations
 
-from benchmarks.table.rows import Row, bench, joined, middle, results, text
+from benchmarks.table.rows import bench
 
 _BITS = (2, 3, 4, 8)
+_PACKED = {
+    "": "",
+    "_rotated": ", turned,",
+    "_with_errors": " with the average of what is lost",
+    "_rotated_with_errors": ", turned, with the average of what is lost,",
+}
 CODEC = (
     *(
         bench(
@@ -19,11 +25,12 @@ CODEC = (
     ),
     *(
         bench(
-            f"Link below which 3 bits arrive sooner than {name}, {count} processes, nothing hidden: Gbit/s",
+            f"Link below which 3 bits{how} arrive sooner than {name}, {count} processes, nothing hidden: Gbit/s",
             "codec",
-            f"3_pays_over_{name}_by_{count}",
+            f"3{way}_pays_over_{name}_by_{count}",
             "{:.1f}",
         )
+        for way, how in _PACKED.items()
         for name in ("fp32", "fp16")
         for count in (2, 8)
     ),
@@ -48,21 +55,22 @@ SENT = (
             "traffic",
             f"{form}_by_{count}_less_than_fp32",
             "{:.1%}",
-            "90%" if form == "3bit" else "none",
+            "90%" if form.startswith("3bit") else "none",
         )
         for count in (2, 4)
         for form, name in FORMS.items()
-        if form in ("fp16", "powersgd", "4bit", "3bit")
+        if form in ("fp16", "powersgd", "4bit", "3bit", "3bit_rotated_kept")
     ),
     *(
         bench(
-            f"Bytes a step of `nano` in 3 bits less than in fp16, {count} processes, {_COUNTED}",
+            f"Bytes a step of `nano` in {FORMS[form]} less than in fp16, {count} processes, {_COUNTED}",
             "traffic",
-            f"3bit_by_{count}_less_than_fp16",
+            f"{form}_by_{count}_less_than_fp16",
             "{:.1%}",
             "80%",
         )
         for count in (2, 4)
+        for form in ("3bit", "3bit_rotated_kept")
     ),
 )
 
@@ -76,6 +84,17 @@ LOSSES = tuple(
     )
     for form, name in FORMS.items()
     if form != "fp32"
+)
+EQUAL = tuple(
+    bench(
+        f"Steps after which {count} processes still had the same bits, gradients in {FORMS[form]}",
+        "gradient_losses",
+        f"{form}_equal{key}",
+        "{:.0f}",
+        "200",
+    )
+    for form in ("3bit", "3bit_rotated_kept")
+    for count, key in ((2, ""), (4, "_by_4"))
 )
 
 _WAYS = {
@@ -94,60 +113,4 @@ OVERLAP = (
         bench(f"Share of the {what} that is hidden, {_OVERLAPPED}", "overlap", f"3bit-update_{what}_hidden", "{:.0%}")
         for what in ("communication", "update")
     ),
-)
-
-SAVED = tuple(
-    bench(
-        f"What saving every 20 steps costs a run of 25M parameters, {what}",
-        "saving",
-        f"{way}_cost",
-        "{:.1%}",
-        goal,
-    )
-    for way, what, goal in (("beside", "beside the steps", "2%"), ("before", "before them", "none"))
-)
-
-_VICTIMS = {
-    "worker": "one process is killed",
-    "launcher": "the launcher is killed",
-    "saving": "all processes are killed while they save",
-}
-RECOVERED = (
-    Row(
-        "Kills of a training of two processes, a third each of a process, the launcher, and all while they save",
-        results("recovery"),
-        (middle("kills", "{:.0f}"), text("30")),
-    ),
-    Row(
-        "Seconds from a kill to the first step behind it: median, and 95 of 100 kills",
-        results("recovery"),
-        (joined("{} and {}", middle("recovery", "{:.1f}"), middle("recovery_p95", "{:.1f}")), text("20")),
-    ),
-    *(
-        bench(f"Seconds from a kill to the first step behind it where {what}", "recovery", f"{key}_recovery", "{:.1f}")
-        for key, what in _VICTIMS.items()
-    ),
-    *(
-        bench(
-            f"Steps that are done again where {what}, over the 100 between two checkpoints",
-            "recovery",
-            f"{key}_lost",
-            "{:.2f}",
-            "at most 1",
-        )
-        for key, what in _VICTIMS.items()
-    ),
-    bench("Kills of all processes that left half a checkpoint", "recovery", "saves_killed", "{:.0f}"),
-    bench("Goodput of a training with these kills, measured once", "recovery", "goodput", "{:.0%}"),
-    bench(
-        "Goodput with one such kill a minute, by the mean cost of a kill", "recovery", "goodput_at_60", "{:.0%}", "60%"
-    ),
-    bench(
-        "Goodput with one such kill in five minutes, by the mean cost of a kill",
-        "recovery",
-        "goodput_at_300",
-        "{:.0%}",
-        "90%",
-    ),
-    bench("Killed runs that ended with the bytes of one left alone", "recovery", "same_bytes", "{:.0f}", "1 of 1"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.table.answer_rows import ANSWERS
 from benchmarks.table.data_rows import DOCUMENTS, DUPLICATES, HOSTILE, MULTIPLIED, QUALITY, ROUTED
 from benchmarks.table.distilled_rows import STUDENTS
-from benchmarks.table.distributed_rows import CODEC, LOSSES, OVERLAP, RECOVERED, SAVED, SENT
+from benchmarks.table.distributed_rows import CODEC, EQUAL, LOSSES, OVERLAP, SENT
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
 from benchmarks.table.example_rows import COMPARED
 from benchmarks.table.factorised_rows import FACTORS
@@ -16,6 +16,7 @@ from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
 from benchmarks.table.promised_rows import PROMISED
 from benchmarks.table.pruned_rows import KEPT
 from benchmarks.table.quantised_rows import WHOLE_NUMBERS
+from benchmarks.table.recovery_rows import RECOVERED, SAVED
 from benchmarks.table.stacked_rows import STACKS_KEPT
 from benchmarks.table.taught_rows import ADAPTED, FURTHER, TAUGHT
 
@@ -28,7 +29,7 @@ GROUPS = {
     "smaller models": (*KEPT, *FACTORS, *STUDENTS, *WHOLE_NUMBERS, *STACKS_KEPT),
     "serving": SERVING,
     "training": TRAINING,
-    "several processes": (*CODEC, *SENT, *LOSSES, *OVERLAP, *SAVED, *RECOVERED),
+    "several processes": (*CODEC, *SENT, *LOSSES, *EQUAL, *OVERLAP, *SAVED, *RECOVERED),
     "checker and verifier": CHECKER,
     "data engine": (*MULTIPLIED, *ROUTED, *QUALITY, *DUPLICATES, *DOCUMENTS, *HOSTILE),
     "shipped model": (*SHIPPED_MODEL, *ANSWERS, *FAMILIARITY, *GAINED),

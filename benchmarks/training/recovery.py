@@ -1,234 +1,165 @@
 """How a training of several processes goes on where they are killed: seconds until it learns again, steps that are done
 twice, and whether it ends with the bytes of a run that was left alone.
 
-A kill comes a random number of steps behind the step at which the run was killed before. SIGKILL goes to one of the
-processes, which the launcher then starts again; or to the launcher, with which the others end; or to all at once while
-a checkpoint is being written. Behind the last two the same command with `--resume` is given as soon as nothing of the
-run is left, as a supervisor would. Which kill comes when is random, too; there are equally many of each. Figures:
+A kill comes a random number of steps behind the step at which the run was killed before, and a random moment in a step.
+SIGKILL goes to one of the processes, which the launcher then starts again; to the launcher, with which the others end;
+to all at once at a random moment of the writing of a checkpoint; or to a process or the launcher, and at a random
+moment of the start behind that once more: `worker`, `launcher`, `saving` and `starting`. In the end all are killed
+while the model is being written. Where the launcher was killed, the same command with `--resume` is given as soon as
+nothing of the run is left, as a supervisor would. Which kill comes when is random, too; there are equally many of each
+kind. Then another run is killed by the clock, a random one of these ways, until it ends. Figures:
 
 - `recovery`: seconds from a kill to the first step behind it, and `recovery_p95`; `VICTIM_recovery` by what was killed;
-- `VICTIM_lost`: steps that were done and are done again, over those between two checkpoints;
-- `goodput`: the seconds of the run that was left alone over those of the killed one. A kill costs the seconds until the
-  run is at the step where it was killed; `goodput_at_60` is what their mean leaves of 60 seconds, and so on;
-- `saves_killed`: kills of all processes that have left half a checkpoint;
-- `same_bytes`: 1 where the weights are those of the run that was left alone.
+- `VICTIM_lost`: steps that were done and are done again, over those between two checkpoints. A checkpoint is written
+  beside the next steps, so that at most an interval can be lost, and the steps beside a write that the kill has cut;
+- `within_bound`: kills behind which no more than that was lost; `half_saved`: those that have cut a write;
+- `write` and `write_steps`: seconds of a write and steps beside it, in the run that was left alone;
+- `goodput`: the seconds of the run that was left alone over those of the killed one. `goodput_by_clock`: the same of
+  the run that is killed every `every` seconds, and `clock_kills` how often it was. `goodput_at_60_computed` is what a
+  kill of the others leaves of 60 seconds: it costs the seconds until the run is at the step where it was killed;
+- `given_again`: how often a run has ended with an error behind a kill, so that its command was given again;
+- `same_bytes`: for each killed run 1 where the weights are those of the run that was left alone.
+
+The run alone, the one that is killed at random and the one by the clock are kept, each as a whole, where the benchmark
+is interrupted.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
+from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
-from tuili.errors import InputError
+from benchmarks.training.killable import Killable
+from benchmarks.training.killing import VICTIMS, Kill, Pace, end_under_kills, kill, kill_by_the_clock, left_alone
 from tuili.store import model_hash
 
-VICTIMS = ("worker", "launcher", "saving")
 SECONDS = (60, 300)
-"""Between two kills, for which goodput is told."""
-LOOK_SECONDS, SAVE_LOOK_SECONDS, PATIENCE_SECONDS = 0.02, 0.005, 300.0
-TAIL_BYTES = 8192
-
-
-@dataclass(frozen=True)
-class Kill:
-    """What one kill has cost. recovery: seconds until the first step behind it. cost: seconds until the run is where it
-    was. lost: steps that were done again. half_saved: whether it has left half a checkpoint."""
-
-    victim: str
-    recovery: float
-    cost: float
-    lost: int
-    half_saved: bool
+"""Between two kills, for which goodput is computed."""
+ENDING_KILLS = 2
+"""While the model is being written."""
+RESTARTS = 1000
+GOAL = (
+    "recovery 20 s, at most an interval and the steps beside a cut write lost, goodput 0.6 with a kill in 60 s and 0.9 "
+    "with one in 300 s"
+)
 
 
 def measure(
     recipe: str = "quickstart",
-    kills: int = 30,
-    steps: int = 3400,
-    interval: int = 100,
+    kills: int = 32,
+    steps: int = 1500,
+    interval: int = 50,
     gap: tuple[float, ...] = (0.1, 1.1),
     processes: int = 2,
+    every: int = 60,
     overrides: tuple[str, ...] = ("train.dist.backend=ddp",),
     seed: int = 1,
     warm_up: int = 4,
 ) -> Measured:
     """The figures. interval: steps between two checkpoints. gap: the least and the most of that between two kills.
-    warm_up: steps of a run before, which fills caches; 0 leaves it out."""
+    every: seconds between two kills by the clock; 0 leaves that out. warm_up: steps of a run before, which fills
+    caches; 0 leaves it out."""
+    asked = {"recipe": recipe, "steps": steps, "interval": interval, "gap": list(gap), "processes": processes}
+    asked |= {"kills": kills, "overrides": list(overrides), "seed": seed}
     command = ["train", recipe, *overrides, f"checkpoint.interval={interval}", "log.interval=1"]
-    command += ["--nproc", str(processes), "--restarts", str(kills)]
-    rng = random.Random(seed)
-    victims = rng.sample(list(islice(cycle(VICTIMS), kills)), kills)
-    with tempfile.TemporaryDirectory(prefix="recovery-") as place:
-
-        def started(name: str, until: int = steps) -> Killable:
-            return Killable([*command, f"train.steps={until}"], Path(place, name))
-
-        if warm_up:
-            with started("warm-up", warm_up) as warming_up:
-                warming_up.to_the_end()
-        with started("alone") as alone:
-            seconds = alone.to_the_end()
-        with started("killed") as killed:
-            begun = time.monotonic()
-            found = [killed.kill(victim, rng, round(rng.uniform(*gap) * interval)) for victim in victims]
-            killed.to_the_end()
-            whole = time.monotonic() - begun
-        same = model_hash(alone.folder / "model") == model_hash(killed.folder / "model")
-    settings = {"recipe": recipe, "steps": steps, "interval": interval, "gap": list(gap), "processes": processes}
-    settings |= {"overrides": list(overrides), "seed": seed, "goal": "recovery 20 s, lost 1, goodput 0.6 and 0.9"}
-    return settings, figures(found, interval) | {
-        "goodput": Figure("share", [seconds / whole]),
-        "seconds_alone": Figure("s", [seconds]),
-        "same_bytes": Figure("runs", [float(same)]),
+    command += ["--nproc", str(processes), "--restarts", str(RESTARTS)]
+    cells = Cells("recovery", asked)
+    alone = cells.get("alone", partial(_alone, command, steps, warm_up))
+    pace = Pace(**alone["pace"])
+    gaps = [fraction * interval for fraction in gap]
+    struck = cells.get("killed", partial(_killed, command, steps, kills, gaps, seed, pace))
+    killed = [struck]
+    found = figures([Kill(**one) for one in struck["kills"]], interval, struck["ending"])
+    found |= {
+        "goodput": Figure("share", [pace.whole / struck["seconds"]]),
+        "seconds_alone": Figure("s", [pace.whole]),
+        "write_steps": Figure("steps", pace.write_steps or [0]),
+        "write": Figure("s", pace.writes or [0.0]),
     }
+    if every:
+        by_clock = cells.get(f"every {every} s", partial(_killed_by_the_clock, command, steps, every, seed, pace))
+        killed.append(by_clock)
+        found["clock_kills"] = Figure("kills", [by_clock["kills"]])
+        found["goodput_by_clock"] = Figure("share", [pace.whole / by_clock["seconds"]])
+    found["given_again"] = Figure("times", [sum(one["given_again"] for one in killed)])
+    found["same_bytes"] = Figure("runs", [float(one["hash"] == alone["hash"]) for one in killed])
+    return asked | {"every": every, "goal": GOAL}, found
 
 
-def figures(kills: Sequence[Kill], interval: int) -> dict[str, Figure]:
-    """Those of some kills, with so many steps between two checkpoints."""
-    recoveries = [kill.recovery for kill in kills]
-    mean_cost = statistics.mean(kill.cost for kill in kills)
+def figures(kills: Sequence[Kill], interval: int, ending: int) -> dict[str, Figure]:
+    """Those of some kills, with so many steps between two checkpoints, and so many kills behind the last step."""
+    recoveries = [one.recovery for one in kills]
+    mean_cost = statistics.mean(one.cost for one in kills if one.victim != "starting")
+    within = [one.lost <= interval + (one.beside or 0) for one in kills]
     found = {
-        "kills": Figure("kills", [len(kills)]),
+        "kills": Figure("kills", [sum(one.strikes for one in kills) + ending]),
         "recovery": Figure("s", recoveries),
         "recovery_p95": Figure("s", [sorted(recoveries)[-(-95 * len(recoveries) // 100) - 1]]),
-        **{f"goodput_at_{every}": Figure("share", [max(0.0, 1 - mean_cost / every)]) for every in SECONDS},
+        "within_bound": Figure("share", [sum(within) / len(within)]),
+        "half_saved": Figure("kills", [sum(one.beside is not None for one in kills)]),
+        **{
+            f"goodput_at_{seconds}_computed": Figure("share", [max(0.0, 1 - mean_cost / seconds)])
+            for seconds in SECONDS
+        },
     }
-    for victim in dict.fromkeys(kill.victim for kill in kills):
-        own = [kill for kill in kills if kill.victim == victim]
-        found[f"{victim}_recovery"] = Figure("s", [kill.recovery for kill in own])
-        found[f"{victim}_lost"] = Figure("intervals", [kill.lost / interval for kill in own])
-        if victim == "saving":
-            found["saves_killed"] = Figure("kills", [sum(kill.half_saved for kill in own)])
+    for victim in dict.fromkeys(one.victim for one in kills):
+        own = [one for one in kills if one.victim == victim]
+        found[f"{victim}_recovery"] = Figure("s", [one.recovery for one in own])
+        found[f"{victim}_lost"] = Figure("intervals", [one.lost / interval for one in own])
     return found
 
 
-class Killable:
-    """A run of `tuili train` in a folder. It is started when something is asked of it, and goes on if it has begun; at
-    the end of the block nothing of it is left."""
+def _alone(command: Sequence[str], steps: int, warm_up: int) -> Mapping[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="recovery-") as place:
+        if warm_up:
+            with Killable([*command, f"train.steps={warm_up}"], Path(place, "warm-up")) as warming_up:
+                warming_up.to_the_end()
+        with Killable([*command, f"train.steps={steps}"], Path(place, "alone")) as one:
+            return {"pace": asdict(left_alone(one, steps)), "hash": model_hash(one.folder / "model")}
 
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
-        self.folder, self._command = folder, command
-        self._errors = folder.with_suffix(".errors")
-        self._process: subprocess.Popen[bytes] | None = None
-        self._at = 0
 
-    def __enter__(self) -> Killable:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._kill(self._process, [self._process.pid, *_children(self._process.pid)])
-
-    def to_the_end(self) -> float:
-        """Let it end, and return the seconds."""
+def _killed(
+    command: Sequence[str], steps: int, kills: int, gaps: Sequence[float], seed: int, pace: Pace
+) -> Mapping[str, Any]:
+    rng, found, at = random.Random(f"{seed}/random"), list[Kill](), 0
+    with (
+        tempfile.TemporaryDirectory(prefix="recovery-") as place,
+        Killable([*command, f"train.steps={steps}"], Path(place, "killed")) as one,
+    ):
         begun = time.monotonic()
-        if self._started().wait():
-            raise self._failed()
-        return time.monotonic() - begun
-
-    def kill(self, victim: str, rng: random.Random, steps: int) -> Kill:
-        """Let it do so many steps more than before, kill a victim, and wait until it is where it was.
-
-        Raises `InputError` where it is at its end before, has failed, or does not go on.
-        """
-        launcher = self._started()
-        self._until(lambda: self._step() >= self._at + steps)
-        if victim == "saving":
-            self._until(lambda: any(self._scratch()), SAVE_LOOK_SECONDS)
-        workers, session = list(_children(launcher.pid)), self._session()
-        self._at, begun, half_saved = self._step(), time.monotonic(), False
-        if victim == "worker":
-            os.kill(rng.choice(workers), signal.SIGKILL)
-        else:
-            self._kill(launcher, [launcher.pid, *(workers if victim == "saving" else [])], workers)
-            half_saved = any(self._scratch())
-            self._started()
-        self._until(lambda: self._session() != session)
-        first = self._step()
-        self._until(lambda: self._step() > first)
-        recovery = time.monotonic() - begun
-        self._until(lambda: self._step() >= self._at)
-        return Kill(victim, recovery, time.monotonic() - begun, max(0, self._at - first), half_saved)
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None or self._process.poll() is not None:
-            resume = ["--resume"] if (self.folder / "run.json").is_file() else []
-            command = [sys.executable, "-m", "tuili", *self._command, "--out", str(self.folder), *resume]
-            with self._errors.open("ab") as errors:
-                self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
-        return self._process
-
-    def _kill(self, launcher: subprocess.Popen[bytes], whom: Sequence[int], others: Sequence[int] = ()) -> None:
-        """Kill some processes, the launcher among them, and wait until they and those that end with it are gone."""
-        for process in whom:
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-        launcher.wait()
-        until = time.monotonic() + PATIENCE_SECONDS
-        while any(map(_is_alive, [*whom, *others])):
-            if time.monotonic() > until:
-                raise InputError(f"processes of a run whose launcher is gone live on after {PATIENCE_SECONDS:.0f} s")
-            time.sleep(LOOK_SECONDS)
-
-    def _until(self, holds: Callable[[], bool], every: float = LOOK_SECONDS) -> None:
-        until = time.monotonic() + PATIENCE_SECONDS
-        while not holds():
-            if self._process is not None and (ended := self._process.poll()) is not None:
-                if ended:
-                    raise self._failed()
-                raise InputError("the run was at its end before all kills: --steps makes it longer")
-            if time.monotonic() > until:
-                raise InputError(f"the run has not gone on for {PATIENCE_SECONDS:.0f} s, at step {self._step()}")
-            time.sleep(every)
-
-    def _failed(self) -> InputError:
-        lines = self._errors.read_text(errors="replace").strip().splitlines()
-        return InputError(f"the run has failed: {lines[-1] if lines else 'without a word'}")
-
-    def _session(self) -> int | None:
-        """What tells one session's log from that of the one before: each begins a new file."""
-        log = self.folder / "log.jsonl"
-        return log.stat().st_ino if log.is_file() else None
-
-    def _step(self) -> int:
-        """The last step that the log tells of, or 0."""
-        log = self.folder / "log.jsonl"
-        if not log.is_file():
-            return 0
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
-            lines = file.read().split(b"\n")[:-1]
-        return int(lines[-1].split(b'"step": ')[1].split(b",")[0]) if lines else 0
-
-    def _scratch(self) -> Iterator[Path]:
-        return (self.folder / "checkpoints").glob(".step-*")
+        for victim in rng.sample(list(islice(cycle(VICTIMS), kills)), kills):
+            told, at = kill(one, victim, rng, at + max(1, round(rng.uniform(*gaps))), pace)
+            found.append(told)
+        ending = end_under_kills(one, rng, steps, pace, ENDING_KILLS)
+        return {
+            "kills": [asdict(told) for told in found],
+            "ending": ending,
+            "seconds": time.monotonic() - begun,
+            "given_again": one.given_again,
+            "hash": model_hash(one.folder / "model"),
+        }
 
 
-def _children(parent: int) -> Iterator[int]:
-    """The processes that one has started."""
-    with suppress(FileNotFoundError, ProcessLookupError):
-        yield from map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
-
-
-def _is_alive(process: int) -> bool:
-    """Whether a process is there, and not merely to be collected."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+def _killed_by_the_clock(command: Sequence[str], steps: int, every: int, seed: int, pace: Pace) -> Mapping[str, Any]:
+    with (
+        tempfile.TemporaryDirectory(prefix="recovery-") as place,
+        Killable([*command, f"train.steps={steps}"], Path(place, "by-the-clock")) as one,
+    ):
+        kills, seconds = kill_by_the_clock(one, random.Random(f"{seed}/clock"), every, pace.whole)
+        model = model_hash(one.folder / "model")
+        return {"kills": kills, "seconds": seconds, "given_again": one.given_again, "hash": model}
 
 
 if __name__ == "__main__":

@@ -1,126 +1,124 @@
-"""What saving costs a run: steps behind a checkpoint that is written beside them, or before them, against steps alone.
+"""What saving costs a run: `tuili train` that saves every so many steps, over one that saves at its end alone.
 
-Windows of so many steps take turns in one process, each with an order of its own in each round: `alone` saves nothing,
-`beside` saves first and steps while the checkpoint is written, `before` waits until it is on the disk. Figures:
+Both take their steps by the same execution plan, as any run does, in turns and in an order of their own in each round.
+The log tells the seconds between the second checkpoint and the last step. So all that saving takes is in them: the
+comparison of the processes' bits, the copy, what processes tell one another, what steps lose to the writer beside
+them, and the wait for a write that takes longer than an interval. In and out of that time there goes as much of a
+write. Figures:
 
-- `WAY_seconds`: a window, the saving in it included; `WAY_cost`: what it takes more than `alone` of the same round;
-- `held_up`: the share of `beside` in which saving has held up the steps, for the copy and for the write before;
+- `alone_seconds`, `saving_seconds`: that time; `cost`: what `saving` takes more than `alone` of the same round;
+- `held_up`: the share of a run in which saving has held up the steps, for the copy and for the write before;
+- `write`: seconds of the writes beside steps, and `outlasted`: those of a run that took longer than an interval;
 - `parameters`, and `checkpoint`: the bytes on the disk.
 
-A checkpoint has the weights and AdamW's two moments, in fp32.
+What is measured before an interruption is kept.
 """
 
 from __future__ import annotations
 
+import json
 import random
+import re
+import signal
 import tempfile
-import time
-from itertools import cycle, islice
+from collections.abc import Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import torch
-from rich.console import Console
-
+from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
+from benchmarks.training.killable import CHECKPOINT, Killable, Writes
 from tuili.config import load_recipe
-from tuili.data import Block
-from tuili.model import TuiliForCausalLM
-from tuili.store import Tokenizer
-from tuili.train import CheckpointManager, Objective, Recipe, build_model, train, training_stream
+from tuili.errors import InputError
+from tuili.model import TuiliConfig, count_parameters
+from tuili.train import RUN_FILE, Recipe, read_log
 
-WAYS = ("alone", "beside", "before")
-SIZE = "model.overrides={hidden_size: 448, intermediate_size: 1344, moe_intermediate_size: 320}"
+WAYS = ("alone", "saving")
+SIZE = "model.overrides={hidden_size: 320, intermediate_size: 960, moe_intermediate_size: 144}"
+"""About 25M parameters."""
+PLAN = ("precision", "replicas", "device", "compile", "kernels")
+"""What a run records of how its steps are executed."""
+HELD_UP = re.compile(r"checkpoints held the training up for ([0-9.]+) s of ")
+LOOK_SECONDS = 0.1
+
+
+class Saved(NamedTuple):
+    """What a run has shown. seconds: behind the second checkpoint. held_up: seconds of the whole run. writes: seconds
+    and steps of each that was seen beside steps."""
+
+    seconds: float
+    held_up: float
+    writes: Sequence[tuple[float, int]]
+    plan: dict[str, Any]
+    parameters: int
+    checkpoint: int
 
 
 def measure(
     recipe: str = "base",
-    steps: int = 20,
-    rounds: int = 5,
-    threads: int = 2,
-    overrides: tuple[str, ...] = (SIZE,),
+    steps: int = 120,
+    interval: int = 20,
+    rounds: int = 7,
+    overrides: tuple[str, ...] = (SIZE, "train.accumulation=2"),
     folder: str = "",
 ) -> Measured:
-    """Seconds and shares by the way of saving. steps: of a window. folder: on the disk to measure, by default the
+    """Seconds and shares. interval: steps between two checkpoints. folder: on the disk to measure, by default the
     system's own for scratch files."""
-    torch.set_num_threads(threads)
-    settings = load_recipe(recipe, (*overrides, "train.device=cpu"), Recipe)
-    with tempfile.TemporaryDirectory(dir=folder or None) as scratch:
-        first = settings.model_copy(update={"train": settings.train.model_copy(update={"steps": 1, "replicas": 1})})
-        train(first, Path(scratch, "run"), console=Console(quiet=True))
-        tokenizer = Tokenizer.load(Path(scratch, "run", "tokenizer"))
-        model = build_model(settings.model, tokenizer)
-        learner = Learner(model, settings, tokenizer, steps, Path(scratch, "saved"))
-        seconds = {way: list[float]() for way in WAYS}
-        learner.window("before")  # the first steps, and the first checkpoint, are slower
-        learner.checkpoints.stall, held_up = 0.0, list[float]()
-        for number in range(rounds):
-            for way in random.Random(number).sample(WAYS, len(WAYS)):
-                stall = learner.checkpoints.stall
-                seconds[way].append(learner.window(way))
-                if way == "beside":
-                    held_up.append((learner.checkpoints.stall - stall) / seconds[way][-1])
-        size = sum(file.stat().st_size for file in learner.newest().iterdir())
-    times = {way: Figure("s", values) for way, values in seconds.items()}
-    costs = {way: Figure("share", [cost - 1 for cost in ratio(times[way], times["alone"]).runs]) for way in WAYS[1:]}
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    settled = {"recipe": recipe, "steps": steps, "rounds": rounds, "threads": threads, "overrides": list(overrides)}
-    return settled | {"goal": "beside_cost <= 0.02"}, {
-        **{f"{way}_seconds": figure for way, figure in times.items()},
-        **{f"{way}_cost": figure for way, figure in costs.items()},
-        "held_up": Figure("share", held_up),
-        "parameters": Figure("parameters", [parameters]),
-        "checkpoint": Figure("bytes", [size]),
+    if steps % interval or steps < 3 * interval:
+        raise InputError(f"steps {steps}: take a multiple of the interval, {interval}, and at least three of it")
+    changes = (*overrides, "train.device=cpu", f"train.steps={steps}", f"log.interval={interval}")
+    train = load_recipe(recipe, changes, Recipe).train
+    asked = {"recipe": recipe, "steps": steps, "interval": interval, "overrides": list(overrides)}
+    cells, found = Cells("saving", asked), {way: list[Saved]() for way in WAYS}
+    for number in range(rounds):
+        for way in random.Random(number).sample(WAYS, len(WAYS)):
+            one = partial(trained, way, recipe, changes, steps, interval, folder)
+            found[way].append(Saved(*cells.get(f"{way}, round {number}", one)))
+    told = {"plan": found["saving"][-1].plan, "tokens_a_step": train.rows * train.length * train.accumulation}
+    return asked | told | {"rounds": rounds, "goal": "cost <= 0.02"}, figures(found["alone"], found["saving"], interval)
+
+
+def figures(alone: Sequence[Saved], saving: Sequence[Saved], interval: int) -> dict[str, Figure]:
+    """Those of the runs of both ways, round by round."""
+    seconds, without = (Figure("s", [one.seconds for one in runs]) for runs in (saving, alone))
+    writes = list(chain.from_iterable(one.writes for one in saving))
+    return {
+        "alone_seconds": without,
+        "saving_seconds": seconds,
+        "cost": Figure("share", [cost - 1 for cost in ratio(seconds, without).runs]),
+        "held_up": Figure("share", [one.held_up for one in saving]),
+        **({"write": Figure("s", [took for took, _ in writes])} if writes else {}),
+        "outlasted": Figure("writes", [sum(made >= interval for _, made in one.writes) for one in saving]),
+        "parameters": Figure("parameters", [saving[0].parameters]),
+        "checkpoint": Figure("bytes", [saving[0].checkpoint]),
     }
 
 
-class Learner:
-    """A model that learns, and the checkpoints of it."""
-
-    def __init__(self, model: TuiliForCausalLM, recipe: Recipe, tokenizer: Tokenizer, steps: int, folder: Path) -> None:
-        self._model, self._steps, self._folder, self._done = model.train(), steps, folder, 0
-        self._bf16 = recipe.train.precision == "bf16"
-        self._objective, self._generator = Objective(recipe.objective, model), torch.Generator()
-        self._adamw = torch.optim.AdamW(model.parameters(), lr=recipe.optimizer.learning_rate, fused=True)
-        self._blocks = cycle(islice(training_stream(recipe, tokenizer), steps))
-        self.checkpoints = CheckpointManager(folder, 2, print)
-
-    def window(self, way: str) -> float:
-        """The seconds of so many steps, and of saving the state before them or beside them."""
-        begun = time.perf_counter()
-        if way != "alone":
-            self._save()
-        if way == "before":
-            self.checkpoints.close()
-        for block in islice(self._blocks, self._steps):
-            self._step(block)
-            self.checkpoints.check()
-        seconds = time.perf_counter() - begun
-        self.checkpoints.close()  # what is left of it must not burden the next window, and does not where steps suffice
-        return seconds
-
-    def newest(self) -> Path:
-        """The folder of the newest checkpoint."""
-        return max(self._folder.iterdir())
-
-    def _save(self) -> None:
-        names = [name for name, _ in self._model.named_parameters()]
-        moments = {
-            f"{name}:{quantity}": value
-            for name, state in zip(names, self._adamw.state.values(), strict=bool(self._adamw.state))
-            for quantity, value in state.items()
-        }
-        self.checkpoints.save(self._done, {"model": self._model.state_dict(), "optimizer": moments}, {})
-
-    def _step(self, block: Block) -> None:
-        self._generator.manual_seed(self._done)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._bf16):
-            loss = self._objective(block, 0.5, self._generator).loss
-        self._adamw.zero_grad()
-        loss.backward()
-        self._adamw.step()
-        self._done += 1
+def trained(way: str, recipe: str, changes: Sequence[str], steps: int, interval: int, folder: str) -> Saved:
+    """A run. Raises `InputError` where it fails."""
+    every = interval if way == "saving" else steps + 1  # the last one is saved behind the last step, outside the time
+    with tempfile.TemporaryDirectory(prefix="saving-", dir=folder or None) as place:
+        command = ("train", recipe, *changes, f"checkpoint.interval={every}")
+        with Killable(command, Path(place, "run")) as one:
+            writes = Writes(one)
+            one.to_the_end(writes.look, LOOK_SECONDS)
+            moments = {line["step"]: line["seconds"] for line in read_log(one.folder)}
+            (held_up,) = (float(told[1]) for line in one.said() if (told := HELD_UP.search(line)))
+            begun = json.loads((one.folder / RUN_FILE).read_bytes())
+            newest = max((one.folder / "checkpoints").glob(f"{CHECKPOINT}*"))
+            return Saved(
+                moments[steps] - moments[2 * interval],
+                held_up / moments[steps],
+                [(write.seconds, write.steps) for write in writes.seen if write.step < steps],
+                {name: begun[name] for name in PLAN},
+                count_parameters(TuiliConfig.from_pretrained(one.folder / "model")).total,
+                sum(file.stat().st_size for file in newest.iterdir()),
+            )
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
     run("saving", measure)

@@ -38,11 +38,13 @@ def test_a_curve_has_as_many_points_as_are_read() -> None:
 
 
 def test_a_run_tells_what_each_step_has_sent_and_lost() -> None:
+    """The processes are compared with the checkpoint after two of three steps."""
     given = (*SHORT, "--nproc", "2", "train.steps=3")
-    plain, packed = (
-        losses.trained("base", (*given, f"train.dist.gradients={{{losses.FORMS[form]}}}"))
+    (plain, equal), (packed, packed_equal) = (
+        losses.trained("base", (*given, f"train.dist.gradients={{{losses.FORMS[form]}}}"), interval=2)
         for form in ("fp32", "3bit_rotated_kept")
     )
+    assert equal == packed_equal == 2
     assert len(plain) == len(packed) == 3
     assert plain[0][1] == packed[0][1], "the first step has the same weights and blocks"
     assert all(8 * ours[0] < theirs[0] for ours, theirs in zip(packed[1:], plain[1:], strict=True))
@@ -60,15 +62,19 @@ def test_what_was_measured_is_kept(scratch_cells: Path, monkeypatch: pytest.Monk
     given = {"forms": ("fp32", "3bit"), "seeds": (1, 2)}
     asked = list[tuple[str, ...]]()
 
-    def trained(recipe: str, changes: tuple[str, ...]) -> list[losses.Point]:
+    def trained(recipe: str, changes: tuple[str, ...]) -> losses.Trained:
         asked.append(changes)
-        return [(10.0, 2.0)] * 8
+        return losses.Trained([(10.0, 2.0)] * 8, 200 if "train.steps=200" in changes else 300)
 
     monkeypatch.setattr(losses, "trained", trained)
     config, told = losses.measure(**given)
     assert config["forms"] == {"fp32": "form: fp32", "3bit": "form: 3bit"}
     assert told["3bit_over_fp32"].runs == [1.0, 1.0]
+    assert told["3bit_equal"].runs == [300, 300]
+    assert told["3bit_equal_by_4"].runs == [200]
     assert losses.measure(**given)[1] == told
+    *asked, of_more = asked
+    assert {"train.seed=1", "train.accumulation=4", "--nproc", "4"} <= set(of_more)
     assert [["train.seed=1" in one, "train.dist.gradients={form: 3bit}" in one] for one in asked] == [
         [True, False],
         [True, True],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from benchmarks.codec import namespace
-from benchmarks.codec.namespace import bytes_sent_by
+from benchmarks.codec import namespace, overlap
+from benchmarks.codec.namespace import NoNamespace, bytes_sent_by
 from benchmarks.codec.overlap import Run, figures
+from benchmarks.harness import cells
 from tests.benchmarks.codec.test_traffic import SENDING
 
 
@@ -36,3 +38,24 @@ def test_ways_are_compared_round_by_round() -> None:
     assert told["3bit-update_communication_hidden"].runs == [0.9, 0.9]
     assert told["3bit-update_update_hidden"].runs == [0.8, 0.8]
     assert told["fp16-off_sent"].runs == [600, 600]
+
+
+def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, fails_at = list[str](), 3
+
+    def trained(way: str, *_: object) -> Run:
+        if len(asked) == fails_at:
+            raise NoNamespace("no more")
+        asked.append(way)
+        return Run(2.0, 100.0, {"communication": 0.5, "update": 0.25})
+
+    monkeypatch.setattr(overlap, "Cells", lambda name, setting: cells.Cells(name, setting, tmp_path))
+    monkeypatch.setattr(overlap, "trained", trained)
+    given = {"rounds": 2, "ways": ("3bit-update", "3bit-off")}
+    with pytest.raises(SystemExit, match=r"^overlap: no more$"):
+        overlap.measure(**given)
+    fails_at = -1
+    _, told = overlap.measure(**given)
+    assert sorted(asked) == ["3bit-off", "3bit-off", "3bit-update", "3bit-update"]
+    assert told["faster_than_3bit-off"].runs == [1.0, 1.0]
+    assert told["3bit-update_update_hidden"].runs == [0.25, 0.25]

@@ -11,12 +11,28 @@ from tests.native.calling import library
 def test_every_number_of_bits_is_measured_each_way():
     library()
     config, figures = measure(numbers=3000, runs=2, warmup=0, processes=(2,))
-    ways = ("encode", "encode_rotated", "encode_with_errors", "decode", "decode_rotated", "add")
-    told = (*ways, "size", "pays_over_fp32_by_2", "pays_over_fp16_by_2")
-    assert set(figures) == {f"{bits}_{name}" for bits in BITS for name in told}
+    packing = ("encode", "encode_rotated", "encode_with_errors", "encode_rotated_with_errors")
+    ways = (*packing, "decode", "decode_rotated", "add")
+    links = [f"{way}pays_over_{name}_by_2" for way in ("", "rotated_", "with_errors_", "rotated_with_errors_")
+             for name in ("fp32", "fp16")]  # fmt: skip
+    assert set(figures) == {f"{bits}_{name}" for bits in BITS for name in (*ways, "size", *links)}
     assert all(min(figures[f"{bits}_{way}"].runs) > 0 for bits in BITS for way in ways)
     assert figures["3_size"].runs == [(16 + 2 * 12 + 3 * 375) / 3000]
     assert config["numbers"] == 3000
+
+
+@pytest.mark.parametrize(("way", "encoding", "decoding"), [
+    ("", "encode", "decode"),
+    ("rotated_", "encode_rotated", "decode_rotated"),
+    ("with_errors_", "encode_with_errors", "decode"),
+    ("rotated_with_errors_", "encode_rotated_with_errors", "decode_rotated"),
+])  # fmt: skip
+def test_the_link_of_each_way_follows_from_its_own_speeds(way: str, encoding: str, decoding: str) -> None:
+    library()
+    _, figures = measure(numbers=3000, runs=1, warmup=0, processes=(2,))
+    speeds = (figures[f"3_{call}"].median for call in (encoding, decoding))
+    link = paying_link(*speeds, figures["3_size"].median, 4, 2)
+    assert figures[f"3_{way}pays_over_fp32_by_2"].runs == [link]
 
 
 def test_a_link_pays_below_the_speed_at_which_both_take_as_long():

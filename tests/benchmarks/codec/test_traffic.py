@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from benchmarks.codec import namespace
-from benchmarks.codec.namespace import NoNamespace, bytes_sent_by
+from benchmarks.codec import namespace, traffic
+from benchmarks.codec.namespace import NoNamespace, bytes_sent_by, why_failed
 from benchmarks.codec.traffic import saved
+from benchmarks.harness import cells
+from tuili.config import load_recipe
+from tuili.train import Recipe
 
 SENDING = """
 import socket, sys
@@ -38,9 +44,49 @@ def test_without_namespaces_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_shares_are_of_the_same_number_of_processes() -> None:
     sent = {"fp32": 400.0, "fp16": 200.0, "3bit": 40.0}
-    figures = saved(tuple(sent), (2, 4), 2, lambda form, processes: sent[form] * processes)
+    figures = saved(tuple(sent), (2, 4), 2, lambda form, processes, number: sent[form] * processes)
     assert figures["3bit_by_2"].runs == [80, 80]
     assert figures["3bit_by_4_less_than_fp32"].runs == [0.9, 0.9]
     assert figures["3bit_by_4_less_than_fp16"].runs == [0.8, 0.8]
     assert "fp32_by_2_less_than_fp32" not in figures
     assert len(figures) == 2 * (3 + 2 + 2)
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "reason"),
+    [(1, "first\nno space\n", "no space"), (3, "", "exit code 3"), (-9, " \n", "killed by SIGKILL")],
+)
+def test_a_command_that_fails_without_a_word_is_told_by_its_end(code: int, said: str, reason: str) -> None:
+    assert why_failed(subprocess.CalledProcessError(code, ["tuili"], stderr=said)) == reason
+
+
+@pytest.mark.parametrize("form", traffic.FORMS)
+def test_every_form_is_one_that_a_recipe_takes(form: str) -> None:
+    changes = (f"train.dist={{backend: ddp, gradients: {{{traffic.FORMS[form]}}}}}",)
+    gradients = load_recipe("nano", changes, Recipe).train.dist.gradients
+    assert form.startswith(gradients.form)
+    assert (gradients.rotate, gradients.keep_errors is not None) == ("rotated" in form, "kept" in form)
+
+
+def test_a_run_that_was_counted_is_kept_and_the_others_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shorter run of PowerSGD ends behind its plain steps."""
+    asked, fails_at = list[list[str]](), 5
+
+    def counted(command: Sequence[str]) -> int:
+        if len(asked) == fails_at:
+            raise subprocess.CalledProcessError(1, command, stderr="")
+        asked.append([change for change in command if change.startswith("train.steps")])
+        return 1000 * len(asked)
+
+    monkeypatch.setattr(traffic, "Cells", lambda name, setting: cells.Cells(name, setting, tmp_path))
+    monkeypatch.setattr(traffic, "bytes_sent_by", counted)
+    given = {"forms": ("fp32", "powersgd"), "processes": (2,), "runs": 2}
+    with pytest.raises(SystemExit, match=r"^traffic: a run has failed: exit code 1$"):
+        traffic.measure(**given)
+    fails_at = -1
+    _, figures = traffic.measure(**given)
+    assert figures["fp32_by_2"].runs == [100, 100]
+    until = [int(change.rpartition("=")[2]) for (change,) in asked]
+    assert until == [2, 12, 12, 22, 2, 2, 12, 12, 22]

@@ -1,4 +1,4 @@
-"""The benchmark of recovery: what a kill costs, and a real run that is killed and ends with the same bytes."""
+"""The benchmark of recovery: what kills cost, and a real run that is killed and ends with the same bytes."""
 
 from __future__ import annotations
 
@@ -8,34 +8,87 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.training.recovery import VICTIMS, Kill, figures, measure
+from benchmarks.training import recovery
+from benchmarks.training.killing import VICTIMS, Kill, Pace
+from benchmarks.training.recovery import figures, measure
 from tests.benchmarks.conftest import SHORT
+from tests.benchmarks.training.conftest import Scratch
 from tuili.errors import InputError
 
 
 def test_a_kill_costs_what_is_done_again_and_what_is_waited_for() -> None:
-    kills = [Kill(VICTIMS[number % 3], number, 1.5 * number, 10 * number, number % 2 == 0) for number in range(1, 21)]
-    told = figures(kills, interval=100)
+    kills = [
+        Kill(VICTIMS[number % 4], 1 + (number % 4 == 3), number, 1.5 * number, 10 * number, None)
+        for number in range(1, 21)
+    ]
+    told = figures(kills, 100, ending=2)
+    assert told["kills"].runs == [20 + 5 + 2]
     assert told["recovery"].median == 10.5
     assert told["recovery_p95"].runs == [19.0]
-    assert told["launcher_recovery"].runs == [1, 4, 7, 10, 13, 16, 19]
-    assert max(told["saving_lost"].runs) == 2.0
-    assert told["goodput_at_60"].runs == [1 - 1.5 * 10.5 / 60]
-    assert told["goodput_at_300"].runs == [1 - 1.5 * 10.5 / 300]
-    assert told["saves_killed"].runs == [4]
+    assert told["launcher_recovery"].runs == [1, 5, 9, 13, 17]
+    assert max(told["saving_lost"].runs) == 1.8
+    mean = 1.5 * sum(number for number in range(1, 21) if number % 4 != 3) / 15
+    assert told["goodput_at_60_computed"].runs == [1 - mean / 60]
+    assert told["goodput_at_300_computed"].runs == [1 - mean / 300]
+
+
+def test_no_more_is_to_be_lost_than_an_interval_and_the_steps_beside_a_cut_write() -> None:
+    cut, beyond = Kill("saving", 1, 9.0, 9.0, 103, 3), Kill("saving", 1, 9.0, 9.0, 104, 3)
+    whole, too_much = Kill("worker", 1, 9.0, 9.0, 100, None), Kill("worker", 1, 9.0, 9.0, 101, None)
+    told = figures([cut, beyond, whole, too_much], 100, ending=0)
+    assert told["within_bound"].runs == [0.5]
+    assert told["half_saved"].runs == [2]
+
+
+def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The killed run goes on with the pace of the one that was left alone."""
+    scratch_cells(recovery)
+    asked = list[str]()
+    pace = {"whole": 90.0, "start": 9.0, "step": 0.3, "end": 2.0, "writes": [0.2, 0.4], "write_steps": [1, 2]}
+
+    def alone(*_: object) -> dict[str, object]:
+        asked.append("alone")
+        return {"pace": pace, "hash": "a"}
+
+    def killed(*given: object) -> dict[str, object]:
+        asked.append("killed")
+        assert given[-1] == Pace(90.0, 9.0, 0.3, 2.0, [0.2, 0.4], [1, 2])
+        one = {"victim": "worker", "strikes": 1, "recovery": 9.0, "cost": 15.0, "lost": 20, "beside": None}
+        return {"kills": [one], "ending": 2, "seconds": 120.0, "given_again": 0, "hash": "a"}
+
+    def by_clock(*_: object) -> dict[str, object]:
+        if asked.count("clock") == 0:
+            asked.append("clock")
+            raise InputError("interrupted")
+        return {"kills": 3, "seconds": 150.0, "given_again": 1, "hash": "b"}
+
+    for name, stand_in in (("_alone", alone), ("_killed", killed), ("_killed_by_the_clock", by_clock)):
+        monkeypatch.setattr(recovery, name, stand_in)
+    with pytest.raises(InputError, match="interrupted"):
+        measure()
+    _, told = measure()
+    assert asked == ["alone", "killed", "clock"]
+    assert told["goodput"].runs == [0.75]
+    assert told["goodput_by_clock"].runs == [0.6]
+    assert told["given_again"].runs == [1]
+    assert told["same_bytes"].runs == [1, 0]
+    assert told["write_steps"].runs == [1, 2]
 
 
 @pytest.mark.kills
-def test_a_run_that_is_killed_ends_with_the_same_bytes() -> None:
-    _, told = measure("base", kills=3, steps=150, interval=20, overrides=SHORT, warm_up=0)
+def test_a_run_that_is_killed_ends_with_the_same_bytes(scratch_cells: Scratch) -> None:
+    scratch_cells(recovery)
+    _, told = measure("base", kills=4, steps=100, interval=20, gap=(0.1, 0.6), overrides=SHORT, warm_up=0, every=0)
     assert told["same_bytes"].runs == [1.0]
     assert {len(told[f"{victim}_recovery"].runs) for victim in VICTIMS} == {1}
-    assert told["saving_lost"].median >= 1
-    assert told["saves_killed"].runs == [1]
+    assert told["within_bound"].runs == [1.0]
+    assert 5 <= told["kills"].runs[0] <= 7
+    assert told["given_again"].runs == [0]
 
 
 @pytest.mark.kills
-def test_a_run_that_ends_or_fails_before_it_is_killed_says_so_and_leaves_nothing() -> None:
+def test_a_run_that_ends_or_fails_before_it_is_killed_says_so_and_leaves_nothing(scratch_cells: Scratch) -> None:
+    scratch_cells(recovery)
     before = set(running())
     with pytest.raises(InputError, match="the run was at its end before all kills: --steps makes it longer"):
         measure("base", kills=1, steps=5, overrides=SHORT, warm_up=0)

@@ -1,0 +1,108 @@
+"""What saving costs a training, and how it goes on where its processes are killed."""
+
+from __future__ import annotations
+
+from benchmarks.table.rows import Row, bench, figure, joined, middle, results, text
+
+SAVED = (
+    Row(
+        "What saving costs a run, over one that does not save",
+        results("saving"),
+        (
+            joined(
+                "{}, every {} steps of {} tokens, {} parameters",
+                figure("cost", "{:.1%}"),
+                lambda record: str(record["config"]["interval"]),
+                lambda record: f"{record['config']['tokens_a_step']:,}",
+                lambda record: f"{record['figures']['parameters']['median'] / 1e6:.1f}M",
+            ),
+            text("2%"),
+        ),
+    ),
+    bench("Share of a run for which saving holds up its steps", "saving", "held_up", "{:.1%}"),
+    bench("Writes of a checkpoint that take longer than the steps to the next one", "saving", "outlasted", "{:.0f}"),
+)
+
+_VICTIMS = {
+    "worker": "one process is killed",
+    "launcher": "the launcher is killed",
+    "saving": "all processes are killed while they save",
+    "starting": "a process or the launcher is killed, and one more while the run starts again",
+}
+RECOVERED = (
+    Row(
+        "Kills of a training of two processes at random moments: of a process, the launcher, all while they save, one "
+        "during a restart, all while the model is written",
+        results("recovery"),
+        (middle("kills", "{:.0f}"), text("30")),
+    ),
+    Row(
+        "Seconds from a kill to the first step behind it: median, and 95 of 100 kills",
+        results("recovery"),
+        (joined("{} and {}", middle("recovery", "{:.1f}"), middle("recovery_p95", "{:.1f}")), text("20")),
+    ),
+    *(
+        bench(f"Seconds from a kill to the first step behind it where {what}", "recovery", f"{key}_recovery", "{:.1f}")
+        for key, what in _VICTIMS.items()
+    ),
+    bench(
+        "Kills behind which no more was done again than one interval, and the steps beside a write that was cut",
+        "recovery",
+        "within_bound",
+        "{:.0%}",
+        "100%",
+    ),
+    *(
+        bench(
+            f"Steps that are done again where {what}, over those between two checkpoints",
+            "recovery",
+            f"{key}_lost",
+            "{:.2f}",
+            "1, and the steps beside a cut write",
+        )
+        for key, what in _VICTIMS.items()
+    ),
+    bench("Steps that are done beside the writing of a checkpoint", "recovery", "write_steps", "{:.0f}"),
+    bench("Kills that cut the writing of a checkpoint", "recovery", "half_saved", "{:.0f}"),
+    bench("Goodput of a training with these kills, measured once", "recovery", "goodput", "{:.0%}"),
+    Row(
+        "Goodput of a training that is killed by the clock until it ends, measured once",
+        results("recovery"),
+        (
+            joined(
+                "{} with {} kills, one every {} s",
+                middle("goodput_by_clock", "{:.0%}"),
+                middle("clock_kills", "{:.0f}"),
+                lambda record: str(record["config"]["every"]),
+            ),
+            text("60%"),
+        ),
+    ),
+    *(
+        bench(
+            f"Goodput with one such kill in {often}, computed from the mean cost of a kill",
+            "recovery",
+            f"goodput_at_{seconds}_computed",
+            "{:.0%}",
+            goal,
+        )
+        for seconds, often, goal in ((60, "a minute", "60%"), (300, "five minutes", "90%"))
+    ),
+    bench(
+        "Times that a killed run ended with an error, and its command was given again",
+        "recovery",
+        "given_again",
+        "{:.0f}",
+        "0",
+    ),
+    Row(
+        "Killed runs that ended with the bytes of one left alone",
+        results("recovery"),
+        (
+            lambda record: "{:.0f} of {}".format(
+                sum(record["figures"]["same_bytes"]["runs"]), record["figures"]["same_bytes"]["n"]
+            ),
+            text("all"),
+        ),
+    ),
+)

@@ -1,0 +1,190 @@
+"""A real run of `tuili train` that can be watched and killed. When to do so is left to `recovery` and `saving`."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuili.errors import InputError
+
+LOOK_SECONDS, PATIENCE_SECONDS = 0.02, 300.0
+TAIL_BYTES = 8192
+CHECKPOINT, HALF_WRITTEN = "step-", ".step-"
+"""How the names of checkpoints begin."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """A checkpoint that was written. step: its own. steps: that were made meanwhile. As far as looks tell."""
+
+    step: int
+    seconds: float
+    steps: int
+
+
+class Killable:
+    """A run in a folder. It is started when something is asked of it, and goes on if it has begun; at the end of the
+    `with` block nothing of it is left."""
+
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
+        self.folder, self._command = folder, command
+        self._errors = folder.with_suffix(".errors")
+        self._process: subprocess.Popen[bytes] | None = None
+        self.given_again = 0
+        """How often the run has ended with an error behind a kill, so that its command was given again."""
+
+    def __enter__(self) -> Killable:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._end(self._process, [self._process.pid, *children(self._process.pid)])
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Give the command, unless it runs."""
+        if self._process is None or self._process.poll() is not None:
+            resume = ["--resume"] if (self.folder / "run.json").is_file() else []
+            command = [sys.executable, "-m", "tuili", *self._command, "--out", str(self.folder), *resume]
+            with self._errors.open("ab") as errors:
+                self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+        return self._process
+
+    def has_ended(self, may_fail: bool = False) -> bool:
+        """Whether it is at its end. Where it has failed, which `may_fail` allows, the command is given again.
+
+        Raises `InputError` where it has failed otherwise.
+        """
+        if self._process is None or (ended := self._process.poll()) is None:
+            return False
+        if ended and not may_fail:
+            raise InputError(f"the run has failed: {(self.said() or ['without a word'])[-1]}")
+        if ended:
+            self.given_again += 1
+            self.start()
+        return not ended
+
+    def to_the_end(self, look: Callable[[], object] = lambda: None, every: float = LOOK_SECONDS) -> float:
+        """Let it end, look now and then, and return the seconds."""
+        begun = time.monotonic()
+        self.start()
+        while not self.has_ended():
+            look()
+            time.sleep(every)
+        return time.monotonic() - begun
+
+    def until(self, holds: Callable[[], bool], every: float = LOOK_SECONDS, may_fail: bool = False) -> None:
+        """Wait for a condition. may_fail: whether the run may fail meanwhile, once.
+
+        Raises `InputError` where the run is at its end before, has failed, or does not go on.
+        """
+        until, given_before = time.monotonic() + PATIENCE_SECONDS, self.given_again
+        while not holds():
+            if self.has_ended(may_fail and self.given_again == given_before):
+                raise InputError("the run was at its end before all kills: --steps makes it longer")
+            if time.monotonic() > until:
+                raise InputError(f"the run has not gone on for {PATIENCE_SECONDS:.0f} s, at step {self.step()}")
+            time.sleep(every)
+
+    def strike(self, whom: str, rng: random.Random, killed: Callable[[], object] = lambda: None) -> None:
+        """SIGKILL to one of its processes, `worker`; to the `launcher`; or to `all`. Where there is no worker yet, to
+        the launcher.
+
+        When nothing is left of a run whose launcher was killed, the command is given again, as a supervisor would.
+        killed: is called before, when they have been killed.
+        """
+        launcher = self.start()
+        workers = list(children(launcher.pid))
+        if whom == "worker" and workers:
+            _kill(rng.choice(workers))
+            killed()
+        else:
+            self._end(launcher, [launcher.pid, *(workers if whom == "all" else [])], workers)
+            killed()
+            self.start()
+
+    def said(self) -> list[str]:
+        """The lines that all its sessions have written for the user so far."""
+        return self._errors.read_text(errors="replace").strip().splitlines()
+
+    def session(self) -> int | None:
+        """What tells one session's log from that of the one before: each begins a new file."""
+        log = self.folder / "log.jsonl"
+        return log.stat().st_ino if log.is_file() else None
+
+    def step(self) -> int:
+        """The last step that the log tells of, or 0."""
+        log = self.folder / "log.jsonl"
+        if not log.is_file():
+            return 0
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            lines = file.read().split(b"\n")[:-1]
+        return int(lines[-1].split(b'"step": ')[1].split(b",")[0]) if lines else 0
+
+    def saved(self) -> list[int]:
+        """The steps of its checkpoints."""
+        return self._steps_of(CHECKPOINT)
+
+    def half_saved(self) -> list[int]:
+        """The steps of what is being written, or was left half written."""
+        return self._steps_of(HALF_WRITTEN)
+
+    def _steps_of(self, prefix: str) -> list[int]:
+        names = (path.name.removeprefix(prefix) for path in (self.folder / "checkpoints").glob(f"{prefix}*"))
+        return sorted(int(name) for name in names if name.isdigit())
+
+    def _end(self, launcher: subprocess.Popen[bytes], whom: Sequence[int], others: Sequence[int] = ()) -> None:
+        """Kill some processes, the launcher among them, and wait until they and those that end with it are gone."""
+        for process in whom:
+            _kill(process)
+        launcher.wait()
+        until = time.monotonic() + PATIENCE_SECONDS
+        while any(map(_is_alive, [*whom, *others])):
+            if time.monotonic() > until:
+                raise InputError(f"processes of a run whose launcher is gone live on after {PATIENCE_SECONDS:.0f} s")
+            time.sleep(LOOK_SECONDS)
+
+
+class Writes:
+    """Notes the checkpoints that a run writes. `look` is called now and then."""
+
+    def __init__(self, run: Killable, clock: Callable[[], float] = time.monotonic) -> None:
+        self._run, self._clock = run, clock
+        self._begun, self._steps = dict[int, float](), dict[int, int]()
+        self.seen = list[Write]()
+
+    def look(self) -> None:
+        """See what is being written, and what no longer is."""
+        now, at = self._clock(), self._run.half_saved()
+        for step in at:
+            self._begun.setdefault(step, now)
+            self._steps[step] = max(0, self._run.step() - step)
+        for step in self._begun.keys() - set(at):
+            self.seen.append(Write(step, now - self._begun.pop(step), self._steps.pop(step)))
+
+
+def children(parent: int) -> Iterator[int]:
+    """The processes that one has started."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        yield from map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+
+
+def _kill(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a process is there, and not merely to be collected."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

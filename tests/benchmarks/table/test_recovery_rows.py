@@ -1,0 +1,38 @@
+"""What is told of saving and recovery follows from the settings of their records."""
+
+from __future__ import annotations
+
+from benchmarks.harness.record import Figure
+from benchmarks.table.recovery_rows import RECOVERED, SAVED
+from benchmarks.table.rows import Record
+from benchmarks.training.killing import VICTIMS, Kill
+from benchmarks.training.recovery import figures
+from tests.benchmarks.table.filling import filled
+
+
+def record_of(config: dict[str, object], **figures: Figure) -> Record:
+    return {"config": config, "figures": {name: figure.summary() for name, figure in figures.items()}}
+
+
+def test_the_size_and_the_steps_of_saving_are_those_of_the_record() -> None:
+    told = {"cost": Figure("share", [0.01, 0.02, 0.015]), "parameters": Figure("parameters", [71_100_000])}
+    lines = filled(SAVED, record_of({"interval": 30, "tokens_a_step": 8192}, **told))
+    assert lines["What saving costs a run, over one that does not save"] == [
+        "1.5% (1.0% to 2.0%, n = 3), every 30 steps of 8,192 tokens, 71.1M parameters",
+        "2%",
+    ]
+
+
+def test_goodput_tells_whether_it_was_measured_or_computed() -> None:
+    kills = [Kill(victim, 1, 9.0, 12.0, 20, None) for victim in VICTIMS]
+    told = figures(kills, 50, ending=2) | {
+        "clock_kills": Figure("kills", [7]),
+        "goodput_by_clock": Figure("share", [0.75]),
+        "same_bytes": Figure("runs", [1.0, 0.0]),
+    }
+    lines = filled(RECOVERED, record_of({"every": 45}, **told))
+    clock = "Goodput of a training that is killed by the clock until it ends, measured once"
+    assert lines[clock] == ["75% with 7 kills, one every 45 s", "60%"]
+    assert lines["Goodput with one such kill in five minutes, computed from the mean cost of a kill"] == ["96%", "90%"]
+    assert lines["Killed runs that ended with the bytes of one left alone"] == ["1 of 2", "all"]
+    assert len([what for what in lines if what.startswith("Steps that are done again where")]) == len(VICTIMS)
