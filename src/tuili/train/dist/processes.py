@@ -207,13 +207,26 @@ def _own_gpu() -> int:
     return number
 
 
-_SIGNS_OF_LOSS = ("gloo", "Connection closed by peer", "Application timeout", "Timed out waiting")
-"""What stands in plain errors of gloo about other processes; which of them comes depends on who notices it first."""
+_SIGNS_OF_LOSS = (
+    "Connection closed by peer",
+    "Application timeout caused pair closure",
+    "Timed out waiting",
+    "Read error [",
+    "Read timeout [",
+    "writev [",
+    "Write timeout [",
+    "Gloo connectFullMesh failed",
+)
+"""What gloo says of connections that are lost, in plain errors; which of it comes depends on who notices it first. What
+else goes wrong in gloo is no loss."""
 
 
 @contextmanager
 def noticing_loss() -> Iterator[None]:
-    """Turns what torch raises where another process has gone, or does not answer in time, into `ReplicaDied`."""
+    """Turns what torch raises where another process has gone, or does not answer in time, into `ReplicaDied`.
+
+    Other errors stay as they are: a run that meets them is not begun again.
+    """
     try:
         yield
     except RuntimeError as error:
