@@ -17,7 +17,7 @@ import torch.distributed as dist
 from tests.waiting import GUARD_SECONDS
 from tuili.errors import InputError
 from tuili.train.dist import processes, pulse
-from tuili.train.dist.group import ReplicaDied
+from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied
 from tuili.train.dist.place import Place
 from tuili.train.dist.pulse import BEAT, HERE, Pulse, PulseOfFirst, PulseOfOther, connected
 
@@ -166,4 +166,4 @@ def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer(monkeypatc
     group = processes.TorchGroup(Place(0, 2, 2), FakePulse(), 600, 25)
     for last in (3.0, None):
         group.pace(last)
-    assert waits == [timedelta(seconds=28), timedelta(seconds=processes.MEETING_SECONDS)]
+    assert waits == [timedelta(seconds=28), timedelta(seconds=MEETING_SECONDS)]

@@ -20,7 +20,7 @@ from tuili.config import load_recipe
 from tuili.errors import ConfigError, InputError, TuiliError
 from tuili.parent import LAUNCHER_VARIABLE
 from tuili.train.dist.launch import launch
-from tuili.train.dist.place import check_place, start_by_torchrun
+from tuili.train.dist.place import start_by_torchrun
 from tuili.train.dist.processes import joined
 from tuili.train.folder import RunFolder
 from tuili.train.log import read_log
@@ -78,11 +78,6 @@ SHORT = [
             ["train.dist={backend: fsdp2, islands: 2, gradients: {form: powersgd}}"],
             2,
             "gradients.form = powersgd: between islands of FSDP2 gradients are packed or fp32: use 3bit, or backend = ",
-        ),
-        (
-            ["train.dist.timeout=30"],
-            None,
-            "train.dist.timeout = 30: replicas notice by themselves that another one has",
         ),
         (
             ["train.dist={backend: ddp, gradients: {form: fp16}}"],
@@ -314,8 +309,3 @@ def test_a_process_whose_launcher_is_gone_already_ends() -> None:
 def test_the_section_has_its_place() -> None:
     with pytest.raises(ConfigError, match=r"train.dist.gradients.bits.*unknown key"):
         load_recipe("base", ["train.dist.gradients.bits=3"], Recipe)
-
-
-def test_an_older_default_of_the_timeout_is_no_wish() -> None:
-    """It stands in copies of `base.yaml`."""
-    assert check_place(load_recipe("base", ["train.dist.timeout=60"], Recipe).train) is None

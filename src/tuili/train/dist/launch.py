@@ -102,8 +102,10 @@ class _Processes:
         self._asked = False
 
     def wait(self) -> list[End]:
-        """Wait until all have ended, in the order of the ends that it returns. Where one fails, it ends the others; where
-        one ends well, it gives them time."""
+        """Wait until all have ended, in the order of the ends that it returns.
+
+        Where one fails, it ends the others; where one ends well, it gives them time.
+        """
         self._look(lambda: bool(self._signals or self._ends))
         if not self._signals and not any(end.status for end in self._ends):  # they end together
             self._look(lambda: bool(self._signals) or any(end.status for end in self._ends), self._patience.saving)

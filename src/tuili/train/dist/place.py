@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tuili.errors import InputError
-from tuili.train.dist.config import FORMER_TIMEOUT, TIMEOUT
 from tuili.train.recipe import TrainConfig
 
 
@@ -70,11 +69,6 @@ def check_place(train: TrainConfig) -> Place | None:
             raise InputError(
                 f"train.dist.backend = replicas: {place.world_size} processes were started, and replicas start theirs "
                 "by themselves: use ddp, fsdp2 or zero3, or leave torchrun out"
-            )
-        if train.dist.timeout not in (TIMEOUT, FORMER_TIMEOUT):
-            raise InputError(
-                f"train.dist.timeout = {train.dist.timeout}: replicas notice by themselves that another one has gone: "
-                "use ddp, fsdp2 or zero3, or leave timeout out"
             )
         return None
     if place is None:

@@ -21,16 +21,10 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 
 from tuili.errors import InputError, one_line
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
-from tuili.train.dist.group import ReplicaDied
+from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied
 from tuili.train.dist.place import Place, check_place, restarts_so_far, variable
 from tuili.train.dist.pulse import LOCAL, Pulse, connected
 from tuili.train.recipe import TrainConfig
-
-MEETING_SECONDS = 600
-"""How long processes wait for those that have not been started yet; torchrun waits as long for machines. They wait as
-long for one another in a step of which nobody knows how long it takes."""
-PREPARATION_SECONDS = 3600
-"""How long processes wait for process 0 where it prepares the run, reads data, writes a checkpoint or the model."""
 
 
 class TorchGroup:
