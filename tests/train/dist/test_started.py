@@ -19,6 +19,7 @@ from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.errors import ConfigError, InputError, TuiliError
 from tuili.parent import LAUNCHER_VARIABLE
+from tuili.train.dist import meeting
 from tuili.train.dist.launch import launch
 from tuili.train.dist.place import start_by_torchrun
 from tuili.train.dist.processes import joined
@@ -163,6 +164,7 @@ def test_torchrun_goes_on_with_what_it_began_and_with_nothing_else(
 def test_a_process_without_a_gpu_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (place(1, 2, 1) | {"LOCAL_RANK": "1"}).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(meeting, "FAULT_SECONDS", 0.1)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     settings = load_recipe("base", ["train.dist.backend=ddp", "train.accumulation=2"], Recipe).train

@@ -1,7 +1,8 @@
 """Processes of any machines that share a run's steps: a `Group` over torch.distributed, and how a process joins it.
 
 Small values travel as JSON over gloo; torch's own exchange of objects would pickle them.
-Who starts the processes is left to `launch` or torchrun, how gradients are added up to the backends.
+Who starts the processes is left to `launch` or torchrun, how they find one another to `meeting`, and how gradients are
+added up to the backends.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore, Store
 
 from tuili.errors import InputError, one_line
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
 from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied
-from tuili.train.dist.place import Place, check_place, restarts_so_far, variable
+from tuili.train.dist.meeting import excuse, meet
+from tuili.train.dist.place import Place, check_place, variable
 from tuili.train.dist.pulse import LOCAL, Pulse, connected
 from tuili.train.recipe import TrainConfig
 
@@ -117,14 +118,14 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
     if not {"TORCHELASTIC_RUN_ID", LAUNCHER_VARIABLE}.isdisjoint(os.environ):  # torchrun, or our own launcher
         end_with_launcher()
     on_gpu = (device or train.device) != "cpu" and torch.cuda.is_available()
-    if on_gpu:
-        torch.cuda.set_device(_own_gpu())
+    if on_gpu and (fault := _take_own_gpu()):
+        excuse(place, address, int(port), fault)
+        raise InputError(fault)
     if address in LOCAL:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     with ExitStack() as opened:
         try:
-            store = _meeting_place(place, address, int(port))
-            _check_sizes(place, store)
+            store = meet(place, address, int(port))
             dist.init_process_group(
                 "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
                 store=store,
@@ -135,8 +136,6 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
             pulse = opened.enter_context(connected(place, store, address, MEETING_SECONDS))
             group = TorchGroup(place, pulse, PREPARATION_SECONDS)
         except RuntimeError as error:
-            if "EADDRINUSE" in str(error):
-                raise InputError(f"port {port} of {address} is in use: set MASTER_PORT to another one") from error
             raise InputError(
                 f"process {place.rank} of {place.world_size} did not meet the others at {address}:{port} "
                 f"({_without_place(error)}): check that all were started"
@@ -152,35 +151,6 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
         dist.destroy_process_group()
 
 
-def _meeting_place(place: Place, address: str, port: int) -> Store:
-    """Where processes find one another: with torchrun, or what stands for it; else with process 0."""
-    is_here = place.rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
-    wait = timedelta(seconds=MEETING_SECONDS)
-    # torch does not say that it exports it
-    store = dist.TCPStore(address, port, is_master=is_here, wait_for_workers=False, timeout=wait)  # type: ignore[attr-defined]
-    return PrefixStore(f"tuili/{restarts_so_far()}", store)
-
-
-def _check_sizes(place: Place, store: Store) -> None:
-    """Raise `InputError` in all processes where process 0 was started as one of another number than others."""
-
-    def size(rank: int) -> int:
-        return int(store.get(f"size/{rank}"))
-
-    own = str(place.world_size)
-    if place.rank == 0:
-        store.set("size/0", own)
-        sizes = {rank: size(rank) for rank in range(place.world_size)}
-    else:
-        sizes = {0: size(0)}  # process 0 does not end before all have read it
-        store.set(f"size/{place.rank}", own)
-        sizes[place.rank] = place.world_size
-    for rank, other in sizes.items():
-        if other != sizes[0]:
-            fault = f"process {rank} was started as one of {other}, process 0 as one of {sizes[0]}: start all alike"
-            raise InputError(f"WORLD_SIZE: {fault}")
-
-
 def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
     """Raise `InputError` in all processes where not all were started with the same."""
     first, *others = group.all_gather(dict(facts))
@@ -190,15 +160,16 @@ def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
                 raise InputError(f"process {rank} of {group.world_size} has {name} of its own: start all with the same")
 
 
-def _own_gpu() -> int:
-    """The number of this process's GPU. Raises `InputError` where there are fewer than processes on this machine."""
+def _take_own_gpu() -> str | None:
+    """Let this process use a GPU of its own; what is wrong where there are fewer than processes on this machine."""
     number, count = variable("LOCAL_RANK", 0), torch.cuda.device_count()
     if number >= count:
-        raise InputError(
+        return (
             f"train.device: process {number} of this machine has no GPU, of which there are {count}: start as many "
             "processes, or use cpu"
         )
-    return number
+    torch.cuda.set_device(number)
+    return None
 
 
 _SIGNS_OF_LOSS = (
