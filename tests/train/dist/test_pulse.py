@@ -61,6 +61,32 @@ def test_a_first_process_that_is_killed_is_missed_at_once(ends: tuple[socket.soc
         PulseOfOther(ends[1]).meet(100, 100)
 
 
+def test_others_hear_whether_the_first_process_says_why_the_run_ends(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where they have waited for it meanwhile, and where it has ended behind that."""
+    monkeypatch.setattr(pulse, "TELLS_SECONDS", GUARD_SECONDS)
+    first, waits = PulseOfFirst([ends[0]]), PulseOfOther(ends[1])
+    assert first.first_tells()
+    first.close()
+    ends[0].close()
+    with pytest.raises(ReplicaDied, match="process 0 has ended"):
+        waits.meet(100, 100)
+    assert waits.first_tells()
+
+
+def test_others_hear_nothing_of_a_first_process_that_has_gone_or_hangs(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "TELLS_SECONDS", 0.1)
+    ends[0].sendall(BEAT * 3)
+    waits = PulseOfOther(ends[1])
+    assert not waits.first_tells()
+    monkeypatch.setattr(pulse, "TELLS_SECONDS", GUARD_SECONDS)
+    ends[0].close()
+    assert not waits.first_tells()
+
+
 def be_wrong(stranger: socket.socket) -> None:
     stranger.sendall(b"?" * 32)
 

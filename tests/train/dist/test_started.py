@@ -20,6 +20,7 @@ from tuili.config import load_recipe
 from tuili.errors import ConfigError, InputError, TuiliError
 from tuili.parent import LAUNCHER_VARIABLE
 from tuili.train.dist import meeting
+from tuili.train.dist.group import EXIT_ALONE, ReplicaDied
 from tuili.train.dist.launch import launch
 from tuili.train.dist.place import start_by_torchrun
 from tuili.train.dist.processes import joined
@@ -140,6 +141,41 @@ def test_each_machine_tells_what_its_processes_have_met(
         assert main([*TRAIN, *arguments, "--out", str(tmp_path)]) == 2
         assert capsys.readouterr().err.startswith(f"tuili: error: process {rank}: ")
         assert waited == [10] * local_rank
+
+
+@pytest.mark.parametrize(
+    ("rank", "local_rank", "first_tells", "says"),
+    [
+        (0, 0, True, ""),
+        (1, 1, True, None),
+        (1, 1, False, "process 1: "),
+        (2, 2, False, None),
+        (8, 0, False, "process 8: "),
+        (9, 1, False, None),
+    ],
+)
+def test_where_the_first_process_cannot_say_that_one_has_gone_another_one_of_each_machine_does(
+    rank: int,
+    local_rank: int,
+    first_tells: bool,
+    says: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def lose(*recipe: object, **options: object) -> None:
+        error = ReplicaDied("a process has gone")
+        error.first_tells = first_tells
+        raise error
+
+    monkeypatch.setattr("tuili.train.train", lose, raising=False)
+    for name, value in (place(rank, 16, 1) | {"LOCAL_RANK": str(local_rank)}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main([*TRAIN, "train.accumulation=16", "train.dist.backend=ddp", "--out", str(tmp_path)])
+    assert ended.value.code == EXIT_ALONE
+    told = "" if says is None else f"tuili: error: {says}a process has gone: add --resume to go on\n"
+    assert capsys.readouterr().err == told
 
 
 def test_torchrun_goes_on_with_what_it_began_and_with_nothing_else(
@@ -268,6 +304,8 @@ def test_it_goes_on_where_a_process_is_killed(
     errors = capfd.readouterr().err
     assert errors.count("going on from step 2\n") == 1
     assert "interrupted" not in errors
+    told = "tuili: error: process 1: another process has ended or does not answer ("
+    assert errors.count(told) == 2, "nobody says that process 0 has gone"
     assert [line["step"] for line in read_log(tmp_path)] == [1, 2, 3]
 
 

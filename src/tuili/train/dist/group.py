@@ -29,6 +29,9 @@ PREPARATION_SECONDS = 3600
 class ReplicaDied(TuiliError):
     """Another process of the group was killed by a signal while it worked, or does not answer any more."""
 
+    first_tells = True
+    """Whether process 0 tells that; it does not where it is the one that has gone."""
+
 
 class Group(Protocol):
     """One process's view of its group: who it is, and what it tells the others.

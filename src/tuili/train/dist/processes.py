@@ -23,7 +23,7 @@ from tuili.errors import InputError, one_line
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
 from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied
 from tuili.train.dist.meeting import excuse, meet
-from tuili.train.dist.place import Place, check_place, variable
+from tuili.train.dist.place import Place, check_place, where_first_is
 from tuili.train.dist.pulse import LOCAL, Pulse, connected
 from tuili.train.recipe import TrainConfig
 
@@ -110,22 +110,18 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
     """
     place = check_place(train)
     assert place is not None, "replicas start processes by themselves"
-    address, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
-    if not (address and port.isdecimal()):
-        raise InputError(
-            f"environment: MASTER_ADDR = {address!r}, MASTER_PORT = {port!r}: should say where process 0 is"
-        )
+    address, port = where_first_is()
     if not {"TORCHELASTIC_RUN_ID", LAUNCHER_VARIABLE}.isdisjoint(os.environ):  # torchrun, or our own launcher
         end_with_launcher()
     on_gpu = (device or train.device) != "cpu" and torch.cuda.is_available()
-    if on_gpu and (fault := _take_own_gpu()):
-        excuse(place, address, int(port), fault)
+    if on_gpu and (fault := _take_own_gpu(place)):
+        excuse(place, address, port, fault)
         raise InputError(fault)
     if address in LOCAL:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     with ExitStack() as opened:
         try:
-            store = meet(place, address, int(port))
+            store = meet(place, address, port)
             dist.init_process_group(
                 "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
                 store=store,
@@ -143,9 +139,12 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
         try:
             with noticing_loss():
                 yield group
-        except ReplicaDied:  # closing the group would wait for those who are gone
+        except ReplicaDied as error:  # closing the group would wait for those who are gone
+            error.first_tells = pulse.first_tells()
             raise
         except BaseException:
+            if place.rank == 0:
+                pulse.first_tells()
             dist.destroy_process_group()
             raise
         dist.destroy_process_group()
@@ -160,9 +159,9 @@ def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
                 raise InputError(f"process {rank} of {group.world_size} has {name} of its own: start all with the same")
 
 
-def _take_own_gpu() -> str | None:
+def _take_own_gpu(place: Place) -> str | None:
     """Let this process use a GPU of its own; what is wrong where there are fewer than processes on this machine."""
-    number, count = variable("LOCAL_RANK", 0), torch.cuda.device_count()
+    number, count = place.local_rank, torch.cuda.device_count()
     if number >= count:
         return (
             f"train.device: process {number} of this machine has no GPU, of which there are {count}: start as many "
