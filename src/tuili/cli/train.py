@@ -129,14 +129,20 @@ def _launch(
 def _one_by_one() -> Iterator[None]:
     """Of the processes that were started on a machine with one command line, the first one says what is wrong with it.
 
-    Its end ends the others. Where it does not, as it has not met the same, another one says what it has met.
+    Its end ends the others. Where it does not, as it has not met the same, another one says what it has met. Those of
+    other machines are told.
     """
     try:
         yield
     except InputError as error:
+        if (rank := os.environ.get("RANK")) is None:
+            raise
+        from tuili.train import tell_other_machines
+
+        tell_other_machines(str(error))
         if os.environ.get("LOCAL_RANK", "0") != "0":
             time.sleep(OTHERS_WAIT_SECONDS)
-        if (rank := os.environ.get("RANK", "0")) == "0":
+        if rank == "0":
             raise
         raise type(error)(f"process {rank}: {error}") from error
 

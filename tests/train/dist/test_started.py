@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from tuili.parent import LAUNCHER_VARIABLE
 from tuili.train.dist import meeting
 from tuili.train.dist.group import EXIT_ALONE, ReplicaDied
 from tuili.train.dist.launch import launch
-from tuili.train.dist.place import start_by_torchrun
+from tuili.train.dist.place import Place, start_by_torchrun
 from tuili.train.dist.processes import joined
 from tuili.train.folder import RunFolder
 from tuili.train.log import read_log
@@ -176,6 +177,20 @@ def test_where_the_first_process_cannot_say_that_one_has_gone_another_one_of_eac
     assert ended.value.code == EXIT_ALONE
     told = "" if says is None else f"tuili: error: {says}a process has gone: add --resume to go on\n"
     assert capsys.readouterr().err == told
+
+
+def test_other_machines_are_told_what_one_has_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would wait for its processes."""
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    for name, value in (place(1, 2, store.port) | {"LOCAL_WORLD_SIZE": "1"}).items():
+        monkeypatch.setenv(name, value)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(meeting.meet, Place(0, 2, 1), "127.0.0.1", store.port)
+        eventually(lambda: store.check(["start"]), "process 0 does not wait")
+        assert main(["train", "none", "--out", str(tmp_path)]) == 2
+        with pytest.raises(InputError, match=r"^process 1 has failed: .*none"):
+            first.result(GUARD_SECONDS)
 
 
 def test_torchrun_goes_on_with_what_it_began_and_with_nothing_else(

@@ -22,7 +22,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 
 from tuili.errors import InputError
 from tuili.train.dist.group import MEETING_SECONDS
-from tuili.train.dist.place import Place
+from tuili.train.dist.place import Place, where_first_is
 
 HANDSHAKE_SECONDS = 30
 """How long a store may take to answer, where something listens."""
@@ -54,6 +54,13 @@ def excuse(place: Place, address: str, port: int, fault: str) -> None:
             _gather(place, store, until, f"process 0 has failed: {fault}")
         else:
             _join(place, store, until, fault)
+
+
+def tell_other_machines(fault: str) -> None:
+    """Tell processes of other machines, which nothing else ends, why this one does not come to them."""
+    with suppress(InputError):
+        if (place := Place.find()) and place.local_size < place.world_size:
+            excuse(place, *where_first_is(), fault)
 
 
 def _gather(place: Place, store: Store, until: float, fault: str | None = None) -> tuple[str, str | None]:
