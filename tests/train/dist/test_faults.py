@@ -11,6 +11,7 @@ import pytest
 
 from tests.train.dist import torch_ranks as ranks
 from tests.train.dist.test_backends import recipe
+from tuili.errors import InputError
 from tuili.train.checkpoint import writing
 from tuili.train.dist import meeting
 from tuili.train.recipe import Recipe
@@ -81,6 +82,20 @@ def test_what_the_first_process_refuses_ends_all(processes: ranks.Ranks, tmp_pat
     shown = processes.train(settings(), tmp_path)
     fault = f"{tmp_path} already holds a run: add --resume to go on, or choose another --out"
     assert faults(shown) == [f"failed: {fault}", f"failed: process 1: process 0 has failed: {fault}"]
+
+
+def lack_a_file(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Process 1 cannot build what it trains."""
+
+    def fail(*parts: object) -> None:
+        raise InputError("there is no file")
+
+    patch.setattr("tuili.train.worker.build_training", fail)
+
+
+def test_what_one_cannot_build_ends_all(processes: ranks.Ranks, tmp_path: Path) -> None:
+    shown = processes.train(settings(), tmp_path, before=lack_a_file)
+    assert faults(shown) == ["failed: process 1 has failed: there is no file", "failed: process 1: there is no file"]
 
 
 def have_other_versions(rank: int, patch: pytest.MonkeyPatch) -> None:

@@ -193,3 +193,13 @@ def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer(monkeypatc
     for last in (3.0, None):
         group.pace(last)
     assert waits == [timedelta(seconds=28), timedelta(seconds=MEETING_SECONDS)]
+
+
+def test_a_first_process_that_stands_still_is_noticed_before_the_steps_too(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "gloo_group", lambda seconds: None)
+    monkeypatch.setattr(processes, "MEETING_SECONDS", 0.1)
+    group = processes.TorchGroup(Place(1, 2, 2), PulseOfOther(ends[1]), 600)
+    with pytest.raises(ReplicaDied, match="process 0 has not shown any sign of life"):
+        group.all_gather(None)

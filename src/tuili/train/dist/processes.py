@@ -19,7 +19,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from tuili.errors import InputError, one_line
+from tuili.errors import InputError, TuiliError, one_line
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
 from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied
 from tuili.train.dist.meeting import excuse, meet
@@ -47,6 +47,8 @@ class TorchGroup:
 
     def all_gather(self, value: Any) -> list[Any]:
         """Two exchanges: of the sizes, and of what is as long as the longest."""
+        if not self._in_steps:  # process 0 prepares the run, or writes the model
+            self._pulse.meet(MEETING_SECONDS, PREPARATION_SECONDS)
         own = _bytes(json.dumps(value).encode())
         sizes = torch.empty(self.world_size, dtype=torch.int64)
         dist.all_gather_single(sizes, torch.tensor([len(own)]), self._control)
@@ -74,12 +76,18 @@ class TorchGroup:
         dist.scatter(part, padded, group=self._control, group_src=0)
         return _data(part[: int(sizes[self.rank])])
 
+    def get_ready(self, fault: str | None = None) -> None:
+        """Wait until all are ready. fault: why this one is not, for which the others raise `TuiliError`."""
+        for rank, of_other in enumerate(self.all_gather(fault)):
+            if of_other and fault is None:
+                raise TuiliError(f"process {rank} has failed: {of_other}")
+
     def for_steps(self, seconds: int) -> TorchGroup:
         """The same processes, in steps of which each waits for others for so many seconds more than the last one took.
 
-        Comes when all are here.
+        Comes when all are ready, and raises what `get_ready` raises.
         """
-        self.all_gather(None)
+        self.get_ready()
         return TorchGroup(self.place, self._pulse, MEETING_SECONDS, seconds)
 
     def pace(self, seconds: float | None) -> None:
