@@ -83,13 +83,15 @@ def _train(
             settings = load_recipe(recipe, [*overrides, f"train.replicas={nproc}"], Recipe)
         place = check_place(settings.train)
     resume = resume or (place is not None and RunFolder(folder).begun_by_torchrun())
-    is_first = place is None or place.rank == 0
+    rank = 0 if place is None else place.rank
+    is_first = rank == 0
     try:
         outcome = train(settings, folder, resume=resume, restarts=restarts)
     except ReplicaDied as error:
-        if is_first:
+        if is_first or (place is not None and place.stands_in and not error.first_tells):
+            who = "" if is_first else f"process {rank}: "
             remedy = "" if LAUNCHER_VARIABLE in os.environ else ": add --resume to go on"  # the launcher may do it
-            print(f"tuili: error: {error}{remedy}", file=sys.stderr)
+            print(f"tuili: error: {who}{error}{remedy}", file=sys.stderr)
         raise SystemExit(EXIT_ALONE) from error
     if not is_first:
         raise SystemExit(EXIT_INTERRUPTED if outcome.model is None else 0)
@@ -127,14 +129,20 @@ def _launch(
 def _one_by_one() -> Iterator[None]:
     """Of the processes that were started on a machine with one command line, the first one says what is wrong with it.
 
-    Its end ends the others. Where it does not, as it has not met the same, another one says what it has met.
+    Its end ends the others. Where it does not, as it has not met the same, another one says what it has met. Those of
+    other machines are told.
     """
     try:
         yield
     except InputError as error:
+        if (rank := os.environ.get("RANK")) is None:
+            raise
+        from tuili.train import tell_other_machines
+
+        tell_other_machines(str(error))
         if os.environ.get("LOCAL_RANK", "0") != "0":
             time.sleep(OTHERS_WAIT_SECONDS)
-        if (rank := os.environ.get("RANK", "0")) == "0":
+        if rank == "0":
             raise
         raise type(error)(f"process {rank}: {error}") from error
 

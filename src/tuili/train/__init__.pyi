@@ -2,6 +2,7 @@ from .build import build_model, prepared_blocks, training_feed, training_stream
 from .checkpoint import Checkpoint, CheckpointConfig, CheckpointManager
 from .dist.group import EXIT_ALONE, MAX_RESTARTS, ReplicaDied
 from .dist.launch import launch
+from .dist.meeting import tell_other_machines
 from .dist.overlap.hidden import read_hidden
 from .dist.place import Place, check_count, check_place
 from .execution import ExecutionPlan, can_compile, find_device, noticing_full_gpu
@@ -75,6 +76,7 @@ __all__ = [
     "recorded_sources",
     "recorded_training",
     "router_losses",
+    "tell_other_machines",
     "train",
     "training_feed",
     "training_stream",

@@ -155,8 +155,8 @@ def train_once(
                 others.begin(plan, step)
                 opened = nullcontext(processes.for_steps(recipe.train.dist.timeout))
             else:
-                arguments = (recipe, plan, out, step)
-                opened = launch_replicas(plan.replicas, setup.shared_tensors(), run_worker, *arguments)
+                arguments, timeout = (recipe, plan, out, step), recipe.train.dist.timeout
+                opened = launch_replicas(plan.replicas, setup.shared_tensors(), run_worker, *arguments, timeout=timeout)
             with opened as group:
                 checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, tell, group, identity)
                 state, log = training_loop(setup, open_log, checkpoints, checkpoint, group, out, tell)

@@ -144,7 +144,6 @@ class Trainer:
                 state.step += 1
                 state.tokens += result.tokens
                 if state.step % recipe.checkpoint.interval == 0:
-                    assert self._backend.agrees(), "the replicas' weights differ"
                     self._collect()
                 is_known = recipe.qat.at(state.step) == recipe.qat.at(state.step - 1)  # else the next one may compile
                 seconds = time.monotonic() - begun if is_known else None
@@ -155,6 +154,7 @@ class Trainer:
             self._backend.close()
 
     def _collect(self) -> None:
+        assert self._backend.agrees(), "the replicas' weights differ"
         self._collected, self.collected_step = self._backend.collect(), self.state.step
 
     def _update(self, scale: float) -> dict[str, float]:

@@ -42,9 +42,14 @@ def run_worker(
     Returns the state reached. stop: whether this process wants all to end.
     """
     folder = TrainingFolder(out, recipe)
-    curriculum, sources = build_curriculum(recipe.stream), build_sources(recipe.data, recipe.train.seed)
-    setup = build_training(recipe, plan, curriculum, sources, Tokenizer.load(folder.tokenizer), folder.tokenizer)
-    checkpoint = None if step is None else read_checkpoint(folder.checkpoints, step)
+    try:
+        curriculum, sources = build_curriculum(recipe.stream), build_sources(recipe.data, recipe.train.seed)
+        setup = build_training(recipe, plan, curriculum, sources, Tokenizer.load(folder.tokenizer), folder.tokenizer)
+        checkpoint = None if step is None else read_checkpoint(folder.checkpoints, step)
+    except TuiliError as error:
+        if isinstance(group, TorchGroup):  # replicas hear of it as it is raised
+            group.get_ready(str(error))
+        raise
     if isinstance(group, TorchGroup):
         group = group.for_steps(recipe.train.dist.timeout)
     checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, lambda line: None, group)

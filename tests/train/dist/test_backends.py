@@ -20,7 +20,7 @@ from tuili.config import load_recipe
 from tuili.errors import TuiliError
 from tuili.store import read_lineage
 from tuili.train.checkpoint import read_checkpoint
-from tuili.train.dist.backend import confirm
+from tuili.train.dist.backend import confirm, sum_of_bits
 from tuili.train.dist.group import SingleProcess
 from tuili.train.log import read_log
 from tuili.train.recipe import Recipe
@@ -272,11 +272,26 @@ def test_islands_that_do_not_meet_are_noticed(processes: ranks.Ranks, tmp_path: 
     assert shown[1] == "ended with 1"
 
 
-def test_islands_that_drift_apart_are_not_saved(processes: ranks.Ranks, tmp_path: Path) -> None:
+@pytest.mark.parametrize("interval", [3, 100], ids=["after an interval", "at the end"])
+def test_islands_that_drift_apart_are_not_saved(interval: int, processes: ranks.Ranks, tmp_path: Path) -> None:
     library()
-    shown = processes.train([recipe(ISLANDS)] * 2, tmp_path, before=ranks.let_islands_drift)
+    settings = recipe(ISLANDS, f"checkpoint.interval={interval}")
+    shown = processes.train([settings] * 2, tmp_path, before=ranks.let_islands_drift)
     assert [text.rpartition("\n")[2] for text in shown] == ["failed: the replicas' weights differ"] * 2
-    assert not (tmp_path / "checkpoints" / "step-00000003").exists()
+    assert not list(tmp_path.glob("checkpoints/step-*"))
+
+
+def test_values_that_have_changed_places_are_noticed() -> None:
+    """In a tensor, between its runs, and between tensors; a number without dimensions and counts have bits, too."""
+    tensors = [torch.arange(12.0).view(3, 4).T, torch.tensor(2.5), torch.tensor([3, -4]), torch.arange(2.0**20 + 2)]
+    sums = {sum_of_bits(tensors)}
+    assert sums == {sum_of_bits([tensor.clone() for tensor in tensors])}
+    for one, other in [(0, 1), (5, 2**20), (2**20, 2**20 + 1)]:
+        swapped = tensors[3].clone()
+        swapped[[one, other]] = swapped[[other, one]]
+        sums.add(sum_of_bits([*tensors[:3], swapped]))
+    sums.add(sum_of_bits([*tensors[1:], tensors[0]]))
+    assert len(sums) == 5
 
 
 def test_a_gradient_that_is_not_finite_is_told_once(processes: ranks.Ranks, tmp_path: Path) -> None:

@@ -119,6 +119,26 @@ def test_interrupted_killed_and_bereaved_they_go_on_to_the_same_bits(
         check_same(out, uninterrupted)
 
 
+def test_where_one_stands_still_they_go_on_without_it(
+    uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = TrainingLog.step
+
+    def write_and_stop(self: TrainingLog, at: int, *figures: Any, **more: Any) -> None:
+        write(self, at, *figures, **more)
+        if at == 4:
+            monkeypatch.setattr(TrainingLog, "step", write)
+            for other in multiprocessing.active_children():
+                os.kill(other.pid or 0, signal.SIGSTOP)
+
+    monkeypatch.setattr(TrainingLog, "step", write_and_stop)
+    with nothing_left():
+        shown = go(tmp_path / "run", "train.dist.timeout=5")
+        assert re.search(r"^replica 1 has not answered for \d+ s: going on from the newest checkpoint, or", shown, re.M)
+        assert "going on from step 3\n" in shown
+    check_same(tmp_path / "run", uninterrupted)
+
+
 @pytest.mark.kills
 def test_whatever_ends_them_they_go_on_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
     """Each fault happens to a command of its own, at any moment."""

@@ -11,7 +11,9 @@ import pytest
 
 from tests.train.dist import torch_ranks as ranks
 from tests.train.dist.test_backends import recipe
+from tuili.errors import InputError
 from tuili.train.checkpoint import writing
+from tuili.train.dist import meeting
 from tuili.train.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
@@ -82,28 +84,43 @@ def test_what_the_first_process_refuses_ends_all(processes: ranks.Ranks, tmp_pat
     assert faults(shown) == [f"failed: {fault}", f"failed: process 1: process 0 has failed: {fault}"]
 
 
+def lack_a_file(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Process 1 cannot build what it trains."""
+
+    def fail(*parts: object) -> None:
+        raise InputError("there is no file")
+
+    patch.setattr("tuili.train.worker.build_training", fail)
+
+
+def test_what_one_cannot_build_ends_all(processes: ranks.Ranks, tmp_path: Path) -> None:
+    shown = processes.train(settings(), tmp_path, before=lack_a_file)
+    assert faults(shown) == ["failed: process 1 has failed: there is no file", "failed: process 1: there is no file"]
+
+
 def have_other_versions(rank: int, patch: pytest.MonkeyPatch) -> None:
     """Process 1 has another torch."""
     versions = {"torch": f"2.{rank}"}
     patch.setattr("tuili.train.worker.current_versions", lambda: versions)
 
 
-def be_one_of_three(rank: int, patch: pytest.MonkeyPatch) -> None:
-    """Process 1 was."""
-    if rank == 1:
+def be_one_of_three(of: int, rank: int, patch: pytest.MonkeyPatch) -> None:
+    """One process was."""
+    patch.setattr(meeting, "FAULT_SECONDS", 0.2)
+    if rank == of:
         patch.setenv("WORLD_SIZE", "3")
 
 
-@pytest.mark.parametrize(
-    ("before", "fault"),
-    [
-        (have_other_versions, "process 1 of 2 has versions of its own: start all with the same"),
-        (be_one_of_three, "WORLD_SIZE: process 1 was started as one of 3, process 0 as one of 2: start all alike"),
-    ],
-)
-def test_processes_that_are_not_alike_are_refused(
-    processes: ranks.Ranks, before: ranks.Preparation, fault: str, tmp_path: Path
-) -> None:
-    shown = processes.train(settings("train.accumulation=6"), tmp_path, before=before)
-    assert shown == [f"failed: {fault}"] * 2
+@pytest.mark.parametrize("of", [0, 1])
+def test_processes_of_another_number_are_refused(processes: ranks.Ranks, of: int, tmp_path: Path) -> None:
+    shown = processes.train(settings("train.accumulation=6"), tmp_path, before=partial(be_one_of_three, of))
+    sizes = [3 if rank == of else 2 for rank in range(2)]
+    told = f"process 1 was started as one of {sizes[1]}, process 0 as one of {sizes[0]}: start all alike"
+    assert shown == [f"failed: WORLD_SIZE: {told}"] * 2
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_processes_that_are_not_alike_are_refused(processes: ranks.Ranks, tmp_path: Path) -> None:
+    shown = processes.train(settings("train.accumulation=6"), tmp_path, before=have_other_versions)
+    assert shown == ["failed: process 1 of 2 has versions of its own: start all with the same"] * 2
     assert not (tmp_path / "run.json").exists()

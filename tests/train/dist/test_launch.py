@@ -90,6 +90,12 @@ if not resumed:
     ]
 
 
+def test_a_process_that_hangs_while_it_ends_is_ended_behind_the_others(tmp_path: Path) -> None:
+    code = 'deaf() if rank == 0 else wait_for(folder / "deaf-0")'
+    status, told = run(code, tmp_path, patience=Patience(reason=0, silence=0.2, saving=0.2))
+    assert (status, told) == (1, ["process 0 has not ended within 0 s: killed"])
+
+
 @pytest.fixture
 def heard(number: signal.Signals) -> Iterator[None]:
     """The signal is not ignored, as where the tests have been begun by nohup."""

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from tests.waiting import GUARD_SECONDS
 from tuili.errors import InputError
 from tuili.train.dist import processes, pulse
-from tuili.train.dist.group import ReplicaDied
+from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied
 from tuili.train.dist.place import Place
 from tuili.train.dist.pulse import BEAT, HERE, Pulse, PulseOfFirst, PulseOfOther, connected
 
@@ -59,6 +59,32 @@ def test_a_first_process_that_is_killed_is_missed_at_once(ends: tuple[socket.soc
     ends[0].close()
     with pytest.raises(ReplicaDied, match=rf"^{GONE} \(process 0 has ended"):
         PulseOfOther(ends[1]).meet(100, 100)
+
+
+def test_others_hear_whether_the_first_process_says_why_the_run_ends(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where they have waited for it meanwhile, and where it has ended behind that."""
+    monkeypatch.setattr(pulse, "TELLS_SECONDS", GUARD_SECONDS)
+    first, waits = PulseOfFirst([ends[0]]), PulseOfOther(ends[1])
+    assert first.first_tells()
+    first.close()
+    ends[0].close()
+    with pytest.raises(ReplicaDied, match="process 0 has ended"):
+        waits.meet(100, 100)
+    assert waits.first_tells()
+
+
+def test_others_hear_nothing_of_a_first_process_that_has_gone_or_hangs(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pulse, "TELLS_SECONDS", 0.1)
+    ends[0].sendall(BEAT * 3)
+    waits = PulseOfOther(ends[1])
+    assert not waits.first_tells()
+    monkeypatch.setattr(pulse, "TELLS_SECONDS", GUARD_SECONDS)
+    ends[0].close()
+    assert not waits.first_tells()
 
 
 def be_wrong(stranger: socket.socket) -> None:
@@ -166,4 +192,14 @@ def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer(monkeypatc
     group = processes.TorchGroup(Place(0, 2, 2), FakePulse(), 600, 25)
     for last in (3.0, None):
         group.pace(last)
-    assert waits == [timedelta(seconds=28), timedelta(seconds=processes.MEETING_SECONDS)]
+    assert waits == [timedelta(seconds=28), timedelta(seconds=MEETING_SECONDS)]
+
+
+def test_a_first_process_that_stands_still_is_noticed_before_the_steps_too(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "gloo_group", lambda seconds: None)
+    monkeypatch.setattr(processes, "MEETING_SECONDS", 0.1)
+    group = processes.TorchGroup(Place(1, 2, 2), PulseOfOther(ends[1]), 600)
+    with pytest.raises(ReplicaDied, match="process 0 has not shown any sign of life"):
+        group.all_gather(None)

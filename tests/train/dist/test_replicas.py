@@ -6,9 +6,9 @@ import io
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import Pipe, get_context
 from pathlib import Path
 from threading import Event
 
@@ -23,7 +23,8 @@ from tuili.config import load_recipe
 from tuili.errors import ConfigError, TuiliError
 from tuili.train import loop
 from tuili.train import run as run_module
-from tuili.train.dist.group import ReplicaGroup, SingleProcess
+from tuili.train.dist.channel import Channel
+from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied, ReplicaGroup, SingleProcess
 from tuili.train.dist.replicas import SharedMemoryGroup, launch_replicas
 from tuili.train.execution import find_replicas
 from tuili.train.log import read_log
@@ -165,6 +166,32 @@ def test_sums_reach_all_and_an_error_reaches_the_first(
     with pytest.raises(TuiliError, match=r"^replica 2: OSError\('the tape is torn'\)$"):
         share_and_fail()
     assert 'raise OSError("the tape is torn")' in capfd.readouterr().err
+
+
+def stop(group: ReplicaGroup) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@pytest.mark.parametrize("wait", [lambda group: group.all_gather(0), lambda group: group.scatter([b"", bytes(2**24)])])
+def test_one_that_stands_still_is_not_waited_for_without_end(wait: Callable[[ReplicaGroup], object]) -> None:
+    """Neither for what it has to say nor for what it has to read, which is more than lies ready for it."""
+    with launch_replicas(2, [], stop, timeout=1) as group:
+        group.pace(0.25)
+        with pytest.raises(ReplicaDied, match=r"^replica 1 has not answered for 1 s$"):
+            wait(group)
+
+
+def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer() -> None:
+    waits = list[float]()
+    for rank in (0, 1):
+        ours, theirs = Pipe()
+        with ours, theirs:
+            channel = Channel(ours, 1 - rank, SystemExit)
+            group = SharedMemoryGroup(rank, 2, [channel], {}, timeout=25)
+            for last in (3.0, None):
+                group.pace(last)
+                waits.append(channel.seconds)
+    assert waits == [28, MEETING_SECONDS, 0, 0], "others wait for process 0 without end"
 
 
 def test_a_process_alone_is_a_group_that_changes_nothing() -> None:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,10 @@ from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.errors import ConfigError, InputError, TuiliError
 from tuili.parent import LAUNCHER_VARIABLE
+from tuili.train.dist import meeting
+from tuili.train.dist.group import EXIT_ALONE, ReplicaDied
 from tuili.train.dist.launch import launch
-from tuili.train.dist.place import check_place, start_by_torchrun
+from tuili.train.dist.place import Place, start_by_torchrun
 from tuili.train.dist.processes import joined
 from tuili.train.folder import RunFolder
 from tuili.train.log import read_log
@@ -78,11 +81,6 @@ SHORT = [
             ["train.dist={backend: fsdp2, islands: 2, gradients: {form: powersgd}}"],
             2,
             "gradients.form = powersgd: between islands of FSDP2 gradients are packed or fp32: use 3bit, or backend = ",
-        ),
-        (
-            ["train.dist.timeout=30"],
-            None,
-            "train.dist.timeout = 30: replicas notice by themselves that another one has",
         ),
         (
             ["train.dist={backend: ddp, gradients: {form: fp16}}"],
@@ -146,6 +144,55 @@ def test_each_machine_tells_what_its_processes_have_met(
         assert waited == [10] * local_rank
 
 
+@pytest.mark.parametrize(
+    ("rank", "local_rank", "first_tells", "says"),
+    [
+        (0, 0, True, ""),
+        (1, 1, True, None),
+        (1, 1, False, "process 1: "),
+        (2, 2, False, None),
+        (8, 0, False, "process 8: "),
+        (9, 1, False, None),
+    ],
+)
+def test_where_the_first_process_cannot_say_that_one_has_gone_another_one_of_each_machine_does(
+    rank: int,
+    local_rank: int,
+    first_tells: bool,
+    says: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def lose(*recipe: object, **options: object) -> None:
+        error = ReplicaDied("a process has gone")
+        error.first_tells = first_tells
+        raise error
+
+    monkeypatch.setattr("tuili.train.train", lose, raising=False)
+    for name, value in (place(rank, 16, 1) | {"LOCAL_RANK": str(local_rank)}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        main([*TRAIN, "train.accumulation=16", "train.dist.backend=ddp", "--out", str(tmp_path)])
+    assert ended.value.code == EXIT_ALONE
+    told = "" if says is None else f"tuili: error: {says}a process has gone: add --resume to go on\n"
+    assert capsys.readouterr().err == told
+
+
+def test_other_machines_are_told_what_one_has_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would wait for its processes."""
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    for name, value in (place(1, 2, store.port) | {"LOCAL_WORLD_SIZE": "1"}).items():
+        monkeypatch.setenv(name, value)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(meeting.meet, Place(0, 2, 1), "127.0.0.1", store.port)
+        eventually(lambda: store.check(["start"]), "process 0 does not wait")
+        assert main(["train", "none", "--out", str(tmp_path)]) == 2
+        with pytest.raises(InputError, match=r"^process 1 has failed: .*none"):
+            first.result(GUARD_SECONDS)
+
+
 def test_torchrun_goes_on_with_what_it_began_and_with_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +215,7 @@ def test_torchrun_goes_on_with_what_it_began_and_with_nothing_else(
 def test_a_process_without_a_gpu_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (place(1, 2, 1) | {"LOCAL_RANK": "1"}).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(meeting, "FAULT_SECONDS", 0.1)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     settings = load_recipe("base", ["train.dist.backend=ddp", "train.accumulation=2"], Recipe).train
@@ -271,6 +319,8 @@ def test_it_goes_on_where_a_process_is_killed(
     errors = capfd.readouterr().err
     assert errors.count("going on from step 2\n") == 1
     assert "interrupted" not in errors
+    told = "tuili: error: process 1: another process has ended or does not answer ("
+    assert errors.count(told) == 2, "nobody says that process 0 has gone"
     assert [line["step"] for line in read_log(tmp_path)] == [1, 2, 3]
 
 
@@ -314,8 +364,3 @@ def test_a_process_whose_launcher_is_gone_already_ends() -> None:
 def test_the_section_has_its_place() -> None:
     with pytest.raises(ConfigError, match=r"train.dist.gradients.bits.*unknown key"):
         load_recipe("base", ["train.dist.gradients.bits=3"], Recipe)
-
-
-def test_an_older_default_of_the_timeout_is_no_wish() -> None:
-    """It stands in copies of `base.yaml`."""
-    assert check_place(load_recipe("base", ["train.dist.timeout=60"], Recipe).train) is None

@@ -15,8 +15,7 @@ from tuili.native import CodeBits
 BackendName = Literal["replicas", "ddp", "fsdp2", "zero3"]
 GradientFormat = Literal["fp32", "fp16", "powersgd", "8bit", "4bit", "3bit", "2bit"]
 RESET_ERRORS = 1024
-TIMEOUT, FORMER_TIMEOUT = 25, 60
-"""The default, and what stands as such in older copies of `base.yaml`."""
+TIMEOUT = 25
 
 
 class GradientConfig(Config):
@@ -73,7 +72,7 @@ class DistConfig(Config):
     """Steps behind the first two of a session of which each process writes a profiler's trace, `trace-0.json`, or
     `trace-0-from-500.json` where the session goes on from step 500."""
     timeout: PositiveInt = TIMEOUT
-    """All but replicas: seconds for which a process waits for another one in a step, beside those of the last step."""
+    """Seconds for which a process waits for another one in a step, beside those of the last step."""
 
     @model_validator(mode="after")
     def _has_effect(self) -> DistConfig:

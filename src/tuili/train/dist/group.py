@@ -19,9 +19,18 @@ EXIT_FAILED, EXIT_REFUSED, EXIT_ALONE = 1, 2, 75
 """The exit codes of a process that has failed, of one that was not given what it needs, and of one that could not go on
 because another one had gone."""
 
+MEETING_SECONDS = 600
+"""How long processes wait for those that have not been started yet; torchrun waits as long for machines. They wait as
+long for one another in a step of which nobody knows how long it takes."""
+PREPARATION_SECONDS = 3600
+"""How long processes wait for process 0 where it prepares the run, reads data, writes a checkpoint or the model."""
+
 
 class ReplicaDied(TuiliError):
     """Another process of the group was killed by a signal while it worked, or does not answer any more."""
+
+    first_tells = True
+    """Whether process 0 tells that; it does not where it is the one that has gone."""
 
 
 class Group(Protocol):
@@ -66,7 +75,7 @@ class Group(Protocol):
     def pace(self, seconds: float | None) -> None:
         """A step begins, and the last one has taken so many seconds; None where it tells nothing of this one.
 
-        Processes that can hang wait so much longer for one another in it.
+        So much longer they wait for one another in it.
         """
 
 

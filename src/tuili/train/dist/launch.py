@@ -38,7 +38,8 @@ class Patience:
     silence: float = 30
     """For a process that has not ended then: after SIGTERM, before SIGKILL."""
     saving: float = 300
-    """For processes that may be writing a checkpoint: after Ctrl-C, SIGTERM, or the failure of another one."""
+    """For processes that may be writing a checkpoint, after Ctrl-C, SIGTERM, or the failure of another one; and where
+    another one has ended well."""
 
 
 def launch(
@@ -101,8 +102,13 @@ class _Processes:
         self._asked = False
 
     def wait(self) -> list[End]:
-        """Wait until all have ended, in the order of the ends that it returns. Where one fails, it ends the others."""
-        self._look(lambda: bool(self._signals) or any(end.status for end in self._ends))
+        """Wait until all have ended, in the order of the ends that it returns.
+
+        Where one fails, it ends the others; where one ends well, it gives them time.
+        """
+        self._look(lambda: bool(self._signals or self._ends))
+        if not self._signals and not any(end.status for end in self._ends):  # they end together
+            self._look(lambda: bool(self._signals) or any(end.status for end in self._ends), self._patience.saving)
         if not self._signals and first_reason(self._ends) is None:
             self._look(lambda: bool(self._signals) or first_reason(self._ends) is not None, self._patience.reason)
         is_known = bool(self._signals) or first_reason(self._ends) is not None

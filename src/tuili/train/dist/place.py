@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tuili.errors import InputError
-from tuili.train.dist.config import FORMER_TIMEOUT, TIMEOUT
 from tuili.train.recipe import TrainConfig
 
 
@@ -20,6 +19,8 @@ class Place:
     world_size: int
     local_size: int
     """Processes on this machine."""
+    local_rank: int = 0
+    """The number of this one among them."""
 
     @classmethod
     def find(cls) -> Place | None:
@@ -29,7 +30,22 @@ class Place:
         rank, world_size = variable("RANK"), variable("WORLD_SIZE")
         if rank >= world_size:
             raise InputError(f"RANK = {rank}: of WORLD_SIZE = {world_size} processes the last one has {world_size - 1}")
-        return cls(rank, world_size, variable("LOCAL_WORLD_SIZE", 1))
+        return cls(rank, world_size, variable("LOCAL_WORLD_SIZE", 1), variable("LOCAL_RANK", 0))
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether this process tells what process 0 does not: on each machine the first other one does."""
+        return self.rank > 0 and self.local_rank == int(self.rank == self.local_rank)
+
+
+def where_first_is() -> tuple[str, int]:
+    """The address and the port at which processes meet. Raises `InputError` where the environment does not say it."""
+    address, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
+    if not (address and port.isdecimal()):
+        raise InputError(
+            f"environment: MASTER_ADDR = {address!r}, MASTER_PORT = {port!r}: should say where process 0 is"
+        )
+    return address, int(port)
 
 
 def start_by_torchrun() -> str | None:
@@ -70,11 +86,6 @@ def check_place(train: TrainConfig) -> Place | None:
             raise InputError(
                 f"train.dist.backend = replicas: {place.world_size} processes were started, and replicas start theirs "
                 "by themselves: use ddp, fsdp2 or zero3, or leave torchrun out"
-            )
-        if train.dist.timeout not in (TIMEOUT, FORMER_TIMEOUT):
-            raise InputError(
-                f"train.dist.timeout = {train.dist.timeout}: replicas notice by themselves that another one has gone: "
-                "use ddp, fsdp2 or zero3, or leave timeout out"
             )
         return None
     if place is None:

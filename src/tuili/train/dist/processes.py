@@ -1,7 +1,8 @@
 """Processes of any machines that share a run's steps: a `Group` over torch.distributed, and how a process joins it.
 
 Small values travel as JSON over gloo; torch's own exchange of objects would pickle them.
-Who starts the processes is left to `launch` or torchrun, how gradients are added up to the backends.
+Who starts the processes is left to `launch` or torchrun, how they find one another to `meeting`, and how gradients are
+added up to the backends.
 """
 
 from __future__ import annotations
@@ -17,20 +18,14 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.distributed_c10d import PrefixStore, Store
 
-from tuili.errors import InputError, one_line
+from tuili.errors import InputError, TuiliError, one_line
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
-from tuili.train.dist.group import ReplicaDied
-from tuili.train.dist.place import Place, check_place, restarts_so_far, variable
+from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied
+from tuili.train.dist.meeting import excuse, meet
+from tuili.train.dist.place import Place, check_place, where_first_is
 from tuili.train.dist.pulse import LOCAL, Pulse, connected
 from tuili.train.recipe import TrainConfig
-
-MEETING_SECONDS = 600
-"""How long processes wait for those that have not been started yet; torchrun waits as long for machines. They wait as
-long for one another in a step of which nobody knows how long it takes."""
-PREPARATION_SECONDS = 3600
-"""How long processes wait for process 0 where it prepares the run, reads data, writes a checkpoint or the model."""
 
 
 class TorchGroup:
@@ -52,6 +47,8 @@ class TorchGroup:
 
     def all_gather(self, value: Any) -> list[Any]:
         """Two exchanges: of the sizes, and of what is as long as the longest."""
+        if not self._in_steps:  # process 0 prepares the run, or writes the model
+            self._pulse.meet(MEETING_SECONDS, PREPARATION_SECONDS)
         own = _bytes(json.dumps(value).encode())
         sizes = torch.empty(self.world_size, dtype=torch.int64)
         dist.all_gather_single(sizes, torch.tensor([len(own)]), self._control)
@@ -79,12 +76,18 @@ class TorchGroup:
         dist.scatter(part, padded, group=self._control, group_src=0)
         return _data(part[: int(sizes[self.rank])])
 
+    def get_ready(self, fault: str | None = None) -> None:
+        """Wait until all are ready. fault: why this one is not, for which the others raise `TuiliError`."""
+        for rank, of_other in enumerate(self.all_gather(fault)):
+            if of_other and fault is None:
+                raise TuiliError(f"process {rank} has failed: {of_other}")
+
     def for_steps(self, seconds: int) -> TorchGroup:
         """The same processes, in steps of which each waits for others for so many seconds more than the last one took.
 
-        Comes when all are here.
+        Comes when all are ready, and raises what `get_ready` raises.
         """
-        self.all_gather(None)
+        self.get_ready()
         return TorchGroup(self.place, self._pulse, MEETING_SECONDS, seconds)
 
     def pace(self, seconds: float | None) -> None:
@@ -115,22 +118,18 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
     """
     place = check_place(train)
     assert place is not None, "replicas start processes by themselves"
-    address, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
-    if not (address and port.isdecimal()):
-        raise InputError(
-            f"environment: MASTER_ADDR = {address!r}, MASTER_PORT = {port!r}: should say where process 0 is"
-        )
+    address, port = where_first_is()
     if not {"TORCHELASTIC_RUN_ID", LAUNCHER_VARIABLE}.isdisjoint(os.environ):  # torchrun, or our own launcher
         end_with_launcher()
     on_gpu = (device or train.device) != "cpu" and torch.cuda.is_available()
-    if on_gpu:
-        torch.cuda.set_device(_own_gpu())
+    if on_gpu and (fault := _take_own_gpu(place)):
+        excuse(place, address, port, fault)
+        raise InputError(fault)
     if address in LOCAL:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     with ExitStack() as opened:
         try:
-            store = _meeting_place(place, address, int(port))
-            _check_sizes(place, store)
+            store = meet(place, address, port)
             dist.init_process_group(
                 "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
                 store=store,
@@ -141,8 +140,6 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
             pulse = opened.enter_context(connected(place, store, address, MEETING_SECONDS))
             group = TorchGroup(place, pulse, PREPARATION_SECONDS)
         except RuntimeError as error:
-            if "EADDRINUSE" in str(error):
-                raise InputError(f"port {port} of {address} is in use: set MASTER_PORT to another one") from error
             raise InputError(
                 f"process {place.rank} of {place.world_size} did not meet the others at {address}:{port} "
                 f"({_without_place(error)}): check that all were started"
@@ -150,41 +147,15 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
         try:
             with noticing_loss():
                 yield group
-        except ReplicaDied:  # closing the group would wait for those who are gone
+        except ReplicaDied as error:  # closing the group would wait for those who are gone
+            error.first_tells = pulse.first_tells()
             raise
         except BaseException:
+            if place.rank == 0:
+                pulse.first_tells()
             dist.destroy_process_group()
             raise
         dist.destroy_process_group()
-
-
-def _meeting_place(place: Place, address: str, port: int) -> Store:
-    """Where processes find one another: with torchrun, or what stands for it; else with process 0."""
-    is_here = place.rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
-    wait = timedelta(seconds=MEETING_SECONDS)
-    # torch does not say that it exports it
-    store = dist.TCPStore(address, port, is_master=is_here, wait_for_workers=False, timeout=wait)  # type: ignore[attr-defined]
-    return PrefixStore(f"tuili/{restarts_so_far()}", store)
-
-
-def _check_sizes(place: Place, store: Store) -> None:
-    """Raise `InputError` in all processes where process 0 was started as one of another number than others."""
-
-    def size(rank: int) -> int:
-        return int(store.get(f"size/{rank}"))
-
-    own = str(place.world_size)
-    if place.rank == 0:
-        store.set("size/0", own)
-        sizes = {rank: size(rank) for rank in range(place.world_size)}
-    else:
-        sizes = {0: size(0)}  # process 0 does not end before all have read it
-        store.set(f"size/{place.rank}", own)
-        sizes[place.rank] = place.world_size
-    for rank, other in sizes.items():
-        if other != sizes[0]:
-            fault = f"process {rank} was started as one of {other}, process 0 as one of {sizes[0]}: start all alike"
-            raise InputError(f"WORLD_SIZE: {fault}")
 
 
 def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
@@ -196,24 +167,38 @@ def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
                 raise InputError(f"process {rank} of {group.world_size} has {name} of its own: start all with the same")
 
 
-def _own_gpu() -> int:
-    """The number of this process's GPU. Raises `InputError` where there are fewer than processes on this machine."""
-    number, count = variable("LOCAL_RANK", 0), torch.cuda.device_count()
+def _take_own_gpu(place: Place) -> str | None:
+    """Let this process use a GPU of its own; what is wrong where there are fewer than processes on this machine."""
+    number, count = place.local_rank, torch.cuda.device_count()
     if number >= count:
-        raise InputError(
+        return (
             f"train.device: process {number} of this machine has no GPU, of which there are {count}: start as many "
             "processes, or use cpu"
         )
-    return number
+    torch.cuda.set_device(number)
+    return None
 
 
-_SIGNS_OF_LOSS = ("gloo", "Connection closed by peer", "Application timeout", "Timed out waiting")
-"""What stands in plain errors of gloo about other processes; which of them comes depends on who notices it first."""
+_SIGNS_OF_LOSS = (
+    "Connection closed by peer",
+    "Application timeout caused pair closure",
+    "Timed out waiting",
+    "Read error [",
+    "Read timeout [",
+    "writev [",
+    "Write timeout [",
+    "Gloo connectFullMesh failed",
+)
+"""What gloo says of connections that are lost, in plain errors; which of it comes depends on who notices it first. What
+else goes wrong in gloo is no loss."""
 
 
 @contextmanager
 def noticing_loss() -> Iterator[None]:
-    """Turns what torch raises where another process has gone, or does not answer in time, into `ReplicaDied`."""
+    """Turns what torch raises where another process has gone, or does not answer in time, into `ReplicaDied`.
+
+    Other errors stay as they are: a run that meets them is not begun again.
+    """
     try:
         yield
     except RuntimeError as error:

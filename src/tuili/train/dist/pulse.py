@@ -21,8 +21,10 @@ from tuili.errors import InputError
 from tuili.train.dist.group import ReplicaDied
 from tuili.train.dist.place import Place
 
-BEAT, HERE = b".", b"!"
+BEAT, HERE, TELLS = b".", b"!", b"?"
 BEAT_SECONDS = 0.5
+TELLS_SECONDS = 5
+"""How long process 0 may take to notice what another one has noticed, before that one says it."""
 LOCAL = ("localhost", "127.0.0.1")
 
 
@@ -36,6 +38,9 @@ class Pulse(Protocol):
         `at_most`.
         """
 
+    def first_tells(self) -> bool:
+        """Whether process 0 says why the run ends, which process 0 lets the others know by calling this."""
+
 
 class PulseOfFirst:
     """That of process 0."""
@@ -47,6 +52,11 @@ class PulseOfFirst:
     def meet(self, seconds: float, at_most: float) -> None:
         """Tell the others that it has come."""
         self._tell(HERE)
+
+    def first_tells(self) -> bool:
+        """It does."""
+        self._tell(TELLS)
+        return True
 
     def close(self) -> None:
         """Stop."""
@@ -66,15 +76,14 @@ class PulseOfOther:
     """That of another process, which looks at what has come when it waits."""
 
     def __init__(self, first: socket.socket) -> None:
-        self._first, self._come = first, 0
+        self._first, self._come, self._tells = first, 0, False
 
     def meet(self, seconds: float, at_most: float) -> None:
         """Read what process 0 has told."""
         until = time.monotonic() + at_most
-        self._first.settimeout(seconds)
         while not self._come:
             try:
-                told = self._first.recv(1 << 16)
+                told = self._read(seconds)
             except TimeoutError:
                 raise _died(f"process 0 has not shown any sign of life for {seconds:.0f} s") from None
             except OSError as error:
@@ -83,8 +92,23 @@ class PulseOfOther:
                 raise _died("process 0 has ended")
             if time.monotonic() > until:
                 raise _died(f"process 0 has been busy for {at_most:.0f} s")
-            self._come += told.count(HERE)
         self._come -= 1
+
+    def first_tells(self) -> bool:
+        """Wait a little for its word."""
+        until = time.monotonic() + TELLS_SECONDS
+        with suppress(OSError):
+            while not self._tells and (left := until - time.monotonic()) > 0 and self._read(left):
+                pass
+        return self._tells
+
+    def _read(self, seconds: float) -> bytes:
+        """What process 0 has told; nothing where it has ended."""
+        self._first.settimeout(seconds)
+        told = self._first.recv(1 << 16)
+        self._come += told.count(HERE)
+        self._tells |= TELLS in told
+        return told
 
 
 def _died(fault: str) -> ReplicaDied:

@@ -1,19 +1,16 @@
-"""Processes of one machine that share a run's steps: they exchange values through pipes and tensors in shared memory.
+"""Processes of one machine that share a run's steps: they exchange values through sockets and tensors in shared memory.
 
-Sums are made in an order that the ranks fix, so that all processes go on with the same bits. Small values travel as
-JSON; a pipe also tells when the process at its other end has died. What a replica computes is left to `trainer`, what
-it is built from to `build`.
+Sums are made in an order that the ranks fix, so that all processes go on with the same bits. How values travel is left
+to `channel`, what a replica computes to `trainer`, what it is built from to `build`.
 """
 
 from __future__ import annotations
 
-import json
 import signal
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
@@ -25,10 +22,12 @@ from torch import Tensor
 
 from tuili.errors import TuiliError
 from tuili.parent import end_with_parent
-from tuili.train.dist.group import ReplicaDied, ReplicaGroup, SingleProcess
+from tuili.train.dist.channel import Channel
+from tuili.train.dist.config import TIMEOUT
+from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied, ReplicaGroup, SingleProcess
 
 EXIT_TIMEOUT_SECONDS = 5.0
-"""How long a process whose pipe has closed may take to end."""
+"""How long a process whose socket has closed may take to end."""
 
 SharedMemory = Mapping[torch.dtype, Any]
 """For each number format a block of shared memory with one row for each process, and a last row for what they share."""
@@ -38,11 +37,15 @@ class SharedMemoryGroup:
     """A `ReplicaGroup` of several processes, of which process 0 started the others.
 
     `channels` lead from process 0 to all others, in the order of their ranks, and from another process to process 0.
+    timeout: seconds for which process 0 waits for others in a step beside those of the last one. They wait for it as
+    long as it takes: it may have to read data, and if it stands still, so does the command that the user has given.
     """
 
-    def __init__(self, rank: int, world_size: int, channels: Sequence[_Channel], memory: SharedMemory) -> None:
+    def __init__(
+        self, rank: int, world_size: int, channels: Sequence[Channel], memory: SharedMemory, timeout: int = TIMEOUT
+    ) -> None:
         self.rank, self.world_size = rank, world_size
-        self._channels = channels
+        self._channels, self._timeout = channels, timeout
         self._rows = {
             dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
         }
@@ -109,7 +112,7 @@ class SharedMemoryGroup:
             self.all_gather(None)  # nobody writes to its row before all have read it
 
     def scatter(self, parts: Sequence[bytes]) -> bytes:
-        """Process 0 sends every other one its part through the pipe to it."""
+        """Process 0 sends every other one its part."""
         if self.rank == 0:
             for channel, part in zip(self._channels, parts[1:], strict=True):
                 channel.send_bytes(part)
@@ -118,7 +121,10 @@ class SharedMemoryGroup:
         return first.receive_bytes()
 
     def pace(self, seconds: float | None) -> None:
-        """Pipes tell it that a process has gone, and it waits for others as long as they take."""
+        """Whoever takes as long as the last step did, and the timeout, is taken to hang."""
+        if self.rank == 0:
+            for channel in self._channels:
+                channel.wait_at_most(MEETING_SECONDS if seconds is None else seconds + self._timeout)
 
     def _places(self, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Each tensor, and its places in all rows."""
@@ -132,13 +138,18 @@ class SharedMemoryGroup:
 
 @contextmanager
 def launch_replicas(
-    world_size: int, tensors: Sequence[Tensor], work: Callable[..., object], *arguments: Any
+    world_size: int,
+    tensors: Sequence[Tensor],
+    work: Callable[..., object],
+    *arguments: Any,
+    timeout: int = TIMEOUT,
 ) -> Iterator[ReplicaGroup]:
     """Run `work(group, *arguments)` in `world_size - 1` further processes, and give this process its view of the group.
 
     `tensors` have the shapes of those that the processes will share in one call at most. `work` must be a function of
     a module. The processes use as many threads as this one. They end with the `with` block, or with this process,
-    however it ends. Ctrl-C and SIGTERM do not reach them: this process decides what follows from a signal.
+    however it ends. Ctrl-C and SIGTERM do not reach them: this process decides what follows from a signal. `timeout` is
+    that of `SharedMemoryGroup`.
     """
     if world_size == 1:
         yield SingleProcess()
@@ -152,17 +163,17 @@ def launch_replicas(
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))  # a new process inherits this
     try:
         for rank in range(1, world_size):
-            reader, their_writer = context.Pipe(duplex=False)
-            their_reader, writer = context.Pipe(duplex=False)
-            settings = (rank, world_size, torch.get_num_threads(), their_reader, their_writer, memory)
+            ours, theirs = context.Pipe()
+            settings = (rank, world_size, torch.get_num_threads(), theirs, memory)
             process = context.Process(target=_run_replica, args=(settings, work, arguments), name=f"replica-{rank}")
             process.start()
             processes.append(process)
-            their_reader.close()
-            their_writer.close()
-            channels.append(_Channel(reader, writer, partial(_death_error, rank, process)))
+            theirs.close()
+            channel = Channel(ours, rank, partial(_death_error, rank, process))
+            channel.wait_at_most(PREPARATION_SECONDS)
+            channels.append(channel)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        yield SharedMemoryGroup(0, world_size, channels, memory)
+        yield SharedMemoryGroup(0, world_size, channels, memory, timeout)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for process in processes:
@@ -172,13 +183,13 @@ def launch_replicas(
 
 
 def _run_replica(
-    settings: tuple[int, int, int, Connection, Connection, SharedMemory], work: Callable[..., object], arguments: Any
+    settings: tuple[int, int, int, Connection, SharedMemory], work: Callable[..., object], arguments: Any
 ) -> None:
     """What a further process does: its work, until that or process 0 ends."""
-    rank, world_size, threads, reader, writer, memory = settings
+    rank, world_size, threads, connection, memory = settings
     end_with_parent()
     torch.set_num_threads(threads)
-    channel = _Channel(reader, writer, lambda: SystemExit(1))
+    channel = Channel(connection, 0, lambda: SystemExit(1))
     try:
         work(SharedMemoryGroup(rank, world_size, [channel], memory), *arguments)
     except Exception as error:
@@ -186,37 +197,6 @@ def _run_replica(
         if not expected:
             traceback.print_exc()
         channel.send({"error": f"replica {rank}: {error if expected else repr(error)}"})
-
-
-@dataclass(frozen=True)
-class _Channel:
-    """A pipe from another process, and one to it."""
-
-    reader: Connection
-    writer: Connection
-    closed: Callable[[], BaseException]
-    """Makes the error to raise when the process at the other end has gone."""
-
-    def send_bytes(self, data: bytes) -> None:
-        try:
-            self.writer.send_bytes(data)
-        except OSError:
-            raise self.closed() from None
-
-    def receive_bytes(self) -> bytes:
-        try:
-            return self.reader.recv_bytes()
-        except (EOFError, OSError):
-            raise self.closed() from None
-
-    def send(self, message: Mapping[str, Any]) -> None:
-        self.send_bytes(json.dumps(message).encode())
-
-    def receive(self) -> Any:
-        message = json.loads(self.receive_bytes())
-        if "error" in message:
-            raise TuiliError(message["error"])
-        return message["value"]
 
 
 def _death_error(rank: int, process: BaseProcess) -> TuiliError:

@@ -1,0 +1,159 @@
+"""How the processes of a start find one another: in a store, where process 0 gives each start a word of its own.
+
+Torchrun keeps a store when it starts processes again, and counts that for each machine by itself. So no process knows
+from its environment what in the store is left from before: it shows a token, and believes an answer that names it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import time
+from contextlib import suppress
+from datetime import timedelta
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore, Store
+
+from tuili.errors import InputError
+from tuili.train.dist.group import MEETING_SECONDS
+from tuili.train.dist.place import Place, where_first_is
+
+HANDSHAKE_SECONDS = 30
+"""How long a store may take to answer, where something listens."""
+FAULT_SECONDS = 5
+"""How long processes wait for those that have not come, where it is known that the run will not begin."""
+LOOK_SECONDS = 0.05
+
+
+def meet(place: Place, address: str, port: int) -> Store:
+    """What the processes of this start share, and no earlier ones, when all of them have come.
+
+    Raises `InputError` in all that have come where one cannot take part, was started as one of another number than
+    process 0, or has not come in time; and where a stranger has the port.
+    """
+    until = time.monotonic() + MEETING_SECONDS
+    store = _opened(place, address, port, until)
+    word, fault = _gather(place, store, until) if place.rank == 0 else _join(place, store, until)
+    if fault:
+        raise InputError(fault)
+    return PrefixStore(f"tuili/{word}", store)
+
+
+def excuse(place: Place, address: str, port: int, fault: str) -> None:
+    """Tell the others, as far as they have come, why this process cannot take part."""
+    until = time.monotonic() + FAULT_SECONDS
+    with suppress(InputError, RuntimeError):
+        store = _opened(place, address, port, until)
+        if place.rank == 0:
+            _gather(place, store, until, f"process 0 has failed: {fault}")
+        else:
+            _join(place, store, until, fault)
+
+
+def tell_other_machines(fault: str) -> None:
+    """Tell processes of other machines, which nothing else ends, why this one does not come to them."""
+    with suppress(InputError):
+        if (place := Place.find()) and place.local_size < place.world_size:
+            excuse(place, *where_first_is(), fault)
+
+
+def _gather(place: Place, store: Store, until: float, fault: str | None = None) -> tuple[str, str | None]:
+    """What process 0 does: its word, and why the run cannot begin, as it has answered all that have come."""
+    word, cards, expected = secrets.token_hex(8), list[dict[str, Any]](), place.world_size
+    store.set("start", word)
+    while len(cards) < expected - 1 and time.monotonic() < until:
+        cards = [json.loads(store.get(f"{word}/{number}")) for number in range(store.add(f"{word}/came", 0))]
+        expected = max([place.world_size, *(card["size"] for card in cards)])
+        if fault is None and (fault := next(filter(None, (_fault(card, place) for card in cards)), None)):
+            until = min(until, time.monotonic() + FAULT_SECONDS)
+        time.sleep(LOOK_SECONDS)
+    if fault is None and (missing := set(range(1, expected)) - {card["rank"] for card in cards}):
+        fault = f"process {min(missing)} of {expected} did not come: check that all were started"
+    store.set(f"{word}/answer", json.dumps({"tokens": [card["token"] for card in cards], "fault": fault}))
+    if fault:  # the store may end with this process
+        until = time.monotonic() + FAULT_SECONDS
+        while store.add(f"{word}/heard", 0) < len(cards) and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
+    return word, fault
+
+
+def _fault(card: dict[str, Any], place: Place) -> str | None:
+    """Why a run cannot begin, by what a process says of itself."""
+    rank, size, fault = card["rank"], card["size"], card["fault"]
+    if fault:
+        return f"process {rank} has failed: {fault}"
+    if size != place.world_size:
+        started = f"process {rank} was started as one of {size}, process 0 as one of {place.world_size}"
+        return f"WORLD_SIZE: {started}: start all alike"
+    return None
+
+
+def _join(place: Place, store: Store, until: float, fault: str | None = None) -> tuple[str, str | None]:
+    """What another process does: the word of process 0, and why the run cannot begin, as process 0 says."""
+    card = {"rank": place.rank, "size": place.world_size, "token": secrets.token_hex(8), "fault": fault}
+    word = ""
+    while time.monotonic() < until:
+        if store.check(["start"]) and (newest := store.get("start").decode()) != word:
+            word = newest  # or that of an earlier start, whose process 0 does not answer
+            store.set(f"{word}/{store.add(f'{word}/came', 1) - 1}", json.dumps(card))
+        if word and store.check([f"{word}/answer"]):
+            answer = json.loads(store.get(f"{word}/answer"))
+            if card["token"] in answer["tokens"]:
+                store.add(f"{word}/heard", 1)
+                return word, answer["fault"]
+        time.sleep(LOOK_SECONDS)
+    return word, f"process 0 of {place.world_size} did not come: check that all were started"
+
+
+def _opened(place: Place, address: str, port: int, until: float) -> Store:
+    """The store: with torchrun, or what stands for it; else with process 0.
+
+    Raises `InputError` where something else listens there: torch would wait for its answer without end.
+    """
+    is_here = place.rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    if not is_here:
+        _await_listener(place, address, port, until)
+    found: SimpleQueue[Store | Exception] = SimpleQueue()
+
+    def connect() -> None:
+        wait = timedelta(seconds=HANDSHAKE_SECONDS)
+        try:  # torch does not say that it exports it
+            store = dist.TCPStore(address, port, is_master=is_here, wait_for_workers=False, timeout=wait)  # type: ignore[attr-defined]
+            store.set_timeout(timedelta(seconds=MEETING_SECONDS))
+            found.put(store)
+        except Exception as error:
+            found.put(error)
+
+    Thread(target=connect, name="store", daemon=True).start()
+    try:
+        store = found.get(timeout=HANDSHAKE_SECONDS)
+    except Empty:
+        store = RuntimeError("EADDRINUSE")
+    if not isinstance(store, Exception):
+        return store
+    if "EADDRINUSE" in str(store):
+        raise InputError(f"port {port} of {address} is in use: set MASTER_PORT to another one") from store
+    raise store
+
+
+def _await_listener(place: Place, address: str, port: int, until: float) -> None:
+    """Wait until something listens there."""
+    while True:
+        left = until - time.monotonic()
+        try:
+            socket.create_connection((address, port), max(left, LOOK_SECONDS)).close()
+        except OSError as error:
+            if left <= 0:
+                raise InputError(
+                    f"process {place.rank} of {place.world_size} did not meet the others at {address}:{port} "
+                    f"({error}): check that all were started"
+                ) from error
+            time.sleep(LOOK_SECONDS)
+        else:
+            return
