@@ -17,11 +17,12 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "magnitude": ("prune.share=0.3", "prune.by=magnitude", "prune.multiple=8"),
     "reconstruction_16": ("prune.share=0.3",),
     "reap": ("prune.share=0", "prune.experts=8", "prune.experts_by=reap"),
+    "reap_longer": ("prune.share=0", "prune.experts=8", "prune.experts_by=reap"),
     "frequency": ("prune.share=0", "prune.experts=8", "prune.experts_by=frequency"),
 }
 """What is removed, and what tells which parts: changes to the recipe `prune`. In multiples of 16, which are the
 recipe's, the experts of `nano` lose 40% of their neurons, and in multiples of 8 the 30% that are asked for."""
-LONGER = {"reconstruction_longer": 4, "reconstruction_rounds": 4}
+LONGER = {"reconstruction_longer": 4, "reconstruction_rounds": 4, "reap_longer": 4}
 """How many times the steps of the others a way recovers in."""
 PLANS = {
     "nano": Planned(tuple(way for way in WAYS if way != "reconstruction_rounds"), (1,), 800),

@@ -13,6 +13,7 @@ WAYS = {
     "magnitude": "30% of the neurons, by magnitude",
     "reconstruction_16": "30% of the neurons at least, by reconstruction, in multiples of 16",
     "reap": "8 of 16 experts, by REAP",
+    "reap_longer": "8 of 16 experts, by REAP, with four times the recovery",
     "frequency": "8 of 16 experts, by frequency",
 }
 COLUMNS = columns("what was pruned", ["parameters"], ["points, all levels", "points, as cut"])
@@ -24,7 +25,7 @@ _KEPT = (
         RECORD,
         "Pruned: {}, then recovered: share of the parent's right answers",
         WAYS,
-        lambda way, level: "0.985" if way not in ("reap", "frequency") else "none",
+        lambda way, level: "0.985" if way.startswith(("reconstruction", "activation", "magnitude")) else "none",
     ),
     *(
         points(f"Pruned: points of right answers of {one} over {other}", RECORD, key)
@@ -34,11 +35,14 @@ _KEPT = (
             ("reap_over_frequency", "experts by REAP", "experts by frequency"),
         )
     ),
-    points(
-        "Pruned: points of right answers over the parent with half of the experts, by REAP",
-        RECORD,
-        "reap_over_parent",
-        "-1",
+    *(
+        points(
+            f"Pruned: points of right answers over the parent with half of the experts, by REAP{how}",
+            RECORD,
+            f"{way}_over_parent",
+            "-1",
+        )
+        for way, how in (("reap", ""), ("reap_longer", ", with four times the recovery"))
     ),
 )
 KEPT = with_small(_KEPT)
