@@ -1,8 +1,8 @@
 """Runs the command and lets faults happen to it, each a moment after a step: `"STEP SECONDS FAULT, …" train …`.
 
-An interrupted run is resumed for the next fault, in the same process. The run sees to the faults itself: seen from
-outside, a run on a busy machine may be over before anybody notices its step. It learns its tokenizer from few samples,
-as do those in the process of the tests that it is compared with.
+An interrupted run is resumed for the next fault, in the same process; where torchrun has started it again, none
+happens. The run sees to the faults itself: seen from outside, a run on a busy machine may be over before anybody notices
+its step. It learns its tokenizer from few samples, as do those in the process of the tests that it is compared with.
 """
 
 from __future__ import annotations
@@ -51,4 +51,5 @@ def run(faults: str, arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1], sys.argv[2:]))
+    started_again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+    sys.exit(run("1000000 0 SIGKILL" if started_again else sys.argv[1], sys.argv[2:]))

@@ -268,11 +268,11 @@ def test_a_port_in_use_is_told(
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-def start(out: Path, *more: str, by: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+def start(out: Path, *more: str, by: tuple[str, ...] = (), what: tuple[str, ...] = ("tuili",)) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, *by, "-m", "tuili", *SHORT, *more, "--out", str(out)],
+        [sys.executable, *by, "-m", *what, *SHORT, *more, "--out", str(out)],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -301,6 +301,22 @@ def test_torchrun_starts_them_too(backend: str, tmp_path: Path) -> None:
     assert run.returncode == 0, errors
     assert output.startswith(f"{tmp_path}/model: 4 steps, ")
     assert f"{backend}: 2 processes on cpu" in errors
+
+
+@pytest.mark.kills
+def test_torchrun_goes_on_where_a_process_is_killed(tmp_path: Path) -> None:
+    """From the newest checkpoint, without `--resume`, and to the bits of a run that was left alone."""
+    ends, files = list[str](), list[bytes]()
+    for name, fault in (("killed", "3 0 SIGKILL"), ("alone", "1000 0 SIGKILL")):
+        by, what = (*TORCHRUN, "--max-restarts", "1"), ("tests.train.faulty", fault)
+        run = start(tmp_path / name, "train.dist.backend=ddp", by=by, what=what)
+        _, errors = run.communicate(timeout=GUARD_SECONDS)
+        assert run.returncode == 0, errors
+        ends.append(errors)
+        files.append((tmp_path / name / "model" / "model.safetensors").read_bytes())
+    assert ["going on from step 2\n" in errors for errors in ends] == [True, False]
+    assert [line["step"] for line in read_log(tmp_path / "killed")] == [1, 2, 3, 4]
+    assert files[0] == files[1]
 
 
 @pytest.mark.kills
