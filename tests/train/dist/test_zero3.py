@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import torch
 
-from tests.train.conftest import SMALL
 from tests.train.dist import torch_ranks as ranks
 from tests.train.dist.test_backends import (
     GONE,
@@ -27,7 +26,8 @@ from tests.train.dist.test_backends import (
     weights,
 )
 from tuili.config import load_recipe
-from tuili.store import read_lineage
+from tuili.model import count_parameters, preset
+from tuili.store import open_model, read_lineage
 from tuili.train.checkpoint import read_checkpoint
 from tuili.train.dist import zero3_settings
 from tuili.train.log import read_log
@@ -193,14 +193,16 @@ def test_the_loss_scale_has_an_end(scaler: Any) -> None:
 
 
 def test_the_recipe_for_gpus_has_a_twin_that_trains_here(processes: ranks.Ranks, tmp_path: Path) -> None:
+    """The model has the size of `nano`; steps are small."""
     small = {"rows": 1, "length": 128, "steps": 2, "compile": "off", "balance_rounds": 0}
-    settings = [f"model.overrides={SMALL}", f"train={small}", "data.levels=[1]", "data.conversations=0"]
+    settings = [f"train={small}", "data.levels=[1]", "data.conversations=0"]
     twin = load_recipe("r1-zero3-cpu", [*settings, "log.interval=1"], Recipe)
     shown, _ = processes.train([twin] * 2, tmp_path)
     assert "precision fp32\n" in shown
     assert "zero3: 2 processes on cpu, each with one of 2 shares of the model; gradients travel as fp32\n" in shown
     assert len(read_log(tmp_path)) == 2
-    assert (tmp_path / "model").is_dir()
+    counted = count_parameters(open_model(tmp_path / "model").shape).total
+    assert counted > 0.9 * count_parameters(preset("nano").shape).total  # but for a vocabulary of its own
 
 
 def test_another_stage_is_not_taken_for_the_third(processes: ranks.Ranks, tmp_path: Path) -> None:
