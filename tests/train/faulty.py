@@ -2,7 +2,8 @@
 
 An interrupted run is resumed for the next fault, in the same process; where torchrun has started it again, none
 happens. The run sees to the faults itself: seen from outside, a run on a busy machine may be over before anybody
-notices its step. It learns its tokenizer from few samples, as do those in the process of the tests that it is compared with.
+notices its step. It learns its tokenizer from few samples, as do those in the process of the tests that it is compared
+with.
 """
 
 from __future__ import annotations
