@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.factorised.training import LONGER, PLANS, WAYS, factorised
+from benchmarks.factorised.training import LONGER, PLANS, SAME_FACTORS, WAYS, factorised
 from benchmarks.harness.cells import RUNS
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.compressed import Curve, costs, last_entry, recovery
@@ -72,7 +72,7 @@ def _of_parent(asked: Asked, keep: float, model: str, plan: Planned) -> Measured
     )
     raw = dict[str, list[bool]]()
     for way in (*plan.ways, *plan.unrecovered):
-        if way not in LONGER:
+        if SAME_FACTORS.get(way) not in plan.ways:
             models.append(factorised(parent, way, keep, 0, plan.seeds[0], own.folder, asked.changes))
             raw[way] = answers.of(models[-1])
             once |= figures(f"{way}_raw", raw[way])

@@ -22,6 +22,8 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "shared": ("factorise.bases=shared",),
 }
 """How ranks are chosen, factors are found, and experts have them: changes to the recipe `factorise`."""
+SAME_FACTORS = {"dynamic_longer": "dynamic", "uniform_fast": "uniform"}
+"""Ways whose factors come as those of another one, and that recover in another way."""
 LONGER = {"dynamic_longer": 4}
 """How many times the steps of the others a way recovers in."""
 PLANS = {

@@ -61,9 +61,12 @@ _OF_ANSWERS = (
     ),
 )
 _RECOVERED = tuple(
-    points(f"Whole numbers: points of right answers in {what}, learnt over rounded to the nearest", RECORD, key)
+    points(
+        f"Whole numbers: points of right answers in {what}, learnt over rounded to the nearest",
+        RECORD,
+        f"{way}_qat_over_ptq",
+    )
     for way, what in WAYS.items()
-    for key in (f"{way}_qat_over_ptq",)
 )
 WHOLE_NUMBERS = (
     *with_small((*_OF_ANSWERS, *_RECOVERED)),

@@ -47,7 +47,7 @@ class CompressionPlan:
         lines.append(f"accuracy: {measured}")
         if self.sampling:
             lines.append(
-                f"before the recovery: about {self.sampling / 1e9:.1f} GB for samples and what is found by them"
+                f"memory before it: about {self.sampling / 1e9:.1f} GB, for both models and what is found by samples"
             )
         if not self.steps:
             return [*lines, "recovery: none"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,18 +43,26 @@ def run_worker(
     Returns the state reached. stop: whether this process wants all to end.
     """
     folder = TrainingFolder(out, recipe)
-    try:
+    with _told_to_all(group):
         curriculum, sources = build_curriculum(recipe.stream), build_sources(recipe.data, recipe.train.seed)
         setup = build_training(recipe, plan, curriculum, sources, Tokenizer.load(folder.tokenizer), folder.tokenizer)
         checkpoint = None if step is None else read_checkpoint(folder.checkpoints, step)
-    except TuiliError as error:
-        if isinstance(group, TorchGroup):  # replicas hear of it as it is raised
-            group.get_ready(str(error))
-        raise
     if isinstance(group, TorchGroup):
         group = group.for_steps(recipe.train.dist.timeout)
     checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, lambda line: None, group)
     return worker_loop(group, setup, checkpoints, checkpoint, out, stop)
+
+
+@contextmanager
+def _told_to_all(group: Group) -> Iterator[None]:
+    """What keeps this process from beginning ends the others, too. Replicas hear of it as it is raised."""
+    try:
+        with noticing_full_gpu(FULL_GPU_REMEDY):
+            yield
+    except TuiliError as error:
+        if isinstance(group, TorchGroup):
+            group.get_ready(error)
+        raise
 
 
 def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple[TrainingState, ExecutionPlan]:
@@ -66,7 +75,8 @@ def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple
         kind = InputError if first["refused"] else TuiliError
         raise kind(f"process {processes.rank}: process 0 has failed: {first['fault']}")
     try:
-        plan = ExecutionPlan.resolve(recipe.train.model_copy(update=first["plan"]))
+        with _told_to_all(processes):
+            plan = ExecutionPlan.resolve(recipe.train.model_copy(update=first["plan"]))
         with divided_cores(processes_here(processes)), interruptible() as interrupted:
             state = run_worker(processes, recipe, plan, out, first["step"], interrupted.is_set)
             processes.all_gather(None)

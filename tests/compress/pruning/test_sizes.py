@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tuili.compress.pruning.recipe import PruneConfig
@@ -34,6 +36,19 @@ def test_all_layers_lose_in_rounds_what_they_lose_in_the_end() -> None:
     assert [size.experts for size in rounds] == [13, 11, 8]
     assert all(size.feed_forward % 16 == 0 for size in rounds)
     assert rounds[-1] == after
+
+
+@given(st.integers(17, 2000), st.sampled_from((8, 16, 128)), st.integers(2, 5), st.sampled_from((0.1, 0.3, 0.5)))
+def test_widths_only_fall_in_rounds(width: int, multiple: int, rounds: int, share: float) -> None:
+    """Also those that were no multiples."""
+    shape = replace(DENSE, intermediate_size=width)
+    try:
+        after = pruned_sizes(shape, PruneConfig(share=share, multiple=multiple))
+    except InputError:
+        return
+    widths = [Sizes.of(shape).towards(after, part / rounds, multiple).feed_forward for part in range(1, rounds + 1)]
+    assert [width, *widths] == sorted([width, *widths], reverse=True)
+    assert widths[-1] == after.feed_forward
 
 
 def test_experts_lose_their_domains_where_layers_keep_different_ones() -> None:

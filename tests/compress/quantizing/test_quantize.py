@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ from tuili.engine.runtime.native.load import native_step
 from tuili.model import TuiliForCausalLM, mixed, round_weight
 from tuili.native import mixing_of
 from tuili.posttrain import Backbone, pack_attention, packed_states, round_backbone
-from tuili.store import Quantization, model_hash, open_model, read_lineage, weight_bytes
+from tuili.store import Quantization, matrix_shapes, model_hash, open_model, read_lineage, weight_bytes
 from tuili.tasks import Problem
 
 WEIGHTS = "model.safetensors"
@@ -231,12 +232,14 @@ def test_a_plan_says_how_large_the_folder_will_be(wide: Path, half: Path, questi
         assert "numbers: int8" in lines
         assert lines[2].startswith("weights in the folder: ")
         assert " -> " in lines[2]
-        assert not any("for samples" in line for line in lines)
+        assert not any("by samples" in line for line in lines)
     config = QuantizeRecipe.model_validate({"quantize": {"numbers": "w4a8", "healing": {"steps": 0}}}).quantize
     compression = Quantizing(open_parent(wide, config.healing), config)
     plan = make_plan(compression, config.healing, compression.parent.data(None, print))
-    assert plan.sampling > 8 * plan.before.total  # what it is found by, beside the parent and its copy
-    assert plan.lines[-2] == "before the recovery: about 0.0 GB for samples and what is found by them"
+    matrices = matrix_shapes(open_model(wide).shape).values()
+    moments = [8 * prod(sizes[:-2]) * sizes[-1] ** 2 for sizes in matrices if not sizes[-1] % 32]
+    assert moments and plan.sampling == 8 * plan.before.total + sum(moments)
+    assert plan.lines[-2] == "memory before it: about 0.0 GB, for both models and what is found by samples"
 
 
 def test_the_parent_answers_in_full_numbers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
@@ -67,6 +68,18 @@ def test_what_an_earlier_start_has_left_is_not_taken_for_this_one(store: Any, be
     first = begin(0, 2).result(GUARD_SECONDS)
     first.set("key", "new")
     assert other.result(GUARD_SECONDS).get("key") == b"new"
+
+
+def test_a_process_that_is_started_again_meanwhile_is_met_once(store: Any, begin: Begin) -> None:
+    """What it has said before it ended does not stand for another one."""
+    first = begin(0, 3)
+    eventually(lambda: store.check(["start"]), "process 0 has not come")
+    word = store.get("start").decode()
+    card = {"rank": 1, "size": 3, "token": "of one that has ended", "fault": None}
+    store.set(f"{word}/{store.add(f'{word}/came', 1) - 1}", json.dumps(card))
+    others = [begin(rank, 3) for rank in (1, 2)]
+    first.result(GUARD_SECONDS).set("key", "value")
+    assert all(other.result(GUARD_SECONDS).get("key") == b"value" for other in others)
 
 
 @pytest.mark.parametrize("sizes", [(3, 2), (2, 3), (3, 3, 2), (3, 2, 3), (2, 3, 3)])

@@ -75,8 +75,9 @@ class Factorising(Compression):
 
     @property
     def sample_bytes(self) -> int:
-        """See `Compression`: second moments, and decompositions in float32, which take no more than the matrices."""
-        moments = moment_bytes(self._shape) if self._config.by == "whitened" else 0
+        """See `Compression`: second moments, which are damped into others, and decompositions in float32, which take no
+        more than the matrices."""
+        moments = 2 * moment_bytes(self._shape) if self._config.by == "whitened" else 0
         return moments + 4 * sum(map(prod, self._sizes.values()))
 
     @property
@@ -122,7 +123,7 @@ class Factorising(Compression):
         ranks = {name: option.rank for name, option in zip(decomposed, chosen, strict=True) if option.rank is not None}
         self._ranks, self._figures = ranks, _figures(chosen) | _compared(decomposed.values(), even)
         watch.tell(_told(self._sizes, chosen))
-        factors = {name: decomposed[name].factors(rank) for name, rank in ranks.items()}
+        factors = {name: decomposed.pop(name).factors(rank) for name, rank in ranks.items()}
         if isinstance(model, TuiliForCausalLM):
             return factorised_own(model, factors)
         return factorised_imported(model, factors)
@@ -136,7 +137,8 @@ class Factorising(Compression):
         """Second moments of the inputs of each matrix, or unit matrices for plain factors."""
         if self._config.by == "plain":
             stacks = {name: (1 if len(sizes) == 2 else sizes[0], sizes[-1]) for name, sizes in self._sizes.items()}
-            return {name: torch.eye(inputs).expand(count, -1, -1) for name, (count, inputs) in stacks.items()}
+            units = {inputs: torch.eye(inputs) for _, inputs in stacks.values()}
+            return {name: units[inputs].expand(count, -1, -1) for name, (count, inputs) in stacks.items()}
         watch.tell(f"second moments on {self._config.samples} documents")
         blocks, parent = samples(self._config.samples), self.parent
         if isinstance(model, TuiliForCausalLM):

@@ -75,6 +75,7 @@ def inputs_of(group_En: Tensor, width: int) -> Tensor:
 def _chosen(weight_EOI: Tensor, inverse_EII: Tensor, groups: int, keep: int, together: bool) -> Tensor:
     """The groups that stay; weights and inverse are changed."""
     width, left = weight_EOI.shape[2] // groups, groups - keep
+    assert left >= 0, f"{keep} of {groups} cannot stay"
     at_a_time = math.ceil(left / PASSES)
     stays_EG = torch.ones(len(weight_EOI), groups, dtype=torch.bool)
     while left:

@@ -33,12 +33,12 @@ class Sizes:
 
     def towards(self, last: Sizes, part: float, multiple: int) -> Sizes:
         """Sizes on the way from these to the last ones, at a part of it from 0 to 1. Widths are multiples, as the last
-        ones are."""
+        ones are, or still these."""
 
         def on_the_way(name: str) -> int:
             before, after = getattr(self, name), getattr(last, name)
             unit = multiple if name in ("feed_forward", "expert") else 1
-            return int(after + round((before - after) * (1 - part) / unit) * unit)
+            return int(min(before, after + round((before - after) * (1 - part) / unit) * unit))
 
         return Sizes(*(on_the_way(field.name) for field in fields(self)))
 

@@ -65,17 +65,18 @@ def tell_other_machines(fault: str) -> None:
 
 def _gather(place: Place, store: Store, until: float, fault: str | None = None) -> tuple[str, str | None]:
     """What process 0 does: its word, and why the run cannot begin, as it has answered all that have come."""
-    word, cards, expected = secrets.token_hex(8), list[dict[str, Any]](), place.world_size
+    word, cards, expected = secrets.token_hex(8), dict[int, dict[str, Any]](), place.world_size
     store.set("start", word)
     while len(cards) < expected - 1 and time.monotonic() < until:
-        cards = [json.loads(store.get(f"{word}/{number}")) for number in range(store.add(f"{word}/came", 0))]
-        expected = max([place.world_size, *(card["size"] for card in cards)])
-        if fault is None and (fault := next(filter(None, (_fault(card, place) for card in cards)), None)):
+        came = (json.loads(store.get(f"{word}/{number}")) for number in range(store.add(f"{word}/came", 0)))
+        cards = {card["rank"]: card for card in came}  # of a process that was started again, the newest
+        expected = max([place.world_size, *(card["size"] for card in cards.values())])
+        if fault is None and (fault := next(filter(None, (_fault(card, place) for card in cards.values())), None)):
             until = min(until, time.monotonic() + FAULT_SECONDS)
         time.sleep(LOOK_SECONDS)
-    if fault is None and (missing := set(range(1, expected)) - {card["rank"] for card in cards}):
+    if fault is None and (missing := set(range(1, expected)) - cards.keys()):
         fault = f"process {min(missing)} of {expected} did not come: check that all were started"
-    store.set(f"{word}/answer", json.dumps({"tokens": [card["token"] for card in cards], "fault": fault}))
+    store.set(f"{word}/answer", json.dumps({"tokens": [card["token"] for card in cards.values()], "fault": fault}))
     if fault:  # the store may end with this process
         until = time.monotonic() + FAULT_SECONDS
         while store.add(f"{word}/heard", 0) < len(cards) and time.monotonic() < until:

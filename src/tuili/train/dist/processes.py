@@ -76,11 +76,13 @@ class TorchGroup:
         dist.scatter(part, padded, group=self._control, group_src=0)
         return _data(part[: int(sizes[self.rank])])
 
-    def get_ready(self, fault: str | None = None) -> None:
-        """Wait until all are ready. fault: why this one is not, for which the others raise `TuiliError`."""
-        for rank, of_other in enumerate(self.all_gather(fault)):
+    def get_ready(self, fault: TuiliError | None = None) -> None:
+        """Wait until all are ready. fault: why this one is not, for which the others raise an error of its kind."""
+        word = None if fault is None else {"fault": str(fault), "refused": isinstance(fault, InputError)}
+        for rank, of_other in enumerate(self.all_gather(word)):
             if of_other and fault is None:
-                raise TuiliError(f"process {rank} has failed: {of_other}")
+                kind = InputError if of_other["refused"] else TuiliError
+                raise kind(f"process {rank} has failed: {of_other['fault']}")
 
     def for_steps(self, seconds: int) -> TorchGroup:
         """The same processes, in steps of which each waits for others for so many seconds more than the last one took.

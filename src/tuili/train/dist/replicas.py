@@ -179,7 +179,7 @@ def launch_replicas(
         for process in processes:
             process.kill()
         for process in processes:
-            process.join()
+            process.join(EXIT_TIMEOUT_SECONDS)  # one that waits for a disk cannot be killed
 
 
 def _run_replica(

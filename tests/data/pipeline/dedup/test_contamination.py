@@ -115,7 +115,7 @@ def test_items_are_read_from_every_usual_form(tmp_path: Path) -> None:
         '{"question": "one", "answer": "1"}\n\n{"prompt": "two", "text": "no"}\n{"input": "three", "output": ""}\n'
         '{"messages": [{"role": "system", "content": "no"}, {"role": "user", "content": "four"}]}\n'
         '{"instruction": "five", "input": "of it", "output": "no"}\n{"instruction": "six", "input": ""}\n'
-        '{"question": " ", "problem": "seven"}'
+        '{"question": " ", "problem": "seven", "instruction": "no", "input": "no"}'
     )
     (tmp_path / "b.txt").write_text("五\nsix\n")
     read = [item for name in ("a.jsonl", "b.txt") for item in file_items(tmp_path / name)]

@@ -15,6 +15,7 @@ from tuili.data import read_records
 from tuili.data.pipeline import BuildSettings, Document, Drop, build
 from tuili.data.pipeline.routing.extraction import Reason
 from tuili.data.pipeline.routing.route import NONE, Part, Routing
+from tuili.data.pipeline.routing.rows import source_of
 from tuili.errors import ConfigError
 
 PAGE = """Question: Tom has 3 bags of 4 apples. How many apples are there in all?
@@ -285,6 +286,19 @@ def test_a_build_writes_records_and_lists_what_was_refuted(inputs: list[dict[str
     assert "3 + 3 = 7" in report and "48 + 24 = 73" in report and "Kept, by domain" in report
     build(recipe(inputs, **records), tmp_path / "by_worker", workers=1)
     assert contents(tmp_path / "out") == contents(tmp_path / "by_worker")
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("pages/a.jsonl:3", "pages"), ("a.jsonl:3", "a.jsonl"), ("code/C#/a.jsonl:3", "code"),
+        ("C#.jsonl:5", "C#.jsonl"),
+        ("a.parquet#group=0&row=1", "a.parquet"), ("pages/a.dat#group=0&row=1", "pages"), ("page.txt", "page.txt"),
+        ("team/data#train=17", "team/data"), ("own#train=1", "own"),
+    ],
+)  # fmt: skip
+def test_the_source_is_the_input(place: str, source: str) -> None:
+    assert source_of(Document("text", place, place, "prose")) == source
 
 
 @pytest.mark.parametrize("form", ["jsonl.zst", "parquet"])

@@ -14,8 +14,8 @@ from tuili.data.readers.questions import instructed
 from tuili.errors import RecordError
 from tuili.tasks import BUILT_IN_DOMAINS, Language, Wording, in_every_form
 
-QUESTION_FIELDS = ("question", "prompt", "problem", "input", "query", "text")
-"""The fields that hold the question of an item: the first that is not blank, unless there is an instruction."""
+QUESTION_FIELDS, OTHER_FIELDS = ("question", "prompt", "problem"), ("input", "query", "text")
+"""The fields that hold the question of an item: the first that is not blank, and before the latter an instruction."""
 OWN_SET = "tuili"
 _EXAMPLE = '{"question": "…"}'
 _LINES, _TEXTS = (".jsonl", ".ndjson"), (".txt", ".text")
@@ -74,14 +74,15 @@ def _decoded(path: Path, number: int, line: bytes) -> str:
 def _questions(place: str, line: bytes) -> list[str]:
     fields: Any = read_json(place, line, _EXAMPLE)
     if isinstance(fields, dict):
-        texts = [instructed(fields), *(fields.get(name) for name in QUESTION_FIELDS)]
+        texts = [*map(fields.get, QUESTION_FIELDS), instructed(fields), *map(fields.get, OTHER_FIELDS)]
         if asked := next(filter(_is_told, texts), None):
             return [asked]
         if isinstance(turns := fields.get("messages"), list):
             users = [turn for turn in turns if isinstance(turn, dict) and turn.get("role") == "user"]
             if said := [turn["content"] for turn in users if _is_told(turn.get("content"))]:
                 return said
-    raise RecordError(f"{place}: no question in it: write it as a text under one of {', '.join(QUESTION_FIELDS)}")
+    known = ", ".join((*QUESTION_FIELDS, "instruction", *OTHER_FIELDS))
+    raise RecordError(f"{place}: no question in it: write it as a text under one of {known}")
 
 
 def _is_told(text: object) -> bool:

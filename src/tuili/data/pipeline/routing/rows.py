@@ -25,6 +25,7 @@ NEEDED = (
     "premise", "story", "table",
 )  # fmt: skip
 """Fields without which a question can often not be answered: a row with one of them is no question here."""
+_ROW_OF_DATASET = re.compile(r"(.+)#[^#/:=]+=\d+")
 _GSM8K = re.compile(r"^#### *[-+$€£¥]?[0-9.][^\n]*\s*\Z", re.MULTILINE)
 
 
@@ -68,10 +69,9 @@ def _question(fields: dict[str, Any], worked: str) -> Question:
 
 def source_of(document: Document) -> str:
     """The name of the input that a document is of: of a dataset of the hub with its owner."""
-    name, of_part, _ = document.place.partition("#")
-    if of_part and not name.lower().endswith((".parquet", ".pdf")):
-        return name
-    return re.split(r"[/:#]", document.place, maxsplit=1)[0]
+    if of_dataset := _ROW_OF_DATASET.fullmatch(document.place):
+        return of_dataset[1]
+    return re.split(r"[/:]|#group=", document.place, maxsplit=1)[0]
 
 
 def _fields(document: Document) -> dict[str, Any]:
