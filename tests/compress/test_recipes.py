@@ -35,7 +35,11 @@ from tuili.config import load_recipe
         (QuantizeConfig, {"samples": 5}, "samples has no effect where weights are rounded to the nearest"),
         (QuantizeConfig, {"numbers": "w4a8", "rounding": "nearest", "samples": 5}, "samples has no effect"),
         (DistilConfig, {"by": "data", "mask": False}, "mask = false is of what the student writes"),
-        (DistilConfig, {"on_policy": 0, "source": "texts", "mask": False}, "mask = false is of what the student writes"),
+        (
+            DistilConfig,
+            {"on_policy": 0, "source": "texts", "mask": False},
+            "mask = false is of what the student writes",
+        ),
         (DistilConfig, {"by": "data", "writing": {"chains": 9}}, "writing is of chains that are learnt"),
         (
             DistilConfig,

@@ -1,9 +1,9 @@
-"""Runs the command and lets faults happen to it, each a moment after a step: `"STEP SECONDS FAULT, …" train …`.
+"""Runs the command and lets faults happen to it, each a moment after a step: `"STEP SECONDS FAULT, …" train …`; behind
+`once`, in its first start alone.
 
-An interrupted run is resumed for the next fault, in the same process; where torchrun has started it again, none
-happens. The run sees to the faults itself: seen from outside, a run on a busy machine may be over before anybody
-notices its step. It learns its tokenizer from few samples, as do those in the process of the tests that it is compared
-with.
+An interrupted run is resumed for the next fault, in the same process. The run sees to the faults itself: seen from
+outside, a run on a busy machine may be over before anybody notices its step. It learns its tokenizer from few samples,
+as do those in the process of the tests that it is compared with.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ INTERRUPTED = 130
 
 def run(faults: str, arguments: list[str]) -> int:
     """The exit status of the command, if the last fault leaves it one."""
-    write, pending = TrainingLog.step, [fault.split(maxsplit=2) for fault in faults.split(", ")]
+    write, pending = TrainingLog.step, [fault.split(maxsplit=2) for fault in faults.split(", ") if fault]
 
     def write_and_fail(self: TrainingLog, at: int, *figures: Any, **more: Any) -> None:
         write(self, at, *figures, **more)
@@ -52,5 +52,7 @@ def run(faults: str, arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    started_again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
-    sys.exit(run("1000000 0 SIGKILL" if started_again else sys.argv[1], sys.argv[2:]))
+    given = sys.argv[1]
+    if given.startswith("once "):
+        given = given.removeprefix("once ") if os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0" else ""
+    sys.exit(run(given, sys.argv[2:]))

@@ -307,7 +307,7 @@ def test_torchrun_starts_them_too(backend: str, tmp_path: Path) -> None:
 def test_torchrun_goes_on_where_a_process_is_killed(tmp_path: Path) -> None:
     """From the newest checkpoint, without `--resume`, and to the bits of a run that was left alone."""
     ends, files = list[str](), list[bytes]()
-    for name, fault in (("killed", "3 0 SIGKILL"), ("alone", "1000 0 SIGKILL")):
+    for name, fault in (("killed", "once 3 0 SIGKILL"), ("alone", "1000 0 SIGKILL")):
         by, what = (*TORCHRUN, "--max-restarts", "1"), ("tests.train.faulty", fault)
         run = start(tmp_path / name, "train.dist.backend=ddp", by=by, what=what)
         _, errors = run.communicate(timeout=GUARD_SECONDS)

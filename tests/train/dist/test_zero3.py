@@ -26,8 +26,8 @@ from tests.train.dist.test_backends import (
     weights,
 )
 from tuili.config import load_recipe
-from tuili.model import count_parameters, preset
-from tuili.store import open_model, read_lineage
+from tuili.model import preset
+from tuili.store import count_parameters, open_model, read_lineage
 from tuili.train.checkpoint import read_checkpoint
 from tuili.train.dist import zero3_settings
 from tuili.train.log import read_log
