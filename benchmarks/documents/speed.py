@@ -67,10 +67,11 @@ def measure(
             for way in ("basic", "minhash"):
                 peaks = [figures[f"{way}_leader_peak_{part}"][-1] for part in SIZES]
                 _note(figures, f"{way}_growth", peaks[-1] / peaks[0])
-            for way, name, count in (
-                ("basic", "pages", pages), ("quality", "lines-1", documents), ("rules", "peers", peer_documents),
-            ):  # fmt: skip
-                label = "pages" if name == "pages" else way
+            for label, way, name, count in (
+                ("pages", "basic", "pages", pages),
+                ("quality", "quality", "lines-1", documents),
+                ("rules", "rules", "peers", peer_documents),
+            ):
                 _note_rate(figures, label, _built(folder / name, WAYS[way], count, workers), count)
             if has_peer:
                 seconds, kept = datatrove_filtered(folder / "peers", workers)
