@@ -98,6 +98,10 @@ class BlockSettings(Config):
     makes_records: ClassVar[bool] = False
     """Whether its documents may have training records."""
 
+    def excepted_kinds(self) -> tuple[str, ...]:
+        """The kinds of text that a user has named for it to leave alone."""
+        return ()
+
     def build(self) -> AnyBlock:
         """The block. Files that it needs are read here, so that a fault in them shows before the work begins."""
         raise NotImplementedError

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tuili.config import Config
 from tuili.data.pipeline.blocks import AnyBlockSettings
-from tuili.data.pipeline.filters.basic import BasicSettings
+from tuili.data.pipeline.filters.basic import BasicSettings, shipped_thresholds
 from tuili.data.pipeline.filters.quality import QualitySettings
 from tuili.data.pipeline.pipeline import Pipeline
 from tuili.data.pipeline.readers.inputs import Input
@@ -59,13 +60,23 @@ class BuildSettings(Config):
     examples: int = Field(5, ge=0, le=100, description="Examples of each reason that the report shows.")
 
     def pipeline(self) -> Pipeline:
-        """The blocks, built. Raises `InputError` for an input of a kind that a filter does not know."""
-        for block in self.blocks:
-            if isinstance(block, BasicSettings | QualitySettings):
-                known = tuple(block.by_kind())
-                for kind in filter(None, (given.kind for given in self.inputs)):
-                    if kind not in known:
-                        raise InputError(f"kind {kind!r} has no thresholds: those known are {', '.join(known)}")
+        """The blocks, built. Raises `InputError` for a kind of text that a filter does not know, or no text is of."""
+        given = [source.kind for source in self.inputs if source.kind]
+        filters = [block for block in self.blocks if isinstance(block, BasicSettings | QualitySettings)]
+        for block in filters:
+            known = tuple(block.by_kind())
+            for kind in given:
+                if kind not in known:
+                    raise InputError(f"kind {kind!r} has no thresholds: those known are {', '.join(known)}")
+        if filters or not any(source.kind_field for source in self.inputs):  # else a field may tell any kind
+            possible = dict.fromkeys((*shipped_thresholds(), *chain(*(block.by_kind() for block in filters)), *given))
+            for named in self.blocks:
+                for kind in named.excepted_kinds():
+                    if kind not in possible:
+                        raise InputError(
+                            f"{named.block} excepts the kind {kind!r}, and no text is of it: those known are "
+                            f"{', '.join(possible)}"
+                        )
         return Pipeline([block.build() for block in self.blocks], records=self.output.form == "records")
 
 

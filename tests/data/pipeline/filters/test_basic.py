@@ -122,6 +122,12 @@ def test_kinds_and_languages_that_nothing_knows_are_refused_before_the_work() ->
     inputs = [{"path": "a", "kind": "wbe"}]
     with pytest.raises(InputError, match="kind 'wbe' has no thresholds: those known are web, prose, "):
         BuildSettings.model_validate({"inputs": inputs, "blocks": [{"block": "basic"}]}).pipeline()
+    misspelt = [{"block": "mask", "except_kinds": ["problems"]}], [{"block": "dedup", "exact_kinds": ["problems"]}]
+    for blocks in misspelt:
+        with pytest.raises(InputError, match="excepts the kind 'problems', and no text is of it: those known are "):
+            BuildSettings.model_validate({"blocks": blocks}).pipeline()
+        for where in ({"path": "a", "kind": "problems"}, {"path": "a", "kind_field": "kind"}):
+            BuildSettings.model_validate({"inputs": [where], "blocks": blocks}).pipeline()
     with pytest.raises(ValidationError, match="no block extracts records"):
         BuildSettings.model_validate({"output": {"form": "records"}})
 

@@ -61,6 +61,10 @@ class DedupSettings(BlockSettings):
                 raise ValueError(f"{name} has no effect where near is false: leave one of them out")
         return self
 
+    def excepted_kinds(self) -> tuple[str, ...]:
+        """Those of which no near-duplicates are looked for."""
+        return self.exact_kinds
+
     def build(self) -> Deduplication:
         """The block."""
         return Deduplication(self)

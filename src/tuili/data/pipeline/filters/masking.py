@@ -118,6 +118,10 @@ class MaskingSettings(BlockSettings):
         ("problem", "code"), description="Kinds of text that stay: their numbers and signs mean something else."
     )
 
+    def excepted_kinds(self) -> tuple[str, ...]:
+        """Those in which nothing is masked."""
+        return self.except_kinds
+
     def build(self) -> MaskingBlock:
         """The block."""
         return MaskingBlock(self.what, self.except_kinds)
