@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.compress.auto.test_run import SHORT, search
-from tuili.compress import Interrupted, Targets
-from tuili.compress.auto import stopwatch
+from tests.compress.auto.test_run import search
+from tuili.compress import Interrupted, Targets, measuring
+from tuili.compress.auto import making, report, stopwatch
+from tuili.compress.auto.latency import Latency
 from tuili.compress.auto.making import CandidateMaker
 from tuili.compress.auto.search import Impossible
 from tuili.compress.auto.space import Candidate
@@ -48,22 +49,25 @@ class Making:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    monkeypatch.setattr("tuili.compress.auto.making.TURNS", SHORT)
+    """Nothing is measured but by what stands for a maker, and no picture is drawn."""
+    monkeypatch.setattr(making, "measure_latency", lambda *_: Latency(1.0, 0.0, 1.0, 1.0))
+    monkeypatch.setattr(measuring, "right_answers", lambda model, problems, *_: [False] * len(problems))
+    monkeypatch.setattr(report, "write_picture", lambda *_: None)
     return Clock()
 
 
 def test_a_search_whose_time_is_over_keeps_what_it_has_found(
     own: Path, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    making, out = Making(clock, own, 20, {1: 0.3, 2: 0.9, 3: 0.5, 4: 0.95}), tmp_path / "auto"
-    monkeypatch.setattr(CandidateMaker, "make", lambda maker, candidate, steps: making(maker, candidate, steps))
+    stand_in, out = Making(clock, own, 20, {1: 0.3, 2: 0.9, 3: 0.5, 4: 0.95}), tmp_path / "auto"
+    monkeypatch.setattr(CandidateMaker, "make", lambda maker, candidate, steps: stand_in(maker, candidate, steps))
     first = search(own, TARGETS, minutes=0.7, clock=clock).run(out, resume=False)
     assert [one.right for one in first.found] == [0.3, 0.9]  # of 42 seconds 20 are gone, then 40
     assert first.chosen.right == 0.9
     written = (out / "model").stat().st_ino
     again = search(own, TARGETS, minutes=0.7, clock=clock).run(out, resume=True)
     assert (again.found, again.chosen) == (first.found, first.chosen)
-    assert len(making.made) == 2
+    assert len(stand_in.made) == 2
     assert (out / "model").stat().st_ino == written
     longer = search(own, TARGETS, minutes=2, clock=clock).run(out, resume=True)
     assert [one.right for one in longer.found] == [0.3, 0.9, 0.5]
@@ -73,13 +77,13 @@ def test_a_search_whose_time_is_over_keeps_what_it_has_found(
 def test_interrupted_sessions_count_to_the_time(
     own: Path, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    making, out = Making(clock, own, 10, {1: 0.3}), tmp_path / "auto"
-    monkeypatch.setattr(CandidateMaker, "make", lambda maker, candidate, steps: making(maker, candidate, steps))
-    for session in range(6):
+    stand_in, out = Making(clock, own, 10, {1: 0.3}), tmp_path / "auto"
+    monkeypatch.setattr(CandidateMaker, "make", lambda maker, candidate, steps: stand_in(maker, candidate, steps))
+    for session in range(3):
         with suppress(Interrupted):
             report = search(own, TARGETS, minutes=0.5, clock=clock).run(out, resume=session > 0)
     assert [one.right for one in report.found] == [0.3]
-    assert len(making.made) == 2  # 10 seconds for one that is made, and as many for one that is not
+    assert len(stand_in.made) == 2  # 10 seconds for one that is made, and as many for one that is not
 
 
 def test_what_cannot_be_made_is_left_out_for_good(
