@@ -14,18 +14,24 @@ from transformers import AutoModelForCausalLM
 
 from tests.compress.running import factorised
 from tests.compress.test_run import interrupted_at
-from tuili.compress import PruneConfig, Pruning, open_parent
+from tuili.compress import CompressionResult, PruneConfig, Pruning, open_parent
 from tuili.compress.factorising import factorise
 from tuili.engine import load_decoder
 from tuili.errors import InputError
 from tuili.store import count_parameters, model_hash, open_model, read_lineage
 
 
+@pytest.fixture(scope="module")
+def whole(own: Path, tmp_path_factory: pytest.TempPathFactory) -> CompressionResult:
+    """A factorisation without interruption."""
+    return factorised(own, tmp_path_factory.mktemp("whole") / "run", bases="separate")
+
+
 @pytest.mark.parametrize(
     "changes", [{}, {"ranks": "uniform", "by": "plain"}, {"bases": "shared"}, {"bases": "separate", "ranks": "uniform"}]
 )
 def test_a_model_is_factorised_within_its_share(own: Path, tmp_path: Path, changes: dict[str, Any]) -> None:
-    result = factorised(own, tmp_path / "run", **changes)
+    result = factorised(own, tmp_path / "run", steps=1, **changes)
     assert result.model == tmp_path / "run" / "model"
     before, after = (count_parameters(open_model(path).shape) for path in (own, result.model))
     least = 0.6 if changes.get("ranks") == "uniform" else 0.75  # the same share of all has few steps
@@ -58,18 +64,17 @@ def test_recovery_begins_closer_where_ranks_and_factors_are_measured(own: Path, 
 
 
 def test_an_interrupted_factorisation_ends_with_the_same_bytes(
-    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: Path, whole: CompressionResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is interrupted between two checkpoints, and at one."""
-    whole = factorised(own, tmp_path / "whole", steps=8, bases="separate")
-    for number, step in enumerate((1, 3, 6)):
+    for number, step in enumerate((1, 4)):
         with monkeypatch.context() as patch:
             interrupted_at(step, patch)
-            part = factorised(own, tmp_path / "part", resume=number > 0, steps=8, bases="separate")
+            part = factorised(own, tmp_path / "part", resume=number > 0, bases="separate")
         assert (part.step, part.model) == (step, None)
     with pytest.raises(InputError, match=r"began with keep = 0\.8, not 0\.7"):
-        factorised(own, tmp_path / "part", resume=True, steps=8, bases="separate", keep=0.7)
-    again = factorised(own, tmp_path / "part", resume=True, steps=8, bases="separate")
+        factorised(own, tmp_path / "part", resume=True, bases="separate", keep=0.7)
+    again = factorised(own, tmp_path / "part", resume=True, bases="separate")
     assert whole.model is not None
     assert again.model is not None
     assert model_hash(again.model) == model_hash(whole.model)
@@ -77,7 +82,7 @@ def test_an_interrupted_factorisation_ends_with_the_same_bytes(
 
 
 def test_a_factorisation_stopped_before_its_first_step_begins_anew(
-    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    own: Path, whole: CompressionResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopping(*arguments: Any) -> dict[str, float]:
         signal.raise_signal(signal.SIGINT)
@@ -86,10 +91,9 @@ def test_a_factorisation_stopped_before_its_first_step_begins_anew(
 
     with monkeypatch.context() as patch:
         patch.setattr(factorise, "divergences", stopping)
-        part = factorised(own, tmp_path / "run", bases="separate", steps=2)
+        part = factorised(own, tmp_path / "run", bases="separate")
     assert (part.step, part.model) == (0, None)
-    whole = factorised(own, tmp_path / "whole", bases="separate", steps=2)
-    again = factorised(own, tmp_path / "run", bases="separate", steps=2, resume=True)
+    again = factorised(own, tmp_path / "run", bases="separate", resume=True)
     assert whole.model is not None
     assert again.model is not None
     assert model_hash(again.model) == model_hash(whole.model)
@@ -98,13 +102,13 @@ def test_a_factorisation_stopped_before_its_first_step_begins_anew(
 def test_damaged_decisions_are_refused(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         interrupted_at(2, patch)
-        factorised(own, tmp_path / "run")
+        factorised(own, tmp_path / "run", ranks="uniform")
     decisions = tmp_path / "run" / "decisions.json"
     ranks = json.loads(decisions.read_text())
     for damaged in ("{", "{}", json.dumps(ranks | {"ranks": {"trunk.0.mlp.down_proj": 99}})):
         decisions.write_text(damaged)
         with pytest.raises(InputError, match=r"decisions\.json is damaged: choose another --out"):
-            factorised(own, tmp_path / "run", resume=True)
+            factorised(own, tmp_path / "run", ranks="uniform", resume=True)
 
 
 def test_a_share_that_no_ranks_fit_into_is_refused(own: Path, tmp_path: Path) -> None:
@@ -113,14 +117,13 @@ def test_a_share_that_no_ranks_fit_into_is_refused(own: Path, tmp_path: Path) ->
     assert not (tmp_path / "run").exists()
 
 
-def test_what_has_factors_is_neither_factorised_nor_pruned(own: Path, tmp_path: Path) -> None:
-    once = factorised(own, tmp_path / "run", steps=0)
-    assert once.model is not None
+def test_what_has_factors_is_neither_factorised_nor_pruned(whole: CompressionResult, tmp_path: Path) -> None:
+    assert whole.model is not None
     with pytest.raises(InputError, match="is factorised already: factorise its parent"):
-        factorised(once.model, tmp_path / "other")
+        factorised(whole.model, tmp_path / "other")
     config = PruneConfig(multiple=4)
     with pytest.raises(InputError, match="is factorised: prune its parent"):
-        Pruning(open_parent(once.model, config.healing), config)
+        Pruning(open_parent(whole.model, config.healing), config)
 
 
 def test_a_tampered_parent_is_refused_by_its_name(own: Path, tmp_path: Path) -> None:
