@@ -62,21 +62,27 @@ def test_the_shipped_recipe_shows_every_key_with_its_default() -> None:
     assert keys(written) == keys(DistilRecipe().model_dump())
 
 
-def test_a_student_has_its_size_and_its_lineage(own: Path, tmp_path: Path) -> None:
-    result = distilled(own, tmp_path / "run")
+@pytest.fixture(scope="module")
+def student(own: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that learns chains, its teacher's and its own."""
+    result = distilled(own, tmp_path_factory.mktemp("student") / "run")
     assert result.model is not None
-    shape = open_model(result.model).shape
+    return result.model
+
+
+def test_a_student_has_its_size_and_its_lineage(own: Path, student: Path) -> None:
+    shape = open_model(student).shape
     assert (shape.exit_layers, shape.moe_intermediate_size) == ((1, 2, 3), 4)
-    parent, entry = read_lineage(result.model)
+    parent, entry = read_lineage(student)
     assert (parent.step, entry.step, entry.parent) == ("train", "distil", model_hash(own))
-    assert entry.hash == model_hash(result.model)
+    assert entry.hash == model_hash(student)
     assert entry.recipe["distil"]["to"]["overrides"] == SMALL["overrides"]
     assert entry.figures["parameters"] < entry.figures["parameters_before"]
     assert entry.figures["exit_threshold"] == shape.exit_threshold
     assert entry.figures["agreement"] > 0
-    network = AutoModelForCausalLM.from_pretrained(result.model)
+    network = AutoModelForCausalLM.from_pretrained(student)
     assert torch.isfinite(network(torch.tensor([[1, 20, 30]])).logits).all()
-    assert load_decoder(result.model, depth="auto", runner="torch", max_new_tokens=3) is not None
+    assert load_decoder(student, depth="auto", runner="torch", max_new_tokens=3) is not None
 
 
 def test_all_exits_learn_from_the_full_depth(own: Path) -> None:
@@ -98,7 +104,8 @@ def test_all_exits_learn_from_the_full_depth(own: Path) -> None:
 
 @pytest.mark.parametrize("by", ["logits", "data"])
 def test_a_student_learns_with_its_teacher_and_without(by: str, own: Path, tmp_path: Path) -> None:
-    result = distilled(own, tmp_path / "run", steps=10, by=by, layers="new", rate=0.01)
+    texts: dict[str, Any] = {"on_policy": 0, "source": "texts"} if by == "logits" else {}
+    result = distilled(own, tmp_path / "run", steps=10, by=by, layers="new", rate=0.01, **texts)
     log = read_log(tmp_path / "run")
     assert log[-1]["loss"] < 0.9 * log[0]["loss"]
     assert ("agreement" in log[-1]) == (by == "logits")
@@ -124,16 +131,14 @@ def test_an_interrupted_distillation_ends_with_the_same_bytes(
     assert model_hash(again.model) == model_hash(whole.model)
 
 
-def test_a_student_goes_on_from_a_model_with_the_same_tokenizer(own: Path, tmp_path: Path) -> None:
-    first = distilled(own, tmp_path / "one", steps=2)
-    second = distilled(own, tmp_path / "two", steps=0, to={"start": str(first.model)})
-    assert first.model is not None
+def test_a_student_goes_on_from_a_model_with_the_same_tokenizer(own: Path, student: Path, tmp_path: Path) -> None:
+    second = distilled(own, tmp_path / "two", steps=0, to={"start": str(student)})
     assert second.model is not None
-    one, two = (load_model(path).model.state_dict() for path in (first.model, second.model))
+    one, two = (load_model(path).model.state_dict() for path in (student, second.model))
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
     *before, entry = read_lineage(second.model)
-    assert tuple(before) == read_lineage(first.model)
-    assert entry.parent == entry.recipe["distil"]["start_hash"] == model_hash(first.model)
+    assert tuple(before) == read_lineage(student)
+    assert entry.parent == entry.recipe["distil"]["start_hash"] == model_hash(student)
     assert entry.recipe["distil"]["teacher_hash"] == model_hash(own)
 
 

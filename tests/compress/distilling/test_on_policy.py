@@ -12,7 +12,7 @@ import torch
 
 from tests.compress.distilling.test_distil import config_of, distilled
 from tests.compress.test_run import interrupted_at
-from tuili.compress import Distilling, TokenStates, open_parent
+from tuili.compress import CompressionResult, Distilling, TokenStates, open_parent
 from tuili.compress.distilling import chains
 from tuili.compress.distilling.rounds import packed
 from tuili.compress.distilling.writing import Round, Written, questions, write_chains
@@ -81,12 +81,12 @@ def test_questions_are_those_of_training_and_others_in_each_round(writer: Any) -
     assert {record.id for record in first}.isdisjoint(record.id for record in second)
 
 
-@pytest.mark.parametrize("given", [GIVEN, GIVEN | {"mask": False}, GIVEN | {"source": "texts"}])
-def test_a_student_learns_its_teachers_chains_and_then_its_own(
-    given: dict[str, Any], own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rounds have numbers of their own throughout, so questions and seeds do not come again. The teacher's chains are
-    cut behind the first refuted step in any case."""
+Recorded = tuple[CompressionResult, list[Round], list[int]]
+"""What came of a distillation, its rounds, and the groups of who wrote in each."""
+
+
+def recorded(own: Path, out: Path, **given: Any) -> Recorded:
+    """A distillation without interruption."""
     rounds, groups = list[Round](), list[int]()
 
     def recording(model: TuiliForCausalLM, *given: Any) -> Any:
@@ -94,17 +94,32 @@ def test_a_student_learns_its_teachers_chains_and_then_its_own(
         groups.append(model.config.num_groups)
         return write_chains(model, *given)
 
-    monkeypatch.setattr(chains, "write_chains", recording)
-    result = distilled(own, tmp_path / "run", **given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chains, "write_chains", recording)
+        return distilled(own, out, **given), rounds, groups
+
+
+@pytest.fixture(scope="module")
+def whole(own: Path, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    return recorded(own, tmp_path_factory.mktemp("whole") / "run", **GIVEN)
+
+
+@pytest.mark.parametrize("changes", [{}, {"mask": False}, {"source": "texts"}])
+def test_a_student_learns_its_teachers_chains_and_then_its_own(
+    changes: dict[str, Any], own: Path, whole: Recorded, tmp_path: Path
+) -> None:
+    """Rounds have numbers of their own throughout, so questions and seeds do not come again. The teacher's chains are
+    cut behind the first refuted step in any case."""
+    result, rounds, groups = recorded(own, tmp_path / "run", **GIVEN, **changes) if changes else whole
     assert result.model is not None
-    masks, of_teacher = given.get("mask", True), 0 if "source" in given else 2
+    masks, of_teacher = changes.get("mask", True), 0 if "source" in changes else 2
     assert rounds == [
         *(Round(number, 5, 2 * 320, 1.0, masks=True) for number in range(of_teacher)),
         *(Round(number, 5, 2 * 2 * 320, 1.0, masks) for number in range(of_teacher, of_teacher + 2)),
     ]
     assert groups == [3] * of_teacher + [2, 2]
-    assert read_log(tmp_path / "run")[-1]["loss"] > 0
-    kept = sorted(file.name for file in (tmp_path / "run" / "written").iterdir())
+    assert read_log(result.model.parent)[-1]["loss"] > 0
+    kept = sorted(file.name for file in (result.model.parent / "written").iterdir())
     assert kept == [f"{number}.json" for number in range(of_teacher + 2)]
 
 
@@ -173,10 +188,11 @@ def test_on_policy_is_refused_where_there_is_no_teacher() -> None:
     assert config_of(steps=100).written_steps == 25
 
 
-def test_an_interrupted_student_writes_the_same(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the middle of a round, its teacher's too, at its beginning, and while chains are written."""
-    whole = distilled(own, tmp_path / "whole", **GIVEN)
-    for number, step in enumerate((1, 2, 3, 4)):
+def test_an_interrupted_student_writes_the_same(
+    own: Path, whole: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the beginning of a round, its teacher's too, in the middle of one, and while chains are written."""
+    for number, step in enumerate((1, 3)):
         with monkeypatch.context() as patch:
             interrupted_at(step, patch)
             part = distilled(own, tmp_path / "part", resume=number > 0, **GIVEN)
@@ -193,9 +209,9 @@ def test_an_interrupted_student_writes_the_same(own: Path, tmp_path: Path, monke
     assert (part.step, part.model) == (4, None)
     assert not (tmp_path / "part" / "written" / "3.json").exists()
     again = distilled(own, tmp_path / "part", resume=True, **GIVEN)
-    assert whole.model is not None
+    assert whole[0].model is not None
     assert again.model is not None
-    assert model_hash(again.model) == model_hash(whole.model)
+    assert model_hash(again.model) == model_hash(whole[0].model)
 
 
 def test_a_plan_tells_what_is_written(own: Path) -> None:
