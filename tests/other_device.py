@@ -13,7 +13,6 @@ from unittest.mock import patch
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 OTHER = torch.device("meta")
 _COPIES = (torch.ops.aten._to_copy, torch.ops.aten.copy_)
@@ -29,6 +28,7 @@ class _There(Tensor):
     """A tensor on the other device. here: its numbers."""
 
     here: Tensor
+    __torch_function__ = torch._C._disabled_torch_function_impl  # all is done below, where operations arrive
 
     def __new__(cls, here: Tensor) -> Self:
         with torch.inference_mode(False):
@@ -66,29 +66,47 @@ class _Factories(TorchDispatchMode):
 
 
 def _compute(function: Any, args: Any, kwargs: Any) -> Any:
-    if any(one.device == OTHER and not isinstance(one, _There) for one in _tensors((args, kwargs))):
+    given = _tensors((args, kwargs))
+    if any(not isinstance(one, _There) and one.is_meta for one in given):
         raise RuntimeError(f"{function} takes a tensor that has no numbers")
-    checked = args[:1] + args[2:] if function.overloadpacket in _INDEXED else args
-    tensors = _tensors((checked, kwargs))
-    there, copies = any(isinstance(one, _There) for one in tensors), function.overloadpacket in _COPIES
-    strict = function.overloadpacket in _STRICT
+    packet = function.overloadpacket
+    tensors = _tensors((args[:1] + args[2:], kwargs)) if packet in _INDEXED else given
+    there, copies = any(isinstance(one, _There) for one in tensors), packet in _COPIES
+    strict = packet in _STRICT
     if there and not copies and any(strict or one.dim() for one in tensors if not isinstance(one, _There)):
         raise RuntimeError(f"{function} takes tensors of two devices")
     device = kwargs.get("device") or (OTHER if there else torch.device("cpu"))
     drawn = kwargs.get("generator")
     if drawn is not None and (drawn._cdata in _GENERATORS) != (device == OTHER):
         raise RuntimeError(f"{function} draws from the generator of another device")
-    args_here, kwargs_here = tree_map_only(_There, lambda one: one.here, (args, kwargs))
+    args_here, kwargs_here = _here(args), _here(kwargs)
     if "device" in kwargs:
         kwargs_here["device"] = torch.device("cpu")
     out = function(*args_here, **kwargs_here)
     if function._schema.is_mutable:
         return kwargs.get("out", args[0]) if function._schema.returns else None
-    return tree_map_only(Tensor, _There, out) if device == OTHER else out
+    return _there(out) if device == OTHER else out
 
 
 def _tensors(tree: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+    if isinstance(tree, Tensor):
+        return [tree]
+    parts = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list | tuple) else ()
+    return [tensor for part in parts for tensor in _tensors(part)]
+
+
+def _here(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {name: _here(part) for name, part in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(map(_here, tree))
+    return tree.here if isinstance(tree, _There) else tree
+
+
+def _there(tree: Any) -> Any:
+    if isinstance(tree, list | tuple):
+        return type(tree)(map(_there, tree))
+    return _There(tree) if isinstance(tree, Tensor) else tree
 
 
 @contextmanager

@@ -51,9 +51,9 @@ def there(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_device_writes_the_same(tmp_path: Path, numbers: Numbers, trained: Quantization | None) -> None:
     """Nothing that a step computes takes tensors of both devices."""
     folder = saved(tmp_path / "model", trained)
-    here = load_decoder(folder, max_new_tokens=12, runner="torch", numbers=numbers)
+    here = load_decoder(folder, max_new_tokens=5, runner="torch", numbers=numbers)
     with other_device():
-        decoder = load_decoder(folder, max_new_tokens=12, device="cuda", numbers=numbers)
+        decoder = load_decoder(folder, max_new_tokens=5, device="cuda", numbers=numbers)
         written = decoder.generate(PROMPTS)
     assert decoder.runtime.runner == "torch on meta"
     assert [(one.tokens, one.depths) for one in written] == [(one.tokens, one.depths) for one in here.generate(PROMPTS)]
@@ -65,7 +65,7 @@ def test_so_does_an_imported_model(tmp_path: Path, numbers: Numbers) -> None:
     folder, texts, biased = made(tmp_path / "model", EXITS), texts_of(2), Sampling(logit_bias={3: 2.0})
 
     def decoded(scheduler: Scheduler) -> list[Sequence]:
-        return run(scheduler, asked(texts, 6, exit_threshold=0.6, sampling=biased))
+        return run(scheduler, asked(texts, 4, exit_threshold=0.6, sampling=biased))
 
     here = decoded(load_scheduler(folder, runner="torch", numbers=numbers))
     with other_device():
