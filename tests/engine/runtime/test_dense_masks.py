@@ -24,20 +24,20 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def decoded(
-    folder: Path, runner: str, depth: Depth, slots: int = 4, tokens: int = 150, temperature: float = 0.0
+    folder: Path, runner: str, depth: Depth, slots: int = 4, count: int = 8, temperature: float = 0.0
 ) -> list[Sequence]:
     """Twice the same texts, so that the later ones find drafts in the earlier ones."""
     compiler, sampling = GrammarCompiler(opened(folder).tokenizer), Sampling(temperature=temperature, seed=2)
     sequences = list[Sequence]()
-    for prompt, schema in zip(prompts(8) * 2, SCHEMAS * 2, strict=True):
+    for prompt, schema in zip(prompts(8)[:count] * 2, SCHEMAS[:count] * 2, strict=True):
         grammar = compiler.compile(Grammar.of_json(schema), prompt)
-        sequences += asked([prompt], tokens, depth=depth, grammar=grammar, sampling=sampling, exit_threshold=0.5)
+        sequences += asked([prompt], 150, depth=depth, grammar=grammar, sampling=sampling, exit_threshold=0.5)
     return run(dense_scheduler(runner, folder, slots), sequences)
 
 
-@pytest.mark.parametrize("runner", ["native", "torch"])
-def test_drafts_with_grammars_are_verified_as_without(folder: Path, runner: str) -> None:
-    plain, drafted = (decoded(folder, runner, depth) for depth in (6, "exact"))
+@pytest.mark.parametrize(("runner", "count"), [("native", 8), ("torch", 3)])
+def test_drafts_with_grammars_are_verified_as_without(folder: Path, runner: str, count: int) -> None:
+    plain, drafted = (decoded(folder, runner, depth, count=count) for depth in (6, "exact"))
     assert [each.tokens for each in drafted] == [each.tokens for each in plain]
     assert [each.stop for each in drafted] == [each.stop for each in plain]
 

@@ -22,7 +22,7 @@ from tuili.grammars import CompiledGrammar, Grammar, GrammarCompiler
 from tuili.model import TuiliForCausalLM
 from tuili.store import Tokenizer
 
-LENGTH = 24
+LENGTH = 16
 
 
 @cache
@@ -52,6 +52,12 @@ def allowed_by_trying(grammar: CompiledGrammar, written: list[int]) -> torch.Ten
     allowed_V = torch.tensor([begun.validate_tokens([token]) == 1 for token in range(small_model()[1].size)])
     allowed_V[small_model()[1].end_id] = begun.is_accepting()
     return allowed_V
+
+
+@cache
+def all_by_hand(depth: Depth, temperature: float) -> list[Sequence]:
+    """The same for both kinds of step, and worked out once."""
+    return [by_hand(sequence) for sequence in asked(depth, temperature)]
 
 
 @torch.inference_mode()
@@ -106,12 +112,11 @@ def asked(depth: Depth, temperature: float) -> list[Sequence]:
     ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("depth", "temperature"), [("auto", 0.0), ("auto", 0.8), (2, 0.0), ("exact", 0.0)])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_batch_with_different_grammars_equals_a_plain_loop(kind: Kind, depth: Depth, temperature: float) -> None:
     sequences = run(kind, asked(depth, temperature))
-    expected = [by_hand(sequence) for sequence in sequences]
-    for got, right in zip(sequences, expected, strict=True):
+    for got, right in zip(sequences, all_by_hand(depth, temperature), strict=True):
         assert (got.tokens, got.depths) == (right.tokens, right.depths)
         assert got.top_probs == pytest.approx(right.top_probs, abs=1e-3)
         assert got.stop is (StopReason.END if got.tokens[-1] == small_model()[1].end_id else StopReason.LENGTH)
@@ -119,19 +124,19 @@ def test_a_batch_with_different_grammars_equals_a_plain_loop(kind: Kind, depth: 
         assert len({depth for sequence in sequences for depth in sequence.depths}) > 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_drafts_with_grammars_are_verified_as_without(kind: Kind) -> None:
-    schemas = [random_schema(seed) for seed in range(12)]
+@pytest.mark.parametrize(("kind", "count"), [("native", 12), ("torch", 4)])
+def test_drafts_with_grammars_are_verified_as_without(kind: Kind, count: int) -> None:
+    schemas = [random_schema(seed) for seed in range(count)]
 
     def written(depth: Depth) -> list[list[int]]:
         limits = SequenceLimits(120)
         sequences = [Sequence([50, 8, PROMPTS[0][-1]], limits, depth=depth, grammar=grammar_of(s)) for s in schemas]
-        return [sequence.tokens for sequence in run(kind, sequences, slots=5)]
+        return [sequence.tokens for sequence in run(kind, sequences, slots=3)]
 
     assert written("exact") == written(4)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(12))
 def test_a_whole_answer_of_random_weights_fits_its_schema(seed: int) -> None:
     _, tokenizer = small_model()
     schema = random_schema(100 + seed)

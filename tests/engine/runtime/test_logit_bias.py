@@ -100,10 +100,10 @@ def different_biases(depth: Depth, temperature: float) -> list[Sequence]:
 @pytest.mark.parametrize(("depth", "temperature"), [("auto", 0.0), ("auto", 0.8), (2, 0.0), ("exact", 0.0)])
 def test_a_batch_with_different_biases_equals_a_plain_loop(tiny: Tiny, depth: Depth, temperature: float) -> None:
     sequences = run(tiny, different_biases(depth, temperature))
-    for sequence in sequences:
+    for number, sequence in enumerate(sequences):
         expected = by_hand(replace(sequence, depth=4) if depth == "exact" else sequence)
-        (alone,) = run(tiny, [fresh(sequence)])
-        for got in (sequence, alone):
+        alone = run(tiny, [fresh(sequence)]) if tiny[0] == "native" or number == 2 else []  # torch is slow
+        for got in (sequence, *alone):
             assert (got.tokens, got.depths) == (expected.tokens, expected.depths)
             assert [one.chosen for one in got.logprobs] == pytest.approx(
                 [p.chosen for p in expected.logprobs], abs=1e-3

@@ -18,7 +18,7 @@ from tuili.model import TuiliForCausalLM
 from tuili.store import Tokenizer
 
 PROMPT = "What is 48 / 2 + 7?"
-SHORT = Budget(max_tokens=20)
+SHORT = Budget(max_tokens=8)
 BIASED = Sampling(logprobs=5, logit_bias=((5, 3.0),))
 SHAPES: dict[str, dict[str, Any]] = {
     "no separators": {"separator_token_ids": None},
