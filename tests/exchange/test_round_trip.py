@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from tests.exchange.gguf_files import opened, rewrite, save_gguf
+from tests.exchange.gguf_files import Tensor, opened, rewrite, save_gguf
 from tests.store.dense_folders import KINDS, save_dense
 from tuili.errors import InputError
 from tuili.exchange import GGUF_TYPES, import_model
@@ -112,10 +112,10 @@ def test_each_type_reads_back_as_its_rounded_weights(type_name: str, tmp_path: P
 
 
 def test_every_readable_format_becomes_what_the_library_makes_of_it(tmp_path: Path) -> None:
-    """Random bytes as a matrix: scales may be anything, so each is made small and finite."""
-    file, name = save_gguf(tmp_path, hidden_size=256, intermediate_size=64, head_dim=64), "blk.1.ffn_up.weight"
-    rng = np.random.default_rng(0)
-    for kind in READABLE:
+    """Random bytes as a matrix: scales may be anything, so each is made small and finite. All in one file."""
+    file = save_gguf(tmp_path, hidden_size=256, intermediate_size=64, head_dim=64, num_hidden_layers=len(READABLE))
+    rng, made = np.random.default_rng(0), dict[str, Tensor]()
+    for layer, kind in enumerate(READABLE):
         number = gguf.GGMLQuantizationType[kind]
         block, size = gguf.GGML_QUANT_SIZES[number]
         source = rng.normal(size=(64, 256)).astype(np.float32)
@@ -123,10 +123,12 @@ def test_every_readable_format_becomes_what_the_library_makes_of_it(tmp_path: Pa
             packed = gguf.quantize(source, number)
         except NotImplementedError:
             packed = rng.integers(0, 60, size=(64, 256 // block * size), dtype=np.uint8)
-        rewrite(file, tensors=lambda tensors, new=(packed, number): tensors.update({name: new}))
-        imported = import_model(str(file), tmp_path / "imported")
-        found = load_file(imported.path / WEIGHTS)["model.layers.1.mlp.up_proj.weight"]
-        assert np.array_equal(found.numpy(), gguf.dequantize(packed, number)), kind
+        made[f"blk.{layer}.ffn_up.weight"] = packed, number
+    rewrite(file, tensors=lambda tensors: tensors.update(made))
+    found = load_file(import_model(str(file), tmp_path / "imported").path / WEIGHTS)
+    for layer, (packed, number) in enumerate(made.values()):
+        read = found[f"model.layers.{layer}.mlp.up_proj.weight"].numpy()
+        assert np.array_equal(read, gguf.dequantize(packed, number)), number
 
 
 def test_half_precision_stays_half_precision(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import tokenizers
@@ -129,8 +130,21 @@ def dense_model(
     return model.eval()
 
 
+_SAVED = dict[str, tuple[dict[str, bytes], torch.Tensor]]()
+"""The files of each model that was saved, and the state of torch's random numbers behind it."""
+
+
 def save_dense(folder: Path, family: str = "llama", seed: int = 0, **overrides: Any) -> Path:
-    """The model and its tokenizer as a folder."""
-    dense_model(family, seed, **overrides).save_pretrained(folder)
-    dense_tokenizer().save_pretrained(folder)
+    """The model and its tokenizer as a folder. What was saved before is written again at once."""
+    key = repr((family, seed, sorted(overrides.items())))
+    if key not in _SAVED:
+        with TemporaryDirectory() as made:
+            dense_model(family, seed, **overrides).save_pretrained(made)
+            dense_tokenizer().save_pretrained(made)
+            _SAVED[key] = {file.name: file.read_bytes() for file in Path(made).iterdir()}, torch.get_rng_state()
+    files, state = _SAVED[key]
+    torch.set_rng_state(state)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
     return folder
