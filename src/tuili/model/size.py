@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
+
 import torch
 
 from tuili.model.config import TuiliConfig
@@ -11,6 +14,12 @@ from tuili.store import Parameters
 
 def count_parameters(config: TuiliConfig) -> Parameters:
     """Count the parameters of a network on the meta device, which takes no memory, whatever the size."""
+    return _counted(config.to_json_string(use_diff=False))
+
+
+@lru_cache(maxsize=16)  # a folder is checked several times in a process, and building takes longer than all else of it
+def _counted(document: str) -> Parameters:
+    config = TuiliConfig.from_dict(json.loads(document))
     with torch.device("meta"):
         model = TuiliForCausalLM(config)
     total = sum(parameter.numel() for parameter in model.parameters())
