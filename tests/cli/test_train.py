@@ -40,10 +40,12 @@ def test_problems_of_your_own_join_by_one_line_of_a_recipe(
     lines = [{"input": f"Colour {n}?", "output": "crimson", "steps": [f"{n} + 1 = {n + 1}"]} for n in range(4)]
     Path("mine.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     Path("own.yaml").write_text("base: quickstart\ndata: {domains: [], files: {mine.jsonl: 0.5}}\n")
-    overrides = [f"model.overrides={SMALL}", "train.steps=60", "train.rows=1", "train.length=128", "schedule.warmup=5"]
-    assert main(["train", "own.yaml", *overrides, "train.precision=fp32", "train.compile=off"]) == 0
+    shallow = SMALL | {"trunk_layers": 1, "group_layers": 1}
+    overrides = [f"model.overrides={shallow}", "train.steps=60", "train.rows=1", "train.accumulation=1"]
+    overrides += ["train.length=128", "schedule.warmup=5", "train.precision=fp32", "train.compile=off"]
+    assert main(["train", "own.yaml", *overrides]) == 0
     capsys.readouterr()
-    assert main(["ask", "Colour 2?", "--model", "runs/own/model", "--depth", "6", "--json"]) == 0
+    assert main(["ask", "Colour 2?", "--model", "runs/own/model", "--depth", "4", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["answer"] == "crimson"
     assert [step["verdict"] for step in answer["steps"]] == ["valid"]
