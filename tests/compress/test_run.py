@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 import signal
 from pathlib import Path
@@ -82,14 +81,15 @@ def interrupted_at(step: int, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(learning, "TrainingLog", Log)
 
 
-@pytest.mark.parametrize(("kind", "optimizer"), [("own", "adamw"), ("own", "muon"), ("imported", "muon")])
+@pytest.mark.parametrize("kind", ["own", "imported"])
 def test_an_interrupted_pruning_ends_with_the_same_bytes(
-    kind: str, optimizer: str, own: Path, dense: Path, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, own: Path, dense: Path, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is interrupted in the first round, and in the second one at a checkpoint and behind it."""
+    """It is interrupted in the first round, and in the second one at a checkpoint and behind it. Muon has AdamW beside
+    it, for what is no matrix."""
     given = (own, None) if kind == "own" else (dense, questions)
     kernels = "torch" if kind == "own" else "auto"
-    how: dict[str, Any] = {"healing": HEALING | {"kernels": kernels, "optimizer": optimizer}}
+    how: dict[str, Any] = {"healing": HEALING | {"kernels": kernels, "optimizer": "muon"}}
     whole = pruned(given[0], tmp_path / "whole", given[1], **how)
     for number, step in enumerate((1, 4, 5)):
         with monkeypatch.context() as patch:
@@ -162,18 +162,6 @@ def test_a_result_is_not_written_over_its_parent(own: Path, tmp_path: Path) -> N
     shutil.copytree(own, tmp_path / "run" / "model")
     with pytest.raises(InputError, match="where this run writes its own model"):
         pruned(tmp_path / "run" / "model", tmp_path / "run")
-
-
-def test_a_full_disk_leaves_no_model(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("tuili.store.folder.flush_all", full)
-        with pytest.raises(InputError, match="No space left on device"):
-            pruned(own, tmp_path / "run", steps=2)
-    assert not (tmp_path / "run" / "model").exists()
-    assert pruned(own, tmp_path / "run", steps=2, resume=True).model is not None
 
 
 def test_the_last_stage_has_half_of_the_steps() -> None:

@@ -24,7 +24,7 @@ from tuili.compress import (
 )  # fmt: skip
 from tuili.compress.watch import Watch, duration
 
-GIVEN = {"rounds": 1, "multiple": 4, "samples": 40, "healing": HEALING | {"kernels": "torch", "steps": 0}}
+GIVEN = {"rounds": 1, "multiple": 4, "samples": 12, "healing": HEALING | {"kernels": "torch", "steps": 0}}
 BEHIND = {"choice of exits, the parent", "choice of exits, the smaller model", "closeness", "the smaller model"}
 """The recovery of every verb."""
 
@@ -69,9 +69,9 @@ def way_of(verb: str, own: Path) -> tuple[Compression, Any]:
         config: Any = PruneRecipe.model_validate_json(json.dumps({"prune": GIVEN})).prune
         return Pruning(open_parent(own, config.healing), config), config
     config = (
-        config_of(0, samples=40)
+        config_of(0, samples=12)
         if verb == "factorise"
-        else student_of(2, on_policy=0.5, writing={"rounds": 1, "chains": 3})
+        else student_of(2, on_policy=0.5, writing={"rounds": 1, "chains": 2})
     )
     return (Factorising if verb == "factorise" else Distilling)(open_parent(own, config.healing), config), config
 
@@ -85,7 +85,7 @@ def test_all_that_a_verb_does_besides_its_steps_tells_its_progress(
 ) -> None:
     monkeypatch.setattr(watch, "TOLD_SECONDS", 0.0)
     monkeypatch.setattr("tuili.compress.distilling.writing.BATCH", 1)
-    monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 40)
+    monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 12)
     compression, config = way_of(verb, own)
     out, measuring = tmp_path / "run", Measuring(2)
     with (tmp_path / "told").open("w") as file:
