@@ -122,8 +122,13 @@ def nano() -> LoadedModel:
     return load_model("nano")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("depth", ["auto", 12])
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> ImportedModel:
+    """An imported one with exits."""
+    return opened(dense_folder(tmp_path_factory.mktemp("dense"), "llama, tied", EXITS))
+
+
+@pytest.mark.parametrize(("kind", "depth"), [("native", "auto"), ("native", 12), ("torch", "auto")])
 def test_own_models_go_on_as_after_one_by_one(kind: Kind, depth: Depth, nano: LoadedModel) -> None:
     texts = asked(prompts(5), TOKENS, depth=depth, exit_threshold=THRESHOLD)
     runner = runner_of(kind, nano.model, nano.tokenizer, slots=3)
@@ -174,8 +179,7 @@ def test_nanos_texts_do_not_depend_on_their_neighbours(depth: Depth, nano: Loade
 
 
 @pytest.mark.parametrize("depth", ["auto", "exact"])
-def test_texts_of_imported_models_do_not_depend_on_their_neighbours(depth: Depth, tmp_path: Path) -> None:
-    model = opened(dense_folder(tmp_path, "llama, tied", EXITS))
+def test_texts_of_imported_models_do_not_depend_on_their_neighbours(depth: Depth, model: ImportedModel) -> None:
     texts = asked(prompts(4), TOKENS, depth=depth, exit_threshold=THRESHOLD)
     together = decoded(dense_runner("native", model), model.tokenizer, with_values(texts))
     for one in asked(prompts(4), TOKENS, depth=depth, exit_threshold=THRESHOLD):
@@ -185,25 +189,21 @@ def test_texts_of_imported_models_do_not_depend_on_their_neighbours(depth: Depth
 
 
 @pytest.mark.parametrize("kind", ["nano", "imported"])
-def test_drafts_change_nothing(kind: str, nano: LoadedModel, tmp_path: Path) -> None:
+def test_drafts_change_nothing(kind: str, nano: LoadedModel, model: ImportedModel) -> None:
     """What is drafted behind a sign is dropped where the checker writes."""
-    tokenizer: AnyTokenizer = nano.tokenizer
-    model = None
-    if kind == "imported":
-        model = opened(dense_folder(tmp_path, "llama, tied", EXITS))
-        tokenizer = model.tokenizer
+    is_own = kind == "nano"
+    tokenizer: AnyTokenizer = nano.tokenizer if is_own else model.tokenizer
 
     def at(depth: Depth) -> list[Sequence]:
         texts = with_values(asked(prompts(4), TOKENS, depth=depth))
-        plain = runner_of("native", nano.model, nano.tokenizer) if model is None else dense_runner("native", model)
+        plain = runner_of("native", nano.model, nano.tokenizer) if is_own else dense_runner("native", model)
         return decoded(plain, tokenizer, texts)
 
-    full = 12 if model is None else EXITS[-1]
+    full = 12 if is_own else EXITS[-1]
     assert [each.tokens for each in at("exact")] == [each.tokens for each in at(full)]
 
 
-def test_more_than_a_step_has_rows_for_is_read_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = opened(dense_folder(tmp_path, "llama, tied", EXITS))
+def test_more_than_a_step_has_rows_for_is_read_before(model: ImportedModel, monkeypatch: pytest.MonkeyPatch) -> None:
     values = {2: (0, list(range(40, 52)))}
 
     def texts() -> list[Sequence]:
@@ -216,8 +216,7 @@ def test_more_than_a_step_has_rows_for_is_read_before(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("limit", range(6, 200, 13))
-def test_layers_are_counted_as_they_run_and_never_more_than_the_limit(limit: int, tmp_path: Path) -> None:
-    model = opened(dense_folder(tmp_path, "llama, tied", EXITS))
+def test_layers_are_counted_as_they_run_and_never_more_than_the_limit(limit: int, model: ImportedModel) -> None:
     texts = [
         Sequence(prompt, SequenceLimits(TOKENS, layer_steps=limit), exit_threshold=THRESHOLD) for prompt in prompts(3)
     ]
