@@ -10,7 +10,6 @@ from tests.model.conftest import tiny_config, tiny_model
 from tuili.errors import InputError
 from tuili.model.experts import Experts, Router, route_tokens
 from tuili.model.grouped import PAD_GROUPS_TO_ROWS, Sorting, grouped_linear, grouped_mm, sort_rows, sum_choices
-from tuili.model.kernels import set_kernels
 
 
 @pytest.mark.parametrize("product", [grouped_linear, grouped_mm])
@@ -75,13 +74,12 @@ def token_by_token(experts: Experts, hidden: torch.Tensor, index: torch.Tensor, 
     return torch.stack(outputs).view(len(hidden), index.shape[1], -1).sum(1)
 
 
-@pytest.mark.parametrize("fused", [False, True], ids=["plain", "compiled"])
 @pytest.mark.parametrize("tokens", [1, 7, 150], ids=["one", "few rows", "filled up"])
-def test_experts_and_their_gradients_equal_the_token_by_token_form(tokens: int, fused: bool) -> None:
+def test_experts_and_their_gradients_equal_the_token_by_token_form(tokens: int) -> None:
+    """`test_kernels` has the compiled form."""
     torch.manual_seed(0)
     config = tiny_config(experts_implementation="eager")
     experts = Experts(config).train().double()
-    set_kernels(experts, fused=fused)
     for parameter in experts.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     hidden = torch.randn(tokens, config.hidden_size, dtype=torch.double, requires_grad=True)
@@ -209,15 +207,13 @@ def test_a_recording_counts_both_choices_of_every_layer() -> None:
     assert all(made.recording is None for made in model.routers())
 
 
-@pytest.mark.parametrize("fused", [False, True], ids=["plain", "compiled"])
 @pytest.mark.parametrize("tokens", [1, 100])
 @torch.inference_mode()
-def test_the_fast_form_of_the_routing_rule_decides_as_the_router(tokens: int, fused: bool) -> None:
+def test_the_fast_form_of_the_routing_rule_decides_as_the_router(tokens: int) -> None:
     made, hidden = router().eval(), torch.randn(tokens, 48)
     made.balance_bias += torch.tensor([1.0, -1.0, 2.0, -2.0])
-    decide = torch.compile(route_tokens, dynamic=True) if fused else route_tokens
     route = made(hidden)
-    expert, weight = decide(hidden, made.weight, made.balance_bias, 2)
+    expert, weight = route_tokens(hidden, made.weight, made.balance_bias, 2)
     assert torch.equal(expert, route.expert_Nk)
     torch.testing.assert_close(weight, route.weight_Nk)
 

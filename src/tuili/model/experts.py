@@ -124,9 +124,8 @@ class Router(nn.Module):
 def route_tokens(hidden_ND: Tensor, weight_ED: Tensor, balance_bias_E: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
     """The chosen experts of each token and their weights [N, k], with the weight and the bias of a router.
 
-    The fast form of `Router` for inference with all experts allowed: a compiler fuses it, and for a few tokens it is
-    fewer operations. It takes the same experts, of equal logits perhaps another one, and gives their weights up to the
-    rounding of a sigmoid.
+    The fast form of `Router` for inference with all experts allowed: for a few tokens it is fewer operations. It takes
+    the same experts, of equal logits perhaps another one, and gives their weights up to the rounding of a sigmoid.
     """
     logit_NE = F.linear(hidden_ND.float(), weight_ED.float())
     choices, rest_NE = [logit_NE.argmax(-1, keepdim=True)], logit_NE + balance_bias_E

@@ -22,6 +22,8 @@ from tuili.eval.calibration.guarantee import (
     p_value,
 )
 
+RUNS = 400
+
 
 @given(st.integers(1, 60), st.data(), st.floats(0.01, 0.6))
 def test_p_values_are_the_binomial_tail(n: int, data: st.DataObject, epsilon: float) -> None:
@@ -59,14 +61,14 @@ def test_over_many_samples_the_promise_is_broken_no_more_often_than_delta(epsilo
     # The mean of 0.5 (1 - c)² over c from the threshold to 1 is (1 - threshold)² / 6.
     true_S = (1 - grid_S) ** 2 / 6
     certified, empirical = [], []
-    for _ in range(1000):
+    for _ in range(RUNS):
         confidence_N, _, wrong_N = sample(rng, 2000)
         sample_losses = losses(confidence_N, wrong_N, grid_S)
         result = certify(sample_losses, epsilon, 0.05, begin(grid_S, epsilon))
         certified.append(isinstance(result, CertifiedSetting) and true_S[result.setting] > epsilon)
         empirical_choice = empirical_setting(sample_losses, epsilon)
         empirical.append(empirical_choice is not None and true_S[empirical_choice] > epsilon)
-    assert np.mean(certified) <= 0.05 + 3 * (0.05 * 0.95 / 1000) ** 0.5
+    assert np.mean(certified) <= 0.05 + 3 * (0.05 * 0.95 / RUNS) ** 0.5
     assert np.mean(empirical) > 0.2, "the empirical choice breaks it, so this test can fail"
 
 
