@@ -115,9 +115,13 @@ def ids(number: int, length: int, vocabulary: int = 70) -> list[int]:
 
 @torch.inference_mode()
 def torch_logits(model: TuiliForCausalLM, text: Sequence[int]) -> np.ndarray:
-    """The logits [X, T, V] behind every token of a text at every exit, by the model itself."""
-    ids_1T = torch.tensor([list(text)])
-    return torch.cat([model(ids_1T, depth=depth, use_cache=False).logits for depth in model.config.exit_layers]).numpy()
+    """The logits [X, T, V] behind every token of a text at every exit, by the model itself in one pass."""
+    hidden_1TM, shared, frame = model.model.encode(torch.tensor([list(text)]))
+    exits = [hidden_1TM]
+    for group in model.model.groups():
+        hidden_1TM, _ = model.model.reason(hidden_1TM, shared, frame, group)
+        exits.append(hidden_1TM)
+    return model.lm_head(model.model.norm(torch.cat(exits))).numpy()
 
 
 class Texts:

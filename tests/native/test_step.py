@@ -185,8 +185,11 @@ def test_slots_that_grow_and_shrink_equal_torch(
         if action == "read":  # a chunk of one text
             check(model, texts, [(0, ids(number, size))])
         elif action == "write":  # one token after the other of both
-            for count in range(size):
-                check(model, texts, [(slot, ids(100 * number + 10 * count + slot, 1)) for slot in (1, 0)])
+            check(
+                model,
+                texts,
+                *([(slot, ids(100 * number + 10 * count + slot, 1)) for slot in (1, 0)] for count in range(size)),
+            )
         elif action == "draft":  # several tokens, of which some are taken back
             check(model, texts, [(0, ids(number, size)), (1, ids(number + 1, 2))])
             texts.cut(0, len(row.ids) - size // 2)
@@ -202,9 +205,15 @@ def test_slots_that_grow_and_shrink_equal_torch(
             texts.slots.load(1, copy, length, saved[2][length - 1] + 1)
 
 
-def check(model: TuiliForCausalLM, texts: Texts, pieces: list[tuple[int, list[int]]]) -> None:
-    got_XTV, done = texts.read(pieces), 0
-    for slot, piece in pieces:
-        expected_XTV = torch_logits(model, texts.rows[slot].ids)[:, -len(piece) :]
-        assert np.abs(got_XTV[:, done : done + len(piece)] - expected_XTV).max() <= NEAR
-        done += len(piece)
+def check(model: TuiliForCausalLM, texts: Texts, *steps: list[tuple[int, list[int]]]) -> None:
+    """Pieces of some slots, step by step: torch reads each text once, after the last step."""
+    got: dict[int, list[np.ndarray]] = {}
+    for pieces in steps:
+        read_XTV, done = texts.read(pieces), 0
+        for slot, piece in pieces:
+            got.setdefault(slot, []).append(read_XTV[:, done : done + len(piece)])
+            done += len(piece)
+    for slot, parts in got.items():
+        got_XTV = np.concatenate(parts, axis=1)
+        expected_XTV = torch_logits(model, texts.rows[slot].ids)[:, -got_XTV.shape[1] :]
+        assert np.abs(got_XTV - expected_XTV).max() <= NEAR

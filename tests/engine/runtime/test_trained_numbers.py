@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.engine.runtime.texts import Texts
 from tests.model.factors import factorised
 from tests.native.calling import library
+from tests.native.models import torch_logits
 from tuili.engine import load_runner
 from tuili.engine.runtime.choice import Choice, choose
 from tuili.engine.runtime.native.load import native_step
@@ -65,22 +65,21 @@ def test_it_runs_in_its_numbers_unless_others_are_asked_for(learnt):
             choose(runner, other, "auto", lambda: "", trained=trained)
 
 
-def torch_logits(learnt: LoadedModel, trained: Quantization | None) -> np.ndarray:
+def logits_in(learnt: LoadedModel, trained: Quantization | None) -> np.ndarray:
     """The logits [X, T, V] at every exit by the model itself, computing in these numbers."""
     model, before = learnt.model, learnt.model.config.shape.quantization
     model.quantize(trained)
-    with torch.inference_mode():
-        each = [model(torch.tensor([IDS]), depth=depth, use_cache=False).logits for depth in model.config.exit_layers]
+    logits_XTV = torch_logits(model, IDS)
     model.quantize(before)
-    return torch.cat(each).numpy()
+    return logits_XTV
 
 
 def test_the_native_step_gives_the_logits_of_the_model(learnt):
     """Both make sums of the same whole numbers; what differs by an ulp may be rounded to another one."""
     library()
     native = logits(native_step(open_model(learnt.path), choice_of(learnt), 1, 1, verifies=False))
-    rounded = torch_logits(learnt, learnt.model.config.shape.quantization)
-    plain = torch_logits(learnt, None)
+    rounded = logits_in(learnt, learnt.model.config.shape.quantization)
+    plain = logits_in(learnt, None)
     assert np.linalg.norm(native - rounded) < 0.1 * np.linalg.norm(plain - rounded)
     assert np.linalg.norm(plain - rounded) > 1e-3 * np.linalg.norm(plain)
 

@@ -7,25 +7,31 @@ import platform
 import subprocess
 import tempfile
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from tests.native.calling import library
-from tuili.native.build import FLAGS, SOURCE, UNITS, find_compiler
+from tuili.native.build import FLAGS, SOURCE, UNITS, cache_folder, find_compiler, key
 
 
 @cache
 def compiled() -> ctypes.CDLL:
-    """The products with the instruction set of this machine's library."""
+    """The products with the instruction set of this machine's library. As that, they are kept until sources change."""
     flags = UNITS.get(platform.machine(), {}).get(library().instruction_set, ())
-    compiler = find_compiler()
+    compiler, source = find_compiler(), Path(__file__).with_name("products.cpp")
     assert compiler
-    with tempfile.TemporaryDirectory() as folder:
-        made, source = Path(folder, "products.so"), Path(__file__).with_name("products.cpp")
-        command = [compiler, *FLAGS, *flags, f"-I{SOURCE}", "-shared", str(source), "-o", str(made)]
-        subprocess.run(command, check=True, capture_output=True)
-        return ctypes.CDLL(str(made))
+    told = f"{library().path.name} {compiler} {flags} {source.read_text()}"
+    made = cache_folder() / "tests" / f"products-{key()}-{sha256(told.encode()).hexdigest()[:16]}.so"
+    if not made.exists():
+        made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=made.parent) as folder:
+            part = Path(folder, made.name)
+            command = [compiler, *FLAGS, *flags, f"-I{SOURCE}", "-shared", str(source), "-o", str(part)]
+            subprocess.run(command, check=True, capture_output=True)
+            part.replace(made)
+    return ctypes.CDLL(str(made))
 
 
 class MultiplyCall(ctypes.Structure):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from benchmarks.harness.tiny import tiny_model
 from tests.engine.runtime.texts import Saved, Texts
+from tests.native.models import torch_logits
 from tuili.engine.runtime.torch.lean_model import LeanModel
 from tuili.engine.runtime.torch.step import TorchStep
 from tuili.model import TuiliForCausalLM
@@ -58,8 +59,11 @@ def test_texts_that_grow_and_shrink_equal_the_model(
         if action == "read":  # a piece of one text
             check(model, texts, [(one, token) for token in ids(number, size)])
         elif action == "write":  # one token after the other of both
-            for count in range(size):
-                check(model, texts, [(slot, *ids(100 * number + 10 * count + slot, 1)) for slot in slots])
+            check(
+                model,
+                texts,
+                *([(slot, *ids(100 * number + 10 * count + slot, 1)) for slot in slots] for count in range(size)),
+            )
         elif action == "both":  # a piece of each, of different lengths
             pieces = [(one, token) for token in ids(number, size)] + [
                 (other, token) for token in ids(number, size // 2)
@@ -73,19 +77,25 @@ def test_texts_that_grow_and_shrink_equal_the_model(
             texts.load(other, saved, min(size, len(saved.ids)))
 
 
-def check(model: TuiliForCausalLM, texts: Texts, tokens: list[tuple[int, int]]) -> None:
-    """Read these tokens, and compare all exits with the model; of a part of the rows as well."""
-    texts.trunk(tokens)
-    trunk = texts.step.states(texts.batch, 0, len(tokens))
-    whole = texts.exits(list(range(len(tokens))))
-    texts.batch.hidden[: len(tokens)] = trunk
-    some = list(range(0, len(tokens), 2))
-    for depth, logits, part in zip(model.config.exit_layers, whole, texts.exits(some), strict=True):
+def check(model: TuiliForCausalLM, texts: Texts, *steps: list[tuple[int, int]]) -> None:
+    """Read these tokens, step by step, and compare all exits with the model, which reads each text once, after the last
+    step; of a part of the rows as well."""
+    got: dict[int, list[np.ndarray]] = {}
+    for tokens in steps:
+        texts.trunk(tokens)
+        trunk = texts.step.states(texts.batch, 0, len(tokens))
+        whole = texts.exits(list(range(len(tokens))))
+        texts.batch.hidden[: len(tokens)] = trunk
+        some = list(range(0, len(tokens), 2))
+        for logits, part in zip(whole, texts.exits(some), strict=True):
+            np.testing.assert_allclose(part, logits[some], atol=2e-4, rtol=1e-4)
         for slot in {slot for slot, _ in tokens}:
             rows = [place for place, (own, _) in enumerate(tokens) if own == slot]
-            expected = model(torch.tensor([texts.rows[slot].ids]), depth=depth, use_cache=False).logits[0, -len(rows) :]
-            np.testing.assert_allclose(logits[rows], expected, atol=2e-4, rtol=1e-4)
-        np.testing.assert_allclose(part, logits[some], atol=2e-4, rtol=1e-4)
+            got.setdefault(slot, []).append(np.stack([logits[rows] for logits in whole]))
+    for slot, parts in got.items():
+        logits_XTV = np.concatenate(parts, axis=1)
+        expected_XTV = torch_logits(model, texts.rows[slot].ids)[:, -logits_XTV.shape[1] :]
+        np.testing.assert_allclose(logits_XTV, expected_XTV, atol=2e-4, rtol=1e-4)
 
 
 @torch.inference_mode()
