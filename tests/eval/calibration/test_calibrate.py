@@ -64,7 +64,7 @@ def nano() -> LoadedModel:
 @pytest.fixture(scope="module")
 def cases() -> list[LabelledPrompt]:
     domains = ("relations", "arithmetic", "tracing", "geometry")
-    problems = unseen_problems(domains, [1, 3], 2, 5, Split.VALIDATION)
+    problems = unseen_problems(domains, [1, 3], 1, 5, Split.VALIDATION)
     return [LabelledPrompt.of(problem) for problem in problems]
 
 
