@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.harness.tiny import randomize_weights, tiny_model
 from tests.native.calling import library
+from tests.native.models import torch_logits
 from tuili.engine import Decoder, Generation, RunnerName, load_decoder
 from tuili.engine.prompt import prompt_ids
 from tuili.engine.request import Depth
@@ -21,7 +22,7 @@ from tuili.store import Tokenizer
 
 Tiny = tuple[TuiliForCausalLM, Tokenizer]
 Decode = Callable[..., Decoder]
-PROMPTS = [f"What is {a} + {b}{'?' * (a % 4)}" for a in range(20) for b in (1, 23, 456, 7, 89, 0, 5, 11, 3, 90)]
+PROMPTS = [f"What is {a} + {b}{'?' * (a % 4)}" for a in range(20) for b in (1, 23, 456, 7, 89)]
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["layered", "dense"])
@@ -62,18 +63,15 @@ def by_hand(tiny: Tiny) -> Callable[[list[int], float, int], Written]:
     model, _ = tiny
 
     @cache
-    @torch.inference_mode()
     def written(prompt_ids: tuple[int, ...], threshold: float, length: int) -> Written:
         ids, tokens, depths = list(prompt_ids), [], []
         for _ in range(length):
-            for depth in model.config.exit_layers:
-                logits = model(torch.tensor([ids]), depth=depth, logits_to_keep=1, use_cache=False).logits[0, -1]
-                if logits.softmax(-1).max() >= threshold:
-                    break
-            token = int(logits.argmax())
-            ids.append(token)
-            tokens.append(token)
-            depths.append(depth)
+            logits_XV = torch.from_numpy(torch_logits(model, ids)[:, -1])
+            is_sure_X = [*(logits_XV.softmax(-1).amax(-1) >= threshold)[:-1].tolist(), True]
+            place = is_sure_X.index(True)
+            ids.append(int(logits_XV[place].argmax()))
+            tokens.append(ids[-1])
+            depths.append(model.config.exit_layers[place])
         return tokens, depths
 
     return lambda prompt_ids, threshold, length: written(tuple(prompt_ids), threshold, length)
@@ -101,14 +99,14 @@ def generated(tiny: Tiny) -> list[list[int]]:
     return written
 
 
-def test_full_depth_equals_generate_on_200_prompts(tiny: Tiny, decode: Decode, generated: list[list[int]]) -> None:
+def test_full_depth_equals_generate_on_100_prompts(tiny: Tiny, decode: Decode, generated: list[list[int]]) -> None:
     model, tokenizer = tiny
     decoder = decode(model, tokenizer, depth=model.config.exit_layers[-1], max_new_tokens=12, batch_size=50)
     generations = decoder.generate(PROMPTS)
     for row, generation in zip(generated, generations, strict=True):
         assert generation.tokens == row[: len(generation.tokens)]
         assert generation.stop == ("end" if generation.tokens[-1] == tokenizer.end_id else "length")
-    assert len({tuple(generation.tokens) for generation in generations}) > 100
+    assert len({tuple(generation.tokens) for generation in generations}) > 50
 
 
 @torch.inference_mode()
@@ -117,9 +115,9 @@ def test_a_batch_equals_the_definition_of_adaptive_depth(
     tiny: Tiny, decode: Decode, by_hand: Callable[..., Written], threshold: float
 ) -> None:
     model, tokenizer = tiny
-    decoder = decode(model, tokenizer, exit_threshold=threshold, max_new_tokens=10, batch_size=8)
+    decoder = decode(model, tokenizer, exit_threshold=threshold, max_new_tokens=10, batch_size=4)
     used = set()
-    for prompt, generation in zip(PROMPTS[:10], decoder.generate(PROMPTS[:10]), strict=True):
+    for prompt, generation in zip(PROMPTS[:6], decoder.generate(PROMPTS[:6]), strict=True):
         tokens, depths = up_to(tokenizer.end_id, by_hand(ids_of(decoder, prompt), threshold, 10))
         assert generation.tokens == tokens
         assert generation.depths == depths
@@ -135,26 +133,28 @@ def test_sequences_that_exit_and_end_at_different_times_equal_the_definition(
     """The prompts have many units and different lengths."""
     model, tokenizer = tiny
     prompts = [f"What is {' + '.join(str(n) for n in range(7, 8 + 3 * length))}?" for length in range(8)]
-    decoder = decode(*tiny, exit_threshold=0.4, max_new_tokens=32, batch_size=8)
-    endless = [by_hand(ids_of(decoder, prompt), 0.4, 32) for prompt in prompts]
+    decoder = decode(*tiny, exit_threshold=0.4, max_new_tokens=20, batch_size=8)
+    endless = [by_hand(ids_of(decoder, prompt), 0.4, 20) for prompt in prompts]
     texts = [tokens for tokens, _ in endless]
     firsts = {token: {text.index(token) for text in texts if token in text} for token in itertools.chain(*texts)}
     end_id = max(firsts, key=lambda token: len(firsts[token]))
     tokenizer = replace(tokenizer, end_id=end_id)
     expected = [up_to(end_id, written) for written in endless]
-    decoder = decode(model, tokenizer, exit_threshold=0.4, max_new_tokens=32, batch_size=8)
+    decoder = decode(model, tokenizer, exit_threshold=0.4, max_new_tokens=20, batch_size=8)
     assert len({len(tokens) for tokens, _ in expected}) > 3, "sequences must leave the batch one after the other"
     for generation, (tokens, depths) in zip(decoder.generate(prompts), expected, strict=True):
         assert (generation.tokens, generation.depths) == (tokens, depths)
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("batch_size", [1, 7])
-def test_depth_exact_gives_the_tokens_of_the_full_depth(tiny: Tiny, decode: Decode, batch_size: int) -> None:
-    full, exact = (decode(*tiny, depth=depth, max_new_tokens=25, batch_size=batch_size) for depth in (4, "exact"))
-    written = exact.generate(PROMPTS[:40:3])
-    assert [g.tokens for g in written] == [g.tokens for g in full.generate(PROMPTS[:40:3])]
-    assert {depth for g in written for depth in g.depths} == {4}
+def test_depth_exact_gives_the_tokens_of_the_full_depth(tiny: Tiny, decode: Decode) -> None:
+    """Alone and in a batch."""
+    texts, length = PROMPTS[:40:5], {"max_new_tokens": 20}
+    full = decode(*tiny, depth=4, batch_size=5, **length).generate(texts)
+    for batch_size, some in ((1, 2), (5, len(texts))):
+        written = decode(*tiny, depth="exact", batch_size=batch_size, **length).generate(texts[:some])
+        assert [g.tokens for g in written] == [g.tokens for g in full[:some]]
+        assert {depth for g in written for depth in g.depths} == {4}
 
 
 def test_a_model_that_has_decoded_can_still_be_saved_and_trained(tiny: Tiny, decode: Decode, tmp_path: Path) -> None:
@@ -192,21 +192,21 @@ def test_the_text_is_that_of_the_tokens_and_progress_adds_up(tiny: Tiny, decode:
 def test_a_sequence_ends_with_the_models_context(tiny: Tiny, decode: Decode, depth: Depth, room: int) -> None:
     model, _ = tiny
     prompt = "1 " * ((model.config.max_position_embeddings - room) // 2)
-    decoder = decode(*tiny, depth=depth, max_new_tokens=60)
+    decoder = decode(*tiny, depth=depth, max_new_tokens=12)
     alone = [decoder.generate([text])[0] for text in (prompt, PROMPTS[8])]
     written = [len(ids_of(decoder, prompt)) + len(alone[0].tokens), len(alone[1].tokens)]
-    assert written == [model.config.max_position_embeddings, 60], "neither may end by itself"
+    assert written == [model.config.max_position_embeddings, 12], "neither may end by itself"
     assert [(g.tokens, g.stop) for g in decoder.generate([prompt, PROMPTS[8]])] == [(g.tokens, "length") for g in alone]
 
 
 def test_only_tokens_of_responses_are_routed(tiny: Tiny) -> None:
     model, tokenizer = tiny
     decode = in_fp32("torch")
-    free = decode(model, tokenizer, depth=4, max_new_tokens=40).generate(PROMPTS[:30])
+    free = decode(model, tokenizer, depth=4, max_new_tokens=20).generate(PROMPTS[:20])
     tokenizer = replace(tokenizer, end_id=free[0].tokens[3])
-    decoder = decode(model, tokenizer, depth=4, max_new_tokens=40)
+    decoder = decode(model, tokenizer, depth=4, max_new_tokens=20)
     with model.record_routing() as record:
-        generations = decoder.generate(PROMPTS[:30])
+        generations = decoder.generate(PROMPTS[:20])
     assert len({len(generation.tokens) for generation in generations}) > 2
     written = sum(len(generation.tokens) for generation in generations)
     assert [int(layer.first_E.sum()) for layer in record.layers] == [written] * len(record.layers)

@@ -87,11 +87,11 @@ def test_the_oldest_entries_are_forgotten() -> None:
     assert proposed(lookups, [9, 10, 11], [], 1) == []
 
 
-@pytest.mark.parametrize("runner", ["native", "torch"])
+@pytest.mark.parametrize(("runner", "count"), [("native", 5), ("torch", 2)])
 @pytest.mark.parametrize("exits", [(), EXITS])
-def test_texts_are_those_of_full_depth(runner: str, exits: tuple[int, ...], tmp_path: Path) -> None:
+def test_texts_are_those_of_full_depth(runner: str, count: int, exits: tuple[int, ...], tmp_path: Path) -> None:
     folder = dense_folder(tmp_path, "llama, tied", exits)
-    texts = [*prompts(5), [5, 6, 7, 8] * 6]
+    texts = [*prompts(count), [5, 6, 7, 8] * 6]
     plain = run(dense_scheduler(runner, folder), asked(texts, 30, depth=LAYERS))
     scheduler = dense_scheduler(runner, folder)
     for _ in range(2):

@@ -43,7 +43,7 @@ def verifier(state_size: int = 16) -> LoadedVerifier:
 def test_pieces_are_judged_as_the_whole_is_in_training(chunk: int, kind: Kind) -> None:
     model, tokenizer = tiny_model()
     loaded, loaded_verifier = LoadedModel(model.eval(), tokenizer, Path()), verifier()
-    problems = unseen_problems(["arithmetic"], [1, 2], 2, 0)
+    problems = unseen_problems(["arithmetic"], [1, 2], 1, 0)
     chains = [render_chain(loaded, problem, problem.steps, problem.answer, "right") for problem in problems]
     scheduler = scheduler_of(kind, model, tokenizer, slots=3, chunk=chunk, verifier=loaded_verifier)
     sequences = [Sequence(list(chain.ids), SequenceLimits(), verify_from=chain.prompt) for chain in chains if chain]
