@@ -179,7 +179,7 @@ def test_what_the_last_bits_depend_on_is_noted_and_a_change_is_told(tmp_path: Pa
 def test_code_that_has_changed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go(RECIPE, tmp_path)
     assert "changed" not in go(RECIPE, tmp_path, resume=True)[1]
-    monkeypatch.setattr(folder_module, "code_hash", lambda: "0123456789ab")
+    monkeypatch.setattr(folder_module, "loaded_code", lambda: "0123456789ab")
     assert re.search(r"began: code from \w{12} to \w{12}; ", go(RECIPE, tmp_path, resume=True)[1])
 
 

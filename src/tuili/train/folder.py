@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +260,13 @@ class TrainingFolder(RunFolder):
 
 def environment() -> dict[str, Any]:
     """What else the bits of a run depend on: the threads that torch uses now, this code, and the versions below it."""
-    return {"threads": torch.get_num_threads(), "code": code_hash()} | current_versions()
+    return {"threads": torch.get_num_threads(), "code": loaded_code()} | current_versions()
+
+
+@cache
+def loaded_code() -> str:
+    """The hash of this code, as this process has loaded it."""
+    return code_hash()
 
 
 def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any] | None = None) -> list[str]:
