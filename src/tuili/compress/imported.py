@@ -9,7 +9,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -127,12 +127,14 @@ class ImportedParent(Parent):
             raise InputError(f"healing.length = {whole}: the template alone takes {prefix}: use {2 * prefix} or more")
         prose = taught is not None and taught.response == "prose"
 
+        # A file of many questions takes seconds to read; lines are told where it is first read.
+        read = cache(lambda seed: build_sources(config, seed, prose, tell if seed == healing.seed else lambda _: None))
+
         def opened(seed: int, held: bool, state: StreamState) -> AbstractContextManager[PreparedBlocks]:
-            every, end_id = build_sources(config, seed, prose, lambda line: None), self.stored.tokenizer.end_id
-            sources = [source.part(held) for source in every]
+            sources, end_id = [source.part(held) for source in read(seed)], self.stored.tokenizer.end_id
             return prefetch(open_stream(sources, self._encode, healing.rows, length, end_id, state))
 
-        names = tuple(source.name for source in build_sources(config, healing.seed, prose, tell))
+        names = tuple(source.name for source in read(healing.seed))
         kinds = ((0, False), (1, False), (2, True))
         of_run, others, held = (partial(opened, healing.seed + more, part) for more, part in kinds)
         return HealingData(names, length, of_run, others, held, tuple(config.files))
