@@ -29,10 +29,24 @@ KINDS = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def factors(own: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    result = factorised(own, tmp_path_factory.mktemp("factors") / "run", steps=2)
+    assert result.model is not None
+    return result.model
+
+
+@pytest.fixture(scope="module")
+def imported_factors(dense: Path, questions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    result = factorised(dense, tmp_path_factory.mktemp("imported-factors") / "run", questions, steps=2)
+    assert result.model is not None
+    return result.model
+
+
 @pytest.fixture(scope="module", params=KINDS)
 def output(
-    request: pytest.FixtureRequest, own: Path, dense: Path, wide: Path, half: Path, questions: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, own: Path, dense: Path, wide: Path, half: Path, factors: Path,
+    imported_factors: Path, questions: Path, tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:  # fmt: skip
     """A pruned model of either kind, with fewer neurons and heads, and with fewer experts; a student; others in whole
     numbers, with factors, and both."""
@@ -40,7 +54,7 @@ def output(
     if request.param == "own":
         result = pruned(own, out, steps=2, key_value_heads=1, experts=3)
     elif request.param == "student":
-        result = distilled(own, out, steps=2)
+        result = distilled(own, out, steps=2, on_policy=0, source="texts")
     elif request.param == "w4a8":
         result = quantised(wide, out, healing={"steps": 2}, numbers="w4a8")
     elif request.param == "imported w4a8":
@@ -49,17 +63,15 @@ def output(
         result = quantised(half, out, questions, healing={"steps": 2})
     elif request.param == "whole numbers":
         result = quantised(own, out, healing={"steps": 2}, cache="int8")
-    elif request.param.startswith("factors"):
-        result = factorised(own, out, steps=2)
-        if request.param != "factors":
-            assert result.model is not None
-            result = quantised(result.model, out.with_name("whole"), healing={"steps": 2})
+    elif request.param == "factors":
+        return factors
+    elif request.param == "imported factors":
+        return imported_factors
+    elif request.param == "factors in whole numbers":
+        result = quantised(factors, out, healing={"steps": 2})
     elif request.param.startswith("imported factors"):
-        result = factorised(dense, out, questions, steps=2)
-        if request.param != "imported factors":
-            assert result.model is not None
-            numbers = "w4a8" if request.param.endswith("w4a8") else "int8"
-            result = quantised(result.model, out.with_name("whole"), questions, healing={"steps": 2}, numbers=numbers)
+        numbers = "w4a8" if request.param.endswith("w4a8") else "int8"
+        result = quantised(imported_factors, out, questions, healing={"steps": 2}, numbers=numbers)
     elif request.param == "imported student":
         result = shallower(dense, out, questions, steps=2)
     else:
