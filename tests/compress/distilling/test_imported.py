@@ -88,7 +88,7 @@ def test_what_it_cannot_be_is_refused(
 
 
 def test_a_teacher_with_factors_is_refused(dense: Path, questions: Path, tmp_path: Path) -> None:
-    made = factorised(dense, tmp_path / "factors", questions, steps=0).model
+    made = factorised(dense, tmp_path / "factors", questions, steps=0, ranks="uniform", by="plain").model
     assert made is not None
     with pytest.raises(InputError, match="is factorised: distil its parent, and factorise what comes out"):
         shallower(made, tmp_path / "run", questions)
