@@ -25,7 +25,7 @@ def test_divergences_are_those_of_models_in_which_one_matrix_is_another(own: Pat
     parent = open_parent(own, HealingConfig(rows=2, kernels="torch", precision="fp32"))
     model = parent.load()
     assert isinstance(model, TuiliForCausalLM)
-    blocks = list(parent.data(None, print).samples(16))
+    blocks = list(parent.data(None, print).samples(12))
     assert len(blocks) > 1
     before = deepcopy(model.state_dict())
     approximations = {name: 0.3 * matrices_of(model)[name].detach() for name in NAMES}
