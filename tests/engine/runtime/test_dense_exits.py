@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,12 @@ def exits_of(folder: Path) -> ExitsFile:
     return stored
 
 
+@cache
+def network_of(folder: Path) -> torch.nn.Module:
+    """The model of transformers."""
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
 def states(batch: StepBatch, rows: list[int]) -> np.ndarray:
     return torch.as_tensor(batch.hidden[rows]).numpy()
 
@@ -65,7 +72,7 @@ def test_adapter_and_confidence_are_those_of_the_file(folder: Path, runner: str,
     assert eps == 1e-6
     low = plain_norm(before) @ tensors[f"{depth}.down.weight"].T
     adapted = before + low @ tensors[f"{depth}.up.weight"].T
-    network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    network = network_of(folder)
     with torch.inference_mode():
         expected = network.lm_head(network.model.norm(torch.from_numpy(adapted).float())).numpy()
     common = exits_of(folder).common_tokens_X
@@ -107,9 +114,8 @@ def check_left_behind(folder: Path) -> None:
             texts.batch.going[0] = 0
             texts.step.leave(texts.batch, 0, 1)
         logits[runner] = texts.read(0, [77])[-1]
-    network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     with torch.inference_mode():
-        logits["transformers"] = by_transformers(network, [*TEXT, 77])
+        logits["transformers"] = by_transformers(network_of(folder), [*TEXT, 77])
     assert np.abs(logits["native"] - logits["torch"]).max() <= 1e-4
     assert np.abs(logits["native"] - logits["transformers"]).max() <= 1e-4
 
@@ -132,8 +138,8 @@ def by_transformers(network: torch.nn.Module, text: list[int]) -> np.ndarray:
     return network.lm_head(inner.norm(hidden[:, -1])).numpy()
 
 
-def decoded(scheduler: Scheduler, **settings: object) -> list[Sequence]:
-    return run(scheduler, asked(prompts(6), 24, exit_threshold=0.6, **settings))
+def decoded(scheduler: Scheduler, count: int = 6, **settings: object) -> list[Sequence]:
+    return run(scheduler, asked(prompts(count), 24, exit_threshold=0.6, **settings))
 
 
 def test_tokens_leave_where_they_are_sure_alike_by_both_runners(folder: Path) -> None:
@@ -199,11 +205,11 @@ def test_a_text_that_was_read_before_is_decoded_alike(folder: Path) -> None:
 
 
 def test_biases_and_sampling_work_at_the_exit_where_a_token_leaves(folder: Path) -> None:
-    free = decoded(dense_scheduler("native", folder))
+    free = decoded(dense_scheduler("native", folder), 3)
     unwanted = free[0].tokens[0]
     bias, drawn = Sampling(logit_bias=((unwanted, -100.0),)), Sampling(temperature=1.5, seed=4)
     biased, sampled = (
-        [[each.tokens for each in decoded(dense_scheduler(runner, folder), sampling=how)] for runner in RUNNERS]
+        [[each.tokens for each in decoded(dense_scheduler(runner, folder), 3, sampling=how)] for runner in RUNNERS]
         for how in (bias, drawn)
     )
     assert all(unwanted not in tokens for tokens in biased[0])
