@@ -43,7 +43,8 @@ def build(sources: Path, place: Path, kind: str = "wheel", **variables: str) -> 
 
 def install(wheel: Path, site: Path) -> Path:
     """What pip makes of a wheel: it refuses one that is not for this machine."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site, wheel]
+    quick = ["--quiet", "--no-deps", "--no-index", "--no-compile", "--disable-pip-version-check"]
+    command = [sys.executable, "-m", "pip", "install", *quick, "--target", site, wheel]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return site

@@ -45,6 +45,7 @@ def as_in_faulty_runs() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", FEW_SAMPLES)
+        patch.setattr(sources, "CHECKED_PROBLEMS", 3)
         patch.setenv("OMP_NUM_THREADS", "1")
         start_quickly(patch)
         yield

@@ -13,10 +13,12 @@ import os
 import signal
 import sys
 import threading
+from multiprocessing import get_context
 from typing import Any
 
 from tuili.cli.app import main
 from tuili.data import sources
+from tuili.train.dist import replicas
 from tuili.train.log import TrainingLog
 
 FEW_SAMPLES = 20
@@ -43,12 +45,18 @@ def run(faults: str, arguments: list[str]) -> int:
             threading.Timer(float(seconds), FAULTS[fault]).start()
 
     TrainingLog.step = write_and_fail  # type: ignore[method-assign]
-    sources.TOKENIZER_SAMPLE_RECORDS = FEW_SAMPLES
+    sources.TOKENIZER_SAMPLE_RECORDS, sources.CHECKED_PROBLEMS = FEW_SAMPLES, 3
     status = main(arguments)
     while status == INTERRUPTED and pending:
         sys.stdout.flush()  # the next fault may leave no time for it
         status = main([*arguments, "--resume"])
     return status
+
+
+def run_copied(faults: str, arguments: list[str]) -> int:
+    """The same in a copy of a process: its replicas are copies of it, and in its process group."""
+    replicas.get_context = lambda method: get_context("fork")
+    return run(faults, arguments)
 
 
 if __name__ == "__main__":

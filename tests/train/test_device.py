@@ -44,7 +44,7 @@ def test_so_is_that_of_another_process(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.usefixtures("few_samples")
 def test_another_device_trains_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that it computes takes tensors of both devices; sums may be rounded in another order."""
-    recipe = small("train.kernels=torch")
+    recipe = small("train.kernels=torch", steps=2)
     go(recipe, tmp_path / "here")
     with other_device() as device:
         monkeypatch.setattr(execution, "find_device", lambda wanted, setting, *remedy: device)

@@ -12,12 +12,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
+from tests.processes import start_command
 from tests.train.conftest import SMALL, assert_same_checkpoint, go
+from tests.train.faulty import run
 from tests.waiting import GUARD_SECONDS
 from tuili.config import load_recipe
 from tuili.train.log import read_log
@@ -26,6 +28,7 @@ from tuili.train.recipe import Recipe
 pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
 STEPS = 18
 OVERRIDES = [
     f"model.overrides={SMALL}",
@@ -49,17 +52,32 @@ SHARED = (*OTHER, "train.replicas=2")
 def end(out: Path, *more: str, faults: str) -> str:
     """What the command writes until the last one of some faults kills it; see `faulty`."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.train.faulty", faults, "train", "base", *OVERRIDES, *more, "--out", str(out)],
+        [sys.executable, "-m", "tests.train.faulty", faults, *arguments(out, *more)],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=GUARD_SECONDS,
         check=False,
     )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    return killed(out, done.returncode, done.stdout + done.stderr)
+
+
+def end_copied(out: Path, *more: str, faults: str) -> str:
+    """The same of a command that starts at once."""
+    process = start_command(partial(run, faults), arguments(out, *more), out.parent, ENVIRONMENT)
+    process.join(GUARD_SECONDS)
+    return killed(out, process.exitcode, "".join((out.parent / name).read_text() for name in ("output", "errors")))
+
+
+def arguments(out: Path, *more: str) -> list[str]:
+    return ["train", "base", *OVERRIDES, *more, "--out", str(out)]
+
+
+def killed(out: Path, status: int | None, shown: str) -> str:
+    assert status == -signal.SIGKILL, shown
     assert not (out / "model").exists()
-    return done.stdout + done.stderr
+    return shown
 
 
 def run_train(out: Path, *more: str, resume: bool = False) -> str:
@@ -99,9 +117,13 @@ def test_killed_it_ends_with_the_same_bits(uninterrupted: Callable[..., Path], t
     assert_same_run(out, uninterrupted(*SHARED))
 
 
-@pytest.mark.parametrize("more", [OTHER, pytest.param((), marks=pytest.mark.kills)], ids=["muon, bf16", "as usual"])
+@pytest.mark.parametrize(
+    ("more", "end"),
+    [(OTHER, end_copied), pytest.param((), end, marks=pytest.mark.kills)],
+    ids=["muon, bf16", "as usual"],
+)
 def test_interrupted_killed_and_damaged_it_goes_on_to_the_same_bits(
-    more: tuple[str, ...], uninterrupted: Callable[..., Path], tmp_path: Path
+    more: tuple[str, ...], end: Callable[..., str], uninterrupted: Callable[..., Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     output = end(out, *more, faults="4 0 SIGINT, 8 0 SIGTERM, 11 0.01 SIGKILL")

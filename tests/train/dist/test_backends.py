@@ -228,7 +228,7 @@ def test_gradients_have_their_size_whatever_share_of_a_step_is_here(
 ) -> None:
     """With two blocks of a step in each process; the norms, which a wrong factor changes and AdamW hardly feels."""
     library()
-    more = (f"train.accumulation={2 * count}", "train.steps=3")
+    more = (f"train.accumulation={2 * count}", "train.steps=2")
     together(tmp_path, count, f"train.dist={settings}", *more)
     ours, theirs = ([line["gradient_norm"] for line in read_log(out)] for out in (tmp_path, alone(*more)))
     assert ours == pytest.approx(theirs, rel=error)

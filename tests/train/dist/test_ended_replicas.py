@@ -11,13 +11,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.processes import start_command
 from tests.train.conftest import assert_same_checkpoint
 from tests.train.dist.test_replicas import OVERRIDES, ROOT, STEPS, go
+from tests.train.faulty import run_copied
 from tests.waiting import GUARD_SECONDS, eventually
 from tuili.train.log import TrainingLog, read_log
 
@@ -43,32 +46,42 @@ def nothing_left() -> Iterator[None]:
 
 def end(out: Path, faults: str) -> tuple[int, str, str]:
     """The exit status, output and errors of the command, in a process group of its own; for faults see `faulty`."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    resume = ["--resume"] if (out / "run.json").is_file() else []
-    command = [
-        sys.executable,
-        "-m",
-        "tests.train.faulty",
-        faults,
-        "train",
-        "base",
-        *OVERRIDES,
-        "--out",
-        str(out),
-        *resume,
-    ]
+    command = [sys.executable, "-m", "tests.train.faulty", faults, *arguments(out)]
     pipe = subprocess.PIPE
     process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+        command, cwd=ROOT, env=environment(), stdout=pipe, stderr=pipe, text=True, start_new_session=True
     )
     try:
         output, errors = process.communicate(timeout=GUARD_SECONDS)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-    eventually(lambda: not process_group(process.pid), "processes are left behind")
-    assert "Traceback" not in errors
+    check_end(process.pid, errors)
     return process.returncode, output, errors
+
+
+def end_copied(out: Path, faults: str) -> tuple[int, str, str]:
+    """The same of a command that starts at once, as do its replicas."""
+    process = start_command(partial(run_copied, faults), arguments(out), out.parent, environment())
+    process.join(GUARD_SECONDS)
+    if process.exitcode is None:
+        os.killpg(process.pid or 0, signal.SIGKILL)
+    output, errors = ((out.parent / name).read_text() for name in ("output", "errors"))
+    check_end(process.pid or 0, errors)
+    return process.exitcode or 0, output, errors
+
+
+def arguments(out: Path) -> list[str]:
+    return ["train", "base", *OVERRIDES, "--out", str(out), *(["--resume"] if (out / "run.json").is_file() else [])]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+
+
+def check_end(leader: int, errors: str) -> None:
+    eventually(lambda: not process_group(leader), "processes are left behind")
+    assert "Traceback" not in errors
 
 
 def process_group(leader: int) -> dict[int, str]:
@@ -98,7 +111,7 @@ def test_interrupted_killed_and_bereaved_they_go_on_to_the_same_bits(
     """The first two faults happen to one process of the command; the third to the replica of this one."""
     out = tmp_path / "run"
     with nothing_left():
-        status, output, errors = end(out, "4 0.02 Ctrl-C, 9 0.03 SIGKILL")
+        status, output, errors = end_copied(out, "4 0.02 Ctrl-C, 9 0.03 SIGKILL")
         assert status == -signal.SIGKILL, errors
         (step,) = re.findall(r"interrupted: step (\d+) is saved", output)
         assert f"going on from step {step}\n" in errors

@@ -28,11 +28,11 @@ def faults(shown: list[str]) -> list[str]:
 
 
 def fill_disk(of: int, rank: int, patch: pytest.MonkeyPatch) -> None:
-    """There is no room for what one process writes of step 6."""
+    """There is no room for what one process writes of step 2."""
     write = writing.write_durably
 
     def full(path: Path, data: bytes) -> None:
-        if rank == of and path.parent.name == ".step-00000006":
+        if rank == of and path.parent.name == ".step-00000002":
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, data)
 
@@ -41,13 +41,14 @@ def fill_disk(of: int, rank: int, patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("of", [0, 1])
 def test_a_full_disk_of_one_process_ends_all(processes: ranks.Ranks, of: int, tmp_path: Path) -> None:
-    shown = processes.train(settings(), tmp_path, before=partial(fill_disk, of))
-    place, kept = f"{tmp_path}/checkpoints/step-00000006", "the last good one is step 3"
+    short = settings("train.steps=2", "checkpoint.interval=1")
+    shown = processes.train(short, tmp_path, before=partial(fill_disk, of))
+    place, kept = f"{tmp_path}/checkpoints/step-00000002", "the last good one is step 1"
     fault = f"checkpoint {place} was not written: process {of}: No space left on device; {kept}"
     assert faults(shown) == [f"failed: {fault}", f"failed: process 1: {fault}"]
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000003"]
-    first, other = processes.train(settings(), tmp_path, resume=True)
-    assert "going on from step 3\n" in first
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000001"]
+    first, other = processes.train(short, tmp_path, resume=True)
+    assert "going on from step 1\n" in first
     assert not other
     assert (tmp_path / "model").is_dir()
 

@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch.distributed as dist
 
+from tests.processes import start_command
 from tests.train.conftest import SMALL
 from tests.train.dist.torch_ranks import place
 from tests.waiting import GUARD_SECONDS, eventually
@@ -265,6 +268,7 @@ def test_a_port_in_use_is_told(
     assert f"port {port} of 127.0.0.1 is in use: set MASTER_PORT to another one\n" in capsys.readouterr().err
 
 
+TOLD = "ddp: 2 processes on cpu, each with the whole model; gradients travel as fp32 beside the backward pass\n"
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
@@ -279,18 +283,47 @@ def start(out: Path, *more: str, by: tuple[str, ...] = (), what: tuple[str, ...]
     )
 
 
+class Copy:
+    """What the launcher starts, in place of `subprocess.Popen`: it starts at once, and writes to files of `shown`."""
+
+    def __init__(self, shown: Path, command: list[str], env: dict[str, str], start_new_session: bool) -> None:
+        assert command[:3] == [sys.executable, "-m", "tuili"]
+        assert start_new_session
+        assert env["TORCH_CPP_LOG_LEVEL"] == "ERROR"  # torch reads it when it is imported, before a copy is made
+        self._process = start_command(main, command[3:], shown, env)
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self._process.pid or 0, number)
+
+
 def test_the_command_starts_as_many_processes_as_it_is_asked_for(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr("tuili.train.dist.launch.subprocess", SimpleNamespace(Popen=partial(Copy, tmp_path)))
+    command = [*SHORT, "train.dist.backend=ddp", "--nproc", "2", "--out", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    errors = (tmp_path / "errors").read_text()
+    assert ended.value.code == 0, errors
+    assert (tmp_path / "output").read_text().startswith(f"{tmp_path}/run/model: 4 steps, ")
+    assert errors.count(TOLD) == 1
+    capsys.readouterr()
+    assert main(command) == 2
+    assert capsys.readouterr().err == (
+        f"tuili: error: {tmp_path}/run already holds a run: add --resume to go on, or choose another --out\n"
+    )
+
+
+@pytest.mark.kills
+def test_so_it_does_from_a_shell(tmp_path: Path) -> None:
     output, errors = start(tmp_path, "train.dist.backend=ddp", "--nproc", "2").communicate(timeout=GUARD_SECONDS)
     assert output.startswith(f"{tmp_path}/model: 4 steps, ")
-    told = "ddp: 2 processes on cpu, each with the whole model; gradients travel as fp32 beside the backward pass\n"
-    assert errors.count(told) == 1
+    assert errors.count(TOLD) == 1
     assert "Warning" not in errors
-    assert main([*SHORT, "train.dist.backend=ddp", "--nproc", "2", "--out", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == (
-        f"tuili: error: {tmp_path} already holds a run: add --resume to go on, or choose another --out\n"
-    )
 
 
 @pytest.mark.kills
