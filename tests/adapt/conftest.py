@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,8 @@ from rich.console import Console
 from tests.store.taught_folder import questions, save_taught
 from tuili.adapt import AdaptOptions, AdaptResult, Listener, Plan, adapt, trust
 from tuili.adapt.stages import TaskCallback
+from tuili.config import load_recipe
+from tuili.eval.calibration import familiarity
 
 COUNT, BARE = 70, 20
 """Sums with steps, and without."""
@@ -65,6 +67,20 @@ def quick_verifier() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def quick_run() -> Iterator[None]:
+    """Exits learn for moments, too, and little is read of what a training has read."""
+
+    def shorter(name: str, overrides: Sequence[str], kind: type[Any]) -> Any:
+        few = [f"exits.{part}.steps=40" for part in ("adapter", "confidence")] if name == "exits" else []
+        return load_recipe(name, [*overrides, *few], kind)
+
+    with quick_verifier(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trust, "load_recipe", shorter)
+        patch.setattr(familiarity, "READ_RECORDS", 300)
+        yield
+
+
 def run(
     base: Path, sums: Path, folder: Path, resume: bool = False, heard: Heard | None = None, out: Path = Path("run"),
     **changes: Any,
@@ -72,7 +88,7 @@ def run(
     """A run in `folder/out`. What is drawn at random depends on the path, so that is the same for all."""
     small: dict[str, Any] = {"times": 1, "passes": 2, "minutes": 600, "exits": (1,), "attempts": (1, 2)}
     options = AdaptOptions(model=str(base), data=sums, **small | changes)
-    with chdir(folder), quick_verifier():
+    with chdir(folder), quick_run():
         result = adapt(options, out, resume=resume, listener=(heard or Heard()).listener)
         return replace(result, model=result.model.absolute())
 

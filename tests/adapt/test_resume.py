@@ -153,7 +153,7 @@ def test_a_stage_whose_folder_holds_something_else_is_refused_and_not_left_out(
         run(base, sums, copy, resume=True)
 
 
-@pytest.mark.parametrize("stage", each_inside("teach", "before"))
+@pytest.mark.parametrize("stage", each_inside("teach"))
 def test_a_stage_goes_on_after_a_kill(
     stage: str, whole: tuple[AdaptResult, Heard], base: Path, sums: Path, copy: Path
 ) -> None:
