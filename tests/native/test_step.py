@@ -170,7 +170,7 @@ def models(request: pytest.FixtureRequest) -> tuple[TuiliForCausalLM, NativeMode
     return model, native_model(model)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(actions, min_size=1, max_size=8))
 def test_slots_that_grow_and_shrink_equal_torch(
     models: tuple[TuiliForCausalLM, NativeModel], plan: list[tuple[str, int]]

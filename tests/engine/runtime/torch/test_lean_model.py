@@ -47,7 +47,7 @@ actions = st.one_of(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.lists(actions, min_size=1, max_size=12), st.sampled_from([(0, 1), (2, 0), (1, 2)]))
 @torch.inference_mode()
 def test_texts_that_grow_and_shrink_equal_the_model(
