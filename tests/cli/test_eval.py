@@ -74,7 +74,10 @@ def test_page_and_card_are_written_where_asked(model: Path, tmp_path: Path) -> N
     assert (model / "README.md").is_file()
 
 
-def test_a_full_evaluation_of_a_real_model_compares_depths_and_measures_experts(tmp_path: Path) -> None:
+def test_a_full_evaluation_of_a_real_model_compares_depths_and_measures_experts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "ROUTING_PROBLEMS_PER_DOMAIN", 2)
     path, page = tmp_path / "report.json", tmp_path / "page.html"
     model = save_tiny(tmp_path / "model", max_position_embeddings=128)
     options = ["--domains", "arithmetic,equations", "--levels", "1,2", "--per-cell", "1", "--full"]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tuili.cli.app import main
+from tuili.eval import evaluation
 from tuili.tasks import unseen
 
 SIZES = {
@@ -25,7 +26,10 @@ SMALL = [
 ]
 
 
-def test_quickstart_trains_evaluates_asks_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quickstart_trains_evaluates_asks_and_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(evaluation, "ROUTING_PROBLEMS_PER_DOMAIN", 2)
     out = tmp_path / "quickstart"
     command = ["quickstart", *SMALL, "--out", str(out), "--per-cell", "1"]
     assert main(command) == 0
