@@ -55,9 +55,11 @@ def stubborn(prompt: str, earlier: tuple[tuple[str, str], ...]) -> Context:
     return replace(read, facts=facts, program=program)
 
 
-@pytest.mark.parametrize("reader", [free, unprotected, trusting, forgetful, stubborn])
-def test_the_twin_finds_a_reader_that_gives_too_much(reader: Reader) -> None:
-    assert compare(1500, 0, reader).false_valid
+@pytest.mark.parametrize(
+    ("reader", "prompts"), [(free, 100), (unprotected, 100), (trusting, 1500), (forgetful, 1500), (stubborn, 1500)]
+)
+def test_the_twin_finds_a_reader_that_gives_too_much(reader: Reader, prompts: int) -> None:
+    assert compare(prompts, 0, reader).false_valid
 
 
 @pytest.mark.parametrize(

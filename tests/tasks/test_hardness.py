@@ -20,7 +20,7 @@ from tests.tasks.short_forms import short_problem
 from tuili.tasks import Problem
 
 COUNT = 200
-PICKED_COUNT = 1500
+PICKED_COUNT = 800
 """Of ours more are drawn where a comparison picks a part of them."""
 Item = dict[str, Any]
 

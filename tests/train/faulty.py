@@ -16,6 +16,8 @@ import threading
 from multiprocessing import get_context
 from typing import Any
 
+import pytest
+
 from tuili.cli.app import main
 from tuili.data import sources
 from tuili.train.dist import replicas
@@ -55,8 +57,9 @@ def run(faults: str, arguments: list[str]) -> int:
 
 def run_copied(faults: str, arguments: list[str]) -> int:
     """The same in a copy of a process: its replicas are copies of it, and in its process group."""
-    replicas.get_context = lambda method: get_context("fork")
-    return run(faults, arguments)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replicas, "get_context", lambda method: get_context("fork"))
+        return run(faults, arguments)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ DOMAINS = ("propositional", "arithmetic")
 def second_choices(loaded: LoadedModel, domain: str) -> Tensor:
     """The share of each expert in the second choices for the tokens of new responses, layer by layer [L, E]."""
     load_LE = torch.zeros(len(loaded.model.model.reasoning), loaded.model.config.num_experts)
-    for problem in unseen_problems([domain], [1], 20, 0, Split.VALIDATION):
+    for problem in unseen_problems([domain], [1], 8, 0, Split.VALIDATION):
         response = render_response(problem.steps, problem.answer)
         ids, prompt = loaded.tokenizer.encode_example(problem.prompt, response)
         cache = loaded.model(torch.tensor([ids[:prompt]])).cache
@@ -38,12 +38,12 @@ def violation(folder: Path) -> float:
 
 def test_rounds_behind_the_last_step_even_out_the_experts_and_change_nothing_else(tmp_path: Path) -> None:
     """The domains weigh 1 to 9 in the run; in the rounds, as here, they weigh the same."""
-    recipes = {rounds: small("data.weights={arithmetic: 9}", f"train.balance_rounds={rounds}") for rounds in (0, 24)}
+    recipes = {rounds: small("data.weights={arithmetic: 9}", f"train.balance_rounds={rounds}") for rounds in (0, 12)}
     models = [go(recipe, tmp_path / str(rounds))[0].model for rounds, recipe in recipes.items()]
     before, after = [load_model(str(model)).model.state_dict() for model in models]
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == {name for name in before if name.endswith("router.balance_bias")}
-    assert violation(tmp_path / "24" / "model") < 0.6 * violation(tmp_path / "0" / "model")
+    assert violation(tmp_path / "12" / "model") < 0.6 * violation(tmp_path / "0" / "model")
 
 
 def test_the_rounds_come_to_the_same_when_they_are_repeated(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from tests.train.conftest import go, small
+from tests.train.faulty import FEW_SAMPLES
+from tuili.data import sources
 from tuili.errors import ConfigError
 from tuili.model import TuiliForCausalLM, load_model
 from tuili.model.fake_quantization import RoundableLinear
@@ -22,6 +25,16 @@ pytestmark = pytest.mark.usefixtures("few_samples")
 
 INT8 = ("qat.numbers=int8", "qat.start=3")
 WEIGHTS = "model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that was left alone, once for all tests."""
+    out: Path = tmp_path_factory.mktemp("whole") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", FEW_SAMPLES)
+        go(small(*INT8), out)
+    return out
 
 
 def test_numbers_begin_with_their_step():
@@ -56,16 +69,15 @@ def test_before_its_step_a_run_is_one_without_it(tmp_path: Path):
     losses = []
     for overrides in ([], ["qat.numbers=w4a8", "qat.start=4"]):
         out = tmp_path / str(len(losses))
-        go(small(*overrides, "log.interval=1"), out)
+        go(small(*overrides, "log.interval=1", steps=5), out)
         lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
         losses.append([line["loss"] for line in lines if "loss" in line])
     assert losses[0][:4] == losses[1][:4]
     assert losses[0][4:] != losses[1][4:]
 
 
-def test_a_resumed_run_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    recipe = small(*INT8, "checkpoint.interval=4")
-    whole, _ = go(recipe, tmp_path / "whole")
+def test_a_resumed_run_gives_the_same_bytes(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    recipe = small(*INT8)
     steps = loop.Trainer.steps
 
     def stopping(self: Trainer, stop: object) -> object:
@@ -75,22 +87,21 @@ def test_a_resumed_run_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.
         patch.setattr(loop.Trainer, "steps", stopping)
         assert go(recipe, tmp_path / "cut")[0].model is None
     resumed, _ = go(recipe, tmp_path / "cut", resume=True)
-    assert (resumed.model / WEIGHTS).read_bytes() == (whole.model / WEIGHTS).read_bytes()
+    assert (resumed.model / WEIGHTS).read_bytes() == (whole / "model" / WEIGHTS).read_bytes()
 
 
-def test_a_run_that_only_had_to_be_written_is_written_in_whole_numbers(tmp_path: Path):
-    whole, _ = go(small(*INT8), tmp_path)
-    weights = (whole.model / WEIGHTS).read_bytes()
-    again, _ = go(small(*INT8), tmp_path, resume=True)
+def test_a_run_that_only_had_to_be_written_is_written_in_whole_numbers(whole: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    shutil.copytree(whole, out)
+    weights = (out / "model" / WEIGHTS).read_bytes()
+    shutil.rmtree(out / "model")
+    again, _ = go(small(*INT8), out, resume=True)
     assert (again.model / WEIGHTS).read_bytes() == weights
 
 
-def test_another_run_goes_on_from_what_the_numbers_stand_for(tmp_path: Path):
-    first, _ = go(small(*INT8), tmp_path / "first")
-    before = load_model(first.model).model
-    second, told = go(
-        small(f"model.start={first.model}", "optimizer.learning_rate=1e-12", steps=1), tmp_path / "second"
-    )
+def test_another_run_goes_on_from_what_the_numbers_stand_for(whole: Path, tmp_path: Path):
+    before = load_model(whole / "model").model
+    second, told = go(small(f"model.start={whole / 'model'}", "optimizer.learning_rate=1e-12", steps=1), tmp_path)
     after = load_model(second.model).model
     assert after.config.quantization is None
     assert "quantization" not in told

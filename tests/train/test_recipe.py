@@ -46,7 +46,8 @@ OF_MODELS = [
 def test_every_shipped_recipe_trains(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.data.sources.CHECKED_PROBLEMS", 1)
     monkeypatch.setattr("tuili.data.stream.MAX_PENDING_DOCUMENTS", 8)  # a round of balance fills a row for each domain
-    small = {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16}
+    sizes = {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16}
+    small = {**sizes, "trunk_layers": 1, "group_layers": 1}
     shown = load_recipe(name, [], Recipe)
     fast = {"steps": 1, "rows": 1, "accumulation": 1, "replicas": 1, "precision": "fp32", "compile": "off"}
     fast["balance_rounds"] = min(1, shown.train.balance_rounds)
