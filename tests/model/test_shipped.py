@@ -93,12 +93,12 @@ def test_asking_needs_no_other_model(capsys: pytest.CaptureFixture[str]) -> None
 @torch.inference_mode()
 def test_generate_and_ask_write_the_same_for_many_prompts(nano: LoadedModel) -> None:
     prompts = [read_as(problem.prompt).text for problem in unseen_problems(DOMAINS, [1, 2], per_cell=1, seed=3)]
-    decoder = load_decoder(nano, depth=12, max_new_tokens=60, numbers="fp32")
+    decoder = load_decoder(nano, depth=12, max_new_tokens=40, numbers="fp32")
     pad, conversations = nano.tokenizer.token_id(PAD), [[{"role": "user", "content": prompt}] for prompt in prompts]
     batch = transformers_tokenizer(nano.tokenizer).apply_chat_template(
         conversations, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
     )
-    output = nano.model.generate(**batch, max_new_tokens=60, do_sample=False)
+    output = nano.model.generate(**batch, max_new_tokens=40, do_sample=False)
     written = [[t for t in row if t != pad] for row in output[:, batch["input_ids"].shape[1] :].tolist()]
     assert written == [generation.tokens for generation in decoder.generate(prompts)]
 
