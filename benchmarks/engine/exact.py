@@ -84,9 +84,10 @@ class Decoders:
     def __init__(self, loaded: LoadedModel, batch: int) -> None:
         self._depths: dict[str, Depth] = {"full": loaded.model.config.exit_layers[-1], "auto": "auto", "exact": "exact"}
         self._decoders = {kind: load_decoder(loaded, batch_size=batch, **how._asdict()) for kind, how in KINDS.items()}
+        first = prompts(1, loaded)[0][:batch]
         for kind in KINDS:
             for name in self._depths:
-                self._write(kind, name, prompts(1, loaded)[0][:batch])
+                self._write(kind, name, first)
 
     def _write(self, kind: str, name: str, texts: Sequence[str]) -> list[Generation]:
         decoder = self._decoders[kind]

@@ -45,8 +45,9 @@ OVERRIDES = [
     "checkpoint.interval=3",
     "log.interval=1",
 ]
-OTHER = ("data.weights={relations: 1.6, geometry: 0.5}", "optimizer.kind=muon", "train.precision=bf16")
-SHARED = (*OTHER, "train.replicas=2")
+WEIGHED = ("data.weights={relations: 1.6, geometry: 0.5}", "optimizer.kind=muon", "train.precision=bf16")
+OTHER = (*WEIGHED, "train.accumulation=1")
+SHARED = (*WEIGHED, "train.replicas=2")
 
 
 def end(out: Path, *more: str, faults: str) -> str:

@@ -59,11 +59,12 @@ class Simulated:
         )
 
 
-@pytest.mark.parametrize("world_size", [2, 3])
 @pytest.mark.parametrize(
-    "settings", [PackedSettings(3), PackedSettings(3, True, 0.9, 0.8, reset=3)], ids=["plain", "rotated, with errors"]
+    ("world_size", "settings"),
+    [(2, PackedSettings(3)), (3, PackedSettings(3, True, 0.9, 0.8, reset=3))],
+    ids=["two, plain", "three, rotated, with errors"],
 )
-def test_all_have_the_mean_of_the_simulation(tmp_path: Path, settings: PackedSettings, world_size: int) -> None:
+def test_all_have_the_mean_of_the_simulation(tmp_path: Path, world_size: int, settings: PackedSettings) -> None:
     """Also where some go on from what they saved."""
     first, *others = ranks.run_ranks(tmp_path, world_size, ranks.average_rounds, settings)
     simulated = {count: Simulated(settings, world_size) for count in ranks.COUNTS}
