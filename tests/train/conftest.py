@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from tests.processes import start_quickly
-from tests.train.faulty import FEW_SAMPLES
+from tests.train.faulty import FEW_PROBLEMS, FEW_SAMPLES
 from tuili.config import load_recipe
 from tuili.data import sources
 from tuili.train.checkpoint import read_checkpoint
@@ -32,7 +32,7 @@ SMALL = {
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Learn the tokenizer from little, and check few problems before a run begins."""
     monkeypatch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", FEW_SAMPLES)
-    monkeypatch.setattr(sources, "CHECKED_PROBLEMS", 3)
+    monkeypatch.setattr(sources, "CHECKED_PROBLEMS", FEW_PROBLEMS)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def as_in_faulty_runs() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sources, "TOKENIZER_SAMPLE_RECORDS", FEW_SAMPLES)
-        patch.setattr(sources, "CHECKED_PROBLEMS", 3)
+        patch.setattr(sources, "CHECKED_PROBLEMS", FEW_PROBLEMS)
         patch.setenv("OMP_NUM_THREADS", "1")
         start_quickly(patch)
         yield

@@ -23,7 +23,7 @@ from tuili.data import sources
 from tuili.train.dist import replicas
 from tuili.train.log import TrainingLog
 
-FEW_SAMPLES = 20
+FEW_SAMPLES, FEW_PROBLEMS = 20, 3
 FAULTS = {
     "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
@@ -47,7 +47,7 @@ def run(faults: str, arguments: list[str]) -> int:
             threading.Timer(float(seconds), FAULTS[fault]).start()
 
     TrainingLog.step = write_and_fail  # type: ignore[method-assign]
-    sources.TOKENIZER_SAMPLE_RECORDS, sources.CHECKED_PROBLEMS = FEW_SAMPLES, 3
+    sources.TOKENIZER_SAMPLE_RECORDS, sources.CHECKED_PROBLEMS = FEW_SAMPLES, FEW_PROBLEMS
     status = main(arguments)
     while status == INTERRUPTED and pending:
         sys.stdout.flush()  # the next fault may leave no time for it

@@ -61,6 +61,10 @@ class BuildSettings(Config):
 
     def pipeline(self) -> Pipeline:
         """The blocks, built. Raises `InputError` for a kind of text that a filter does not know, or no text is of."""
+        self._check_kinds()
+        return Pipeline([block.build() for block in self.blocks], records=self.output.form == "records")
+
+    def _check_kinds(self) -> None:
         given = [source.kind for source in self.inputs if source.kind]
         filters = [block for block in self.blocks if isinstance(block, BasicSettings | QualitySettings)]
         for block in filters:
@@ -68,16 +72,14 @@ class BuildSettings(Config):
             for kind in given:
                 if kind not in known:
                     raise InputError(f"kind {kind!r} has no thresholds: those known are {', '.join(known)}")
-        if filters or not any(source.kind_field for source in self.inputs):  # else a field may tell any kind
-            possible = dict.fromkeys((*shipped_thresholds(), *chain(*(block.by_kind() for block in filters)), *given))
-            for named in self.blocks:
-                for kind in named.excepted_kinds():
-                    if kind not in possible:
-                        raise InputError(
-                            f"{named.block} excepts the kind {kind!r}, and no text is of it: those known are "
-                            f"{', '.join(possible)}"
-                        )
-        return Pipeline([block.build() for block in self.blocks], records=self.output.form == "records")
+        if not filters and any(source.kind_field for source in self.inputs):
+            return  # a field may tell any kind
+        possible = dict.fromkeys((*shipped_thresholds(), *chain(*(block.by_kind() for block in filters)), *given))
+        for name, kind in ((block.block, kind) for block in self.blocks for kind in block.excepted_kinds()):
+            if kind not in possible:
+                raise InputError(
+                    f"{name} excepts the kind {kind!r}, and no text is of it: those known are {', '.join(possible)}"
+                )
 
 
 class BuildRecipe(BaseModel):
