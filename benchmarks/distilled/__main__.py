@@ -1,6 +1,6 @@
 """Right answers of a student beside its teacher's: with the checker's mask and without, on its teacher's chains alone
 or on texts, by probabilities or by the next token, and without a teacher, with its layers to begin with and with new
-ones; at equal compute.
+ones; at equal compute, and texts with more of it.
 
 Compute is that of all products, those of writing included; hours stand beside it. All models answer the same unseen
 problems, at their own depth of each token. The divergences on the way are those of the recovery's log, up to the first
@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from benchmarks.distilled.training import OF_TEACHER, PLANS, SIZES, WAYS, Size, distilled, products_of
+from benchmarks.distilled.training import LONGER, OF_TEACHER, PLANS, SIZES, WAYS, Size, distilled, products_of
 from benchmarks.harness.cells import RUNS
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.compressed import Curve, costs, recovery
@@ -27,8 +27,8 @@ from tuili.store import StoredModel, count_parameters
 
 FOLDER = RUNS / "distilled"
 COMPARED = (
-    ("masked", "new"), ("masked", "untaught"), ("masked", "unmasked"), ("masked", "chains"), ("chains", "texts"),
-    ("chains", "sequence"), ("sequence", "untaught"),
+    ("masked", "new"), ("masked", "untaught"), ("masked", "unmasked"), ("masked", "chains"), ("masked", "texts"),
+    ("chains", "texts"), ("chains", "sequence"), ("sequence", "untaught"), ("texts", "new"), ("texts", "untaught"),
 )  # fmt: skip
 SAMPLES = 200
 """Documents on which it is counted how many tokens of a row are learnt."""
@@ -60,7 +60,8 @@ def _of_teacher(asked: Asked, given: tuple[str, ...], model: str, plan: Planned)
     teacher, answers, changes = own.stored, own.answers, asked.changes
     to = given or SIZES.get(own.name, SIZES["nano"])
     products = products_by_way(teacher, to, changes)
-    of_way = {way: round(plan.steps * products["masked"] / products[way]) for way in plan.ways}
+    compute = plan.steps * products["masked"]
+    of_way = {way: round(LONGER.get(way, 1) * compute / products[way]) for way in plan.ways}
     of_student, of_parent = _begun(teacher, to, changes).parameters, answers.of(teacher.path)
     found, curves, models = list[dict[str, Figure]](), dict[str, Curve](), list[Path]()
     for seed in plan.seeds:  # so that one seed is whole where hours are cut
@@ -83,6 +84,7 @@ def _of_teacher(asked: Asked, given: tuple[str, ...], model: str, plan: Planned)
         "ways": {way: [*WAYS[way], *changes] for way in plan.ways},
         "seeds": list(plan.seeds),
         "steps": of_way,
+        "longer": {way: LONGER[way] for way in plan.ways if way in LONGER},
         "products": {way: round(products[way]) for way in plan.ways},
         "parameters_student": {"total": of_student.total, "active": of_student.active},
         "embedding": teacher.shape.vocab_size * teacher.shape.hidden_size,

@@ -15,18 +15,21 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "unmasked": ("distil.mask=false",),
     "chains": ("distil.on_policy=0",),
     "texts": ("distil.source=texts", "distil.on_policy=0"),
+    "texts_longer": ("distil.source=texts", "distil.on_policy=0"),
     "sequence": ("distil.by=sequence",),
     "untaught": ("distil.by=data",),
     "new": ("distil.by=data", "distil.layers=new"),
 }
 """What a student learns from: changes to the recipe `distil`. In `new`, nothing at all is its teacher's."""
-OF_TEACHER = ("masked", "unmasked", "chains", "texts")
+OF_TEACHER = ("masked", "unmasked", "chains", "texts", "texts_longer")
 """The ways that are by the teacher's probabilities, of which a log has divergences."""
+LONGER = {"texts_longer": 3}
+"""How many times the compute of the others a way has."""
 PLANS = {
-    "nano": Planned(("masked", "unmasked", "untaught", "new", "sequence"), (1,), 1600),
-    "quickstart": Planned(("masked", "unmasked", "untaught", "new"), (1, 2, 3), 600),
+    "nano": Planned(("masked", "unmasked", "untaught", "new", "texts", "sequence", "texts_longer"), (1,), 1600),
+    "quickstart": Planned(("masked", "unmasked", "untaught", "new", "texts"), (1, 2, 3), 600),
 }
-"""The steps are those of `masked`; the others' are of equal compute."""
+"""The steps are those of `masked`; the others' are of equal compute, times what `LONGER` says."""
 SIZES = {
     "nano": (
         "num_groups=1", "group_layers=1", "num_experts=4", "moe_intermediate_size=32", "intermediate_size=208",

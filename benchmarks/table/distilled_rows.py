@@ -11,6 +11,7 @@ WAYS = {
     "unmasked": "the same, but its own chains whole",
     "chains": "its teacher's probabilities on its teacher's chains alone",
     "texts": "its teacher's probabilities on texts alone",
+    "texts_longer": "the same, with three times the compute",
     "sequence": "its teacher's chains, without probabilities",
     "untaught": "texts without a teacher, with its layers to begin with",
     "new": "texts without a teacher, with new layers",
@@ -21,6 +22,9 @@ PAIRS = (  # the goal of 3 points is over both students without a teacher: with 
     ("masked", "untaught", "own chains up to the first refuted step", "no teacher but its layers", "3"),
     ("masked", "unmasked", "own chains up to the first refuted step", "whole ones", "above 0, point estimate"),
     ("masked", "chains", "own chains up to the first refuted step", "its teacher's alone", "none"),
+    ("masked", "texts", "own chains up to the first refuted step", "texts, by its teacher's probabilities", "none"),
+    ("texts", "new", "its teacher's probabilities on texts", "no teacher at all", "3"),
+    ("texts", "untaught", "its teacher's probabilities on texts", "no teacher but its layers", "3"),
     ("chains", "texts", "its teacher's chains", "texts", "none"),
     ("chains", "sequence", "its teacher's probabilities on its chains", "the chains alone", "none"),
     ("sequence", "untaught", "its teacher's chains", "no teacher but its layers", "none"),
@@ -46,7 +50,7 @@ _STUDENTS = (
         RECORD,
         "Distilled from {}: share of its teacher's right answers",
         WAYS,
-        lambda way, level: "0.9" if way == "masked" and level < 3 else "none",
+        lambda way, level: "0.9" if way in ("masked", "texts", "texts_longer") and level < 3 else "none",
     ),
     *(
         points(
