@@ -24,7 +24,7 @@ from benchmarks.harness.record import Figure, together
 from benchmarks.harness.runs import runs_told
 from benchmarks.harness.shares import paired
 from benchmarks.quantised.speed import GOALS, SIDES, figures_of, speeds
-from benchmarks.quantised.training import COMPENSATED, PLANS, WAYS, quantised
+from benchmarks.quantised.training import COMPENSATED, LONGER, PLANS, WAYS, quantised
 from tuili.engine import Numbers
 from tuili.store import StoredModel, open_tensors
 
@@ -71,22 +71,26 @@ def _of_parent(asked: Asked, model: str, plan: Planned) -> Measured:
     for seed in plan.seeds:  # so that one seed is whole where hours are cut
         of_seed = dict[str, Figure]()
         for way in plan.ways:
-            rounded = quantised(parent, way, 0, seed, own.folder, asked.changes, nearest=True)
+            learnt = quantised(parent, way, plan.steps, seed, own.folder, asked.changes)
+            qat = answers.of(learnt)
+            models.append(learnt)
+            curves[f"{way}_{seed}"] = recovery(learnt)
+            of_seed |= costs(way, learnt) | answers.figures(f"{way}_qat", qat, of_parent)
+            if way in LONGER:
+                continue
+            models.append(quantised(parent, way, 0, seed, own.folder, asked.changes, nearest=True))
+            ptq = answers.of(models[-1])
+            of_seed |= answers.figures(f"{way}_ptq", ptq, of_parent) | paired(f"{way}_qat_over_ptq", qat, ptq)
             if way in COMPENSATED:
                 models.append(quantised(parent, way, 0, seed, own.folder, asked.changes))
                 of_seed |= answers.figures(f"{way}_compensated", answers.of(models[-1]), of_parent)
-            learnt = quantised(parent, way, plan.steps, seed, own.folder, asked.changes)
-            models += [rounded, learnt]
-            ptq, qat = answers.of(rounded), answers.of(learnt)
-            curves[f"{way}_{seed}"] = recovery(learnt)
-            of_seed |= answers.figures(f"{way}_ptq", ptq, of_parent) | answers.figures(f"{way}_qat", qat, of_parent)
-            of_seed |= paired(f"{way}_qat_over_ptq", qat, ptq) | costs(way, learnt)
         found.append(of_seed)
     return {
         **own.told,
         "ways": {way: [*WAYS[way], *asked.changes] for way in plan.ways},
         "seeds": list(plan.seeds),
         "steps": plan.steps,
+        "longer": {way: LONGER[way] for way in plan.ways if way in LONGER},
         "parent_numbers": numbers,
         "goal": "int8 within 0.2 points of the parent, w4a8 within 0.5",
         "runs": runs_told(models),

@@ -6,8 +6,21 @@ from benchmarks.table.compressed_rows import NONE, Parent, columns, interval, po
 from benchmarks.table.rows import bench, middle
 
 RECORD = "quantised"
-WAYS = {"int8": "int8", "int8_cache": "int8, keys and values too", "w4a8": "w4a8"}
-POINTS = {"int8": "-0.2, point estimate", "int8_cache": "none", "w4a8": "-0.5, point estimate"}
+WAYS = {
+    "int8": "int8",
+    "int8_cache": "int8, keys and values too",
+    "w4a8": "w4a8",
+    "w4a8_longer": "w4a8, learnt four times as long",
+}
+ROUNDED = {
+    "int8": ("ptq", "qat"),
+    "int8_cache": ("ptq", "qat"),
+    "w4a8": ("ptq", "compensated", "qat"),
+    "w4a8_longer": ("qat",),
+}
+"""What is measured of each way: rounded to the nearest, compensated, and learnt."""
+HOW = {"ptq": "rounded to the nearest", "compensated": "compensated", "qat": "learnt"}
+POINTS = dict.fromkeys(("w4a8", "w4a8_longer"), "-0.5, point estimate") | {"int8": "-0.2, point estimate"}
 """The least points over the parent that are aimed at. Intervals over 9,600 problems are about as wide as these."""
 COLUMNS = columns("numbers", ["MB"], ["points, rounded to the nearest", "points, compensated", "points, learnt"])
 ENGINES = {
@@ -34,8 +47,7 @@ QUANTISED = with_small(
         WAYS,
         before=lambda way: [middle(f"{way}_weights", "{:.1f}")],
         behind=lambda way: [
-            interval(f"{way}_{how}_over_parent", "{:+.2f}") if how != "compensated" or way == "w4a8" else NONE
-            for how in ("ptq", "compensated", "qat")
+            interval(f"{way}_{how}_over_parent", "{:+.2f}") if how in ROUNDED.get(way, ()) else NONE for how in HOW
         ],
         right="_qat",
     )
@@ -50,14 +62,13 @@ _OF_ANSWERS = (
     ),
     *(
         points(
-            f"Whole numbers: points of right answers over the parent in {what}, {how}",
+            f"Whole numbers: points of right answers over the parent in {what}, {HOW[how]}",
             RECORD,
-            f"{way}_{key}_over_parent",
-            POINTS[way] if key == "qat" else "none",
+            f"{way}_{how}_over_parent",
+            POINTS.get(way, "none") if how == "qat" else "none",
         )
         for way, what in WAYS.items()
-        for key, how in (("ptq", "rounded to the nearest"), ("compensated", "compensated"), ("qat", "learnt"))
-        if key != "compensated" or way == "w4a8"
+        for how in ROUNDED[way]
     ),
 )
 _RECOVERED = tuple(
@@ -67,6 +78,7 @@ _RECOVERED = tuple(
         f"{way}_qat_over_ptq",
     )
     for way, what in WAYS.items()
+    if "ptq" in ROUNDED[way]
 )
 WHOLE_NUMBERS = (
     *with_small((*_OF_ANSWERS, *_RECOVERED)),

@@ -40,7 +40,8 @@ def test_models_are_quantised_and_measured_once(parent: Path, tmp_path: Path, mo
     sides = enumerate(speed.SIDES, start=1)
     timed = {f"{side}_{what}": [10.0 * number] for number, side in sides for what in ("reading", "writing")}
     monkeypatch.setattr(measuring, "speeds", lambda *_: timed)
-    how: dict[str, Any] = {"ways": ("int8", "w4a8"), "seeds": (1, 2), "steps": 1, "per_cell": 2, "levels": (1, 2)}
+    ways = ("int8", "w4a8", "w4a8_longer")
+    how: dict[str, Any] = {"ways": (*ways,), "seeds": (1, 2), "steps": 1, "per_cell": 2, "levels": (1, 2)}
     how |= {"changes": SMALL, "folder": str(tmp_path / "runs"), "rounds": 1}
     config, figures = measuring.measure((str(parent),), **how)
     assert (config["model"], config["parent_numbers"]) == ("given", "fp32")
@@ -55,11 +56,13 @@ def test_models_are_quantised_and_measured_once(parent: Path, tmp_path: Path, mo
     assert len(figures["parent_level_1"].runs) == 1
     assert figures["w4a8_weights"].runs[0] < figures["int8_weights"].runs[0]
     assert figures["int8_writing_over_bf16"].runs == [pytest.approx(3 / 4)]
-    for name in ("int8_nearest_0_1", "int8_1_1", "int8_1_2", "w4a8_nearest_0_1", "w4a8_0_1"):
+    for name in ("int8_nearest_0_1", "int8_1_1", "int8_1_2", "w4a8_nearest_0_1", "w4a8_0_1", "w4a8_longer_4_2"):
         (model,) = (tmp_path / "runs").glob(f"given_*/{name}/model")
         quantization = open_model(model).shape.quantization
         assert quantization == Quantization(name.split("_")[0])
-    assert {*config["curves"]} == {"int8_1", "int8_2", "w4a8_1", "w4a8_2"}
+    assert {*config["curves"]} == {f"{way}_{seed}" for way in ways for seed in (1, 2)}
+    assert "w4a8_longer_qat_over_parent" in figures
+    assert not {"w4a8_longer_ptq_over_parent", "w4a8_longer_compensated_over_parent"} & {*figures}, "as of w4a8"
     assert figures["w4a8_four_bits"].runs[0] > 0
     assert not [*(tmp_path / "runs").glob("*/int8_*0_2")]
     monkeypatch.setattr(runs, "tuili", lambda *_: pytest.fail("quantised again"))
