@@ -1,4 +1,8 @@
-"""Documents of four kilobytes to measure speed by: sentences of real text in a new order, as lines and as pages."""
+"""Documents of four kilobytes to measure speed by, as lines and as pages.
+
+They are sentences of real text in a new order, of which every third word is exchanged for another of these texts, so
+that two documents are about as alike as two pages of one manual: by 0.03 of their pairs of words.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import random
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import zstandard
 
@@ -17,18 +22,21 @@ CHARACTERS = 4000
 PER_FILE = 50_000
 WORDS = 0.83
 """The least share of words among words, numbers and marks of a sentence."""
+EXCHANGED = 3
+"""Of so many neighbouring words, one is exchanged."""
 PAGES = 2000
 """Pages that differ: further ones are links to these, as that many files would fill a disk."""
 
 
 def texts(count: int, seed: int) -> Iterator[str]:
-    """So many documents. Two have hardly a sentence in common."""
+    """So many documents."""
     rng, known = random.Random(seed), _sentences()
+    words = [word for sentence in known for word in sentence[:-1].split()]
     for _ in range(count):
         text = list[str]()
         length = 0
         while length < CHARACTERS:
-            text.append(rng.choice(known))
+            text.append(" ".join(_exchanged(rng.choice(known).split(), words, rng)))
             length += len(text[-1]) + 1
         paragraphs = (" ".join(text[start : start + 6]) for start in range(0, len(text), 6))
         yield "\n\n".join(paragraphs)
@@ -60,15 +68,23 @@ def write_pages(folder: Path, count: int, seed: int) -> None:
         os.link(folder / f"{number % PAGES:06}.html", folder / f"{number:06}.html")
 
 
+def _exchanged(sentence: list[str], words: list[str], rng: random.Random) -> list[str]:
+    """The same with one word of three exchanged, from a place that is drawn; the last, with its full stop, stays."""
+    for place in range(rng.randrange(EXCHANGED), len(sentence) - 1, EXCHANGED):
+        sentence[place] = rng.choice(words)
+    return sentence
+
+
 def _sentences() -> list[str]:
-    """The sentences of Tuili's pages that are mostly words: the rules of Gopher drop a text full of marks and numbers,
-    and what drops early takes no time."""
+    """The sentences of Tuili's pages and of Python's manual, as far as it comes with the language, that are mostly
+    words: the rules of Gopher drop a text full of marks and numbers, and what drops early takes no time."""
     pages = "\n".join(page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").glob("*.md")))
     prose = re.sub(r"```.*?```", "", pages, flags=re.DOTALL)
     prose = " ".join(line for line in prose.splitlines() if line[:1].isalpha())
-    sentences = [sentence for sentence in re.split(r"(?<=[.:]) ", prose) if 40 < len(sentence) < 300]
-    whole = (sentence for sentence in sentences if sentence.endswith(".") and "`" not in sentence)
-    return [sentence for sentence in whole if _share_of_words(sentence) > WORDS]
+    manual = " ".join(re.sub(r"\s+", " ", topic) for topic in topics.values())
+    sentences = [text for text in re.split(r"(?<=[.:]) ", f"{prose} {manual}") if 40 < len(text) < 300]
+    whole = (text for text in sentences if text.endswith(".") and not {*"`*"} & {*text})
+    return [text for text in whole if _share_of_words(text) > WORDS]
 
 
 def _share_of_words(sentence: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -23,6 +25,7 @@ from tuili.errors import TuiliError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PIECE = 2**20
+"""Bytes that a pipe to or from a worker holds, and that are read from it at once."""
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU})
 """What ends a worker that no item ends: the system where memory is short, for example, or an operator."""
 _LOOKS = 10
@@ -123,6 +126,7 @@ class WorkerHandle:
                     self._process = subprocess.Popen(
                         command, 0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment
                     )
+                self._widen()
                 why = self._answer(self._setup)
             except OSError as error:
                 raise TuiliError(f"a worker process cannot be started: {error}") from error
@@ -133,6 +137,13 @@ class WorkerHandle:
             lines = errors.read().decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), why)
         raise TuiliError(f"a worker process cannot be started: {last}")
+
+    def _widen(self) -> None:
+        """Let the pipes hold more than they do by default, so that neither end waits for the other at each document."""
+        assert self._process and self._process.stdin and self._process.stdout
+        with suppress(OSError):  # where the user has too many of them, they stay as they are
+            for pipe in (self._process.stdin, self._process.stdout):
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIECE)
 
     def _answer(self, message: msgspec.Struct | None) -> Done | Outlined | ReadFault:
         """The next answer, behind a message where there is one, or how the process died.

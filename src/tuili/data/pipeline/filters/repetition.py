@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 
 from tuili.data.pipeline.words import Hashes, Places, Words
 
+_LOW = np.uint64(16)
+_FEW = 2**16
+_PLACES = np.arange(_FEW, dtype=np.uint64)
+_HIGH = ~np.uint64(_FEW - 1)
+
 
 def repeated(hashes: Hashes) -> NDArray[np.bool_]:
     """Which of the hashes have stood before."""
     again = np.ones(len(hashes), np.bool_)
     if len(hashes):
         order, edges = _grouped(hashes)
-        again[np.minimum.reduceat(order, edges[:-1])] = False
+        again[order[edges[:-1]]] = False
     return again
 
 
@@ -61,9 +66,18 @@ def top_ngram(words: Words, n: int) -> float:
 
 
 def _grouped(hashes: Hashes) -> tuple[Places, Places]:
-    """The places of hashes, equal ones side by side, and where each group of equal ones begins, with the end."""
-    order = hashes.argsort()
-    in_order = hashes[order]
+    """The places of hashes, equal ones side by side and in order, and where each group begins, with the end.
+
+    To sort numbers takes a fraction of the time of sorting their places. So of a few hashes 48 bits are sorted with the
+    places behind them: of 2^16 hashes two that differ are taken for equal once in 10^5 texts.
+    """
+    if len(hashes) <= _FEW:
+        keys = (hashes & _HIGH) | _PLACES[: len(hashes)]
+        keys.sort()
+        order, in_order = (keys & ~_HIGH).astype(np.intp), keys >> _LOW
+    else:
+        order = hashes.argsort(kind="stable")
+        in_order = hashes[order]
     edge = np.ones(len(hashes) + 1, np.bool_)
     edge[1:-1] = in_order[1:] != in_order[:-1]
     return order, edge.nonzero()[0]
