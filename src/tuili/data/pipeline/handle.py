@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import mmap
 import os
 import select
 import signal
@@ -26,6 +27,8 @@ from tuili.errors import TuiliError
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PIECE = 2**20
 """Bytes that a pipe to or from a worker holds, and that are read from it at once."""
+_WORKER = ("-P", "-m", "tuili.data.pipeline.worker")
+"""What Python is called with: no module of the current folder is taken for one of ours."""
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU})
 """What ends a worker that no item ends: the system where memory is short, for example, or an operator."""
 _LOOKS = 10
@@ -48,6 +51,11 @@ class WorkerHandle:
         self._decoder = msgspec.msgpack.Decoder(Done | Outlined | Failed)
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = bytearray()
+        self._shared, path = tempfile.mkstemp()
+        Path(path).unlink()
+        os.write(self._shared, LENGTH.pack(0))  # so that the disk has it: a page that does not fit ends the process
+        self._reading = mmap.mmap(self._shared, LENGTH.size)
+        """Which of the items that were sent last the worker reads."""
         self._lock, self._stopped = Lock(), False
 
     def outline(self, number: int, file: SourceFile) -> list[Item] | ReadFault:
@@ -63,15 +71,21 @@ class WorkerHandle:
         Raises `TuiliError` where the process cannot be started, met an error that ends the build, or was killed from
         outside when it read an item, and again when it read that once more: to refuse the item would lose it.
         """
-        results = list[list[Outcome] | ReadFault]()
-        killed_at = -1
-        while len(results) < len(items):
+        results, faults, killed_at = list[list[Outcome] | ReadFault](), dict[int, ReadFault](), -1
+        while (begin := len(results)) < len(items):
+            if fault := faults.pop(begin, None):
+                results.append(fault)
+                continue
+            end = min((place for place in (*faults, killed_at) if place > begin), default=len(items))
             try:
-                self._read_on(items, files, results)
+                fault = self._read_on(items[begin:end], files[begin:end], results)
             except KilledError:
-                if len(results) == killed_at:
+                if begin + self._place <= killed_at:
                     raise
-                killed_at = len(results)
+                killed_at = begin + self._place
+            else:
+                if fault:
+                    faults[begin + self._place] = fault
         return results
 
     def stop(self) -> None:
@@ -82,7 +96,13 @@ class WorkerHandle:
                 self._process.kill()
 
     def close(self) -> None:
-        """End the process and wait for its end. May be called again, but not during a call."""
+        """End the process and wait for its end. May be called again, but nothing else behind it."""
+        self._end_process()
+        if not self._reading.closed:
+            self._reading.close()
+            os.close(self._shared)
+
+    def _end_process(self) -> None:
         process, self._process = self._process, None
         self._buffer.clear()
         if process and process.stdin and process.stdout:
@@ -99,24 +119,31 @@ class WorkerHandle:
 
     def _read_on(
         self, items: Sequence[Item], files: Sequence[SourceFile], results: list[list[Outcome] | ReadFault]
-    ) -> None:
-        """Add to the results until there is one of each item, or the process has died over one."""
+    ) -> ReadFault | None:
+        """Add the results of items in order, until there is one of each, or the process has died over one. The results
+        of those before it may be lost: they are read again, and sent as soon as all of them are."""
+        self._reading[:] = LENGTH.pack(0)
         self._running()
-        done = len(results)
-        answer = self._answer(Work(list(items[done:]), [file.packed() for file in files[done:]]))
-        while isinstance(answer, Done):
+        answer = self._answer(Work(list(items), [file.packed() for file in files]))
+        for number in range(len(items)):
+            if not isinstance(answer, Done):
+                assert isinstance(answer, ReadFault)
+                return answer
             results.append(answer.outcomes)
-            if len(results) == len(items):
-                return
-            answer = self._answer(None)
-        assert isinstance(answer, ReadFault)
-        results.append(answer)
+            if number + 1 < len(items):
+                answer = self._answer(None)
+        return None
+
+    @property
+    def _place(self) -> int:
+        """Which of the items that were sent last the worker reads, or has read last."""
+        place: int = LENGTH.unpack(self._reading[:])[0]
+        return place
 
     def _running(self) -> None:
         if self._process and self._process.poll() is None:
             return
-        self.close()
-        command = [sys.executable, "-P", "-m", "tuili.data.pipeline.worker"]  # no module of the current folder
+        self._end_process()
         environment = os.environ | dict.fromkeys(_THREADS, "1")
         with tempfile.TemporaryFile() as errors:
             try:
@@ -124,7 +151,13 @@ class WorkerHandle:
                     if self._stopped:
                         raise CancelledError
                     self._process = subprocess.Popen(
-                        command, 0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment
+                        [sys.executable, *_WORKER, str(self._shared)],
+                        0,
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        stderr=errors,
+                        env=environment,
+                        pass_fds=[self._shared],
                     )
                 self._widen()
                 why = self._answer(self._setup)
@@ -132,7 +165,7 @@ class WorkerHandle:
                 raise TuiliError(f"a worker process cannot be started: {error}") from error
             if isinstance(why, Done):
                 return
-            self.close()
+            self._end_process()
             errors.seek(0)
             lines = errors.read().decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), why)
@@ -141,9 +174,10 @@ class WorkerHandle:
     def _widen(self) -> None:
         """Let the pipes hold more than they do by default, so that neither end waits for the other at each document."""
         assert self._process and self._process.stdin and self._process.stdout
-        with suppress(OSError):  # where the user has too many of them, they stay as they are
-            for pipe in (self._process.stdin, self._process.stdout):
-                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIECE)
+        if sys.platform == "linux":
+            with suppress(OSError):  # where the user has too many of them, they stay as they are
+                for pipe in (self._process.stdin, self._process.stdout):
+                    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIECE)
 
     def _answer(self, message: msgspec.Struct | None) -> Done | Outlined | ReadFault:
         """The next answer, behind a message where there is one, or how the process died.
@@ -165,8 +199,8 @@ class WorkerHandle:
             return answer
         if self._stopped:
             raise CancelledError
-        code = self._end(_END_SECONDS if fault is ReadFault.CRASHED else 0)
-        self.close()
+        code = self._ended(_END_SECONDS if fault is ReadFault.CRASHED else 0)
+        self._end_process()
         if code is not None and -code in _FROM_OUTSIDE:
             raise KilledError(
                 f"a worker was killed by {signal.Signals(-code).name}: if memory is short, take fewer --workers; "
@@ -174,7 +208,7 @@ class WorkerHandle:
             )
         return ReadFault.TOO_MUCH_TIME if code == -signal.SIGPROF else fault
 
-    def _end(self, seconds: float) -> int | None:
+    def _ended(self, seconds: float) -> int | None:
         """How the process ended by itself, within so many seconds, or None where it has not."""
         assert self._process
         try:

@@ -1,11 +1,12 @@
 """A worker: a process of its own that reads items and sends documents through the blocks.
 
-It may be killed at any time, by its own limits too: `pool` finds out which item was at fault. Messages are MessagePack,
-each behind its length; nothing is unpickled.
+It may be killed at any time, by its own limits too: the process that leads finds out which item was at fault, from a
+number that both of them see. Messages are MessagePack, each behind its length; nothing is unpickled.
 """
 
 from __future__ import annotations
 
+import mmap
 import os
 import resource
 import signal
@@ -22,6 +23,8 @@ from tuili.data.pipeline.readers.inputs import Item, PackedFile, SourceFile
 from tuili.errors import TuiliError
 
 LENGTH = struct.Struct("<Q")
+ANSWERS = 2**18
+"""Bytes of answers that are sent at once: to wake the process that leads takes as long as some documents."""
 _ROOM = 2**26
 """Bytes that a worker must be able to take beside what it holds once it has begun."""
 
@@ -34,7 +37,7 @@ class Setup(msgspec.Struct, frozen=True):
 
 
 class Work(msgspec.Struct, frozen=True, tag=True):
-    """Items to be read. Each is answered by a `Done`, as soon as it is read."""
+    """Items to be read. Each is answered by a `Done`, in order; answers are sent many at a time."""
 
     items: list[Item]
     files: list[PackedFile]
@@ -82,10 +85,11 @@ def receive(stream: BinaryIO) -> bytes | None:
     return data if len(data) == length else None
 
 
-def main() -> None:
-    """Serve on stdin and stdout until stdin ends."""
+def main(shared: int) -> None:
+    """Serve on stdin and stdout until stdin ends. shared: the file that tells which of the items of `Work` is read."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the process that leads
-    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", ANSWERS)
+    reading = mmap.mmap(shared, LENGTH.size)
     os.dup2(2, 1)  # what libraries print must not stand between messages
     first = receive(requests)
     if first is None:
@@ -96,9 +100,10 @@ def main() -> None:
     settings = BuildSettings.model_validate_json(msgspec.msgpack.decode(first, type=Setup).settings)
     readers, pipeline = Readers(settings.inputs), settings.pipeline()
 
-    def answer(message: msgspec.Struct) -> None:
+    def answer(message: msgspec.Struct, more: bool = False) -> None:
         answers.write(framed(message))
-        answers.flush()
+        if not more:
+            answers.flush()
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _limit_memory(settings.limits.memory)
@@ -121,11 +126,11 @@ def main() -> None:
         try:
             match msgspec.msgpack.decode(data, type=Work | Outline):
                 case Work(items, files):
-                    for item, packed in zip(items, files, strict=True):
-                        place = item.place
+                    for number, (item, packed) in enumerate(zip(items, files, strict=True)):
+                        place, reading[:] = item.place, LENGTH.pack(number)
                         with limited():
                             outcomes = readers.read(item, SourceFile.unpacked(packed), pipeline)
-                        answer(Done(outcomes))
+                        answer(Done(outcomes), more=number + 1 < len(items))
                 case Outline(number, packed):
                     file = SourceFile.unpacked(packed)
                     place = file.name
@@ -156,5 +161,5 @@ def _limit_memory(most: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))
     sys.stdout.flush()
