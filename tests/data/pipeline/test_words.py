@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuili.data.pipeline.characters import Class
+from tuili.data.pipeline.filters import repetition
 from tuili.data.pipeline.filters.repetition import repeated, repeated_ngrams, top_ngram
 from tuili.data.pipeline.lookup import Lookup
-from tuili.data.pipeline.words import Words, hash_words, once
+from tuili.data.pipeline.words import Words, hash_words, mixed, once
 
 MIXED = (
     "The quick brown fox, it's a 12.5% test_case.\n\n他说你好，世界 abc\n --- \nThe  quick brown Fox!\r\n한국어 か な"
@@ -157,3 +158,14 @@ def test_what_is_told_of_words_is_computed_once() -> None:
     first, second = Words("one two"), Words("one two three")
     assert [count(first), count(second), count(first), count(second)] == [2, 3, 2, 3]
     assert asked == [first, second]
+
+
+def test_hashes_are_grouped_as_by_sorting_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts of more than 65,536 words are grouped in the other way."""
+    hashes = mixed(np.random.default_rng(0).integers(0, 60, 500).astype(np.uint64))
+    order, edges = repetition._grouped(hashes)
+    monkeypatch.setattr(repetition, "_FEW", 0)
+    slow, cuts = repetition._grouped(hashes)
+    assert order.tolist() == slow.tolist()
+    assert edges.tolist() == cuts.tolist()
+    assert len(edges) > 50

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from tuili.data.pipeline.words import Hashes, Places, Words
 
 _LOW = np.uint64(16)
+"""The bits of a hash in whose stead its place is sorted."""
 _FEW = 2**16
+"""So many places go into these bits."""
 _PLACES = np.arange(_FEW, dtype=np.uint64)
 _HIGH = ~np.uint64(_FEW - 1)
 
