@@ -160,12 +160,11 @@ def test_what_is_told_of_words_is_computed_once() -> None:
     assert asked == [first, second]
 
 
-def test_hashes_are_grouped_as_by_sorting_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Texts of more than 65,536 words are grouped in the other way."""
-    hashes = mixed(np.random.default_rng(0).integers(0, 60, 500).astype(np.uint64))
+@pytest.mark.parametrize("count", [500, 70_000], ids=["a_few", "more_than_16_bits_tell_apart"])
+def test_hashes_are_grouped_as_by_sorting_their_places(count: int) -> None:
+    hashes = mixed(np.random.default_rng(0).integers(0, 60, count).astype(np.uint64))
     order, edges = repetition._grouped(hashes)
-    monkeypatch.setattr(repetition, "_FEW", 0)
-    slow, cuts = repetition._grouped(hashes)
-    assert order.tolist() == slow.tolist()
-    assert edges.tolist() == cuts.tolist()
-    assert len(edges) > 50
+    assert order.tolist() == hashes.argsort(kind="stable").tolist()
+    values, counts = np.unique(hashes, return_counts=True)
+    assert np.diff(edges).tolist() == counts.tolist()
+    assert len(values) > 50
