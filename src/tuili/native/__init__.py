@@ -3,6 +3,7 @@
 from tuili.native.codec import BLOCK as CODEC_BLOCK
 from tuili.native.codec import CodeBits, GradientCodec, MessageError, message_bytes
 from tuili.native.dense import pack_dense
+from tuili.native.documents import Hashes, NativeLoops, Places, Scanned
 from tuili.native.library import Library, Unavailable, load
 from tuili.native.own import pack_own
 from tuili.native.panels import FORMATS, Matrix, NumberFormat, pack
@@ -21,14 +22,18 @@ __all__ = [
     "CacheFormat",
     "CodeBits",
     "GradientCodec",
+    "Hashes",
     "Library",
     "Matrix",
     "MessageError",
+    "NativeLoops",
     "NativeModel",
     "NativeVerifier",
     "NumberFormat",
     "Pack",
+    "Places",
     "SavedSlot",
+    "Scanned",
     "Sizes",
     "Training",
     "Unavailable",

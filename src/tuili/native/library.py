@@ -15,7 +15,7 @@ from typing import Any
 from tuili.errors import TuiliError, one_line
 from tuili.native.build import PREBUILT, BuildError, built, instruction_sets
 
-ABI = 6
+ABI = 7
 """Grows with every change of a structure or a function that both sides see; `dispatch.cpp` says the same number."""
 INSTRUCTION_SET_VARIABLE = "TUILI_INSTRUCTION_SET"
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuili.data.pipeline.characters import Class
-from tuili.data.pipeline.filters import repetition
-from tuili.data.pipeline.filters.repetition import repeated, repeated_ngrams, top_ngram
+from tuili.data.pipeline.filters.repetition import repeated_ngrams, top_ngram
 from tuili.data.pipeline.lookup import Lookup
-from tuili.data.pipeline.words import Words, hash_words, mixed, once
+from tuili.data.pipeline.loops import loops
+from tuili.data.pipeline.words import Words, hash_words, once
 
 MIXED = (
     "The quick brown fox, it's a 12.5% test_case.\n\n他说你好，世界 abc\n --- \nThe  quick brown Fox!\r\n한국어 か な"
@@ -132,7 +132,7 @@ def test_repetition_is_that_of_a_loop(letters: list[str], n: int) -> None:
     assert repeated_ngrams(words, n) == pytest.approx(len(covered) / max(1, len(letters)))
     most = max((runs.count(run) for run in runs), default=0)
     assert top_ngram(words, n) == pytest.approx(min(1.0, most * n / len(letters)) if most > 1 else 0)
-    assert repeated(words.hashes).tolist() == [one in letters[:place] for place, one in enumerate(letters)]
+    assert loops().repeated(words.hashes).tolist() == [one in letters[:place] for place, one in enumerate(letters)]
 
 
 @given(st.sets(st.integers(0, 2**64 - 1), max_size=50), st.lists(st.integers(0, 2**64 - 1), max_size=20))
@@ -158,13 +158,3 @@ def test_what_is_told_of_words_is_computed_once() -> None:
     first, second = Words("one two"), Words("one two three")
     assert [count(first), count(second), count(first), count(second)] == [2, 3, 2, 3]
     assert asked == [first, second]
-
-
-@pytest.mark.parametrize("count", [500, 70_000], ids=["a_few", "more_than_16_bits_tell_apart"])
-def test_hashes_are_grouped_as_by_sorting_their_places(count: int) -> None:
-    hashes = mixed(np.random.default_rng(0).integers(0, 60, count).astype(np.uint64))
-    order, edges = repetition._grouped(hashes)
-    assert order.tolist() == hashes.argsort(kind="stable").tolist()
-    values, counts = np.unique(hashes, return_counts=True)
-    assert np.diff(edges).tolist() == counts.tolist()
-    assert len(values) > 50

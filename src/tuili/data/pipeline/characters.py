@@ -40,9 +40,9 @@ class Class:
     COUNT = 11
 
 
-def classes_of(codes: Codes) -> Classes:
-    """The class of each code point. Beyond the basic plane: Han, symbols (emoji, mathematics' letters too), letters."""
-    classes = _table().take(codes, mode="clip")
+def classes_of(codes: Codes, table: Classes) -> Classes:
+    """The class of each code point. Beyond the table: Han, symbols (emoji, mathematics' letters too), letters."""
+    classes = table.take(codes, mode="clip")
     if codes.size and codes.max() >= _BASIC:
         beyond = codes >= _BASIC
         classes[beyond] = Class.LETTER
@@ -54,7 +54,8 @@ def classes_of(codes: Codes) -> Classes:
 
 
 @cache
-def _table() -> Classes:
+def basic_classes() -> Classes:
+    """The class of each code point of the basic plane [65,536]."""
     table = np.full(_BASIC, Class.CONTROL, np.uint8)
     of_category = {"L": Class.LETTER, "M": Class.LETTER, "N": Class.DIGIT, "P": Class.PUNCTUATION, "S": Class.SYMBOL}
     for code in range(_BASIC):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.data.pipeline.words import Hashes, Places
+from tuili.native import Hashes, Places
 
 _SLOTS = 2**16
 _NONE = 2**15 - 1

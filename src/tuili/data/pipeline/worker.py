@@ -94,11 +94,13 @@ def main(shared: int) -> None:
     first = receive(requests)
     if first is None:
         return
+    from tuili.data.pipeline.loops import loops
     from tuili.data.pipeline.reading import Readers
     from tuili.data.pipeline.recipe import BuildSettings
 
     settings = BuildSettings.model_validate_json(msgspec.msgpack.decode(first, type=Setup).settings)
     readers, pipeline = Readers(settings.inputs), settings.pipeline()
+    loops()  # loaded before memory and time are limited
 
     def answer(message: msgspec.Struct, more: bool = False) -> None:
         answers.write(framed(message))

@@ -1,4 +1,5 @@
 // The library's plain C interface. It calls the instruction set that was chosen; the first one is the best that runs here.
+#include "documents/loops.h"
 #include "table.h"
 
 #include <cstdlib>
@@ -50,7 +51,7 @@ const Table* chosen = nullptr;
 using namespace tuili;
 
 // Grows with every change of a structure or a function that Python sees.
-TUILI_EXPORT int32_t tuili_abi() { return 6; }
+TUILI_EXPORT int32_t tuili_abi() { return 7; }
 
 // The name of the index-th instruction set that was built and runs on this processor, the best first; null behind the last.
 TUILI_EXPORT const char* tuili_instruction_set(int32_t index) {
@@ -108,4 +109,5 @@ TUILI_EXPORT int64_t tuili_verify_bytes(const Model* model, const Verifier* veri
   return chosen->verify_bytes(*model, *verifier, tokens);
 }
 
+#include "documents/exports.h"
 #include "training/exports.h"

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tuili.data.pipeline.dedup.evaluation_items import EvaluationItem
-from tuili.data.pipeline.words import Hashes, Places, Words, hash_words
+from tuili.data.pipeline.words import Words, hash_words
+from tuili.native import Hashes, Places
 
 SHORTEST_RUN = 8
 """A question of fewer words counts only as a line of its own, ..."""

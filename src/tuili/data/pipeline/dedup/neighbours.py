@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.data.pipeline.words import Places
+from tuili.native import Places
 
 LONGEST_CHAIN = 256
 """Earlier rows that are looked at for each key, the latest first: bounds the time where thousands share one."""

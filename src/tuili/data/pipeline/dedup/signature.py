@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.data.pipeline.characters import INVISIBLE
-from tuili.data.pipeline.words import Hashes
+from tuili.data.pipeline.loops import loops
+from tuili.native import Hashes
 
 HASHES, ROWS = 128, 4
 """Bytes of a signature, and of one band of it."""
@@ -23,22 +24,19 @@ DIGEST_BYTES = 8
 Signature = NDArray[np.uint8]
 
 _BY_CHANCE = 1 / 256
-_CHUNK = 1024
 _REMOVED = str.maketrans("", "", INVISIBLE)
 
 
 @cache
 def _factors() -> Hashes:
-    """Odd numbers, each of which puts all hashes into another order [HASHES, 1]."""
+    """Odd numbers, each of which puts all hashes into another order [HASHES]."""
     digests = (blake2b(b"order %d" % number, digest_size=8).digest() for number in range(HASHES))
-    return (np.frombuffer(b"".join(digests), "<u8") | np.uint64(1)).astype(np.uint64)[:, None]
+    return (np.frombuffer(b"".join(digests), "<u8") | np.uint64(1)).astype(np.uint64)
 
 
 def signature_of(shingles: Hashes) -> Signature:
     """The signature of a set of shingles, given by their hashes in any number, one at least [HASHES]."""
-    first = np.full(HASHES, np.iinfo(np.uint64).max, np.uint64)
-    for start in range(0, len(shingles), _CHUNK):
-        np.minimum(first, (_factors() * shingles[start : start + _CHUNK]).min(axis=1), out=first)
+    first = loops().least_products(shingles, _factors())
     first ^= first >> np.uint64(32)
     return ((first * np.uint64(0xD6E8FEB86659FD93)) >> np.uint64(56)).astype(np.uint8)
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.data.pipeline.words import Hashes, Words
+from tuili.data.pipeline.words import Words
+from tuili.native import Hashes
 
 CLASSES = 8
 """How common a word or pair is: 0 for unknown, then the logarithm of how many documents have it, seven at most."""

@@ -9,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from tuili.data.pipeline.characters import Class
-from tuili.data.pipeline.words import Hashes, Places, Words, mixed
+from tuili.data.pipeline.loops import mixed
+from tuili.data.pipeline.words import Words
+from tuili.native import Hashes, Places
 
 GROUPS = {"words": 2**16, "pairs": 2**17, "shapes": 2**16}
 """The groups of features, and how many places the table of each has. Features are told apart by hashes alone."""

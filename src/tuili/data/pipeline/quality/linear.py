@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tuili.data.pipeline.quality.classifier import Linear
 from tuili.data.pipeline.quality.features import GROUPS
-from tuili.data.pipeline.words import Places
+from tuili.native import Places
 
 KNOWN_SHARE, KNOWN_LEAST, KNOWN_MOST = 0.35, 3, 12
 """A feature counts as known from this share of the sources on, or so many sources, within these bounds."""

@@ -20,8 +20,9 @@ from tuili.data.pipeline.quality.classifier import UNTOLD_LANGUAGE, LanguageWeig
 from tuili.data.pipeline.quality.familiarity import CLASSES, SIZES, Counting, Familiarity, measured, merged, table
 from tuili.data.pipeline.quality.features import GROUPS, features_of
 from tuili.data.pipeline.quality.measures import measures_of
-from tuili.data.pipeline.words import Hashes, Words
+from tuili.data.pipeline.words import Words
 from tuili.errors import TooFew
+from tuili.native import Hashes
 
 FEWEST = 50
 """A language is taught by so many good documents and as much junk at least."""
