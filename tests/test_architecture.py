@@ -21,11 +21,11 @@ LONGEST_FILE = 400
 LONGEST_ENGINE = 4930
 """Lines of code of the whole engine but its runner for torch, without blank ones, comments and docstrings."""
 LONGEST_NATIVE = 2120
-"""Lines of C++ of the native library but for what trains or reads documents, without blank ones and comments."""
+"""Lines of C++ of the native library but for what trains or reads texts, without blank ones and comments."""
 LONGEST_TRAINING = 1400
 """The same of what trains, in a folder of its own."""
-LONGEST_DOCUMENTS = 150
-"""The same of what is computed of documents."""
+LONGEST_TEXT = 150
+"""The same of what reads texts."""
 LONGEST_NATIVE_STEP = 610
 """Lines of code of its step in Python: what is called, and the tables and weights that this is given."""
 NATIVE_STEP = ("dense", "own", "records", "sizes", "slots", "step", "verifier", "weights")
@@ -335,12 +335,12 @@ def lines_of_cpp(folder: Path) -> int:
 
 
 def test_the_native_library_stays_small():
-    """All of it, with what packs and holds the threads; what trains, and what reads documents, are counted apart."""
+    """All of it, with what packs and holds the threads; what trains, and what reads texts, are counted apart."""
     source = PACKAGE / "native" / "source"
-    assert {file.name for file in source.iterdir() if file.is_dir()} == {"documents", "training"}
+    assert {file.name for file in source.iterdir() if file.is_dir()} == {"text", "training"}
     assert 1000 < lines_of_cpp(source) <= LONGEST_NATIVE
     assert 100 < lines_of_cpp(source / "training") <= LONGEST_TRAINING
-    assert 50 < lines_of_cpp(source / "documents") <= LONGEST_DOCUMENTS
+    assert 50 < lines_of_cpp(source / "text") <= LONGEST_TEXT
     assert 200 < lines_of_code(PACKAGE / "native" / f"{name}.py" for name in NATIVE_STEP) <= LONGEST_NATIVE_STEP
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.native import calling
 from tuili.native import attention, panels, records
 from tuili.native.build import SOURCE
-from tuili.native.documents import ScanRecord
+from tuili.native.text import ScanRecord
 from tuili.native.training import ExpertsRecord, RouteRecord, RowsRecord
 
 SIZES = dict(
@@ -18,7 +18,7 @@ SIZES = dict(
         r"sizeof\((\w+)\) == (\d+)",
         "".join(
             (SOURCE / f"{name}.h").read_text()
-            for name in ("matrix", "step", "table", "training/calls", "training/attention_calls", "documents/loops")
+            for name in ("matrix", "step", "table", "training/calls", "training/attention_calls", "text/kernels")
         ),
     )
 )

@@ -134,7 +134,10 @@ def _build_with(
 def run_build(settings: pipeline.BuildSettings, folder: Path, workers: int | None) -> pipeline.Built:
     """Build, or go on, with a bar, and tell what became of the documents."""
     from tuili.data import pipeline
+    from tuili.native import Unavailable, load
 
+    if isinstance(library := load(), Unavailable):
+        print(f"documents are read without the native library, which takes longer: {library}")
     try:
         with build_progress() as tell:
             built = pipeline.build(settings, folder, workers=worker_count(workers), tell=tell)

@@ -3,7 +3,6 @@
 from tuili.native.codec import BLOCK as CODEC_BLOCK
 from tuili.native.codec import CodeBits, GradientCodec, MessageError, message_bytes
 from tuili.native.dense import pack_dense
-from tuili.native.documents import Hashes, NativeLoops, Places, Scanned
 from tuili.native.library import Library, Unavailable, load
 from tuili.native.own import pack_own
 from tuili.native.panels import FORMATS, Matrix, NumberFormat, pack
@@ -11,6 +10,7 @@ from tuili.native.rounding import mixing_of
 from tuili.native.sizes import Sizes
 from tuili.native.slots import CacheFormat, SavedSlot
 from tuili.native.step import Among, Batch, NativeModel, Pack
+from tuili.native.text import Hashes, Places, Scanned, TextKernels
 from tuili.native.training import Training, training
 from tuili.native.verifier import NativeVerifier
 
@@ -26,7 +26,6 @@ __all__ = [
     "Library",
     "Matrix",
     "MessageError",
-    "NativeLoops",
     "NativeModel",
     "NativeVerifier",
     "NumberFormat",
@@ -35,6 +34,7 @@ __all__ = [
     "SavedSlot",
     "Scanned",
     "Sizes",
+    "TextKernels",
     "Training",
     "Unavailable",
     "load",

@@ -76,9 +76,12 @@ def instruction_sets() -> tuple[str, ...]:
     return (*(unit for unit in reversed(units) if NEEDED[unit] <= has), "portable")
 
 
-def built(wanted: str = "") -> Path:
+def built(wanted: str = "", *, compiles: bool = True) -> Path:
     """A sealed library for this machine: of the wheel, of the cache, or compiled now. It has the wanted instruction set
-    where that runs here. Raises `BuildError`."""
+    where that runs here. Raises `BuildError`.
+
+    compiles: False leaves out the last one.
+    """
     if is_sealed(PREBUILT):
         return PREBUILT
     folder, compiler = cache_folder() / key(), find_compiler()
@@ -88,6 +91,8 @@ def built(wanted: str = "") -> Path:
     found = _sealed_in(folder, name)
     if found:
         return found
+    if not compiles:
+        raise BuildError("it has not been compiled")
     if compiler is None:
         own = os.environ.get(COMPILER_VARIABLE)
         raise BuildError(f"{COMPILER_VARIABLE}={own} is no program" if own else "no C++ compiler was found")

@@ -58,16 +58,19 @@ def function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> A
     return found
 
 
-def load() -> Library | Unavailable:
-    """The library of this process. It is compiled where that was not done before; whatever fails is a reason, never an
-    exception. `TUILI_INSTRUCTION_SET` names an instruction set in place of the best one."""
-    return _load(os.environ.get(INSTRUCTION_SET_VARIABLE, ""))
+def load(*, compiles: bool = True) -> Library | Unavailable:
+    """The library of this process; whatever fails is a reason, never an exception. `TUILI_INSTRUCTION_SET` names an
+    instruction set in place of the best one.
+
+    compiles: whether it is compiled where that was not done before.
+    """
+    return _load(os.environ.get(INSTRUCTION_SET_VARIABLE, ""), compiles)
 
 
 @cache
-def _load(wanted: str) -> Library | Unavailable:
+def _load(wanted: str, compiles: bool) -> Library | Unavailable:
     try:
-        return _opened(built(wanted), wanted)
+        return _opened(built(wanted, compiles=compiles), wanted)
     except (TuiliError, OSError, AttributeError) as error:  # the last one: what a compiler made has not our functions
         return Unavailable(one_line(error), asked=bool(wanted))
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tuili.data.pipeline.characters import Class
 from tuili.data.pipeline.filters.repetition import repeated_ngrams, top_ngram
+from tuili.data.pipeline.kernels import kernels
 from tuili.data.pipeline.lookup import Lookup
-from tuili.data.pipeline.loops import loops
 from tuili.data.pipeline.words import Words, hash_words, once
 
 MIXED = (
@@ -132,7 +132,7 @@ def test_repetition_is_that_of_a_loop(letters: list[str], n: int) -> None:
     assert repeated_ngrams(words, n) == pytest.approx(len(covered) / max(1, len(letters)))
     most = max((runs.count(run) for run in runs), default=0)
     assert top_ngram(words, n) == pytest.approx(min(1.0, most * n / len(letters)) if most > 1 else 0)
-    assert loops().repeated(words.hashes).tolist() == [one in letters[:place] for place, one in enumerate(letters)]
+    assert kernels().repeated(words.hashes).tolist() == [one in letters[:place] for place, one in enumerate(letters)]
 
 
 @given(st.sets(st.integers(0, 2**64 - 1), max_size=50), st.lists(st.integers(0, 2**64 - 1), max_size=20))

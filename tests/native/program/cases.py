@@ -1,4 +1,5 @@
-"""What the C++ program is asked: products in every format, functions of vectors, the steps of small models, a verifier.
+"""What the C++ program is asked: products in every format, functions of vectors, the steps of small models, a verifier,
+training, and texts.
 
 Dimensions: N outputs, K inputs, R rows, as in `tuili.native.panels`.
 """
@@ -14,7 +15,7 @@ import numpy as np
 from tests.native import twins
 from tests.native.calling import Products, library
 from tests.native.models import SHAPES, Texts, ids, native_model, torch_model
-from tests.native.program import attention, training
+from tests.native.program import attention, text, training
 from tests.native.program.golden import Golden
 from tuili.model import Verifier
 from tuili.native import FORMATS, NativeModel, Sizes, pack, pack_dense
@@ -280,6 +281,7 @@ def write(path: Path) -> None:
         training.chains,
         training.gradients,
         attention.attention,
+        text.text,
     ):
         case(golden)
     golden.write(path)

@@ -11,6 +11,7 @@
 #include "golden.h"
 #include "pool.h"
 #include "table.h"
+#include "text/kernels.h"
 #include "vectors.h"
 
 extern "C" {
@@ -34,6 +35,12 @@ void tuili_attention_forward(const tuili::AttentionCall* call);
 void tuili_attention_backward(const tuili::AttentionCall* call);
 int32_t tuili_encode(const tuili::CodecCall* call);
 int32_t tuili_decode(const tuili::CodecCall* call);
+void tuili_scan(tuili::text::Scan* call);
+void tuili_runs(const uint64_t* hash, int64_t count, int64_t n, uint64_t* found);
+void tuili_stretches(const uint64_t* hash, const int64_t* start, const int64_t* end, int64_t count, uint64_t* found);
+int32_t tuili_repeated(const uint64_t* hash, int64_t count, uint64_t secret, uint8_t* again);
+int64_t tuili_commonest(const uint64_t* run, int64_t count, int64_t n, uint64_t secret, const int64_t* length_sum);
+void tuili_least_products(const uint64_t* hash, int64_t count, const uint64_t* factor, int64_t factors, uint64_t* least);
 }
 
 namespace tuili {
@@ -114,6 +121,26 @@ class Run {
         {"attention_forward", [&] { tuili_attention_forward(at<AttentionCall>(action, 0)); }},
         {"attention_backward", [&] { tuili_attention_backward(at<AttentionCall>(action, 0)); }},
         {"encode", [&] { if (tuili_encode(at<CodecCall>(action, 0))) complain(action, "a message is refused"); }},
+        {"scan", [&] { tuili_scan(at<text::Scan>(action, 0)); }},
+        {"runs", [&] { tuili_runs(at<uint64_t>(action, 0), number(0), number(1), at<uint64_t>(action, 1)); }},
+        {"stretches", [&] {
+           tuili_stretches(at<uint64_t>(action, 0), at<int64_t>(action, 1), at<int64_t>(action, 2), number(0),
+                           at<uint64_t>(action, 3));
+         }},
+        {"repeated", [&] {
+           const bool done = tuili_repeated(at<uint64_t>(action, 0), number(0), uint64_t(number(1)), at<uint8_t>(action, 1));
+           if (!done) complain(action, "there is no memory");
+         }},
+        {"commonest", [&] {
+           const uint64_t secret = uint64_t(number(2));
+           const int64_t* sums = at<int64_t>(action, 1);
+           if (tuili_commonest(at<uint64_t>(action, 0), number(0), number(1), secret, sums) != number(3))
+             complain(action, "another number of characters");
+         }},
+        {"least_products", [&] {
+           tuili_least_products(at<uint64_t>(action, 0), number(0), at<uint64_t>(action, 1), number(1),
+                                at<uint64_t>(action, 2));
+         }},
         {"decode", [&] { if (tuili_decode(at<CodecCall>(action, 0))) complain(action, "a message is refused"); }},
     };
     calls.at(action.name)();

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from tuili.data.pipeline.document import ReadFault, Refusal
 from tuili.data.pipeline.handle import WorkerHandle
-from tuili.data.pipeline.loops import loops
+from tuili.data.pipeline.kernels import kernels
 from tuili.data.pipeline.pipeline import Outcome, Pipeline, Refused
 from tuili.data.pipeline.readers.inputs import Item
 from tuili.data.pipeline.reading import Corpus
@@ -62,7 +62,7 @@ class Workers:
 
     def __init__(self, settings: BuildSettings, corpus: Corpus, count: int) -> None:
         self._corpus, self._count = corpus, count
-        loops()  # compiled here where that was not done before: a worker that waits for it would count as idle
+        kernels()  # compiled here where that was not done before: workers never do
         setup = Setup(settings.model_dump_json())
         self._workers = [WorkerHandle(setup, IDLE) for _ in range(count)]
         self._threads = ThreadPoolExecutor(count)

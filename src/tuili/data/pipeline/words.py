@@ -1,7 +1,7 @@
 """The one pass over a text that all blocks share: its words and lines as arrays, and their hashes.
 
 A word is a run of letters and digits, or one Han character, in lower case. How words are found and hashed is left to
-`loops`, what is measured with them to `repetition` and the blocks.
+`kernels`, what is measured with them to `repetition` and the blocks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tuili.data.pipeline.characters import Class, Codes
-from tuili.data.pipeline.loops import loops, scanned
+from tuili.data.pipeline.kernels import kernels, scanned
 from tuili.native import Hashes, Places
 
 Told = TypeVar("Told")
@@ -71,7 +71,7 @@ class Words:
     def ngrams(self, n: int) -> Hashes:
         """A hash of each run of n words [words - n + 1], none where there are fewer than n. Of n = 1 it is `hashes`."""
         if n not in self._ngrams:
-            self._ngrams[n] = self.hashes if n == 1 else loops().runs(self.hashes, n)
+            self._ngrams[n] = self.hashes if n == 1 else kernels().runs(self.hashes, n)
         return self._ngrams[n]
 
     @cached_property
@@ -99,7 +99,7 @@ class Words:
     @cached_property
     def line_hashes(self) -> Hashes:
         """A hash of the words of each line [lines]: spaces and punctuation do not count."""
-        return loops().stretches(self.hashes, self.line_starts, self.line_ends)
+        return kernels().stretches(self.hashes, self.line_starts, self.line_ends)
 
     @cached_property
     def line_lengths(self) -> Places:

@@ -94,13 +94,14 @@ def main(shared: int) -> None:
     first = receive(requests)
     if first is None:
         return
-    from tuili.data.pipeline.loops import loops
+    from tuili.data.pipeline.kernels import kernels, never_compile
     from tuili.data.pipeline.reading import Readers
     from tuili.data.pipeline.recipe import BuildSettings
 
+    never_compile()  # what the process that leads could not compile, this one cannot either
+    kernels()  # loaded before memory is limited
     settings = BuildSettings.model_validate_json(msgspec.msgpack.decode(first, type=Setup).settings)
     readers, pipeline = Readers(settings.inputs), settings.pipeline()
-    loops()  # loaded before memory and time are limited
 
     def answer(message: msgspec.Struct, more: bool = False) -> None:
         answers.write(framed(message))

@@ -1,6 +1,6 @@
 // The library's plain C interface. It calls the instruction set that was chosen; the first one is the best that runs here.
-#include "documents/loops.h"
 #include "table.h"
+#include "text/kernels.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -109,5 +109,5 @@ TUILI_EXPORT int64_t tuili_verify_bytes(const Model* model, const Verifier* veri
   return chosen->verify_bytes(*model, *verifier, tokens);
 }
 
-#include "documents/exports.h"
+#include "text/exports.h"
 #include "training/exports.h"

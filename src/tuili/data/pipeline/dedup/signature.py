@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuili.data.pipeline.characters import INVISIBLE
-from tuili.data.pipeline.loops import loops
+from tuili.data.pipeline.kernels import kernels
 from tuili.native import Hashes
 
 HASHES, ROWS = 128, 4
@@ -36,7 +36,7 @@ def _factors() -> Hashes:
 
 def signature_of(shingles: Hashes) -> Signature:
     """The signature of a set of shingles, given by their hashes in any number, one at least [HASHES]."""
-    first = loops().least_products(shingles, _factors())
+    first = kernels().least_products(shingles, _factors())
     first ^= first >> np.uint64(32)
     return ((first * np.uint64(0xD6E8FEB86659FD93)) >> np.uint64(56)).astype(np.uint8)
 

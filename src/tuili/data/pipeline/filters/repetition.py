@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tuili.data.pipeline.loops import loops
+from tuili.data.pipeline.kernels import kernels
 from tuili.data.pipeline.words import Words
 from tuili.native import Hashes, Places
 
@@ -17,7 +17,7 @@ from tuili.native import Hashes, Places
 def repeated_share(hashes: Hashes, lengths: Places) -> float:
     """The share of characters in things, such as lines, that have stood before."""
     total = int(lengths.sum())
-    return float(lengths[loops().repeated(hashes)].sum() / total) if total else 0.0
+    return float(lengths[kernels().repeated(hashes)].sum() / total) if total else 0.0
 
 
 def repeated_characters(parts: Sequence[str]) -> int:
@@ -31,7 +31,7 @@ def repeated_characters(parts: Sequence[str]) -> int:
 
 def repeated_ngrams(words: Words, n: int) -> float:
     """The share of characters of words in runs of n words that have stood before."""
-    again = loops().repeated(words.ngrams(n))
+    again = kernels().repeated(words.ngrams(n))
     if not again.any():
         return 0.0
     covered = np.zeros(len(words), np.bool_)
@@ -42,4 +42,4 @@ def repeated_ngrams(words: Words, n: int) -> float:
 
 def top_ngram(words: Words, n: int) -> float:
     """The share of characters of words that the commonest run of n words takes up, where it stands twice or more."""
-    return min(1.0, loops().commonest(words.ngrams(n), n, words.length_sums) / max(1, int(words.length_sums[-1])))
+    return min(1.0, kernels().commonest(words.ngrams(n), n, words.length_sums) / max(1, int(words.length_sums[-1])))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tuili.data.pipeline.characters import Class
-from tuili.data.pipeline.loops import mixed
+from tuili.data.pipeline.kernels import mixed
 from tuili.data.pipeline.words import Words
 from tuili.native import Hashes, Places
 

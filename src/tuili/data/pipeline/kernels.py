@@ -1,5 +1,5 @@
-"""Loops over the characters and words of a document: by the native library, or where there is none by its slower twin
-in numpy, with the same results bit for bit.
+"""What is computed of all characters and words of a document: by the native library, or where there is none by its
+slower twin in numpy, with the same results bit for bit.
 
 A hash is a polynomial of characters, or of the hashes of words, in whole numbers modulo 2^64.
 """
@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tuili.data.pipeline.characters import Class, Classes, basic_classes, classes_of
-from tuili.native import Hashes, Library, NativeLoops, Places, Scanned, load
+from tuili.data.pipeline.characters import Class, Classes, Codes, basic_classes, classes_of
+from tuili.native import Hashes, Library, Places, Scanned, TextKernels, load
 
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 2**64)
@@ -22,10 +22,10 @@ _HALF = np.uint64(32)
 _CHUNK = 1024
 
 
-class Loops(Protocol):
-    """What is computed of all characters or words of a document: see `NativeLoops`."""
+class Kernels(Protocol):
+    """See `TextKernels`."""
 
-    def scan(self, encoded: bytes, table: NDArray[np.uint8]) -> Scanned: ...
+    def scan(self, codes: Codes) -> Scanned: ...
     def runs(self, hashes: Hashes, n: int) -> Hashes: ...
     def stretches(self, hashes: Hashes, starts: Places, ends: Places) -> Hashes: ...
     def repeated(self, hashes: Hashes) -> NDArray[np.bool_]: ...
@@ -33,25 +33,36 @@ class Loops(Protocol):
     def least_products(self, hashes: Hashes, factors: Hashes) -> Hashes: ...
 
 
+_compiles = True
+
+
+def never_compile() -> None:
+    """From now on the library is compiled no more in this process, which has too little time for it."""
+    global _compiles
+    _compiles = False
+
+
 @cache
-def loops() -> Loops:
-    """Those of this process. The library is compiled where that was not done before, which takes a minute."""
-    library = load()
-    return NativeLoops(library) if isinstance(library, Library) else NumpyLoops()
+def kernels() -> Kernels:
+    """Those of this process. The library is compiled where that was not done before."""
+    library = load(compiles=_compiles)
+    return TextKernels(library, basic_classes()) if isinstance(library, Library) else NumpyKernels(basic_classes())
 
 
 def scanned(text: str) -> Scanned:
     """The words of a text as it is. Raises `UnicodeEncodeError` for half characters."""
-    return loops().scan(text.encode("utf-32-le"), basic_classes())
+    return kernels().scan(np.frombuffer(text.encode("utf-32-le"), np.uint32))
 
 
-class NumpyLoops:
-    """See `NativeLoops`."""
+class NumpyKernels:
+    """See `TextKernels`."""
 
-    def scan(self, encoded: bytes, table: NDArray[np.uint8]) -> Scanned:
+    def __init__(self, table: Classes) -> None:
+        self._table = table
+
+    def scan(self, codes: Codes) -> Scanned:
         """All characters at once."""
-        codes = np.frombuffer(encoded, np.uint32)
-        classes = classes_of(codes, table)
+        classes = classes_of(codes, self._table)
         if (classes == Class.IGNORED).any():
             shown = classes != Class.IGNORED
             codes, classes = codes[shown], classes[shown]

@@ -1,11 +1,11 @@
-// Loops over the characters and words of a document, in whole numbers alone. What each computes is that of its twin in
-// numpy (data/pipeline/loops.py), bit for bit.
+// What is computed of all characters and words of a text, in whole numbers alone. The twin of each in numpy
+// (data/pipeline/kernels.py) gives the same bits.
 #pragma once
 #include <cstdint>
 #include <cstdlib>
 
 namespace tuili {
-namespace documents {
+namespace text {
 
 constexpr uint64_t BASE = 0x9E3779B97F4A7C15, MIX = 0xD6E8FEB86659FD93;
 constexpr uint32_t BASIC = 0x10000;  // code points that the table of classes has
@@ -39,7 +39,7 @@ struct Scan {
   int64_t shown_count, words;  // how many of these were written
   int64_t class_count[IGNORED + 1];
 };
-static_assert(sizeof(Scan) == 168, "native/documents.py mirrors it");
+static_assert(sizeof(Scan) == 168, "native/text.py mirrors it");
 
 // One pass: a hash is the polynomial of a word's characters modulo 2^64, mixed.
 inline void scan(Scan& scan) {
@@ -89,33 +89,37 @@ inline void stretches(const uint64_t* hash, const int64_t* start, const int64_t*
   for (int64_t index = 0; index < count; ++index) found[index] = stretch(hash, start[index], end[index]);
 }
 
-// Where each hash stands for the first time, found in a table of open addresses.
+// Where each hash stands for the first time, found in a table of open addresses. The slot of a hash depends on an odd number
+// that nobody who writes a text knows: else words could be chosen whose slots lie side by side, and time grew with their
+// square.
 class Firsts {
  public:
-  explicit Firsts(int64_t count) {
-    while (mask_ < 2 * count) mask_ = 2 * mask_ + 1;
-    slot_ = static_cast<int64_t*>(std::calloc(mask_ + 1, sizeof(int64_t)));
+  Firsts(int64_t count, uint64_t secret) : secret_(secret) {
+    while ((int64_t(1) << bits_) < 2 * count) ++bits_;
+    slot_ = static_cast<int64_t*>(std::calloc(size_t(1) << bits_, sizeof(int64_t)));
   }
   ~Firsts() { std::free(slot_); }
   Firsts(const Firsts&) = delete;
   Firsts& operator=(const Firsts&) = delete;
   bool has_memory() const { return slot_; }
   int64_t of(const uint64_t* hash, int64_t place) {
-    for (uint64_t slot = hash[place] >> 20;; ++slot) {
-      int64_t& first = slot_[slot & mask_];
+    const uint64_t mask = (uint64_t(1) << bits_) - 1;
+    for (uint64_t slot = hash[place] * secret_ >> (64 - bits_);; ++slot) {
+      int64_t& first = slot_[slot & mask];
       if (!first) first = place + 1;
       if (hash[first - 1] == hash[place]) return first - 1;
     }
   }
 
  private:
-  int64_t mask_ = 63;
+  uint64_t secret_;
+  int bits_ = 6;
   int64_t* slot_;
 };
 
 // Which hashes have stood before. Returns whether there was memory for it.
-inline bool repeated(const uint64_t* hash, int64_t count, uint8_t* again) {
-  Firsts firsts(count);
+inline bool repeated(const uint64_t* hash, int64_t count, uint64_t secret, uint8_t* again) {
+  Firsts firsts(count, secret);
   if (!firsts.has_memory()) return false;
   for (int64_t place = 0; place < count; ++place) again[place] = firsts.of(hash, place) != place;
   return true;
@@ -123,8 +127,8 @@ inline bool repeated(const uint64_t* hash, int64_t count, uint8_t* again) {
 
 // The characters that the commonest of runs of n words takes up, the longest where several are; 0 where none stands twice,
 // -1 without memory. length_sum: the characters of all words before each word, and of all.
-inline int64_t commonest(const uint64_t* run, int64_t count, int64_t n, const int64_t* length_sum) {
-  Firsts firsts(count);
+inline int64_t commonest(const uint64_t* run, int64_t count, int64_t n, uint64_t secret, const int64_t* length_sum) {
+  Firsts firsts(count, secret);
   int64_t* times = static_cast<int64_t*>(std::calloc(count + 1, sizeof(int64_t)));
   int64_t most = 1, longest = 0;
   if (firsts.has_memory() && times)
@@ -147,5 +151,5 @@ inline void least_products(const uint64_t* hash, int64_t count, const uint64_t* 
     }
 }
 
-}  // namespace documents
+}  // namespace text
 }  // namespace tuili
