@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
-import select
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
-from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
 import msgspec
 
+from tuili.data.pipeline.channel import Channel
 from tuili.data.pipeline.document import ReadFault
 from tuili.data.pipeline.pipeline import Outcome
 from tuili.data.pipeline.readers.inputs import Item, SourceFile
@@ -25,14 +23,10 @@ from tuili.data.pipeline.worker import LENGTH, Done, Failed, Outline, Outlined, 
 from tuili.errors import TuiliError
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_PIECE = 2**20
-"""Bytes that a pipe to or from a worker holds, and that are read from it at once."""
 _WORKER = ("-P", "-m", "tuili.data.pipeline.worker")
 """What Python is called with: no module of the current folder is taken for one of ours."""
 _FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU})
 """What ends a worker that no item ends: the system where memory is short, for example, or an operator."""
-_LOOKS = 10
-"""How often a process is looked at before it counts as idle."""
 _END_SECONDS = 10.0
 """A worker that has closed its end of a pipe ends within so many seconds."""
 
@@ -50,7 +44,7 @@ class WorkerHandle:
         self._decoder: msgspec.msgpack.Decoder[Done | Outlined | Failed]
         self._decoder = msgspec.msgpack.Decoder(Done | Outlined | Failed)
         self._process: subprocess.Popen[bytes] | None = None
-        self._buffer = bytearray()
+        self._channel: Channel | None = None
         self._shared, path = tempfile.mkstemp()
         Path(path).unlink()
         os.write(self._shared, LENGTH.pack(0))  # so that the disk has it: a page that does not fit ends the process
@@ -104,12 +98,12 @@ class WorkerHandle:
 
     def _end_process(self) -> None:
         process, self._process = self._process, None
-        self._buffer.clear()
-        if process and process.stdin and process.stdout:
+        channel, self._channel = self._channel, None
+        if process:
             process.kill()
             process.wait()
-            process.stdin.close()
-            process.stdout.close()
+        if channel:
+            channel.close()
 
     def _outline(self, number: int, file: SourceFile) -> list[Item] | ReadFault:
         self._running()
@@ -159,7 +153,7 @@ class WorkerHandle:
                         env=environment,
                         pass_fds=[self._shared],
                     )
-                self._widen()
+                self._channel = Channel(self._process, self._idle)
                 why = self._answer(self._setup)
             except OSError as error:
                 raise TuiliError(f"a worker process cannot be started: {error}") from error
@@ -171,24 +165,16 @@ class WorkerHandle:
         last = next((line.strip() for line in reversed(lines) if line.strip()), why)
         raise TuiliError(f"a worker process cannot be started: {last}")
 
-    def _widen(self) -> None:
-        """Let the pipes hold more than they do by default, so that neither end waits for the other at each document."""
-        assert self._process and self._process.stdin and self._process.stdout
-        if sys.platform == "linux":
-            with suppress(OSError):  # where the user has too many of them, they stay as they are
-                for pipe in (self._process.stdin, self._process.stdout):
-                    fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIECE)
-
     def _answer(self, message: msgspec.Struct | None) -> Done | Outlined | ReadFault:
         """The next answer, behind a message where there is one, or how the process died.
 
         Raises `KilledError` where it was killed from outside.
         """
-        assert self._process
+        assert self._channel
         try:
             if message is not None:
-                self._send(framed(message))
-            answer = self._decoder.decode(self._receive(self._receive(LENGTH.size)))
+                self._channel.send(framed(message))
+            answer = self._decoder.decode(self._channel.receive())
         except (EOFError, BrokenPipeError, msgspec.DecodeError):
             fault = ReadFault.CRASHED
         except TimeoutError:
@@ -215,65 +201,3 @@ class WorkerHandle:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
-
-    def _send(self, data: bytes) -> None:
-        assert self._process and self._process.stdin
-        place = self._process.stdin.fileno()
-        os.set_blocking(place, False)
-        left = memoryview(data)
-        while left:
-            self._wait(place, select.POLLOUT)
-            left = left[os.write(place, left) :]
-
-    def _receive(self, size: int | bytes) -> bytes:
-        """So many bytes; or as many as their packed number says."""
-        assert self._process and self._process.stdout
-        size = size if isinstance(size, int) else LENGTH.unpack(size)[0]
-        place = self._process.stdout.fileno()
-        while len(self._buffer) < size:
-            self._wait(place, select.POLLIN)
-            piece = os.read(place, _PIECE)
-            if not piece:
-                raise EOFError
-            self._buffer += piece
-        data = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        return data
-
-    def _wait(self, place: int, event: int) -> None:
-        """Wait until a pipe is ready. Raises `TimeoutError` where the process computes nothing for too long.
-
-        Time in which this process itself is stopped does not count, nor does that in which the other one waits for a
-        core or a disk, or is stopped.
-        """
-        poll = select.poll()  # select itself has no descriptors above 1,023
-        poll.register(place, event)
-        if poll.poll(self._idle * 100):  # most answers come soon, and to ask the system takes as long as some documents
-            return
-        before, idle = self._computed(), 0
-        while idle < _LOOKS:
-            if poll.poll(self._idle * 1000 / _LOOKS):
-                return
-            now = self._computed()
-            idle = idle + 1 if now == before and not self._held_up() else 0
-            before = now
-        raise TimeoutError
-
-    def _computed(self) -> list[str]:
-        """The time that the process has computed so far, as the system tells it."""
-        assert self._process
-        return _stat(Path(f"/proc/{self._process.pid}"))[11:13]
-
-    def _held_up(self) -> bool:
-        """Whether a thread of the process waits for a core or a disk, or is stopped."""
-        assert self._process
-        threads = Path(f"/proc/{self._process.pid}/task").glob("*")
-        return any(_stat(thread)[:1] in (["R"], ["D"], ["T"], ["t"]) for thread in threads)
-
-
-def _stat(process: Path) -> list[str]:
-    """What the system tells of a process or thread, from its state on; nothing where it tells nothing."""
-    try:
-        return (process / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
