@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tuili.data.lines import MAX_DIGITS, MAX_LINE, numbered_lines, read_json
 from tuili.errors import RecordError
@@ -54,3 +56,22 @@ def test_whole_characters_in_two_halves_and_long_numbers_are_read() -> None:
         "id": "😀",
         "n": int("9" * MAX_DIGITS),
     }
+
+
+@pytest.mark.parametrize("name", ["lines.jsonl.gz", "lines.jsonl.zst"])
+def test_lines_of_a_compressed_file_are_read_and_a_cut_one_is_told(tmp_path: Path, name: str) -> None:
+    compress = gzip.compress if name.endswith("gz") else zstandard.ZstdCompressor().compress
+    packed = compress(b"one\n\n" + b"two\n" * 1000)
+    (tmp_path / name).write_bytes(packed)
+    lines = list(numbered_lines(tmp_path / name))
+    assert (len(lines), lines[0], lines[1]) == (1001, (1, b"one\n"), (3, b"two\n"))
+    (tmp_path / name).write_bytes(packed[:-5])
+    with pytest.raises(RecordError, match=rf"{name}:\d+: .*compress it again"):
+        list(numbered_lines(tmp_path / name))
+
+
+def test_what_is_called_compressed_and_is_not_is_told(tmp_path: Path) -> None:
+    for name in ("a.jsonl.gz", "a.jsonl.zst"):
+        (tmp_path / name).write_bytes(b"{}\n")
+        with pytest.raises(RecordError, match=r":1: .*compress it again"):
+            list(numbered_lines(tmp_path / name))

@@ -30,6 +30,10 @@ def route(
             help="Whether problems are kept whose steps all hold, while none gives the answer.",
         ),
     ] = False,
+    least_read: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="The least share of a problem's calculations in words that must be read."),
+    ] = 0.0,
     text: Annotated[
         str | None,
         typer.Option(metavar="FIELD", help="The field of rows with the question; by default each row's keys tell it."),
@@ -53,12 +57,21 @@ def route(
         "extract": extract,
         "no_domain": "keep" if no_domain else "drop",
         "not_derived": "keep" if not_derived else "drop",
+        "least_read": least_read,
     }
     output = {"format": "jsonl", "form": "records"} if records else {}
     settings = pipeline.BuildSettings.model_validate({"blocks": [block], "inputs": inputs, "output": output})
     manifest = run_build(settings, folder, workers).manifest
     for domain, count in sorted(manifest.get("domains", {}).items(), key=lambda one: (-one[1], one[0])):
         print(f"{count:,} kept of {domain}")
+    if (checked := manifest.get("checked", {})).get("records"):
+        told = (
+            f"{checked['steps']:,} steps in {checked['records']:,} records, {checked['mean_share_decided']:.1%} decided"
+        )
+        read = (
+            f"; {checked['mean_share_read']:.1%} of calculations in words read" if "mean_share_read" in checked else ""
+        )
+        print(f"{told}{read}")
     if unchecked := manifest.get("records_without_steps"):
         print(f"{unchecked:,} kept without steps: nothing of them is checked")
     for block, reasons in manifest["dropped"].items():

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tuili.errors import EncodingError, RecordError
+from tuili.data.expanding import CUT, expanded
+from tuili.errors import EncodingError, RecordError, one_line
 
 MAX_LINE = 2**24
 """Bytes of a line. A file without ends of lines would fill the memory."""
@@ -20,19 +21,24 @@ MAX_DIGITS = 1000
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines of a file that are not blank, with their numbers.
+    """The lines of a file, perhaps compressed with gzip or zstd, that are not blank, with their numbers.
 
     Raises `RecordError` for a file that cannot be read, and for a line of more than `MAX_LINE` bytes.
     """
+    number = 0
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as raw, expanded(path.name, raw) as file:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
                 if len(line) > MAX_LINE:
                     raise RecordError(f"{path}:{number}: longer than {MAX_LINE >> 20} MiB: write one question a line")
                 if line.strip():
                     yield number, line
     except OSError as error:
-        raise RecordError(f"{path} cannot be read: {error.strerror}; give a JSONL file") from error
+        if error.errno:  # that of the system has a number, that of gzip has none
+            raise RecordError(f"{path} cannot be read: {error.strerror}; give a JSONL file") from error
+        raise RecordError(f"{path}:{number + 1}: {one_line(error)}: compress it again") from error
+    except CUT as error:
+        raise RecordError(f"{path}:{number + 1}: {one_line(error)}: compress it again") from error
 
 
 def read_json(where: str, line: bytes, example: str) -> Any:

@@ -64,4 +64,5 @@ def entry(settled: Dropped | Refused) -> dict[str, Any]:
         "reason": drop.reason,
         "measured": drop.measured,
         "characters": trace.characters,
+        "excerpt": trace.excerpt,
     }

@@ -128,8 +128,19 @@ class Tally(msgspec.Struct):
     @property
     def records_without_steps(self) -> int:
         """Documents kept with a measure `steps` of 0: records in which there is nothing to check."""
-        steps = self.measures.get("steps", {}).get(KEPT)
-        return steps.bins.get(bin_of(0), 0) if steps else 0
+        return self._kept("steps").bins.get(bin_of(0), 0)
+
+    @property
+    def checked(self) -> dict[str, float]:
+        """Of records that were kept: how many have steps, how many these are, and in the mean of these records the
+        share of steps that the checker decides, and of calculations in words the share that was read as steps."""
+        steps, decided, read = (self._kept(name) for name in ("steps", "decided_steps", "read_steps"))
+        told: dict[str, float] = {"records": decided.count, "steps": round(steps.total)}
+        shares = {"mean_share_decided": decided, "mean_share_read": read}
+        return told | {name: round(of.total / of.count, 4) for name, of in shares.items() if of.count}
+
+    def _kept(self, measure: str) -> Histogram:
+        return self.measures.get(measure, {}).get(KEPT, Histogram())
 
     @property
     def parts_refused(self) -> int:

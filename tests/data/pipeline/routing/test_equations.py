@@ -35,6 +35,12 @@ from tuili.steps import Status, check
         ("0 x 10 = 0; 20x10 = 200", ("0 * 10 = 0", "20 * 10 = 200")),
         ("1.125 * 2 = 2.25", ("1.125 * 2 = 2.25",)),
         ("5/5 – 1/5 = 4/5 for others", ("5 / 5 - 1 / 5 = 4 / 5",)),
+        ("2^3 + 1 = 9, (1 + 2)^2 = 9", ("2^3 + 1 = 9", "(1 + 2)^2 = 9")),
+        ("5² + 2³ = 33", ("5^2 + 2^3 = 33",)),
+        (r"$12 \times 5 = 60$ and \(60 \div 4 = 15\)", ("12 * 5 = 60", "60 / 4 = 15")),
+        (r"\[\frac{1}{2} \cdot 8 = 2^{2}\]", ("1 / 2 * 8 = 2^2",)),
+        ("解：１５－３＝１２（个），（2＋3）×4＝20", ("15 - 3 = 12", "(2 + 3) * 4 = 20")),
+        (r"20% of 80 = 16, 25\% of $40 + 1 = $11", ("20 / 100 * 80 = 16", "25 / 100 * 40 + 1 = 11")),
     ],
 )
 def test_what_is_plain_is_taken(text: str, steps: tuple[str, ...]) -> None:
@@ -49,7 +55,10 @@ def test_what_is_plain_is_taken(text: str, steps: tuple[str, ...]) -> None:
         "pears - 3 + 8 = 5",
         "half of 6 + 2 = 5",
         "20% * 50 = 10",
-        "2^3 + 1 = 9",
+        "2^3^2 = 64",
+        "-2^2 = 4",
+        "2^n = 8",
+        "m² + 4 = 13",
         "x3 + 4 = 9",
         "192 / 1.2 = 1.2Y",
         "2 + 3 = 5cm",
@@ -109,6 +118,8 @@ def test_wrong_ones_are_taken_as_they_stand_and_the_checker_refutes_them() -> No
         ("name=value", 0),
         ("x = y", 0),
         ("", 0),
+        ("１５－３＝１２", 1),
+        (r"$2^{3} = 8$", 1),
     ],
 )
 def test_what_seems_a_calculation_is_counted(text: str, count: int) -> None:

@@ -14,7 +14,7 @@ from tests.data.pipeline.conftest import contents, lines
 from tuili.data import read_records
 from tuili.data.pipeline import BuildSettings, Document, Drop, build
 from tuili.data.pipeline.routing.extraction import Reason
-from tuili.data.pipeline.routing.route import NONE, Part, Routing
+from tuili.data.pipeline.routing.route import NONE, Part, Routing, RoutingSettings
 from tuili.data.pipeline.routing.rows import source_of
 from tuili.errors import ConfigError
 
@@ -28,8 +28,12 @@ Answer: She has 48 + 24 = 73 clips.
 REST = "\n" + "Here follow words that belong to no problem at all, only so that something is left. " * 3
 
 
+def routing(**settings: Any) -> Routing:
+    return RoutingSettings.model_validate({"block": "route", **settings}).build()
+
+
 def routed(text: str, block: Routing | None = None, **metadata: Any) -> list[Part]:
-    return list((block or Routing()).apply(Document(text, "mine:1", "mine.jsonl:1", "problem", metadata)))
+    return list((block or routing()).apply(Document(text, "mine:1", "mine.jsonl:1", "problem", metadata)))
 
 
 def extracted(part: Part) -> dict[str, Any]:
@@ -149,7 +153,7 @@ def test_steps_that_do_not_give_the_answer_are_dropped_unless_wanted() -> None:
     row: dict[str, Any] = {"answer": "So <<3*4=12>>12, less one.\n#### 11"}
     (part,) = routed("How many apples are left in the end?", **row)
     assert dropped(part) == Drop("not_derived", {"answer": "11", "step": "3 * 4 = 12"})
-    (part,) = routed("How many apples are left in the end?", Routing(not_derived=True), **row)
+    (part,) = routed("How many apples are left in the end?", routing(not_derived="keep"), **row)
     assert extracted(part)["steps"] == ["3 * 4 = 12"]
 
 
@@ -213,7 +217,7 @@ def test_problems_of_a_page_are_parts_and_what_is_left_is_one_too() -> None:
     assert len(routed(PAGE)) == 2
     *_, few = routed(PAGE + "\nSome words.\n")
     assert dropped(few) == Drop("little_left", {"words": 2, "least": 20})
-    (whole,) = routed(PAGE, Routing(extract=False))
+    (whole,) = routed(PAGE, routing(extract=False))
     assert isinstance(whole, Document)
     assert whole.text == PAGE
 
@@ -228,13 +232,13 @@ def test_questions_with_answers_in_words_are_no_problems() -> None:
 def test_documents_of_no_domain_may_be_dropped() -> None:
     text = "The committee agreed to paint the door before the winter."
     assert isinstance(routed(text)[0], Document)
-    assert dropped(routed(text, Routing(no_domain=False))[0]).reason == Reason.NO_DOMAIN
-    (kept,) = routed("The area of a triangle with a right angle.", Routing(no_domain=False))
+    assert dropped(routed(text, routing(no_domain="drop"))[0]).reason == Reason.NO_DOMAIN
+    (kept,) = routed("The area of a triangle with a right angle.", routing(no_domain="drop"))
     assert isinstance(kept, Document)
     assert kept.metadata["routed_domain"] == "geometry"
     record: dict[str, Any] = {"output": "2", "domain": "algebra"}
     assert isinstance(routed("What is 1 + 1?", **record)[0], Document)
-    assert dropped(routed("What is 1 + 1?", Routing(no_domain=False), **record)[0]).reason == Reason.NO_DOMAIN
+    assert dropped(routed("What is 1 + 1?", routing(no_domain="drop"), **record)[0]).reason == Reason.NO_DOMAIN
 
 
 @pytest.mark.parametrize(
@@ -331,3 +335,13 @@ def test_domains_are_counted_where_a_block_tells_them_alone(tmp_path: Path) -> N
 def test_a_block_with_an_unknown_choice_is_refused() -> None:
     with pytest.raises((ConfigError, ValueError), match="no_domain"):
         recipe([], blocks=[{"block": "route", "no_domain": "burn"}])
+
+
+def test_problems_of_which_too_few_calculations_are_read_are_dropped() -> None:
+    text = (
+        "Question: A box holds 12 pens. How many do 5 hold?\nAnswer: sqrt(25) = 5. Then 12 * 5 = 60. The answer is 60."
+    )
+    part = routed(text, routing(least_read=0.5))[0]
+    assert isinstance(part, Document) and part.measures["read_steps"] == 0.5
+    drop = dropped(routed(text, routing(least_read=0.6))[0])
+    assert drop.reason == Reason.UNREAD and drop.measured == {"measured": 0.5, "least": 0.6}

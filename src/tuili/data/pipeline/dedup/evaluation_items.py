@@ -50,16 +50,18 @@ def file_items(path: Path) -> Iterator[EvaluationItem]:
 
     Raises `RecordError` for a file that cannot be read or has no question, and for a line that is none.
     """
-    if path.suffix not in (*_LINES, *_TEXTS):
+    name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+    if not name.endswith((*_LINES, *_TEXTS)):
         raise RecordError(
-            f"{path}: its name should end in .jsonl, with {_EXAMPLE} a line, or in .txt, with a text a line"
+            f"{path}: its name should end in .jsonl, with {_EXAMPLE} a line, or in .txt, with a text a line, "
+            "and perhaps .gz or .zst"
         )
     count = 0
     for number, line in numbered_lines(path):
-        name = f"{path.name}:{number}"
-        for text in _questions(f"{path}:{number}", line) if path.suffix in _LINES else [_decoded(path, number, line)]:
+        lines = name.endswith(_LINES)
+        for text in _questions(f"{path}:{number}", line) if lines else [_decoded(path, number, line)]:
             count += 1
-            yield EvaluationItem(name, text)
+            yield EvaluationItem(f"{path.name}:{number}", text)
     if not count:
         raise RecordError(f"{path} holds no question: write one a line, {_EXAMPLE}")
 

@@ -69,14 +69,15 @@ class QualityFilter(Block):
     def __init__(self, thresholds: Mapping[str, float | None], classifier: QualityClassifier) -> None:
         self._thresholds, self._classifier = thresholds, classifier
 
-    def apply(self, document: Document) -> Document | Drop:
-        """The document with its quality among its measures, or a drop."""
+    def apply(self, document: Document) -> Document | Drop | list[tuple[Document, Drop]]:
+        """The document with its quality among its measures, perhaps with a drop."""
         if document.kind not in self._thresholds:
             return self.drop(Reason.UNKNOWN_KIND, kind=document.kind, known=", ".join(self._thresholds))
         quality = self._classifier.quality(document.words)
         if quality is None:
             return document
         quality, least = round(quality, 4), self._thresholds[document.kind]
+        document = document.with_measures(quality=quality)
         if least is not None and quality < least:
-            return self.drop(Reason.LOW_QUALITY, measured=quality, least=least)
-        return document.with_measures(quality=quality)
+            return [(document, self.drop(Reason.LOW_QUALITY, measured=quality, least=least))]
+        return document

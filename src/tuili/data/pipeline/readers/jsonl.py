@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import zlib
 from collections.abc import Iterator
-from typing import Any, BinaryIO
 
-import zstandard
-
+from tuili.data.expanding import CUT, Stream, expanded
 from tuili.data.lines import MAX_LINE, read_json
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
 from tuili.data.pipeline.readers.inputs import Item, SourceFile
@@ -27,12 +22,6 @@ _BEHIND = ": nothing can be read from this line on"
 LINE_BYTES = 64
 """Bytes that a line counts for at least, of those a file may expand to: millions of lines take time, too."""
 _BLOCK = 2**20
-_PIECE = 2**11
-"""Bytes that are expanded at a time: those of a bomb become 64 MiB."""
-_MAX_WINDOW = 2**27
-
-
-Stream = BinaryIO | gzip.GzipFile | io.BufferedReader
 
 
 class JsonlReader(Reader):
@@ -44,7 +33,7 @@ class JsonlReader(Reader):
         """The lines that are not blank; a file without any is refused."""
         line, count = 0, 0
         try:
-            with file.path.open("rb") as raw, _expanded(file.path.name.lower(), raw) as stream:
+            with file.path.open("rb") as raw, expanded(file.path.name, raw) as stream:
                 for line, data, fault in _lines(stream, file):
                     if count >= start:
                         place = f"{file.name}:{line}"
@@ -62,7 +51,7 @@ class JsonlReader(Reader):
                 refusal = Refusal(place, ReadFault.DAMAGED, one_line(error) + _BEHIND)
             if count >= start:
                 yield Item(number, count, place, offset=file.size, fault=refusal)
-        except (EOFError, zlib.error, zstandard.ZstdError) as error:
+        except CUT as error:
             place = f"{file.name}:{line + 1}"
             refusal = Refusal(place, ReadFault.DAMAGED, one_line(error) + _BEHIND)
             if count >= start:
@@ -80,44 +69,6 @@ class JsonlReader(Reader):
             yield self.row(item.place, fields)
         else:
             yield Refusal(item.place, ReadFault.NOT_JSON, f"not a JSON object: write {EXAMPLE}")
-
-
-def _expanded(name: str, raw: BinaryIO) -> Stream:
-    if name.endswith(".gz"):
-        return gzip.open(raw)
-    if name.endswith(".zst"):
-        return io.BufferedReader(_Zstd(raw), _BLOCK)
-    return raw
-
-
-class _Zstd(io.RawIOBase):
-    """The frames of a file, expanded. The library's own stream ends without an error where a file is cut short."""
-
-    def __init__(self, raw: BinaryIO) -> None:
-        self._raw, self._context = raw, zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
-        self._frame: zstandard.ZstdDecompressionObj | None = None
-        self._packed, self._expanded = b"", memoryview(b"")
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer as far as one piece goes; 0 at the end. Raises `EOFError` where a frame has no end."""
-        while not self._expanded:
-            self._packed = self._packed or self._raw.read(_PIECE)
-            if not self._packed:
-                if self._frame:
-                    raise EOFError("the file ends before its last frame does")
-                return 0
-            self._frame = self._frame or self._context.decompressobj()
-            self._expanded = memoryview(self._frame.decompress(self._packed))
-            self._packed = self._frame.unused_data if self._frame.eof else b""
-            if self._frame.eof:
-                self._frame = None
-        size = min(len(buffer), len(self._expanded))
-        buffer[:size], self._expanded = self._expanded[:size], self._expanded[size:]
-        return size
 
 
 Line = tuple[int, bytes, tuple[ReadFault, str] | None]

@@ -17,7 +17,25 @@ MAX_STEPS = 64
 """Calculations of one text that are taken."""
 _MAX_SIDE, _AROUND = 200, 12
 """Characters of a side, and of what is looked at before and behind a calculation."""
-_RUN = re.compile(r"[0-9$€£¥.,()+*/×÷−–=\- \t]+")
+_WIDE = str.maketrans("０１２３４５６７８９．＋－＊／＝", "0123456789.+-*/=")
+_TYPESET: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), plain)
+    for pattern, plain in (
+        (r"\\(?:times|cdot)(?![a-zA-Z])", "*"),
+        (r"\\div(?![a-zA-Z])", "/"),
+        (r"\\(?:left|right)(?=[()])", ""),
+        (r"\\[dt]?frac\{([0-9]{1,40})\}\{([0-9]{1,40})\}", r"(\1/\2)"),
+        (r"\^\{([0-9]{1,2})\}", r"^\1"),
+        (r"\\([$%])", r"\1"),
+        (r"\\[()\[\]]", " "),
+        (r"(?<=[0-9)])²", "^2"),
+        (r"(?<=[0-9)])³", "^3"),
+        (r"（([0-9.+*/×÷−–\- ]{1,80})）", r"(\1)"),
+        (r"([0-9]{1,40}(?:\.[0-9]{1,40})?)% of (?=[$€£¥]?[0-9])", r"\1/100*"),
+    )
+)
+"""How formulas are typeset, and the same in plain signs; `20% of 80` is `20/100*80`."""
+_RUN = re.compile(r"[0-9$€£¥.,()+*/^×÷−–=\- \t]+")
 _TIMES = re.compile(r"(?<=[0-9)])(?!(?<=\b0)x)( ?)[x×](?= ?[$(0-9])")
 _MARK = re.compile(r"[ \t]*(?:(?P<sign>[-*•–])|\(?(?:[0-9]{1,3}|[a-z])[.)])[ \t]+(?=[$€£¥(.0-9])", re.IGNORECASE)
 _GOES_ON = re.compile(r"[-0-9+*/×÷−–=(][ \t]*\Z")
@@ -26,7 +44,11 @@ _SENTENCE = re.compile(r"[.,]+(?=\s|$)")
 _CURRENCY = re.compile(r"[$€£¥]")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 _NUMBER = r"(?:(?:0|[1-9][0-9]{0,39})(?:\.[0-9]{1,40})?|\.[0-9]{1,40})"
-_SIDE = re.compile(rf"\(*-?{_NUMBER}\)*(?: ?[-+*/] ?\(*-?{_NUMBER}\)*)*")
+_POWER = r"(?:\^[0-9]{1,2}(?![\^]))?"
+_TERM = rf"\(*-?{_NUMBER}{_POWER}(?:\){_POWER})*"
+_SIDE = re.compile(rf"{_TERM}(?: ?[-+*/] ?{_TERM})*")
+_POWER_OF_NEGATIVE = re.compile(r"(?:^|[-+*/(] ?)-[0-9.]+\^")
+"""`-2^2` may be meant as 4."""
 _TWICE_DIVIDED = re.compile(rf"/ ?-?{_NUMBER} ?/")
 """`3 / 1/4` may be meant as a third of something, or as 12."""
 _THREE_PLACES = re.compile(r"(?<![0-9.])[1-9][0-9]{0,2}\.[0-9]{3}(?![0-9])")
@@ -34,7 +56,7 @@ _THREE_PLACES = re.compile(r"(?<![0-9.])[1-9][0-9]{0,2}\.[0-9]{3}(?![0-9])")
 _SIGNS = "-+*/="
 _EQUALITY = re.compile(r"(?<![=<>!])=(?=\s{0,3}[-$€£¥(.]{0,2}[0-9])(?!=)|(?<=[0-9)])\s?=(?!=)")
 _GROUP = re.compile(r"\s[0-9]{3}(?![0-9])")
-_OPERATION = re.compile(r"[0-9)] ?[-+*/]")
+_OPERATION = re.compile(r"[0-9)] ?[-+*/^]")
 _LEADING = re.compile(
     r"(?:\b(?:of|times|plus|minus|over|by|per|than|squared|cubed|root|log|sin|cos|tan|mod|to|from|percent|less|more|x)"
     r"|[0-9] and|[的乘除加减比×第]"
@@ -53,7 +75,7 @@ _TOUCHING_BEFORE, _TOUCHING_BEHIND = re.compile(rf"(?:{_LETTER}|[0-9]:)\Z"), re.
 
 def worked_steps(text: str) -> tuple[str, ...]:
     """The calculations of a text in order, in canonical printing, `MAX_STEPS` at most."""
-    text, steps = _TIMES.sub(r"\1*", _without_marks(text)), list[str]()
+    text, steps = _TIMES.sub(r"\1*", _without_marks(_plain(text))), list[str]()
     for run in _RUN.finditer(text):
         if "=" in run[0] and len(steps) < MAX_STEPS:
             before, behind = text[max(0, run.start() - _AROUND) : run.start()], text[run.end() : run.end() + _AROUND]
@@ -63,7 +85,15 @@ def worked_steps(text: str) -> tuple[str, ...]:
 
 def count_equalities(text: str) -> int:
     """How many calculations a text seems to have: signs `=` before a number or behind one."""
-    return len(_EQUALITY.findall(text))
+    return len(_EQUALITY.findall(_plain(text)))
+
+
+def _plain(text: str) -> str:
+    """A text with plain signs in place of typeset ones."""
+    text = text.translate(_WIDE)
+    for pattern, plain in _TYPESET:
+        text = pattern.sub(plain, text)
+    return text
 
 
 def _without_marks(text: str) -> str:
@@ -124,7 +154,7 @@ def _side(side: str) -> str | None:
         .replace("–", "-")
     )
     side = re.sub(r" (?=\))|(?<=\() ", "", " ".join(side.split()))
-    if _TWICE_DIVIDED.search(side):
+    if _TWICE_DIVIDED.search(side) or _POWER_OF_NEGATIVE.search(side):
         return None
     depth = 0
     for sign in side:

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     REFUTED = "refuted"
     ROUNDED = "rounded"
     NOT_DERIVED = "not_derived"
+    UNREAD = "unread"
     MALFORMED = "malformed"
     NO_DOMAIN = "no_domain"
     LITTLE_LEFT = "little_left"

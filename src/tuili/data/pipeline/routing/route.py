@@ -36,10 +36,13 @@ class RoutingSettings(BlockSettings):
     not_derived: Literal["keep", "drop"] = Field(
         "drop", description="What becomes of problems whose steps all hold, while none gives the answer."
     )
+    least_read: float = Field(
+        0.0, ge=0, le=1, description="The least share of a problem's calculations in words that must be read as steps."
+    )
 
     def build(self) -> Routing:
         """The block."""
-        return Routing(extract=self.extract, no_domain=self.no_domain == "keep", not_derived=self.not_derived == "keep")
+        return Routing(self)
 
 
 class Routing(Block):
@@ -48,9 +51,8 @@ class Routing(Block):
     name, routes = "route", True
     Reason = Reason
 
-    def __init__(self, *, extract: bool = True, no_domain: bool = True, not_derived: bool = False) -> None:
-        """extract: whether problems are looked for inside texts. no_domain, not_derived: whether such are kept."""
-        self._extract, self._no_domain, self._not_derived = extract, no_domain, not_derived
+    def __init__(self, settings: RoutingSettings) -> None:
+        self._settings = settings
 
     def apply(self, document: Document) -> Sequence[Part]:
         """The document with its domain; or the problems in it, and what is left of its text beside them."""
@@ -60,7 +62,7 @@ class Routing(Block):
             return [(document, self.drop(Reason.MALFORMED, message=str(error)))]
         if question is not None:
             return [self._settled(document, question)]
-        found = find_problems(document.text) if self._extract else ()
+        found = find_problems(document.text) if self._settings.extract else ()
         problems = [one for one in found if can_be_checked(one.question, one.answer, one.steps)]
         return [*self._parts(document, problems)] if problems else [self._routed(document)]
 
@@ -82,16 +84,19 @@ class Routing(Block):
             yield (part, few) if words < FEW_WORDS else self._routed(part)
 
     def _settled(self, document: Document, question: Question) -> Part:
-        extracted = extract_record(question, self._not_derived)
+        extracted = extract_record(question, self._settings.not_derived == "keep")
         if extracted.reason is not Reason.MALFORMED:
             document = document.with_measures(steps=extracted.steps)
         if extracted.steps:
             document = document.with_measures(decided_steps=extracted.decided / extracted.steps)
+        read = min(1, len(question.steps) / question.equalities) if question.equalities else 1.0
         if question.equalities:
-            document = document.with_measures(read_steps=min(1, len(question.steps) / question.equalities))
+            document = document.with_measures(read_steps=read)
         if extracted.record is None:
             assert extracted.reason is not None
             return document, self.drop(extracted.reason, **extracted.measured)
+        if read < self._settings.least_read:
+            return document, self.drop(Reason.UNREAD, measured=read, least=self._settings.least_read)
         domain = extracted.record.domain if extracted.record.domain in BUILT_IN_DOMAINS else None
         return self._noted(msgspec.structs.replace(document, record=record_fields(extracted.record)), domain)
 
@@ -99,6 +104,6 @@ class Routing(Block):
         return self._noted(document, domain_of(document.text))
 
     def _noted(self, document: Document, domain: str | None) -> Part:
-        if domain is None and not self._no_domain:
+        if domain is None and self._settings.no_domain == "drop":
             return document, self.drop(Reason.NO_DOMAIN)
         return document.with_metadata(**{ROUTED_DOMAIN: domain or NONE})

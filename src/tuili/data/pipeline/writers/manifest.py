@@ -52,7 +52,7 @@ def write_manifest(
         },
         "kept": dict(sorted(tally.kept.items())),
         **({"domains": dict(sorted(tally.domains.items()))} if tally.domains else {}),
-        **({"records_without_steps": tally.records_without_steps} if tally.domains else {}),
+        **({"records_without_steps": tally.records_without_steps, "checked": tally.checked} if tally.domains else {}),
         "dropped": _in_order(tally.dropped),
         "refused": _in_order(tally.refused),
         **({"notes": dict(notes)} if notes else {}),
