@@ -2,21 +2,26 @@
 and by the published rules of Gopher, C4 and FineWeb; and, if it is installed, by fastText with the same training
 documents, once taught what is good, and once what is educational, which stands in for FineWeb-Edu's classifier.
 
-And the share of what must not be dropped that is: of GSM8K, where its file is, and of Tuili's own proofs.
+And the share of what must not be dropped that is: of GSM8K, where its file is, its questions with the answers in words
+and alone, and of Tuili's own proofs. The first of its problems are those that the threshold was chosen by.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
+from pathlib import Path
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
-from benchmarks.harness.texts import gsm8k_records
+from benchmarks.harness.texts import GSM8K
 from benchmarks.quality import fasttext
 from benchmarks.quality.labelled import Sample, Split, samples
 from benchmarks.quality.packages import FOLDER, archive_name, sources
 from tuili.data import Record, pipeline
+from tuili.steps import split_response
 from tuili.tasks import LEVELS, generate
 from tuili.tasks import Split as LearntSplit
 
@@ -26,10 +31,13 @@ FILTERS: dict[str, list[str]] = {
     "both": ["basic", "quality"],
     "published": ["gopher_quality", "gopher_repetition", "c4", "fineweb"],
 }
+CHOSEN_BY = 2000
+"""Problems of GSM8K by which the threshold of problems was chosen."""
 EDUCATIONAL = frozenset({"paper", "problem", "reference"})
 """The kinds of good texts that teach: manuals, papers and exercises."""
 ALL_WAYS = ("quality", "basic")
 """These judge every document as a page of the web, and each as its kind; the others know no kinds."""
+CALCULATION = re.compile(r"<<[^>]*>>")
 Judge = Callable[[Sequence[str], Sequence[str]], list[bool]]
 """From texts and their kinds: which are kept."""
 
@@ -105,9 +113,13 @@ def _by_source(name: str, found: Sequence[Sample], kept: Sequence[bool]) -> dict
 
 
 def _not_to_be_dropped(judges: dict[str, Judge], most: int) -> dict[str, Figure]:
-    texts = {"gsm8k": [_text(record) for record in islice(gsm8k_records(), most)]}
+    rows = [json.loads(line) for line in islice(_lines(GSM8K), CHOSEN_BY, CHOSEN_BY + most)]
+    texts = {
+        "gsm8k": [f"{row['question']}\n{CALCULATION.sub('', row['answer'])}" for row in rows],
+        "gsm8k_questions": [row["question"] for row in rows],
+    }
     texts["proofs"] = [
-        _text(Record.of(generate("proofs", LearntSplit.TEST.seed(0), number, level, language=language)))
+        _plain(Record.of(generate("proofs", LearntSplit.TEST.seed(0), number, level, language=language)))
         for language in ("en", "zh")
         for level in LEVELS
         for number in range(most // 2 // len(LEVELS))
@@ -122,8 +134,14 @@ def _not_to_be_dropped(judges: dict[str, Judge], most: int) -> dict[str, Figure]
     }
 
 
-def _text(record: Record) -> str:
-    return f"{record.input}\n{record.response}"
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+
+
+def _plain(record: Record) -> str:
+    """A record as people would write it down: the problem, the steps and the answer, a line each."""
+    read = split_response(record.response)
+    return "\n".join([record.input, *read.steps, read.answer])
 
 
 if __name__ == "__main__":

@@ -71,19 +71,22 @@ ROUTED = (
 )
 
 _KEPT = {
-    "quality": "the classifier of quality",
-    "published": "the rules of Gopher, C4 and FineWeb",
-    "fasttext": "fastText",
-    "educational": "fastText, taught what is educational",
+    "quality_{}_web": "the classifier of quality, each as a page of the web",
+    "quality_{}_kinds": "the classifier of quality, each as the kind of text that it is",
+    "basic_{}_web": "the basic filter, each as a page of the web",
+    "both_{}_web": "the basic filter and then the classifier of quality, each as a page of the web",
+    "published_{}_web": "the rules of Gopher, C4 and FineWeb",
+    "fasttext_{}_web": "fastText",
+    "educational_{}_web": "fastText, taught what is educational",
 }
 QUALITY = (
     *(
         bench(
             f"{language} documents and junk of sources that training has not met, by {name}: F1 of {what}",
             "quality",
-            f"test_{judge}_{code}_web_f1_{what}",
+            f"test_{judge.format(code)}_f1_{what}",
             "{:.2f}",
-            goal if judge == "quality" else "none",
+            goal if judge == "quality_{}_web" else "none",
         )
         for code, language, goal in (("en", "English", "0.95"), ("zh", "Chinese", "0.92"))
         for judge, name in _KEPT.items()
@@ -91,7 +94,11 @@ QUALITY = (
     ),
     *(
         bench(f"{name} that the classifier of quality drops", "quality", f"quality_kinds_{key}_dropped", "{:.1%}", "1%")
-        for key, name in (("gsm8k", "Of 1,000 problems of GSM8K, those"), ("proofs", "Of 1,000 own proofs, those"))
+        for key, name in (
+            ("gsm8k", "Of 1,000 problems of GSM8K with their answers in words, those"),
+            ("gsm8k_questions", "Of 1,000 questions of GSM8K alone, those"),
+            ("proofs", "Of 1,000 own proofs, those"),
+        )
     ),
 )
 

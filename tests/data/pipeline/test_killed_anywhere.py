@@ -15,9 +15,13 @@ from tests.data.pipeline.conftest import ROOT, prose
 from tests.data.pipeline.killing import Plan
 
 FEW = Plan(["--workers", "0"], "", points=2, chained=2)
+RECORDS = (
+    "build.blocks=[{block: quality, thresholds: {prose: 0.0}}, {block: dedup}, {block: decontaminate}, {block: route}]"
+)
 MANY = (
     Plan(["--workers", "0"], "", points=16, chained=20, seed=1),
     Plan(["--workers", "2"], "", points=6, chained=6, seed=2),
+    Plan(["--workers", "1", RECORDS, "build.output.form=records"], "", points=6, chained=2, seed=4),
     Plan(["--workers", "1", "build.output.format=parquet", "--input", "more"], "", points=8, chained=8, seed=3),
 )
 RECIPE = """
@@ -31,6 +35,8 @@ build:
 @pytest.mark.parametrize("plan", [FEW, *(pytest.param(plan, marks=pytest.mark.kills) for plan in MANY)])
 def test_wherever_a_build_is_killed_it_goes_on_to_the_same_bytes(corpus: Path, tmp_path: Path, plan: Plan) -> None:
     (corpus / "again.jsonl").write_text("".join(json.dumps({"text": prose(number)}) + "\n" for number in range(30)))
+    asked = [f"Question: What is {number} and one more?\nAnswer: {number} + 1 = {number + 1}" for number in range(200)]
+    (corpus / "asked.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in asked))
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     (tmp_path / "more").mkdir()
     for number in range(20):

@@ -37,6 +37,12 @@ def masked(text: str, *what: What) -> str:
         ("请联系张三zhang@example.com或致电，邮箱zhang@example.com。", "请联系张三[mail]或致电，邮箱[mail]。"),
         ("密钥sk-" + "a1B2" * 9 + "，josé@example.com müller@bücher.de", "密钥[key]，[mail] [mail]"),
         ("Tel. 900-100-1000 or 15000000000", "Tel. [phone] or [phone]"),
+        (
+            "tel: 020 7946 0958, phone number (020) 7946 0958, 电话号码 6251 2345",
+            "tel: [phone], phone number [phone], 电话号码 [phone]",
+        ),
+        ('api_key = "3f9a8b7c6d5e4f3a", password=hunter2hunter', 'api_key = "[key]", password=[key]'),
+        ("sk_" + "live_" + "a1B2" * 6, "[key]"),
     ],
 )
 def test_mail_phone_and_keys_are_masked(text: str, expected: str) -> None:
@@ -51,6 +57,7 @@ def test_mail_phone_and_keys_are_masked(text: str, expected: str) -> None:
         "48 / 2 = 24, 2024-05-28 10:00:00, 10.1000/182-34-5678, 192.168.100.200",
         "https://host.example/13812345678/x, sha 0123456789abcdef0123456789abcdef",
         "task-force sk-learn snake_case_names_are_not_keys",
+        "password = hash_256(text), secret: str, token = tokens[0x1f2e3d4c], key: 12345678, text 20 7946 0958 times",
         "2^34 = 17179869184. Compute 900-100-1000. 5 +1000000 = 1000005, a profit of 15000000000 won",
         "y = x@w.reshape(3), q@k.transpose(0, 1)",
     ],
@@ -76,6 +83,7 @@ def test_masking_again_changes_nothing(text: str) -> None:
 @given(st.text(st.sampled_from("gh_-kspofx"), max_size=12) | st.sampled_from([*KEY_SIGNS, *KEY_SIGNS_WITH_LINES]))
 def test_keys_are_looked_for_where_any_sign_of_one_stands(text: str) -> None:
     assert may_hold_key(text) == any(sign in text for sign in (*KEY_SIGNS, *KEY_SIGNS_WITH_LINES))
+    assert may_hold_key(f"{text} password: {text}")
     assert all("_" in sign for sign in KEY_SIGNS_WITH_LINES)
 
 

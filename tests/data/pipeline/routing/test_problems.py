@@ -62,6 +62,28 @@ RECTANGLE = "What is the area of a rectangle with length 3 and width 4?"
 
 
 @pytest.mark.parametrize(
+    ("question", "solution"),
+    [
+        ("## Problem 1\n", "## Solution\n"),
+        ("Problem 1\n\n", "Solution\n"),
+        ("**Exercise 2**\n", "**Solution.** "),
+        ("Example 3: ", "Solution. "),
+        ("Task 1:", "Solution:"),
+        ("【例题1】", "【解答】"),
+    ],
+)
+def test_problems_are_found_by_many_labels(question: str, solution: str) -> None:
+    (problem,) = found(
+        f"Text.\n\n{question}Tom has 3 bags of 4 apples. How many?\n\n{solution}3 * 4 = 12\n\nMore text."
+    )
+    assert (problem.question, problem.answer, problem.steps) == (
+        "Tom has 3 bags of 4 apples. How many?",
+        "12",
+        ("3 * 4 = 12",),
+    )
+
+
+@pytest.mark.parametrize(
     ("text", "answer", "steps"),
     [
         ("Answer: 12\n\nAs we saw, 2 + 2 = 4 holds in every ring.", "12", ()),

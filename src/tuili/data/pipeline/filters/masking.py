@@ -39,6 +39,13 @@ _PHONE = re.compile(
 _CUE = re.compile(
     r"电话|手机|热线|传真|联系|致电|微信|\b(?:tel|phone|telephone|mobile|cell|call|fax|text|dial|whatsapp)\b", re.I
 )
+_CUED = re.compile(
+    r"""(?:电话|手机|热线|传真|\b(?:tel|phone|telephone|mobile|cell|fax|whatsapp)\b)
+    [ .]{0,2}(?:(?:number|no)\b|号码?)?[ .]{0,2}[:：]?[ ]{0,3}
+    (\+?\(?[0-9](?:[ ().-]{0,2}[0-9]){6,14})(?![0-9])""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A number of any form that stands right behind a cue."""
 _OPERATOR = re.compile(r"[=^*×÷<>%]|\s[/+−-]\s")
 _BEFORE, _AROUND = 40, 24
 """Characters in which a cue is looked for before a number, and operators on both sides of it."""
@@ -50,11 +57,20 @@ _KEY = re.compile(
         | gh[pousr]_[A-Za-z0-9]{36,255} | github_pat_[A-Za-z0-9_]{22,255} | glpat-[A-Za-z0-9_-]{20,64}
         | sk-[A-Za-z0-9_-]{20,200} | xox[abprs]-[A-Za-z0-9-]{10,200} | AIza[A-Za-z0-9_-]{35} | hf_[A-Za-z0-9]{30,64}
         | eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,1000}
+        | [rs]k_(?:live|test)_[A-Za-z0-9]{16,200}
       )(?![A-Za-z0-9_-])""",
     re.VERBOSE,
 )
+_NAMED = re.compile(
+    r"""(?<![a-z])(?:(?:api|access|secret|auth|private)[ _-]?(?:key|token)|secret|passw(?:or)?d|passphrase|pwd)
+        ["']?[ ]{0,2}[:=][ ]{0,2}["']?
+        ((?=[^\s"']{0,200}[0-9])(?=[^\s"']{0,200}[a-z])[a-z0-9_+/.!@\#$%^&*~-]{8,200})(?![\w(\[])""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""A key or a password behind its name: letters and digits, eight characters at least, and no call."""
+_NAME_SIGNS = re.compile(r"key|token|secret|pass|pwd", re.I)
 KEY_SIGNS = ("PRIVATE KEY", "AKIA", "ASIA", "sk-", "xox", "AIza", "glpat-", "eyJ")
-KEY_SIGNS_WITH_LINES = ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_")
+KEY_SIGNS_WITH_LINES = ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "k_live_", "k_test_")
 """What every key has; the latter hold a line, which few texts do."""
 _SEVEN_DIGITS = re.compile(r"\d(?:[ ().-]{0,3}\d){6}")
 _SPAN = 24
@@ -62,9 +78,11 @@ _SPAN = 24
 
 
 def may_hold_key(text: str) -> bool:
-    """Whether something stands in it that every key has."""
-    return any(sign in text for sign in KEY_SIGNS) or (
-        "_" in text and any(sign in text for sign in KEY_SIGNS_WITH_LINES)
+    """Whether something stands in it that every key has, or a name of one before a sign that gives a value."""
+    return (
+        any(sign in text for sign in KEY_SIGNS)
+        or ("_" in text and any(sign in text for sign in KEY_SIGNS_WITH_LINES))
+        or (("=" in text or ":" in text) and _NAME_SIGNS.search(text) is not None)
     )
 
 
@@ -75,7 +93,7 @@ def may_hold_phone(document: Document) -> bool:
 
 
 def _keys(text: str) -> Iterator[tuple[int, int]]:
-    """Where keys stand: first those of one word, then private keys in their frames, which may hold such words."""
+    """Where keys stand: private keys in their frames, which may hold those of one word, these, and those with names."""
     begins = deque[re.Match[str]]()
     for mark in _PEM.finditer(text):  # one pass, whatever stands between
         if mark[1] == "BEGIN":
@@ -87,6 +105,7 @@ def _keys(text: str) -> Iterator[tuple[int, int]]:
             yield begins[0].start(), mark.end()
         begins.clear()
     yield from (found.span() for found in _KEY.finditer(text))
+    yield from (found.span(1) for found in _NAMED.finditer(text))
 
 
 def _mails(text: str) -> Iterator[tuple[int, int]]:
@@ -94,6 +113,7 @@ def _mails(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _phones(text: str) -> Iterator[tuple[int, int]]:
+    yield from (found.span(1) for found in _CUED.finditer(text))
     for found in _PHONE.finditer(text):
         start, end = found.span()
         plain = found[0][0] in "(0" or (found[0][0] == "+" and " " in found[0])  # nobody counts with these

@@ -1,4 +1,5 @@
-"""Problems in a text, found where it is plain that they are: `Question: …` before `Answer: …` or `Solution: …`.
+"""Problems in a text, found where it is plain that they are: `Question: …` before `Answer: …` or `Solution: …`, or such
+words as headings.
 
 What their calculations are is left to `equations`, whether they are right to `extraction`.
 """
@@ -16,11 +17,12 @@ from tuili.data.readers.own import numbers_in
 MAX_QUESTION, MAX_WORKED, MAX_ANSWER = 4000, 8000, 200
 """Characters of a question, of what is behind it, and of an answer."""
 _LABEL = re.compile(
-    r"""^[ \t]*(?:[\#>*-]{1,6}[ \t]*)?[*_]{0,2}
-    (?:(?P<question>question|problem|exercise|q|题目|问题|习题|例题|例|问|题)
+    r"""^[ \t]*(?:[\#>*-]{1,6}[ \t]*)?[*_]{0,2}【?
+    (?:(?P<question>question|problem|exercise|(?:example|task)(?=[ ][0-9])|q|题目|问题|习题|例题|例|问|题)
       |(?P<solution>(?:worked[ ])?solution|explanation|working|解答|解析|解)
       |(?P<answer>(?:final[ ])?answer|ans|a|答案|答))
-    [ \t]*(?:\#?[0-9]{1,4}|[一二三四五六七八九十]{1,3})?[*_]{0,2}[ \t]*(?:[:：]|(?<=[0-9])[.)])[*_]{0,2}""",
+    [ \t]*(?:\#?[0-9]{1,4}|[一二三四五六七八九十]{1,3})?[*_]{0,2}[ \t]*
+    (?:[:：】]|(?<=[0-9])[.)]|(?<=solution)\.(?=[*_]{0,2}[ ])|(?:(?<=[a-z]{4})|(?<=[0-9*_]))(?=[ \t]*$))[*_]{0,2}""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
 _OPTION = re.compile(r"^[ \t>*(-]{0,6}B[ \t]?[:：.)]", re.IGNORECASE | re.MULTILINE)
