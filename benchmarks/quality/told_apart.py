@@ -135,7 +135,7 @@ def _not_to_be_dropped(judges: dict[str, Judge], most: int) -> dict[str, Figure]
 
 
 def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return path.read_text(encoding="utf-8").strip().split("\n") if path.is_file() else []
 
 
 def _plain(record: Record) -> str:

@@ -87,6 +87,19 @@ def test_records_without_steps_are_counted(tmp_path: Path, capsys: pytest.Captur
     assert "1 kept without steps: nothing of them is checked" in capsys.readouterr().out.splitlines()
 
 
+def test_the_shares_that_are_decided_and_read_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page, out = tmp_path / "page.txt", tmp_path / "extracted"
+    page.write_text(PAGE.replace("She has", "He has 24 - 12 = 12k. She has"))
+    assert route(page, "--records", "--out", out) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "1 steps in 1 records, 100.0% of a record's steps decided" in lines
+    assert "50.0% of a problem's calculations in words read as steps" in lines
+    told = json.loads((out / "manifest.json").read_text())["checked"]
+    assert told == {"records": 1, "steps": 1, "mean_share_decided": 1.0, "mean_share_read": 0.5}
+    assert route(page, "--records", "--least-read", "1", "--out", tmp_path / "read") == 0
+    assert "1 dropped by route: unread" in capsys.readouterr().out.splitlines()
+
+
 def test_the_field_of_the_question_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, out = tmp_path / "math.jsonl", tmp_path / "extracted"
     file.write_text(json.dumps({"problem": "What is 3 times 4?", "solution": r"As $3 * 4 = 12$, \boxed{12}."}) + "\n")

@@ -55,7 +55,8 @@ def test_a_corpus_is_built_measured_and_sampled(
     assert data("sample", out, "--reason", "basic/few_words") == 0
     assert capsys.readouterr().out == "pages/a.jsonl:21: measured 2.0, least 30.0\n    too short\n"
     assert data("sample", out, "--reason", "jsonl/not_json") == 0
-    assert capsys.readouterr().out.startswith("pages/a.jsonl:22: ")
+    told = capsys.readouterr().out
+    assert told.startswith("pages/a.jsonl:22: ") and told.count("\n") == 1
 
 
 def test_a_corpus_of_records_is_measured_and_sampled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

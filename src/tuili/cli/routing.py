@@ -64,14 +64,12 @@ def route(
     manifest = run_build(settings, folder, workers).manifest
     for domain, count in sorted(manifest.get("domains", {}).items(), key=lambda one: (-one[1], one[0])):
         print(f"{count:,} kept of {domain}")
-    if (checked := manifest.get("checked", {})).get("records"):
-        told = (
-            f"{checked['steps']:,} steps in {checked['records']:,} records, {checked['mean_share_decided']:.1%} decided"
-        )
-        read = (
-            f"; {checked['mean_share_read']:.1%} of calculations in words read" if "mean_share_read" in checked else ""
-        )
-        print(f"{told}{read}")
+    checked = manifest.get("checked", {})
+    if checked.get("records"):
+        share = checked["mean_share_decided"]
+        print(f"{checked['steps']:,} steps in {checked['records']:,} records, {share:.1%} of a record's steps decided")
+    if "mean_share_read" in checked:
+        print(f"{checked['mean_share_read']:.1%} of a problem's calculations in words read as steps")
     if unchecked := manifest.get("records_without_steps"):
         print(f"{unchecked:,} kept without steps: nothing of them is checked")
     for block, reasons in manifest["dropped"].items():

@@ -97,7 +97,8 @@ def sample(
             measured = ", ".join(f"{name} {value}" for name, value in fields["metadata"].get("measured", {}).items())
             print(showing.visible(f"{fields['text']}: {measured or fields['metadata'].get('message', reason)}"))
             excerpt = fields["metadata"].get("excerpt", "").expandtabs().rstrip()
-            print(*(f"    {showing.visible(line, right_to_left=True)}" for line in excerpt.splitlines()), sep="\n")
+            for line in excerpt.splitlines():
+                print(f"    {showing.visible(line, right_to_left=True)}")
 
 
 def _fields(settled: Any) -> dict[str, Any]:

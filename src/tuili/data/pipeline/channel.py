@@ -45,7 +45,7 @@ class Channel:
         self._output.close()
 
     def send(self, message: bytes) -> None:
-        """Send a message with its length in front."""
+        """Send a message, which has its length in front."""
         place = self._input.fileno()
         os.set_blocking(place, False)
         left = memoryview(message)

@@ -19,6 +19,7 @@ import msgspec
 
 from tuili import __version__
 from tuili.data.pipeline.block import PORTABLE
+from tuili.data.pipeline.filters.masking import MaskingBlock
 from tuili.data.pipeline.listing import entry
 from tuili.data.pipeline.pipeline import Kept, Pipeline, Refused, Settled
 from tuili.data.pipeline.readers.files import fingerprint
@@ -74,6 +75,7 @@ class BuildFolder:
         """
         of_recipe, of_corpus = build_hashes(settings, files)
         self._settings, self._files, self._pipeline, self.folder = settings, files, pipeline, folder
+        self._shows_excerpts = not any(block.name == MaskingBlock.name for block in pipeline.blocks)
         self._private = folder / PRIVATE
         self._private.mkdir(parents=True, exist_ok=True)
         self._lock = self._locked()
@@ -134,7 +136,7 @@ class BuildFolder:
             return len(settled.line)
         if isinstance(settled, Refused) and not self.state.refusals.listed(settled):
             return 0
-        return self._list(entry(settled))
+        return self._list(entry(settled, self._shows_excerpts))
 
     def _turn_to(self, file: int) -> None:
         for more in self.state.refusals.turn_to(file):

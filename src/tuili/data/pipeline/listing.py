@@ -45,8 +45,9 @@ class Refusals(msgspec.Struct):
         self.file, self.counts, self.last = file, {}, {}
 
 
-def entry(settled: Dropped | Refused) -> dict[str, Any]:
-    """What the list says of a document that was dropped, or of what was refused."""
+def entry(settled: Dropped | Refused, excerpts: bool = True) -> dict[str, Any]:
+    """What the list says of a document that was dropped, or of what was refused. excerpts: whether it shows the
+    beginning of the text."""
     if isinstance(settled, Refused):
         refusal = settled.refusal
         return {
@@ -64,5 +65,5 @@ def entry(settled: Dropped | Refused) -> dict[str, Any]:
         "reason": drop.reason,
         "measured": drop.measured,
         "characters": trace.characters,
-        "excerpt": trace.excerpt,
+        **({"excerpt": trace.excerpt} if excerpts else {}),
     }

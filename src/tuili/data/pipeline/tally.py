@@ -132,8 +132,9 @@ class Tally(msgspec.Struct):
 
     @property
     def checked(self) -> dict[str, float]:
-        """Of records that were kept: how many have steps, how many these are, and in the mean of these records the
-        share of steps that the checker decides, and of calculations in words the share that was read as steps."""
+        """Of what was kept: how many records have steps, how many these are, and which share of them the checker
+        decides, in the mean of these records; and which share of calculations in words was read as steps, in the mean
+        of all problems that have such."""
         steps, decided, read = (self._kept(name) for name in ("steps", "decided_steps", "read_steps"))
         told: dict[str, float] = {"records": decided.count, "steps": round(steps.total)}
         shares = {"mean_share_decided": decided, "mean_share_read": read}

@@ -66,6 +66,7 @@ RECTANGLE = "What is the area of a rectangle with length 3 and width 4?"
     [
         ("## Problem 1\n", "## Solution\n"),
         ("Problem 1\n\n", "Solution\n"),
+        ("Problem 3.2. ", "Solution: "),
         ("**Exercise 2**\n", "**Solution.** "),
         ("Example 3: ", "Solution. "),
         ("Task 1:", "Solution:"),
@@ -81,6 +82,22 @@ def test_problems_are_found_by_many_labels(question: str, solution: str) -> None
         "12",
         ("3 * 4 = 12",),
     )
+
+
+@pytest.mark.parametrize("line", ["solution. Mary takes 5 l.", "solution", "Solution", "Example 3.2 is another."])
+def test_a_line_of_a_question_is_no_label(line: str) -> None:
+    text = f"Question: Tom has 30 l of salt\n{line}\nHow many litres are left?\nAnswer: 30 - 5 = 25"
+    (problem,) = found(text)
+    assert problem.question == f"Tom has 30 l of salt\n{line}\nHow many litres are left?"
+
+
+def test_headings_of_another_text_are_no_labels() -> None:
+    assert found("## Problem\n\nSales fell.\n\n## Solution\n\nWe sold 30 + 10 = 40.\n") == []
+    assert found("Task 1.5 hours of work cost 20.\nSolution: 3 + 4 = 7\n") == []
+
+
+def test_many_spaces_behind_a_label_take_no_time_to_speak_of() -> None:
+    assert found(("Solution" + " " * 10_000 + "x\n") * 100) == []
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ How they are looked for is left to `contamination`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -50,7 +51,7 @@ def file_items(path: Path) -> Iterator[EvaluationItem]:
 
     Raises `RecordError` for a file that cannot be read or has no question, and for a line that is none.
     """
-    name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+    name = re.sub(r"\.(?:gz|zst)$", "", path.name.lower())
     if not name.endswith((*_LINES, *_TEXTS)):
         raise RecordError(
             f"{path}: its name should end in .jsonl, with {_EXAMPLE} a line, or in .txt, with a text a line, "

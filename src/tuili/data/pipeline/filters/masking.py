@@ -40,12 +40,13 @@ _CUE = re.compile(
     r"电话|手机|热线|传真|联系|致电|微信|\b(?:tel|phone|telephone|mobile|cell|call|fax|text|dial|whatsapp)\b", re.I
 )
 _CUED = re.compile(
-    r"""(?:电话|手机|热线|传真|\b(?:tel|phone|telephone|mobile|cell|fax|whatsapp)\b)
-    [ .]{0,2}(?:(?:number|no)\b|号码?)?[ .]{0,2}[:：]?[ ]{0,3}
-    (\+?\(?[0-9](?:[ ().-]{0,2}[0-9]){6,14})(?![0-9])""",
+    r"""(?:(?:电话|手机|热线|传真)(?:号码?)?[ ]?[:：]?
+      |\b(?:tel|phone|telephone|fax)(?:[.:]|[ ](?:number|no\.?):?))[ ]{0,3}
+    (\+?\(?[0-9]{2,5}\)?(?:[ .-]?[0-9]{2,5}){1,4}(?![0-9]))""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""A number of any form that stands right behind a cue."""
+"""A number of any form that stands right behind a word and a sign for one."""
+_FEWEST_DIGITS = 7
 _OPERATOR = re.compile(r"[=^*×÷<>%]|\s[/+−-]\s")
 _BEFORE, _AROUND = 40, 24
 """Characters in which a cue is looked for before a number, and operators on both sides of it."""
@@ -61,14 +62,16 @@ _KEY = re.compile(
       )(?![A-Za-z0-9_-])""",
     re.VERBOSE,
 )
+_VALUE = "[A-Za-z0-9_+/.!@#$%^&*~-]"
 _NAMED = re.compile(
-    r"""(?<![a-z])(?:(?:api|access|secret|auth|private)[ _-]?(?:key|token)|secret|passw(?:or)?d|passphrase|pwd)
-        ["']?[ ]{0,2}[:=][ ]{0,2}["']?
-        ((?=[^\s"']{0,200}[0-9])(?=[^\s"']{0,200}[a-z])[a-z0-9_+/.!@\#$%^&*~-]{8,200})(?![\w(\[])""",
+    rf"""(?<![a-z])(?:
+        (?:api|access|secret|auth|private)[ _-]?(?:key|token)["']?[ ]{{0,2}}[:=][ ]{{0,2}}["']?(?={_VALUE}{{16}})
+      | (?:passw(?:or)?d|passphrase|secret)["']?(?:[ ]{{0,2}}[:=][ ]{{0,2}}["']|=)(?={_VALUE}{{8}})
+    )(?!/)((?={_VALUE}*[0-9])(?={_VALUE}*[a-z]){_VALUE}{{8,200}}+)(?![\w(\[])""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""A key or a password behind its name: letters and digits, eight characters at least, and no call."""
-_NAME_SIGNS = re.compile(r"key|token|secret|pass|pwd", re.I)
+"""A key or a password behind its name: letters and digits, and neither a path nor a call."""
+_NAME_SIGNS = re.compile(r"key|token|secret|pass", re.I)
 KEY_SIGNS = ("PRIVATE KEY", "AKIA", "ASIA", "sk-", "xox", "AIza", "glpat-", "eyJ")
 KEY_SIGNS_WITH_LINES = ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "hf_", "k_live_", "k_test_")
 """What every key has; the latter hold a line, which few texts do."""
@@ -113,7 +116,9 @@ def _mails(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _phones(text: str) -> Iterator[tuple[int, int]]:
-    yield from (found.span(1) for found in _CUED.finditer(text))
+    for found in _CUED.finditer(text):
+        if sum(map(str.isdigit, found[1])) >= _FEWEST_DIGITS:
+            yield found.span(1)
     for found in _PHONE.finditer(text):
         start, end = found.span()
         plain = found[0][0] in "(0" or (found[0][0] == "+" and " " in found[0])  # nobody counts with these

@@ -1,8 +1,8 @@
 """Calculations that a text writes out, as steps: `48/2 = 24 clips` becomes `48 / 2 = 24`.
 
-A calculation is taken only where nothing around it can belong to it: no letter, power or percent sign touches it, and
-no word such as `half of` or `day` stands before it; and only where it can be read in one way. What is right is left to
-the checker.
+A calculation is taken only where nothing around it can belong to it: no letter or percent sign touches it, no variable
+or function stands before it, and no word such as `half of` or `day`; and only where it can be read in one way. What is
+right is left to the checker.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_STEPS = 64
 """Calculations of one text that are taken."""
 _MAX_SIDE, _AROUND = 200, 12
 """Characters of a side, and of what is looked at before and behind a calculation."""
-_WIDE = str.maketrans("０１２３４５６７８９．＋－＊／＝", "0123456789.+-*/=")
+_WIDE = str.maketrans("０１２３４５６７８９＋－＊／＝％", "0123456789+-*/=%")
 _TYPESET: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), plain)
     for pattern, plain in (
@@ -27,14 +27,19 @@ _TYPESET: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\\[dt]?frac\{([0-9]{1,40})\}\{([0-9]{1,40})\}", r"(\1/\2)"),
         (r"\^\{([0-9]{1,2})\}", r"^\1"),
         (r"\\([$%])", r"\1"),
-        (r"\\[()\[\]]", " "),
-        (r"(?<=[0-9)])²", "^2"),
-        (r"(?<=[0-9)])³", "^3"),
-        (r"（([0-9.+*/×÷−–\- ]{1,80})）", r"(\1)"),
-        (r"([0-9]{1,40}(?:\.[0-9]{1,40})?)% of (?=[$€£¥]?[0-9])", r"\1/100*"),
+        (r"(?<!\\)\\[()\[\]]", " "),
+        (r"(?<=[0-9)])²(?= ?[-+*/×÷=)])", "^2"),
+        (r"(?<=[0-9)])³(?= ?[-+*/×÷=)])", "^3"),
+        (r"（([0-9.]{1,40}(?: ?[+*/×÷−–-] ?[0-9.]{1,40}){1,9})）", r"(\1)"),
+        (
+            r"(?<![-–+*/0-9.])(?<![-–+*/] )([0-9]{1,9}(?:\.[0-9]{1,9})?)% of "
+            r"(?=[$€£¥]?[0-9]{1,3}(?:,?[0-9]{3}){0,9}(?:\.[0-9]{1,2})? ?=)",
+            r"\1/100*",
+        ),
     )
 )
-"""How formulas are typeset, and the same in plain signs; `20% of 80` is `20/100*80`."""
+"""How formulas are typeset, and the same in plain signs. `20% of 80 =` is `20/100*80`; `20% of 80 + 5` may mean two
+things. A small 2 at an end may be that of a footnote."""
 _RUN = re.compile(r"[0-9$€£¥.,()+*/^×÷−–=\- \t]+")
 _TIMES = re.compile(r"(?<=[0-9)])(?!(?<=\b0)x)( ?)[x×](?= ?[$(0-9])")
 _MARK = re.compile(r"[ \t]*(?:(?P<sign>[-*•–])|\(?(?:[0-9]{1,3}|[a-z])[.)])[ \t]+(?=[$€£¥(.0-9])", re.IGNORECASE)
@@ -47,8 +52,8 @@ _NUMBER = r"(?:(?:0|[1-9][0-9]{0,39})(?:\.[0-9]{1,40})?|\.[0-9]{1,40})"
 _POWER = r"(?:\^[0-9]{1,2}(?![\^]))?"
 _TERM = rf"\(*-?{_NUMBER}{_POWER}(?:\){_POWER})*"
 _SIDE = re.compile(rf"{_TERM}(?: ?[-+*/] ?{_TERM})*")
-_POWER_OF_NEGATIVE = re.compile(r"(?:^|[-+*/(] ?)-[0-9.]+\^")
-"""`-2^2` may be meant as 4."""
+_UNSURE_POWER = re.compile(r"(?:^|[-+*/(] ?)-[0-9.]+\^|\^[0-9]+ ?/")
+"""`-2^2` may be meant as 4, and `9^1/2` as 3."""
 _TWICE_DIVIDED = re.compile(rf"/ ?-?{_NUMBER} ?/")
 """`3 / 1/4` may be meant as a third of something, or as 12."""
 _THREE_PLACES = re.compile(r"(?<![0-9.])[1-9][0-9]{0,2}\.[0-9]{3}(?![0-9])")
@@ -70,7 +75,10 @@ _SCALE = re.compile(
     re.IGNORECASE,
 )
 _LETTER = r"(?![\u4e00-\u9fff])[\w^%!°²³\\]"
-_TOUCHING_BEFORE, _TOUCHING_BEHIND = re.compile(rf"(?:{_LETTER}|[0-9]:)\Z"), re.compile(rf"{_LETTER}|:[0-9]")
+_TOUCHING_BEFORE, _TOUCHING_BEHIND = re.compile(rf"(?:{_LETTER}|[0-9][:．])\Z"), re.compile(rf"{_LETTER}|[:．][0-9]")
+_FACTOR = re.compile(r"(?:[√∛∑∏∫π}]|\\[a-zA-Z]+)[ \t]*\Z")
+_VARIABLE = re.compile(r"(?<![^\W_])[^\W\d_\u4e00-\u9fff][ \t]*\Z")
+"""What a number or a bracket behind it is multiplied by, or is what a function is of. A variable is one of brackets."""
 
 
 def worked_steps(text: str) -> tuple[str, ...]:
@@ -132,6 +140,11 @@ def _belongs_before(part: str, before: str) -> bool:
         return not before.endswith("\n")
     if before[-1].isdigit() and _GROUP.match(part):  # of a number before it, as in `14, 400 / 80 = 180`
         return True
+    first = part.lstrip(" \t")[:1]
+    if (first.isdigit() or first in "(.") and _FACTOR.search(before):
+        return True
+    if first == "(" and _VARIABLE.search(before):
+        return True
     touches = not part[:1].isspace() and _TOUCHING_BEFORE.search(before) is not None
     return touches or before[-1] in _SIGNS or _LEADING.search(before) is not None
 
@@ -154,7 +167,7 @@ def _side(side: str) -> str | None:
         .replace("–", "-")
     )
     side = re.sub(r" (?=\))|(?<=\() ", "", " ".join(side.split()))
-    if _TWICE_DIVIDED.search(side) or _POWER_OF_NEGATIVE.search(side):
+    if _TWICE_DIVIDED.search(side) or _UNSURE_POWER.search(side):
         return None
     depth = 0
     for sign in side:

@@ -17,14 +17,16 @@ from tuili.data.readers.own import numbers_in
 MAX_QUESTION, MAX_WORKED, MAX_ANSWER = 4000, 8000, 200
 """Characters of a question, of what is behind it, and of an answer."""
 _LABEL = re.compile(
-    r"""^[ \t]*(?:[\#>*-]{1,6}[ \t]*)?[*_]{0,2}【?
+    r"""^[ \t]{0,20}(?:[\#>*-]{1,6}[ \t]{0,4})?[*_]{0,2}【?
     (?:(?P<question>question|problem|exercise|(?:example|task)(?=[ ][0-9])|q|题目|问题|习题|例题|例|问|题)
       |(?P<solution>(?:worked[ ])?solution|explanation|working|解答|解析|解)
       |(?P<answer>(?:final[ ])?answer|ans|a|答案|答))
-    [ \t]*(?:\#?[0-9]{1,4}|[一二三四五六七八九十]{1,3})?[*_]{0,2}[ \t]*
-    (?:[:：】]|(?<=[0-9])[.)]|(?<=solution)\.(?=[*_]{0,2}[ ])|(?:(?<=[a-z]{4})|(?<=[0-9*_]))(?=[ \t]*$))[*_]{0,2}""",
+    [ \t]{0,4}(?:\#?[0-9]{1,4}(?:\.[0-9]{1,3}){0,2}|[一二三四五六七八九十]{1,3})?[*_]{0,2}[ \t]{0,4}
+    (?:[:：】]|(?<=[0-9])[.)](?![0-9])|(?<=solution)\.(?=[*_]{0,2}[ ])|(?<=[a-z0-9*_])(?=[ \t]{0,20}$))[*_]{0,2}""",
     re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
+_SIGNS = ":：】.)"
+"""One of these ends a label, unless that is a heading."""
 _OPTION = re.compile(r"^[ \t>*(-]{0,6}B[ \t]?[:：.)]", re.IGNORECASE | re.MULTILINE)
 """The second of several answers to choose from, the first of which is labelled `A:`."""
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n\s*")
@@ -108,11 +110,27 @@ def find_problems(text: str) -> Iterator[FoundProblem]:
 def _labels(text: str) -> Iterator[re.Match[str]]:
     """The labels of a text in order. `A:` answers `Q:` alone, and is none where `B:` stands behind it."""
     asked = ""
-    for label in _LABEL.finditer(text):
+    for label in filter(_is_plain, _LABEL.finditer(text)):
         asked = label["question"] or asked
         is_option = asked.lower() != "q" or _OPTION.search(text, label.end(), label.end() + MAX_ANSWER)
         if (label["answer"] or "").lower() != "a" or not is_option:
             yield label
+
+
+def _is_plain(label: re.Match[str]) -> bool:
+    """Whether it is no line of a sentence: `solution.` and `Problem 1` without a sign behind might be one. They have to
+    begin with a capital letter, and a heading stands behind a blank line, or as one of Markdown; of a question it has a
+    number.
+    """
+    shown = label[0].strip(" \t*_")
+    if shown[-1] in _SIGNS and not shown.lower().endswith("solution."):
+        return True
+    word = shown.lstrip("#>-【 \t*_")
+    if shown[-1] in _SIGNS:
+        return word[0].isupper()
+    before = label.string[max(0, label.start() - 80) : label.start()].rstrip(" \t")
+    stands_apart = shown.startswith("#") or "*" in label[0] or before == "" or before.endswith("\n\n")
+    return word[0].isupper() and stands_apart and (label["question"] is None or word[-1].isdigit())
 
 
 def _end_of_worked(text: str, start: int, end: int, known: set[Fraction], is_answer: bool) -> int:
