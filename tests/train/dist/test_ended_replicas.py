@@ -85,12 +85,14 @@ def check_end(leader: int, errors: str) -> None:
 
 
 def process_group(leader: int) -> dict[int, str]:
-    """The processes of a group that have not ended, with their command lines."""
+    """The processes of a group that have not ended, with their command lines. One whose first thread has ended may have
+    others, which hold its files."""
     processes = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            state, _, of_group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
-            if int(of_group) == leader and state != "Z":
+            told = (folder / "stat").read_text().rpartition(")")[2].split()
+            state, of_group, threads = told[0], int(told[2]), int(told[17])
+            if of_group == leader and (state != "Z" or threads > 1):
                 processes[int(folder.name)] = (folder / "cmdline").read_text()
         except (FileNotFoundError, ProcessLookupError):  # it ended just now
             continue
