@@ -14,6 +14,7 @@ from tests.data.pipeline.conftest import contents, prose
 from tests.waiting import eventually
 from tuili.cli.app import main
 from tuili.cli.documents import worker_count
+from tuili.native import Unavailable
 
 ROOT = Path(__file__).parents[2]
 
@@ -196,3 +197,11 @@ def test_there_is_a_worker_for_each_core_that_a_container_may_use(
     monkeypatch.setattr("os.sched_getaffinity", lambda process: set(range(64)))
     assert worker_count(None) == 2
     assert (worker_count(0), worker_count(5)) == (0, 5)
+
+
+def test_a_machine_without_the_native_library_is_told(
+    pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuili.native.load", lambda: Unavailable("no C++ compiler was found"))
+    assert data("filter", pages, "--out", tmp_path / "out") == 0
+    assert "takes longer: no C++ compiler was found" in capsys.readouterr().err

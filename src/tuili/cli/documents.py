@@ -5,6 +5,7 @@ The work is left to `tuili.data.pipeline`, looking at documents to `surveying`.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -137,7 +138,7 @@ def run_build(settings: pipeline.BuildSettings, folder: Path, workers: int | Non
     from tuili.native import Unavailable, load
 
     if isinstance(library := load(), Unavailable):
-        print(f"documents are read without the native library, which takes longer: {library}")
+        print(f"documents are read without the native library, which takes longer: {library}", file=sys.stderr)
     try:
         with build_progress() as tell:
             built = pipeline.build(settings, folder, workers=worker_count(workers), tell=tell)

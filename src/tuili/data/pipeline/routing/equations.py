@@ -77,8 +77,9 @@ _SCALE = re.compile(
 _LETTER = r"(?![\u4e00-\u9fff])[\w^%!°²³\\]"
 _TOUCHING_BEFORE, _TOUCHING_BEHIND = re.compile(rf"(?:{_LETTER}|[0-9][:．])\Z"), re.compile(rf"{_LETTER}|[:．][0-9]")
 _FACTOR = re.compile(r"(?:[√∛∑∏∫π}]|\\[a-zA-Z]+)[ \t]*\Z")
+"""Before a number or a bracket: it is multiplied by that, or is what a function is of."""
 _VARIABLE = re.compile(r"(?<![^\W_])[^\W\d_\u4e00-\u9fff][ \t]*\Z")
-"""What a number or a bracket behind it is multiplied by, or is what a function is of. A variable is one of brackets."""
+"""The same before a bracket alone, as `a` before a number is a word."""
 
 
 def worked_steps(text: str) -> tuple[str, ...]:
@@ -141,7 +142,7 @@ def _belongs_before(part: str, before: str) -> bool:
     if before[-1].isdigit() and _GROUP.match(part):  # of a number before it, as in `14, 400 / 80 = 180`
         return True
     first = part.lstrip(" \t")[:1]
-    if (first.isdigit() or first in "(.") and _FACTOR.search(before):
+    if (first.isdigit() or first in (".", "(")) and _FACTOR.search(before):
         return True
     if first == "(" and _VARIABLE.search(before):
         return True
