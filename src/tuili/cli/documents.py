@@ -102,7 +102,9 @@ def decontaminate(
     paths: Paths,
     against: Annotated[
         list[Path] | None,
-        typer.Option("--against", metavar="FILE", help="A file of questions that a model is measured on."),
+        typer.Option(
+            "--against", metavar="FILE", help="A file of questions that a model is measured on: JSONL, Parquet or text."
+        ),
     ] = None,
     own: Annotated[bool, typer.Option(help="Look for the forms that Tuili's own tests hold out, too.")] = True,
     kind: KindOption = None,

@@ -4,6 +4,8 @@ import json
 import random
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.data.pipeline.conftest import contents, interrupted, lines
@@ -118,11 +120,12 @@ def test_items_are_read_from_every_usual_form(tmp_path: Path) -> None:
         '{"question": " ", "problem": "seven", "instruction": "no", "input": "no"}'
     )
     (tmp_path / "b.txt").write_text("五\nsix\n")
-    read = [item for name in ("a.jsonl", "b.txt") for item in file_items(tmp_path / name)]
+    pq.write_table(pa.table({"answer": ["8", "9"], "question": ["eight", "nine"]}), tmp_path / "c.parquet")
+    read = [item for name in ("a.jsonl", "b.txt", "c.parquet") for item in file_items(tmp_path / name)]
     assert read == [
         ("a.jsonl:1", "one"), ("a.jsonl:3", "two"), ("a.jsonl:4", "three"), ("a.jsonl:5", "four"),
         ("a.jsonl:6", "five\nof it"), ("a.jsonl:7", "six"), ("a.jsonl:8", "seven"),
-        ("b.txt:1", "五\n"), ("b.txt:2", "six\n"),
+        ("b.txt:1", "五\n"), ("b.txt:2", "six\n"), ("c.parquet:1", "eight"), ("c.parquet:2", "nine"),
     ]  # fmt: skip
 
 
@@ -136,6 +139,8 @@ def test_items_are_read_from_every_usual_form(tmp_path: Path) -> None:
         ("a.jsonl", '{"messages": [{"role": "user", "content": " "}]}', "a.jsonl:1: no question in it"),
         ("a.jsonl", "no", "a.jsonl:1: not a JSON object"),
         ("none.jsonl", None, "none.jsonl cannot be read: No such file"),
+        ("none.parquet", None, "none.parquet cannot be read: No such file"),
+        ("a.parquet", "no", "a.parquet cannot be read: "),
     ],
 )
 def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, name: str, text: str | None, message: str) -> None:
@@ -145,6 +150,15 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, name: str, text: str 
     recipe = _recipe(tmp_path / "pages.txt", tmp_path / name)
     with pytest.raises(RecordError, match=message):
         build(recipe, tmp_path / "out")
+
+
+def test_a_row_of_parquet_without_a_question_is_refused_with_its_number(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"question": ["one", None]}), tmp_path / "a.parquet")
+    with pytest.raises(RecordError, match=r"a\.parquet, row 2: no question in it"):
+        list(file_items(tmp_path / "a.parquet"))
+    pq.write_table(pa.table({"question": pa.array([], pa.string())}), tmp_path / "a.parquet")
+    with pytest.raises(RecordError, match="holds no question"):
+        list(file_items(tmp_path / "a.parquet"))
 
 
 @pytest.mark.usefixtures("small_steps")

@@ -34,7 +34,9 @@ class DecontaminationSettings(BlockSettings):
     """Decontamination in a recipe."""
 
     block: Literal["decontaminate"]
-    against: tuple[Path, ...] = Field((), description="Files of evaluation sets: JSONL, or text with an item a line.")
+    against: tuple[Path, ...] = Field(
+        (), description="Files of evaluation sets: JSONL, Parquet, or text with an item a line."
+    )
     own: bool = Field(True, description="Whether the forms that Tuili's own tests hold out are an evaluation set, too.")
     ngram: int = Field(13, ge=SHORTEST_RUN, le=50, description="Words of a run, or characters in Chinese.")
 

@@ -5,21 +5,26 @@ How they are looked for is left to `contamination`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tuili.data.lines import numbered_lines, read_json
+from tuili.data.pipeline.readers.parquet import rows_of
+from tuili.data.pipeline.readers.reader import needed
 from tuili.data.readers.questions import instructed
-from tuili.errors import RecordError
+from tuili.errors import RecordError, one_line
 from tuili.tasks import BUILT_IN_DOMAINS, Language, Wording, in_every_form
 
 QUESTION_FIELDS, OTHER_FIELDS = ("question", "prompt", "problem"), ("input", "query", "text")
 """The fields that hold the question of an item: the first that is not blank, and before the latter an instruction."""
 OWN_SET = "tuili"
 _EXAMPLE = '{"question": "…"}'
-_LINES, _TEXTS = (".jsonl", ".ndjson"), (".txt", ".text")
+_LINES, _TEXTS, _PARQUET = (".jsonl", ".ndjson"), (".txt", ".text"), ".parquet"
+_ROWS = 1024
+"""Rows of a Parquet file that are read at a time."""
 _SEED, _LEVELS = 0, (1, 2)
 """Contents matter little, and higher levels take long to make."""
 
@@ -47,24 +52,55 @@ def own_items() -> Iterator[EvaluationItem]:
 
 
 def file_items(path: Path) -> Iterator[EvaluationItem]:
-    """The questions of a file: of each line of JSONL, or each line of a plain text.
+    """The questions of a file: of each line of JSONL, each row of Parquet, or each line of a plain text.
 
-    Raises `RecordError` for a file that cannot be read or has no question, and for a line that is none.
+    Raises `RecordError` for a file that cannot be read or has no question, and for a line or a row that is none, and
+    `InputError` for Parquet where pyarrow is not installed.
     """
     name = re.sub(r"\.(?:gz|zst)$", "", path.name.lower())
-    if not name.endswith((*_LINES, *_TEXTS)):
+    if name.endswith(_PARQUET):
+        texts = _of_rows(path)
+    elif name.endswith(_LINES):
+        texts = _of_lines(path)
+    elif name.endswith(_TEXTS):
+        texts = ((number, _decoded(path, number, line)) for number, line in numbered_lines(path))
+    else:
         raise RecordError(
             f"{path}: its name should end in .jsonl, with {_EXAMPLE} a line, or in .txt, with a text a line, "
-            "and perhaps .gz or .zst"
+            "and perhaps .gz or .zst behind that; or in .parquet, with a column question"
         )
-    count = 0
-    for number, line in numbered_lines(path):
-        lines = name.endswith(_LINES)
-        for text in _questions(f"{path}:{number}", line) if lines else [_decoded(path, number, line)]:
-            count += 1
-            yield EvaluationItem(f"{path.name}:{number}", text)
-    if not count:
+    number = 0
+    for number, text in texts:
+        yield EvaluationItem(f"{path.name}:{number}", text)
+    if not number:
         raise RecordError(f"{path} holds no question: write one a line, {_EXAMPLE}")
+
+
+def _of_lines(path: Path) -> Iterator[tuple[int, str]]:
+    for number, line in numbered_lines(path):
+        place = f"{path}:{number}"
+        for text in _questions(place, read_json(place, line, _EXAMPLE)):
+            yield number, text
+
+
+def _of_rows(path: Path) -> Iterator[tuple[int, str]]:
+    for number, row in enumerate(_rows(path), start=1):
+        for text in _questions(f"{path}, row {number}", row):
+            yield number, text
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    needed("pyarrow", "Parquet")
+    from pyarrow import ArrowException
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path) as file:
+            for batch in file.iter_batches(_ROWS):
+                yield from rows_of(batch)
+    except (ArrowException, OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else one_line(error)
+        raise RecordError(f"{path} cannot be read: {reason}; give a Parquet file with a column question") from error
 
 
 def _decoded(path: Path, number: int, line: bytes) -> str:
@@ -74,8 +110,7 @@ def _decoded(path: Path, number: int, line: bytes) -> str:
         raise RecordError(f"{path}:{number}: byte {error.start} is not UTF-8: save the file as UTF-8") from error
 
 
-def _questions(place: str, line: bytes) -> list[str]:
-    fields: Any = read_json(place, line, _EXAMPLE)
+def _questions(place: str, fields: Any) -> list[str]:
     if isinstance(fields, dict):
         texts = [*map(fields.get, QUESTION_FIELDS), instructed(fields), *map(fields.get, OTHER_FIELDS)]
         if asked := next(filter(_is_told, texts), None):

@@ -175,7 +175,7 @@ class ParquetReader(Reader):
                 self._ended = number, part.group
                 raise ValueError(_FEWER)
         self._open = (number, part, batches)
-        return (_listed(batch) if batch.nbytes <= part.most else []), batch.nbytes
+        return (rows_of(batch) if batch.nbytes <= part.most else []), batch.nbytes
 
     def _batches(self, file: SourceFile, part: Part) -> Iterator[Any]:
         from pyarrow.parquet import ParquetFile
@@ -190,7 +190,7 @@ def _values(group: Any, flat: list[int]) -> int:
     return int(min(counts, default=group.num_rows))
 
 
-def _listed(batch: Any) -> list[dict[str, Any]]:
+def rows_of(batch: Any) -> list[dict[str, Any]]:
     """The rows of a batch. A value that Python cannot hold is None."""
     columns = [_held(column) for column in batch.columns]
     return [
