@@ -1,6 +1,6 @@
 """Right answers of a student beside its teacher's: with the checker's mask and without, on its teacher's chains alone
 or on texts, by probabilities or by the next token, and without a teacher, with its layers to begin with and with new
-ones; at equal compute, and texts with more of it.
+ones; at equal compute. On texts and without a teacher also with four times as much.
 
 Compute is that of all products, those of writing included; hours stand beside it. All models answer the same unseen
 problems, at their own depth of each token. The divergences on the way are those of the recovery's log, up to the first
@@ -29,6 +29,7 @@ FOLDER = RUNS / "distilled"
 COMPARED = (
     ("masked", "new"), ("masked", "untaught"), ("masked", "unmasked"), ("masked", "chains"), ("masked", "texts"),
     ("chains", "texts"), ("chains", "sequence"), ("sequence", "untaught"), ("texts", "new"), ("texts", "untaught"),
+    ("texts_longer", "untaught_longer"),
 )  # fmt: skip
 SAMPLES = 200
 """Documents on which it is counted how many tokens of a row are learnt."""

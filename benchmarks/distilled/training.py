@@ -18,15 +18,18 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "texts_longer": ("distil.source=texts", "distil.on_policy=0"),
     "sequence": ("distil.by=sequence",),
     "untaught": ("distil.by=data",),
+    "untaught_longer": ("distil.by=data",),
     "new": ("distil.by=data", "distil.layers=new"),
 }
 """What a student learns from: changes to the recipe `distil`. In `new`, nothing at all is its teacher's."""
 OF_TEACHER = ("masked", "unmasked", "chains", "texts", "texts_longer")
 """The ways that are by the teacher's probabilities, of which a log has divergences."""
-LONGER = {"texts_longer": 3}
+LONGER = {"texts_longer": 4, "untaught_longer": 4}
 """How many times the compute of the others a way has."""
 PLANS = {
-    "nano": Planned(("masked", "unmasked", "untaught", "new", "texts", "sequence", "texts_longer"), (1,), 1600),
+    "nano": Planned(
+        ("masked", "unmasked", "untaught", "new", "texts", "texts_longer", "untaught_longer", "sequence"), (1,), 1600
+    ),
     "quickstart": Planned(("masked", "unmasked", "untaught", "new", "texts"), (1, 2, 3), 600),
 }
 """The steps are those of `masked`; the others' are of equal compute, times what `LONGER` says."""

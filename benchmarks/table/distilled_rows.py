@@ -11,11 +11,14 @@ WAYS = {
     "unmasked": "the same, but its own chains whole",
     "chains": "its teacher's probabilities on its teacher's chains alone",
     "texts": "its teacher's probabilities on texts alone",
-    "texts_longer": "the same, with three times the compute",
+    "texts_longer": "its teacher's probabilities on texts, with four times the compute",
     "sequence": "its teacher's chains, without probabilities",
     "untaught": "texts without a teacher, with its layers to begin with",
+    "untaught_longer": "texts without a teacher, with its layers to begin with, with four times the compute",
     "new": "texts without a teacher, with new layers",
 }
+TAUGHT = ("masked", "texts", "texts_longer")
+"""Those that the goal of nine tenths is of."""
 COLUMNS = columns("what it learns from", ["steps", "hours"], ["points over its teacher, all levels"])
 PAIRS = (  # the goal of 3 points is over both students without a teacher: with its layers, and with none
     ("masked", "new", "own chains up to the first refuted step", "no teacher at all", "3"),
@@ -25,6 +28,7 @@ PAIRS = (  # the goal of 3 points is over both students without a teacher: with 
     ("masked", "texts", "own chains up to the first refuted step", "texts, by its teacher's probabilities", "none"),
     ("texts", "new", "its teacher's probabilities on texts", "no teacher at all", "3"),
     ("texts", "untaught", "its teacher's probabilities on texts", "no teacher but its layers", "3"),
+    ("texts_longer", "untaught_longer", "the same, four times as long", "no teacher but its layers", "3"),
     ("chains", "texts", "its teacher's chains", "texts", "none"),
     ("chains", "sequence", "its teacher's probabilities on its chains", "the chains alone", "none"),
     ("sequence", "untaught", "its teacher's chains", "no teacher but its layers", "none"),
@@ -50,7 +54,7 @@ _STUDENTS = (
         RECORD,
         "Distilled from {}: share of its teacher's right answers",
         WAYS,
-        lambda way, level: "0.9" if way in ("masked", "texts", "texts_longer") and level < 3 else "none",
+        lambda way, level: "0.9" if way in TAUGHT and level < 3 else "none",
     ),
     *(
         points(

@@ -67,7 +67,7 @@ def test_products_are_those_of_all_passes_and_of_writing() -> None:
     assert found == pytest.approx(
         {"masked": own, "unmasked": own, "chains": learning + 2 * reading}
         | dict.fromkeys(("texts", "texts_longer", "sequence"), learning + reading)
-        | {"untaught": learning, "new": learning}
+        | dict.fromkeys(("untaught", "untaught_longer", "new"), learning)
     )
 
 
