@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,23 @@ def masked(text: str, *what: What) -> str:
 )
 def test_mail_phone_and_keys_are_masked(text: str, expected: str) -> None:
     assert masked(text) == expected
+
+
+def test_metadata_and_records_are_masked_too() -> None:
+    deep: list[Any] = ["call 212-555-0123"]
+    for _ in range(2000):
+        deep = [deep]
+    metadata = {"title": "Write to a@b.co", "n": 7, "deep": deep, "by": {"mail": ["c@d.co", None]}}
+    record = {"input": "Who is a@b.co?", "output": "nobody", "steps": ("a@b.co is nobody",)}
+    document = Document("Nothing here.", "a@b.co", "a", "web", metadata, record=record)
+    result = MaskingSettings(block="mask").build().apply(document)
+    assert (result.metadata["title"], result.metadata["by"]) == ("Write to [mail]", {"mail": ["[mail]", None]})
+    assert result.record == {"input": "Who is [mail]?", "output": "nobody", "steps": ["[mail] is nobody"]}
+    assert (result.text, result.id) == (document.text, document.id)
+    assert result.measures == {"masked_mail": 4, "masked_phone": 1}
+    assert document.metadata["title"] == "Write to a@b.co"
+    left = document.with_metadata()
+    assert MaskingSettings(block="mask", except_kinds=("web",)).build().apply(left) is left
 
 
 @pytest.mark.parametrize(

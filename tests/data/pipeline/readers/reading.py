@@ -24,3 +24,8 @@ def read(path: Path, *, start: int = 0, **options: Any) -> list[Document | Refus
         else:
             found += (one.refusal for one in corpus.read(item, Pipeline([])) if isinstance(one, Refused))
     return found
+
+
+def with_plain_ends(text: str) -> str:
+    """A text as documents have it, whose lines all end alike."""
+    return "\n".join(part for line in text.split("\r\n") for part in line.split("\r"))

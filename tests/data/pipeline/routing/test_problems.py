@@ -44,6 +44,20 @@ def test_problems_of_a_page_are_found_with_answer_and_steps() -> None:
 
 
 @pytest.mark.parametrize(
+    ("space", "text"),
+    [
+        ("\u00a0", "Question 1: Tom has 3 bags of 4 apples. How many?\nSolution: 3 * 4 = 12.\nAnswer: 12\n"),
+        ("\u3000", "例1：小明有3个苹果，又买了4个。一共几个？\n解：3 + 4 = 7（个）\n答：7个\n"),
+    ],
+)
+def test_spaces_of_pages_and_of_chinese_texts_indent(space: str, text: str) -> None:
+    (plain,), (indented,) = found(text), found("\n".join(2 * space + line for line in text.split("\n")))
+    assert indented[:3] == plain[:3]
+    (inside,) = found(text.replace(" ", space))
+    assert (inside.answer, inside.steps) == (plain.answer, plain.steps)
+
+
+@pytest.mark.parametrize(
     ("answer", "told"),
     [
         ("So 2 + 2 = 4.\n#### 4", "4"),

@@ -190,6 +190,33 @@ def test_records_keep_what_they_say_and_are_checked() -> None:
     assert dropped(part).reason == "malformed"
 
 
+@pytest.mark.parametrize(
+    ("output", "steps"),
+    [
+        ("30 + 4 = 34.\nThe answer is 34.", ["30 + 4 = 34"]),
+        ("30 + 4 = 34.\r\nThe answer is 34.\r\n", ["30 + 4 = 34"]),
+        ("She has 30 + 4 = <<30+4=34>>34.\n#### 34", ["30 + 4 = 34"]),
+    ],
+)
+def test_an_output_that_is_worked_is_checked(output: str, steps: list[str]) -> None:
+    own: dict[str, Any] = {"domain": "mine", "level": 3, "id": "a7"}
+    (part,) = routed("How many apples are there?", output=output, **own)
+    record = extracted(part)
+    assert (record["output"], record["steps"]) == ("34", steps)
+    assert {key: record[key] for key in own} == own
+    wrong = output.replace("34", "35")
+    (part,) = routed("How many apples are there?", output=wrong, **own)
+    assert dropped(part).measured == {"step": "30 + 4 = 35", "right": "34"}
+
+
+def test_calculations_of_an_output_that_cannot_be_read_count_as_unread() -> None:
+    output, block = "It is half of 6 + 2 = 5, as one sees.", routing(least_read=1)
+    assert extracted(routed("How many apples are there?", output=output)[0])["steps"] == []
+    assert dropped(routed("How many apples are there?", block, output=output)[0]).reason == "unread"
+    for more in ({"output": f"<think>\n1 + 1 = 2\n</think>{output}"}, {"output": output, "steps": ["1 + 1 = 2"]}):
+        assert extracted(routed("How many apples are there?", block, **more)[0])["domain"]
+
+
 def test_steps_that_cannot_be_decided_are_kept_and_counted() -> None:
     (part,) = routed("What is 1 + 1?", output="2", steps=["1 + 1 = 2", "this is so"])
     assert isinstance(part, Document)

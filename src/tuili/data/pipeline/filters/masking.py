@@ -7,11 +7,12 @@ arithmetic or code stays, too: numbers beside operators, round ones, and matrice
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 from pydantic import Field
 
@@ -153,15 +154,16 @@ class MaskingSettings(BlockSettings):
 
 
 class MaskingBlock(Block):
-    """Replaces what it finds by `[mail]`, `[phone]` or `[key]`, and counts it in the measures."""
+    """Replaces what it finds by `[mail]`, `[phone]` or `[key]`, and counts it in the measures: in the text, in all
+    strings of the metadata, and in a record that was extracted before."""
 
     name = "mask"
     Reason = Masking
 
-    _forms: tuple[tuple[What, Callable[[str], Iterator[tuple[int, int]]], Callable[[Document], bool]], ...] = (
-        ("key", _keys, lambda document: may_hold_key(document.text)),
-        ("mail", _mails, lambda document: "@" in document.text),
-        ("phone", _phones, lambda document: may_hold_phone(document)),
+    _forms: tuple[tuple[What, Callable[[str], Iterator[tuple[int, int]]], Callable[[str], bool]], ...] = (
+        ("key", _keys, may_hold_key),
+        ("mail", _mails, lambda text: "@" in text),
+        ("phone", _phones, lambda text: _SEVEN_DIGITS.search(text) is not None),
     )
 
     def __init__(self, what: tuple[What, ...], except_kinds: tuple[str, ...] = ()) -> None:
@@ -172,13 +174,38 @@ class MaskingBlock(Block):
         """The document with what was found masked."""
         if document.kind in self._except:
             return document
-        text, found = document.text, dict[str, float]()
+        found = Counter[What]()
+        # most texts hold no number of a telephone, and to search them for seven digits is not cheap
+        without: Sequence[What] = () if may_hold_phone(document) else ("phone",)
+        text = self._masked(document.text, found, without)
+        metadata = _with_strings(document.metadata, lambda text: self._masked(text, found))
+        record = _with_strings(document.record, lambda text: self._masked(text, found))
+        if not found:
+            return document
+        masked = msgspec.structs.replace(document.with_text(text), metadata=metadata, record=record)
+        return masked.with_measures(**{f"masked_{name}": count for name, count in found.items()})
+
+    def _masked(self, text: str, found: Counter[What], without: Sequence[What] = ()) -> str:
         for name, find, may_hold in self._chosen:
-            if may_hold(document):  # most documents hold none, and to look for a sign is cheap
+            if name not in without and may_hold(text):
                 text, count = _replaced(text, sorted(find(text)), f"[{name}]")
-                if count:
-                    found[f"masked_{name}"] = count
-        return document.with_text(text).with_measures(**found) if found else document
+                found[name] += count
+        return text
+
+
+def _with_strings(value: Any, replaced: Callable[[str], str]) -> Any:
+    """A copy of a value of JSON with other strings, but for names of fields. It may be as deep as a file lets it be."""
+    top = [value]
+    waiting: list[Any] = [top]
+    while waiting:
+        holder = waiting.pop()
+        for place, held in holder.items() if isinstance(holder, dict) else enumerate(holder):
+            if isinstance(held, str):
+                holder[place] = replaced(held)
+            elif isinstance(held, dict | list | tuple):
+                holder[place] = dict(held) if isinstance(held, dict) else list(held)
+                waiting.append(holder[place])
+    return top[0]
 
 
 def _replaced(text: str, spans: list[tuple[int, int]], by: str) -> tuple[str, int]:

@@ -5,12 +5,15 @@ A file is cut into items in one process, cheaply and in order; an item is read i
 
 from __future__ import annotations
 
+import datetime
 import errno
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from decimal import Decimal
 from importlib.util import find_spec
 from typing import Any, ClassVar
+from uuid import UUID
 
 import msgspec
 
@@ -26,6 +29,7 @@ _LASTING = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENAMETOOLONG}
 )
 """Errors of the system that say what a file is; others, such as those of a disk on a network, may pass."""
+_AS_TEXTS = (datetime.date, datetime.time, datetime.timedelta, Decimal, UUID)
 _OWN = frozenset({"text", "id", "place", "kind"})
 _OWN_ALL = _OWN | {"metadata", "measures", "record"}
 """The fields of a document as a pipeline writes it."""
@@ -59,12 +63,15 @@ class Reader(ABC):
         """The documents of an item, and what of it cannot be read."""
 
     def document(self, place: str, text: Any, metadata: dict[str, Any]) -> Document | Refusal:
-        """A document, or why there is none: the text is no text, empty, too long or has half characters."""
+        """A document, whose lines end in `\\n`, or why there is none: the text is no text, empty, too long or has half
+        characters."""
         if not isinstance(text, str):
             return Refusal(place, ReadFault.NO_TEXT, f"{self.settings.text} should be a text, not {_name_of(text)}")
         if len(text) > MAX_CHARACTERS:
             message = f"more than {MAX_CHARACTERS:,} characters: split it into shorter documents"
             return Refusal(place, ReadFault.TOO_LONG, message)
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
         if not text or text.isspace():
             return Refusal(place, ReadFault.EMPTY, "there is no text: leave it out")
         try:
@@ -170,8 +177,10 @@ def _name_of(value: Any) -> str:
 
 
 def json_fields(row: dict[str, Any], text: str) -> dict[str, Any]:
-    """The columns of a row that JSON can hold and that are not null; that of the text in any case."""
-    fields = {key: value for key, value in row.items() if value is not None and _is_json(value)}
+    """The columns of a row that JSON can hold and that are not null; that of the text in any case. Dates,
+    times and decimal numbers are told as texts."""
+    told = {key: msgspec.to_builtins(value) if isinstance(value, _AS_TEXTS) else value for key, value in row.items()}
+    fields = {key: value for key, value in told.items() if value is not None and _is_json(value)}
     return fields | {text: row[text]} if text in row else fields
 
 

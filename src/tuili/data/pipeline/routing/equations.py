@@ -17,7 +17,7 @@ MAX_STEPS = 64
 """Calculations of one text that are taken."""
 _MAX_SIDE, _AROUND = 200, 12
 """Characters of a side, and of what is looked at before and behind a calculation."""
-_WIDE = str.maketrans("０１２３４５６７８９＋－＊／＝％", "0123456789+-*/=%")
+_WIDE = str.maketrans("０１２３４５６７８９＋－＊／＝％\u00a0\u3000", "0123456789+-*/=%  ", "\r")
 _TYPESET: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), plain)
     for pattern, plain in (

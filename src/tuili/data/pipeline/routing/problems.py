@@ -16,6 +16,8 @@ from tuili.data.readers.own import numbers_in
 
 MAX_QUESTION, MAX_WORKED, MAX_ANSWER = 4000, 8000, 200
 """Characters of a question, of what is behind it, and of an answer."""
+_AS_SPACE = {0x00A0: " ", 0x3000: " "}
+"""What indents in pages, and in Chinese."""
 _LABEL = re.compile(
     r"""^[ \t]{0,20}(?:[\#>*-]{1,6}[ \t]{0,4})?[*_]{0,2}【?
     (?:(?P<question>question|problem|exercise|(?:example|task)(?=[ ][0-9])|q|题目|问题|习题|例题|例|问|题)
@@ -79,6 +81,7 @@ def find_problems(text: str) -> Iterator[FoundProblem]:
     is its line alone.
     What has no plain answer is no problem: see `plain_answer`.
     """
+    text = text.translate(_AS_SPACE)
     labels = list(_labels(text))
     ends = [*(label.start() for label in labels[1:]), len(text)]
     place = 0
@@ -164,6 +167,7 @@ def plain_answer(parts: Mapping[str, str], steps: Sequence[str]) -> str:
     Told plainly is what stands behind `####` at an end, an `answer` of one line, `\\boxed{}`, a number behind `the
     answer is`, or the result of a calculation behind which nothing stands.
     """
+    parts = {name: text.replace("\r\n", "\n").translate(_AS_SPACE) for name, text in parts.items()}
     for part in reversed([*parts.values()]):
         if end := _LAST_LINE.search(part):
             return _bare(end[1])

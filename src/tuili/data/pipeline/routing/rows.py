@@ -6,6 +6,7 @@ The text of a row's document is the question; its other fields are metadata.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tuili.data.readers.gsm8k import read_gsm8k
 from tuili.data.readers.mwp import read_mwp
 from tuili.data.readers.read_question import ImportOutcome, Place, ReadQuestion
 from tuili.data.records import Record
+from tuili.steps import THINK
 
 MAX_ROW = 20_000
 """Characters of a question in a form of its own: what is longer is a text."""
@@ -40,10 +42,12 @@ def question_of_row(document: Document) -> Question | None:
         return Question(document.record)
     if "question" in document.metadata or any(document.metadata.get(name) for name in NEEDED):
         return None  # the text is no question, or not all of it
-    row = document.metadata | {"question": document.text}
+    row, own = document.metadata | {"question": document.text}, dict[str, Any]()
     if "output" in row and "input" not in document.metadata:
-        known = {key: value for key, value in row.items() if key in Record.model_fields and value is not None}
-        return Question(_fields(document) | known | {"input": document.text})
+        own = {key: value for key, value in row.items() if key in Record.model_fields and value is not None}
+        if not _is_worked(own):
+            return Question(_fields(document) | own | {"input": document.text}, equalities=_unread(own))
+        row = {"question": document.text, "answer": own.pop("output")}
     if "equation" in row and "answer" in row:
         read = read_mwp(_place(document), row)
         return Question(_read(document, read), read.steps, str(row["equation"]).strip(), read.value)
@@ -51,15 +55,33 @@ def question_of_row(document: Document) -> Question | None:
     if isinstance(answer, str) and _GSM8K.search(answer):
         read = read_gsm8k(_place(document), row)
         if read.outcome is ImportOutcome.NO_CALCULATION:
-            return _question(_read(document, read), read.prose)
-        return Question(_read(document, read), read.steps)
+            return _question(_read(document, read) | own, read.prose)
+        return Question(_read(document, read) | own, read.steps)
     parts = {name: text for name, text in (("solution", solution), ("answer", answer)) if isinstance(text, str)}
     worked = "\n".join(parts.values())
     steps = worked_steps(worked)
     told = plain_answer(parts, steps)
     if not told or len(document.text) > MAX_QUESTION or not can_be_checked(document.text, told, steps):
         return None
-    return _question(_fields(document) | {"input": document.text, "output": told}, worked)
+    return _question(_fields(document) | own | {"input": document.text, "output": told}, worked)
+
+
+def _is_worked(record: Mapping[str, Any]) -> bool:
+    """Whether the output of a row is a solution with calculations, and no bare answer, whole response or program."""
+    output = _in_words(record)
+    return bool(worked_steps(output)) or _GSM8K.search(output) is not None
+
+
+def _unread(record: Mapping[str, Any]) -> int:
+    """How many calculations seem to be in an output of which none could be read."""
+    return count_equalities(_in_words(record))
+
+
+def _in_words(record: Mapping[str, Any]) -> str:
+    """The output of a row; empty where its steps stand apart from it, in `<think>` or `steps`, or it is a program."""
+    output = record.get("output")
+    apart = record.get("steps") or record.get("specification") or str(output).lstrip().startswith(THINK)
+    return output if isinstance(output, str) and not apart else ""
 
 
 def _question(fields: dict[str, Any], worked: str) -> Question:
