@@ -239,6 +239,16 @@ def test_an_error_names_the_file_that_set_the_value(write):
     assert refused(leaf, "train.rate=slow") == 'override: train.rate = "slow": should be a valid number'
 
 
+def test_an_error_of_a_section_names_the_last_that_set_something_in_it(write):
+    write("name: a\ntrain: {steps: 300, rate: 0.5}", "root.yaml")
+    leaf = write("base: root.yaml\ntrain: {limit: 200}", "leaf.yaml")
+    assert load_recipe(leaf, [], Recipe).train.limit == 200
+    assert refused(write("base: root.yaml\ntrain: {limit: 400}", "leaf.yaml")) == (
+        "leaf.yaml: train: limit should not be above steps"
+    )
+    assert refused(leaf, "train.steps=7").startswith("override: train: limit should not be above steps")
+
+
 def test_a_long_value_is_shortened(write):
     assert len(refused(write(f"name: a\ntrain: {{steps: {'x' * 5000}}}"))) < 150
 

@@ -124,7 +124,7 @@ FACES = {
         AnyBlock Block BlockSettings BuildRecipe BuildSettings Built Confusion Decontamination DedupSettings Document
         Drop Dropped EvaluationItem Input Kept Labelled Lookup OrderedBlock Pipeline Progress QualityClassifier
         ReadFault Refusal Refused Settled Tally Words build hash_words holds_records is_corpus judge read_classifier
-        read_manifest survey teach write_classifier
+        read_manifest shipped_thresholds survey teach told_number write_classifier
     """,
     "serve": """
         AlarmFiles Effort HeaderTimeoutProtocol Key Keys ModelRegistry RequestMetrics Settings Traces

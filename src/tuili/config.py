@@ -114,11 +114,12 @@ def _layers(file: Path, seen: tuple[Path, ...]) -> Iterator[tuple[str, Tree]]:
 
 
 def _merge(tree: Tree, layer: Tree, source: str, sources: dict[Key, str], at: Key = ()) -> None:
-    """Lay `layer` over `tree`, and note in `sources` which source last set each key."""
+    """Lay `layer` over `tree`, and note in `sources` which source last set each key, the latest last."""
     for name, value in layer.items():
         key = (*at, name)
         if not (isinstance(value, dict) and value and isinstance(tree.get(name), dict)):
             tree[name] = {} if isinstance(value, dict) else value
+            sources.pop(key, None)
             sources[key] = source
         if isinstance(value, dict):
             _merge(tree[name], value, source, sources, key)
@@ -223,7 +224,10 @@ def _explain(
     else:
         messages = (re.sub("^(Input|Value error,) ", "", error["msg"]) for error in by_key[key])
         remedy = " or ".join(dict.fromkeys(messages))
-    source = next((sources[key[:n]] for n in range(len(key), 0, -1) if key[:n] in sources), recipe)
+    if kind == "value_error" and isinstance(value, dict):  # of a section, to which several sources may add
+        source = next((of for set_key, of in reversed(sources.items()) if key and set_key[: len(key)] == key), recipe)
+    else:
+        source = next((sources[key[:n]] for n in range(len(key), 0, -1) if key[:n] in sources), recipe)
     about_key = at[-1:] == ("[key]",) or (kind in ("missing", "value_error") and isinstance(value, dict))
     place = ".".join(key) if about_key else f"{'.'.join(key)} = {_show(value)}"
     more = len(by_key) - len(of_first)

@@ -75,8 +75,8 @@ def test_a_corpus_of_records_is_measured_and_sampled(tmp_path: Path, capsys: pyt
     assert "apples and gets 3. How many apples has he?" in capsys.readouterr().out
 
 
-def test_two_corpora_of_the_same_name_are_read_together(
-    pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_two_corpora_are_read_together_also_where_they_have_the_same_name(
+    pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outs = [tmp_path / place / "corpus" for place in "ab"]
     for out in outs:
@@ -85,8 +85,19 @@ def test_two_corpora_of_the_same_name_are_read_together(
     assert "40 documents" in capsys.readouterr().out
     assert data("sample", *outs, "--reason", "basic/few_words") == 0
     assert capsys.readouterr().out.count("pages/a.jsonl:21: measured") == 2
+    monkeypatch.chdir(outs[0])
+    assert data("sample", ".", outs[1], "--reason", "basic/few_words") == 0
+    outs[1].rename(tmp_path / "other")
+    assert data("sample", outs[0], tmp_path / "other", "--reason", "basic/few_words") == 0
+    assert capsys.readouterr().out.count("pages/a.jsonl:21: measured") == 4
     assert data("build", "documents", "--input", outs[0], "--out", tmp_path / "again") == 0
     assert "20 documents kept, 0 dropped, 0 parts refused" in capsys.readouterr().out
+
+
+def test_stats_tell_numbers_plainly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.txt").write_text("a" * 1361 + ".")
+    assert data("stats", tmp_path / "a.txt") == 0
+    assert re.search(r"characters( +1,362){4}\n", capsys.readouterr().out)
 
 
 def test_filter_is_the_basic_filter_alone(pages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,6 +159,16 @@ def test_a_recipe_may_name_inputs_and_kinds(pages: Path, tmp_path: Path) -> None
         (["build", "documents", "build.output.format=csv"], "should be 'jsonl.zst', 'jsonl' or 'parquet'"),
         (["build", "nano"], "nano"),
         (["filter", "nowhere"], "nowhere: no such file or folder"),
+        *(
+            ([verb, ".", "--kind", "problms"], "--kind 'problms' is no kind of text: use one of web, prose, paper,")
+            for verb in ("filter", "dedup", "decontaminate", "route")
+        ),
+        (["filter", ".", "--out", "."], ". exists already: choose another place"),
+        (["filter", ".", "--out", "/"], "/ exists already: choose another place"),
+        (["filter", ".", "--out", ".."], ".. exists already: choose another place"),
+        (["filter", ".", "--out", ""], "--out is empty: name a folder\n"),
+        (["filter", ".", "--out", "a" * 250], "a cannot be written: File name too long; choose another place"),
+        (["dedup", ".", "--out", __file__], "test_documents.py is a file: choose another place"),
         (["decontaminate", ".", "--no-own"], "there is nothing to look for: name a file of questions by --against"),
         (["stats", "nowhere"], "nowhere: no such file or folder"),
         (["sample", ".", "--reason", "basic/few_words"], "holds no built corpus: build one by tuili data build"),

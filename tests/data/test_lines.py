@@ -58,6 +58,14 @@ def test_whole_characters_in_two_halves_and_long_numbers_are_read() -> None:
     }
 
 
+def test_parquet_is_told_as_such(tmp_path: Path) -> None:
+    """The first bytes of a table, as pyarrow writes them."""
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(b"PAR1\x15\x04\x15\xff\x00PAR1")
+    with pytest.raises(RecordError, match=f"^{path} is Parquet: give a JSONL file$"):
+        next(numbered_lines(path))
+
+
 @pytest.mark.parametrize("name", ["lines.jsonl.gz", "lines.jsonl.zst"])
 def test_lines_of_a_compressed_file_are_read_and_a_cut_one_is_told(tmp_path: Path, name: str) -> None:
     compress = gzip.compress if name.endswith("gz") else zstandard.ZstdCompressor().compress

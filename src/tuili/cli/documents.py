@@ -156,17 +156,28 @@ def run_build(settings: pipeline.BuildSettings, folder: Path, workers: int | Non
 
 
 def inputs_of(paths: list[Path], kind: str | None) -> list[dict[str, Any]]:
-    """Inputs of a recipe; two of the same name are numbered, and of a corpus of records the questions are read."""
+    """Inputs of a recipe; two of the same name are numbered, and of a corpus of records the questions are read.
+
+    Raises `InputError` for a kind of text that is not shipped, as no recipe here tells of another.
+    """
     from tuili.data import pipeline
 
-    names = Counter(path.name for path in paths)
+    if kind is not None and kind not in (known := pipeline.shipped_thresholds()):
+        raise InputError(f"--kind {kind!r} is no kind of text: use one of {', '.join(known)}")
+    names = Counter(map(own_name, paths))
     numbers = Counter[str]()
     inputs = list[dict[str, Any]]()
     for path in paths:
-        numbers[path.name] += 1
-        name = f"{path.name}-{numbers[path.name]}" if path.name and names[path.name] > 1 else None
+        own = own_name(path)
+        numbers[own] += 1
+        name = f"{own}-{numbers[own]}" if own and names[own] > 1 else None
         inputs.append({"path": path, "kind": kind, "name": name, "questions": pipeline.holds_records(path)})
     return inputs
+
+
+def own_name(path: Path) -> str:
+    """What a file or folder is called, also where it is given as `.` or `..`."""
+    return path.resolve().name if path.name in ("", "..") else path.name
 
 
 def refusals_told(tally: pipeline.Tally) -> Iterator[str]:

@@ -172,7 +172,7 @@ def parse_numbers(option: str, text: str) -> list[int]:
 def parse_folder(option: str, text: str) -> Path:
     """The folder of that name. Raises `InputError` for no name, which would be the working folder."""
     if not text:
-        raise InputError(f"{option} is empty: name a folder, or . for the working folder")
+        raise InputError(f"{option} is empty: name a folder")
     return Path(text)
 
 

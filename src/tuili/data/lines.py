@@ -19,16 +19,21 @@ MAX_LINE = 2**24
 MAX_DIGITS = 1000
 """Digits of a number. Python itself refuses a few thousand."""
 
+_PARQUET = b"PAR1\x15"
+"""The bytes that a Parquet file begins with."""
+
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The lines of a file, perhaps compressed with gzip or zstd, that are not blank, with their numbers.
 
-    Raises `RecordError` for a file that cannot be read, and for a line of more than `MAX_LINE` bytes.
+    Raises `RecordError` for a file that cannot be read or is Parquet, and for a line of more than `MAX_LINE` bytes.
     """
     number = 0
     try:
         with path.open("rb") as raw, expanded(path.name, raw) as file:
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
+                if number == 1 and line.startswith(_PARQUET):
+                    raise RecordError(f"{path} is Parquet: give a JSONL file")
                 if len(line) > MAX_LINE:
                     raise RecordError(f"{path}:{number}: longer than {MAX_LINE >> 20} MiB: write one question a line")
                 if line.strip():

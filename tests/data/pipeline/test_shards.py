@@ -12,7 +12,7 @@ from tests.data.pipeline.conftest import contents
 from tuili.data.pipeline.document import Drop
 from tuili.data.pipeline.pipeline import Dropped, Kept, Trace
 from tuili.data.pipeline.report import HEIGHT, WIDTH, bars, ticks
-from tuili.data.pipeline.tally import Histogram, Tally, bin_of, bin_start
+from tuili.data.pipeline.tally import Histogram, Tally, bin_of, bin_start, told_number
 from tuili.data.pipeline.writers.shards import ShardPosition, Shards
 
 STEPS = st.lists(st.lists(st.binary(max_size=20).map(lambda data: data + b"\n"), max_size=4), max_size=12)
@@ -62,7 +62,26 @@ def test_a_histogram_counts_every_value_in_a_bin_that_holds_it(values: list[floa
         assert bin_start(place) <= value * (1 + 1e-6) + 1e-9
         assert value <= bin_start(place + 1) * (1 + 1e-6)
     assert histogram.count == len(values)
-    assert bin_of(histogram.quantile(0.5)) <= bin_of(sorted(values)[len(values) // 2])
+    median = sorted(values)[(len(values) - 1) // 2]
+    assert min(0.84 * median, median - 0.02) - 1e-9 <= histogram.quantile(0.5) <= median * (1 + 1e-6) + 1e-9
+
+
+@given(st.floats(0, 1e12), st.floats(0, 1))
+def test_every_quantile_of_one_value_is_that_value(value: float, share: float) -> None:
+    histogram = Histogram()
+    histogram.add(value)
+    assert histogram.quantile(share) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (1362, "1,362"), (1234567.8, "1,234,568"), (999.7, "1,000"), (99.97, "100"), (12.345, "12.3"), (7, "7"),
+        (0.5, "0.5"), (0.01234, "0.0123"), (0.00012, "0.0001"), (0.00001, "0"), (-1362, "-1,362"), (1e290, "1e+290"),
+    ],
+)  # fmt: skip
+def test_a_number_is_told_plainly(value: float, told: str) -> None:
+    assert told_number(value) == told
 
 
 def test_values_that_are_no_share_and_no_length_have_a_bin() -> None:

@@ -4,6 +4,7 @@ from .dedup.contamination import Decontamination
 from .dedup.duplicates import DedupSettings
 from .dedup.evaluation_items import EvaluationItem
 from .document import Document, Drop, ReadFault, Refusal
+from .filters.basic import shipped_thresholds
 from .lookup import Lookup
 from .pipeline import Dropped, Kept, Pipeline, Refused, Settled
 from .quality.classifier import QualityClassifier
@@ -12,7 +13,7 @@ from .quality.storage import read_classifier, write_classifier
 from .quality.teaching import Labelled, teach
 from .readers.inputs import Input
 from .recipe import BuildRecipe, BuildSettings
-from .tally import Tally
+from .tally import Tally, told_number
 from .words import Words, hash_words
 from .writers.manifest import holds_records, is_corpus, read_manifest
 
@@ -51,7 +52,9 @@ __all__ = [
     "judge",
     "read_classifier",
     "read_manifest",
+    "shipped_thresholds",
     "survey",
     "teach",
+    "told_number",
     "write_classifier",
 ]

@@ -19,6 +19,7 @@ from tuili.data.pipeline.pool import Read, open_pool
 from tuili.data.pipeline.readers.files import find_files
 from tuili.data.pipeline.reading import Corpus, batches
 from tuili.data.pipeline.recipe import BuildSettings
+from tuili.data.pipeline.state import work_folder
 from tuili.errors import InputError
 from tuili.files import check_folder_place, making_room
 
@@ -68,11 +69,6 @@ def build(settings: BuildSettings, folder: Path, *, workers: int = 0, tell: Tell
             yield lambda file, item: pool.read(batches(corpus.items(pool.outline, file, item)))
 
     return build_from(read_here, settings, folder, tell)
-
-
-def work_folder(folder: Path) -> Path:
-    """Where the work of a build lies until it is done."""
-    return folder.with_name(f"{folder.name}.building")
 
 
 def build_from(open_reads: OpenReads, settings: BuildSettings, folder: Path, tell: Tell) -> Built:

@@ -26,14 +26,12 @@ from tuili.data.pipeline.readers.files import fingerprint
 from tuili.data.pipeline.readers.inputs import SourceFile
 from tuili.data.pipeline.recipe import BuildSettings
 from tuili.data.pipeline.report import write_report
-from tuili.data.pipeline.state import STATE_FILE, State, read_state, write_state
+from tuili.data.pipeline.state import PRIVATE, STATE_FILE, State, read_state, write_state
 from tuili.data.pipeline.writers.manifest import read_manifest, write_manifest
 from tuili.data.pipeline.writers.shards import Shards
 from tuili.errors import InputError
 from tuili.files import SCRATCH_PREFIX, flush_all
 
-PRIVATE = ".build"
-"""The folder in it that holds state, journals and, for Parquet, shards to be converted; it is removed at the end."""
 DROPPED_FOLDER = "dropped"
 _DROPPED_DOCUMENTS, _DROPPED_BYTES, _DROPPED_LEVEL = 1_000_000, 2**28, 3
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tuili.data.pipeline.tally import Histogram, Tally, bin_start
+from tuili.data.pipeline.tally import Histogram, Tally, bin_start, told_number
 from tuili.files import whole_file
 
 REPORT_FILE = "report.html"
@@ -82,7 +82,7 @@ def bars(histograms: Mapping[str, Histogram]) -> list[Bar]:
                 continue
             x, height = (slot * len(shares) + number) * width, HEIGHT * share / most
             low = bin_start(first + slot * step)
-            label = f"{end}: {share:.1%} from {low:,.3g} on"
+            label = f"{end}: {share:.1%} from {told_number(low)} on"
             drawn.append(
                 Bar(round(x, 2), round(HEIGHT - height, 2), round(width * 0.9, 2), round(height, 2), end, label)
             )

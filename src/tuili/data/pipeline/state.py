@@ -1,4 +1,6 @@
-"""The state of a build between two steps: where reading goes on, how far each file has been written, and the tally."""
+"""The state of a build between two steps: where reading goes on, how far each file has been written, and the tally; and
+where all this lies until the build is done.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,12 @@ from tuili.data.pipeline.listing import Refusals
 from tuili.data.pipeline.tally import Tally
 from tuili.data.pipeline.writers.shards import ShardPosition
 from tuili.errors import InputError, TuiliError
-from tuili.files import write_durably
+from tuili.files import refusing_faults, write_durably
 
 STATE_FILE = "state.json"
+PRIVATE = ".build"
+"""The folder in it that holds state, journals and, for Parquet, shards to be converted; it is removed at the end."""
+_WORK_SUFFIX = ".building"
 
 
 class State(msgspec.Struct):
@@ -34,6 +39,30 @@ class State(msgspec.Struct):
     tally: Tally = msgspec.field(default_factory=Tally)
     complete: bool = False
     """Whether all was read."""
+
+
+def work_folder(folder: Path) -> Path:
+    """Where the work of a build lies until it is done.
+
+    Raises `InputError` where the folder cannot be written for its name: that of a file, too long, or none, as `.`, `..`
+    and `/`.
+    """
+    if folder.name in ("", ".."):
+        raise InputError(f"{folder} exists already: choose another place")
+    work = folder.with_name(f"{folder.name}{_WORK_SUFFIX}")
+    with refusing_faults(folder):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file: choose another place")
+        work.exists()  # raises for too long a name
+    return work
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a folder holds the work of a build that is not done."""
+    try:
+        return (folder / PRIVATE).is_dir() and folder.resolve().name.endswith(_WORK_SUFFIX)
+    except OSError:  # a folder that cannot be read
+        return False
 
 
 def read_state(folder: Path, recipe: str, corpus: str) -> State | None:

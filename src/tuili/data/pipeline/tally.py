@@ -41,10 +41,13 @@ class Histogram(msgspec.Struct):
 
     bins: dict[int, int] = {}
     total: float = 0.0
+    least: float = MOST
 
     def add(self, value: float) -> None:
         """Count a value. Negative ones count as 0 in the bins, what is no number in the mean, too."""
-        self.total += 0.0 if math.isnan(value) else min(max(value, -MOST), MOST)
+        bounded = 0.0 if math.isnan(value) else min(max(value, -MOST), MOST)
+        self.total += bounded
+        self.least = min(self.least, bounded)
         place = bin_of(value)
         self.bins[place] = self.bins.get(place, 0) + 1
 
@@ -54,12 +57,15 @@ class Histogram(msgspec.Struct):
         return sum(self.bins.values())
 
     def quantile(self, share: float) -> float:
-        """The start of the bin below whose end this share of the values lies."""
+        """The start of the bin below whose end this share of the values lies, or the least value, if that is larger.
+
+        It is at most 16% too low, or 0.02 below 1.
+        """
         passed = 0
         for place, number in sorted(self.bins.items()):
             passed += number
             if passed >= share * self.count:
-                return bin_start(place)
+                return max(bin_start(place), self.least)
         return 0.0
 
 
@@ -73,6 +79,11 @@ def bin_of(value: float) -> int:
 def bin_start(place: int) -> float:
     """The smallest value of a bin."""
     return (place + 50) / 50 if place < 0 else 2 ** (place / STEPS)
+
+
+def told_number(value: float) -> str:
+    """A number for people: whole from 100 on, else three digits, with four places behind the point at most."""
+    return f"{value:,.0f}" if 100 <= abs(value) < 1e15 else f"{round(value, 4):.3g}"
 
 
 class Tally(msgspec.Struct):

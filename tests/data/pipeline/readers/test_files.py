@@ -15,6 +15,7 @@ from tests.data.pipeline.readers.reading import read
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
 from tuili.data.pipeline.readers.files import find_files
 from tuili.data.pipeline.readers.inputs import Input
+from tuili.data.pipeline.writers.manifest import read_manifest
 from tuili.errors import InputError
 
 
@@ -35,10 +36,50 @@ def test_two_inputs_of_the_same_name_need_names_and_files_are_read_once(tmp_path
             find_files([one, Input(path=overlapping)])
 
 
-def test_a_manifest_of_somebody_else_makes_no_corpus(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text(json.dumps({"name": "an app", "files": []}))
+MANIFEST: dict[str, object] = {
+    "tuili": "1",
+    "documents": {"kept": 0, "dropped": 0, "refused": 0},
+    "dropped": {"basic": {"few_words": 1}},
+    "refused": {},
+    "files": [],
+}
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        {"name": "an app", "files": []},
+        MANIFEST | {"tuili": 1},
+        MANIFEST | {"documents": []},
+        MANIFEST | {"dropped": {"basic": 1}},
+        MANIFEST | {"refused": {"jsonl": {"empty": "1"}}},
+        [],
+    ],
+)
+def test_a_manifest_of_somebody_else_makes_no_corpus(tmp_path: Path, manifest: object) -> None:
     (tmp_path / "page.txt").write_text("text")
+    (tmp_path / "manifest.json").write_text(json.dumps(MANIFEST))
+    assert names(Input(path=tmp_path, name="app")) == []
+    assert read_manifest(tmp_path) == MANIFEST
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     assert names(Input(path=tmp_path, name="app")) == ["app/manifest.json", "app/page.txt"]
+    with pytest.raises(InputError, match="is not the manifest of a built corpus: build the corpus anew"):
+        read_manifest(tmp_path)
+
+
+def test_a_build_that_is_not_done_is_left_out_and_refused_as_an_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "pages" / "old.building"
+    (work / ".build").mkdir(parents=True)
+    (tmp_path / "pages" / "new.building").mkdir()  # only called so
+    for folder in (work, work.with_name("new.building")):
+        (folder / "part-00000.jsonl").write_text("{}")
+    assert names(Input(path=tmp_path / "pages")) == ["pages/new.building/part-00000.jsonl"]
+    monkeypatch.chdir(work)
+    for path in (work, Path()):
+        with pytest.raises(InputError, match=f"^{path} is an unfinished build: finish it by its own command"):
+            names(Input(path=path))
 
 
 def test_a_folder_may_be_as_deep_as_the_system_lets_it_be(tmp_path: Path) -> None:

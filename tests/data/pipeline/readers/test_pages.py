@@ -45,6 +45,31 @@ def test_the_encoding_of_a_page_is_detected_also_for_its_title(tmp_path: Path) -
         assert document.metadata == {"title": "机器学习 & 应用"}
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "declared"),
+    [
+        ("안녕하세요, 한국어 문서입니다.", "euc-kr", "euc-kr"),
+        ("Für 10 € gibt es ein schönes Œuvre.", "iso-8859-15", "ISO-8859-15"),
+        ("Für 10 € gibt es ein schönes Œuvre.", "utf-8", "iso-8859-15"),
+        ("Für 10 € gibt es ein schönes Œuvre.", "cp1252", "utf-8"),
+        ("Für 10 € gibt es ein schönes Œuvre!", "cp1252", "euc-kr"),
+        ("Für 10 € gibt es ein schönes Œuvre.", "cp1252", "utf-16"),
+        ("Für 10 € gibt es ein schönes Œuvre.", "cp1252", "base64"),
+        ("Не только для этого документа, но и для всех остальных документов. " * 5, "cp1251", "euc-kr"),
+    ],
+)
+def test_a_page_is_read_in_the_encoding_that_it_declares_where_it_fits(
+    tmp_path: Path, text: str, encoding: str, declared: str
+) -> None:
+    pytest.importorskip("resiliparse")
+    head = f"<head><meta charset='{declared}'>"
+    for more in ("", " "):  # UTF-16 takes an even number of bytes
+        (tmp_path / "a.html").write_bytes(page(f"<p>{text}</p>{more}").replace("<head>", head).encode(encoding))
+        (document,) = read(tmp_path / "a.html")
+        assert isinstance(document, Document), document
+        assert text.strip() in document.text
+
+
 @pytest.mark.parametrize("more", ["<svg>" + "<path d='M1 2'/>" * 5000 + "</svg>", "<a name=x>" * 5000, "<div/>" * 5000])
 def test_elements_that_stand_beside_one_another_are_no_depth(tmp_path: Path, more: str) -> None:
     pytest.importorskip("resiliparse")
@@ -171,6 +196,13 @@ def test_plain_text_is_read_in_its_encoding(tmp_path: Path, data: bytes, encodin
     (tmp_path / "a.txt").write_bytes(data)
     (found,) = read(tmp_path / "a.txt", encoding=encoding)
     assert (found.text if isinstance(found, Document) else found.fault) == expected
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\n"])
+def test_lines_end_alike_whatever_wrote_them(tmp_path: Path, end: str) -> None:
+    (tmp_path / "a.txt").write_bytes(f"one{end}{end}two{end}".encode())
+    (document,) = read(tmp_path / "a.txt")
+    assert isinstance(document, Document) and document.text == "one\n\ntwo\n"
 
 
 def test_an_encoding_that_does_not_exist_is_told(tmp_path: Path) -> None:

@@ -209,6 +209,14 @@ def test_an_output_that_is_worked_is_checked(output: str, steps: list[str]) -> N
     assert dropped(part).measured == {"step": "30 + 4 = 35", "right": "34"}
 
 
+def test_an_output_that_tells_no_plain_answer_stays_whole_behind_its_steps() -> None:
+    (part,) = routed("Write 12 as a product of primes.", output="12 = 2 * 2 * 3, and no other")
+    record = extracted(part)
+    assert (record["output"], record["steps"]) == ("12 = 2 * 2 * 3, and no other", ["2 * 2 * 3 = 12"])
+    (part,) = routed("Tell a story.", output="Once 2 + 2 = 5 was the law. Then it was not.")
+    assert dropped(part).reason == "refuted"
+
+
 def test_calculations_of_an_output_that_cannot_be_read_count_as_unread() -> None:
     output, block = "It is half of 6 + 2 = 5, as one sees.", routing(least_read=1)
     assert extracted(routed("How many apples are there?", output=output)[0])["steps"] == []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tuili.data.pipeline.readers.hub import version_of
 from tuili.data.pipeline.readers.inputs import Format, Input, SourceFile
+from tuili.data.pipeline.state import is_unfinished
 from tuili.data.pipeline.writers.manifest import is_corpus
 from tuili.errors import InputError
 
@@ -35,7 +36,8 @@ def find_files(inputs: Sequence[Input], without: Collection[Path] = ()) -> list[
     the documents that were kept are read.
 
     without: folders that are no input, such as the one that is to be written. Raises `InputError` where an input is
-    not there or holds no file, where two have the same name or the same files, and for an option that no file needs.
+    not there, holds no file or is a build that is not done, where two have the same name or the same files, and for an
+    option that no file needs.
     """
     found = list[SourceFile]()
     names, places = set[str](), dict[Path, Path]()
@@ -56,6 +58,10 @@ def find_files(inputs: Sequence[Input], without: Collection[Path] = ()) -> list[
             raise InputError(f"{path}: no such file or folder; name what holds the documents")
         else:
             _check_once(path, places)
+            if is_unfinished(path):
+                raise InputError(
+                    f"{path} is an unfinished build: finish it by its own command, and name the folder that it writes"
+                )
             own = [
                 _file(inside, str(Path(name, inside.relative_to(path))), number, given)
                 for inside in _walk(path, left_out)
@@ -91,7 +97,8 @@ def _identity(folder: Path) -> tuple[int, int]:
 
 
 def _walk(top: Path, left_out: set[tuple[int, int]]) -> Iterator[Path]:
-    """The file itself, or every file below a folder, hidden ones left out, links to folders not followed.
+    """The file itself, or every file below a folder: hidden ones and builds that are not done are left out, links to
+    folders are not followed.
 
     A folder that cannot be read is given as if it were a file, to be refused in its place.
     """
@@ -101,7 +108,7 @@ def _walk(top: Path, left_out: set[tuple[int, int]]) -> Iterator[Path]:
         try:
             if (path.is_symlink() and path != top) or not path.is_dir():
                 yield path
-            elif _identity(path) not in left_out:
+            elif _identity(path) not in left_out and not is_unfinished(path):
                 inside = path.glob("part-*") if is_corpus(path) else path.iterdir()
                 waiting += sorted((entry for entry in inside if not entry.name.startswith(".")), reverse=True)
         except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from html import unescape
 
 from tuili.data.pipeline.document import Document, ReadFault, Refusal
@@ -23,7 +24,9 @@ _TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,500})", re.IGNORECASE)
 
 
 class HtmlReader(Reader):
-    """Reads pages. The encoding is that of a byte order mark, UTF-8 where it fits, else what is detected."""
+    """Reads pages. The encoding is that of a byte order mark, UTF-8 where it fits, the one that
+    the page declares where that fits, else what is detected.
+    """
 
     default_kind = "web"
 
@@ -81,6 +84,10 @@ def _decode(data: bytes) -> str:
     except UnicodeDecodeError:
         from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
+        declared = detect_encoding(data, from_html_meta=True) or "utf-8"
+        if not declared.startswith("utf-16"):  # in which no declaration could be read
+            with suppress(UnicodeError):
+                return str(bytes_to_str(data, declared, errors="strict", fallback_encodings=()))
         return str(bytes_to_str(data, detect_encoding(data) or "utf-8"))
 
 

@@ -42,12 +42,13 @@ def question_of_row(document: Document) -> Question | None:
         return Question(document.record)
     if "question" in document.metadata or any(document.metadata.get(name) for name in NEEDED):
         return None  # the text is no question, or not all of it
-    row, own = document.metadata | {"question": document.text}, dict[str, Any]()
+    row, own, output = document.metadata | {"question": document.text}, dict[str, Any](), ""
     if "output" in row and "input" not in document.metadata:
         own = {key: value for key, value in row.items() if key in Record.model_fields and value is not None}
         if not _is_worked(own):
             return Question(_fields(document) | own | {"input": document.text}, equalities=_unread(own))
-        row = {"question": document.text, "answer": own.pop("output")}
+        output = own.pop("output")
+        row = {"question": document.text, "answer": output}
     if "equation" in row and "answer" in row:
         read = read_mwp(_place(document), row)
         return Question(_read(document, read), read.steps, str(row["equation"]).strip(), read.value)
@@ -61,9 +62,10 @@ def question_of_row(document: Document) -> Question | None:
     worked = "\n".join(parts.values())
     steps = worked_steps(worked)
     told = plain_answer(parts, steps)
-    if not told or len(document.text) > MAX_QUESTION or not can_be_checked(document.text, told, steps):
+    checkable = told and len(document.text) <= MAX_QUESTION and can_be_checked(document.text, told, steps)
+    if not (checkable or output):
         return None
-    return _question(_fields(document) | own | {"input": document.text, "output": told}, worked)
+    return _question(_fields(document) | own | {"input": document.text, "output": told or output}, worked)
 
 
 def _is_worked(record: Mapping[str, Any]) -> bool:

@@ -17,14 +17,15 @@ from typing import Any
 import msgspec
 import zstandard
 
-from tuili.data.pipeline.building import Built, Reads, Tell, build_from, work_folder
-from tuili.data.pipeline.folder import PRIVATE, build_hashes
+from tuili.data.pipeline.building import Built, Reads, Tell, build_from
+from tuili.data.pipeline.folder import build_hashes
 from tuili.data.pipeline.pipeline import Asked, Dropped, Kept, Outcome, Pipeline, Refused
 from tuili.data.pipeline.pool import Read, Workers
 from tuili.data.pipeline.readers.files import find_files
 from tuili.data.pipeline.readers.inputs import Item, SourceFile
 from tuili.data.pipeline.reading import Corpus, batches
 from tuili.data.pipeline.recipe import BuildSettings
+from tuili.data.pipeline.state import PRIVATE, work_folder
 from tuili.data.pipeline.worker import framed, receive
 from tuili.errors import InputError, TuiliError, one_line
 from tuili.files import flush, making_room, whole_file

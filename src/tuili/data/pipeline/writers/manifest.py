@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tuili import __version__
 from tuili.data.pipeline.block import PORTABLE
 from tuili.data.pipeline.readers.inputs import Input, SourceFile
@@ -21,8 +23,22 @@ from tuili.files import write_durably
 
 MANIFEST_FILE = "manifest.json"
 _MOST_BYTES = 2**26
-KEYS = frozenset({"tuili", "documents", "dropped", "refused", "files"})
-"""Of a manifest, by which one is known."""
+
+
+class _Counts(msgspec.Struct):
+    kept: int
+    dropped: int
+    refused: int
+
+
+class _Shape(msgspec.Struct):
+    """What a manifest is known by."""
+
+    tuili: str
+    documents: _Counts
+    dropped: dict[str, dict[str, int]]
+    refused: dict[str, dict[str, int]]
+    files: list[dict[str, Any]]
 
 
 def write_manifest(
@@ -80,21 +96,27 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder} holds no built corpus: build one by tuili data build") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON ({error}): build the corpus anew") from error
-    if not isinstance(manifest, dict) or not manifest.keys() >= KEYS:
+    if not _is_manifest(manifest):
         raise InputError(f"{path} is not the manifest of a built corpus: build the corpus anew")
-    return manifest
+    return dict(manifest)
 
 
 def is_corpus(folder: Path) -> bool:
     """Whether a folder holds a built corpus: other folders may have a file of that name, too."""
     path = folder / MANIFEST_FILE
     try:
-        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
-            return False
-        manifest: Any = json.loads(path.read_bytes())
+        fits = path.is_file() and path.stat().st_size <= _MOST_BYTES
+        return fits and _is_manifest(json.loads(path.read_bytes()))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(manifest, dict) and manifest.keys() >= KEYS
+
+
+def _is_manifest(read: object) -> bool:
+    try:
+        msgspec.convert(read, _Shape)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def holds_records(folder: Path) -> bool:
