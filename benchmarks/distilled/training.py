@@ -19,9 +19,15 @@ WAYS: Mapping[str, tuple[str, ...]] = {
     "sequence": ("distil.by=sequence",),
     "untaught": ("distil.by=data",),
     "untaught_longer": ("distil.by=data",),
-    "new": ("distil.by=data", "distil.layers=new"),
+    "new": (
+        "distil.by=data",
+        "distil.layers=new",
+        "distil.healing.optimizer=muon",
+        "distil.healing.learning_rate=4e-3",
+    ),
 }
-"""What a student learns from: changes to the recipe `distil`. In `new`, nothing at all is its teacher's."""
+"""What a student learns from: changes to the recipe `distil`. In `new`, nothing at all is its teacher's; it learns as
+its teacher was trained, by Muon at that rate."""
 OF_TEACHER = ("masked", "unmasked", "chains", "texts", "texts_longer")
 """The ways that are by the teacher's probabilities, of which a log has divergences."""
 LONGER = {"texts_longer": 4, "untaught_longer": 4}
@@ -38,7 +44,8 @@ SIZES = {
         "num_groups=1", "group_layers=1", "num_experts=4", "moe_intermediate_size=32", "intermediate_size=208",
     ),
     "quickstart": (
-        "trunk_layers=1", "num_groups=1", "num_experts=4", "moe_intermediate_size=32", "intermediate_size=128",
+        "num_groups=1", "num_attention_heads=3", "num_key_value_heads=1", "num_experts=4", "moe_intermediate_size=16",
+        "intermediate_size=64",
     ),
 }  # fmt: skip
 """The student of each teacher, whose embedding is counted apart: a tenth of all parameters, a third of the active ones

@@ -1,7 +1,7 @@
 """What is measured of each parent where options say nothing, and one record of several parents.
 
 One seed at the size of `nano`, and three at that of the quickstart: ways and steps are chosen so that all benchmarks of
-smaller models together take some twelve hours of two cores, by the estimate in docs/benchmarks.md.
+smaller models together take some thirteen hours of two cores, by the estimate in docs/benchmarks.md.
 """
 
 from __future__ import annotations

@@ -25,6 +25,17 @@ CODEC = (
     ),
     *(
         bench(
+            f"{what} gradients in 3 bits{how} one core: GB/s of fp32 numbers {end}", "codec", f"3_{call}", "{:.1f}", "1"
+        )
+        for what, how, end, call in (
+            ("Packing", ", turned,", "in", "encode_rotated"),
+            ("Packing", " with the average of what is lost,", "in", "encode_with_errors"),
+            ("Packing", ", turned, with the average of what is lost,", "in", "encode_rotated_with_errors"),
+            ("Unpacking", ", turned,", "out", "decode_rotated"),
+        )
+    ),
+    *(
+        bench(
             f"Link below which 3 bits{how} arrive sooner than {name}, {count} processes, nothing hidden: Gbit/s",
             "codec",
             f"3{way}_pays_over_{name}_by_{count}",
@@ -103,7 +114,7 @@ _WAYS = {
     "fp16-off": ("gradients in fp16 without overlap", "2"),
     "fp16-update": ("gradients in fp16, communication and update overlapped", "none"),
 }
-_OVERLAPPED = "3 bits, communication and update overlapped, link of 200 Mbit/s"
+_OVERLAPPED = "3 bits, communication and update overlapped, link of 200 Mbit/s for both directions together"
 OVERLAP = (
     *(
         bench(f"Steps a second with {_OVERLAPPED}, over {name}", "overlap", f"faster_than_{way}", "{:.2f}", goal)

@@ -66,6 +66,9 @@ class StepResult:
     workers: Sequence[Work]
 
 
+_DIFFER = "nothing of this step is saved; go on by --resume from the step that was saved before"
+
+
 class NotFinite(TuiliError):
     """A gradient is not finite, so that no step can be made of it."""
 
@@ -106,7 +109,8 @@ class Trainer:
     def steps(self, stop: Callable[[], bool]) -> Generator[StepResult, None, None]:
         """Train step by step to the last one, or until `stop` is true in any replica before a step.
 
-        Raises `NotFinite` when the gradient is not finite, and what the calls of the group raise.
+        Raises `NotFinite` when the gradient is not finite, `TuiliError` when replicas differ, and what the calls of the
+        group raise.
         """
         try:
             yield from self._steps(stop)
@@ -154,7 +158,8 @@ class Trainer:
             self._backend.close()
 
     def _collect(self) -> None:
-        assert self._backend.agrees(), "the replicas' weights differ"
+        if not self._backend.agrees():
+            raise told_once(self._group, TuiliError(f"step {self.state.step}: the replicas' weights differ: {_DIFFER}"))
         self._collected, self.collected_step = self._backend.collect(), self.state.step
 
     def _update(self, scale: float) -> dict[str, float]:

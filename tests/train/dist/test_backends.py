@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable
 from functools import cache, partial
@@ -277,7 +278,8 @@ def test_islands_that_drift_apart_are_not_saved(interval: int, processes: ranks.
     library()
     settings = recipe(ISLANDS, f"checkpoint.interval={interval}")
     shown = processes.train([settings] * 2, tmp_path, before=ranks.let_islands_drift)
-    assert [text.rpartition("\n")[2] for text in shown] == ["failed: the replicas' weights differ"] * 2
+    assert re.search(r"failed: step [0-9]+: the replicas' weights differ: nothing of this step is saved", shown[0])
+    assert shown[1] == "ended with 1"
     assert not list(tmp_path.glob("checkpoints/step-*"))
 
 
