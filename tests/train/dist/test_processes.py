@@ -40,9 +40,15 @@ TOLD = "ddp: 2 processes on cpu, each with the whole model; gradients travel as 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-def start(out: Path, *more: str, by: tuple[str, ...] = (), what: tuple[str, ...] = ("tuili",)) -> subprocess.Popen[str]:
+def start(
+    out: Path,
+    *more: str,
+    by: tuple[str, ...] = (),
+    what: tuple[str, ...] = ("tuili",),
+    line: tuple[str, ...] = tuple(SHORT),
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, *by, "-m", *what, *SHORT, *more, "--out", str(out)],
+        [sys.executable, *by, "-m", *what, *line, *more, "--out", str(out)],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
@@ -121,15 +127,17 @@ def test_torchrun_goes_on_where_a_process_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.kills
+@pytest.mark.parametrize("backend", ["ddp", "fsdp2"])
 def test_it_goes_on_where_a_process_is_killed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Process 0, which writes the log, kills itself whenever it has made step 3."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(ROOT)
     told = list[str]()
-    command = ["-m", "tests.train.faulty", "3 0 SIGKILL", *SHORT, "train.dist.backend=ddp", "--out", str(tmp_path)]
+    chosen = f"train.dist.backend={backend}"
+    command = ["-m", "tests.train.faulty", "3 0 SIGKILL", *SHORT, chosen, "--out", str(tmp_path)]
     with pytest.raises(TuiliError, match=r"^process 0 was killed by SIGKILL, after 1 restarts: add --resume to go on"):
         launch(command, 2, 1, (tmp_path / "run.json").is_file, told.append)
     assert told == ["process 0 was killed by SIGKILL: going on from the newest checkpoint, or from the start"]

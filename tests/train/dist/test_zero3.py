@@ -25,6 +25,8 @@ from tests.train.dist.test_backends import (
     together,
     weights,
 )
+from tests.train.dist.test_processes import TORCHRUN, start
+from tests.waiting import GUARD_SECONDS
 from tuili.config import load_recipe
 from tuili.model import preset
 from tuili.store import count_parameters, open_model, read_lineage
@@ -203,6 +205,32 @@ def test_the_recipe_for_gpus_has_a_twin_that_trains_here(processes: ranks.Ranks,
     assert len(read_log(tmp_path)) == 2
     counted = count_parameters(open_model(tmp_path / "model").shape).total
     assert counted > 0.9 * count_parameters(preset("nano").shape).total  # but for a vocabulary of its own
+
+
+@pytest.mark.parametrize("by", [(), TORCHRUN], ids=["the launcher", "torchrun"])
+def test_the_recipe_trains_by_its_command(by: tuple[str, ...], tmp_path: Path) -> None:
+    """In micro-batches of 16 rows, as it says, which are short."""
+    small = ("train.length=128", "train.steps=2", "train.compile=off", "train.balance_rounds=0", "data.levels=[1]")
+    line = ("train", "r1-zero3-cpu", *small, "data.conversations=0", *(() if by else ("--nproc", "2")))
+    run = start(tmp_path, by=by, line=line)
+    output, errors = run.communicate(timeout=GUARD_SECONDS)
+    assert run.returncode == 0, errors
+    assert output.startswith(f"{tmp_path}/model: 2 steps, ")
+    assert "zero3: 2 processes on cpu, each with one of 2 shares of the model; gradients travel as fp32\n" in errors
+
+
+def test_it_goes_on_where_a_process_is_killed(tmp_path: Path) -> None:
+    """To the weights of a run that was left alone."""
+    by, ends = (*TORCHRUN, "--max-restarts", "1"), list[str]()
+    for name, fault in (("killed", "once 3 0 SIGKILL"), ("alone", "1000 0 SIGKILL")):
+        run = start(tmp_path / name, ZERO3, "train.clip=1.0", by=by, what=("tests.train.faulty", fault))
+        _, errors = run.communicate(timeout=GUARD_SECONDS)
+        assert run.returncode == 0, errors
+        ends.append(errors)
+    assert ["going on from step 2\n" in errors for errors in ends] == [True, False]
+    assert (tmp_path / "killed" / "model" / "model.safetensors").read_bytes() == (
+        tmp_path / "alone" / "model" / "model.safetensors"
+    ).read_bytes()
 
 
 def test_another_stage_is_not_taken_for_the_third(processes: ranks.Ranks, tmp_path: Path) -> None:
