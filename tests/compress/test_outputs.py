@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ from tests.compress.distilling.test_distil import distilled
 from tests.compress.running import factorised, pruned, quantised, shallower
 from tests.serve.conftest import Running, running
 from tuili.engine import Budget, Request, load_decoder, load_engine
+from tuili.posttrain import ExitsRecipe, train_exits
 from tuili.serve.models import engine_factory
-from tuili.store import ImportedModel, open_model
+from tuili.store import ImportedModel, model_hash, open_model, read_lineage
 
 ASKED = ("What is 12 + 30?", "12 * 3 = ?")
 PROMPT = [[1, 20, 30, 40, 50]]
@@ -121,6 +124,29 @@ def test_both_runners_write_the_same(output: Path) -> None:
             assert one.depths[:alike] == other.depths[:alike]
             if one.tokens != other.tokens:
                 assert is_tied(output, asked, one.tokens[:alike], [one.tokens[alike], other.tokens[alike]])
+
+
+def test_exits_are_trained_on_what_was_imported(output: Path, tmp_path: Path) -> None:
+    """Tuili's own models keep theirs; others get them anew, and leave them at depths of their own."""
+    stored = open_model(output)
+    depths = sorted({1, 2, stored.shape.num_hidden_layers})
+    if not isinstance(stored, ImportedModel):
+        return
+    small = {
+        "at": depths, "rank": 4, "channels": 4, "tokens": 300, "validation_tokens": 40, "test_tokens": 40,
+        "texts": 2, "adapter": {"steps": 4, "rows": 32}, "confidence": {"steps": 4, "rows": 32},
+        "threshold": {"tries": 2, "loss": 100.0},
+    }  # fmt: skip
+    config = ExitsRecipe.model_validate_json(json.dumps({"exits": small})).exits
+    texts = [{"question": f"{one}{other}: What is 1 + 2?", "answer": "3"} for one in "abcdefgh" for other in "abcdefg"]
+    (tmp_path / "sums.jsonl").write_text("\n".join(map(json.dumps, texts)))
+    run = partial(train_exits, resume=False, tell=lambda *_: None, announce=lambda _: None)
+    model = run(str(output), config, [tmp_path / "sums.jsonl"], tmp_path / "run").model
+    assert model_hash(model) == model_hash(output)
+    assert [entry.step for entry in read_lineage(model)] == [*(entry.step for entry in read_lineage(output)), "exits"]
+    for asked, expected in (("auto", depths), *((depth, [depth]) for depth in depths)):
+        written = load_decoder(model, asked, numbers="fp32", max_new_tokens=12).generate(ASKED)
+        assert {depth for one in written for depth in one.depths} <= {*expected}
 
 
 def is_tied(output: Path, asked: str, written: list[int], tokens: list[int]) -> bool:
