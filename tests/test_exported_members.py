@@ -47,7 +47,7 @@ FACES = {
         ModelSettings ModelShape NgramFilter Ngrams PAD Parameters Rank RopeScaling SCALAR_FEATURES SHIPPED_MODELS
         SPECIAL_TOKENS StoredModel StoredTensors TENSOR_FAULTS THINKING_FILE ThinkingSettings Tokenizer USER
         VERIFIER_FILE Quantization SCALE_SUFFIX VerifierCalibration VerifierConfig VerifierFile WEIGHT_GROUP
-        WholeNumbers adapter_names cache_folder cached_model check_files learnt_numbers
+        WholeNumbers adapter_names cache_folder cached_model change_since_recorded check_files learnt_numbers
         check_model_folder check_recorded check_safetensors check_size count_parameters is_fetched
         shared_length shipped_adapter
         dense_tensor_shapes exit_tensor_shapes exits_hash factor_shapes familiarity_hash load_tokenizer matrix_shapes

@@ -65,10 +65,27 @@ def test_a_crash_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(OSError, match="power cut"):
         write_durably(path, b"new")
     assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
     monkeypatch.undo()
     write_durably(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("data", "chunks"), [(b"123456789", [b"1234", b"5678", b"9"]), (b"", [b""])])
+def test_each_chunk_of_a_file_is_on_the_disk_before_it_is_told(
+    data: bytes, chunks: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, told, sizes = tmp_path / "file", list[bytes](), list[int]()
+    monkeypatch.setattr("tuili.files.CHUNK", 4)
+    monkeypatch.setattr("os.fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+
+    def written(chunk: memoryview) -> None:
+        told.append(bytes(chunk))
+        assert sizes[-1] == sum(map(len, told))
+
+    write_durably(path, data, written)
+    assert (path.read_bytes(), told) == (data, chunks)
 
 
 def test_a_failing_disk_is_one_line(tmp_path: Path) -> None:

@@ -10,14 +10,16 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tuili.errors import InputError, NotWritten, TuiliError
 
 SCRATCH_PREFIX = ".tuili-"
 """The names of scratch folders begin with it."""
+CHUNK = 1 << 26
+"""So many bytes of a large file are flushed to the disk together."""
 
 
 def check_file_place(path: Path) -> None:
@@ -106,14 +108,25 @@ def refusing_faults(path: Path) -> Iterator[None]:
         raise _UnwritableError(path, getattr(error, "strerror", None) or str(error), "choose another place") from error
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file so that after a crash it is there whole, or as it was before."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+def write_durably(path: Path, data: bytes, written: Callable[[memoryview], object] = lambda chunk: None) -> None:
+    """Write a file so that after a crash or an error it is there whole, or as it was before.
+
+    `written` is given each chunk of the data when that is on the disk. What it raises leaves the file as it was.
+    """
+    part, view = path.with_name(f".{path.name}.part"), memoryview(data)
+    try:
+        with part.open("wb") as file:
+            for begin in range(0, max(1, len(data)), CHUNK):
+                chunk = view[begin : begin + CHUNK]
+                file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+                written(chunk)
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):  # a full disk has room again
+            part.unlink()
+        raise
 
 
 @contextmanager
@@ -130,6 +143,8 @@ def writing(path: Path, remedy: str) -> Iterator[None]:
         raise
     except Exception as error:  # safetensors has an error of its own, tokenizers raises a plain Exception
         reason = (isinstance(error, OSError) and error.strerror) or str(error).strip() or type(error).__name__
+        if isinstance(error, shutil.Error) and isinstance(error.args[0], list):  # of all files that were not copied
+            reason = str(error.args[0][0][-1])
         raise NotWritten(f"{path} cannot be written: {reason.splitlines()[0]}; {remedy}") from error
 
 

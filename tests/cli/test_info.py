@@ -69,6 +69,24 @@ def test_weights_that_were_changed_afterwards_are_noticed(model: Path, capsys: p
     assert "changed since it was recorded" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["tokenizer.json", "tuili/lineage.json"])
+def test_what_else_was_changed_afterwards_is_told_by_name(
+    name: str, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", str(model), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["changed"] is None
+    (model / name).write_text((model / name).read_text().replace(" 1", " 2", 1))
+    assert main(["info", str(model), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["as_recorded"] is False
+    assert f"{model / name}" in facts["changed"]
+    assert "was changed" in facts["changed"]
+    assert main(["info", str(model)]) == 0
+    out = capsys.readouterr().out
+    assert "changed since it was recorded" in out
+    assert "lineage\n● train" in out, "the chain is drawn"
+
+
 def test_names_are_shown_as_they_are(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lineage = model / "tuili" / "lineage.json"
     lineage.write_text(lineage.read_text().replace('"train"', '"[/red]"', 1))

@@ -20,16 +20,26 @@ import pytest
 
 from tuili.cli.app import main
 from tuili.data import sources
+from tuili.train.checkpoint import saving, writing
 from tuili.train.dist import replicas
 from tuili.train.log import TrainingLog
 
 FEW_SAMPLES, FEW_PROBLEMS = 20, 3
+
+
+def hang_disk() -> None:
+    """No checkpoint of this process is written to its end any more, which is soon noticed."""
+    saving.HANGING_SECONDS = 2
+    writing.write_durably = lambda *given: threading.Event().wait()  # type: ignore[assignment,misc]
+
+
 FAULTS = {
     "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "SIGINT": lambda: os.kill(os.getpid(), signal.SIGINT),
     "Ctrl-C": lambda: os.killpg(0, signal.SIGINT),
     "the other is killed": lambda: multiprocessing.active_children()[0].kill(),
+    "the disk hangs": hang_disk,
 }
 
 

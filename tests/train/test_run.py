@@ -201,10 +201,10 @@ def test_a_full_disk_stops_the_run_and_keeps_the_checkpoint_before(
 
     write = writing.write_durably
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes, *more: Any) -> None:
         if "00000008" in str(path):
             raise OSError(28, "No space left on device")
-        write(path, data)
+        write(path, data, *more)
 
     monkeypatch.setattr(writing, "write_durably", full)
     with pytest.raises(CheckpointError, match="No space left on device; the last good one is step 4"):

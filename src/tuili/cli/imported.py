@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tuili.cli.lineage import whole_numbers
+from tuili.cli.lineage import add_recorded, describe_recorded, whole_numbers
 from tuili.cli.promised import promises, show_promises, verifier_figures
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ def describe_imported(path: Path) -> dict[str, Any]:
         ForeignTokenizer,
         count_parameters,
         learnt_numbers,
-        model_hash,
         open_tensors,
         read_dense_shape,
         read_exits_settings,
@@ -43,15 +42,13 @@ def describe_imported(path: Path) -> dict[str, Any]:
         kinds = Counter(tensors.kind(name) for name in tensors)
     tokenizer = ForeignTokenizer.load(path, shape.eos_token_ids)
     exits = read_exits_settings(path, shape.num_hidden_layers)
-    lineage, digest = read_lineage(path), model_hash(path)
     thinking, ids = read_thinking_file(path), thinking_ids(path, tokenizer)
     return {
         "family": shape.family,
-        "hash": digest,
-        "as_recorded": digest == lineage[-1].hash if lineage else None,
+        **describe_recorded(path),
         "bytes": weight_bytes(path),
         "numbers": dict(kinds.most_common()),
-        "taught_in": learnt_numbers(lineage),
+        "taught_in": learnt_numbers(read_lineage(path)),
         "parameters": asdict(count_parameters(shape)),
         "exit_layers": list(shape.exit_layers),
         "exits": None if exits is None else {"threshold": exits.threshold, "figures": dict(exits.figures)},
@@ -62,7 +59,6 @@ def describe_imported(path: Path) -> dict[str, Any]:
         "end_tokens": [tokenizer.backend.id_to_token(end) for end in tokenizer.end_ids],
         "shape": asdict(shape),
         "config": json.loads((path / "config.json").read_bytes()),
-        "lineage": [asdict(entry) for entry in lineage],
         "verbs": list(VERBS),
     }
 
@@ -70,10 +66,9 @@ def describe_imported(path: Path) -> dict[str, Any]:
 def show_imported(console: Console, name: str, facts: dict[str, Any], grids: tuple[Table, Table]) -> None:
     """Print the facts. grids: empty tables of two columns."""
     grid, promised = grids
-    recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[facts["as_recorded"]]
     shape, numbers = facts["shape"], facts["numbers"]
     grid.add_row("model", f"{name}, imported: {shape['family']}")
-    grid.add_row("hash", f"{facts['hash'][:16]} ({recorded})")
+    add_recorded(grid, facts)
     grid.add_row("weights", f"{facts['bytes'] / 1e6:.1f} MB, {counted(numbers)}")
     grid.add_row("parameters", f"{facts['parameters']['total']:,}")
     heads = f"{shape['num_attention_heads']} heads, {shape['num_key_value_heads']} of keys and values"

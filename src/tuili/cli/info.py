@@ -88,21 +88,18 @@ def describe(path: Path, settings: ModelSettings) -> dict[str, Any]:
     import json
     from dataclasses import asdict
 
+    from tuili.cli.lineage import describe_recorded
     from tuili.cli.promised import promises, verifier_figures
     from tuili.eval import read_figures
-    from tuili.store import count_parameters, model_hash, read_lineage, weight_bytes
+    from tuili.store import count_parameters, weight_bytes
 
-    lineage = read_lineage(path)
-    digest = model_hash(path)
     figures = read_figures(path)
     return {
-        "hash": digest,
-        "as_recorded": digest == lineage[-1].hash if lineage else None,
+        **describe_recorded(path),
         "bytes": weight_bytes(path),
         "parameters": asdict(count_parameters(settings)),
         "exit_layers": list(settings.exit_layers),
         "config": asdict(settings) | json.loads((path / "config.json").read_bytes()),
-        "lineage": [asdict(entry) for entry in lineage],
         "verifier": verifier_figures(path),
         **promises(path, settings.exit_threshold),
         "figures": {key: figures[key] for key in ("mean", "mean_depth", "date")} if figures else None,
@@ -135,14 +132,13 @@ def _grid() -> Table:
 
 
 def _show(console: Console, name: str, facts: dict[str, Any]) -> None:
-    from tuili.cli.lineage import show_lineage, whole_numbers
+    from tuili.cli.lineage import add_recorded, show_lineage, whole_numbers
     from tuili.cli.promised import show_promises
 
     config, parameters = facts["config"], facts["parameters"]
-    recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[facts["as_recorded"]]
     table = _grid()
     table.add_row("model", name)
-    table.add_row("hash", f"{facts['hash'][:16]} ({recorded})")
+    add_recorded(table, facts)
     table.add_row("weights", f"{facts['bytes'] / 1e6:.1f} MB")
     table.add_row("parameters", f"{parameters['total']:,}")
     table.add_row("active", f"{parameters['active_trunk']:,} (trunk only) to {parameters['active']:,} (full depth)")

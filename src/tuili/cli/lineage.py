@@ -6,8 +6,35 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
     from rich.table import Table
+
+
+def describe_recorded(path: Path) -> dict[str, Any]:
+    """The hash of the model in a folder, its lineage, and whether the folder is as that records it; if not, what is
+    not, as a model is refused with it that is opened."""
+    from dataclasses import asdict
+
+    from tuili.store import change_since_recorded, model_hash, read_lineage
+
+    lineage, digest = read_lineage(path), model_hash(path)
+    changed = change_since_recorded(path, digest)
+    return {
+        "hash": digest,
+        "as_recorded": changed is None and digest == lineage[-1].hash if lineage else None,
+        "changed": changed,
+        "lineage": [asdict(entry) for entry in lineage],
+    }
+
+
+def add_recorded(table: Table, facts: Mapping[str, Any]) -> None:
+    """Add rows with the hash of a model, and with what is not as its lineage records it."""
+    recorded = {True: "as recorded", False: "changed since it was recorded", None: "no lineage"}[facts["as_recorded"]]
+    table.add_row("hash", f"{facts['hash'][:16]} ({recorded})")
+    if facts["changed"] is not None:
+        table.add_row("changed", facts["changed"])
 
 
 def show_lineage(console: Console, entries: Sequence[Mapping[str, Any]], table: Table) -> None:

@@ -76,5 +76,5 @@ def refusing_full_disks() -> Iterator[None]:
         raise InputError(str(error)) from error
     except TuiliError as error:
         if isinstance(error.__cause__, OSError):
-            raise InputError(str(error)) from error
+            raise InputError(f"{error}; {REMEDY}") from error
         raise

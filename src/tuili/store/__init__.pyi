@@ -56,7 +56,15 @@ from .imported.thinking_file import (
     thinking_ids,
     write_thinking_file,
 )
-from .lineage import LineageEntry, check_recorded, learnt_numbers, model_hash, read_lineage, write_lineage
+from .lineage import (
+    LineageEntry,
+    change_since_recorded,
+    check_recorded,
+    learnt_numbers,
+    model_hash,
+    read_lineage,
+    write_lineage,
+)
 from .matrices import Rank, factor_shapes, matrix_shapes
 from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty, shared_length, without_ends
 from .quantization import SCALE_SUFFIX, WEIGHT_GROUP, Quantization, WholeNumbers
@@ -133,6 +141,7 @@ __all__ = [
     "adapter_names",
     "cache_folder",
     "cached_model",
+    "change_since_recorded",
     "check_files",
     "check_model_folder",
     "check_recorded",

@@ -1,8 +1,7 @@
-"""What every verb refuses in one line with exit code 2, with no model left: damage, a full disk, what cannot be."""
+"""What every verb refuses in one line with exit code 2, with no model left: damage, and what cannot be."""
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -12,67 +11,58 @@ from typing import Any
 import pytest
 from torch import nn
 
+from tests.cli.compress.commands import VERBS, command
 from tests.cli.compress.parents import RECIPE
 from tests.cli.refusals import refusal
-from tests.compress.auto.test_run import CHANGES
 from tests.store.dense_folders import KINDS, save_dense
 from tuili.cli.app import main
 from tuili.compress import imported
 from tuili.data import train_tokenizer
 from tuili.model import load_model, save_model
 from tuili.posttrain import Backbone
-from tuili.store import LineageEntry, open_model
+from tuili.store import LineageEntry, open_model, read_lineage, write_lineage
 
-SHORT = ["healing.rows=1", "healing.kernels=torch", "healing.precision=fp32", "healing.steps=1"]
-VERBS = {
-    "prune": ["prune.multiple=4", "prune.samples=4", "--rounds", "1"],
-    "factorise": ["factorise.multiple=1", "factorise.samples=4", "factorise.probes=2", "--keep", "0.8"],
-    "distil": ["distil.samples=4", "distil.on_policy=0", "distil.source=texts", "--to", "num_groups=1"],
-    "qat": [],
+
+def flipped(file: Path) -> None:
+    """Change the last byte of the weights."""
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def reworded(file: Path) -> None:
+    """Let the names of the special tokens have other tokens."""
+    file.write_text(file.read_text().replace("<|user|>", "<|u|>").replace("<|assistant|>", "<|user|>").replace(
+        "<|u|>", "<|assistant|>"
+    ))  # fmt: skip
+
+
+def promoted(file: Path) -> None:
+    """Let an earlier step have read more."""
+    entries = json.loads(file.read_text())
+    file.write_text(json.dumps([entries[0] | {"tokens": 10**9}, *entries[1:]]))
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
+    "model.safetensors": (flipped, ": model.safetensors or config.json is damaged or was changed"),
+    "tokenizer.json": (reworded, "/tokenizer.json is damaged or was changed: entry 2 (prune) of tuili/lineage.json"),
+    "tuili/lineage.json": (promoted, "/tuili/lineage.json: entry 1 (train) is damaged or was changed"),
 }
-"""The verbs with what makes each short."""
-SECTIONS = {verb: "quantize" if verb == "qat" else verb for verb in VERBS}
-
-
-def command(verb: str, model: Path, out: Path) -> list[str]:
-    """A command line of a verb that takes a step and measures nothing."""
-    if verb == "auto":
-        return ["compress", verb, str(model), *CHANGES, "--size", "-10%", "--problems", "2", "--out", str(out)]
-    healing = [f"{SECTIONS[verb]}.{change}" for change in SHORT]
-    return ["compress", verb, str(model), *VERBS[verb], *healing, "--problems", "0", "--out", str(out)]
 
 
 @pytest.mark.parametrize("verb", [*VERBS, "auto"])
-def test_weights_that_were_changed_are_refused_by_the_folders_name(
-    verb: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_parent_that_was_changed_is_refused_by_name(
+    name: str, verb: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    spoilt = tmp_path / "spoilt"
+    spoilt, (change, reason) = tmp_path / "spoilt", DAMAGE[name]
     shutil.copytree(model, spoilt)
-    weights = bytearray((spoilt / "model.safetensors").read_bytes())
-    weights[-1] ^= 1
-    (spoilt / "model.safetensors").write_bytes(weights)
-    told = refusal(capsys, *command(verb, spoilt, tmp_path / "run"))
-    assert f"{spoilt}: model.safetensors or config.json is damaged or was changed" in told
+    (trained,) = read_lineage(spoilt)
+    write_lineage(spoilt, (trained, LineageEntry("prune", trained.recipe, parent=trained.hash, hash=trained.hash)))
+    open_model(spoilt)
+    change(spoilt / name)
+    assert f"{spoilt}{reason}" in refusal(capsys, *command(verb, spoilt, tmp_path / "run"))
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "prune"])  # which `test_prune` does
-def test_a_full_disk_leaves_no_model_and_room_lets_it_go_on(
-    verb: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr("tuili.store.folder.flush_all", full)
-        assert main(command(verb, model, out)) == 2
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith("tuili: error: ")
-    assert "No space left on device" in told
-    assert not [path for path in out.iterdir() if "model" in path.name]
-    assert main([*command(verb, model, out), "--resume"]) == 0
-    open_model(out / "model")
 
 
 def test_a_rank_over_the_full_one_is_refused(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

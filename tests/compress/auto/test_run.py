@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from tests.compress.full_disk import FULL, check_nothing_half_written, full_for
 from tests.compress.test_run import interrupted_at
 from tuili.compress import AutoRun, AutoSettings, Interrupted, Targets
 from tuili.compress.auto.latency import TurnSettings
@@ -180,3 +181,13 @@ def test_what_cannot_be_searched_is_refused(own: Path, tmp_path: Path, monkeypat
 
     monkeypatch.setattr("tuili.compress.auto.kept.write_durably", full)
     refuse(lambda: search(own).run(tmp_path / "full", resume=False), "No space left on device; make room there")
+
+
+def test_a_disk_that_is_full_in_a_candidate_ends_the_search_and_room_lets_it_go_on(own: Path, tmp_path: Path) -> None:
+    out = tmp_path / "auto"
+    for place in ("*/candidates/*/checkpoints/*", "*/.found.json.part"):
+        with full_for(place):
+            refuse(lambda: search(own, most=1).run(out, resume=(out / "run.json").exists()), FULL)
+        check_nothing_half_written(out)
+    search(own, most=1).run(out, resume=True)
+    open_model(out / "model")

@@ -37,6 +37,7 @@ from tuili.store import (
     resolve_model,
     shipped_adapter,
     write_exits_file,
+    write_lineage,
     write_thinking_file,
 )
 
@@ -263,12 +264,12 @@ def test_what_may_not_ship_is_refused(made: Path, known: Path, tmp_path: Path, m
             ship_adapter(run, name)
     with pytest.raises(InputError, match=r"smollm2 with \S+ has the hash \w+, and \S+ has"):
         ship_adapter(run, NAME, model=made / "base")
-    lineage = json.loads((run / "model" / "tuili" / "lineage.json").read_text())
-    (run / "model" / "tuili" / "lineage.json").write_text(json.dumps(lineage[1:]))
+    imported, taught = read_lineage(run / "model")
+    write_lineage(run / "model", (taught,))
     with pytest.raises(InputError, match="its lineage does not begin with"):
         ship_adapter(run, NAME)
-    lineage[1]["recipe"]["teach"]["data"]["files"] = {"asdiv-a.jsonl": 1}
-    (run / "model" / "tuili" / "lineage.json").write_text(json.dumps(lineage))
+    taught.recipe["teach"]["data"]["files"] = {"asdiv-a.jsonl": 1}
+    write_lineage(run / "model", (imported, taught))
     with pytest.raises(InputError, match=r"asdiv-a\.jsonl: the licence of this data is not known"):
         ship_adapter(run, NAME)
     monkeypatch.setattr(tuili.exchange.adapters.shipping, "MAX_BYTES", 1000)

@@ -1,26 +1,50 @@
-"""What becomes of files of checkpoints: they are cut off, changed, or have no room on the disk."""
+"""What becomes of files of checkpoints: they are cut off, changed, or the disk has no room or does not answer."""
 
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tuili.train.checkpoint import writing
+from tuili.train.checkpoint import saving, writing
 
 
 def full_for(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """No room for one file, of which half is there."""
     write = writing.write_durably
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes, *more: Any) -> None:
         if path.name == name:
             path.write_bytes(data[: len(data) // 2])
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(path, data)
+        write(path, data, *more)
 
     monkeypatch.setattr(writing, "write_durably", full)
+
+
+def hang_for(patch: pytest.MonkeyPatch, name: str, pipe: Path) -> None:
+    """The write of one file, or of the first one in a folder, waits in the kernel: for somebody who reads a pipe.
+
+    From then on this process soon takes a disk to hang.
+    """
+    write = writing.write_durably
+
+    def hang(path: Path, data: bytes, *more: Any) -> None:
+        if name in (path.name, path.parent.name):
+            patch.setattr(saving, "HANGING_SECONDS", 2 * saving.LOOK_AT_MOST)
+            os.mkfifo(pipe)
+            pipe.open("wb").close()
+        write(path, data, *more)
+
+    patch.setattr(writing, "write_durably", hang)
+
+
+def answer(pipe: Path) -> None:
+    """The write goes on."""
+    os.close(os.open(pipe, os.O_RDONLY | os.O_NONBLOCK))
 
 
 def truncate(path: Path) -> None:

@@ -6,11 +6,12 @@ import threading
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from tests.train.checkpoint.faults import flip, full_for, truncate
+from tests.train.checkpoint.faults import answer, flip, full_for, hang_for, truncate
 from tests.waiting import eventually
 from tuili.errors import CheckpointError
 from tuili.train.checkpoint import CheckpointManager, manager, read_checkpoint, writing
@@ -78,9 +79,9 @@ def test_the_last_ones_are_kept(tmp_path: Path) -> None:
 def test_tensors_are_copied_before_save_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, write = threading.Event(), writing.write_durably
 
-    def late(path: Path, data: bytes) -> None:
+    def late(path: Path, data: bytes, *more: Any) -> None:
         gate.wait(10)
-        write(path, data)
+        write(path, data, *more)
 
     monkeypatch.setattr(writing, "write_durably", late)
     weights = torch.ones(3)
@@ -159,8 +160,48 @@ def test_a_full_disk_is_one_line_and_leaves_the_one_before(
     assert newest.step == 1
 
 
+def test_a_disk_that_does_not_answer_is_told_and_then_ends_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it writes when it answers after all is no checkpoint, and is removed by the next session."""
+    folder, messages = tmp_path / "run", list[str]()
+    save(folder, 1)
+    monkeypatch.setattr(manager, "TELLING_SECONDS", 0)
+    hang_for(monkeypatch, "optimizer.safetensors", tmp_path / "pipe")
+    with pytest.raises(CheckpointError) as caught, CheckpointManager(folder, 2, messages.append) as checkpoints:
+        checkpoints.save(2, tensors(2), {})
+    place = folder / "step-00000002"
+    assert messages == [f"checkpoint {place} is still being written: the training has waited for 0 s"]
+    fault = "the disk does not answer, and has taken nothing for 2 s"
+    assert str(caught.value) == f"checkpoint {place} was not written: {fault}; the last good one is step 1"
+    answer(tmp_path / "pipe")
+    eventually(lambda: not any(thread.name == "checkpoint" for thread in threading.enumerate()), "it writes for ever")
+    assert sorted(path.name for path in folder.iterdir()) == [".step-00000002", "step-00000001"]
+    monkeypatch.undo()
+    save(folder, 2)
+    assert sorted(path.name for path in folder.iterdir()) == ["step-00000001", "step-00000002"]
+
+
+def test_a_disk_that_does_not_answer_beside_another_error_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hang_for(monkeypatch, "model.safetensors", tmp_path / "pipe")
+    messages: list[str] = []
+
+    def fail() -> None:
+        with CheckpointManager(tmp_path, 2, messages.append) as checkpoints:
+            checkpoints.save(2, tensors(2), {})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    answer(tmp_path / "pipe")
+    (line,) = messages
+    assert "step-00000002 was not written: the disk does not answer, and has taken nothing for 2 s; there is" in line
+
+
 def test_a_writer_that_fails_beside_another_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes, *more: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(writing, "write_durably", full)
@@ -178,7 +219,7 @@ def test_a_writer_that_fails_beside_another_error_is_told(tmp_path: Path, monkey
 
 
 def test_a_failed_writer_is_noticed_by_the_next_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes, *more: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(writing, "write_durably", full)

@@ -154,6 +154,14 @@ def test_where_one_stands_still_they_go_on_without_it(
     check_same(tmp_path / "run", uninterrupted)
 
 
+def test_where_a_disk_does_not_answer_the_command_ends(tmp_path: Path) -> None:
+    with nothing_left():
+        status, _, errors = end_copied(tmp_path / "run", "4 0 the disk hangs")
+    assert status == 1
+    told = r"^tuili: error: checkpoint \S+/step-0000000[36] was not written: process 0: the disk does not answer, "
+    assert len(re.findall(told, errors, re.M)) == 1
+
+
 @pytest.mark.kills
 def test_whatever_ends_them_they_go_on_to_the_same_bits(uninterrupted: Path, tmp_path: Path) -> None:
     """Each fault happens to a command of its own, at any moment."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import re
 import signal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.train.checkpoint.faults import hang_for
 from tests.train.dist import torch_ranks as ranks
 from tests.train.dist.test_backends import recipe
 from tuili.errors import InputError
-from tuili.train.checkpoint import writing
+from tuili.train.checkpoint import manager, writing
 from tuili.train.dist import meeting
 from tuili.train.recipe import Recipe
 
@@ -31,10 +34,10 @@ def fill_disk(of: int, rank: int, patch: pytest.MonkeyPatch) -> None:
     """There is no room for what one process writes of step 2."""
     write = writing.write_durably
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes, *more: Any) -> None:
         if rank == of and path.parent.name == ".step-00000002":
             raise OSError(errno.ENOSPC, "No space left on device")
-        write(path, data)
+        write(path, data, *more)
 
     patch.setattr(writing, "write_durably", full)
 
@@ -51,6 +54,37 @@ def test_a_full_disk_of_one_process_ends_all(processes: ranks.Ranks, of: int, tm
     assert "going on from step 1\n" in first
     assert not other
     assert (tmp_path / "model").is_dir()
+
+
+def hang_disk(of: int, pipe: Path, rank: int, patch: pytest.MonkeyPatch) -> None:
+    """The disk does not answer one process when it writes what it has of step 2."""
+    patch.setattr(manager, "TELLING_SECONDS", 0)
+    if rank == of:
+        hang_for(patch, ".step-00000002", pipe)
+
+
+@pytest.mark.parametrize(("of", "steps"), [(0, 2), (1, 3)])
+def test_a_disk_that_does_not_answer_one_process_ends_all(
+    processes: ranks.Ranks, of: int, steps: int, tmp_path: Path
+) -> None:
+    """At the next checkpoint, or at the end of the training."""
+    out = tmp_path / "run"
+    short = settings(f"train.steps={steps}", "checkpoint.interval=1")
+    codes, (first, other) = ranks.train_once(short, out, before=partial(hang_disk, of, tmp_path / "pipe"))
+    assert codes == [0, 0], "the processes do not end by themselves"
+    place = re.escape(f"checkpoint {out}/checkpoints/step-00000002")
+    ranks_of = {0: "0(, 1)?", 1: "(0, )?1"}[of]  # the other one may not have written its part yet
+    line = rf"^{place} is still being written by process(es)? {ranks_of}: the training has waited for 0 s$"
+    assert len(re.findall(line, first, re.M)) == 1
+    fault = f"process {of}: the disk does not answer, and has taken nothing for 2 s; the last good one is step 1"
+    assert re.fullmatch(rf"failed: {place} was not written: {fault}", first.rpartition("\n")[2])
+    assert other == "ended with 1"
+    kept = sorted(path.name for path in (out / "checkpoints").iterdir())
+    assert kept == [".step-00000002", "step-00000001"]
+    first, other = processes.train(short, out, resume=True)
+    assert "going on from step 1\n" in first
+    assert not other
+    assert (out / "model").is_dir()
 
 
 def be_another_run(rank: int, patch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,19 @@ def test_a_failure_ends_the_run_however_long_another_process_takes_to_end(tmp_pa
     code = 'deaf() if rank == 0 else (wait_for(folder / "deaf-0"), sys.exit(3))'
     status, told = run(code, tmp_path, patience=Patience(saving=0.2))
     assert (status, told) == (3, ["process 0 has not ended within 0 s: killed"])
+
+
+def test_a_process_that_cannot_be_killed_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that waits for a disk: no signal reaches it."""
+    running = set[subprocess.Popen[bytes]]()
+    monkeypatch.setattr("tuili.train.dist.launch.KILLED_SECONDS", 0.2)
+    monkeypatch.setattr(subprocess.Popen, "send_signal", lambda process, number: running.add(process))
+    code = 'deaf() if rank == 0 else (wait_for(folder / "deaf-0"), sys.exit(3))'
+    status, told = run(code, tmp_path, patience=Patience(saving=0.2))
+    assert (status, told) == (3, ["process 0 has not ended within 0 s: killed"])
+    (process,) = running
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == KILL
 
 
 def test_a_process_that_has_noticed_a_failure_may_end_before_the_one_that_failed(tmp_path: Path) -> None:

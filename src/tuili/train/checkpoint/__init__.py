@@ -1,6 +1,7 @@
 """Checkpoints of a run: written in the background by all of its processes, verified before they are used.
 
-`layout` says what a checkpoint consists of, `manager` when it is written, `writing` and `reading` how.
+`layout` says what a checkpoint consists of, `manager` when it is written, `writing` and `reading` how, `saving` whether
+a disk still answers.
 """
 
 from tuili.train.checkpoint.layout import CHECKPOINT_PREFIX

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,10 @@ Part = dict[str, Any]
 `tensors` of each group: the type, the shape, and the file, the first number and the count of a run."""
 
 
-def write_part(folder: Path, rank: int, world_size: int, pieces: dict[str, dict[str, Piece]]) -> Part:
-    """Write what a process has, and tell what that is.
+def write_part(
+    folder: Path, rank: int, world_size: int, pieces: dict[str, dict[str, Piece]], go_on: Callable[[], None]
+) -> Part:
+    """Write what a process has, and tell what that is. `go_on` is called whenever more is on the disk.
 
     Takes each group out of `pieces` in turn, so that only one at a time is in memory as bytes too.
     """
@@ -76,13 +78,13 @@ def write_part(folder: Path, rank: int, world_size: int, pieces: dict[str, dict[
         if named or world_size == 1:
             data = dump_tensors({name: piece.numbers for name, piece in named.items()})
             del named
-            part["files"][file] = _write_file(folder / file, data)
+            part["files"][file] = _write_file(folder / file, data, go_on)
     return part
 
 
-def hand_over(scratch: Path, rank: int, part: Part) -> None:
-    """Tell process 0 by a file that this process has written its part."""
-    write_durably(scratch / _part_file(rank), json.dumps(part).encode())
+def hand_over(scratch: Path, rank: int, part: Part, go_on: Callable[[], None]) -> None:
+    """Tell process 0 by a file that this process has written its part. `go_on` is that of `write_part`."""
+    _write_file(scratch / _part_file(rank), json.dumps(part).encode(), go_on)
 
 
 def parts_of(scratch: Path, count: int) -> list[Part] | None:
@@ -96,10 +98,18 @@ def parts_of(scratch: Path, count: int) -> list[Part] | None:
     return parts
 
 
-def publish(folder: Path, scratch: Path, step: int, run: str | None, parts: Sequence[Part], state: str) -> None:
+def publish(
+    folder: Path,
+    scratch: Path,
+    step: int,
+    run: str | None,
+    parts: Sequence[Part],
+    state: str,
+    go_on: Callable[[], None],
+) -> None:
     """Make a checkpoint of the parts of all processes, in the order of their ranks, which lie in `scratch`.
 
-    Raises `CheckpointError` where they are not there, or do not make up whole tensors.
+    `go_on` is that of `write_part`. Raises `CheckpointError` where they are not there, or do not make up whole tensors.
     """
     files: dict[str, Any] = {}
     for rank, part in enumerate(parts):
@@ -109,11 +119,11 @@ def publish(folder: Path, scratch: Path, step: int, run: str | None, parts: Sequ
                 raise CheckpointError(fault)
         files |= part["files"]
     tensors = _joined([part["tensors"] for part in parts])
-    files[STATE_FILE] = _write_file(scratch / STATE_FILE, state.encode())
+    files[STATE_FILE] = _write_file(scratch / STATE_FILE, state.encode(), go_on)
     sums = {name: file["sha256"] for name, file in files.items()}
     manifest = {"step": step, "run": run, "sha256": sums, "tensors": tensors}
     document = json.dumps({CHECKSUM: checksum(manifest)} | manifest)
-    write_durably(scratch / MANIFEST_FILE, document.encode())
+    _write_file(scratch / MANIFEST_FILE, document.encode(), go_on)
     flush(scratch)
     # Only a damaged checkpoint can stand here or later: the run went on from an earlier one.
     for damaged_step in [number for number in saved_steps(folder) if number >= step]:
@@ -144,7 +154,13 @@ def _part_file(rank: int) -> str:
     return f"part-{rank + 1:05d}.json"
 
 
-def _write_file(path: Path, data: bytes) -> dict[str, Any]:
+def _write_file(path: Path, data: bytes, go_on: Callable[[], None]) -> dict[str, Any]:
     """Write a file; returns its size and its SHA-256 sum."""
-    write_durably(path, data)
-    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    digest = hashlib.sha256()
+
+    def written(chunk: memoryview) -> None:
+        digest.update(chunk)
+        go_on()
+
+    write_durably(path, data, written)
+    return {"bytes": len(data), "sha256": digest.hexdigest()}

@@ -26,6 +26,8 @@ from tuili.provenance import code_hash
 from tuili.train.dist.ended import EXIT_INTERRUPTED, End, cause_of_death, exit_code, first_reason
 
 LOOK_SECONDS = 0.05
+KILLED_SECONDS = 5.0
+"""For a process to end by SIGKILL: one that waits for a disk may not."""
 ADDRESS = "127.0.0.1"
 
 
@@ -123,8 +125,8 @@ class _Processes:
         for rank in self._running:
             self._tell(f"process {rank} has not ended within {seconds:.0f} s: killed")
         self._send(signal.SIGKILL)
-        self._look(lambda: False)
-        return self._ends
+        self._look(lambda: False, KILLED_SECONDS)
+        return self._ends + [End(rank, -signal.SIGKILL, self._asked) for rank in self._running]
 
     def _look(self, found: Callable[[], bool], seconds: float = float("inf")) -> None:
         """Note who has ended, until a condition holds, all have ended, or the time is over."""
