@@ -48,7 +48,7 @@ class RunOptions:
     out: Annotated[str, typer.Option(metavar="FOLDER", help="Folder of the run.")]
     recipe: Annotated[str, typer.Option(help="A YAML file, or a shipped recipe's name.")]
     plan: Annotated[
-        bool, typer.Option("--plan", help="Say what would be done, try a few steps for time and memory, and end.")
+        bool, typer.Option("--plan", help="Say what would be done, try a little of it for time and memory, and end.")
     ] = False
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was interrupted.")] = False
 
@@ -75,8 +75,9 @@ class RunOptions:
         measuring = Measuring(self.problems, self.test)
         if self.plan:
             found = compression.parent.data(self.data, tell)
-            plan = make_plan(compression, healing, found, len(measuring.chosen(compression.parent, found.files)))
-            print("\n".join(tried_plan(plan, compression, healing, found, tell).lines))
+            problems = measuring.chosen(compression.parent, found.files)
+            plan = make_plan(compression, healing, found, len(problems))
+            print("\n".join(tried_plan(plan, compression, healing, found, tell, problems).lines))
             return
         folder = parse_folder("--out", self.out)
         result = compress(compression, healing, self.data, folder, resume=self.resume, measuring=measuring)

@@ -1,7 +1,8 @@
 """Compression: a model folder into a smaller one, by a change in stages with recovery behind each.
 
 What all ways share is beside this file: `parent` and its two kinds, `own` and `imported`; `healing`, which distils the
-parent into what was made of it; `plan`, `run` and `result`. A way is a `Compression`; each has a folder of its own.
+parent into what was made of it; `plan` with `trial`; `run` and `result`. A way is a `Compression`; each has a
+folder of its own.
 """
 
 import lazy_loader

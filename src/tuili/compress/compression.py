@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from torch import nn
 from tuili.compress.healing import HealedNetwork
 from tuili.compress.network import Network
 from tuili.compress.parent import HealingData, Parent, Samples
+from tuili.compress.trial import Part, Tried
 from tuili.compress.watch import Tell, Watch
 from tuili.engine import Numbers
 from tuili.posttrain import LearningNetwork, OpenBlocks
@@ -124,6 +125,11 @@ class Compression(ABC):
     def blocks(self, stage: int, student: Network, teacher: Network, setting: StageSetting) -> OpenBlocks:
         """What is learnt in a stage; by default the texts of the healing."""
         return setting.data.open_blocks
+
+    def parts(self, tried: Tried) -> Iterator[Part]:
+        """What a run does in all stages beside its steps, in parts of which a little is tried; none where that takes
+        no time to speak of. Whoever tries them does so one behind the other."""
+        return iter(())
 
     def write(self, network: Network, fresh: Path) -> None:
         """Write the model that has recovered to a path where nothing is; by default as its parent is written."""

@@ -49,6 +49,8 @@ MEASURED_LEVELS = (1, 2, 3)
 class OwnParent(Parent):
     """A model of Tuili's own kind. It is healed with what its last training read at its end."""
 
+    finishes = "choice of exits and closeness"
+
     def __init__(self, stored: StoredModel, healing: HealingConfig) -> None:
         self.stored: StoredModel = stored
         self._healing = healing

@@ -81,6 +81,8 @@ class Parent(ABC):
     """The model of a folder, which has been checked."""
 
     stored: StoredModel | ImportedModel
+    finishes: str = "closeness"
+    """What `finish` does, for the reader of a plan."""
 
     @property
     def path(self) -> Path:

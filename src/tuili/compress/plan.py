@@ -1,17 +1,20 @@
-"""What a compression is going to do: parameters before and after, and memory and time by a trial of a few steps."""
+"""What a compression is going to do: parameters before and after, and memory and time by a trial."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tuili.compress.compression import Compression
 from tuili.compress.parent import HealingData
 from tuili.compress.recipe import HealingConfig
-from tuili.compress.watch import Tell, duration
+from tuili.compress.trial import Clock, Tried, answering_seconds, finishing, seconds_of
+from tuili.compress.watch import Tell, duration, shares_of_time
 from tuili.data import StreamState
 from tuili.posttrain import build_optimizers
 from tuili.store import Parameters, count_parameters
+from tuili.tasks import Problem
 from tuili.train import hidden_matrices, peak_memory
 
 TRIAL_STEPS = 3
@@ -20,9 +23,9 @@ TRIAL_STEPS = 3
 
 @dataclass(frozen=True)
 class CompressionPlan:
-    """What is to come. changes: what becomes of the model, for readers. steps, tokens: of the recovery, in which
-    `seconds` and the most bytes of memory are estimated by a trial; 0 where none was made. problems: those that both
-    models answer."""
+    """What is to come. changes: what becomes of the model, for readers. steps, tokens: of the recovery. problems: those
+    that both models answer. seconds: of each part of the run, and memory: the most bytes of the recovery, by a trial;
+    none and 0 where there was no trial."""
 
     before: Parameters
     after: Parameters
@@ -30,7 +33,7 @@ class CompressionPlan:
     sources: tuple[str, ...]
     steps: int
     tokens: int
-    seconds: float = 0.0
+    seconds: Mapping[str, float] = field(default_factory=dict)
     memory: int = 0
     problems: int = 0
     sampling: int = 0
@@ -49,14 +52,29 @@ class CompressionPlan:
             lines.append(
                 f"memory before it: about {self.sampling / 1e9:.1f} GB, for both models and what is found by samples"
             )
-        if not self.steps:
-            return [*lines, "recovery: none"]
-        named = ", ".join(self.sources[:4]) + (f" and {len(self.sources) - 4} more" if len(self.sources) > 4 else "")
-        lines.append(f"recovery: {self.steps:,} steps, about {self.tokens:,} tokens, from {named}")
+        lines.append(self._recovery)
+        if self.memory:
+            lines.append(f"memory: about {self.memory / 1e9:.1f} GB, by a trial")
         if self.seconds:
-            memory = f"memory: about {self.memory / 1e9:.1f} GB"
-            lines.append(f"time of the recovery: about {duration(self.seconds)}, {memory}, by a trial")
+            whole, parts = duration(sum(self.seconds.values())), shares_of_time(self.seconds)
+            lines.append(f"time: about {whole}, by a trial and without reading and writing files: {parts}")
         return lines
+
+    @property
+    def _recovery(self) -> str:
+        if not self.steps:
+            return "recovery: none"
+        named = ", ".join(self.sources[:4]) + (f" and {len(self.sources) - 4} more" if len(self.sources) > 4 else "")
+        return f"recovery: {self.steps:,} steps, about {self.tokens:,} tokens, from {named}"
+
+
+@dataclass(frozen=True)
+class TriedSteps:
+    """A few steps of the last stage: seconds of one, the most bytes of memory, and what they were tried with."""
+
+    seconds: float
+    memory: int
+    tried: Tried
 
 
 def make_plan(
@@ -74,25 +92,41 @@ def make_plan(
 
 
 def tried_plan(
-    plan: CompressionPlan, compression: Compression, healing: HealingConfig, data: HealingData, tell: Tell
-) -> CompressionPlan:
-    """The plan with time and memory, by a few steps of the last stage; nothing is written."""
-    if not plan.steps:
-        return plan
-    tell(f"trying {TRIAL_STEPS} steps")
-    parent = compression.parent
-    last = compression.stages - 1
-    student = parent.network(compression.blank(last), learns=True)
-    healed = compression.learner(last, student, compression.teacher())
+    plan: CompressionPlan, compression: Compression, healing: HealingConfig, data: HealingData, tell: Tell,
+    problems: Sequence[Problem] = (), clock: Clock = time.perf_counter,
+) -> CompressionPlan:  # fmt: skip
+    """The plan with memory, and with the time of each part, by a little of each; nothing is written. problems: those
+    that both models answer, of which the smaller one is taken to need as long as its parent."""
+    tell("trying a little of each part")
+    steps = try_steps(compression, healing, data, clock)
+    seconds = dict(seconds_of(compression.parts(steps.tried), clock))
+    if plan.steps:
+        seconds["steps"] = plan.steps * steps.seconds
+    seconds |= seconds_of([finishing(compression.parent, steps.tried)], clock)
+    if problems:
+        path, numbers = compression.parent.path, compression.compared_with
+        seconds["answers"] = 2 * answering_seconds(path, problems, clock, numbers)
+    return replace(plan, seconds=seconds, memory=steps.memory)
+
+
+def try_steps(
+    compression: Compression, healing: HealingConfig, data: HealingData, clock: Clock = time.perf_counter
+) -> TriedSteps:
+    """Try a few steps of the last stage, if the recovery has any."""
+    parent, last = compression.parent, compression.stages - 1
+    teacher, student = compression.teacher(), parent.network(compression.blank(last), learns=True)
+    healed = compression.learner(last, student, teacher)
     hidden = hidden_matrices(student.model) if healing.optimizer == "muon" else ()
     optimizers = build_optimizers(healed.parameters, healing.learning_rate, healing.weight_decay, hidden)
     moments = []
     with data.open_blocks(StreamState()) as blocks:
-        for step in range(TRIAL_STEPS):
-            moments.append(time.perf_counter())
-            healed.learn(next(blocks)[0], step)
+        block, _ = next(blocks)
+        for step in range(TRIAL_STEPS if healing.steps else 0):
+            moments.append(clock())
+            healed.learn(block, step)
             for optimizer in optimizers:
                 optimizer.step()
                 optimizer.zero_grad()
-    seconds = (time.perf_counter() - moments[1]) / (TRIAL_STEPS - 1) * plan.steps
-    return replace(plan, seconds=seconds, memory=peak_memory())
+            block, _ = next(blocks)
+    seconds = (clock() - moments[1]) / (TRIAL_STEPS - 1) if moments else 0.0
+    return TriedSteps(seconds, peak_memory(), Tried(data, teacher, student, block))

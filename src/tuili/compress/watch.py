@@ -6,7 +6,7 @@ Steps of a recovery are told by their log.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 Tell = Callable[[str], None]
@@ -64,7 +64,20 @@ class Work:
 
 def duration(seconds: float) -> str:
     """For readers, in the unit that suits it."""
+    unit, name = _unit(seconds)
+    return f"{seconds / unit:{'.1f' if name == 'hours' else '.0f'}} {name}"
+
+
+def shares_of_time(parts: Mapping[str, float]) -> str:
+    """What each part takes of a duration, for readers: its seconds by its name, told in the unit of the whole."""
+    unit, _ = _unit(sum(parts.values()))
+    return ", ".join(f"{name} {_share(seconds / unit)}" for name, seconds in parts.items())
+
+
+def _unit(seconds: float) -> tuple[int, str]:
     minutes = round(seconds / 60)
-    if minutes < 2:
-        return f"{seconds:.0f} s"
-    return f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"
+    return (1, "s") if minutes < 2 else (60, "minutes") if minutes < 120 else (3600, "hours")
+
+
+def _share(count: float) -> str:
+    return f"{count:.0f}" if count >= 9.95 else f"{count:.1f}" if count >= 0.05 else "under 0.1"

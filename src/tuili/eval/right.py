@@ -28,16 +28,19 @@ def right_answers(
 ) -> list[bool]:
     """Whether a model's answer to each problem is right, as `tuili eval` counts it: one attempt, at depth `auto`.
 
-    The problems are all generated ones, for a model of Tuili's own, or all of a file. What `progress` raises ends it.
+    The problems are all generated ones, for a model of Tuili's own, or all of a file. `progress` is first called with
+    0, when the model is loaded; what it raises ends the measuring.
     """
     asked = [problem for problem in problems if isinstance(problem, OwnProblem)]
     if not asked:
         decoder = load_decoder(model, "auto", threads=torch.get_num_threads(), numbers=numbers)
+        progress(0, len(problems))
         return [response.correct for response in answer_problems(decoder, problems, progress)]
     assert len(asked) == len(problems)
     stored = open_model(model)
     comparison, budget = Comparison.of_model(stored.path, stored.tokenizer), Budget()
     engine = load_engine(stored, slots=SLOTS, waiting=len(asked) + 1, numbers=numbers)
+    progress(0, len(problems))
 
     def request(problem: OwnProblem) -> Request:
         return Request(problem.prompt, budget, earlier=problem.earlier)

@@ -29,7 +29,8 @@ def test_a_student_is_distilled_and_says_so(
     told = capsys.readouterr().out.splitlines()
     assert "num_groups: 3 -> 1" in told
     assert "learns: what its teacher predicts" in told
-    assert told[-1].startswith("time of the recovery: about ")
+    assert told[-1].startswith("time: about ")
+    assert "writing " in told[-1] and "answers " in told[-1]
     assert not out.exists()
     assert "would be larger than its teacher" in refusal(capsys, *given, "--to", "nano")
     assert "names no size: give --to" in refusal(capsys, *given)

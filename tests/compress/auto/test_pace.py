@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.compress.auto.test_run import CHANGES
 from tests.compress.auto.test_time import Clock
-from tuili.compress import CompressionPlan, CompressionResult, HealingConfig, Measuring, open_parent
+from tuili.compress import CompressionResult, HealingConfig, Measuring, open_parent, trial
 from tuili.compress.auto import pace
 from tuili.compress.auto.pace import MARGIN, Pace, measure_pace
 from tuili.compress.auto.space import Candidate, Left, Step
+from tuili.compress.plan import TriedSteps
 
 
 def test_a_pace_counts_each_link_of_a_chain(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,12 +23,12 @@ def test_a_pace_counts_each_link_of_a_chain(own: Path, monkeypatch: pytest.Monke
         clock.now += links[way.step]
         return CompressionResult(1, 1, 1.0, {}, own)
 
-    def steps(plan: CompressionPlan, *given: object) -> CompressionPlan:
-        return replace(plan, seconds=20.0, memory=7)
+    def steps(way: Any, *given: Any) -> TriedSteps:
+        return TriedSteps(2.0, 7, cast(Any, None))
 
     monkeypatch.setattr(pace, "compress", link)
-    monkeypatch.setattr(pace, "tried_plan", steps)
-    monkeypatch.setattr(pace, "right_answers", lambda *given: setattr(clock, "now", clock.now + 4))
+    monkeypatch.setattr(pace, "try_steps", steps)
+    monkeypatch.setattr(trial, "right_answers", lambda *given: setattr(clock, "now", clock.now + 4))
     monkeypatch.setattr(pace, "measure_latency", lambda *given: setattr(clock, "now", clock.now + 1))
     cut, rounded = Step("prune", "prune-0.3", ("prune.share=0.3",)), Step("quantize", "qat-int8", ())
     tried = [Candidate(chain, Left()) for chain in ((cut,), (rounded,), (cut, rounded))]

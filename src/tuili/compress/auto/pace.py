@@ -16,15 +16,14 @@ from tuili.compress.auto import making
 from tuili.compress.auto.latency import measure_latency
 from tuili.compress.auto.making import Interrupted, way_of
 from tuili.compress.auto.space import Candidate, Step
-from tuili.compress.plan import make_plan, tried_plan
+from tuili.compress.plan import try_steps
 from tuili.compress.run import compress
+from tuili.compress.trial import answering_seconds
 from tuili.compress.watch import Tell
-from tuili.eval import right_answers
 from tuili.tasks import Problem
 
-TRIED_ANSWERS = 8
 TRIED_STEPS = 10
-"""That a plan is made for; what is tried of them is up to `tuili.compress.plan`."""
+"""That a recovery has; what is tried of them is up to `tuili.compress.plan`."""
 MARGIN = 1.3
 """Of the measured time, what steps are taken to need, with changes, checkpoints and writing."""
 
@@ -70,9 +69,9 @@ def measure_pace(
     slowest, memory, links = 0.0, 0, dict[str, float]()
     for step in {step.verb: step for chain in chains for step in chain}.values():
         way, healing = way_of(step, model, TRIED_STEPS, changes)
-        data = way.parent.data(file, lambda line: None)
-        tried_steps = tried_plan(make_plan(way, healing, data), way, healing, data, tell)
-        slowest, memory = max(slowest, tried_steps.seconds / TRIED_STEPS), max(memory, tried_steps.memory)
+        tell(f"trying a few steps of {step.label}")
+        steps = try_steps(way, healing, way.parent.data(file, lambda line: None), clock)
+        slowest, memory = max(slowest, steps.seconds), max(memory, steps.memory)
         tell(f"trying what {step.label} takes besides its steps")
         links[step.verb] = _link_seconds(step, model, file, changes, clock)
     besides = fmean(sum(links[step.verb] for step in chain) for chain in chains)
@@ -93,11 +92,7 @@ def _link_seconds(
 
 
 def _measuring_seconds(model: Path, problems: Sequence[Problem], clock: Callable[[], float]) -> float:
-    count = min(TRIED_ANSWERS, len(problems))
-    some = [problems[number * len(problems) // count] for number in range(count)]
-    begun = clock()
-    right_answers(model, some)
-    answering = (clock() - begun) * len(problems) / count
+    answering = answering_seconds(model, problems, clock)
     begun = clock()
     measure_latency(model, model, making.TURNS)
     return answering + clock() - begun

@@ -8,11 +8,13 @@ from pathlib import Path
 from tuili.compress.compression import StageSetting
 from tuili.compress.distilling.recipe import DistilConfig
 from tuili.compress.distilling.rounds import Rounds
-from tuili.compress.distilling.writing import Round, write_chains
+from tuili.compress.distilling.writing import Round, write_chains, writing_part
+from tuili.compress.trial import Part
 from tuili.compress.watch import Watch
 from tuili.data import Document
 from tuili.model import TuiliForCausalLM
 from tuili.store import PAD, Tokenizer
+from tuili.train import StreamConfig
 
 WRITTEN = "written"
 """In the folder of a run: what was written in each round."""
@@ -32,16 +34,10 @@ def chain_rounds(
     assert stream is not None
     steps, rounds = _divided(setting.until - setting.first, config)
     earlier = _divided(setting.first, config)[1] if config.teacher_writes else 0
-    temperature = config.writing.temperature
-    if temperature is None:
-        temperature = 0.0 if whole else 1.0
-    tokens = steps * stream.rows * stream.length
 
     def write(number: int) -> Sequence[Document] | None:
         setting.tell(f"round {number - earlier + 1} of {rounds}: {whose} writes {chains_of(config)}")
-        wanted = Round(
-            number, config.writing.chains, tokens, temperature, not whole and (config.mask or not by_student)
-        )
+        wanted = _round(config, by_student, stream, number, steps)
         written = write_chains(writer, loaded_from, stream, wanted, setting.stopped, Watch(setting.tell))
         if written is None:
             return None
@@ -57,6 +53,24 @@ def chain_rounds(
 
     pad_id = loaded_from[1].token_id(PAD)
     return Rounds(setting.first, steps, stream.rows, stream.length, pad_id, setting.folder / WRITTEN, write, earlier)
+
+
+def chains_part(
+    config: DistilConfig, by_student: bool, writer: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer],
+    stream: StreamConfig, steps: int,
+) -> Part:  # fmt: skip
+    """What the writing of a stage of so many steps takes."""
+    of_round, rounds = _divided(steps, config)
+    return writing_part(writer, loaded_from, stream, _round(config, by_student, stream, 0, of_round), rounds)
+
+
+def _round(config: DistilConfig, by_student: bool, stream: StreamConfig, number: int, steps: int) -> Round:
+    """What is written for a round of so many steps."""
+    whole, temperature = config.by == "sequence", config.writing.temperature
+    if temperature is None:
+        temperature = 0.0 if whole else 1.0
+    masks = not whole and (config.mask or not by_student)
+    return Round(number, config.writing.chains, steps * stream.rows * stream.length, temperature, masks)
 
 
 def _divided(steps: int, config: DistilConfig) -> tuple[int, int]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 from torch import nn
 
 from tuili.compress.compression import Compression, StageSetting
-from tuili.compress.distilling.chains import chain_rounds, chains_of
+from tuili.compress.distilling.chains import chain_rounds, chains_of, chains_part
 from tuili.compress.distilling.imported import ImportedDistilling
 from tuili.compress.distilling.losses import TextStudent
 from tuili.compress.distilling.recipe import LEARNS, DistilConfig
-from tuili.compress.distilling.student import new_student, student_config, take_over
+from tuili.compress.distilling.student import narrowing_parts, new_student, student_config, take_over
 from tuili.compress.healing import HealedNetwork, forward_kl, reverse_kl
 from tuili.compress.imported import ImportedParent
 from tuili.compress.network import Network
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import HealingData, Parent, Samples, open_parent
+from tuili.compress.trial import Part, Tried
 from tuili.compress.watch import Watch
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, TuiliForCausalLM, check_folder
@@ -133,23 +135,38 @@ class Distilling(Compression):
         """See `Compression`."""
         if not stage and not self._config.teacher_writes:
             return setting.data.open_blocks
-        network = student if stage else teacher
-        writer, loaded_from = cast(TuiliForCausalLM, network.model), (self.parent.path, self._own.stored.tokenizer)
-        return chain_rounds(self._config, stage > 0, writer, loaded_from, setting).open_blocks
+        writer = cast(TuiliForCausalLM, (student if stage else teacher).model)
+        return chain_rounds(self._config, stage > 0, writer, self._loaded_from, setting).open_blocks
+
+    def parts(self, tried: Tried) -> Iterator[Part]:
+        """See `Compression`."""
+        config, stream = self._config, tried.data.stream
+        assert stream is not None
+        if self._start is None and config.layers == "teacher":
+            yield from narrowing_parts(self._own.load(), self._student, config.samples, tried.block)
+        steps = {False: config.healing.steps - config.written_steps, True: config.written_steps}
+        for by_student in (False,) * config.teacher_writes + (True,):
+            if steps[by_student]:
+                writer = cast(TuiliForCausalLM, (tried.student if by_student else tried.teacher).model)
+                yield chains_part(config, by_student, writer, self._loaded_from, stream, steps[by_student])
+
+    @property
+    def _loaded_from(self) -> tuple[Path, Tokenizer]:
+        return self.parent.path, self._own.stored.tokenizer
 
     @property
     def _writes(self) -> Mapping[str, str]:
-        config, behind = self._config, "writing is not in the time below"
+        config = self._config
         count, last = config.writing.rounds, config.written_steps
         rounds = f"{count} round{'s' * (count > 1)} of {chains_of(config)}"
         masked, whole, by_logits = "up to the first refuted step", "whole", config.by == "logits"
         told = {}
         if config.teacher_writes:
             first = f"the first {config.healing.steps - last:,}" if last else "all"
-            told["its teacher writes"] = f"{rounds}, learnt {masked if by_logits else whole} in {first} steps; {behind}"
+            told["its teacher writes"] = f"{rounds}, learnt {masked if by_logits else whole} in {first} steps"
         if last:
             told["the student writes"] = (
-                f"{rounds}, learnt {masked if config.mask else whole} in the last {last:,} steps; {behind}"
+                f"{rounds}, learnt {masked if config.mask else whole} in the last {last:,} steps"
             )
         return told
 

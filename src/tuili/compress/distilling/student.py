@@ -16,9 +16,10 @@ from typing import Any
 import torch
 
 from tuili.compress.distilling.recipe import OF_THE_TEACHER, StudentConfig
-from tuili.compress.pruning.own import cut_own, reconstruct_own
+from tuili.compress.pruning.own import cut_own, own_parts, reconstruct_own
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes
+from tuili.compress.trial import Part
 from tuili.compress.watch import Watch
 from tuili.data import Block
 from tuili.errors import ConfigError, InputError, one_line
@@ -101,15 +102,28 @@ def narrowed(
     watch: Watch,
 ) -> TuiliForCausalLM:
     """The teacher with the inner widths, heads and experts of a student; itself where more than these differ."""
-    was, wanted = Sizes.of(teacher.config.shape), Sizes.of(config.shape)
-    fewer = all(now <= before for now, before in zip(astuple(wanted), astuple(was), strict=True))
-    if was == wanted or not fewer or _outer(config) != _outer(teacher.config):
-        return teacher
-    if wanted.experts < teacher.config.num_experts_per_tok or teacher.config.ranks:  # factors are not cut
+    if (wanted := _narrower(teacher.config, config)) is None:
         return teacher
     smaller = deepcopy(teacher)  # whose weights make up for what goes
     by, blocks = PruneConfig(experts=wanted.experts), samples(documents)
     return cut_own(smaller, reconstruct_own(smaller, by, wanted, blocks, watch), wanted)
+
+
+def narrowing_parts(teacher: TuiliForCausalLM, config: TuiliConfig, documents: int, block: Block) -> Iterator[Part]:
+    """What it takes to choose what a narrower student takes over; nothing of another. The teacher may be changed."""
+    if (wanted := _narrower(teacher.config, config)) is not None:
+        by = PruneConfig(experts=wanted.experts, samples=documents)
+        yield from own_parts(teacher, by, wanted, block, reconstructs=True)
+
+
+def _narrower(teacher: TuiliConfig, config: TuiliConfig) -> Sizes | None:
+    """The sizes of a student for which neurons, heads or experts of its teacher are chosen; None of another one."""
+    was, wanted = Sizes.of(teacher.shape), Sizes.of(config.shape)
+    fewer = all(now <= before for now, before in zip(astuple(wanted), astuple(was), strict=True))
+    if was == wanted or not fewer or _outer(config) != _outer(teacher):
+        return None
+    cut = wanted.experts >= teacher.num_experts_per_tok and not teacher.ranks  # factors are not cut
+    return wanted if cut else None
 
 
 def _outer(config: TuiliConfig) -> tuple[Any, ...]:

@@ -5,17 +5,21 @@ Which of them are learnt, and when, is left to `rounds`.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Listed
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 
 from tuili.compress.distilling.mask import refuted_end
 from tuili.compress.distilling.student import new_student
+from tuili.compress.trial import Part
 from tuili.compress.watch import Watch
 from tuili.data import Document, Record, encode_record
-from tuili.engine import Sampling, SequenceLimits, StopReason, load_scheduler
+from tuili.engine import Sampling, Scheduler, SequenceLimits, StopReason, load_scheduler
 from tuili.engine import Sequence as Decoded
 from tuili.errors import NotMakeable
 from tuili.model import LoadedModel, TuiliForCausalLM
@@ -28,6 +32,8 @@ SLOTS = 64
 """Responses that are written at once."""
 BATCH = 512
 """Questions that are asked before it is seen whether they are enough."""
+TRIED_CHAINS = SLOTS
+"""That are written, at once, to say how long all of a round take."""
 LEAST_TOKENS = 32
 """A problem whose prompt leaves fewer tokens of a row is left out."""
 MOST_CHAINS = 1 << 20
@@ -86,13 +92,9 @@ def write_chains(
 
     loaded_from: a folder, and the tokenizer. Raises `NotMakeable` where no prompt leaves room in a row.
     """
-    folder, tokenizer = loaded_from
-    copied = new_student(model.config, 0)  # for the engine, whose weights must not change
-    copied.load_state_dict(model.state_dict())
-    copied.train(False)
-    loaded, depth = LoadedModel(copied, tokenizer, folder), model.config.exit_layers[-1]
+    tokenizer, depth = loaded_from[1], model.config.exit_layers[-1]
     waiting = BATCH if wanted.chains is None else min(BATCH, wanted.chains)
-    scheduler = load_scheduler(loaded, numbers="fp32", slots=min(SLOTS, waiting), waiting=waiting)
+    scheduler = _scheduler(model, loaded_from, waiting)
     asked, written, begun, tokens = _asked(stream, tokenizer, wanted.number), list[Written](), 0, 0
     aim, unit = (wanted.tokens, "tokens") if wanted.chains is None else (wanted.chains, "chains")
     work = watch.work("writing", aim, unit)
@@ -101,10 +103,8 @@ def write_chains(
         batch = list(islice(asked, waiting if wanted.chains is None else min(waiting, aim - begun)))
         sequences = list[Decoded]()
         for place, (_, document) in enumerate(batch, start=begun):
-            prompt = list(document.tokens[: document.prompt_length])
-            seed = (stream.seed * 1000 + wanted.number) * MOST_CHAINS + place
-            sampling = Sampling(temperature=wanted.temperature, seed=seed)
-            sequences.append(Decoded(prompt, SequenceLimits(stream.length - len(prompt)), sampling, depth))
+            most = stream.length - document.prompt_length
+            sequences.append(_begun(document, most, wanted, stream.seed, place, depth))
             scheduler.submit(sequences[-1])
         while scheduler.busy:
             if stopped():
@@ -116,6 +116,55 @@ def write_chains(
         begun += len(batch)
         tokens += sum(len(one.prompt) for one in sequences) + sum(one.document.response_length for one in found)
     return written
+
+
+def writing_part(
+    model: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer], stream: StreamConfig, wanted: Round, rounds: int
+) -> Part:
+    """What some rounds like this one take, by a few chains, each as long as the text of its question at most: so long
+    does a model write that has learnt it, and no other one writes on and on."""
+    tokenizer, depth = loaded_from[1], model.config.exit_layers[-1]
+    count = min(TRIED_CHAINS, wanted.chains or TRIED_CHAINS)
+    scheduler = _scheduler(model, loaded_from, count)
+    batch = list(islice(_asked(stream, tokenizer, wanted.number), count))
+
+    def attempt() -> float:
+        sequences = list[Decoded]()
+        for place, (_, document) in enumerate(batch):
+            most = max(1, min(document.response_length, stream.length - document.prompt_length))
+            sequences.append(_begun(document, most, wanted, stream.seed, place, depth))
+            scheduler.submit(sequences[-1])
+        while scheduler.busy:
+            scheduler.step()
+        for one, sequence in zip(batch, sequences, strict=True):
+            _written(tokenizer, *one, sequence, wanted.masks)
+        return rounds * _chains(wanted, [document for _, document in batch]) / count
+
+    return Part("writing", attempt)
+
+
+def _chains(wanted: Round, texts: Listed[Document]) -> int:
+    """How many chains as long as these texts a round has."""
+    if wanted.chains is not None:
+        return wanted.chains
+    return BATCH * math.ceil(wanted.tokens / fmean(len(text) for text in texts) / BATCH)
+
+
+def _scheduler(model: TuiliForCausalLM, loaded_from: tuple[Path, Tokenizer], waiting: int) -> Scheduler:
+    """The engine with a copy of a model."""
+    folder, tokenizer = loaded_from
+    copied = new_student(model.config, 0)  # for the engine, whose weights must not change
+    copied.load_state_dict(model.state_dict())
+    copied.train(False)
+    loaded = LoadedModel(copied, tokenizer, folder)
+    return load_scheduler(loaded, numbers="fp32", slots=min(SLOTS, waiting), waiting=waiting)
+
+
+def _begun(document: Document, most: int, wanted: Round, seed: int, place: int, depth: int) -> Decoded:
+    """A chain of so many tokens at most. seed: of the run. place: of the chain in its round."""
+    prompt = list(document.tokens[: document.prompt_length])
+    drawn = (seed * 1000 + wanted.number) * MOST_CHAINS + place
+    return Decoded(prompt, SequenceLimits(most), Sampling(temperature=wanted.temperature, seed=drawn), depth)
 
 
 def _asked(stream: StreamConfig, tokenizer: Tokenizer, number: int) -> Iterator[tuple[Record, Document]]:

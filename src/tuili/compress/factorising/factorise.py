@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import prod
@@ -19,12 +19,15 @@ from tuili.compress.factorising.options import Decomposed, Option, Rank, paramet
 from tuili.compress.factorising.own import factorised_own, matrices_of, with_ranks
 from tuili.compress.factorising.recipe import FactoriseConfig
 from tuili.compress.factorising.sensitivity import divergences
+from tuili.compress.factorising.trial import decomposing, sensing
 from tuili.compress.imported import ImportedParent
 from tuili.compress.moments import damped, moment_bytes
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples
 from tuili.compress.reading import moments_of
+from tuili.compress.trial import Part, Tried, sampled, silent
 from tuili.compress.watch import Watch
+from tuili.data import Block
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, factorised_dense
 from tuili.store import DenseShape, ModelShape, count_parameters, matrix_shapes
@@ -127,6 +130,22 @@ class Factorising(Compression):
         if isinstance(model, TuiliForCausalLM):
             return factorised_own(model, factors)
         return factorised_imported(model, factors)
+
+    def parts(self, tried: Tried) -> Iterator[Part]:
+        """See `Compression`."""
+        config, model, moments = self._config, self.parent.load(), dict[str, Tensor]()
+
+        def read(blocks: Iterable[Block]) -> None:
+            moments.update(self._moments(model, lambda documents: iter(blocks), silent()))
+
+        if config.by == "whitened":
+            yield sampled(config.samples, tried.block, read)
+        else:
+            read(())
+        yield from decomposing(self._matrices(model), moments, self._sizes, config)
+        if config.ranks == "dynamic":
+            network = self.parent.network(model, learns=False)
+            yield sensing(network, len(self._even_ranks), config.probes, tried.block)
 
     def _matrices(self, model: nn.Module) -> dict[str, nn.Parameter]:
         if isinstance(model, TuiliForCausalLM):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tuili.compress.healing import forward_kl
-from tuili.compress.network import Network
+from tuili.compress.network import Network, TokenStates
 from tuili.compress.watch import Watch
 from tuili.data import Block
 
@@ -28,11 +28,15 @@ def divergences(
         matrix = matrices[name]
         before, other = matrix.detach().clone(), approximation(name)
         matrix.copy_(other)
-        states = [network.read(block, number) for number, block in enumerate(blocks)]
+        found[name] = divergence(network, aims, blocks)
         matrix.copy_(before)
-        tokens = sum(len(aim.target_N) for aim in aims)
-        total = sum(
-            forward_kl(aim, state)[0].item() * len(aim.target_N) for aim, state in zip(aims, states, strict=True)
-        )
-        found[name] = total / max(1, tokens)
     return found
+
+
+@torch.no_grad()
+def divergence(network: Network, aims: Sequence[TokenStates], blocks: Sequence[Block]) -> float:
+    """The mean KL divergence of what a model says of blocks from what it said before, in nats a token."""
+    states = [network.read(block, number) for number, block in enumerate(blocks)]
+    tokens = sum(len(aim.target_N) for aim in aims)
+    total = sum(forward_kl(aim, state)[0].item() * len(aim.target_N) for aim, state in zip(aims, states, strict=True))
+    return total / max(1, tokens)

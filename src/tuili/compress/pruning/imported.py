@@ -5,7 +5,8 @@ Dimensions: F neurons, K heads of keys and values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -16,8 +17,9 @@ from tuili.compress.moments import InputMoments, Moment, products, squares
 from tuili.compress.network import Network
 from tuili.compress.pruning.kept import Kept, Scores
 from tuili.compress.pruning.recipe import PruneConfig
-from tuili.compress.pruning.reconstruction import inputs_of, reconstruct_layers
+from tuili.compress.pruning.reconstruction import Spared, inputs_of, reconstruct_layers
 from tuili.compress.pruning.sizes import Sizes
+from tuili.compress.trial import Part, sampled
 from tuili.compress.watch import Watch
 from tuili.data import Block
 
@@ -48,13 +50,32 @@ def reconstruct_dense(
     model: Any, network: Network, prefix: int, sizes: Sizes, blocks: Iterable[Block], watch: Watch
 ) -> Kept:
     """What stays where it makes up for what goes: the weights behind neurons and heads are changed for that."""
+    neurons, heads = _spared(model, network, prefix, sizes, blocks)
+    return Kept(neurons.found(watch), heads.found(watch))
+
+
+def dense_parts(
+    model: Any, network: Network, prefix: int, config: PruneConfig, sizes: Sizes, block: Block, reconstructs: bool
+) -> Iterator[Part]:
+    """What either way of choosing takes, by the samples of one block. The model may be changed."""
+    if not reconstructs:
+        if config.by != "magnitude":
+            yield sampled(config.samples, block, partial(dense_scores, model, network, prefix, config))
+        return
+    found = list[Spared]()
+    yield sampled(config.samples, block, lambda blocks: found.extend(_spared(model, network, prefix, sizes, blocks)))
+    yield from (each.part for each in found)
+
+
+def _spared(model: Any, network: Network, prefix: int, sizes: Sizes, blocks: Iterable[Block]) -> Sequence[Spared]:
+    """Neurons and heads, by samples."""
     heads, neurons = model.config.num_key_value_heads, model.config.intermediate_size
     of_heads = products if sizes.heads < heads else squares
     of_neurons = products if sizes.feed_forward < neurons else squares
     outputs, inner = _read(model, network, prefix, of_heads, of_neurons, blocks)
-    return Kept(
-        [reconstruct_layers([one], neurons, sizes.feed_forward) for one in watch.counted(inner, "neurons", "layers")],
-        [reconstruct_layers([one], heads, sizes.heads) for one in watch.counted(outputs, "heads", "layers")],
+    return (
+        Spared("neurons", inner, lambda one: reconstruct_layers([one], neurons, sizes.feed_forward)),
+        Spared("heads", outputs, lambda one: reconstruct_layers([one], heads, sizes.heads)),
     )
 
 

@@ -9,7 +9,8 @@ Dimensions: B rows, T tokens, E experts, F neurons, K heads of keys and values, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -18,9 +19,10 @@ from torch import Tensor
 from tuili.compress.moments import ExpertMoments, InputMoments, Moment, products, squares
 from tuili.compress.pruning.kept import Kept, Scores, best
 from tuili.compress.pruning.recipe import PruneConfig
-from tuili.compress.pruning.reconstruction import inputs_of, reconstruct_experts, reconstruct_layers
+from tuili.compress.pruning.reconstruction import Spared, inputs_of, reconstruct_experts, reconstruct_layers
 from tuili.compress.pruning.sizes import Sizes
 from tuili.compress.reading import read_samples
+from tuili.compress.trial import Part, sampled
 from tuili.compress.watch import Watch
 from tuili.data import Block
 from tuili.model import ReasoningLayer, TrunkLayer, TuiliConfig, TuiliForCausalLM
@@ -96,25 +98,49 @@ def reconstruct_own(
     model: TuiliForCausalLM, config: PruneConfig, sizes: Sizes, blocks: Iterable[Block], watch: Watch
 ) -> Kept:
     """What stays where it makes up for what goes: the weights behind neurons and heads are changed for that."""
-    heads, neurons = model.config.num_key_value_heads, model.config.intermediate_size
-    narrower = (sizes.feed_forward, sizes.expert) != (neurons, model.config.moe_intermediate_size)
-    of_heads, of_neurons = (products if fewer else squares for fewer in (sizes.heads < heads, narrower))
-    moments = _OwnMoments(model, of_heads, of_neurons)
+    moments = _moments_for(model, sizes)
     moments.read(blocks)
     experts = [best(score_E, sizes.experts) for score_E in moments.worth(config)]
-    inner = watch.counted(moments.inner, "neurons of the trunk", "layers")
-    mixtures = watch.counted(moments.experts, "neurons of experts", "layers")
-    trunk = watch.counted(moments.trunk, "heads of the trunk", "layers")
-    kept_neurons = [reconstruct_layers([one], neurons, sizes.feed_forward) for one in inner]
-    kept_of_all = [reconstruct_experts(one, sizes.expert) for one in mixtures]
+    neurons, kept_of_all, trunk, reasoning = (each.found(watch) for each in _spared(model, moments, sizes))
     return Kept(
-        neurons=kept_neurons,
-        heads=[
-            *(reconstruct_layers([one], heads, sizes.heads) for one in trunk),
-            reconstruct_layers(moments.reasoning, heads, sizes.heads),
-        ],
+        neurons=neurons,
+        heads=[*trunk, *reasoning],
         experts=experts,
         expert_neurons=[kept_EF[kept_E] for kept_EF, kept_E in zip(kept_of_all, experts, strict=True)],
+    )
+
+
+def own_parts(
+    model: TuiliForCausalLM, config: PruneConfig, sizes: Sizes, block: Block, reconstructs: bool
+) -> Iterator[Part]:
+    """What either way of choosing takes, by the samples of one block. The model may be changed."""
+    if not reconstructs:
+        if _needs_samples(config):
+            yield sampled(config.samples, block, partial(own_scores, model, config))
+        return
+    moments = _moments_for(model, sizes)
+    yield sampled(config.samples, block, moments.read)
+    yield from (each.part for each in _spared(model, moments, sizes))
+
+
+def _moments_for(model: TuiliForCausalLM, sizes: Sizes) -> _OwnMoments:
+    """Those that a reconstruction for these sizes takes."""
+    heads, config = model.config.num_key_value_heads, model.config
+    narrower = (sizes.feed_forward, sizes.expert) != (config.intermediate_size, config.moe_intermediate_size)
+    of_heads, of_neurons = (products if fewer else squares for fewer in (sizes.heads < heads, narrower))
+    return _OwnMoments(model, of_heads, of_neurons)
+
+
+def _spared(model: TuiliForCausalLM, moments: _OwnMoments, sizes: Sizes) -> Sequence[Spared]:
+    """Neurons of the trunk and of experts, and heads of the trunk and of all other layers together."""
+    heads, neurons = model.config.num_key_value_heads, model.config.intermediate_size
+    return (
+        Spared(
+            "neurons of the trunk", moments.inner, lambda one: reconstruct_layers([one], neurons, sizes.feed_forward)
+        ),
+        Spared("neurons of experts", moments.experts, lambda one: reconstruct_experts(one, sizes.expert)),
+        Spared("heads of the trunk", moments.trunk, lambda one: reconstruct_layers([one], heads, sizes.heads)),
+        Spared("heads", [moments.reasoning], lambda every: reconstruct_layers(every, heads, sizes.heads)),
     )
 
 

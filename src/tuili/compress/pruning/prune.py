@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import nn
@@ -12,11 +12,18 @@ from tuili.compress.imported import ImportedParent
 from tuili.compress.moments import moment_bytes
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples
-from tuili.compress.pruning.imported import blank_dense, cut_dense, dense_scores, reconstruct_dense
+from tuili.compress.pruning.imported import (
+    blank_dense,
+    cut_dense,
+    dense_parts,
+    dense_scores,
+    reconstruct_dense,
+)
 from tuili.compress.pruning.kept import choose
-from tuili.compress.pruning.own import blank_own, cut_own, own_scores, reconstruct_own
+from tuili.compress.pruning.own import blank_own, cut_own, own_parts, own_scores, reconstruct_own
 from tuili.compress.pruning.recipe import PruneConfig
 from tuili.compress.pruning.sizes import Sizes, pruned_sizes
+from tuili.compress.trial import Part, Tried
 from tuili.compress.watch import Watch
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM
@@ -85,17 +92,37 @@ class Pruning(Compression):
     def change(self, stage: int, model: nn.Module, samples: Samples, watch: Watch) -> nn.Module:
         """See `Compression`: parts are removed, and what stays makes up for them if it is to."""
         config, parent, sizes = self._config, self.parent, self.sizes(stage)
-        loses = bool(config.share or config.key_value_heads)  # neurons or heads
-        told = [config.by] * loses + [config.experts_by] * (config.experts is not None)
+        told = [config.by] * self._loses + [config.experts_by] * (config.experts is not None)
         watch.tell(f"round {stage + 1} of {self.stages}: scores by {' and '.join(told)}")
-        blocks, reconstructs = samples(config.samples), loses and config.by == "reconstruction"
+        blocks = samples(config.samples)
         if isinstance(model, TuiliForCausalLM):
             assert isinstance(parent, OwnParent)
-            if reconstructs:
+            if self._reconstructs:
                 return cut_own(model, reconstruct_own(model, config, sizes, blocks, watch), sizes)
             return cut_own(model, choose(own_scores(model, config, blocks), sizes), sizes)
         assert isinstance(parent, ImportedParent) and isinstance(parent.shape, DenseShape)
         network = parent.network(model, learns=False)
-        if reconstructs:
+        if self._reconstructs:
             return cut_dense(model, reconstruct_dense(model, network, parent.prefix, sizes, blocks, watch), sizes)
         return cut_dense(model, choose(dense_scores(model, network, parent.prefix, config, blocks), sizes), sizes)
+
+    def parts(self, tried: Tried) -> Iterator[Part]:
+        """See `Compression`: each round takes about as much as the first one."""
+        config, parent, sizes, model = self._config, self.parent, self.sizes(0), self.parent.load()
+        if isinstance(model, TuiliForCausalLM):
+            found = own_parts(model, config, sizes, tried.block, self._reconstructs)
+        else:
+            assert isinstance(parent, ImportedParent)
+            network = parent.network(model, learns=False)
+            found = dense_parts(model, network, parent.prefix, config, sizes, tried.block, self._reconstructs)
+        for part in found:
+            yield part.repeated(self.stages)
+
+    @property
+    def _loses(self) -> bool:
+        """Whether neurons or heads go."""
+        return bool(self._config.share or self._config.key_value_heads)
+
+    @property
+    def _reconstructs(self) -> bool:
+        return self._loses and self._config.by == "reconstruction"

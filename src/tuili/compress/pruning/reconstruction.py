@@ -12,17 +12,45 @@ that go.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from tuili.compress.moments import ExpertMoments, InputMoments, damped
+from tuili.compress.trial import Part
+from tuili.compress.watch import Watch
 
 PASSES = 128
 """In as many are groups removed at most, several at a time: each pass changes the whole inverse."""
 DAMPING = 1e-4
 """Of the mean variance of a stack's inputs, the share that is added to each."""
+
+
+@dataclass(frozen=True)
+class Spared:
+    """Parts of a kind that some layers can spare. what: the kind, for readers. layers: what was measured of each. find:
+    gives the parts of one that stay, for which its weights then make up."""
+
+    what: str
+    layers: Sequence[Any]
+    find: Callable[[Any], Tensor]
+
+    def found(self, watch: Watch) -> list[Tensor]:
+        """What stays of each layer."""
+        return [self.find(layer) for layer in watch.counted(self.layers, self.what, "layers")]
+
+    @property
+    def part(self) -> Part:
+        """What all layers take, by the first one."""
+
+        def attempt() -> float:
+            self.find(self.layers[0])
+            return len(self.layers)
+
+        return Part("reconstruction", attempt)
 
 
 @torch.no_grad()

@@ -5,8 +5,9 @@ What is rounded, and how, is left to `tuili.model`, and to `tuili.posttrain` for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +25,7 @@ from tuili.compress.parent import Parent, Samples
 from tuili.compress.quantizing.compensation import compensated, inverse_factors
 from tuili.compress.quantizing.recipe import QuantizeConfig
 from tuili.compress.reading import moments_of
+from tuili.compress.trial import Part, Tried, sampled
 from tuili.compress.watch import Watch
 from tuili.data import Block
 from tuili.errors import InputError
@@ -117,17 +119,8 @@ class Quantizing(Compression):
 
     @torch.no_grad()
     def _compensate(self, model: nn.Module, blocks: Iterable[Block], watch: Watch) -> None:
-        weights = {
-            name: weight
-            for name, weight in rounded_matrices(model).items()
-            if self._quantization.bits(weight.shape[-1]) == 4
-        }
-        if isinstance(model, TuiliForCausalLM):
-            moments, mixing = moments_of(model, weights, blocks), self._quantization.mixing
-        else:
-            assert isinstance(self.parent, ImportedParent)
-            network = self.parent.network(model, learns=False)
-            moments, mixing = dense_moments(model, network, self.parent.prefix, weights, blocks), mixing_of
+        weights, mixing = self._of_4_bits(model), self._mixing
+        moments = self._moments(model, weights, blocks)
         last: Tensor | None = None  # matrices with the same inputs, such as those of queries and keys, stand together
         for name in watch.counted([*weights], "compensation", "matrices"):
             weight, moment_EII = weights[name], moments.pop(name)
@@ -136,6 +129,44 @@ class Quantizing(Compression):
                 upper_EII, last = inverse_factors(moment_EII, block), moment_EII
             stack_EOI = weight.detach().reshape(-1, *weight.shape[-2:])
             weight.copy_(compensated(stack_EOI, upper_EII, block).view_as(weight))
+
+    def parts(self, tried: Tried) -> Iterator[Part]:
+        """See `Compression`: matrices are tried by one of each size."""
+        if not self._config.compensates:
+            return
+        model, moments = self.parent.load(), dict[str, Tensor]()
+        weights = self._of_4_bits(model)
+        yield sampled(
+            self._config.samples, tried.block, lambda blocks: moments.update(self._moments(model, weights, blocks))
+        )
+        names = dict[torch.Size, list[str]]()
+        for name, weight in weights.items():
+            names.setdefault(weight.shape, []).append(name)
+        for alike in names.values():
+            yield Part("compensation", partial(self._try, weights[alike[0]], moments[alike[0]])).repeated(len(alike))
+
+    def _try(self, weight: Tensor, moment_EII: Tensor) -> float:
+        block = self._mixing(weight.shape[-1])
+        compensated(weight.detach().reshape(-1, *weight.shape[-2:]), inverse_factors(moment_EII, block), block)
+        return 1.0
+
+    def _of_4_bits(self, model: nn.Module) -> dict[str, Tensor]:
+        """The matrices that become weights of 4 bits, by their names below `model`."""
+        bits = self._quantization.bits
+        return {name: weight for name, weight in rounded_matrices(model).items() if bits(weight.shape[-1]) == 4}
+
+    def _moments(self, model: nn.Module, names: Iterable[str], blocks: Iterable[Block]) -> dict[str, Tensor]:
+        """The second moments of the inputs of these matrices."""
+        if isinstance(model, TuiliForCausalLM):
+            return moments_of(model, names, blocks)
+        assert isinstance(self.parent, ImportedParent)
+        network = self.parent.network(model, learns=False)
+        return dense_moments(model, network, self.parent.prefix, names, blocks)
+
+    @property
+    def _mixing(self) -> Callable[[int], int]:
+        """The inputs of a block that are mixed, by their number."""
+        return self._quantization.mixing if isinstance(self.parent, OwnParent) else mixing_of
 
     def write(self, network: Network, fresh: Path) -> None:
         """See `Compression`: whole numbers with their scales. What is rounded of an imported model are the weights as

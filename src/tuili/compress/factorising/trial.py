@@ -1,0 +1,57 @@
+"""What decompositions and sensitivities take, by a little of them.
+
+Dimensions: E matrices of a stack, O outputs, I inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from tuili.compress.factorising.options import Decomposed
+from tuili.compress.factorising.recipe import FactoriseConfig
+from tuili.compress.factorising.sensitivity import divergence
+from tuili.compress.network import Network
+from tuili.compress.trial import Part, times_of
+from tuili.data import Block
+
+TRIED_SIZE = 1024
+"""Outputs and inputs of a matrix that is tried at most; what a larger one takes grows with their third power."""
+
+
+def decomposing(
+    weights: Mapping[str, Tensor], moments: Mapping[str, Tensor], sizes: Mapping[str, Sequence[int]],
+    config: FactoriseConfig,
+) -> Iterator[Part]:  # fmt: skip
+    """What all decompositions take, by one of each size."""
+    names = dict[tuple[int, ...], list[str]]()
+    for name, size in sizes.items():
+        names.setdefault(tuple(size), []).append(name)
+    for size, alike in names.items():
+        weight_EOI = weights[alike[0]].detach().view(-1, *size[-2:])
+        tried = partial(_decompose, weight_EOI, moments[alike[0]], size, config)
+        yield Part("decompositions", tried).repeated(len(alike))
+
+
+def _decompose(weight_EOI: Tensor, moment_EII: Tensor, sizes: tuple[int, ...], config: FactoriseConfig) -> float:
+    """Decompose a matrix or stack, or a corner of it. Returns how many times as much it is as was tried."""
+    share = min(1.0, TRIED_SIZE / max(sizes[-2:]))
+    outputs, inputs = (max(1, round(share * size)) for size in sizes[-2:])
+    corner = (*sizes[:-2], outputs, inputs)
+    Decomposed(weight_EOI[:, :outputs, :inputs], moment_EII[:, :inputs, :inputs], corner, config.multiple, config.bases)
+    return share**-3
+
+
+def sensing(network: Network, matrices: int, probes: int, block: Block) -> Part:
+    """What the sensitivities of so many matrices take, by one reading of a block."""
+    with torch.no_grad():
+        aim = network.read(block, 0)
+
+    def attempt() -> float:
+        divergence(network, [aim], [block])
+        return (1 + matrices) * times_of(probes, block)
+
+    return Part("sensitivities", attempt)

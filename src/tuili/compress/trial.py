@@ -1,0 +1,105 @@
+"""The parts of a run, of which a little is tried to say how long all of it takes.
+
+What parts a run has is said by its `Compression` and by `plan`; this is what they are made of.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuili.compress.network import Network
+from tuili.compress.parent import HealingData, Parent
+from tuili.compress.watch import Watch
+from tuili.data import Block
+from tuili.engine import Numbers
+from tuili.eval import right_answers
+from tuili.tasks import Problem
+
+Clock = Callable[[], float]
+"""Gives seconds."""
+TRIED_ANSWERS = 8
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a run. name: for readers; parts of one name are told together. attempt: does a little of it, and
+    returns how many times as much the run has."""
+
+    name: str
+    attempt: Callable[[], float]
+
+    def repeated(self, count: int) -> Part:
+        """The same where a run has it so many times."""
+        return Part(self.name, lambda: count * self.attempt())
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What parts are tried with. student: the model of the last stage, whatever its weights. block: of the recovery,
+    which stands for all samples, too."""
+
+    data: HealingData
+    teacher: Network
+    student: Network
+    block: Block
+
+
+def times_of(documents: int, block: Block) -> int:
+    """How many blocks like this one have so many documents."""
+    return math.ceil(documents / max(1, block.documents))
+
+
+def sampled(documents: int, block: Block, read: Callable[[Iterable[Block]], object]) -> Part:
+    """That in which samples are read. read: is given the one block instead of all."""
+
+    def attempt() -> float:
+        read([block])
+        return times_of(documents, block)
+
+    return Part("samples", attempt)
+
+
+def finishing(parent: Parent, tried: Tried) -> Part:
+    """That in which the parent finishes what has recovered."""
+
+    def attempt() -> float:
+        asked = list[int]()
+
+        def samples(documents: int) -> Iterator[Block]:
+            asked.append(documents)
+            yield tried.block
+
+        parent.finish(tried.teacher, tried.student, samples, silent())
+        return times_of(sum(asked), tried.block)
+
+    return Part(parent.finishes, attempt)
+
+
+def silent() -> Watch:
+    """A watch over what is tried, which tells nothing."""
+    return Watch(lambda line: None)
+
+
+def seconds_of(parts: Iterable[Part], clock: Clock) -> Mapping[str, float]:
+    """Those of each part, by its name, in the order in which names first come."""
+    found = dict[str, float]()
+    for part in parts:
+        begun = clock()
+        times = part.attempt()
+        found[part.name] = found.get(part.name, 0.0) + times * (clock() - begun)
+    return found
+
+
+def answering_seconds(model: Path, problems: Sequence[Problem], clock: Clock, numbers: Numbers = "auto") -> float:
+    """What a model takes to be loaded and to answer problems, by a few answers."""
+    count = min(TRIED_ANSWERS, len(problems))
+    some = [problems[number * len(problems) // count] for number in range(count)]
+    begun = clock()
+    loaded = list[float]()
+    right_answers(model, some, lambda done, of: None if done else loaded.append(clock()), numbers)
+    answered = clock()
+    first = loaded[0] if loaded else begun
+    return first - begun + (answered - first) * len(problems) / count
