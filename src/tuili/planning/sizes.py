@@ -17,6 +17,8 @@ from tuili.model import PRESETS, TuiliConfig, preset
 from tuili.store import count_parameters
 
 LEAST, MOST = 10**6, 20 * 10**12
+NEAR = 0.02
+"""The share by which a network may miss the size that was asked for, before its feed-forward layers change, too."""
 LARGEST: Mapping[str, Any] = {
     "vocab_size": 131072,
     "hidden_size": 8192,
@@ -73,7 +75,8 @@ def sized(parameters: float) -> tuple[str, TuiliConfig]:
 
 
 def _scaled(fields: Mapping[str, Any], parameters: float, ratio: float) -> TuiliConfig:
-    """Depth and width by the cube root of the ratio, so that layers keep their proportions; experts are the rest."""
+    """Depth and width by the cube root of the ratio, so that layers keep their proportions; experts are the rest, and
+    feed-forward layers what experts of a small network, whose widths are whole units, leave over."""
     whole, root = preset("nano", **fields), ratio ** (1 / 3)
     step = 128 if whole.hidden_size >= 2048 else 32
     hidden = _multiple(whole.hidden_size * root, step)
@@ -89,13 +92,15 @@ def _scaled(fields: Mapping[str, Any], parameters: float, ratio: float) -> Tuili
         "num_attention_heads": group * keys,
         "num_key_value_heads": keys,
     }
-    unit = step // 2 if step == 128 else 8
-    narrow, wide = (
-        count_parameters(preset("nano", **dict(fields) | changed | {"moe_intermediate_size": width}).shape).total
-        for width in (unit, 2 * unit)
-    )
-    width = unit * max(1, 1 + round((parameters - narrow) / (wide - narrow)))
-    return preset("nano", **dict(fields) | changed | {"moe_intermediate_size": width})
+    for field, unit in (("moe_intermediate_size", step // 2 if step == 128 else 8), ("intermediate_size", step)):
+        if field not in changed or abs(_total(fields, changed) / parameters - 1) > NEAR:
+            narrow, wide = (_total(fields, changed | {field: width}) for width in (unit, 2 * unit))
+            changed[field] = unit * max(1, 1 + round((parameters - narrow) / (wide - narrow)))
+    return preset("nano", **dict(fields) | changed)
+
+
+def _total(fields: Mapping[str, Any], changed: Mapping[str, Any]) -> int:
+    return count_parameters(preset("nano", **{**fields, **changed}).shape).total
 
 
 def _multiple(value: float, of: int) -> int:

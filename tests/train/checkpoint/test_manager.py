@@ -227,7 +227,7 @@ def test_a_failed_writer_is_noticed_by_the_next_check(tmp_path: Path, monkeypatc
     checkpoints.save(2, tensors(2), {})
 
     with pytest.raises(CheckpointError, match="there is none before it"):
-        eventually(checkpoints.check, "the failure is not noticed")
+        eventually(lambda: checkpoints.check() is None, "the failure is not noticed")
     checkpoints.close()
 
 
