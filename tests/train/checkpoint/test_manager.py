@@ -182,19 +182,25 @@ def test_a_disk_that_does_not_answer_is_told_and_then_ends_the_training(
     assert sorted(path.name for path in folder.iterdir()) == ["step-00000001", "step-00000002"]
 
 
-def test_a_disk_that_does_not_answer_beside_another_error_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hang_for(monkeypatch, "model.safetensors", tmp_path / "pipe")
+def told_beside_another_error(folder: Path) -> list[str]:
+    """What a manager tells where a training fails while a checkpoint is being written."""
     messages: list[str] = []
 
     def fail() -> None:
-        with CheckpointManager(tmp_path, 2, messages.append) as checkpoints:
+        with CheckpointManager(folder, 2, messages.append) as checkpoints:
             checkpoints.save(2, tensors(2), {})
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
+    return messages
+
+
+def test_a_disk_that_does_not_answer_beside_another_error_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hang_for(monkeypatch, "model.safetensors", tmp_path / "pipe")
+    messages = told_beside_another_error(tmp_path)
     answer(tmp_path / "pipe")
     (line,) = messages
     assert "step-00000002 was not written: the disk does not answer, and has taken nothing for 2 s; there is" in line
@@ -205,15 +211,7 @@ def test_a_writer_that_fails_beside_another_error_is_told(tmp_path: Path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(writing, "write_durably", full)
-    messages: list[str] = []
-
-    def fail() -> None:
-        with CheckpointManager(tmp_path, 2, messages.append) as checkpoints:
-            checkpoints.save(2, tensors(2), {})
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
+    messages = told_beside_another_error(tmp_path)
     (line,) = messages
     assert "step-00000002 was not written: No space left on device; there is none before it" in line
 
