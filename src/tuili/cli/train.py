@@ -68,8 +68,7 @@ def _train(
 ) -> None:
     from tuili.config import load_recipe
     from tuili.files import check_file_place
-    from tuili.parent import LAUNCHER_VARIABLE
-    from tuili.train import EXIT_ALONE, RUN_FILE, Recipe, ReplicaDied, RunFolder, check_place, train
+    from tuili.train import EXIT_ALONE, RUN_FILE, Recipe, ReplicaDied, RunFolder, check_place, tell_loss, train
 
     with _one_by_one():
         settings = load_recipe(recipe, overrides, Recipe)
@@ -83,15 +82,11 @@ def _train(
             settings = load_recipe(recipe, [*overrides, f"train.replicas={nproc}"], Recipe)
         place = check_place(settings.train)
     resume = resume or (place is not None and RunFolder(folder).begun_by_torchrun())
-    rank = 0 if place is None else place.rank
-    is_first = rank == 0
+    is_first = place is None or place.rank == 0
     try:
         outcome = train(settings, folder, resume=resume, restarts=restarts)
     except ReplicaDied as error:
-        if is_first or (place is not None and place.stands_in and not error.first_tells):
-            who = "" if is_first else f"process {rank}: "
-            remedy = "" if LAUNCHER_VARIABLE in os.environ else ": add --resume to go on"  # the launcher may do it
-            print(f"tuili: error: {who}{error}{remedy}", file=sys.stderr)
+        tell_loss(place, error)
         raise SystemExit(EXIT_ALONE) from error
     if not is_first:
         raise SystemExit(EXIT_INTERRUPTED if outcome.model is None else 0)

@@ -1,5 +1,6 @@
 from .build import build_model, prepared_blocks, training_feed, training_stream
 from .checkpoint import Checkpoint, CheckpointConfig, CheckpointManager
+from .dist.ended import tell_loss
 from .dist.group import EXIT_ALONE, MAX_RESTARTS, ReplicaDied
 from .dist.launch import launch
 from .dist.meeting import tell_other_machines
@@ -76,6 +77,7 @@ __all__ = [
     "recorded_sources",
     "recorded_training",
     "router_losses",
+    "tell_loss",
     "tell_other_machines",
     "train",
     "training_feed",

@@ -153,7 +153,7 @@ def train_once(
             opened: AbstractContextManager[Group]
             if others and processes:
                 others.begin(plan, step)
-                opened = nullcontext(processes.for_steps(recipe.train.dist.timeout))
+                opened = nullcontext(processes.for_steps())
             else:
                 arguments, timeout = (recipe, plan, out, step), recipe.train.dist.timeout
                 opened = launch_replicas(plan.replicas, setup.shared_tensors(), run_worker, *arguments, timeout=timeout)

@@ -48,7 +48,7 @@ def run_worker(
         setup = build_training(recipe, plan, curriculum, sources, Tokenizer.load(folder.tokenizer), folder.tokenizer)
         checkpoint = None if step is None else read_checkpoint(folder.checkpoints, step)
     if isinstance(group, TorchGroup):
-        group = group.for_steps(recipe.train.dist.timeout)
+        group = group.for_steps()
     checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, lambda line: None, group)
     return worker_loop(group, setup, checkpoints, checkpoint, out, stop)
 

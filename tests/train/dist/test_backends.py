@@ -22,7 +22,7 @@ from tuili.errors import TuiliError
 from tuili.store import read_lineage
 from tuili.train.checkpoint import read_checkpoint
 from tuili.train.dist.backend import confirm, sum_of_bits
-from tuili.train.dist.group import SingleProcess
+from tuili.train.dist.group import EXIT_ALONE, SingleProcess
 from tuili.train.log import read_log
 from tuili.train.recipe import Recipe
 
@@ -333,11 +333,34 @@ def test_a_first_process_that_stands_still_is_not_waited_for_without_end(tmp_pat
     assert GONE in shown[0]
 
 
+@pytest.mark.kills
+@pytest.mark.parametrize(("of", "when"), [(0, "before"), (1, "before"), (0, "in it"), (1, "in it")])
+def test_one_that_stands_still_before_or_in_the_first_step_is_missed(of: int, when: str, tmp_path: Path) -> None:
+    """Though nobody knows how long that may take: the other one shows no sign of life."""
+    settings = recipe("train.dist={backend: ddp, timeout: 8}")
+    codes, shown = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.stand_still, of, when, tmp_path))
+    assert codes[1 - of] == EXIT_ALONE
+    assert codes[of] == 0, "it was killed"
+    assert GONE in shown[of]  # it goes on, and finds that out
+    who = "process 1: " if of == 0 else ""
+    fault = GONE.removeprefix("failed: ")
+    still = f"process {of} has not shown any sign of life for 8 s"
+    told = (tmp_path / f"errors-{1 - of}.txt").read_text()
+    assert told == f"tuili: error: {who}{fault}{still}): add --resume to go on\n"
+
+
 def test_processes_of_other_recipes_are_refused(processes: ranks.Ranks, tmp_path: Path) -> None:
     of_ranks = [recipe("train.dist.backend=ddp", f"train.clip={clip}") for clip in (1.0, 2.0)]
     shown = processes.train(of_ranks, tmp_path)
     assert shown == ["failed: process 1 of 2 has a recipe of its own: start all with the same"] * 2
     assert not (tmp_path / "run.json").exists()
+
+
+def test_gradients_that_few_average_are_told(processes: ranks.Ranks, tmp_path: Path) -> None:
+    shown = processes.train([recipe("train.dist.backend=ddp")] * 2, tmp_path, before=ranks.be_alone)
+    fault = "process 0 has 1 as processes that average gradients, and 2 was asked for"
+    assert shown[0].endswith(f"failed: {fault}")
+    assert shown[1].endswith(fault)
 
 
 def test_what_was_not_asked_for_is_told() -> None:

@@ -181,6 +181,15 @@ def test_one_that_stands_still_is_not_waited_for_without_end(wait: Callable[[Rep
             wait(group)
 
 
+def test_one_that_stands_still_is_missed_where_nobody_knows_how_long_a_step_takes() -> None:
+    """It is killed, because it shows no sign of life."""
+    with launch_replicas(2, [], stop, timeout=2) as group:
+        group.pace(None)
+        told = r"^another process has ended or does not answer \(process 1 has not shown any sign of life for 2 s\)$"
+        with pytest.raises(ReplicaDied, match=told):
+            group.all_gather(0)
+
+
 def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer() -> None:
     waits = list[float]()
     for rank in (0, 1):

@@ -7,6 +7,7 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -35,6 +36,7 @@ from tuili.train.dist.codec import PackedAverage
 from tuili.train.dist.ddp import Ddp
 from tuili.train.dist.fsdp2 import Fsdp2
 from tuili.train.dist.overlap.updates import BucketOptimizers
+from tuili.train.dist.processes import TorchGroup
 from tuili.train.dist.zero3 import Zero3
 from tuili.train.log import TrainingLog
 from tuili.train.recipe import Recipe
@@ -181,6 +183,31 @@ def stop_after(step: int, out: Path, rank: int, patch: pytest.MonkeyPatch) -> No
         subprocess.Popen(["sh", "-c", f"{waits}; kill -CONT {os.getpid()}"])
 
 
+def stand_still(of: int, when: str, out: Path, rank: int, patch: pytest.MonkeyPatch) -> None:
+    """One of two processes stands still, before the first step or in it, until the other one has ended."""
+    (out / f"process-{rank}.txt").write_text(str(os.getpid()))
+    patch.setattr(sys, "stderr", (out / f"errors-{rank}.txt").open("w"))
+    if rank != of:
+        return
+
+    def stop(call: Callable[..., Any]) -> Callable[..., Any]:
+        def stop_and_call(*arguments: Any, **more: Any) -> Any:
+            other = f"/proc/{(out / f'process-{1 - rank}.txt').read_text()}"
+            waits = (
+                f"n=0; until test ! -d {other} || test $n = {10 * GUARD_SECONDS:.0f}; do n=$((n + 1)); sleep 0.1; done"
+            )
+            subprocess.Popen(["sh", "-c", f"{waits}; kill -CONT {os.getpid()}"])
+            os.kill(os.getpid(), signal.SIGSTOP)
+            return call(*arguments, **more)
+
+        return stop_and_call
+
+    if when == "before":
+        patch.setattr(ddp, "DistributedDataParallel", stop(ddp.DistributedDataParallel))
+    else:
+        patch.setattr(Ddp, "learn", stop(Ddp.learn))
+
+
 def watch_units(rank: int, patch: pytest.MonkeyPatch) -> None:
     """Each pass has to call everything that FSDP2 gathers, and to give every share a gradient."""
     called = set[nn.Module]()
@@ -302,6 +329,12 @@ def update_when_failing(step: int, rank: int, patch: pytest.MonkeyPatch) -> None
 def leave_hooks_out(rank: int, patch: pytest.MonkeyPatch) -> None:
     """Islands never meet."""
     patch.setattr(FSDPModule, "set_all_reduce_hook", lambda self, hook: None)
+
+
+def be_alone(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Each process averages gradients with itself alone."""
+    groups = TorchGroup.of_gradients
+    patch.setattr(TorchGroup, "of_gradients", lambda self: groups(self, [[0], [1]]))
 
 
 def let_islands_drift(rank: int, patch: pytest.MonkeyPatch) -> None:

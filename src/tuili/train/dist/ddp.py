@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch.nn.parallel import DistributedDataParallel
@@ -141,7 +142,9 @@ class Ddp(Backend):
         device, count = self._setup.plan.device.type, self._group.world_size
         found = sorted({parameter.device.type for parameter in self._module.parameters()})
         config = self._setup.recipe.train.dist
-        form, facts = config.gradients.form, {"devices": (found, [device])}
+        form, facts = config.gradients.form, dict[str, tuple[Any, Any]]()
+        facts["devices"] = found, [device]
+        facts["processes that average gradients"] = self._module.process_group.size(), count
         if isinstance(self._hook, OrderedHook):
             facts["threads beside the backward pass"] = (self._hook.threads, list(_THREADS[config.overlap]))
         confirm(self._group, facts)

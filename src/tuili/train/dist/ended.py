@@ -1,12 +1,17 @@
-"""What becomes of a run whose processes have ended: whether it goes on, and else its exit code."""
+"""What becomes of a run whose processes have ended: whether it goes on, and else its exit code. And how a process ends
+that has noticed that another one has."""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tuili.train.dist.group import EXIT_ALONE, EXIT_FAILED
+from tuili.parent import LAUNCHER_VARIABLE
+from tuili.train.dist.group import EXIT_ALONE, EXIT_FAILED, ReplicaDied
+from tuili.train.dist.place import Place
 
 EXIT_INTERRUPTED = 130
 CONSEQUENCES = (0, EXIT_ALONE, EXIT_INTERRUPTED)
@@ -64,3 +69,20 @@ def exit_code(ends: Sequence[End], interrupted: bool) -> int:
 
 def _reasons(ends: Sequence[End]) -> list[int]:
     return [end.status for end in ends if end.status > 0 and end.status not in CONSEQUENCES]
+
+
+def tell_loss(place: Place | None, error: ReplicaDied) -> None:
+    """Print why this process ends, unless another one says it: process 0 does, or what stands in for it."""
+    is_first = place is None or place.rank == 0
+    if is_first or (place is not None and place.stands_in and not error.first_tells):
+        who = "" if is_first or place is None else f"process {place.rank}: "
+        remedy = "" if LAUNCHER_VARIABLE in os.environ else ": add --resume to go on"  # the launcher may do it
+        sys.stderr.write(f"tuili: error: {who}{error}{remedy}\n")
+        sys.stderr.flush()
+
+
+def end_beside_silent(place: Place, rank: int, error: ReplicaDied) -> None:
+    """End this process, whatever it does, because the one of this rank hangs. Process 0 says so, unless it is that."""
+    error.first_tells = rank != 0
+    tell_loss(place, error)
+    os._exit(EXIT_ALONE)

@@ -9,35 +9,46 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from tuili.errors import InputError, TuiliError, one_line
+from tuili.errors import InputError, TuiliError
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
+from tuili.train.dist.connecting import LOCAL, connected
+from tuili.train.dist.ended import end_beside_silent
 from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied
 from tuili.train.dist.meeting import excuse, meet
+from tuili.train.dist.noticing import noticing_loss, without_place
 from tuili.train.dist.place import Place, check_place, where_first_is
-from tuili.train.dist.pulse import LOCAL, Pulse, connected
+from tuili.train.dist.pulse import Pulse
 from tuili.train.recipe import TrainConfig
+
+NOTICING_SECONDS = 5
+"""In a step a process that waits for another one is to notice by that, so that it ends in order."""
 
 
 class TorchGroup:
     """A `Group` of processes that torch.distributed has brought together, inside of `joined`.
 
-    They wait for one another for `seconds`, or in steps as `pace` says with so many seconds `in_steps`, and for process
-    0 longer where it may have to write or to read, as long as it lives.
+    They wait for one another for `seconds`, or in steps as `pace` says, and for process 0 longer where it may have to
+    write or to read: as long as all live. Of one that shows no sign of life for `timeout` seconds it is taken that it
+    hangs; in a step so much longer than the last one took.
     """
 
-    def __init__(self, place: Place, pulse: Pulse, seconds: float, in_steps: int = 0) -> None:
+    def __init__(
+        self, place: Place, pulse: Pulse, timeout: int, seconds: float = PREPARATION_SECONDS, in_steps: bool = False
+    ) -> None:
         self.place, self.rank, self.world_size = place, place.rank, place.world_size
-        self._pulse, self._seconds, self._in_steps = pulse, seconds, in_steps
+        self._pulse, self._timeout, self._seconds, self._in_steps = pulse, timeout, seconds, in_steps
+        self._patience: float = timeout
+        self._paced = False
         self._control = gloo_group(seconds)
         self._groups = [self._control]
 
@@ -46,22 +57,26 @@ class TorchGroup:
         return block % self.world_size
 
     def all_gather(self, value: Any) -> list[Any]:
-        """Two exchanges: of the sizes, and of what is as long as the longest."""
+        """Two exchanges: of the sizes, and of what is as long as the longest. The one behind a step ends it."""
         if not self._in_steps:  # process 0 prepares the run, or writes the model
-            self._pulse.meet(MEETING_SECONDS, PREPARATION_SECONDS)
+            self._pulse.meet(self._timeout, PREPARATION_SECONDS)
         own = _bytes(json.dumps(value).encode())
         sizes = torch.empty(self.world_size, dtype=torch.int64)
-        dist.all_gather_single(sizes, torch.tensor([len(own)]), self._control)
-        room = int(sizes.max())
-        everyone = torch.empty(self.world_size, room, dtype=torch.uint8)
-        dist.all_gather_single(everyone.view(-1), _padded(own, room), self._control)
+        with self._pulse.watching(self._patience):
+            dist.all_gather_single(sizes, torch.tensor([len(own)]), self._control)
+            room = int(sizes.max())
+            everyone = torch.empty(self.world_size, room, dtype=torch.uint8)
+            dist.all_gather_single(everyone.view(-1), _padded(own, room), self._control)
+        if self._paced or not self._in_steps:
+            self._pulse.watch(None)
         return [json.loads(_data(row[:size])) for row, size in zip(everyone, sizes.tolist(), strict=True)]
 
     def anyone(self, value: bool) -> bool:
         """The sum of ones."""
         self._pulse.meet(self._seconds, PREPARATION_SECONDS)
         count = torch.tensor([int(value)])
-        dist.all_reduce(count, group=self._control)
+        with self._pulse.watching(self._patience):
+            dist.all_reduce(count, group=self._control)
         return bool(count)
 
     def scatter(self, parts: Sequence[bytes]) -> bytes:
@@ -84,17 +99,25 @@ class TorchGroup:
                 kind = InputError if of_other["refused"] else TuiliError
                 raise kind(f"process {rank} has failed: {of_other['fault']}")
 
-    def for_steps(self, seconds: int) -> TorchGroup:
-        """The same processes, in steps of which each waits for others for so many seconds more than the last one took.
+    def for_steps(self) -> TorchGroup:
+        """The same processes, in steps of which each waits for others for the timeout longer than the last one took.
 
         Comes when all are ready, and raises what `get_ready` raises.
         """
         self.get_ready()
-        return TorchGroup(self.place, self._pulse, MEETING_SECONDS, seconds)
+        self._pulse.watch(self._timeout)  # also where torch or DeepSpeed let processes meet before the first step
+        return TorchGroup(self.place, self._pulse, self._timeout, MEETING_SECONDS, in_steps=True)
 
     def pace(self, seconds: float | None) -> None:
-        """Whoever takes as long as the last step did, beside what `for_steps` allows, is taken to hang."""
-        self._seconds = MEETING_SECONDS if seconds is None else seconds + self._in_steps
+        """Whoever takes as long as the last step did, beside the timeout, is taken to hang, and in a step of which
+        nobody knows how long it takes whoever shows no sign of life."""
+        if seconds is None:
+            self._seconds, self._patience = MEETING_SECONDS, self._timeout
+        else:
+            self._seconds = seconds + self._timeout
+            self._patience = self._seconds + NOTICING_SECONDS
+        self._paced = True
+        self._pulse.watch(self._patience)
         for group in self._groups:
             group.set_timeout(timedelta(seconds=self._seconds))
 
@@ -116,7 +139,8 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
 
     device: the one that the run began with, if it has begun. Raises `InputError` where `check_place` does, where a
     process has no GPU of its own, and where the processes do not come together. What torch raises inside the block
-    where another process has gone, or does not answer in time, becomes `ReplicaDied`.
+    where another process has gone, or does not answer in time, becomes `ReplicaDied`. Where this process waits in torch
+    for one that shows no sign of life, it ends without more ado.
     """
     place = check_place(train)
     assert place is not None, "replicas start processes by themselves"
@@ -139,12 +163,14 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
                 rank=place.rank,
                 world_size=place.world_size,
             )
-            pulse = opened.enter_context(connected(place, store, address, MEETING_SECONDS))
-            group = TorchGroup(place, pulse, PREPARATION_SECONDS)
+            pulse = opened.enter_context(
+                connected(place, store, address, MEETING_SECONDS, partial(end_beside_silent, place))
+            )
+            group = TorchGroup(place, pulse, train.dist.timeout)
         except RuntimeError as error:
             raise InputError(
                 f"process {place.rank} of {place.world_size} did not meet the others at {address}:{port} "
-                f"({_without_place(error)}): check that all were started"
+                f"({without_place(error)}): check that all were started"
             ) from error
         try:
             with noticing_loss():
@@ -181,45 +207,11 @@ def _take_own_gpu(place: Place) -> str | None:
     return None
 
 
-_SIGNS_OF_LOSS = (
-    "Connection closed by peer",
-    "Application timeout caused pair closure",
-    "Timed out waiting",
-    "Read error [",
-    "Read timeout [",
-    "writev [",
-    "Write timeout [",
-    "Gloo connectFullMesh failed",
-)
-"""What gloo says of connections that are lost, in plain errors; which of it comes depends on who notices it first. What
-else goes wrong in gloo is no loss."""
-
-
-@contextmanager
-def noticing_loss() -> Iterator[None]:
-    """Turns what torch raises where another process has gone, or does not answer in time, into `ReplicaDied`.
-
-    Other errors stay as they are: a run that meets them is not begun again.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        of_torch = isinstance(error, (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError))
-        if not (of_torch or any(sign in str(error) for sign in _SIGNS_OF_LOSS)):
-            raise
-        raise ReplicaDied(f"another process has ended or does not answer ({_without_place(error)})") from error
-
-
 def gloo_group(seconds: float) -> dist.ProcessGroup:
     """A group that can send bytes from the CPU."""
     group = dist.new_group(backend="gloo", timeout=timedelta(seconds=seconds))
     assert isinstance(group, dist.ProcessGroup)
     return group
-
-
-def _without_place(error: Exception) -> str:
-    """The message of torch without the line of its source."""
-    return re.sub(r"^\[\S*?:\d+\]\s*", "", one_line(error))
 
 
 def _bytes(data: bytes) -> Tensor:

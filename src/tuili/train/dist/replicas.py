@@ -7,13 +7,15 @@ to `channel`, what a replica computes to `trainer`, what it is built from to `bu
 from __future__ import annotations
 
 import signal
+import socket
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -25,6 +27,7 @@ from tuili.parent import end_with_parent
 from tuili.train.dist.channel import Channel
 from tuili.train.dist.config import TIMEOUT
 from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied, ReplicaGroup, SingleProcess
+from tuili.train.dist.pulse import Pulse
 
 EXIT_TIMEOUT_SECONDS = 5.0
 """How long a process whose socket has closed may take to end."""
@@ -37,15 +40,24 @@ class SharedMemoryGroup:
     """A `ReplicaGroup` of several processes, of which process 0 started the others.
 
     `channels` lead from process 0 to all others, in the order of their ranks, and from another process to process 0.
-    timeout: seconds for which process 0 waits for others in a step beside those of the last one. They wait for it as
-    long as it takes: it may have to read data, and if it stands still, so does the command that the user has given.
+    timeout: seconds for which process 0 waits for others in a step beside those of the last one, and else for a sign of
+    life, by the pulse. They wait for it as long as it takes: it may have to read data, and if it stands still, so does
+    the command that the user has given.
     """
 
     def __init__(
-        self, rank: int, world_size: int, channels: Sequence[Channel], memory: SharedMemory, timeout: int = TIMEOUT
+        self,
+        rank: int,
+        world_size: int,
+        channels: Sequence[Channel],
+        memory: SharedMemory,
+        timeout: int = TIMEOUT,
+        pulse: Pulse | None = None,
     ) -> None:
         self.rank, self.world_size = rank, world_size
-        self._channels, self._timeout = channels, timeout
+        self._channels, self._timeout, self._pulse = channels, timeout, pulse
+        if pulse:
+            pulse.watch(timeout)
         self._rows = {
             dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
         }
@@ -121,10 +133,13 @@ class SharedMemoryGroup:
         return first.receive_bytes()
 
     def pace(self, seconds: float | None) -> None:
-        """Whoever takes as long as the last step did, and the timeout, is taken to hang."""
+        """Whoever takes as long as the last step did, and the timeout, is taken to hang, and in a step of which nobody
+        knows how long it takes whoever shows no sign of life."""
         if self.rank == 0:
             for channel in self._channels:
                 channel.wait_at_most(MEETING_SECONDS if seconds is None else seconds + self._timeout)
+            if self._pulse:
+                self._pulse.watch(self._timeout if seconds is None else None)
 
     def _places(self, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Each tensor, and its places in all rows."""
@@ -154,27 +169,38 @@ def launch_replicas(
     if world_size == 1:
         yield SingleProcess()
         return
-    context, channels, processes = get_context("spawn"), [], []
+    context, channels, processes = get_context("spawn"), list[Channel](), list[SpawnProcess]()
     sizes: Counter[torch.dtype] = Counter()
     for tensor in tensors:
         sizes[tensor.dtype] += tensor.numel()
     memory = {dtype: context.RawArray("b", (world_size + 1) * size * dtype.itemsize) for dtype, size in sizes.items()}
     resource_tracker.ensure_running()  # starting it would unblock the signals
+    silent, links = dict[int, ReplicaDied](), dict[int, socket.socket]()
+
+    def kill_silent(rank: int, error: ReplicaDied) -> None:
+        silent[rank] = error
+        processes[rank - 1].kill()
+
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))  # a new process inherits this
+    opened = ExitStack()
     try:
         for rank in range(1, world_size):
             ours, theirs = context.Pipe()
-            settings = (rank, world_size, torch.get_num_threads(), theirs, memory)
+            links[rank], link = (opened.enter_context(end) for end in socket.socketpair())
+            settings = (rank, world_size, torch.get_num_threads(), theirs, link, memory)
             process = context.Process(target=_run_replica, args=(settings, work, arguments), name=f"replica-{rank}")
             process.start()
             processes.append(process)
             theirs.close()
-            channel = Channel(ours, rank, partial(_death_error, rank, process))
+            link.close()
+            channel = Channel(ours, rank, partial(_death_error, rank, process, silent))
             channel.wait_at_most(PREPARATION_SECONDS)
             channels.append(channel)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        yield SharedMemoryGroup(0, world_size, channels, memory, timeout)
+        pulse = opened.enter_context(closing(Pulse(0, links, kill_silent)))
+        yield SharedMemoryGroup(0, world_size, channels, memory, timeout, pulse)
     finally:
+        opened.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         for process in processes:
             process.kill()
@@ -183,11 +209,14 @@ def launch_replicas(
 
 
 def _run_replica(
-    settings: tuple[int, int, int, Connection, SharedMemory], work: Callable[..., object], arguments: Any
+    settings: tuple[int, int, int, Connection, socket.socket, SharedMemory],
+    work: Callable[..., object],
+    arguments: Any,
 ) -> None:
     """What a further process does: its work, until that or process 0 ends."""
-    rank, world_size, threads, connection, memory = settings
+    rank, world_size, threads, connection, link, memory = settings
     end_with_parent()
+    Pulse(rank, {0: link}, lambda first, error: None)  # for as long as this process lives; it watches nobody
     torch.set_num_threads(threads)
     channel = Channel(connection, 0, lambda: SystemExit(1))
     try:
@@ -199,9 +228,11 @@ def _run_replica(
         channel.send({"error": f"replica {rank}: {error if expected else repr(error)}"})
 
 
-def _death_error(rank: int, process: BaseProcess) -> TuiliError:
-    """The error that says how a process ended."""
+def _death_error(rank: int, process: BaseProcess, silent: Mapping[int, ReplicaDied]) -> TuiliError:
+    """The error that says how a process ended. silent: why some were killed by process 0."""
     process.join(EXIT_TIMEOUT_SECONDS)
+    if rank in silent:
+        return silent[rank]
     code = process.exitcode or 0
     if code < 0:
         return ReplicaDied(f"replica {rank} was killed by {signal.Signals(-code).name}")

@@ -1,0 +1,119 @@
+"""How the connections are made over which processes tell one another that they live: process 0 listens at a port that
+it tells the others in the store, and admits those that know a word that stands there, too."""
+
+from __future__ import annotations
+
+import secrets
+import selectors
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+
+from torch.distributed.distributed_c10d import Store
+
+from tuili.errors import InputError
+from tuili.train.dist.group import ReplicaDied
+from tuili.train.dist.place import Place
+from tuili.train.dist.pulse import Pulse
+
+LOCAL = ("localhost", "127.0.0.1")
+RANK_DIGITS = 8
+"""With which a process says who it is, behind the word."""
+
+
+@contextmanager
+def connected(
+    place: Place, store: Store, address: str, seconds: float, silent: Callable[[int, ReplicaDied], None]
+) -> Iterator[Pulse]:
+    """Connections to process 0, at this address, for as long as the `with` block lasts.
+
+    All processes that `store` connects call this, and wait for one another for so many seconds. silent: see `Pulse`.
+    Raises `InputError` where one of them does not come through.
+    """
+    with ExitStack() as opened:
+        try:
+            if place.rank == 0:
+                links = _to_others(place, store, address, seconds, opened)
+            else:
+                links = {0: opened.enter_context(_to_first(place, store, address, seconds))}
+        except OSError as error:
+            raise InputError(
+                f"process {place.rank} of {place.world_size} has no connection by which process 0 at {address} shows "
+                f"that it lives ({error}): let processes connect to each other"
+            ) from error
+        pulse = Pulse(place.rank, links, silent)
+        opened.callback(pulse.close)
+        yield pulse
+
+
+def _to_others(
+    place: Place, store: Store, address: str, seconds: float, opened: ExitStack
+) -> Mapping[int, socket.socket]:
+    word = secrets.token_hex(16)
+    if address in LOCAL:
+        server = socket.create_server(("127.0.0.1", 0))
+    elif socket.has_dualstack_ipv6():
+        server = socket.create_server(("", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    else:
+        server = socket.create_server(("", 0))
+    with server:
+        store.set("pulse", f"{server.getsockname()[1]} {word}")
+        admitted = _admitted(server, word, place.world_size - 1, seconds)
+    for other in admitted.values():
+        opened.enter_context(other)
+    return admitted
+
+
+def _admitted(server: socket.socket, word: str, count: int, seconds: float) -> dict[int, socket.socket]:
+    """So many connections over which the word has come, by the ranks of the processes. Strangers, whatever they do,
+    hold nobody up.
+
+    Raises `TimeoutError` where not all have come behind so many seconds.
+    """
+    until, admitted, heard = time.monotonic() + seconds, dict[int, socket.socket](), dict[socket.socket, bytes]()
+    with selectors.DefaultSelector() as selector, ExitStack() as opened:
+        server.setblocking(False)
+        selector.register(server, selectors.EVENT_READ)
+        while len(admitted) < count:
+            if (left := until - time.monotonic()) <= 0:
+                raise TimeoutError("timed out")
+            for key, _ in selector.select(left):
+                other = key.fileobj
+                assert isinstance(other, socket.socket)
+                if other is server:
+                    with suppress(BlockingIOError, ConnectionError):  # it has gone again
+                        come = opened.enter_context(server.accept()[0])
+                        come.setblocking(False)
+                        heard[come] = b""
+                        selector.register(come, selectors.EVENT_READ)
+                    continue
+                told = _told(other, len(word) + RANK_DIGITS - len(heard[other]))
+                heard[other] += told
+                if told and len(heard[other]) < len(word) + RANK_DIGITS:
+                    continue
+                selector.unregister(other)
+                said, rank = heard[other][: len(word)], heard.pop(other)[len(word) :]
+                if secrets.compare_digest(said, word.encode()) and len(rank) == RANK_DIGITS:
+                    admitted[int(rank)] = other
+                else:
+                    other.close()
+        for other in heard:
+            other.close()
+        opened.pop_all()
+    return admitted
+
+
+def _told(other: socket.socket, most: int) -> bytes:
+    """What has come; nothing where the connection has ended."""
+    try:
+        return other.recv(most)
+    except OSError:
+        return b""
+
+
+def _to_first(place: Place, store: Store, address: str, seconds: float) -> socket.socket:
+    port, word = store.get("pulse").decode().split()
+    first = socket.create_connection((address, int(port)), seconds)
+    first.sendall(f"{word}{place.rank:0{RANK_DIGITS}}".encode())
+    return first

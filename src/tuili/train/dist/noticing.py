@@ -1,0 +1,45 @@
+"""By what a process knows that another one is lost, where torch raises something."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch.distributed as dist
+
+from tuili.errors import one_line
+from tuili.train.dist.group import ReplicaDied
+
+_SIGNS_OF_LOSS = (
+    "Connection closed by peer",
+    "Application timeout caused pair closure",
+    "Timed out waiting",
+    "Read error [",
+    "Read timeout [",
+    "writev [",
+    "Write timeout [",
+    "Gloo connectFullMesh failed",
+)
+"""What gloo says of connections that are lost, in plain errors; which of it comes depends on who notices it first. What
+else goes wrong in gloo is no loss."""
+
+
+@contextmanager
+def noticing_loss() -> Iterator[None]:
+    """Turns what torch raises where another process has gone, or does not answer in time, into `ReplicaDied`.
+
+    Other errors stay as they are: a run that meets them is not begun again.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        of_torch = isinstance(error, (dist.DistBackendError, dist.DistNetworkError, dist.DistStoreError))
+        if not (of_torch or any(sign in str(error) for sign in _SIGNS_OF_LOSS)):
+            raise
+        raise ReplicaDied(f"another process has ended or does not answer ({without_place(error)})") from error
+
+
+def without_place(error: Exception) -> str:
+    """The message of torch without the line of its source."""
+    return re.sub(r"^\[\S*?:\d+\]\s*", "", one_line(error))
