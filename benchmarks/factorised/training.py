@@ -28,7 +28,7 @@ LONGER = {"dynamic_longer": 4}
 """How many times the steps of the others a way recovers in."""
 PLANS = {
     "nano": Planned(("dynamic", "uniform_fast", "dynamic_longer"), (1,), 1500, ("plain", "separate", "shared")),
-    "quickstart": Planned(("dynamic", "uniform", "uniform_fast"), (1, 2, 3), 500, ("plain", "separate", "shared")),
+    "quickstart": Planned(("dynamic", "uniform", "uniform_fast", "plain"), (1, 2, 3), 500, ("separate", "shared")),
 }
 
 

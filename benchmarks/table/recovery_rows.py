@@ -65,28 +65,20 @@ RECOVERED = (
     bench("Steps that are done beside the writing of a checkpoint", "recovery", "write_steps", "{:.0f}"),
     bench("Kills that cut the writing of a checkpoint", "recovery", "half_saved", "{:.0f}"),
     bench("Goodput of a training with these kills, measured once", "recovery", "goodput", "{:.0%}"),
-    Row(
-        "Goodput of a training that is killed by the clock until it ends, measured once",
-        results("recovery"),
-        (
-            joined(
-                "{} with {} kills, one every {} s",
-                middle("goodput_by_clock", "{:.0%}"),
-                middle("clock_kills", "{:.0f}"),
-                lambda record: str(record["config"]["every"]),
-            ),
-            text("60%"),
-        ),
-    ),
     *(
-        bench(
-            f"Goodput with one such kill in {often}, computed from the mean cost of a kill",
-            "recovery",
-            f"goodput_at_{seconds}_computed",
-            "{:.0%}",
-            goal,
+        Row(
+            f"Goodput of a training of which something is killed every {seconds} s until it ends, measured once",
+            results("recovery"),
+            (
+                joined(
+                    "{} with {} kills",
+                    middle(f"goodput_every_{seconds}", "{:.0%}"),
+                    middle(f"kills_every_{seconds}", "{:.0f}"),
+                ),
+                text(goal),
+            ),
         )
-        for seconds, often, goal in ((60, "a minute", "60%"), (300, "five minutes", "90%"))
+        for seconds, goal in ((60, "60%"), (300, "90%"))
     ),
     bench(
         "Times that a killed run ended with an error, and its command was given again",

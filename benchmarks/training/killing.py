@@ -37,6 +37,10 @@ class Pace:
         """Seconds of a write; 0 where none was seen."""
         return statistics.median(self.writes) if self.writes else 0.0
 
+    def of_longer(self, times: int) -> float:
+        """Seconds of a run of so many times the steps."""
+        return self.start + times * (self.whole - self.start - self.end) + self.end
+
 
 @dataclass(frozen=True)
 class Kill:

@@ -7,28 +7,29 @@ to all at once at a random moment of the writing of a checkpoint; or to a proces
 moment of the start behind that once more: `worker`, `launcher`, `saving` and `starting`. In the end all are killed
 while the model is being written. Where the launcher was killed, the same command with `--resume` is given as soon as
 nothing of the run is left, as a supervisor would. Which kill comes when is random, too; there are equally many of each
-kind. Then another run is killed by the clock, a random one of these ways, until it ends. Figures:
+kind. Then others are killed by the clock, a random one of these ways, until they end; they have as many times the steps
+as it takes for three kills. Figures:
 
 - `recovery`: seconds from a kill to the first step behind it, and `recovery_p95`; `VICTIM_recovery` by what was killed;
 - `VICTIM_lost`: steps that were done and are done again, over those between two checkpoints. A checkpoint is written
   beside the next steps, so that at most an interval can be lost, and the steps beside a write that the kill has cut;
 - `within_bound`: kills behind which no more than that was lost; `half_saved`: those that have cut a write;
 - `write` and `write_steps`: seconds of a write and steps beside it, in the run that was left alone;
-- `goodput`: the seconds of the run that was left alone over those of the killed one. `goodput_by_clock`: the same of
-  the run that is killed every `every` seconds, and `clock_kills` how often it was. `goodput_at_60_computed` is what a
-  kill of the others leaves of 60 seconds: it costs the seconds until the run is at the step where it was killed;
+- `goodput`: the seconds of the run that was left alone over those of the killed one. `goodput_every_60`: the same of a
+  run that is killed every 60 seconds, and `kills_every_60` how often it was. Where that has more steps, as many times
+  longer counts what the run that was left alone took for its own;
 - `given_again`: how often a run has ended with an error behind a kill, so that its command was given again;
-- `same_bytes`: for each killed run 1 where the weights are those of the run that was left alone.
+- `same_bytes`: for each killed run of as many steps 1 where the weights are those of the run that was left alone.
 
-The run alone, the one that is killed at random and the one by the clock are kept, each as a whole, where the benchmark
-is interrupted.
+The run alone, the one that is killed at random and those by the clock are kept, each as a whole, where the benchmark is
+interrupted.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import signal
-import statistics
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -45,8 +46,8 @@ from benchmarks.training.killable import Killable
 from benchmarks.training.killing import VICTIMS, Kill, Pace, end_under_kills, kill, kill_by_the_clock, left_alone
 from tuili.store import model_hash
 
-SECONDS = (60, 300)
-"""Between two kills, for which goodput is computed."""
+CLOCK_KILLS = 3
+"""By the clock, at least, in a run."""
 ENDING_KILLS = 2
 """While the model is being written."""
 RESTARTS = 1000
@@ -63,14 +64,14 @@ def measure(
     interval: int = 50,
     gap: tuple[float, ...] = (0.1, 1.1),
     processes: int = 2,
-    every: int = 60,
+    every: tuple[int, ...] = (60, 300),
     overrides: tuple[str, ...] = ("train.dist.backend=ddp",),
     seed: int = 1,
     warm_up: int = 4,
 ) -> Measured:
     """The figures. interval: steps between two checkpoints. gap: the least and the most of that between two kills.
-    every: seconds between two kills by the clock; 0 leaves that out. warm_up: steps of a run before, which fills
-    caches; 0 leaves it out."""
+    every: seconds between two kills by the clock, a run for each. warm_up: steps of a run before, which fills caches; 0
+    leaves it out."""
     asked = {"recipe": recipe, "steps": steps, "interval": interval, "gap": list(gap), "processes": processes}
     asked |= {"kills": kills, "overrides": list(overrides), "seed": seed}
     command = ["train", recipe, *overrides, f"checkpoint.interval={interval}", "log.interval=1"]
@@ -80,7 +81,7 @@ def measure(
     pace = Pace(**alone["pace"])
     gaps = [fraction * interval for fraction in gap]
     struck = cells.get("killed", partial(_killed, command, steps, kills, gaps, seed, pace))
-    killed = [struck]
+    killed, ends_alike = [struck], [struck]
     found = figures([Kill(**one) for one in struck["kills"]], interval, struck["ending"])
     found |= {
         "goodput": Figure("share", [pace.whole / struck["seconds"]]),
@@ -88,20 +89,22 @@ def measure(
         "write_steps": Figure("steps", pace.write_steps or [0]),
         "write": Figure("s", pace.writes or [0.0]),
     }
-    if every:
-        by_clock = cells.get(f"every {every} s", partial(_killed_by_the_clock, command, steps, every, seed, pace))
+    for seconds in every:
+        longer = max(1, math.ceil(CLOCK_KILLS * seconds / pace.whole))
+        measured = partial(_killed_by_the_clock, command, longer * steps, seconds, seed, pace.of_longer(longer))
+        by_clock = cells.get(f"every {seconds} s, {longer} times as long", measured)
         killed.append(by_clock)
-        found["clock_kills"] = Figure("kills", [by_clock["kills"]])
-        found["goodput_by_clock"] = Figure("share", [pace.whole / by_clock["seconds"]])
+        ends_alike += [by_clock] if longer == 1 else []
+        found[f"kills_every_{seconds}"] = Figure("kills", [by_clock["kills"]])
+        found[f"goodput_every_{seconds}"] = Figure("share", [pace.of_longer(longer) / by_clock["seconds"]])
     found["given_again"] = Figure("times", [sum(one["given_again"] for one in killed)])
-    found["same_bytes"] = Figure("runs", [float(one["hash"] == alone["hash"]) for one in killed])
-    return asked | {"every": every, "goal": GOAL}, found
+    found["same_bytes"] = Figure("runs", [float(one["hash"] == alone["hash"]) for one in ends_alike])
+    return asked | {"every": list(every), "goal": GOAL}, found
 
 
 def figures(kills: Sequence[Kill], interval: int, ending: int) -> dict[str, Figure]:
     """Those of some kills, with so many steps between two checkpoints, and so many kills behind the last step."""
     recoveries = [one.recovery for one in kills]
-    mean_cost = statistics.mean(one.cost for one in kills if one.victim != "starting")
     within = [one.lost <= interval + (one.beside or 0) for one in kills]
     found = {
         "kills": Figure("kills", [sum(one.strikes for one in kills) + ending]),
@@ -109,10 +112,6 @@ def figures(kills: Sequence[Kill], interval: int, ending: int) -> dict[str, Figu
         "recovery_p95": Figure("s", [sorted(recoveries)[-(-95 * len(recoveries) // 100) - 1]]),
         "within_bound": Figure("share", [sum(within) / len(within)]),
         "half_saved": Figure("kills", [sum(one.beside is not None for one in kills)]),
-        **{
-            f"goodput_at_{seconds}_computed": Figure("share", [max(0.0, 1 - mean_cost / seconds)])
-            for seconds in SECONDS
-        },
     }
     for victim in dict.fromkeys(one.victim for one in kills):
         own = [one for one in kills if one.victim == victim]
@@ -152,12 +151,12 @@ def _killed(
         }
 
 
-def _killed_by_the_clock(command: Sequence[str], steps: int, every: int, seed: int, pace: Pace) -> Mapping[str, Any]:
+def _killed_by_the_clock(command: Sequence[str], steps: int, every: int, seed: int, alone: float) -> Mapping[str, Any]:
     with (
         tempfile.TemporaryDirectory(prefix="recovery-") as place,
         Killable([*command, f"train.steps={steps}"], Path(place, "by-the-clock")) as one,
     ):
-        kills, seconds = kill_by_the_clock(one, random.Random(f"{seed}/clock"), every, pace.whole)
+        kills, seconds = kill_by_the_clock(one, random.Random(f"{seed}/clock"), every, alone)
         model = model_hash(one.folder / "model")
         return {"kills": kills, "seconds": seconds, "given_again": one.given_again, "hash": model}
 

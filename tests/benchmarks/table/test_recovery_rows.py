@@ -23,16 +23,16 @@ def test_the_size_and_the_steps_of_saving_are_those_of_the_record() -> None:
     ]
 
 
-def test_goodput_tells_whether_it_was_measured_or_computed() -> None:
+def test_goodput_tells_how_often_something_was_killed() -> None:
     kills = [Kill(victim, 1, 9.0, 12.0, 20, None) for victim in VICTIMS]
     told = figures(kills, 50, ending=2) | {
-        "clock_kills": Figure("kills", [7]),
-        "goodput_by_clock": Figure("share", [0.75]),
+        "kills_every_60": Figure("kills", [7]),
+        "goodput_every_60": Figure("share", [0.75]),
         "same_bytes": Figure("runs", [1.0, 0.0]),
     }
-    lines = filled(RECOVERED, record_of({"every": 45}, **told))
-    clock = "Goodput of a training that is killed by the clock until it ends, measured once"
-    assert lines[clock] == ["75% with 7 kills, one every 45 s", "60%"]
-    assert lines["Goodput with one such kill in five minutes, computed from the mean cost of a kill"] == ["96%", "90%"]
+    lines = filled(RECOVERED, record_of({}, **told))
+    clock = "Goodput of a training of which something is killed every {} s until it ends, measured once"
+    assert lines[clock.format(60)] == ["75% with 7 kills", "60%"]
+    assert clock.format(300) not in lines
     assert lines["Killed runs that ended with the bytes of one left alone"] == ["1 of 2", "all"]
     assert len([what for what in lines if what.startswith("Steps that are done again where")]) == len(VICTIMS)

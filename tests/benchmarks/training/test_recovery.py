@@ -27,9 +27,6 @@ def test_a_kill_costs_what_is_done_again_and_what_is_waited_for() -> None:
     assert told["recovery_p95"].runs == [19.0]
     assert told["launcher_recovery"].runs == [1, 5, 9, 13, 17]
     assert max(told["saving_lost"].runs) == 1.8
-    mean = 1.5 * sum(number for number in range(1, 21) if number % 4 != 3) / 15
-    assert told["goodput_at_60_computed"].runs == [1 - mean / 60]
-    assert told["goodput_at_300_computed"].runs == [1 - mean / 300]
 
 
 def test_no_more_is_to_be_lost_than_an_interval_and_the_steps_beside_a_cut_write() -> None:
@@ -44,7 +41,7 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
     """The killed run goes on with the pace of the one that was left alone."""
     scratch_cells(recovery)
     asked = list[str]()
-    pace = {"whole": 90.0, "start": 9.0, "step": 0.3, "end": 2.0, "writes": [0.2, 0.4], "write_steps": [1, 2]}
+    pace = {"whole": 91.0, "start": 9.0, "step": 0.3, "end": 2.0, "writes": [0.2, 0.4], "write_steps": [1, 2]}
 
     def alone(*_: object) -> dict[str, object]:
         asked.append("alone")
@@ -52,25 +49,26 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
 
     def killed(*given: object) -> dict[str, object]:
         asked.append("killed")
-        assert given[-1] == Pace(90.0, 9.0, 0.3, 2.0, [0.2, 0.4], [1, 2])
+        assert given[-1] == Pace(91.0, 9.0, 0.3, 2.0, [0.2, 0.4], [1, 2])
         one = {"victim": "worker", "strikes": 1, "recovery": 9.0, "cost": 15.0, "lost": 20, "beside": None}
         return {"kills": [one], "ending": 2, "seconds": 120.0, "given_again": 0, "hash": "a"}
 
-    def by_clock(*_: object) -> dict[str, object]:
+    def by_clock(command: object, steps: int, every: int, seed: int, alone: float) -> dict[str, object]:
         if asked.count("clock") == 0:
             asked.append("clock")
             raise InputError("interrupted")
-        return {"kills": 3, "seconds": 150.0, "given_again": 1, "hash": "b"}
+        assert (steps, alone) == {30: (1500, 91.0), 60: (3000, 171.0)}[every]
+        return {"kills": 3, "seconds": 2 * alone, "given_again": 1, "hash": "b"}
 
     for name, stand_in in (("_alone", alone), ("_killed", killed), ("_killed_by_the_clock", by_clock)):
         monkeypatch.setattr(recovery, name, stand_in)
     with pytest.raises(InputError, match="interrupted"):
-        measure()
-    _, told = measure()
+        measure(every=(30, 60))
+    _, told = measure(every=(30, 60))
     assert asked == ["alone", "killed", "clock"]
-    assert told["goodput"].runs == [0.75]
-    assert told["goodput_by_clock"].runs == [0.6]
-    assert told["given_again"].runs == [1]
+    assert told["goodput"].runs == [91 / 120]
+    assert told["goodput_every_30"].runs == told["goodput_every_60"].runs == [0.5]
+    assert told["given_again"].runs == [2]
     assert told["same_bytes"].runs == [1, 0]
     assert told["write_steps"].runs == [1, 2]
 
@@ -78,7 +76,7 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
 @pytest.mark.kills
 def test_a_run_that_is_killed_ends_with_the_same_bytes(scratch_cells: Scratch) -> None:
     scratch_cells(recovery)
-    _, told = measure("base", kills=4, steps=100, interval=20, gap=(0.1, 0.6), overrides=SHORT, warm_up=0, every=0)
+    _, told = measure("base", kills=4, steps=100, interval=20, gap=(0.1, 0.6), overrides=SHORT, warm_up=0, every=())
     assert told["same_bytes"].runs == [1.0]
     assert {len(told[f"{victim}_recovery"].runs) for victim in VICTIMS} == {1}
     assert told["within_bound"].runs == [1.0]
