@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_a_meter_reads_what_was_done_since_the_last_time() -> None:
 
 
 def test_who_waits_for_whom_is_told() -> None:
-    workers = Workers(restarts=1)
+    workers = Workers(restarts=4, lost=[2, 0, 2])
     assert workers.take(1.0) is None
     for _ in range(2):
         workers.add([Work(100, 0.5, 2_000_000), Work(100, 1.0, 3_000_000), Work(100, 0.9, 0)])
@@ -51,22 +52,23 @@ def test_who_waits_for_whom_is_told() -> None:
         "waiting": [0.25, 0, pytest.approx(0.05)],
         "slowest": 1,
         "sent_bytes": [4_000_000, 6_000_000, 0],
-        "restarts": 1,
+        "restarts": 4,
+        "lost": [1, 0, 2],
     }
     assert view is not None
-    line = "3 workers at 100 to 200 tok/s, 0 waits 25% for 1, 2.5 MB/s sent, lost and back 1"
+    line = "3 workers at 100 to 200 tok/s, 0 waits 25% for 1, 2.5 MB/s sent, lost and back 4 (0, 2, 2)"
     assert in_words(view, 4.0) == line
     assert workers.take(4.0) is None
     workers.add([Work(1, 1.0, 0)])
     assert workers.take(1.0) is None
 
 
-def told(out: Path, textfile: Path, restarts: int = 0) -> str:
+def told(out: Path, textfile: Path, restarts: int = 0, lost: Sequence[int] = ()) -> str:
     """What a run of two processes shows that logs two steps."""
     screen = io.StringIO()
     config = LogConfig(interval=1, textfile=str(textfile))
     with TrainingLog(
-        config, out, Console(file=screen), first=0, steps=9, seconds=0, restarts=restarts
+        config, out, Console(file=screen), first=0, steps=9, seconds=0, restarts=restarts, lost=lost
     ) as log:  # fmt: skip
         for step in (1, 2):
             works = [Work(10, 0.5, 100), Work(10, 1.0, 50)]
@@ -77,7 +79,7 @@ def told(out: Path, textfile: Path, restarts: int = 0) -> str:
 def test_a_line_of_the_log_and_a_textfile_tell_of_all(tmp_path: Path) -> None:
     out, textfile = tmp_path / 'a "run"', tmp_path / "run.prom"
     out.mkdir()
-    assert "2 workers at 10 to 20 tok/s, 0 waits " in told(out, textfile, restarts=3)
+    assert "2 workers at 10 to 20 tok/s, 0 waits " in told(out, textfile, restarts=3, lost=[1, 1])
     assert [line["workers"]["slowest"] for line in read_log(out)] == [1, 1]
     samples = {
         (sample.name, sample.labels.get("worker")): (sample.value, sample.labels["run"])
@@ -90,6 +92,7 @@ def test_a_line_of_the_log_and_a_textfile_tell_of_all(tmp_path: Path) -> None:
     assert values["tuili_train_step", None] == 2
     assert values["tuili_train_loss", None] == 1.5
     assert values["tuili_train_restarts_total", None] == 3
+    assert [values["tuili_train_worker_lost_total", rank] for rank in "01"] == [0, 2]
     assert [values["tuili_train_worker_sent_bytes_total", rank] for rank in "01"] == [200, 100]
     assert [values["tuili_train_worker_tokens_per_second", rank] for rank in "01"] == [20, 10]
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["run.prom"]

@@ -84,12 +84,13 @@ class TrainingLog:
     """The log of a run that goes on after step `first` of `steps`, having trained for `seconds` before.
 
     tokens: those that were read before; a line then says how many have been read in all. restarts: how often processes
-    of the run were lost. Lines that a crash left beyond `first` are dropped.
+    of the run were lost, and lost which of them, as far as that is known. Lines that a crash left beyond `first` are
+    dropped.
     """
 
     def __init__(
         self, config: LogConfig, folder: Path, console: Console, *, first: int, steps: int, seconds: float,
-        tokens: int | None = None, restarts: int = 0,
+        tokens: int | None = None, restarts: int = 0, lost: Sequence[int] = (),
     ) -> None:  # fmt: skip
         self._interval, self._steps, self._first = config.interval, steps, first
         self._path = folder / LOG_FILE
@@ -99,7 +100,7 @@ class TrainingLog:
         """The newest line."""
         self._events = _event_writer(folder / EVENTS_FOLDER, first) if config.tensorboard else None
         self._textfile = Textfile(Path(config.textfile), folder.absolute().name) if config.textfile else None
-        self._workers, self._console = Workers(restarts), console
+        self._workers, self._console = Workers(restarts, lost), console
         columns = (BarColumn(bar_width=8), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"))
         self._progress = Progress(
             *columns,

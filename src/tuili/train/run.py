@@ -24,7 +24,7 @@ from tuili.train.balance import balance_domains
 from tuili.train.build import build_training, with_weights
 from tuili.train.checkpoint import CheckpointManager, latest_checkpoint, read_checkpoint
 from tuili.train.dist.group import MAX_RESTARTS, Group, ReplicaDied
-from tuili.train.dist.place import check_place, restarts_so_far
+from tuili.train.dist.place import check_place, lost_so_far, restarts_so_far
 from tuili.train.dist.processes import agree, joined
 from tuili.train.dist.replicas import launch_replicas
 from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
@@ -74,7 +74,7 @@ def train(
     """
     console = console or Console(stderr=True)
     most = MAX_RESTARTS if restarts is None else restarts
-    code, earlier, done = code_hash(), list[float](), 0
+    code, earlier, lost = code_hash(), list[float](), list[int | None]()
 
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -84,7 +84,7 @@ def train(
         with writing(out / LOG_FILE, REWRITE_REMEDY):
             return TrainingLog(
                 recipe.log, out, console, first=state.step, steps=recipe.train.steps, seconds=state.seconds,
-                restarts=done or restarts_so_far(),
+                restarts=len(lost) or restarts_so_far(), lost=[one for one in lost if one is not None] or lost_so_far(),
             )  # fmt: skip
 
     if check_place(recipe.train) is not None:
@@ -100,12 +100,13 @@ def train(
         try:
             return replace(train_once(recipe, out, resume, open_log, tell), earlier=earlier[0])
         except ReplicaDied as error:
-            if done == most:
-                raise TuiliError(f"{error}, after {done} restarts: add --resume to go on all the same") from error
+            if len(lost) == most:
+                raise TuiliError(f"{error}, after {most} restarts: add --resume to go on all the same") from error
             if code_hash() != code:
                 raise TuiliError(f"{error}, and Tuili's code has changed: add --resume to go on with it") from error
             tell(f"{error}: going on from the newest checkpoint, or from the start")
-            done, resume = done + 1, True
+            lost.append(error.lost)
+            resume = True
 
 
 @noticing_full_gpu(FULL_GPU_REMEDY)

@@ -70,4 +70,12 @@ class Textfile(Collector):
             ["run"],
         )
         lost.add_metric([self._run], workers["restarts"])
-        return [*metrics, sent, lost]
+        of_workers = CounterMetricFamily(
+            "tuili_train_worker_lost",
+            "How often that was this process, as far as it is known: torchrun does not tell.",
+            None,
+            ["run", "worker"],
+        )
+        for rank, times in enumerate(workers["lost"]):
+            of_workers.add_metric([self._run, str(rank)], times)
+        return [*metrics, sent, lost, of_workers]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -73,9 +74,9 @@ class Meter:
 class Workers:
     """The processes of a run, between two lines of its log."""
 
-    def __init__(self, restarts: int = 0) -> None:
-        self.restarts = restarts
-        """How often the processes have begun again because one of them was lost."""
+    def __init__(self, restarts: int = 0, lost: Sequence[int] = ()) -> None:
+        self.restarts, self.lost = restarts, Counter(lost)
+        """How often the processes have begun again because one of them was lost, and which, as far as it is known."""
         self._steps: list[Sequence[Work]] = []
 
     def add(self, works: Sequence[Work]) -> None:
@@ -86,7 +87,8 @@ class Workers:
         """What stands in the log, for the steps since the last call, which took so many seconds.
 
         Lists in the order of the ranks: the tokens of each in a second of its work; the share of the time for which it
-        waited for the slowest one, as far as that had more to do; bytes sent. None for a process alone.
+        waited for the slowest one, as far as that had more to do; bytes sent; how often it was lost. None for a process
+        alone.
         """
         steps, self._steps = self._steps, []
         if not steps or len(steps[0]) < 2:
@@ -101,6 +103,7 @@ class Workers:
             "slowest": busy.index(max(busy)),
             "sent_bytes": [sent for *_, sent in of_workers],
             "restarts": self.restarts,
+            "lost": [self.lost[rank] for rank in range(len(busy))],
         }
 
 
@@ -114,5 +117,6 @@ def in_words(view: dict[str, Any], seconds: float) -> str:
     if sent := sum(view["sent_bytes"]):
         parts.append(f"{sent / 1e6 / max(seconds, 1e-9):,.1f} MB/s sent")
     if view["restarts"]:
-        parts.append(f"lost and back {view['restarts']}")
+        who = [str(rank) for rank, times in enumerate(view["lost"]) for _ in range(times)]
+        parts.append(f"lost and back {view['restarts']}" + (f" ({', '.join(who)})" if who else ""))
     return ", ".join(parts)

@@ -53,7 +53,8 @@ if not resumed:
     saves(75) if rank == 0 else (wait_for(folder / "saves-0"), os.kill(os.getpid(), signal.SIGKILL))
 """
     going_on = "process 1 was killed by SIGKILL: going on from the newest checkpoint, or from the start"
-    assert run(code, tmp_path) == (0, [going_on])
+    lost = "assert os.environ['TUILI_LOST_PROCESSES'] == ('1' if resumed else '')"
+    assert run(f"{lost}\n{code}", tmp_path) == (0, [going_on])
     with pytest.raises(TuiliError, match=r"^process 1 was killed by SIGKILL, after 0 restarts: add --resume to go on"):
         run(code, tmp_path, restarts=0)
 
@@ -195,7 +196,9 @@ TERM, KILL = -signal.SIGTERM, -signal.SIGKILL
     ],
 )
 def test_the_first_reason_decides(ends: list[End], died: str | None, code: int | None) -> None:
-    assert cause_of_death(ends) == died
+    found = cause_of_death(ends)
+    assert (found and found.why) == died
+    assert found is None or found.rank == (1 if "1" in found.why else None)
     if code is not None:
         assert exit_code(ends, interrupted=False) == code
 

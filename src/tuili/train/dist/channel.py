@@ -55,7 +55,7 @@ class Channel:
         try:
             yield
         except BlockingIOError:
-            raise ReplicaDied(f"replica {self.rank} has not answered for {self.seconds:.0f} s") from None
+            raise ReplicaDied(f"replica {self.rank} has not answered for {self.seconds:.0f} s", self.rank) from None
         except (EOFError, OSError):
             raise self.closed() from None
 

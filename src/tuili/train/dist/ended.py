@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tuili.parent import LAUNCHER_VARIABLE
 from tuili.train.dist.group import EXIT_ALONE, EXIT_FAILED, ReplicaDied
@@ -30,7 +31,14 @@ class End:
     """Whether the launcher had sent it a signal before."""
 
 
-def cause_of_death(ends: Sequence[End]) -> str | None:
+class Death(NamedTuple):
+    """Why a run is to go on, and which process was lost, where that is known."""
+
+    why: str
+    rank: int | None = None
+
+
+def cause_of_death(ends: Sequence[End]) -> Death | None:
     """Why a run whose processes have ended like this, in this order, is to go on; None if it is not.
 
     The first process that has ended for a reason of its own decides. Where none has, others than those that noticed it
@@ -39,12 +47,12 @@ def cause_of_death(ends: Sequence[End]) -> str | None:
     if first := first_reason(ends):
         if first.status > 0 or first.status in REQUESTS:
             return None
-        return f"process {first.rank} was killed by {signal.Signals(-first.status).name}"
+        return Death(f"process {first.rank} was killed by {signal.Signals(-first.status).name}", first.rank)
     statuses = [end.status for end in ends]
     if EXIT_ALONE not in statuses or EXIT_INTERRUPTED in statuses or _reasons(ends):
         return None
     silent = next((end.rank for end in ends if end.status == -signal.SIGKILL), None)
-    return "a process has gone" if silent is None else f"process {silent} did not answer any more"
+    return Death("a process has gone" if silent is None else f"process {silent} did not answer any more", silent)
 
 
 def first_reason(ends: Sequence[End]) -> End | None:

@@ -32,6 +32,11 @@ class ReplicaDied(TuiliError):
     first_tells = True
     """Whether process 0 tells that; it does not where it is the one that has gone."""
 
+    def __init__(self, message: str, lost: int | None = None) -> None:
+        """lost: the rank of that process, where it is known."""
+        super().__init__(message)
+        self.lost = lost
+
 
 class Group(Protocol):
     """One process's view of its group: who it is, and what it tells the others.

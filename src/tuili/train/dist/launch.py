@@ -24,6 +24,7 @@ from tuili.machine import THREADS_VARIABLE, usable_cores
 from tuili.parent import LAUNCHER_VARIABLE, same_modules
 from tuili.provenance import code_hash
 from tuili.train.dist.ended import EXIT_INTERRUPTED, End, cause_of_death, exit_code, first_reason
+from tuili.train.dist.place import LOST_VARIABLE
 
 LOOK_SECONDS = 0.05
 KILLED_SECONDS = 5.0
@@ -58,11 +59,12 @@ def launch(
     with `--resume` if `can_resume` then allows it. Raises `TuiliError` after that, and when Tuili's code has changed
     meanwhile; `KeyboardInterrupt` where all have ended by Ctrl-C or a signal before one could say so.
     """
-    code, done = code_hash(), 0
+    code, lost = code_hash(), list[int | None]()
     with _heard() as signals:
         while True:
+            done = len(lost)
             more = ["--resume"] if done and "--resume" not in command and can_resume() else []
-            ends = _Processes([*command, *more], processes, done, signals, patience, tell).wait()
+            ends = _Processes([*command, *more], processes, lost, signals, patience, tell).wait()
             died = None if signals else cause_of_death(ends)
             if died is None:
                 status = exit_code(ends, bool(signals))
@@ -70,21 +72,22 @@ def launch(
                     raise KeyboardInterrupt
                 return status
             if done == restarts:
-                raise TuiliError(f"{died}, after {done} restarts: add --resume to go on all the same")
+                raise TuiliError(f"{died.why}, after {done} restarts: add --resume to go on all the same")
             if code_hash() != code:
-                raise TuiliError(f"{died}, and Tuili's code has changed: add --resume to go on with it")
-            tell(f"{died}: going on from the newest checkpoint, or from the start")
-            done += 1
+                raise TuiliError(f"{died.why}, and Tuili's code has changed: add --resume to go on with it")
+            tell(f"{died.why}: going on from the newest checkpoint, or from the start")
+            lost.append(died.rank)
 
 
 class _Processes:
-    """The processes of one start, after so many restarts. `signals` are those that the launcher has got so far."""
+    """The processes of one start, for which others were lost before, of some of which it is known which they were.
+    `signals` are those that the launcher has got so far."""
 
     def __init__(
         self,
         command: Sequence[str],
         count: int,
-        restarts: int,
+        lost: Sequence[int | None],
         signals: Sequence[int],
         patience: Patience,
         tell: Callable[[str], None],
@@ -96,7 +99,7 @@ class _Processes:
         self._running = {
             rank: subprocess.Popen(
                 [sys.executable, *command],
-                env={**os.environ, **same_modules(), **_place(rank, count, restarts, self._store.port)},
+                env={**os.environ, **same_modules(), **_place(rank, count, lost, self._store.port)},
                 start_new_session=True,  # Ctrl-C reaches the launcher alone
             )
             for rank in range(count)
@@ -150,7 +153,7 @@ class _Processes:
             process.send_signal(number)
 
 
-def _place(rank: int, count: int, restarts: int, port: int) -> Mapping[str, str]:
+def _place(rank: int, count: int, lost: Sequence[int | None], port: int) -> Mapping[str, str]:
     """What a process finds in its environment, as if torchrun had started it."""
     threads = {THREADS_VARIABLE: str(max(1, usable_cores() // count))} if THREADS_VARIABLE in os.environ else {}
     return threads | {
@@ -160,7 +163,8 @@ def _place(rank: int, count: int, restarts: int, port: int) -> Mapping[str, str]
         "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": ADDRESS,
         "MASTER_PORT": str(port),
-        "TORCHELASTIC_RESTART_COUNT": str(restarts),
+        "TORCHELASTIC_RESTART_COUNT": str(len(lost)),
+        LOST_VARIABLE: " ".join(str(one) for one in lost if one is not None),
         "TORCHELASTIC_USE_AGENT_STORE": "True",  # the launcher has the store in which they meet
         "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # DDP warns of what is meant
         LAUNCHER_VARIABLE: str(os.getpid()),

@@ -10,6 +10,8 @@ from pathlib import Path
 from tuili.errors import InputError
 from tuili.train.recipe import TrainConfig
 
+LOST_VARIABLE = "TUILI_LOST_PROCESSES"
+
 
 @dataclass(frozen=True)
 class Place:
@@ -65,6 +67,11 @@ def start_by_torchrun() -> str | None:
 def restarts_so_far() -> int:
     """How often torchrun, or what stands for it, has begun again because a process was lost."""
     return variable("TORCHELASTIC_RESTART_COUNT", 0)
+
+
+def lost_so_far() -> list[int]:
+    """The processes that were lost before all began again, as far as they are known: torchrun does not tell them."""
+    return [int(rank) for rank in os.environ.get(LOST_VARIABLE, "").split()]
 
 
 def variable(name: str, default: int | None = None) -> int:

@@ -159,8 +159,8 @@ class Pulse:
 
 
 def _still(rank: int, seconds: float) -> ReplicaDied:
-    return _died(f"process {rank} has not shown any sign of life for {seconds:.0f} s")
+    return _died(f"process {rank} has not shown any sign of life for {seconds:.0f} s", rank)
 
 
-def _died(fault: str) -> ReplicaDied:
-    return ReplicaDied(f"another process has ended or does not answer ({fault})")
+def _died(fault: str, rank: int = 0) -> ReplicaDied:
+    return ReplicaDied(f"another process has ended or does not answer ({fault})", rank)

@@ -235,5 +235,5 @@ def _death_error(rank: int, process: BaseProcess, silent: Mapping[int, ReplicaDi
         return silent[rank]
     code = process.exitcode or 0
     if code < 0:
-        return ReplicaDied(f"replica {rank} was killed by {signal.Signals(-code).name}")
+        return ReplicaDied(f"replica {rank} was killed by {signal.Signals(-code).name}", rank)
     return TuiliError(f"replica {rank} ended with exit code {code}")
