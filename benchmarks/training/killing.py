@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 import time
@@ -40,6 +41,10 @@ class Pace:
     def of_longer(self, times: int) -> float:
         """Seconds of a run of so many times the steps."""
         return self.start + times * (self.whole - self.start - self.end) + self.end
+
+    def times(self, seconds: float) -> int:
+        """How many times the steps take so long at least."""
+        return max(1, math.ceil((seconds - self.start - self.end) / (self.whole - self.start - self.end)))
 
 
 @dataclass(frozen=True)

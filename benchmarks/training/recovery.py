@@ -27,7 +27,6 @@ interrupted.
 
 from __future__ import annotations
 
-import math
 import random
 import signal
 import tempfile
@@ -90,7 +89,7 @@ def measure(
         "write": Figure("s", pace.writes or [0.0]),
     }
     for seconds in every:
-        longer = max(1, math.ceil(CLOCK_KILLS * seconds / pace.whole))
+        longer = pace.times(CLOCK_KILLS * seconds)
         measured = partial(_killed_by_the_clock, command, longer * steps, seconds, seed, pace.of_longer(longer))
         by_clock = cells.get(f"every {seconds} s, {longer} times as long", measured)
         killed.append(by_clock)

@@ -42,11 +42,12 @@ def test_without_steps_there_is_no_trace(count: int, tmp_path: Path) -> None:
 def test_how_long_a_trace_is_written_does_not_follow_from_the_last_step(
     few_samples: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Others wait for it as long as for the first step, of which nobody knows how long it takes."""
-    paces = list[bool]()
-    monkeypatch.setattr(SingleProcess, "pace", lambda self, seconds: paces.append(seconds is None))
+    """Others wait for it as long as for the first step, and for a sign of life: torch gives none while it writes."""
+    paces = list[str]()
+    monkeypatch.setattr(SingleProcess, "pace", lambda self, last: paces.append("unknown" if last is None else "known"))
+    monkeypatch.setattr(SingleProcess, "pause", lambda self: paces.append("pause"))
     go(small("train.dist.trace=2", steps=5), tmp_path)
-    assert paces == [True, False, False, False, True, False]
+    assert paces == ["unknown", "known", "known", "known", "pause", "known"]
 
 
 def test_sessions_have_files_of_their_own(tmp_path: Path) -> None:

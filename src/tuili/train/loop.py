@@ -91,7 +91,7 @@ def _traced(
 ) -> Iterator[StepResult]:
     """The steps from `first` on, some of them traced; how long a process writes its trace, the last step tells not."""
     file = trace_file(out, group, first)
-    return traced(steps, setup.recipe.train.dist.trace, file, lambda: group.pace(None))
+    return traced(steps, setup.recipe.train.dist.trace, file, group.pause)
 
 
 def trace_file(out: Path, group: Group, step: int) -> Path:

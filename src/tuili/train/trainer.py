@@ -23,7 +23,7 @@ from tuili.model import TuiliForCausalLM
 from tuili.train.checkpoint import Checkpoint, Pieces
 from tuili.train.dist.choice import open_backend
 from tuili.train.dist.group import Group, told_once
-from tuili.train.feed.blocks import deal_blocks
+from tuili.train.feed.blocks import PreparedBlocks, deal_blocks
 from tuili.train.log import RunningMeans
 from tuili.train.schedule import rate_scale
 from tuili.train.setup import TrainingSetup
@@ -88,7 +88,8 @@ class Trainer:
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._setup, self._model, self._group = setup, setup.model, group
-        self._backend = open_backend(setup, group, None if checkpoint is None else checkpoint.tensors, tell)
+        with group.watched():
+            self._backend = open_backend(setup, group, None if checkpoint is None else checkpoint.tensors, tell)
         self.state = TrainingState() if checkpoint is None else TrainingState.of(checkpoint)
         self._collected: Pieces = {}
         self.collected_step = self.state.step
@@ -125,24 +126,8 @@ class Trainer:
         with self._setup.open_blocks(state.stream) if group.rank == 0 else nullcontext(iter(())) as prepared:
             while state.step < train.steps and not group.anyone(stop()):
                 group.pace(seconds)
-                scale = rate_scale(recipe.schedule, state.step, train.steps)
-                self._backend.begin(scale)
-                numbers = range(state.step * train.accumulation, (state.step + 1) * train.accumulation)
-                with spending(state.spent, "waiting for data"):
-                    blocks, after = deal_blocks(prepared, numbers, group)
-                begun = time.monotonic()  # others wait for data as long as process 0 lives
-                state.stream = after or state.stream
-                with spending(state.spent, "forward and backward"):
-                    figures = [self._learn(block, number, number == max(blocks)) for number, block in blocks.items()]
-                with spending(state.spent, "sums over the replicas"):
-                    self._backend.reduce_gradients()
-                    _add_up_loads(model, group)
-                with spending(state.spent, "update of the weights"):
-                    rates = self._update(scale)
-                work = self._meter.read(sum(int(of_block["tokens"]) for of_block in figures))
-                told = group.all_gather((peak_memory(model.device), astuple(work), figures))
-                memory, works, of_blocks = zip(*told, strict=True)
-                result = _step_result(of_blocks, rates, sum(memory), [Work(*of_worker) for of_worker in works])
+                with group.watched():
+                    result, taken = self._step(prepared)
                 way = f"{train.dist.backend}, {train.dist.gradients.form}"
                 state.shared[way] = state.shared.get(way, 0) + 1
                 state.step += 1
@@ -150,12 +135,36 @@ class Trainer:
                 if state.step % recipe.checkpoint.interval == 0:
                     self._collect()
                 is_known = recipe.qat.at(state.step) == recipe.qat.at(state.step - 1)  # else the next one may compile
-                seconds = time.monotonic() - begun if is_known else None
+                seconds = taken() if is_known else None
                 model.quantize(recipe.qat.at(state.step))
                 yield result
             if self.collected_step < state.step:
                 self._collect()
             self._backend.close()
+
+    def _step(self, prepared: PreparedBlocks) -> tuple[StepResult, Callable[[], float]]:
+        """One step, and what tells how many seconds have passed since its data were there."""
+        recipe, model, state, group = self._setup.recipe, self._model, self.state, self._group
+        accumulation = recipe.train.accumulation
+        scale = rate_scale(recipe.schedule, state.step, recipe.train.steps)
+        self._backend.begin(scale)
+        numbers = range(state.step * accumulation, (state.step + 1) * accumulation)
+        with spending(state.spent, "waiting for data"):
+            blocks, after = deal_blocks(prepared, numbers, group)
+        begun = time.monotonic()  # others wait for data as long as process 0 lives
+        state.stream = after or state.stream
+        with spending(state.spent, "forward and backward"):
+            figures = [self._learn(block, number, number == max(blocks)) for number, block in blocks.items()]
+        with spending(state.spent, "sums over the replicas"):
+            self._backend.reduce_gradients()
+            _add_up_loads(model, group)
+        with spending(state.spent, "update of the weights"):
+            rates = self._update(scale)
+        work = self._meter.read(sum(int(of_block["tokens"]) for of_block in figures))
+        told = group.all_gather((peak_memory(model.device), astuple(work), figures))
+        memory, works, of_blocks = zip(*told, strict=True)
+        result = _step_result(of_blocks, rates, sum(memory), [Work(*of_worker) for of_worker in works])
+        return result, lambda: time.monotonic() - begun
 
     def _collect(self) -> None:
         if not self._backend.agrees():

@@ -57,7 +57,7 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
         if asked.count("clock") == 0:
             asked.append("clock")
             raise InputError("interrupted")
-        assert (steps, alone) == {30: (1500, 91.0), 60: (3000, 171.0)}[every]
+        assert (steps, alone) == {30: (1500, 91.0), 60: (4500, 251.0)}[every]
         return {"kills": 3, "seconds": 2 * alone, "given_again": 1, "hash": "b"}
 
     for name, stand_in in (("_alone", alone), ("_killed", killed), ("_killed_by_the_clock", by_clock)):

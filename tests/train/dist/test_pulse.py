@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from datetime import timedelta
@@ -103,10 +104,12 @@ def test_one_that_stands_still_ends_those_who_watch_it(
     ends[0].sendall(BEAT)
     watcher, given_up = begin(rank, {1 - rank: ends[1]})
     with watcher.watching(1000):
-        watcher.watch(0.1)
+        time.sleep(0.2)
+    time.sleep(0.2)
     assert given_up.empty()
-    watcher.watch(0.1)
-    error = given_up.get(timeout=GUARD_SECONDS)
+    with watcher.watching(0.1):
+        error = given_up.get(timeout=GUARD_SECONDS)
+        time.sleep(0.1)
     assert str(error) == f"{GONE} (process {1 - rank} has not shown any sign of life for 0 s)"
     watcher.close()
     told = b"".join(iter(lambda: ends[0].recv(1 << 16), b""))
@@ -121,9 +124,21 @@ def test_who_has_ended_is_not_watched(ends: tuple[socket.socket, socket.socket],
         ends[0].close()
         second.sendall(BEAT)
         watcher, given_up = begin(0, {1: ends[1], 2: first})
-        watcher.watch(0.2)
-        error = given_up.get(timeout=GUARD_SECONDS)
+        with watcher.watching(0.2):
+            error = given_up.get(timeout=GUARD_SECONDS)
     assert "(process 2 has not" in str(error)
+
+
+def test_of_several_that_stand_still_each_is_told(ends: tuple[socket.socket, socket.socket], begin: Begin) -> None:
+    """Process 0 kills replicas: one of them may be the one that it waits for."""
+    first, second = socket.socketpair()
+    with first, second:
+        for link in (second, ends[0]):
+            link.sendall(BEAT)
+        watcher, given_up = begin(0, {1: ends[1], 2: first})
+        with watcher.watching(0.1):
+            lost = {given_up.get(timeout=GUARD_SECONDS).lost for _ in range(2)}
+    assert lost == {1, 2}
 
 
 def test_a_process_that_stood_still_itself_gives_others_time(
@@ -135,30 +150,33 @@ def test_a_process_that_stood_still_itself_gives_others_time(
     monkeypatch.setattr(pulse.time, "monotonic", lambda: now() + sum(jump))
     ends[0].sendall(BEAT)
     watcher, given_up = begin(0, {1: ends[1]})
-    watcher.watch(100)
-    for _ in range(20):
-        jump.append(90)
-        ends[0].recv(1)  # it has beaten meanwhile
+    with watcher.watching(100):
+        for _ in range(20):
+            jump.append(90)
+            ends[0].recv(1)  # it has beaten meanwhile
     assert given_up.empty()
 
 
 def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of which nobody knows that, as long as all live."""
-    waits, watched = list[timedelta](), list[float | None]()
+    """One of which nobody knows that, as long as all live; before one for which all are given time, at any rate."""
+    waits, watched = list[timedelta](), list[float]()
 
     class FakeGroup:
         set_timeout = waits.append
 
     class FakePulse(Pulse):
         def __init__(self) -> None:
-            self.watch = watched.append  # type: ignore[method-assign]
+            self.watching = watched.append  # type: ignore[method-assign, assignment]
 
     monkeypatch.setattr(processes, "gloo_group", lambda seconds: FakeGroup)
     group = processes.TorchGroup(Place(0, 2, 2), FakePulse(), 25, in_steps=True)
     for last in (3.0, None):
         group.pace(last)
-    assert waits == [timedelta(seconds=28), timedelta(seconds=MEETING_SECONDS)]
-    assert watched == [33, 25]
+        group.watched()
+    group.pause()
+    group.watched()
+    assert waits == [timedelta(seconds=28), *[timedelta(seconds=MEETING_SECONDS)] * 2]
+    assert watched == [36, 25, MEETING_SECONDS]
 
 
 def test_a_first_process_that_stands_still_is_noticed_before_the_steps_too(

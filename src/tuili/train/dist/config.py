@@ -72,7 +72,8 @@ class DistConfig(Config):
     """Steps behind the first two of a session of which each process writes a profiler's trace, `trace-0.json`, or
     `trace-0-from-500.json` where the session goes on from step 500."""
     timeout: PositiveInt = TIMEOUT
-    """Seconds for which a process waits for another one in a step, beside those of the last step."""
+    """Seconds for which a process waits for another one in a step, beside those of the last step, and else for a sign
+    that it lives."""
 
     @model_validator(mode="after")
     def _has_effect(self) -> DistConfig:

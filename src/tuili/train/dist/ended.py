@@ -92,5 +92,7 @@ def tell_loss(place: Place | None, error: ReplicaDied) -> None:
 def end_beside_silent(place: Place, rank: int, error: ReplicaDied) -> None:
     """End this process, whatever it does, because the one of this rank hangs. Process 0 says so, unless it is that."""
     error.first_tells = rank != 0
-    tell_loss(place, error)
-    os._exit(EXIT_ALONE)
+    try:
+        tell_loss(place, error)
+    finally:  # nobody may read it any more
+        os._exit(EXIT_ALONE)

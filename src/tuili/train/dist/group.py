@@ -7,6 +7,7 @@ the others, so that all make the same step. How several processes do that is lef
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -83,6 +84,14 @@ class Group(Protocol):
         So much longer they wait for one another in it.
         """
 
+    def pause(self) -> None:
+        """What comes before the next step takes nobody knows how long, and may keep processes from showing that they
+        live. All processes call this."""
+
+    def watched(self) -> AbstractContextManager[None]:
+        """While the `with` block lasts, whoever shows no sign of life is taken to hang, also where this process waits
+        in something that cannot be interrupted. What comes of it is that of a process that was killed."""
+
 
 class ReplicaGroup(Group, Protocol):
     """A group that adds up gradients and hands on weights by itself."""
@@ -141,6 +150,13 @@ class SingleProcess:
 
     def pace(self, seconds: float | None) -> None:
         """It waits for nobody."""
+
+    def pause(self) -> None:
+        """Nor does anybody wait for it."""
+
+    def watched(self) -> AbstractContextManager[None]:
+        """There is nobody to be watched."""
+        return nullcontext()
 
 
 def told_once(group: Group, error: TuiliError) -> TuiliError | SystemExit:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -39,7 +39,7 @@ class TorchGroup:
 
     They wait for one another for `seconds`, or in steps as `pace` says, and for process 0 longer where it may have to
     write or to read: as long as all live. Of one that shows no sign of life for `timeout` seconds it is taken that it
-    hangs; in a step so much longer than the last one took.
+    hangs.
     """
 
     def __init__(
@@ -47,8 +47,7 @@ class TorchGroup:
     ) -> None:
         self.place, self.rank, self.world_size = place, place.rank, place.world_size
         self._pulse, self._timeout, self._seconds, self._in_steps = pulse, timeout, seconds, in_steps
-        self._patience: float = timeout
-        self._paced = False
+        self._silence = self._patience = float(timeout)
         self._control = gloo_group(seconds)
         self._groups = [self._control]
 
@@ -57,31 +56,29 @@ class TorchGroup:
         return block % self.world_size
 
     def all_gather(self, value: Any) -> list[Any]:
-        """Two exchanges: of the sizes, and of what is as long as the longest. The one behind a step ends it."""
+        """Two exchanges: of the sizes, and of what is as long as the longest."""
         if not self._in_steps:  # process 0 prepares the run, or writes the model
-            self._pulse.meet(self._timeout, PREPARATION_SECONDS)
+            self._pulse.meet(self._silence, PREPARATION_SECONDS)
         own = _bytes(json.dumps(value).encode())
         sizes = torch.empty(self.world_size, dtype=torch.int64)
-        with self._pulse.watching(self._patience):
+        with self.watched():
             dist.all_gather_single(sizes, torch.tensor([len(own)]), self._control)
             room = int(sizes.max())
             everyone = torch.empty(self.world_size, room, dtype=torch.uint8)
             dist.all_gather_single(everyone.view(-1), _padded(own, room), self._control)
-        if self._paced or not self._in_steps:
-            self._pulse.watch(None)
         return [json.loads(_data(row[:size])) for row, size in zip(everyone, sizes.tolist(), strict=True)]
 
     def anyone(self, value: bool) -> bool:
         """The sum of ones."""
-        self._pulse.meet(self._seconds, PREPARATION_SECONDS)
+        self._pulse.meet(self._silence, PREPARATION_SECONDS)
         count = torch.tensor([int(value)])
-        with self._pulse.watching(self._patience):
+        with self.watched():
             dist.all_reduce(count, group=self._control)
         return bool(count)
 
     def scatter(self, parts: Sequence[bytes]) -> bytes:
         """Every process gets as much as the longest part, and cuts it."""
-        self._pulse.meet(self._seconds, PREPARATION_SECONDS)
+        self._pulse.meet(self._silence, PREPARATION_SECONDS)
         first = self.rank == 0
         sizes = torch.tensor([len(part) for part in parts] if first else [0] * self.world_size)
         dist.broadcast(sizes, group=self._control, group_src=0)
@@ -105,21 +102,31 @@ class TorchGroup:
         Comes when all are ready, and raises what `get_ready` raises.
         """
         self.get_ready()
-        self._pulse.watch(self._timeout)  # also where torch or DeepSpeed let processes meet before the first step
         return TorchGroup(self.place, self._pulse, self._timeout, MEETING_SECONDS, in_steps=True)
 
     def pace(self, seconds: float | None) -> None:
         """Whoever takes as long as the last step did, beside the timeout, is taken to hang, and in a step of which
         nobody knows how long it takes whoever shows no sign of life."""
+        self._silence = self._timeout
         if seconds is None:
-            self._seconds, self._patience = MEETING_SECONDS, self._timeout
-        else:
-            self._seconds = seconds + self._timeout
-            self._patience = self._seconds + NOTICING_SECONDS
-        self._paced = True
-        self._pulse.watch(self._patience)
+            self._wait(MEETING_SECONDS, self._silence)
+        else:  # the other one may have stood still since the step began, and this one has waited since its end
+            self._wait(seconds + self._timeout, 2 * seconds + self._timeout + NOTICING_SECONDS)
+
+    def pause(self) -> None:
+        """As long as before a process has come at all."""
+        self._silence = MEETING_SECONDS
+        self._wait(MEETING_SECONDS, self._silence)
+
+    def watched(self) -> AbstractContextManager[None]:
+        """By the pulse: all others in process 0, and process 0 in the others."""
+        return self._pulse.watching(self._patience)
+
+    def _wait(self, seconds: float, patience: float) -> None:
+        """seconds: for one another, in torch. patience: for a sign of life, where that does not end before."""
+        self._seconds, self._patience = seconds, patience
         for group in self._groups:
-            group.set_timeout(timedelta(seconds=self._seconds))
+            group.set_timeout(timedelta(seconds=seconds))
 
     def of_gradients(self, groups: Sequence[Sequence[int]] | None = None) -> dist.ProcessGroup:
         """A group on which nothing else is sent: of all processes, or that of `groups` in which this one is."""
@@ -166,7 +173,8 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
             pulse = opened.enter_context(
                 connected(place, store, address, MEETING_SECONDS, partial(end_beside_silent, place))
             )
-            group = TorchGroup(place, pulse, train.dist.timeout)
+            with pulse.watching(train.dist.timeout):
+                group = TorchGroup(place, pulse, train.dist.timeout)
         except RuntimeError as error:
             raise InputError(
                 f"process {place.rank} of {place.world_size} did not meet the others at {address}:{port} "

@@ -29,20 +29,20 @@ SEND_SECONDS = 5
 class Pulse:
     """One process's end of the connections: to all others in process 0, to process 0 in the others.
 
-    silent: called by a thread with the rank of one that shows no sign of life where this process watches, once. It ends
-    one of the two, because what waits may not be interruptible.
+    silent: called by a thread with the rank of each that shows no sign of life where this process watches. It ends one
+    of the two, because what waits may not be interruptible.
     """
 
     def __init__(
         self, rank: int, links: Mapping[int, socket.socket], silent: Callable[[int, ReplicaDied], None]
     ) -> None:
-        self._is_first, self._links, self._when_silent = rank == 0, links, silent
+        self._is_first, self._links, self._give_up = rank == 0, links, silent
         self._silent = dict[int, float]()
         """Seconds, from the first sign of life on."""
         self._changed, self._come, self._tells = Condition(), 0, False
         self._gone: str | None = None
         self._patience: float | None = None
-        self._given_up = self._ended = False
+        self._given_up, self._ended = set[int](), False
         for link in links.values():
             link.settimeout(SEND_SECONDS)
         self._beat()
@@ -70,14 +70,9 @@ class Pulse:
                 self._changed.wait(BEAT_SECONDS)
             self._come -= 1
 
-    def watch(self, seconds: float | None) -> None:
-        """From now on, let this process end where another one shows no sign of life for so many seconds; with None, it
-        may take as long as it likes."""
-        self._patience = seconds
-
     @contextmanager
     def watching(self, seconds: float) -> Iterator[None]:
-        """`watch` for as long as the `with` block lasts, and as before behind it."""
+        """Give up where another one shows no sign of life for so many seconds, while the `with` block lasts."""
         before, self._patience = self._patience, seconds
         try:
             yield
@@ -121,7 +116,7 @@ class Pulse:
                 if now >= sent + BEAT_SECONDS:
                     self._beat()
                     sent = now
-                self._give_up()
+                self._look()
 
     def _hear(self, rank: int) -> bool:
         """Take up what has come; false where the other process has ended."""
@@ -137,15 +132,16 @@ class Pulse:
             self._changed.notify_all()
         return bool(told)
 
-    def _give_up(self) -> None:
+    def _look(self) -> None:
         patience = self._patience
-        rank = next((rank for rank, seconds in self._silent.items() if patience and seconds > patience), None)
-        if rank is None or patience is None or self._given_up:
+        if patience is None:
             return
-        self._given_up = True
-        if self._is_first:
-            self._tell(TELLS)
-        self._when_silent(rank, _still(rank, patience))
+        for rank in [rank for rank, seconds in self._silent.items() if seconds > patience]:
+            if rank not in self._given_up:
+                self._given_up.add(rank)
+                if self._is_first:
+                    self._tell(TELLS)
+                self._give_up(rank, _still(rank, patience))
 
     def _beat(self) -> None:
         for link in self._links.values():

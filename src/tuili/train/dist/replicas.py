@@ -11,7 +11,7 @@ import socket
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
@@ -56,8 +56,7 @@ class SharedMemoryGroup:
     ) -> None:
         self.rank, self.world_size = rank, world_size
         self._channels, self._timeout, self._pulse = channels, timeout, pulse
-        if pulse:
-            pulse.watch(timeout)
+        self._is_known = False
         self._rows = {
             dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
         }
@@ -70,7 +69,8 @@ class SharedMemoryGroup:
     def all_gather(self, value: Any) -> list[Any]:
         """Process 0 collects the values and sends them to all."""
         if self.rank == 0:
-            values = [value, *(channel.receive() for channel in self._channels)]
+            with self.watched():
+                values = [value, *(channel.receive() for channel in self._channels)]
             for channel in self._channels:
                 channel.send({"value": values})
             return values
@@ -138,8 +138,16 @@ class SharedMemoryGroup:
         if self.rank == 0:
             for channel in self._channels:
                 channel.wait_at_most(MEETING_SECONDS if seconds is None else seconds + self._timeout)
-            if self._pulse:
-                self._pulse.watch(self._timeout if seconds is None else None)
+        self._is_known = seconds is not None
+
+    def pause(self) -> None:
+        """As long as for a step of which nobody knows how long it takes, whatever shows that they live."""
+        self.pace(None)
+        self._is_known = True
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Process 0 kills whoever shows no sign of life, unless it is known how long a step takes."""
+        return nullcontext() if self._pulse is None or self._is_known else self._pulse.watching(self._timeout)
 
     def _places(self, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Each tensor, and its places in all rows."""
