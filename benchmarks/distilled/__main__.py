@@ -29,7 +29,7 @@ FOLDER = RUNS / "distilled"
 COMPARED = (
     ("masked", "new"), ("masked", "untaught"), ("masked", "unmasked"), ("masked", "chains"), ("masked", "texts"),
     ("chains", "texts"), ("chains", "sequence"), ("sequence", "untaught"), ("texts", "new"), ("texts", "untaught"),
-    ("texts_longer", "untaught_longer"),
+    ("texts_longer", "untaught_longer"), ("untaught", "new"),
 )  # fmt: skip
 SAMPLES = 200
 """Documents on which it is counted how many tokens of a row are learnt."""

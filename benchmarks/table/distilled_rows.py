@@ -17,8 +17,8 @@ WAYS = {
     "untaught_longer": "texts without a teacher, with its layers to begin with, with four times the compute",
     "new": "texts without a teacher, with new layers",
 }
-TAUGHT = ("masked", "texts", "texts_longer")
-"""Those that the goal of nine tenths is of."""
+TAUGHT = ("masked", "texts", "texts_longer", "untaught", "untaught_longer")
+"""Those that the goal of nine tenths is of: all that have something of their teacher's."""
 COLUMNS = columns("what it learns from", ["steps", "hours"], ["points over its teacher, all levels"])
 PAIRS = (  # the goal of 3 points is over both students without a teacher: with its layers, and with none
     ("masked", "new", "own chains up to the first refuted step", "no teacher at all", "3"),
@@ -29,6 +29,7 @@ PAIRS = (  # the goal of 3 points is over both students without a teacher: with 
     ("texts", "new", "its teacher's probabilities on texts", "no teacher at all", "3"),
     ("texts", "untaught", "its teacher's probabilities on texts", "no teacher but its layers", "3"),
     ("texts_longer", "untaught_longer", "the same, four times as long", "no teacher but its layers", "3"),
+    ("untaught", "new", "texts with its teacher's layers", "no teacher at all", "3"),
     ("chains", "texts", "its teacher's chains", "texts", "none"),
     ("chains", "sequence", "its teacher's probabilities on its chains", "the chains alone", "none"),
     ("sequence", "untaught", "its teacher's chains", "no teacher but its layers", "none"),
