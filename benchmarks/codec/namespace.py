@@ -1,8 +1,8 @@
-"""A command in a network of its own, and the bytes that it sends there: all that goes over the loopback interface.
+"""Commands in a network of their own, and the bytes that they send there: one command over the loopback interface, or
+two in two networks over a link between them, as of two machines, which can be throttled.
 
 A network namespace of Linux has no other traffic, so that its counter tells what processes really send: with headers,
-acknowledgements and all they say beside gradients. Each packet is counted once. The interface can be throttled: then
-all processes share so many bits a second, whoever sends them.
+acknowledgements and all they say beside gradients. Each packet is counted once.
 """
 
 from __future__ import annotations
@@ -14,8 +14,32 @@ from collections.abc import Sequence
 from functools import cache
 
 ENTER = ("unshare", "--map-root-user", "--net", "sh", "-c")
-COUNTED = 'ip link set lo up && {throttle} "$@" >&2 && cat /proc/net/dev'
-THROTTLE = "tc qdisc add dev lo root tbf rate {megabits}mbit burst 128kb latency 1s &&"
+COUNTED = 'ip link set lo up && "$@" >&2 && cat /proc/net/dev'
+ADDRESS = "10.99.0.1"
+"""Of the first of two networks, in which the second one reaches it."""
+LINKED = """
+set -e
+ip link set lo up
+unshare --net sleep 86400 & other=$!
+trap "kill $other" EXIT
+until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do sleep 0.01; done
+ip link add first type veth peer name second
+ip link set second netns $other
+there="nsenter --target $other --net"
+ip address add {address}/30 dev first
+$there ip address add {other}/30 dev second
+$there ip link set lo up
+for end in first second; do
+  [ $end = first ] && enter= || enter=$there
+  $enter ip link set $end up
+  $enter tc qdisc add dev $end root tbf rate {megabits}mbit burst 128kb latency 1s
+done
+SIDE=1 $there "$@" >&2 & second=$!
+SIDE=0 "$@" >&2 || { kill $second; exit 1; }
+wait $second
+cat /proc/net/dev
+$there cat /proc/net/dev
+"""
 SENT_COLUMN = 8
 """Behind the name of an interface: eight figures of what it has received, then the bytes that it has sent."""
 
@@ -42,22 +66,36 @@ def why_failed(error: subprocess.CalledProcessError) -> str:
     return f"killed by {signal.Signals(-error.returncode).name}" if killed else f"exit code {error.returncode}"
 
 
-def bytes_sent_by(command: Sequence[str], megabits: int | None = None) -> int:
-    """The bytes that a command, and what it starts, sends over the loopback interface, through which so many megabits
-    a second go at most.
+def bytes_sent_by(command: Sequence[str]) -> int:
+    """The bytes that a command, and what it starts, sends over the loopback interface.
 
     What it shows goes nowhere. Raises `NoNamespace`, and `subprocess.CalledProcessError` where the command fails.
     """
-    counted = COUNTED.format(throttle="" if megabits is None else THROTTLE.format(megabits=megabits))
+    return _sent(COUNTED, command, "lo")
+
+
+def bytes_sent_by_two(command: Sequence[str], megabits: int) -> int:
+    """The bytes that a command sends that runs twice, in two networks, over a link that lets so many megabits a second
+    through in each direction.
+
+    Each finds in the variable SIDE which one it is, 0 or 1; the first one's address is `ADDRESS`, and their ends of the
+    link are the interfaces `first` and `second`. Raises what `bytes_sent_by` raises.
+    """
+    other = f"{ADDRESS[:-1]}2"
+    script = LINKED.replace("{address}", ADDRESS).replace("{other}", other).replace("{megabits}", str(megabits))
+    return _sent(script, command, "(?:first|second)")
+
+
+def _sent(script: str, command: Sequence[str], interfaces: str) -> int:
     try:
-        tried = subprocess.run([*ENTER, counted, "sh", "true"], capture_output=True, text=True, check=False)
+        tried = subprocess.run([*ENTER, script, "sh", "true"], capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise NoNamespace(f"no network namespace: {error.filename} is missing") from error
     if tried.returncode:
         raise NoNamespace(f"no network namespace: {_last_line(tried.stderr) or 'refused'}")
-    done = subprocess.run([*ENTER, counted, "sh", *command], capture_output=True, text=True, check=True)
-    (columns,) = re.findall(r"^\s*lo:(.*)$", done.stdout, re.MULTILINE)
-    return int(columns.split()[SENT_COLUMN])
+    done = subprocess.run([*ENTER, script, "sh", *command], capture_output=True, text=True, check=True)
+    found = re.findall(rf"^\s*{interfaces}:(.*)$", done.stdout, re.MULTILINE)
+    return sum(int(columns.split()[SENT_COLUMN]) for columns in found)
 
 
 def _last_line(text: str) -> str:

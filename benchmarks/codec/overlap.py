@@ -1,12 +1,12 @@
 """What is gained where gradients travel, and weights change, beside the backward pass, over a slow link.
 
-`tuili train` with DDP runs in a network namespace whose loopback interface is throttled, in each way on the same blocks
-and from the same weights; ways take turns, in an order of their own in each round. A way is a form of gradients and
-what runs beside the backward pass: `off`, `communication` or `update`. Figures by way:
+`tuili train` with DDP runs as on two machines, in two network namespaces with a throttled link between them, in each
+way on the same blocks and from the same weights; ways take turns, in an order of their own in each round. A way is a
+form of gradients and what runs beside the backward pass: `off`, `communication` or `update`. Figures by way:
 
 - `WAY`: seconds of a step, behind the first ones and those that are traced;
 - `WAY_communication_hidden`, `WAY_update_hidden`: shares, from the trace of process 0;
-- `WAY_sent`: bytes a step of a whole run, of all processes together, with what its start sends;
+- `WAY_sent`: bytes a step of a whole run, of both processes together, with what its start sends;
 - `faster_than_OTHER`: seconds of another way over those of the first one, round by round.
 
 What is measured before an interruption is kept.
@@ -23,15 +23,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.codec.namespace import NoNamespace, bytes_sent_by, why_failed
+from benchmarks.codec.namespace import ADDRESS, NoNamespace, bytes_sent_by_two, why_failed
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
+from tuili.machine import usable_cores
 from tuili.train import read_hidden, read_log
 
 WAYS = ("3bit-update", "3bit-communication", "3bit-off", "fp16-off", "fp16-update")
 FIRST_STEPS = 2
 """Those of a session that are not traced."""
+PROCESSES = 2
+PLACED = f"""
+[ $SIDE = 0 ] && interface=first || interface=second
+export RANK=$SIDE LOCAL_RANK=0 WORLD_SIZE={PROCESSES} LOCAL_WORLD_SIZE=1
+export MASTER_ADDR={ADDRESS} MASTER_PORT=29500 GLOO_SOCKET_IFNAME=$interface
+export OMP_NUM_THREADS={max(1, usable_cores() // PROCESSES)}
+exec "$@"
+"""
+"""What torchrun would set on two machines; both have one process with its share of the cores."""
 
 
 class Run(NamedTuple):
@@ -47,7 +57,6 @@ def measure(
     steps: int = 30,
     traced: int = 3,
     rounds: int = 3,
-    processes: int = 2,
     megabits: int = 200,
     ways: tuple[str, ...] = WAYS,
     overrides: tuple[str, ...] = ("train.rows=4", "train.compile=off", "train.dist.bucket_mb=1"),
@@ -57,7 +66,7 @@ def measure(
         "recipe": recipe,
         "steps": steps,
         "traced": traced,
-        "processes": processes,
+        "processes": PROCESSES,
         "megabits": megabits,
         "overrides": list(overrides),
     }
@@ -65,7 +74,7 @@ def measure(
     try:
         for number in range(rounds):
             for way in random.Random(number).sample(ways, len(ways)):
-                one = partial(trained, way, recipe, overrides, steps, traced, processes, megabits)
+                one = partial(trained, way, recipe, overrides, steps, traced, megabits)
                 found[way].append(Run(*cells.get(f"{way}, round {number}", one)))
     except NoNamespace as error:
         raise SystemExit(f"overlap: {error}") from error
@@ -90,9 +99,7 @@ def figures(found: Mapping[str, Sequence[Run]]) -> dict[str, Figure]:
     }
 
 
-def trained(
-    way: str, recipe: str, overrides: Sequence[str], steps: int, traced: int, processes: int, megabits: int
-) -> Run:
+def trained(way: str, recipe: str, overrides: Sequence[str], steps: int, traced: int, megabits: int) -> Run:
     """One run."""
     form, overlap = way.split("-")
     with tempfile.TemporaryDirectory() as scratch:
@@ -100,15 +107,15 @@ def trained(
         changes = (
             f"train.dist={{backend: ddp, overlap: {overlap}, trace: {traced}, gradients: {{form: {form}}}}}",
             f"train.steps={steps}",
-            f"train.accumulation={processes}",
+            f"train.accumulation={PROCESSES}",
             "train.clip=null",
             "train.balance_rounds=0",
             f"checkpoint.interval={steps}",
             "log.interval=1",
             *overrides,
         )
-        command = ("-m", "tuili", "train", recipe, *changes, "--nproc", str(processes), "--out", str(out))
-        sent = bytes_sent_by([sys.executable, *command], megabits)
+        command = (sys.executable, "-m", "tuili", "train", recipe, *changes, "--out", str(out))
+        sent = bytes_sent_by_two(["sh", "-c", PLACED, "sh", *command], megabits)
         moments = [line["seconds"] for line in read_log(out)][FIRST_STEPS + traced :]
         shares = read_hidden(out / "trace-0.json").shares
     return Run((moments[-1] - moments[0]) / (len(moments) - 1), sent / steps, shares)

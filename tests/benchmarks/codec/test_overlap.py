@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -9,20 +10,46 @@ from pathlib import Path
 import pytest
 
 from benchmarks.codec import namespace, overlap
-from benchmarks.codec.namespace import NoNamespace, bytes_sent_by
+from benchmarks.codec.namespace import ADDRESS, NoNamespace, bytes_sent_by_two, why_failed
 from benchmarks.codec.overlap import Run, figures
 from benchmarks.harness import cells
-from tests.benchmarks.codec.test_traffic import SENDING
+
+BOTH_SEND = f"""
+import os, socket, threading, time
+def connected():
+    if os.environ["SIDE"] == "0":
+        with socket.create_server(("{ADDRESS}", 29500)) as server:
+            return server.accept()[0]
+    while True:
+        try:
+            return socket.create_connection(("{ADDRESS}", 29500))
+        except ConnectionError:
+            time.sleep(0.01)
+with connected() as other:
+    sending = threading.Thread(target=other.sendall, args=(bytes(10**6),))
+    sending.start()
+    for _ in range(10):
+        assert len(other.recv(10**5, socket.MSG_WAITALL)) == 10**5
+    sending.join()
+"""
 
 
-def test_a_throttled_interface_lets_no_more_through() -> None:
+def test_a_throttled_link_lets_no_more_through_in_each_direction() -> None:
     """A megabyte is 8 megabits: at 20 a second, all but the burst takes more than 0.35 seconds."""
     if reason := namespace.refusal():
         pytest.skip(reason)
     begun = time.monotonic()
-    sent = bytes_sent_by([sys.executable, "-c", SENDING, "10"], megabits=20)
-    assert 10**6 < sent < 1.1 * 10**6
+    sent = bytes_sent_by_two([sys.executable, "-c", BOTH_SEND], megabits=20)
+    assert 2 * 10**6 < sent < 2.2 * 10**6
     assert time.monotonic() - begun > 0.35
+
+
+def test_one_side_that_fails_ends_both() -> None:
+    if reason := namespace.refusal():
+        pytest.skip(reason)
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        bytes_sent_by_two(["sh", "-c", "[ $SIDE = 1 ] && exec sleep 100; echo no room >&2; exit 3"], megabits=20)
+    assert why_failed(caught.value) == "no room"
 
 
 def test_ways_are_compared_round_by_round() -> None:
