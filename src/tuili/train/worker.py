@@ -20,7 +20,7 @@ from tuili.store import Tokenizer
 from tuili.train.build import build_training
 from tuili.train.checkpoint import CheckpointManager, read_checkpoint
 from tuili.train.dist.group import Group, ReplicaDied
-from tuili.train.dist.processes import TorchGroup
+from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
 from tuili.train.feed.stream import build_curriculum, build_sources
 from tuili.train.folder import TrainingFolder

@@ -77,7 +77,9 @@ def test_a_process_that_is_started_again_meanwhile_is_met_once(store: Any, begin
     word = store.get("start").decode()
     card = {"rank": 1, "size": 3, "token": "of one that has ended", "fault": None}
     store.set(f"{word}/{store.add(f'{word}/came', 1) - 1}", json.dumps(card))
-    others = [begin(rank, 3) for rank in (1, 2)]
+    again = begin(1, 3)
+    eventually(lambda: store.add(f"{word}/came", 0) == 2, "process 1 has not come again")
+    others = [again, begin(2, 3)]
     first.result(GUARD_SECONDS).set("key", "value")
     assert all(other.result(GUARD_SECONDS).get("key") == b"value" for other in others)
 

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 import pytest
 
 from tests.waiting import GUARD_SECONDS
-from tuili.train.dist import processes, pulse
+from tuili.train.dist import pulse, torch_group
 from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied
 from tuili.train.dist.place import Place
 from tuili.train.dist.pulse import BEAT, HERE, Pulse
@@ -168,8 +168,8 @@ def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer(monkeypatc
         def __init__(self) -> None:
             self.watching = watched.append  # type: ignore[method-assign, assignment]
 
-    monkeypatch.setattr(processes, "gloo_group", lambda seconds: FakeGroup)
-    group = processes.TorchGroup(Place(0, 2, 2), FakePulse(), 25, in_steps=True)
+    monkeypatch.setattr(torch_group, "gloo_group", lambda seconds: FakeGroup)
+    group = torch_group.TorchGroup(Place(0, 2, 2), FakePulse(), 25, in_steps=True)
     for last in (3.0, None):
         group.pace(last)
         group.watched()
@@ -182,9 +182,9 @@ def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer(monkeypatc
 def test_a_first_process_that_stands_still_is_noticed_before_the_steps_too(
     ends: tuple[socket.socket, socket.socket], begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "gloo_group", lambda seconds: None)
+    monkeypatch.setattr(torch_group, "gloo_group", lambda seconds: None)
     ends[0].sendall(BEAT)
     waits, _ = begin(1, {0: ends[1]})
-    group = processes.TorchGroup(Place(1, 2, 2), waits, 1)
+    group = torch_group.TorchGroup(Place(1, 2, 2), waits, 1)
     with pytest.raises(ReplicaDied, match=re.escape("process 0 has not shown any sign of life for 1 s")):
         group.all_gather(None)

@@ -36,7 +36,7 @@ from tuili.train.dist.codec import PackedAverage
 from tuili.train.dist.ddp import Ddp
 from tuili.train.dist.fsdp2 import Fsdp2
 from tuili.train.dist.overlap.updates import BucketOptimizers
-from tuili.train.dist.processes import TorchGroup
+from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.dist.zero3 import Zero3
 from tuili.train.log import TrainingLog
 from tuili.train.recipe import Recipe

@@ -8,7 +8,7 @@ from typing import cast
 from tuili.train.checkpoint import Tensors
 from tuili.train.dist.backend import Backend, Replicas
 from tuili.train.dist.group import Group, ReplicaGroup
-from tuili.train.dist.processes import TorchGroup
+from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.setup import TrainingSetup
 
 

@@ -23,7 +23,7 @@ from tuili.train.dist.hooks import Hook, OrderedHook, hook_ddp
 from tuili.train.dist.lost import collect_errors, load_errors
 from tuili.train.dist.overlap.spans import Span
 from tuili.train.dist.overlap.updates import BucketOptimizers, BucketUpdates
-from tuili.train.dist.processes import TorchGroup
+from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.objective import ObjectiveResult
 from tuili.train.optim import Optimizers
 from tuili.train.setup import TrainingSetup

@@ -20,8 +20,8 @@ from tuili.train.checkpoint import Pieces, Tensors
 from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, sum_of_bits
 from tuili.train.dist.hooks import hook_fsdp, packed_average
 from tuili.train.dist.lost import collect_errors, load_errors
-from tuili.train.dist.processes import TorchGroup
 from tuili.train.dist.sharded import Island, ShardedOptimizers, own_shares
+from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.objective import ObjectiveResult
 from tuili.train.setup import TrainingSetup
 

@@ -1,143 +1,30 @@
-"""Processes of any machines that share a run's steps: a `Group` over torch.distributed, and how a process joins it.
+"""How a process joins those that were started together with it, as a group until the training ends.
 
-Small values travel as JSON over gloo; torch's own exchange of objects would pickle them.
-Who starts the processes is left to `launch` or torchrun, how they find one another to `meeting`, and how gradients are
-added up to the backends.
+Who starts the processes is left to `launch` or torchrun, how they find one another to `meeting`, and what they say to
+one another to `torch_group`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
 
-from tuili.errors import InputError, TuiliError
+from tuili.errors import InputError
 from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
 from tuili.train.dist.connecting import LOCAL, connected
 from tuili.train.dist.ended import end_beside_silent
-from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied
+from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied
 from tuili.train.dist.meeting import excuse, meet
 from tuili.train.dist.noticing import noticing_loss, without_place
 from tuili.train.dist.place import Place, check_place, where_first_is
-from tuili.train.dist.pulse import Pulse
+from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.recipe import TrainConfig
-
-NOTICING_SECONDS = 5
-"""In a step a process that waits for another one is to notice by that, so that it ends in order."""
-
-
-class TorchGroup:
-    """A `Group` of processes that torch.distributed has brought together, inside of `joined`.
-
-    They wait for one another for `seconds`, or in steps as `pace` says, and for process 0 longer where it may have to
-    write or to read: as long as all live. Of one that shows no sign of life for `timeout` seconds it is taken that it
-    hangs.
-    """
-
-    def __init__(
-        self, place: Place, pulse: Pulse, timeout: int, seconds: float = PREPARATION_SECONDS, in_steps: bool = False
-    ) -> None:
-        self.place, self.rank, self.world_size = place, place.rank, place.world_size
-        self._pulse, self._timeout, self._seconds, self._in_steps = pulse, timeout, seconds, in_steps
-        self._silence = self._patience = float(timeout)
-        self._control = gloo_group(seconds)
-        self._groups = [self._control]
-
-    def owner(self, block: int) -> int:
-        """The blocks go round the processes."""
-        return block % self.world_size
-
-    def all_gather(self, value: Any) -> list[Any]:
-        """Two exchanges: of the sizes, and of what is as long as the longest."""
-        if not self._in_steps:  # process 0 prepares the run, or writes the model
-            self._pulse.meet(self._silence, PREPARATION_SECONDS)
-        own = _bytes(json.dumps(value).encode())
-        sizes = torch.empty(self.world_size, dtype=torch.int64)
-        with self.watched():
-            dist.all_gather_single(sizes, torch.tensor([len(own)]), self._control)
-            room = int(sizes.max())
-            everyone = torch.empty(self.world_size, room, dtype=torch.uint8)
-            dist.all_gather_single(everyone.view(-1), _padded(own, room), self._control)
-        return [json.loads(_data(row[:size])) for row, size in zip(everyone, sizes.tolist(), strict=True)]
-
-    def anyone(self, value: bool) -> bool:
-        """The sum of ones."""
-        self._pulse.meet(self._silence, PREPARATION_SECONDS)
-        count = torch.tensor([int(value)])
-        with self.watched():
-            dist.all_reduce(count, group=self._control)
-        return bool(count)
-
-    def scatter(self, parts: Sequence[bytes]) -> bytes:
-        """Every process gets as much as the longest part, and cuts it."""
-        self._pulse.meet(self._silence, PREPARATION_SECONDS)
-        first = self.rank == 0
-        sizes = torch.tensor([len(part) for part in parts] if first else [0] * self.world_size)
-        dist.broadcast(sizes, group=self._control, group_src=0)
-        room = int(sizes.max())
-        part = torch.empty(room, dtype=torch.uint8)
-        padded = [_padded(_bytes(data), room) for data in parts] if first else None
-        dist.scatter(part, padded, group=self._control, group_src=0)
-        return _data(part[: int(sizes[self.rank])])
-
-    def get_ready(self, fault: TuiliError | None = None) -> None:
-        """Wait until all are ready. fault: why this one is not, for which the others raise an error of its kind."""
-        word = None if fault is None else {"fault": str(fault), "refused": isinstance(fault, InputError)}
-        for rank, of_other in enumerate(self.all_gather(word)):
-            if of_other and fault is None:
-                kind = InputError if of_other["refused"] else TuiliError
-                raise kind(f"process {rank} has failed: {of_other['fault']}")
-
-    def for_steps(self) -> TorchGroup:
-        """The same processes, in steps of which each waits for others for the timeout longer than the last one took.
-
-        Comes when all are ready, and raises what `get_ready` raises.
-        """
-        self.get_ready()
-        return TorchGroup(self.place, self._pulse, self._timeout, MEETING_SECONDS, in_steps=True)
-
-    def pace(self, seconds: float | None) -> None:
-        """Whoever takes as long as the last step did, beside the timeout, is taken to hang, and in a step of which
-        nobody knows how long it takes whoever shows no sign of life."""
-        self._silence = self._timeout
-        if seconds is None:
-            self._wait(MEETING_SECONDS, self._silence)
-        else:  # the other one may have stood still since the step began, and this one has waited since its end
-            self._wait(seconds + self._timeout, 2 * seconds + self._timeout + NOTICING_SECONDS)
-
-    def pause(self) -> None:
-        """As long as before a process has come at all."""
-        self._silence = MEETING_SECONDS
-        self._wait(MEETING_SECONDS, self._silence)
-
-    def watched(self) -> AbstractContextManager[None]:
-        """By the pulse: all others in process 0, and process 0 in the others."""
-        return self._pulse.watching(self._patience)
-
-    def _wait(self, seconds: float, patience: float) -> None:
-        """seconds: for one another, in torch. patience: for a sign of life, where that does not end before."""
-        self._seconds, self._patience = seconds, patience
-        for group in self._groups:
-            group.set_timeout(timedelta(seconds=seconds))
-
-    def of_gradients(self, groups: Sequence[Sequence[int]] | None = None) -> dist.ProcessGroup:
-        """A group on which nothing else is sent: of all processes, or that of `groups` in which this one is."""
-        wait = timedelta(seconds=self._seconds)
-        if groups is None:
-            made = dist.new_group(timeout=wait)
-        else:
-            made, _ = dist.new_subgroups_by_enumeration([list(ranks) for ranks in groups], timeout=wait)
-        assert isinstance(made, dist.ProcessGroup)
-        self._groups.append(made)
-        return made
 
 
 @contextmanager
@@ -213,23 +100,3 @@ def _take_own_gpu(place: Place) -> str | None:
         )
     torch.cuda.set_device(number)
     return None
-
-
-def gloo_group(seconds: float) -> dist.ProcessGroup:
-    """A group that can send bytes from the CPU."""
-    group = dist.new_group(backend="gloo", timeout=timedelta(seconds=seconds))
-    assert isinstance(group, dist.ProcessGroup)
-    return group
-
-
-def _bytes(data: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(data), dtype=torch.uint8)
-
-
-def _padded(numbers: Tensor, room: int) -> Tensor:
-    return torch.nn.functional.pad(numbers, (0, room - len(numbers)))
-
-
-def _data(numbers: Tensor) -> bytes:
-    data: bytes = numbers.numpy().tobytes()
-    return data

@@ -16,7 +16,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from tuili.train.checkpoint import Piece
 from tuili.train.dist.group import SingleProcess
-from tuili.train.dist.processes import TorchGroup
+from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.muon import StackedMuon
 from tuili.train.optim import Optimizers
 

@@ -19,7 +19,7 @@ from tuili.errors import TuiliError
 from tuili.train.checkpoint import Piece, Pieces, Tensors
 from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm
 from tuili.train.dist.group import told_once
-from tuili.train.dist.processes import TorchGroup
+from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.dist.zero3_settings import Processes, deepspeed_settings, load_deepspeed
 from tuili.train.objective import ObjectiveResult
 from tuili.train.optim import build_adamw
