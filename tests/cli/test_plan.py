@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -61,7 +62,10 @@ def test_whole_numbers_change_the_folder_alone(capsys: pytest.CaptureFixture[str
     assert "TB" not in row
 
 
-def test_what_cannot_be_planned_is_refused_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_planned_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuili.planning.curve.RECORDS", tmp_path)
     assert "--from '70'" in refusal(capsys, "plan", "prune", "--from", "70")
     assert "sizes go from 1M to 20T" in refusal(capsys, "plan", "prune", "--from", "70K")
     assert "larger than its teacher" in refusal(capsys, "plan", "distil", "--from", "7B", "--to", "70B")

@@ -72,7 +72,8 @@ def test_the_records_of_students_and_whole_numbers_tell_curves(tmp_path: Path, m
     assert found["quantize"].strength == {"numbers": "int8"}  # type: ignore[union-attr]
 
 
-def test_a_larger_network_takes_as_many_tokens_a_parameter(tmp_path: Path) -> None:
+def test_a_larger_network_takes_as_many_tokens_a_parameter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curves, "RECORDS", tmp_path)
     file = record(tmp_path, {"reconstruction_1": [[10, 1.0], [100, 0.1]]})
     same = plan_recovery("prune", RecoverySettings(curve=file, divergence=0.1), SMALL, SMALL, CUT)
     assert (same.tokens, same.extrapolated) == (pytest.approx(100), False)
