@@ -6,6 +6,7 @@ the same machine.
 
 from __future__ import annotations
 
+import gc
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ def speeds(size: str, threads: int, rounds: int) -> dict[str, list[float]]:
         one = _timed(size, side, threads)
         names += [f"{name}_{what}" for what in ("whole", "short", "reading")]
         timed += [one.work(SHORT, NEW), one.work(SHORT, 1), one.work(LONG, 1)]
+    gc.freeze()  # as the server does: else Python looks through all that was loaded while it writes
     runs = dict(zip(names, (list(figure.runs) for figure in time_runs(*timed, n=rounds)), strict=True))
     for name in SIDES:  # the time of the first token goes to the reading of the prompt
         whole, short = runs.pop(f"{name}_whole"), runs.pop(f"{name}_short")

@@ -104,6 +104,8 @@ inline void panels(const Matrix& matrix, int panel, int end, const Inputs& input
       place.width = PANEL;
       if (count < 2) columns<FORMAT, 1, PANEL / LANES>(place, inputs, list, count, output);
       else columns<FORMAT, ROWS_AT_ONCE, VECTORS_AT_ONCE>(place, inputs, list, count, output);
+    } else if (count < 2 && place.width == 2 * PANEL_UNIT) {  // a single row waits for its sums: more of them at once
+      columns<FORMAT, 1, 2 * PANEL_UNIT / LANES>(place, inputs, list, count, output);
     } else {
       columns<FORMAT, ROWS_AT_ONCE, PANEL_UNIT / LANES>(place, inputs, list, count, output);
     }
