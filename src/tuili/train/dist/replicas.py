@@ -56,7 +56,7 @@ class SharedMemoryGroup:
     ) -> None:
         self.rank, self.world_size = rank, world_size
         self._channels, self._timeout, self._pulse = channels, timeout, pulse
-        self._is_known = False
+        self._watches = True
         self._rows = {
             dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
         }
@@ -138,16 +138,16 @@ class SharedMemoryGroup:
         if self.rank == 0:
             for channel in self._channels:
                 channel.wait_at_most(MEETING_SECONDS if seconds is None else seconds + self._timeout)
-        self._is_known = seconds is not None
+        self._watches = seconds is None
 
     def pause(self) -> None:
         """As long as for a step of which nobody knows how long it takes, whatever shows that they live."""
         self.pace(None)
-        self._is_known = True
+        self._watches = False
 
     def watched(self) -> AbstractContextManager[None]:
         """Process 0 kills whoever shows no sign of life, unless it is known how long a step takes."""
-        return nullcontext() if self._pulse is None or self._is_known else self._pulse.watching(self._timeout)
+        return self._pulse.watching(self._timeout) if self._pulse and self._watches else nullcontext()
 
     def _places(self, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Each tensor, and its places in all rows."""

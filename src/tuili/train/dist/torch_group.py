@@ -22,7 +22,7 @@ from tuili.train.dist.place import Place
 from tuili.train.dist.pulse import Pulse
 
 NOTICING_SECONDS = 5
-"""In a step a process that waits for another one is to notice by that, so that it ends in order."""
+"""How much later the pulse ends a process in a step than torch raises an error there, with which it ends in order."""
 
 
 class TorchGroup:
