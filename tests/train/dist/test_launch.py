@@ -15,7 +15,7 @@ from tuili.errors import TuiliError
 from tuili.train.dist.ended import End, cause_of_death, exit_code
 from tuili.train.dist.launch import Patience, launch
 
-PATIENCE = Patience(reason=60, silence=0.2, saving=60)
+PATIENCE = Patience(notice=0.2, reason=60, silence=0.2, saving=60)
 BEGIN = """
 import os, signal, sys, time
 from pathlib import Path
@@ -24,6 +24,11 @@ folder, rank, resumed = Path(sys.argv[1]), int(os.environ["RANK"]), "--resume" i
 flag = folder / "flag"
 def wait_for(file):
     while not file.exists():
+        time.sleep(0.01)
+def number():
+    (folder / f"number-{os.getpid()}").touch()
+def wait_for_end_of_other():  # the launcher has noticed it then
+    while not (numbers := [*folder.glob("number-*")]) or Path(f"/proc/{numbers[0].name.partition('-')[2]}").exists():
         time.sleep(0.01)
 def deaf():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -59,10 +64,26 @@ if not resumed:
         run(code, tmp_path, restarts=0)
 
 
+def test_processes_that_notice_a_death_have_time_to_say_so(tmp_path: Path) -> None:
+    """They are not ended by a signal first."""
+    code = """
+if rank == 1:
+    number()
+    os.kill(os.getpid(), signal.SIGKILL)
+wait_for_end_of_other()
+time.sleep(0.2)
+flag.touch()
+sys.exit(75)
+"""
+    with pytest.raises(TuiliError, match="^process 1 was killed by SIGKILL"):
+        run(code, tmp_path, restarts=0, patience=Patience())
+    assert (tmp_path / "flag").exists()
+
+
 def test_a_failure_ends_the_run_however_long_another_process_takes_to_end(tmp_path: Path) -> None:
     """As with a checkpoint that is not written in time: what the launcher has killed was not killed by others."""
     code = 'deaf() if rank == 0 else (wait_for(folder / "deaf-0"), sys.exit(3))'
-    status, told = run(code, tmp_path, patience=Patience(saving=0.2))
+    status, told = run(code, tmp_path, patience=Patience(notice=0.2, saving=0.2))
     assert (status, told) == (3, ["process 0 has not ended within 0 s: killed"])
 
 
@@ -72,7 +93,7 @@ def test_a_process_that_cannot_be_killed_is_not_waited_for(tmp_path: Path, monke
     monkeypatch.setattr("tuili.train.dist.launch.KILLED_SECONDS", 0.2)
     monkeypatch.setattr(subprocess.Popen, "send_signal", lambda process, number: running.add(process))
     code = 'deaf() if rank == 0 else (wait_for(folder / "deaf-0"), sys.exit(3))'
-    status, told = run(code, tmp_path, patience=Patience(saving=0.2))
+    status, told = run(code, tmp_path, patience=Patience(notice=0.2, saving=0.2))
     assert (status, told) == (3, ["process 0 has not ended within 0 s: killed"])
     (process,) = running
     os.kill(process.pid, signal.SIGKILL)
@@ -83,10 +104,9 @@ def test_a_process_that_has_noticed_a_failure_may_end_before_the_one_that_failed
     """It is not ended then: it would die of that in place of its own reason."""
     code = """
 if rank == 1:
-    (folder / f"number-{os.getpid()}").touch()
+    number()
     sys.exit(75)
-while not (numbers := [*folder.glob("number-*")]) or Path(f"/proc/{numbers[0].name.partition('-')[2]}").exists():
-    time.sleep(0.01)
+wait_for_end_of_other()
 sys.exit(1)
 """
     assert run(code, tmp_path) == (1, [])
@@ -97,7 +117,7 @@ def test_a_process_that_hangs_is_killed_and_all_are_started_again(tmp_path: Path
 if not resumed:
     (wait_for(folder / "deaf-1"), sys.exit(75)) if rank == 0 else deaf()
 """
-    status, told = run(code, tmp_path, patience=Patience(reason=0.1, silence=0.1))
+    status, told = run(code, tmp_path, patience=Patience(notice=0.1, reason=0.1, silence=0.1))
     assert status == 0
     assert told == [
         "process 1 has not ended within 0 s: killed",
@@ -107,7 +127,7 @@ if not resumed:
 
 def test_a_process_that_hangs_while_it_ends_is_ended_behind_the_others(tmp_path: Path) -> None:
     code = 'deaf() if rank == 0 else wait_for(folder / "deaf-0")'
-    status, told = run(code, tmp_path, patience=Patience(reason=0, silence=0.2, saving=0.2))
+    status, told = run(code, tmp_path, patience=Patience(notice=0, reason=0, silence=0.2, saving=0.2))
     assert (status, told) == (1, ["process 0 has not ended within 0 s: killed"])
 
 

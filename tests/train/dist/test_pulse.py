@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
@@ -69,6 +70,20 @@ def test_a_first_process_that_is_killed_is_missed_at_once(
     waits, _ = begin(1, {0: ends[1]})
     with pytest.raises(ReplicaDied, match=rf"^{GONE} \(process 0 has ended"):
         waits.meet(100, 100)
+
+
+def test_where_all_others_have_gone_no_thread_is_left_to_wait_for(
+    ends: tuple[socket.socket, socket.socket], begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that has noticed it ends at once: its launcher may end it otherwise, before it has said why."""
+    before = {thread.ident for thread in threading.enumerate()}
+    monkeypatch.setattr(pulse, "BEAT_SECONDS", 2 * GUARD_SECONDS)
+    begin(1, {0: ends[1]})
+    ends[0].close()
+    until = time.monotonic() + GUARD_SECONDS
+    while {thread.ident for thread in threading.enumerate()} - before:
+        assert time.monotonic() < until, "its thread goes on"
+        time.sleep(0.01)
 
 
 def test_others_hear_whether_the_first_process_says_why_the_run_ends(

@@ -36,6 +36,8 @@ ADDRESS = "127.0.0.1"
 class Patience:
     """Seconds for which the launcher waits."""
 
+    notice: float = 5
+    """Where a process has gone: for the others to notice it, say so and end by themselves, before SIGTERM."""
     reason: float = 10
     """Where processes have noticed that another one has gone: for that one, which may be about to end."""
     silence: float = 30
@@ -118,6 +120,7 @@ class _Processes:
             self._look(lambda: bool(self._signals) or first_reason(self._ends) is not None, self._patience.reason)
         is_known = bool(self._signals) or first_reason(self._ends) is not None
         seconds = self._patience.saving if is_known else self._patience.silence
+        self._look(lambda: bool(self._signals), self._patience.notice)
         until, passed_on = time.monotonic() + seconds, -1
         while self._running and time.monotonic() < until:
             if len(self._signals) > passed_on:  # the second Ctrl-C, too, is for them

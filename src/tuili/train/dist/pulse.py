@@ -102,7 +102,7 @@ class Pulse:
         with selectors.DefaultSelector() as selector:
             for rank, link in self._links.items():
                 selector.register(link, selectors.EVENT_READ, rank)
-            while not self._ended:
+            while not self._ended and selector.get_map():  # whoever is left may end at once
                 ready = selector.select(max(0.0, sent + BEAT_SECONDS - time.monotonic()))
                 now = time.monotonic()
                 passed, before = min(now - before, 2 * BEAT_SECONDS), now  # not where this one itself stood still
