@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 
 from tuili.compress import HealingConfig, open_parent
-from tuili.data import Block, Record, RecordSource, StreamState
+from tuili.compress.distilling.writing import questions
+from tuili.data import Block, Record, RecordSource, StreamState, encode_record
+from tuili.store import Tokenizer
 
 CONFIG = HealingConfig(rows=2, kernels="torch", precision="fp32")
 
@@ -50,3 +53,14 @@ def test_nothing_is_learnt_from_what_closeness_is_measured_on(own: Path, dense: 
             learnt = texts([next(blocks)[0] for _ in range(6)])
         assert held
         assert not held & (others | learnt)
+
+
+def test_no_chain_is_written_for_what_students_are_compared_on(own: Path) -> None:
+    """Texts of generated problems, which a round counts from the first on, as those that are compared on do."""
+    parent = open_parent(own, CONFIG)
+    data, tokenizer = parent.data(None, lambda line: None), Tokenizer.load(own)
+    assert data.stream is not None
+    asked = islice(questions(data.stream, 0), 400)
+    written = {tuple(encode_record(tokenizer, record, data.stream.experts).tokens) for record in asked}
+    for blocks in (data.held(40), data.samples(40)):
+        assert not texts(list(blocks)) & written

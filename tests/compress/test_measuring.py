@@ -100,6 +100,8 @@ def test_both_accuracies_stand_in_the_lineage(own: Path, tmp_path: Path, monkeyp
     assert figures["gain"] == pytest.approx(-2 / 3)
     assert figures["gain_low95"] < -2 / 3 < figures["gain_high95"] < 0
     assert [figures[f"right_level_{level}"] for level in (1, 2, 3)] == [1.0, 0.0, 0.0]
+    more = pruned(own, tmp_path / "run", steps=2, problems=24, resume=True)
+    assert more.figures["problems"] == read_lineage(result.model)[-1].figures["problems"] == 24
     monkeypatch.setattr(measuring, "right_answers", lambda *_: pytest.fail("measured again"))
-    again = pruned(own, tmp_path / "run", steps=2, problems=12, resume=True)
-    assert again.figures["right"] == figures["right"]
+    again = pruned(own, tmp_path / "run", steps=2, problems=24, resume=True)
+    assert again.figures == more.figures

@@ -46,6 +46,12 @@ from tuili.config import load_recipe
             {"on_policy": 0, "source": "texts", "writing": {"rounds": 9}},
             "writing is of chains that are learnt",
         ),
+        (
+            DistilConfig,
+            {"on_policy": 0.2, "healing": {"steps": 2}},
+            "on_policy = 0.2 of healing.steps = 2 is no step: raise one of both",
+        ),
+        (DistilConfig, {"mask": False, "source": "texts", "healing": {"steps": 1}}, "and it writes nothing"),
         (DistilConfig, {"layers": "new", "to": {"start": "nano"}}, "layers = new, and the student goes on from"),
         (DistilConfig, {"layers": "new", "samples": 5}, "samples has no effect where nothing is chosen"),
         (DistilConfig, {"to": {"start": "nano"}, "samples": 5}, "samples has no effect where nothing is chosen"),

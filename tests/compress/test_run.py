@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,16 @@ from tuili.compress.compression import stage_steps
 from tuili.engine import load_decoder
 from tuili.errors import InputError
 from tuili.posttrain import learning
-from tuili.store import THINKING_FILE, ThinkingSettings, model_hash, open_model, read_lineage, write_thinking_file
+from tuili.store import (
+    THINKING_FILE,
+    LineageEntry,
+    ThinkingSettings,
+    model_hash,
+    open_model,
+    read_lineage,
+    write_lineage,
+    write_thinking_file,
+)
 from tuili.train import read_log
 
 
@@ -139,6 +151,45 @@ def test_a_run_does_not_go_on_with_other_questions(dense: Path, questions: Path,
     file.write_text("".join(file.read_text().splitlines(keepends=True)[1:]))
     with pytest.raises(InputError, match=r"sums\.jsonl"):
         pruned(dense, tmp_path / "run", file, steps=2, resume=True)
+
+
+def test_what_is_added_to_a_result_stays(own: Path, tmp_path: Path) -> None:
+    """A run that is resumed at its end does not make its model anew, nor write over what is another one."""
+    made = pruned(own, tmp_path / "run", steps=2)
+    assert made.model is not None
+    (made.model / "tuili" / "calibration.json").write_text("{}")
+    lineage = read_lineage(made.model)
+    write_lineage(made.model, (*lineage, LineageEntry("verifier", parent=lineage[-1].hash)))
+    again = pruned(own, tmp_path / "run", steps=2, resume=True)
+    assert (again.step, again.tokens, again.figures, again.model) == (2, made.tokens, made.figures, made.model)
+    assert (made.model / "tuili" / "calibration.json").is_file()
+    assert [entry.step for entry in read_lineage(made.model)] == ["train", "prune", "verifier"]
+    shutil.rmtree(made.model)
+    shutil.copytree(own, made.model)
+    with pytest.raises(InputError, match="is not what this run has made: move it to another place"):
+        pruned(own, tmp_path / "run", steps=2, resume=True)
+
+
+def test_a_run_does_not_go_on_with_a_file_that_had_another_role(own: Path, tmp_path: Path) -> None:
+    """The parent was trained on it and on problems; now it is to recover with it alone."""
+    file, mixed = tmp_path / "more.jsonl", tmp_path / "mixed"
+    file.write_text("".join(json.dumps({"input": f"{n} + 1?", "output": f"{n + 1}"}) + "\n" for n in range(60)))
+    shutil.copytree(own, mixed)
+    (first,) = read_lineage(mixed)
+    recipe = copy.deepcopy(dict(first.recipe))
+    recipe["data"]["files"] = {str(file): 1.0}
+    write_lineage(mixed, (replace(first, recipe=recipe),))
+    assert pruned(mixed, tmp_path / "run", steps=2).model is not None
+    with pytest.raises(InputError, match=r"the run began with data = None, not .*more\.jsonl"):
+        pruned(mixed, tmp_path / "run", file, steps=2, resume=True)
+
+
+def test_nothing_is_written_into_what_is_read(own: Path, tmp_path: Path) -> None:
+    for place in (own, own / "more"):
+        with pytest.raises(InputError, match=r"is in the folder of MODEL .*: choose another one"):
+            pruned(own, place, steps=2)
+    assert not (own / "more").exists()
+    assert not (own / "run.json").exists()
 
 
 def test_each_round_recovers_or_none_does(own: Path, tmp_path: Path) -> None:

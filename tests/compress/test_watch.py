@@ -71,7 +71,7 @@ def way_of(verb: str, own: Path) -> tuple[Compression, Any]:
     config = (
         config_of(0, samples=12)
         if verb == "factorise"
-        else student_of(2, on_policy=0.5, writing={"rounds": 1, "chains": 2})
+        else student_of(2, on_policy=0.5, writing={"rounds": 1, "chains": 8})
     )
     return (Factorising if verb == "factorise" else Distilling)(open_parent(own, config.healing), config), config
 
@@ -84,7 +84,6 @@ def test_all_that_a_verb_does_besides_its_steps_tells_its_progress(
     verb: str, works: set[str], own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "TOLD_SECONDS", 0.0)
-    monkeypatch.setattr("tuili.compress.distilling.writing.BATCH", 1)
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 12)
     compression, config = way_of(verb, own)
     out, measuring = tmp_path / "run", Measuring(2)

@@ -160,6 +160,14 @@ def test_a_run_of_the_same_verb_gives_a_curve(tmp_path: Path) -> None:
         find_curve("factorise", tmp_path)
 
 
+@pytest.mark.parametrize("recipe", [{}, {"prune": {}}, {"prune": 1}, {"prune": {"healing": {}}}])
+def test_a_lineage_of_another_version_gives_no_curve(tmp_path: Path, recipe: dict[str, object]) -> None:
+    (tmp_path / "model").mkdir()
+    write_lineage(tmp_path / "model", (LineageEntry("prune", recipe, FIGURES),))
+    with pytest.raises(InputError, match=r"its lineage has not what this version of Tuili writes"):
+        find_curve("prune", tmp_path)
+
+
 def test_of_a_student_that_writes_what_it_learnt_before_counts(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     lines = [{"step": step, "tokens": 10 * step, "loss": 1 / step} for step in range(1, 9)]

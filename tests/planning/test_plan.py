@@ -9,10 +9,11 @@ import pytest
 from tests.store.dense_folders import save_dense
 from tuili.compress.moments import moment_bytes
 from tuili.errors import InputError
-from tuili.model import count_parameters, preset
+from tuili.model import preset
 from tuili.planning import (
     RecoverySettings,
     matrix_kinds,
+    parse_size,
     plan_distil,
     plan_factorise,
     plan_prune,
@@ -42,10 +43,10 @@ def test_ranks_fill_the_budget_and_no_more() -> None:
 def test_pruning_and_students_are_counted_on_the_meta_device() -> None:
     pruned = plan_prune(planned_model("70B"), 0.3, None, None, NO_RECOVERY)
     assert pruned.changes["neurons of an expert"] == "3200 -> 2240 (-30%)"
-    student = plan_distil(planned_model("70B"), "7B", NO_RECOVERY)
-    config = preset("r1-7b", vocab_size=131072, max_position_embeddings=131072)
-    assert student.after == count_parameters(config)
-    assert "vocab_size" not in student.changes
+    for teacher, size in (("70B", "7B"), ("nano", "1.0M"), ("nano", "3M")):
+        student = plan_distil(planned_model(teacher), size, NO_RECOVERY)
+        assert student.after.total == pytest.approx(parse_size(size), rel=0.03), "with its teacher's vocabulary"
+        assert "vocab_size" not in student.changes
     small = plan_distil(planned_model("nano"), "num_groups=1", NO_RECOVERY)
     assert small.after.total < small.before.total
 

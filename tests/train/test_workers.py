@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from tests.train.conftest import go, small
-from tuili.errors import TuiliError
+from tuili.errors import InputError, TuiliError
 from tuili.train.log import LogConfig, TrainingLog, read_log
 from tuili.train.workers import Meter, Work, Workers, busy_seconds, in_words, sent_bytes
 
@@ -99,8 +99,11 @@ def test_a_line_of_the_log_and_a_textfile_tell_of_all(tmp_path: Path) -> None:
 
 
 def test_a_textfile_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TuiliError, match=r"none/run\.prom cannot be written at step 1: No such file or directory"):
+    with pytest.raises(InputError, match=r"^log\.textfile: .*none is no folder: make it, or name a file in another one"):
         told(tmp_path, tmp_path / "none" / "run.prom")
+    (tmp_path / "run.prom" / "file").mkdir(parents=True)
+    with pytest.raises(TuiliError, match=r"run\.prom cannot be written at step 1: Is a directory"):
+        told(tmp_path, tmp_path / "run.prom")
 
 
 def test_a_run_of_one_process_shows_nothing_of_processes(few_samples: None, tmp_path: Path) -> None:

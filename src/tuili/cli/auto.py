@@ -9,7 +9,7 @@ import typer
 
 from tuili.cli.app import EXIT_INTERRUPTED
 from tuili.cli.compressing import refuse_resumed_plan
-from tuili.cli.options import ModelArgument, check_model, parse_folder
+from tuili.cli.options import ModelArgument, check_model, parse_folder, refuse_special
 
 EXIT_MISSED = 3
 """Where a model was made, and does not meet all targets."""
@@ -53,6 +53,8 @@ def auto(
     chosen model is written to OUT/model, the front to OUT/front.svg. docs/compress.md explains more.
     """
     folder = parse_folder("--out", out)
+    for file in (data, test):
+        refuse_special(file)
     check_model(model)
     from rich.console import Console
 

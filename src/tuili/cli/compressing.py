@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from tuili.cli.app import EXIT_INTERRUPTED
-from tuili.cli.options import check_model, parse_folder
+from tuili.cli.options import check_model, parse_folder, refuse_special
 from tuili.cli.sharing import with_options
 from tuili.errors import InputError
 
@@ -105,6 +105,8 @@ def with_run_options(recipe: str) -> Callable[[Callable[..., None]], Callable[..
         @wraps(verb)
         def checked(**given: Any) -> None:
             parse_folder("--out", given["run"].out)
+            for file in (given["run"].data, given["run"].test):
+                refuse_special(file)
             check_model(given["model"])
             verb(**given)
 

@@ -233,11 +233,19 @@ def check_data(path: Path, form: Literal["auto"] | QuestionForm = "auto") -> Non
     from collections import deque
 
     from tuili.data import read_questions
+
+    refuse_special(path)
+    deque(read_questions(path, form), maxlen=0)
+
+
+def refuse_special(path: Path | None) -> None:
+    """Raise `InputError` for a pipe or a device, where a file is read more than once."""
     from tuili.files import is_special
 
-    if os.path.lexists(path) and is_special(path) and not path.is_dir():  # the first is false for too long a name
+    if path is None or not os.path.lexists(path):  # as too long a name is
+        return
+    if is_special(path) and not path.is_dir():
         raise InputError(f"{path} is a pipe or a device, and is read more than once: give a file")
-    deque(read_questions(path, form), maxlen=0)
 
 
 def result_console() -> Console:

@@ -71,6 +71,11 @@ class Compression(ABC):
         """The model whose weights it begins with, from which it descends; None where all of them are new."""
         return self.parent
 
+    @property
+    def read_from(self) -> Mapping[str, Path]:
+        """The folders of models that it reads, which no run may write into, by what the reader calls them."""
+        return {"MODEL": self.parent.path}
+
     def trained_with(self, data: HealingData) -> Mapping[str, Any]:
         """Sections of the recipe that say what it was trained on, as a training has them; none where its ancestors were
         trained on the same."""

@@ -11,7 +11,15 @@ from typing import Any
 from tuili.compress.parent import Parent
 from tuili.errors import CheckpointError, InputError, NotWritten, TuiliError
 from tuili.files import writing
-from tuili.store import LineageEntry, model_hash, open_model, replaced_folder, write_lineage
+from tuili.store import (
+    LineageEntry,
+    check_recorded,
+    model_hash,
+    open_model,
+    read_lineage,
+    replaced_folder,
+    write_lineage,
+)
 
 REMEDY = "make room there, or choose another --out"
 
@@ -33,7 +41,7 @@ def write_result(
     folder: Path,
     write: Callable[[Path], None],
     entry: LineageEntry,
-    measure: Callable[[Path], Mapping[str, float]] | None = None,
+    measure: Callable[[Path], Mapping[str, float]],
 ) -> LineageEntry:
     """Write a model by `write`, with the entry behind the lineage of the model that it begins as. Returns the entry
     with its hashes.
@@ -48,9 +56,34 @@ def write_result(
             whole = replace(entry, parent=before, hash=model_hash(fresh))
             write_lineage(fresh, (*ancestors, whole))
         open_model(fresh)
-        if measure is not None:
-            whole = replace(whole, figures={**whole.figures, **measure(fresh)})
+        if figures := measure(fresh):
+            whole = replace(whole, figures={**whole.figures, **figures})
             write_lineage(fresh, (*ancestors, whole))
+    return whole
+
+
+def made_before(begun_as: Parent | None, folder: Path, step: str) -> LineageEntry | None:
+    """The entry that `write_result` has written for a step of a run; None where it has not come so far.
+
+    Raises `InputError` where something else is in the place, which is nothing to be written over.
+    """
+    if not folder.exists():
+        return None
+    before = None if begun_as is None else begun_as.hash
+    check_recorded(folder)
+    for entry in reversed(read_lineage(folder)):
+        if entry.step == step and entry.parent == before:
+            return entry
+    raise InputError(f"{folder} is not what this run has made: move it to another place")
+
+
+def measured_again(folder: Path, entry: LineageEntry, figures: Mapping[str, float]) -> LineageEntry:
+    """An entry of a model's lineage with these figures, which replace its own of the same names; all else in the folder
+    stays as it is."""
+    whole = replace(entry, figures={**entry.figures, **figures})
+    if whole != entry:
+        with writing(folder, REMEDY):
+            write_lineage(folder, tuple(whole if one == entry else one for one in read_lineage(folder)))
     return whole
 
 

@@ -5,7 +5,7 @@ What is changed is left to a `Compression`, how a change is recovered from to `h
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,10 +18,15 @@ from tuili.compress.network import Network
 from tuili.compress.parent import HealingData, Samples
 from tuili.compress.plan import make_plan
 from tuili.compress.recipe import HealingConfig
-from tuili.compress.result import CompressionResult, refusing_full_disks, write_result
+from tuili.compress.result import (
+    CompressionResult,
+    made_before,
+    measured_again,
+    refusing_full_disks,
+    write_result,
+)
 from tuili.compress.watch import Tell, Watch
 from tuili.data import Block
-from tuili.errors import InputError
 from tuili.files import file_hash
 from tuili.posttrain import LearningSession
 from tuili.store import LineageEntry, count_parameters
@@ -56,11 +61,10 @@ def compress(
     data = compression.parent.data(file, tell)
     problems = () if measuring is None else measuring.chosen(compression.parent, data.files)
     folder = RunFolder(out)
-    folder.refuse_own_model(compression.parent.path, f"MODEL {compression.parent.path}")
-    if out.resolve() == compression.parent.path.resolve():
-        raise InputError(f"--out {out} is the folder of MODEL: choose another one")
+    for name, read in compression.read_from.items():
+        folder.refuse_inside(read, f"{name} {read}")
     with refusing_full_disks(), folder.locked():
-        fixed = _fixed(compression, healing, data)
+        fixed = _fixed(compression, healing, data, file)
         if (changes := folder.changes_since(fixed, resume)) is None:
             folder.begin_with(fixed)
         elif changes:
@@ -71,11 +75,12 @@ def compress(
         return _Run(compression, healing, data, problems, file, out, tell, console).run()
 
 
-def _fixed(compression: Compression, healing: HealingConfig, data: HealingData) -> dict[str, object]:
+def _fixed(compression: Compression, healing: HealingConfig, data: HealingData, file: Path | None) -> dict[str, object]:
     """What all sessions of a run have in common."""
     recipe = dict(compression.recipe) | {"healing": healing.model_dump(mode="json", exclude=_CHANGEABLE)}
     hashed = {str(file): file_hash(file) for file in data.files}
-    return {"step": compression.step, "recipe": recipe, "model": compression.parent.hash, "files": hashed}
+    given = {} if file is None else {"data": str(file)}
+    return {"step": compression.step, "recipe": recipe, "model": compression.parent.hash, "files": hashed, **given}
 
 
 class _Stopped(Exception):
@@ -95,6 +100,9 @@ class _Run:
     def run(self) -> CompressionResult:
         """Go through the stages that are left, and write what has come of the model."""
         parent, healing = self._compression.parent, self._healing
+        place, step = self._out / "model", self._compression.step
+        if (entry := made_before(self._compression.begun_as, place, step)) is not None:
+            return self._made(entry)
         teacher = self._compression.teacher()
         with LearningSession(healing, healing.steps, self._out, self._console, self._tell) as session:
             watch = Watch(self._tell, partial(self._check, session))
@@ -160,19 +168,29 @@ class _Run:
             state.tokens,
             seconds / 3600,
         )
-        answers = RightAnswers(self._problems, self._out, self._tell, partial(self._check, session))
-
-        def measure(fresh: Path) -> Mapping[str, float]:
-            before = answers.of(parent.path, "the parent", compression.compared_with)
-            return compared(self._problems, before, answers.of(fresh, "the smaller model"))
-
         entry = write_result(
             compression.begun_as,
             self._out / "model",
             partial(compression.write, student),
             entry,
-            measure if self._problems else None,
+            partial(self._measured, partial(self._check, session)),
         )
         if left := parent.parts_left_behind():
             self._tell(f"not taken over, because it was made for the parent's weights: {', '.join(left)}")
         return CompressionResult(state.step, state.tokens, seconds, entry.figures, self._out / "model")
+
+    def _measured(self, check: Callable[[], None], model: Path) -> Mapping[str, float]:
+        """The right answers of the parent and of what came of it; none where there are no problems."""
+        if not self._problems:
+            return {}
+        answers = RightAnswers(self._problems, self._out, self._tell, check)
+        before = answers.of(self._compression.parent.path, "the parent", self._compression.compared_with)
+        return compared(self._problems, before, answers.of(model, "the smaller model"))
+
+    def _made(self, entry: LineageEntry) -> CompressionResult:
+        """The result of a run whose model is made, which stays with all that was added to it; only its right answers
+        are measured where they are not, or on other problems."""
+        model = self._out / "model"
+        self._tell(f"{model} is made: it stays as it is")
+        entry = measured_again(model, entry, self._measured(lambda: None, model))
+        return CompressionResult(self._healing.steps, entry.tokens, 3600 * entry.hours, entry.figures, model)

@@ -123,7 +123,8 @@ class BlockStream:
             self._refused[name] += 1
         else:
             raise InputError(
-                f"{name}: {MAX_REFUSALS_IN_A_ROW} documents in a row exceed the row length of {self._length}"
+                f"{name}: {MAX_REFUSALS_IN_A_ROW} documents in a row exceed the row length of {self._length}: give a "
+                "greater length, or shorter texts"
             )
         learnt = drawn.document.response_length
         for other, share in shares.items():

@@ -17,7 +17,7 @@ from typing import Any
 from tuili.compress import DistilConfig, FactoriseRecipe, PruneRecipe, QuantizeRecipe, stage_steps
 from tuili.config import Config, load_recipe
 from tuili.errors import InputError, one_line
-from tuili.store import read_lineage
+from tuili.store import check_recorded, read_lineage
 from tuili.train import read_log
 
 RECORDS = Path(__file__).parents[3] / "benchmarks" / "results"
@@ -149,19 +149,25 @@ def _of_way(verb: str, config: Mapping[str, Any], way: str) -> tuple[Mapping[str
 
 
 def _of_run(verb: str, folder: Path) -> HealingCurve:
+    check_recorded(folder / "model")
     entries = read_lineage(folder / "model")
     if not entries or entries[-1].step != verb:
         was = f"made by {entries[-1].step}" if entries else "not there, or has no lineage"
         raise InputError(f"--curve {folder}: its model is {was}: give the folder of a finished run of {verb}")
-    recipe, figures = entries[-1].recipe[verb], entries[-1].figures
-    first, last = _first_step(recipe, recipe["healing"]["steps"]), _last_step(folder, entries[-1].recipe)
+    try:
+        recipe, figures = entries[-1].recipe[verb], entries[-1].figures
+        first, last = _first_step(recipe, recipe["healing"]["steps"]), _last_step(folder, entries[-1].recipe)
+        before = figures["parameters_before"]
+        strength = strength_of(verb, recipe, before, figures["parameters"])
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"--curve {folder}: its lineage has not what this version of Tuili writes: {error}") from error
     points = [
         (float(line["tokens"]), float(line["loss"]))
         for line in read_log(folder)
         if {"tokens", "loss"} <= {*line} and first < line["step"] <= last
     ]
-    before = figures["parameters_before"]
-    strength = strength_of(verb, recipe, before, figures["parameters"])
     return HealingCurve(f"the run {folder}", int(before), _smooth(points, str(folder)), strength)
 
 

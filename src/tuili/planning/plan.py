@@ -110,7 +110,7 @@ def plan_prune(
 
 def plan_distil(model: PlannedModel, to: str, settings: RecoverySettings) -> Plan:
     """A student of a size, a preset, or fields that differ, with its teacher's vocabulary. Raises as above."""
-    config = load_recipe("distil", _student(to), DistilRecipe).distil
+    config = load_recipe("distil", _student(to, model.shape.vocab_size), DistilRecipe).distil
     way = distillation(planned_parent(model, config.healing), config)
     told = {name: what for name, what in way.changes.items() if "writes" not in name}
     return _plan("distil", model, way, told, settings)
@@ -136,11 +136,11 @@ def _share(model: PlannedModel, to: str) -> float:
     return size / total
 
 
-def _student(to: str) -> list[str]:
+def _student(to: str, vocabulary: int) -> list[str]:
     """What `--to` says of a student, as changes to a recipe."""
     if (size := parse_size(to)) is None:
         return [f"distil.to.{'overrides.' if '=' in part else 'preset='}{part.strip()}" for part in to.split(",")]
-    _, config = sized(size)
+    _, config = sized(size, vocabulary)
     shape = config.shape
     names = [name for name in vars(shape) if name not in _FROM_TEACHER]
     return [

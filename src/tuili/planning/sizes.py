@@ -62,19 +62,22 @@ def told_size(parameters: float) -> str:
     return f"{rounded / _UNITS[unit]:.3g}{unit}"
 
 
-def sized(parameters: float) -> tuple[str, TuiliConfig]:
-    """What is told of the network of a size, and its configuration. Raises `InputError` for one out of all bounds."""
+def sized(parameters: float, vocabulary: int | None = None) -> tuple[str, TuiliConfig]:
+    """What is told of the network of a size, and its configuration. vocabulary: its tokens; None for as many as suit
+    the size. Raises `InputError` for a size out of all bounds."""
     if not LEAST <= parameters <= MOST:
         raise InputError(f"{told_size(parameters)}: sizes go from {told_size(LEAST)} to {told_size(MOST)}")
     if parameters in NAMED:
         told, fields = NAMED[parameters]
-        return told, preset("nano", **fields)
+        config = preset("nano", **fields)
+        if vocabulary in (None, config.vocab_size):
+            return told, config
     nearest = min(NAMED, key=lambda size: (abs(log(size / parameters)), size))
     told, fields = NAMED[nearest]
-    return f"{told}, scaled in depth, width and experts", _scaled(fields, parameters, parameters / nearest)
+    return f"{told}, scaled in depth, width and experts", _scaled(fields, parameters, parameters / nearest, vocabulary)
 
 
-def _scaled(fields: Mapping[str, Any], parameters: float, ratio: float) -> TuiliConfig:
+def _scaled(fields: Mapping[str, Any], parameters: float, ratio: float, vocabulary: int | None) -> TuiliConfig:
     """Depth and width by the cube root of the ratio, so that layers keep their proportions; experts are the rest, and
     feed-forward layers what experts of a small network, whose widths are whole units, leave over."""
     whole, root = preset("nano", **fields), ratio ** (1 / 3)
@@ -84,7 +87,7 @@ def _scaled(fields: Mapping[str, Any], parameters: float, ratio: float) -> Tuili
     queries = whole.num_attention_heads * whole.head_dim / whole.hidden_size * hidden / whole.head_dim
     keys = max(1, round(queries / group))
     changed: dict[str, Any] = {
-        "vocab_size": min(whole.vocab_size, _multiple(parameters / 8 / hidden, 256)),
+        "vocab_size": vocabulary or min(whole.vocab_size, _multiple(parameters / 8 / hidden, 256)),
         "hidden_size": hidden,
         "intermediate_size": _multiple(whole.intermediate_size * root, step),
         "trunk_layers": max(1, round(whole.trunk_layers * root)),

@@ -24,7 +24,12 @@ from tuili.data import StreamState
 from tuili.errors import TuiliError
 from tuili.files import writing
 from tuili.posttrain.learning_network import LearningNetwork
-from tuili.posttrain.optimizer_state import build_optimizers, optimizer_tensors, restore_optimizers
+from tuili.posttrain.optimizer_state import (
+    build_optimizers,
+    optimizer_tensors,
+    refuse_other_shapes,
+    restore_optimizers,
+)
 from tuili.train import (
     REWRITE_REMEDY,
     Checkpoint,
@@ -136,6 +141,7 @@ class LearningSession:
         config, parameters = self._config, network.parameters
         optimizers = build_optimizers(parameters, config.learning_rate, config.weight_decay, hidden)
         if self._checkpoint is not None:
+            refuse_other_shapes(parameters, self._checkpoint.tensors["parameters"], self._out / CHECKPOINTS)
             restore_optimizers(parameters, optimizers, replace(self._checkpoint, step=self.state.step - first))
             network.load(self._checkpoint.tensors["parameters"])
             self._checkpoint = None

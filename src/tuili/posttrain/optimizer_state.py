@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
+from tuili.errors import CheckpointError
 from tuili.train import Checkpoint, StackedMuon
 
 BETAS = 0.9, 0.95
@@ -36,6 +38,14 @@ def optimizer_tensors(
         "first": {name: state[key] for name, state in moments.items() for key in FIRST if key in state},
         "second": {name: state[SECOND] for name, state in moments.items() if SECOND in state},
     }
+
+
+def refuse_other_shapes(parameters: Mapping[str, Tensor], kept: Mapping[str, Tensor], where: Path) -> None:
+    """Raise `CheckpointError` for a parameter that a checkpoint does not keep, or in another shape."""
+    for name, parameter in parameters.items():
+        now, then = [*parameter.shape], [*kept[name].shape] if name in kept else "missing"
+        if now != then:
+            raise CheckpointError(f"{where}: {name} is {then}, and {now} in this run: begin another one")
 
 
 @torch.no_grad()

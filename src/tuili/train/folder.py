@@ -71,6 +71,12 @@ class RunFolder:
         if start.resolve() == self.model.resolve():
             raise InputError(f"{setting} is where this run writes its own model: choose another --out")
 
+    def refuse_inside(self, model: Path, setting: str) -> None:
+        """The same where it would write into a model's folder, which holds nothing else."""
+        self.refuse_own_model(model, setting)
+        if self.path.resolve().is_relative_to(model.resolve()):
+            raise InputError(f"--out {self.path} is in the folder of {setting}: choose another one")
+
     def recorded(self, resume: bool) -> dict[str, Any] | None:
         """What stands in `run.json`; None where no run has begun.
 

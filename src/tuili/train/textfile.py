@@ -13,6 +13,8 @@ from prometheus_client import CollectorRegistry, write_to_textfile
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from tuili.errors import InputError
+
 OF_A_RUN = {
     "step": "Steps that the run has made.",
     "seconds": "Training time of the run, in all sessions.",
@@ -28,9 +30,11 @@ OF_A_WORKER = {
 
 
 class Textfile(Collector):
-    """The file of one run, whose name is a label of all its figures."""
+    """The file of one run, whose name is a label of all its figures. Raises `InputError` where it has no folder."""
 
     def __init__(self, path: Path, run: str) -> None:
+        if not path.absolute().parent.is_dir():
+            raise InputError(f"log.textfile: {path.parent} is no folder: make it, or name a file in another one")
         self.path, self._run, self._sent, self._line = path, run, list[int](), dict[str, Any]()
 
     def write(self, line: Mapping[str, Any]) -> None:

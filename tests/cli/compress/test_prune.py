@@ -74,7 +74,7 @@ def test_what_cannot_be_is_refused(model: Path, tmp_path: Path, capsys: pytest.C
     assert "prune.key_value_heads" in refusal(capsys, *given, "--heads", "0")
     assert "prune.rounds" in refusal(capsys, *given, "--rounds", "0")
     assert "3 rounds recover in 4 or more" in refusal(capsys, *given, "--rounds", "3", "prune.healing.steps=3")
-    assert "is the folder of MODEL" in refusal(capsys, "compress", "prune", str(model), *SMALL, "--out", str(model))
+    assert "is in the folder of MODEL" in refusal(capsys, "compress", "prune", str(model), *SMALL, "--out", str(model))
     assert not (model / "run.json").exists()
     (tmp_path / "file").write_text("")
     placed = ["compress", "prune", str(model), *SMALL, "--out", str(tmp_path / "file")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,17 @@ def test_a_parent_that_was_changed_is_refused_by_name(
     open_model(spoilt)
     change(spoilt / name)
     assert f"{spoilt}{reason}" in refusal(capsys, *command(verb, spoilt, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("verb", [*VERBS, "auto"])
+def test_a_pipe_is_refused_as_files_are_read_more_than_once(
+    verb: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    for option in ("--data", "--test"):
+        told = refusal(capsys, *command(verb, model, tmp_path / "run"), option, str(pipe))
+        assert told.endswith("pipe is a pipe or a device, and is read more than once: give a file")
     assert not (tmp_path / "run").exists()
 
 

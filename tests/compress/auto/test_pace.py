@@ -14,6 +14,7 @@ from tuili.compress.auto import pace
 from tuili.compress.auto.pace import MARGIN, Pace, measure_pace
 from tuili.compress.auto.space import Candidate, Left, Step
 from tuili.compress.plan import TriedSteps
+from tuili.errors import InputError
 
 
 def test_a_pace_counts_each_link_of_a_chain(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,10 +34,23 @@ def test_a_pace_counts_each_link_of_a_chain(own: Path, monkeypatch: pytest.Monke
     cut, rounded = Step("prune", "prune-0.3", ("prune.share=0.3",)), Step("quantize", "qat-int8", ())
     tried = [Candidate(chain, Left()) for chain in ((cut,), (rounded,), (cut, rounded))]
     problems = Measuring(6).chosen(open_parent(own, HealingConfig()), ())
-    found = measure_pace(own, tried, None, CHANGES, problems, lambda line: None, clock)
+    found = measure_pace(own, tried, None, CHANGES, problems, lambda line: None, None, clock)
     assert (found.step, found.memory) == (2, 7)
     assert found.model == pytest.approx((30 + 10 + 40) / 3 + 4 + 1)
     assert [found.of_first(count, tried).model for count in (1, 2, 3)] == pytest.approx([35, 25, found.model])
+
+
+def test_what_is_tried_is_made_in_the_folder_of_the_run_and_thrown_away(tmp_path: Path) -> None:
+    with pace._scratch(tmp_path) as scratch:
+        (scratch / "run").mkdir()
+        assert [*tmp_path.iterdir()] == [scratch]
+    assert not [*tmp_path.iterdir()]
+    told = "/tmp/x cannot be written: No space left on device; make room there, or choose another --out"
+    for place, remedy in ((tmp_path, "choose another --out"), (None, "name another folder by TMPDIR")):
+        with pytest.raises(InputError, match=f"make room there, or {remedy}$"), pace._scratch(place):
+            raise InputError(told)
+    with pytest.raises(InputError, match=r"^what is tried cannot be written: No such file or directory: make room"):
+        pace._scratch(tmp_path / "missing").__enter__()
 
 
 def test_steps_and_models_share_the_time() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tuili.compress import HealingConfig
-from tuili.compress.auto.making import config_of
+from tuili.compress.auto.making import config_of, least_steps
 from tuili.compress.auto.possible import possible
 from tuili.compress.auto.space import Candidate, Step, chains
 from tuili.compress.parent import open_parent
@@ -65,11 +65,30 @@ def test_a_strength_that_a_change_leaves_out_is_told() -> None:
         "prune.key_value_heads=1",
         "quantize.samples=300",
         "quantize.rounding=compensated",
+        "prune.rounds=3",
+        "distil.on_policy=1",
+        "distil.on_policy=0.01",
+        "distil.by=sequence",
     ],
 )
 def test_a_change_that_fits_some_steps_leaves_out_none(change: str) -> None:
     some, told = found("nano", (change,))
     assert ({one.name for one in some}, told) == ({one.name for one in found("nano", ())[0]}, [])
+
+
+def test_rounds_and_chains_have_the_steps_that_they_take() -> None:
+    parent = open_parent("nano", HealingConfig())
+    least = {
+        change: least_steps(STEPS[label], parent, (change,))
+        for label, change in (
+            ("prune-0.2", "prune.by=magnitude"),
+            ("prune-0.2", "prune.rounds=4"),
+            ("distil-num_groups-1", "distil.on_policy=0.1"),
+        )
+    }
+    assert list(least.values()) == [1, 8, 8]
+    with pytest.raises(InputError, match="rounds recover in"):
+        least_steps(STEPS["prune-0.2"], parent, ("prune.rounds=1000",))
 
 
 def changed(label: str, *changes: str) -> tuple[str, str]:

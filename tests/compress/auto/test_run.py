@@ -171,10 +171,15 @@ def test_what_cannot_be_searched_is_refused(own: Path, tmp_path: Path, monkeypat
     refuse(
         lambda: AutoSettings(GENTLE, 1, changes=["distil.healing.steps=0"]), r"itself chooses distil\.healing\.steps"
     )
+    for change, key in (
+        ("prune.healing={steps: 7}", r"prune\.healing\.steps"),
+        ("distil.to.preset=nano", r"distil\.to"),
+    ):
+        refuse(lambda change=change: AutoSettings(GENTLE, 1, changes=[change]), f"itself chooses {key}")
     refuse(lambda: search(own, changes=["prune.shaer=1"]), r"prune\.shaer")
     (tmp_path / "foreign" / "model").mkdir(parents=True)
     refuse(lambda: search(own).run(tmp_path / "foreign", resume=False), r"has model and no run\.json")
-    refuse(lambda: search(own).run(own, resume=False), "is the folder of MODEL: choose another one")
+    refuse(lambda: search(own).run(own, resume=False), "is in the folder of MODEL .*: choose another one")
 
     def full(*given: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -16,6 +16,7 @@ from tuili.compress.distilling.mask import refuted_end
 from tuili.compress.distilling.rounds import Rounds, packed
 from tuili.compress.distilling.writing import Written
 from tuili.data import Document, StreamState
+from tuili.errors import CheckpointError
 from tuili.model import TuiliForCausalLM, load_model
 from tuili.steps import Context, render_response
 
@@ -71,6 +72,13 @@ def test_a_round_goes_on_with_the_chains_that_it_began_with(tmp_path: Path) -> N
     assert torch.equal(block.tokens_BT, found[3][0].tokens_BT)
     assert state.blocks == 8
     assert calls == [0, 1]
+    for damaged in ("[", "[]", "[[1]]"):
+        (tmp_path / "written" / "0.json").write_text(damaged)
+        with (
+            pytest.raises(CheckpointError, match=r"0\.json is damaged.*: begin another run"),
+            one.open_blocks(StreamState(4)) as blocks,
+        ):
+            next(blocks)
 
 
 def test_chains_that_fill_no_block_are_repeated() -> None:

@@ -109,6 +109,11 @@ def test_damaged_decisions_are_refused(own: Path, tmp_path: Path, monkeypatch: p
         decisions.write_text(damaged)
         with pytest.raises(InputError, match=r"decisions\.json is damaged: choose another --out"):
             factorised(own, tmp_path / "run", ranks="uniform", resume=True)
+    changed = dict(ranks["ranks"])
+    del changed[sorted(changed)[0]]
+    decisions.write_text(json.dumps(ranks | {"ranks": changed}))
+    with pytest.raises(InputError, match=r"checkpoints: .* is .*, and .* in this run: begin another one"):
+        factorised(own, tmp_path / "run", ranks="uniform", resume=True)
 
 
 def test_a_share_that_no_ranks_fit_into_is_refused(own: Path, tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ time.sleep(0.2)
 flag.touch()
 sys.exit(75)
 """
-    with pytest.raises(TuiliError, match="^process 1 was killed by SIGKILL"):
+    with pytest.raises(TuiliError, match=r"^process 1 was killed by SIGKILL"):
         run(code, tmp_path, restarts=0, patience=Patience())
     assert (tmp_path / "flag").exists()
 

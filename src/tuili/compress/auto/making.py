@@ -45,6 +45,8 @@ WAYS: Mapping[str, tuple[type[Config], Any]] = {
 }
 """The schema and the way of each section of a recipe, which is also the name of the shipped recipe."""
 TURNS = TurnSettings()
+ENOUGH_STEPS = 1024
+"""For all that a recipe can ask a recovery for."""
 
 
 class Interrupted(Exception):
@@ -52,20 +54,24 @@ class Interrupted(Exception):
 
 
 SEARCHED = frozenset(
-    {"prune.share", "prune.experts", "factorise.keep", "distil.start", "quantize.numbers"}
+    {"prune.share", "prune.experts", "factorise.keep", "distil.to", "quantize.numbers"}
     | {f"{verb}.healing.steps" for verb in WAYS}
 )
-"""Keys of recipes that the search itself sets, and those of `distil.to`."""
+"""Keys of recipes that the search itself sets, with all below them."""
 
 
 def refuse_others(changes: Sequence[str]) -> None:
     """Raise `InputError` for a change to a recipe that none of the ways has, or of a key that the search sets."""
     for change in changes:
         key = key_of(change)
-        if key in SEARCHED or key.startswith("distil.to"):
-            raise InputError(f"{change}: the search itself chooses {key}: leave it out")
+        if chosen := next((one for one in sorted(SEARCHED) if _is_under(one, key) or _is_under(key, one)), None):
+            raise InputError(f"{change}: the search itself chooses {chosen}: leave it out")
         if change.partition(".")[0] not in WAYS:
             raise InputError(f"{change}: begin with the way that it is for, one of {', '.join(WAYS)}")
+
+
+def _is_under(key: str, other: str) -> bool:
+    return f"{key}.".startswith(f"{other}.")
 
 
 def way_of(step: Step, model: Parent | Path, steps: int, changes: Sequence[str]) -> tuple[Compression, HealingConfig]:
@@ -76,13 +82,28 @@ def way_of(step: Step, model: Parent | Path, steps: int, changes: Sequence[str])
     return WAYS[step.verb][1](parent, config), config.healing
 
 
+def least_steps(step: Step, model: Parent | Path, changes: Sequence[str]) -> int:
+    """The fewest steps, of powers of two, that the recovery can have: rounds, or chains that are written, take more
+    than one. Raises what `way_of` does with enough of them."""
+    steps = 1
+    while steps < ENOUGH_STEPS:
+        try:
+            way_of(step, model, steps, changes)
+        except InputError:
+            steps *= 2
+        else:
+            return steps
+    way_of(step, model, steps, changes)
+    return steps
+
+
 def config_of(step: Step, steps: int, changes: Sequence[str]) -> Any:
     """The section of a step's recipe, with so many steps of recovery. changes: to recipes, of which its own count.
 
     Raises `ConfigError` for one that the recipe refuses.
     """
     keys = {key_of(change) for change in changes}
-    lighter = [one.change for one in step.lighter if one.but not in keys]
+    lighter = [one.change for one in step.lighter if keys.isdisjoint(one.but)]
     given = [f"{step.verb}.healing.steps={steps}", *step.changes, *lighter, *taken(step, changes)]
     return getattr(load_recipe(step.verb, given, WAYS[step.verb][0]), step.verb)
 

@@ -4,7 +4,8 @@ answers of the parent."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -14,12 +15,14 @@ from rich.console import Console
 
 from tuili.compress.auto import making
 from tuili.compress.auto.latency import measure_latency
-from tuili.compress.auto.making import Interrupted, way_of
+from tuili.compress.auto.making import Interrupted, least_steps, way_of
 from tuili.compress.auto.space import Candidate, Step
 from tuili.compress.plan import try_steps
+from tuili.compress.result import REMEDY
 from tuili.compress.run import compress
 from tuili.compress.trial import answering_seconds
 from tuili.compress.watch import Tell
+from tuili.errors import InputError
 from tuili.tasks import Problem
 
 TRIED_STEPS = 10
@@ -61,33 +64,51 @@ class Pace:
 
 def measure_pace(
     model: Path, tried: Sequence[Candidate], file: Path | None, changes: Sequence[str],
-    problems: Sequence[Problem], tell: Tell, clock: Callable[[], float] = time.perf_counter,
+    problems: Sequence[Problem], tell: Tell, place: Path | None, clock: Callable[[], float] = time.perf_counter,
 ) -> Pace:  # fmt: skip
-    """The slowest step of all ways among the candidates counts. What is made is thrown away. file: what candidates
-    recover with. Raises `Interrupted` after a Ctrl-C."""
+    """The slowest step of all ways among the candidates counts. file: what candidates recover with. place: a folder in
+    which links are made, which are then thrown away; None for the system's own. Raises `Interrupted` after a Ctrl-C,
+    and `InputError` where nothing can be written."""
     chains = [one.chain for one in tried]
     slowest, memory, links = 0.0, 0, dict[str, float]()
     for step in {step.verb: step for chain in chains for step in chain}.values():
-        way, healing = way_of(step, model, TRIED_STEPS, changes)
+        least = least_steps(step, model, changes)
+        way, healing = way_of(step, model, max(least, TRIED_STEPS), changes)
         tell(f"trying a few steps of {step.label}")
         steps = try_steps(way, healing, way.parent.data(file, lambda line: None), clock)
         slowest, memory = max(slowest, steps.seconds), max(memory, steps.memory)
         tell(f"trying what {step.label} takes besides its steps")
-        links[step.verb] = _link_seconds(step, model, file, changes, clock)
+        with _scratch(place) as scratch:
+            links[step.verb] = _link_seconds(step, least, model, file, changes, scratch, clock)
     besides = fmean(sum(links[step.verb] for step in chain) for chain in chains)
     return Pace(slowest, besides + _measuring_seconds(model, problems, clock), memory, links)
 
 
+@contextmanager
+def _scratch(place: Path | None) -> Iterator[Path]:
+    """A folder that is removed in the end. Raises `InputError` where nothing can be written."""
+    remedy = "make room there, or name another folder by TMPDIR"
+    try:
+        with TemporaryDirectory(prefix=".trial-", dir=place) as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise InputError(f"what is tried cannot be written: {error.strerror or error}: {remedy}") from error
+    except InputError as error:
+        if place is not None:
+            raise
+        raise InputError(str(error).replace(REMEDY, remedy)) from error
+
+
 def _link_seconds(
-    step: Step, model: Path, file: Path | None, changes: Sequence[str], clock: Callable[[], float]
-) -> float:
-    """Of a link with a single step."""
+    step: Step, steps: int, model: Path, file: Path | None, changes: Sequence[str], scratch: Path,
+    clock: Callable[[], float],
+) -> float:  # fmt: skip
+    """Of a link with so few steps."""
     begun = clock()
-    with TemporaryDirectory() as folder:
-        way, healing = way_of(step, model, 1, changes)
-        made = compress(way, healing, file, Path(folder) / "run", resume=False, console=Console(quiet=True))
-        if made.model is None:
-            raise Interrupted("nothing is made yet")
+    way, healing = way_of(step, model, steps, changes)
+    made = compress(way, healing, file, scratch / "run", resume=False, console=Console(quiet=True))
+    if made.model is None:
+        raise Interrupted("nothing is made yet")
     return clock() - begun
 
 

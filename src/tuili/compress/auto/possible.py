@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuili.compress.auto.making import key_of, taken, way_of
+from tuili.compress.auto.making import ENOUGH_STEPS, key_of, taken, way_of
 from tuili.compress.auto.space import Candidate, Left, Step, candidates, chains
 from tuili.compress.parent import Parent
 from tuili.compress.quantizing.quantize import Quantizing
@@ -56,7 +56,7 @@ def left_by(parent: Parent, step: Step, changes: Sequence[str]) -> Left | None:
     Raises `Unsuited` where it refuses the parent because of the changes.
     """
     try:
-        way, _ = way_of(step, parent, 1, changes)
+        way, _ = way_of(step, parent, ENOUGH_STEPS, changes)
     except ConfigError:
         raise
     except InputError as error:

@@ -34,7 +34,9 @@ from tuili.store import model_hash, read_lineage, replaced_folder, weight_bytes,
 from tuili.tasks import Problem
 from tuili.train import RunFolder, keep_freed_memory
 
-MeasurePace = Callable[[Path, Sequence[Candidate], Path | None, Sequence[str], Sequence[Problem], Tell], Pace]
+MeasurePace = Callable[
+    [Path, Sequence[Candidate], Path | None, Sequence[str], Sequence[Problem], Tell, Path | None], Pace
+]
 
 
 class AutoRun:
@@ -52,12 +54,13 @@ class AutoRun:
         self._searched, self._checked = halves(self._parent, found)
         self._possible = self._candidates()
 
-    def plan(self) -> AutoPlan:
-        """What `run` would try, with time by a trial; nothing is written."""
+    def plan(self, place: Path | None = None) -> AutoPlan:
+        """What `run` would try, with time by a trial, of which nothing stays. place: where it is made; None for the
+        system's folder for such files."""
         settings = self._settings
         tried, limit = self._possible, 60 * settings.minutes
         given = (self._parent.path, tried, settings.data, settings.changes, self._searched)
-        pace = self._pace(*given, self._tell)
+        pace = self._pace(*given, self._tell, place)
 
         def steps(count: int, models: int) -> int:
             return pace.of_first(count, tried).steps_in(limit, models + CHECKED_MODELS)
@@ -78,9 +81,7 @@ class AutoRun:
         Raises `Interrupted` after a Ctrl-C, and `InputError` where the folder holds something else.
         """
         folder = RunFolder(out)
-        folder.refuse_own_model(self._parent.path, f"MODEL {self._parent.path}")
-        if out.resolve() == self._parent.path.resolve():
-            raise InputError(f"--out {out} is the folder of MODEL: choose another one")
+        folder.refuse_inside(self._parent.path, f"MODEL {self._parent.path}")
         with refusing_full_disks(), folder.locked():
             if folder.changes_since(self._fixed(), resume, out / "candidates") is None:
                 folder.begin_with(self._fixed())
@@ -90,7 +91,7 @@ class AutoRun:
     def _searched_in(self, out: Path) -> AutoReport:
         kept, targets = Kept(out), self._settings.targets
         with Stopwatch(out, self._clock) as watch:
-            tried, timing = self._scheduled(kept), Timing(kept, watch, 60 * self._settings.minutes)
+            tried, timing = self._scheduled(kept, out), Timing(kept, watch, 60 * self._settings.minutes)
             maker = self._maker(out, "searched", self._searched)
             if (parent := kept.get("parent", 0)) is None:
                 parent = maker.measured("parent", 0, self._parent.path)
@@ -137,10 +138,10 @@ class AutoRun:
         figures = compared(self._checked, *answers)
         return AutoReport(self._settings.targets, parent, found, chosen, after, before, figures)
 
-    def _scheduled(self, kept: Kept) -> Sequence[Candidate]:
+    def _scheduled(self, kept: Kept, out: Path) -> Sequence[Candidate]:
         """The candidates of the first session, which all sessions follow, with the schedule kept."""
         if (known := kept.schedule) is None:
-            plan = self.plan()
+            plan = self.plan(out)
             kept.fix(Schedule([one.name for one in plan.tried], plan.planned, plan.pace))
             for line in plan.lines:
                 self._tell(line)
@@ -174,10 +175,10 @@ class AutoRun:
 
     def _fixed(self) -> dict[str, object]:
         """What all sessions of a run have in common."""
-        test = self._settings.test
-        files = [*self._data.files, *([] if test is None else [test])]
-        hashed = {str(file): file_hash(file) for file in files}
-        return {"auto": self._settings.fixed(), "model": self._parent.hash, "files": hashed}
+        given = {"data": self._settings.data, "test": self._settings.test}
+        roles = {name: str(file) for name, file in given.items() if file is not None}
+        hashed = {str(file): file_hash(file) for file in (*self._data.files, *map(Path, roles.values()))}
+        return {"auto": self._settings.fixed(), "model": self._parent.hash, "files": hashed, **roles}
 
     def _tell(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

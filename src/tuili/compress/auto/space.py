@@ -24,10 +24,10 @@ class Unused(NamedTuple):
 
 
 class Lighter(NamedTuple):
-    """A change to a recipe that saves time, unless the key `but` is given, beside which it may have no effect."""
+    """A change to a recipe that saves time, unless a key of `but` is given, beside which it may have no effect."""
 
     change: str
-    but: str
+    but: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,15 @@ NO_NEURONS = (Unused("prune.multiple"), Unused("prune.by", but="prune.key_value_
 OF_FOUR_BITS = (Unused("quantize.rounding"), Unused("quantize.samples"))
 """Without effect in 8 bits."""
 LIGHTER = {
-    "prune": (Lighter("prune.samples=200", but="prune.by"),),
+    "prune": (Lighter("prune.samples=200", but=("prune.by",)),),
     "factorise": (
-        Lighter("factorise.samples=200", but="factorise.by"),
-        Lighter("factorise.probes=16", but="factorise.ranks"),
+        Lighter("factorise.samples=200", but=("factorise.by",)),
+        Lighter("factorise.probes=16", but=("factorise.ranks",)),
     ),
-    "w4a8": (Lighter("quantize.samples=200", but="quantize.rounding"),),
+    "w4a8": (Lighter("quantize.samples=200", but=("quantize.rounding",)),),
 }
 """By verb, or by numbers: of an imported model, which is some times as large as one of Tuili's own."""
-WRITES_NOTHING = ("distil.source=texts", "distil.on_policy=0")
+WRITES_NOTHING = (Lighter("distil.source=texts", but=("distil.on_policy", "distil.by")), Lighter("distil.on_policy=0"))
 """Of students: what is written to be learnt from takes time that is better spent on steps."""
 SLACK = 0.02
 """Estimates of bytes may be wrong by so much of the parent's."""
@@ -163,7 +163,7 @@ def _steps(shape: ModelShape | DenseShape) -> Mapping[str, Sequence[Step]]:
     return {
         "prune": pruned,
         "distil": [
-            Step("distil", f"distil-{field}-{value}", (f"distil.to.overrides.{field}={value}", *WRITES_NOTHING))
+            Step("distil", f"distil-{field}-{value}", (f"distil.to.overrides.{field}={value}",), lighter=WRITES_NOTHING)
             for field, value in students
         ],
         "factorise": [] if shape.ranks else factors,

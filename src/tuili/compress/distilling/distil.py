@@ -67,6 +67,12 @@ class Distilling(Compression):
         return None if config.by == "data" and config.layers == "new" else self._start or self.parent
 
     @property
+    def read_from(self) -> Mapping[str, Path]:
+        """See `Compression`."""
+        start = {} if self._start is None else {"--start": self._start.path}
+        return {**super().read_from, **start}
+
+    @property
     def exit_shares(self) -> Sequence[float]:
         """Of learnt tokens, the share that leaves at each exit of the student while it learns."""
         return self._own.shares(len(self._student.exit_layers))

@@ -120,8 +120,13 @@ class DistilConfig(Config):
             raise ValueError("source is of the steps before the student writes, and on_policy = 1: leave it out")
         if (self.source, self.by) in (("teacher", "data"), ("texts", "sequence")):
             raise ValueError(f"source = {self.source}, and by = {self.by} learns the others: leave it out")
+        if self.on_policy and not self.written_steps:
+            raise ValueError(
+                f"on_policy = {self.on_policy:g} of healing.steps = {self.healing.steps} is no step: raise one of "
+                "both, or leave it out"
+            )
         writes = self.on_policy_share > 0 or self.teacher_writes
-        if not self.mask and not self.on_policy_share and self.by != "sequence":
+        if not self.mask and not self.written_steps and self.by != "sequence":
             raise ValueError("mask = false is of what the student writes, and it writes nothing: leave it out")
         if self.writing != WritingConfig() and not writes:
             raise ValueError("writing is of chains that are learnt, and none are written: leave it out")

@@ -72,9 +72,12 @@ class Rounds:
                 part.write_text(json.dumps(kept), encoding="utf-8")
         try:
             read = json.loads(file.read_bytes())
-            return [Document(tuple(tokens), prompt, expert) for tokens, prompt, expert in read]
+            found = [Document(tuple(tokens), prompt, expert) for tokens, prompt, expert in read]
         except (ValueError, TypeError) as error:
             raise CheckpointError(f"{file} is damaged: begin another run") from error
+        if not found:
+            raise CheckpointError(f"{file} is damaged and holds no chain: begin another run")
+        return found
 
 
 def packed(documents: Sequence[Document], rows: int, length: int, pad_id: int) -> list[Block]:

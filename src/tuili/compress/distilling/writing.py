@@ -38,8 +38,9 @@ LEAST_TOKENS = 32
 """A problem whose prompt leaves fewer tokens of a row is left out."""
 MOST_CHAINS = 1 << 20
 """Of a round; those of the next one begin behind so many questions of each source."""
-_SEEDS = 2
-"""The seed of the problems is so far from that of the texts, so that generated ones are others."""
+_SEEDS = 3
+"""The seed of the problems is so far from that of the texts, so that generated ones are others than those that are
+learnt, than samples, and than those by which models are compared in the end."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,6 @@ def write_chains(
     aim, unit = (wanted.tokens, "tokens") if wanted.chains is None else (wanted.chains, "chains")
     work = watch.work("writing", aim, unit)
     while (done := tokens if wanted.chains is None else begun) < aim:
-        work.at(done)
         batch = list(islice(asked, waiting if wanted.chains is None else min(waiting, aim - begun)))
         sequences = list[Decoded]()
         for place, (_, document) in enumerate(batch, start=begun):
@@ -109,6 +109,8 @@ def write_chains(
         while scheduler.busy:
             if stopped():
                 return None
+            ended = [sequence for sequence in sequences if sequence.stop is not None]
+            work.at(done + (len(ended) if wanted.chains else sum(len(one.prompt) + len(one.tokens) for one in ended)))
             scheduler.step()
         pairs = zip(batch, sequences, strict=True)
         found = [_written(tokenizer, *one, sequence, wanted.masks) for one, sequence in pairs if sequence.tokens]
