@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.harness.tiny import save_tiny, tiny_model
 from tuili.cli.app import main
+from tuili.cli.lineage import settings_line
 from tuili.native import Library, Unavailable, load
 from tuili.store import model_hash
 
@@ -54,10 +55,24 @@ def test_a_real_run_s_lineage_is_readable_on_80_columns(model: Path, capsys: pyt
     shown = out.partition("\n\nlineage\n")[2].splitlines()
     assert [line.strip() for line in shown] == [
         "● train  2026-11-25, 46,812,345 tokens in 0.50 hours, seeds: train 1",
+        "steps 5, length 96",
         "loss 0.02673, accuracy 0.9919, by exit 0.983 / 0.986 / 0.989 / 0.992",
         f"hash {model_hash(model)[:8]}, parent –",
     ]
     assert max(map(len, shown)) <= 80
+
+
+def test_a_step_tells_its_settings_and_how_long_it_learnt() -> None:
+    pruned = {"prune": {"share": 0.3, "by": "magnitude", "experts": None, "healing": {"steps": 100, "seed": 1}}}
+    assert settings_line("prune", pruned | {"data": {"files": {}}}) == "share 0.3, by magnitude, steps 100"
+    student = {
+        "to": {"preset": None, "overrides": {"num_groups": 2}},
+        "by": "data",
+        "mask": True,
+        "writing": {"rounds": 8},
+    }
+    assert settings_line("distil", {"distil": student}) == "num_groups 2, by data, mask true"
+    assert settings_line("cast to bfloat16", {}) == ""
 
 
 def test_weights_that_were_changed_afterwards_are_noticed(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,7 +99,9 @@ def test_a_line_of_the_log_and_a_textfile_tell_of_all(tmp_path: Path) -> None:
 
 
 def test_a_textfile_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"^log\.textfile: .*none is no folder: make it, or name a file in another one"):
+    with pytest.raises(
+        InputError, match=r"^log\.textfile: .*none is no folder: make it, or name a file in another one"
+    ):
         told(tmp_path, tmp_path / "none" / "run.prom")
     (tmp_path / "run.prom" / "file").mkdir(parents=True)
     with pytest.raises(TuiliError, match=r"run\.prom cannot be written at step 1: Is a directory"):

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+_ELSEWHERE = ("overrides", "seed")
+"""Settings that are told in another place."""
+
+
 def describe_recorded(path: Path) -> dict[str, Any]:
     """The hash of the model in a folder, its lineage, and whether the folder is as that records it; if not, what is
     not, as a model is refused with it that is opened."""
@@ -50,6 +54,8 @@ def show_lineage(console: Console, entries: Sequence[Mapping[str, Any]], table: 
             told.append(f"seeds: {', '.join(f'{name} {seed}' for name, seed in entry['seeds'].items())}")
         line = "" if number == len(entries) else "│"
         table.add_row(f"● {entry['step']}", ", ".join(told))
+        if settings := settings_line(entry["step"], entry["recipe"]):
+            table.add_row(line, settings)
         if shown := figures_line(entry["figures"]):
             table.add_row(line, shown)
         table.add_row(line, f"hash {(entry['hash'] or '–')[:8]}, {_parent(entry['parent'], made)}")
@@ -58,6 +64,25 @@ def show_lineage(console: Console, entries: Sequence[Mapping[str, Any]], table: 
     if entries:
         console.print("\nlineage")
         console.print(table)
+
+
+def settings_line(step: str, recipe: Mapping[str, Any]) -> str:
+    """What a step's own section of its recipe sets, and how long it learnt; the rest of the recipe is in the file."""
+    section = recipe.get(step)
+    if not isinstance(section, Mapping):
+        return ""
+    told = {name: value for name, value in section.items() if isinstance(value, str | int | float)}
+    if isinstance(size := section.get("to"), Mapping):  # of a student
+        told = {**size, **size.get("overrides", {}), **told}
+    if isinstance(healing := section.get("healing"), Mapping):
+        told["steps"] = healing.get("steps")
+    shown = ((name, value) for name, value in told.items() if value not in (None, "auto") and name not in _ELSEWHERE)
+    return ", ".join(f"{name} {_shown(value)}" for name, value in shown)
+
+
+def _shown(value: Any) -> str:
+    """As a recipe would say it."""
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def whole_numbers(quantization: Mapping[str, Any]) -> str:
