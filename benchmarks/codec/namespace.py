@@ -7,10 +7,12 @@ acknowledgements and all they say beside gradients. Each packet is counted once.
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 
 ENTER = ("unshare", "--map-root-user", "--net", "sh", "-c")
@@ -32,7 +34,7 @@ $there ip link set lo up
 for end in first second; do
   [ $end = first ] && enter= || enter=$there
   $enter ip link set $end up
-  $enter tc qdisc add dev $end root tbf rate {megabits}mbit burst 128kb latency 1s
+  $enter tc qdisc add dev $end root tbf rate {megabits}mbit burst {burst} latency 1s
 done
 SIDE=1 $there "$@" >&2 & second=$!
 SIDE=0 "$@" >&2 || { kill $second; exit 1; }
@@ -40,6 +42,8 @@ wait $second
 cat /proc/net/dev
 $there cat /proc/net/dev
 """
+BURST_BYTES = 16 << 10
+"""That a link lets through at once behind a pause: far less than one exchange of gradients in few bits."""
 SENT_COLUMN = 8
 """Behind the name of an interface: eight figures of what it has received, then the bytes that it has sent."""
 
@@ -82,7 +86,8 @@ def bytes_sent_by_two(command: Sequence[str], megabits: int) -> int:
     link are the interfaces `first` and `second`. Raises what `bytes_sent_by` raises.
     """
     other = f"{ADDRESS[:-1]}2"
-    script = LINKED.replace("{address}", ADDRESS).replace("{other}", other).replace("{megabits}", str(megabits))
+    given = {"address": ADDRESS, "other": other, "megabits": str(megabits), "burst": str(BURST_BYTES)}
+    script = re.sub(r"\{(\w+)\}", lambda name: given[name[1]], LINKED)
     return _sent(script, command, "(?:first|second)")
 
 
@@ -93,9 +98,24 @@ def _sent(script: str, command: Sequence[str], interfaces: str) -> int:
         raise NoNamespace(f"no network namespace: {error.filename} is missing") from error
     if tried.returncode:
         raise NoNamespace(f"no network namespace: {_last_line(tried.stderr) or 'refused'}")
-    done = subprocess.run([*ENTER, script, "sh", *command], capture_output=True, text=True, check=True)
-    found = re.findall(rf"^\s*{interfaces}:(.*)$", done.stdout, re.MULTILINE)
+    counted = _in_a_group([*ENTER, script, "sh", *command])
+    found = re.findall(rf"^\s*{interfaces}:(.*)$", counted, re.MULTILINE)
     return sum(int(columns.split()[SENT_COLUMN]) for columns in found)
+
+
+def _in_a_group(command: Sequence[str]) -> str:
+    """What a command writes; nothing that it has started is left, however it ends."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )  # fmt: skip
+    try:
+        output, errors = process.communicate()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, output, errors)
+    return output
 
 
 def _last_line(text: str) -> str:

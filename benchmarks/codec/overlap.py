@@ -7,7 +7,10 @@ form of gradients and what runs beside the backward pass: `off`, `communication`
 - `WAY`: seconds of a step, behind the first ones and those that are traced;
 - `WAY_communication_hidden`, `WAY_update_hidden`: shares, from the trace of process 0;
 - `WAY_sent`: bytes a step of a whole run, of both processes together, with what its start sends;
-- `faster_than_OTHER`: seconds of another way over those of the first one, round by round.
+- `faster_than_OTHER`: seconds of another way over those of the first one, round by round;
+- `link`: megabits a second of single messages of the size of a bucket's gradients in 3 bits, behind pauses.
+
+What is hidden is told by the clock: a process has one core here, which encodes and computes in turns.
 
 What is measured before an interruption is kept.
 """
@@ -15,6 +18,7 @@ What is measured before an interruption is kept.
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.codec.link import megabits_by_message
 from benchmarks.codec.namespace import ADDRESS, NoNamespace, bytes_sent_by_two, why_failed
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
@@ -34,6 +39,8 @@ WAYS = ("3bit-update", "3bit-communication", "3bit-off", "fp16-off", "fp16-updat
 FIRST_STEPS = 2
 """Those of a session that are not traced."""
 PROCESSES = 2
+MESSAGE_BYTES, MESSAGES = 100_000, 50
+"""Of a bucket of 1 MB in 3 bits; a message may take longer than the link alone, as where others compute."""
 PLACED = f"""
 [ $SIDE = 0 ] && interface=first || interface=second
 export RANK=$SIDE LOCAL_RANK=0 WORLD_SIZE={PROCESSES} LOCAL_WORLD_SIZE=1
@@ -56,7 +63,7 @@ def measure(
     recipe: str = "nano",
     steps: int = 30,
     traced: int = 3,
-    rounds: int = 3,
+    rounds: int = 5,
     megabits: int = 200,
     ways: tuple[str, ...] = WAYS,
     overrides: tuple[str, ...] = ("train.rows=4", "train.compile=off", "train.dist.bucket_mb=1"),
@@ -72,6 +79,7 @@ def measure(
     }
     cells, found = Cells("overlap", settings), {way: list[Run]() for way in ways}
     try:
+        rates = cells.get("link", partial(link_rates, megabits))
         for number in range(rounds):
             for way in random.Random(number).sample(ways, len(ways)):
                 one = partial(trained, way, recipe, overrides, steps, traced, megabits)
@@ -80,7 +88,14 @@ def measure(
         raise SystemExit(f"overlap: {error}") from error
     except subprocess.CalledProcessError as error:
         raise SystemExit(f"overlap: a run has failed: {why_failed(error)}") from error
-    return settings | {"goal": "faster_than_3bit-off >= 1.2, faster_than_fp16-off >= 2"}, figures(found)
+    told = figures(found) | {"link": Figure("Mbit/s", rates)}
+    return settings | {"goal": "faster_than_3bit-off >= 1.2, faster_than_fp16-off >= 2"}, told
+
+
+def link_rates(megabits: int) -> list[float]:
+    """Of each of some messages."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return megabits_by_message(megabits, MESSAGE_BYTES, MESSAGES, Path(scratch))
 
 
 def figures(found: Mapping[str, Sequence[Run]]) -> dict[str, Figure]:
@@ -122,4 +137,5 @@ def trained(way: str, recipe: str, overrides: Sequence[str], steps: int, traced:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
     run("overlap", measure)

@@ -11,6 +11,7 @@ What is measured before an interruption is kept.
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -119,4 +120,5 @@ def sent_by_step(recipe: str, overrides: Sequence[str], steps: int, form: str, p
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
     run("traffic", measure)

@@ -124,4 +124,10 @@ OVERLAP = (
         bench(f"Share of the {what} that is hidden, {_OVERLAPPED}", "overlap", f"3bit-update_{what}_hidden", "{:.0%}")
         for what in ("communication", "update")
     ),
+    bench(
+        "Megabits a second of single messages over this link, as large as a bucket in 3 bits",
+        "overlap",
+        "link",
+        "{:.0f}",
+    ),
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from tuili.errors import InputError
 
@@ -38,6 +39,8 @@ class Killable:
         self.folder, self._command = folder, command
         self._errors = folder.with_suffix(".errors")
         self._process: subprocess.Popen[bytes] | None = None
+        self._log: BinaryIO | None = None
+        self._sessions = 0
         self.given_again = 0
         """How often the run has ended with an error behind a kill, so that its command was given again."""
 
@@ -45,6 +48,8 @@ class Killable:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._log is not None:
+            self._log.close()
         if self._process is not None and self._process.poll() is None:
             self._end(self._process, [self._process.pid, *children(self._process.pid)])
 
@@ -114,10 +119,17 @@ class Killable:
         """The lines that all its sessions have written for the user so far."""
         return self._errors.read_text(errors="replace").strip().splitlines()
 
-    def session(self) -> int | None:
-        """What tells one session's log from that of the one before: each begins a new file."""
+    def session(self) -> int:
+        """How many sessions have been seen so far to begin a log: each begins a new file. The last one that was seen
+        stays open, so that no later one can have its number on the disk."""
         log = self.folder / "log.jsonl"
-        return log.stat().st_ino if log.is_file() else None
+        known = None if self._log is None else os.fstat(self._log.fileno())
+        if log.is_file() and (known is None or not os.path.samestat(known, log.stat())):
+            newer = log.open("rb")
+            if self._log is not None:
+                self._log.close()
+            self._log, self._sessions = newer, self._sessions + 1
+        return self._sessions
 
     def step(self) -> int:
         """The last step that the log tells of, or 0."""

@@ -38,10 +38,6 @@ class Pace:
         """Seconds of a write; 0 where none was seen."""
         return statistics.median(self.writes) if self.writes else 0.0
 
-    def of_longer(self, times: int) -> float:
-        """Seconds of a run of so many times the steps."""
-        return self.start + times * (self.whole - self.start - self.end) + self.end
-
     def times(self, seconds: float) -> int:
         """How many times the steps take so long at least."""
         return max(1, math.ceil((seconds - self.start - self.end) / (self.whole - self.start - self.end)))

@@ -71,7 +71,7 @@ def settings_line(step: str, recipe: Mapping[str, Any]) -> str:
     section = recipe.get(step)
     if not isinstance(section, Mapping):
         return ""
-    told = {name: value for name, value in section.items() if isinstance(value, str | int | float)}
+    told: dict[str, Any] = {name: value for name, value in section.items() if isinstance(value, str | int | float)}
     if isinstance(size := section.get("to"), Mapping):  # of a student
         told = {**size, **size.get("overrides", {}), **told}
     if isinstance(healing := section.get("healing"), Mapping):

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.codec import namespace, overlap
+from benchmarks.codec.link import megabits_by_message
 from benchmarks.codec.namespace import ADDRESS, NoNamespace, bytes_sent_by_two, why_failed
 from benchmarks.codec.overlap import Run, figures
 from benchmarks.harness import cells
+from tests.waiting import eventually
 
 BOTH_SEND = f"""
 import os, socket, threading, time
@@ -44,6 +46,30 @@ def test_a_throttled_link_lets_no_more_through_in_each_direction() -> None:
     assert time.monotonic() - begun > 0.35
 
 
+def test_single_messages_are_throttled_too(tmp_path: Path) -> None:
+    """What is saved up in a pause lets less through than a message has."""
+    if reason := namespace.refusal():
+        pytest.skip(reason)
+    rates = megabits_by_message(20, 100_000, 5, tmp_path)
+    assert len(rates) == 5
+    assert max(rates) < 30
+
+
+def test_nothing_is_left_of_a_command_that_is_interrupted(tmp_path: Path) -> None:
+    if reason := namespace.refusal():
+        pytest.skip(reason)
+    pids, program = tmp_path / "pids", (
+        "import signal, sys; from benchmarks.codec.namespace import bytes_sent_by_two as two\n"
+        "signal.signal(signal.SIGTERM, signal.default_int_handler)\n"
+        "two(['sh', '-c', f'echo $$ >> {sys.argv[1]}; exec sleep 1000'], 20)"
+    )  # fmt: skip
+    run = subprocess.Popen([sys.executable, "-c", program, str(pids)], stderr=subprocess.DEVNULL)
+    begun = eventually(lambda: found if pids.exists() and len(found := pids.read_text().split()) == 2 else [], "both")
+    run.terminate()
+    run.wait()
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in begun), "they live on")
+
+
 def test_one_side_that_fails_ends_both() -> None:
     if reason := namespace.refusal():
         pytest.skip(reason)
@@ -68,7 +94,7 @@ def test_ways_are_compared_round_by_round() -> None:
 
 
 def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked, fails_at = list[str](), 3
+    asked, fails_at = list[str](), 4
 
     def trained(way: str, *_: object) -> Run:
         if len(asked) == fails_at:
@@ -78,11 +104,13 @@ def test_what_was_measured_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(overlap, "Cells", lambda name, setting: cells.Cells(name, setting, tmp_path))
     monkeypatch.setattr(overlap, "trained", trained)
+    monkeypatch.setattr(overlap, "link_rates", lambda megabits: asked.append("link") or [float(megabits)])
     given = {"rounds": 2, "ways": ("3bit-update", "3bit-off")}
     with pytest.raises(SystemExit, match=r"^overlap: no more$"):
         overlap.measure(**given)
     fails_at = -1
     _, told = overlap.measure(**given)
-    assert sorted(asked) == ["3bit-off", "3bit-off", "3bit-update", "3bit-update"]
+    assert sorted(asked) == ["3bit-off", "3bit-off", "3bit-update", "3bit-update", "link"]
+    assert told["link"].runs == [200.0]
     assert told["faster_than_3bit-off"].runs == [1.0, 1.0]
     assert told["3bit-update_update_hidden"].runs == [0.25, 0.25]

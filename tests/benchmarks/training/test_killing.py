@@ -12,6 +12,7 @@ import pytest
 from benchmarks.training.killable import Killable, Write, Writes
 from benchmarks.training.killing import Kill, Pace, kill, kill_by_the_clock
 from tuili.errors import InputError
+from tuili.files import write_durably
 
 PACE = Pace(whole=100.0, start=8.0, step=0.3, end=2.0, writes=[1.0, 2.0, 3.0], write_steps=[3, 4, 7])
 
@@ -146,11 +147,22 @@ def test_a_run_that_does_not_go_on_is_told() -> None:
 
 def test_a_run_tells_where_it_is(tmp_path: Path) -> None:
     run = Killable([], tmp_path / "run")
-    assert (run.step(), run.saved(), run.half_saved(), run.session()) == (0, [], [], None)
+    assert (run.step(), run.saved(), run.half_saved(), run.session()) == (0, [], [], 0)
     for name in ("step-00000020", "step-00000040", ".step-00000060"):
         (tmp_path / "run" / "checkpoints" / name).mkdir(parents=True)
     (tmp_path / "run" / "log.jsonl").write_text('{"step": 61, "loss": 1}\n{"step": 62, "loss": 1}\n{"step": 6')
     assert (run.step(), run.saved(), run.half_saved()) == (62, [20, 40], [60])
+
+
+def test_each_session_has_a_number_of_its_own(tmp_path: Path) -> None:
+    """Though a new log may have the place on the disk of the last one but one, which no one looked at."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with Killable([], folder) as run:
+        for number in range(1, 6):
+            for _ in range(3):
+                write_durably(folder / "log.jsonl", b"{}")
+            assert (run.session(), run.session()) == (number, number)
 
 
 def test_a_run_that_fails_behind_a_kill_is_begun_again_once(tmp_path: Path) -> None:

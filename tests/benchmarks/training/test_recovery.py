@@ -34,6 +34,7 @@ def test_no_more_is_to_be_lost_than_an_interval_and_the_steps_beside_a_cut_write
     whole, too_much = Kill("worker", 1, 9.0, 9.0, 100, None), Kill("worker", 1, 9.0, 9.0, 101, None)
     told = figures([cut, beyond, whole, too_much], 100, ending=0)
     assert told["within_bound"].runs == [0.5]
+    assert told["within_interval"].runs == [0.25]
     assert told["half_saved"].runs == [2]
 
 
@@ -43,9 +44,9 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
     asked = list[str]()
     pace = {"whole": 91.0, "start": 9.0, "step": 0.3, "end": 2.0, "writes": [0.2, 0.4], "write_steps": [1, 2]}
 
-    def alone(*_: object) -> dict[str, object]:
-        asked.append("alone")
-        return {"pace": pace, "hash": "a"}
+    def alone(command: object, steps: int, warm_up: int) -> dict[str, object]:
+        asked.append(f"alone {steps}")
+        return {"pace": pace | {"whole": 91.0 if steps == 1500 else 260.0}, "hash": "a" if steps == 1500 else "b"}
 
     def killed(*given: object) -> dict[str, object]:
         asked.append("killed")
@@ -57,19 +58,20 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
         if asked.count("clock") == 0:
             asked.append("clock")
             raise InputError("interrupted")
-        assert (steps, alone) == {30: (1500, 91.0), 60: (4500, 251.0)}[every]
-        return {"kills": 3, "seconds": 2 * alone, "given_again": 1, "hash": "b"}
+        assert (steps, alone) == {30: (1500, 91.0), 60: (4500, 260.0)}[every]
+        return {"kills": 3, "seconds": alone + 3 * 6, "given_again": 1, "hash": "b"}
 
     for name, stand_in in (("_alone", alone), ("_killed", killed), ("_killed_by_the_clock", by_clock)):
         monkeypatch.setattr(recovery, name, stand_in)
     with pytest.raises(InputError, match="interrupted"):
         measure(every=(30, 60))
     _, told = measure(every=(30, 60))
-    assert asked == ["alone", "killed", "clock"]
+    assert asked == ["alone 1500", "killed", "clock", "alone 4500"]
     assert told["goodput"].runs == [91 / 120]
-    assert told["goodput_every_30"].runs == told["goodput_every_60"].runs == [0.5]
+    assert told["goodput_every_30"].runs == [0.8]
+    assert told["goodput_every_60"].runs == [0.9]
     assert told["given_again"].runs == [2]
-    assert told["same_bytes"].runs == [1, 0]
+    assert told["same_bytes"].runs == [1, 0, 1]
     assert told["write_steps"].runs == [1, 2]
 
 
