@@ -17,7 +17,7 @@ def record_of(config: dict[str, object], **figures: Figure) -> Record:
 def test_the_size_and_the_steps_of_saving_are_those_of_the_record() -> None:
     told = {"cost": Figure("share", [0.01, 0.02, 0.015]), "parameters": Figure("parameters", [71_100_000])}
     lines = filled(SAVED, record_of({"interval": 30, "tokens_a_step": 8192}, **told))
-    assert lines["What saving costs a run, over one that does not save"] == [
+    assert lines["What saving costs a run of replicas, over one that does not save"] == [
         "1.5% (1.0% to 2.0%, n = 3), every 30 steps of 8,192 tokens, 71.1M parameters",
         "2%",
     ]
@@ -31,7 +31,7 @@ def test_goodput_tells_how_often_something_was_killed() -> None:
         "same_bytes": Figure("runs", [1.0, 0.0]),
     }
     lines = filled(RECOVERED, record_of({}, **told))
-    clock = "Goodput of a training of which something is killed every {} s until it ends, measured once"
+    clock = "Goodput of a training of which something is killed every {} s, measured once"
     assert lines[clock.format(60)] == ["75% with 7 kills", "60%"]
     assert clock.format(300) not in lines
     assert lines["Killed runs that ended with the bytes of one left alone"] == ["1 of 2", "all"]
