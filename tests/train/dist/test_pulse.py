@@ -18,6 +18,7 @@ from tuili.train.dist import pulse, torch_group
 from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied
 from tuili.train.dist.place import Place
 from tuili.train.dist.pulse import BEAT, HERE, Pulse
+from tuili.train.recipe import TrainConfig
 
 GONE = "another process has ended or does not answer"
 Begin = Callable[[int, Mapping[int, socket.socket]], tuple[Pulse, "SimpleQueue[ReplicaDied]"]]
@@ -84,6 +85,11 @@ def test_where_all_others_have_gone_no_thread_is_left_to_wait_for(
     while {thread.ident for thread in threading.enumerate()} - before:
         assert time.monotonic() < until, "its thread goes on"
         time.sleep(0.01)
+
+
+def test_one_that_hangs_is_told_within_half_a_minute_by_default() -> None:
+    """Without a pulse, and in steps of up to 5 seconds."""
+    assert TrainConfig().dist.timeout + max(2 * pulse.BEAT_SECONDS, 5) <= 30
 
 
 def test_others_hear_whether_the_first_process_says_why_the_run_ends(

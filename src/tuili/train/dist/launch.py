@@ -120,7 +120,8 @@ class _Processes:
             self._look(lambda: bool(self._signals) or first_reason(self._ends) is not None, self._patience.reason)
         is_known = bool(self._signals) or first_reason(self._ends) is not None
         seconds = self._patience.saving if is_known else self._patience.silence
-        self._look(lambda: bool(self._signals), self._patience.notice)
+        if is_known:
+            self._look(lambda: bool(self._signals), self._patience.notice)
         until, passed_on = time.monotonic() + seconds, -1
         while self._running and time.monotonic() < until:
             if len(self._signals) > passed_on:  # the second Ctrl-C, too, is for them
