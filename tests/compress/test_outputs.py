@@ -28,7 +28,7 @@ PROMPT = [[1, 20, 30, 40, 50]]
 KINDS = [
     "own", "imported", "whole numbers", "factors", "factors in whole numbers", "imported factors", "imported student",
     "imported factors in whole numbers", "imported factors in w4a8", "student", "w4a8", "imported in whole numbers",
-    "imported w4a8",
+    "imported w4a8", "shared factors in w4a8",
 ]  # fmt: skip
 
 
@@ -60,6 +60,10 @@ def output(
         result = distilled(own, out, steps=2, on_policy=0, source="texts")
     elif request.param == "w4a8":
         result = quantised(wide, out, healing={"steps": 2}, numbers="w4a8")
+    elif request.param == "shared factors in w4a8":
+        shared = factorised(wide, out.with_name("shared"), steps=2, bases="shared", keep=0.9)
+        assert shared.model is not None
+        result = quantised(shared.model, out, healing={"steps": 2}, numbers="w4a8", cache="int8")
     elif request.param == "imported w4a8":
         result = quantised(half, out, questions, healing={"steps": 2}, numbers="w4a8", cache="int8")
     elif request.param == "imported in whole numbers":
