@@ -29,10 +29,13 @@ def megabits_by_message(megabits: int, size: int, count: int, scratch: Path) -> 
 def main(size: int, count: int, file: Path) -> None:
     """One side of the link, which SIDE tells; the second one sends, and writes the seconds of each message."""
     if os.environ["SIDE"] == "0":
-        with socket.create_server((ADDRESS, PORT)) as server, server.accept()[0] as other:
-            for _ in range(count):
-                assert len(other.recv(size, socket.MSG_WAITALL)) == size
-                other.sendall(b".")
+        with socket.create_server((ADDRESS, PORT)) as server:
+            server.settimeout(PATIENCE_SECONDS)
+            with server.accept()[0] as other:
+                other.settimeout(PATIENCE_SECONDS)
+                for _ in range(count):
+                    _receive(other, size)
+                    other.sendall(b".")
         return
     with _connected() as other:
         other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -41,17 +44,25 @@ def main(size: int, count: int, file: Path) -> None:
             time.sleep(PAUSE_SECONDS)
             begun = time.perf_counter()
             other.sendall(bytes(size))
-            assert other.recv(1) == b"."
+            _receive(other, 1)
             seconds.append(time.perf_counter() - begun)
     file.write_text(json.dumps(seconds), encoding="utf-8")
+
+
+def _receive(other: socket.socket, size: int) -> None:
+    """Wait for a message of so many bytes. Raises `OSError` where it does not come."""
+    while size:
+        if not (part := other.recv(size)):
+            raise ConnectionError("the other side has ended")
+        size -= len(part)
 
 
 def _connected() -> socket.socket:
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
-            return socket.create_connection((ADDRESS, PORT))
-        except ConnectionError:
+            return socket.create_connection((ADDRESS, PORT), PATIENCE_SECONDS)
+        except OSError:
             if time.monotonic() > until:
                 raise
             time.sleep(0.01)

@@ -44,6 +44,7 @@ $there cat /proc/net/dev
 """
 BURST_BYTES = 16 << 10
 """That a link lets through at once behind a pause: far less than one exchange of gradients in few bits."""
+ENDING_SECONDS = 30
 SENT_COLUMN = 8
 """Behind the name of an interface: eight figures of what it has received, then the bytes that it has sent."""
 
@@ -104,15 +105,18 @@ def _sent(script: str, command: Sequence[str], interfaces: str) -> int:
 
 
 def _in_a_group(command: Sequence[str]) -> str:
-    """What a command writes; nothing that it has started is left, however it ends."""
+    """What a command writes. However this ends, so does its group: by SIGTERM, so that a launcher ends the processes of
+    its run, and behind that by SIGKILL."""
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )  # fmt: skip
     try:
         output, errors = process.communicate()
     finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, number)
+                process.wait(ENDING_SECONDS)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, output, errors)
     return output

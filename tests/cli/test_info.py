@@ -73,6 +73,9 @@ def test_a_step_tells_its_settings_and_how_long_it_learnt() -> None:
     }
     assert settings_line("distil", {"distil": student}) == "num_groups 2, by data, mask true"
     assert settings_line("cast to bfloat16", {}) == ""
+    assert settings_line("import", {"dtype": "bfloat16", "files": {}}) == "dtype bfloat16"
+    for foreign in (None, 5, {"to": {"overrides": 5}}, {"healing": None}):
+        assert settings_line("distil", {"distil": foreign}) == ""
 
 
 def test_weights_that_were_changed_afterwards_are_noticed(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

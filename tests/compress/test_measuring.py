@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ import pytest
 
 from tests.compress.running import pruned
 from tuili.compress import HealingConfig, Measuring, measuring, open_parent
-from tuili.errors import InputError
+from tuili.compress.result import measured_again
+from tuili.errors import InputError, TuiliError
 from tuili.eval import EvalSettings, evaluate, right_answers
 from tuili.model import load_model
 from tuili.store import read_lineage
@@ -104,4 +106,16 @@ def test_both_accuracies_stand_in_the_lineage(own: Path, tmp_path: Path, monkeyp
     assert more.figures["problems"] == read_lineage(result.model)[-1].figures["problems"] == 24
     monkeypatch.setattr(measuring, "right_answers", lambda *_: pytest.fail("measured again"))
     again = pruned(own, tmp_path / "run", steps=2, problems=24, resume=True)
-    assert again.figures == more.figures
+    assert again.figures == more.figures == pruned(own, tmp_path / "run", steps=2, resume=True).figures
+    entry = read_lineage(result.model)[-1]
+    other = measured_again(result.model, entry, {"problems": 5.0, "right": 0.2})
+    assert not [name for name in other.figures if name.startswith(("right_", "gain"))]
+    assert read_lineage(result.model)[-1] == other
+    monkeypatch.setattr("tuili.store.lineage.write_durably", full)
+    with pytest.raises(TuiliError, match="No space left on device"):
+        measured_again(result.model, entry, {"problems": 6.0})
+    assert read_lineage(result.model)[-1] == other
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")

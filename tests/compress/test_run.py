@@ -182,6 +182,11 @@ def test_a_run_does_not_go_on_with_a_file_that_had_another_role(own: Path, tmp_p
     assert pruned(mixed, tmp_path / "run", steps=2).model is not None
     with pytest.raises(InputError, match=r"the run began with data = None, not .*more\.jsonl"):
         pruned(mixed, tmp_path / "run", file, steps=2, resume=True)
+    run = tmp_path / "run" / "run.json"
+    recorded = json.loads(run.read_text())
+    assert recorded.pop("data") is None
+    run.write_text(json.dumps(recorded))  # as earlier versions recorded it
+    assert pruned(mixed, tmp_path / "run", steps=2, resume=True).model is not None
 
 
 def test_nothing_is_written_into_what_is_read(own: Path, tmp_path: Path) -> None:

@@ -51,6 +51,13 @@ def test_pruning_and_students_are_counted_on_the_meta_device() -> None:
     assert small.after.total < small.before.total
 
 
+def test_a_student_that_its_teachers_vocabulary_is_too_large_for_is_refused() -> None:
+    with pytest.raises(
+        InputError, match=r"^9M: with a vocabulary of 131,072 tokens the nearest network has 26\.9M: ask"
+    ):
+        plan_distil(planned_model("70B"), "9M", NO_RECOVERY)
+
+
 def test_whole_numbers_take_fewer_bytes() -> None:
     plan = plan_quantize(planned_model("7B"), "w4a8", None, NO_RECOVERY)
     assert plan.before == plan.after

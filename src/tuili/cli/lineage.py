@@ -68,12 +68,13 @@ def show_lineage(console: Console, entries: Sequence[Mapping[str, Any]], table: 
 
 def settings_line(step: str, recipe: Mapping[str, Any]) -> str:
     """What a step's own section of its recipe sets, and how long it learnt; the rest of the recipe is in the file."""
-    section = recipe.get(step)
+    section = recipe.get(step, recipe)  # of an import or an adapter there is but one section
     if not isinstance(section, Mapping):
         return ""
     told: dict[str, Any] = {name: value for name, value in section.items() if isinstance(value, str | int | float)}
     if isinstance(size := section.get("to"), Mapping):  # of a student
-        told = {**size, **size.get("overrides", {}), **told}
+        fields = size.get("overrides")
+        told = {**size, **(fields if isinstance(fields, Mapping) else {}), **told}
     if isinstance(healing := section.get("healing"), Mapping):
         told["steps"] = healing.get("steps")
     shown = ((name, value) for name, value in told.items() if value not in (None, "auto") and name not in _ELSEWHERE)

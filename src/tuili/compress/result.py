@@ -21,6 +21,8 @@ from tuili.store import (
     write_lineage,
 )
 
+MEASURED = ("problems", "right", "gain")
+"""How the names of those figures begin that tell of right answers."""
 REMEDY = "make room there, or choose another --out"
 
 
@@ -78,13 +80,14 @@ def made_before(begun_as: Parent | None, folder: Path, step: str) -> LineageEntr
 
 
 def measured_again(folder: Path, entry: LineageEntry, figures: Mapping[str, float]) -> LineageEntry:
-    """An entry of a model's lineage with these figures, which replace its own of the same names; all else in the folder
-    stays as it is."""
-    whole = replace(entry, figures={**entry.figures, **figures})
-    if whole != entry:
+    """An entry of a model's lineage with these figures of right answers, if there are any, in place of its own; all
+    else in the folder stays as it is."""
+    others = {name: value for name, value in entry.figures.items() if not name.startswith(MEASURED)}
+    whole = replace(entry, figures={**others, **figures})
+    if figures and whole != entry:
         with writing(folder, REMEDY):
             write_lineage(folder, tuple(whole if one == entry else one for one in read_lineage(folder)))
-    return whole
+    return whole if figures else entry
 
 
 def damaged(file: Path) -> InputError:

@@ -65,7 +65,7 @@ def compress(
         folder.refuse_inside(read, f"{name} {read}")
     with refusing_full_disks(), folder.locked():
         fixed = _fixed(compression, healing, data, file)
-        if (changes := folder.changes_since(fixed, resume)) is None:
+        if (changes := folder.changes_since(fixed, resume, newer=("data",))) is None:
             folder.begin_with(fixed)
         elif changes:
             tell(f"changed since the run began: {', '.join(changes)}; the weights may differ")
@@ -79,8 +79,14 @@ def _fixed(compression: Compression, healing: HealingConfig, data: HealingData, 
     """What all sessions of a run have in common."""
     recipe = dict(compression.recipe) | {"healing": healing.model_dump(mode="json", exclude=_CHANGEABLE)}
     hashed = {str(file): file_hash(file) for file in data.files}
-    given = {} if file is None else {"data": str(file)}
-    return {"step": compression.step, "recipe": recipe, "model": compression.parent.hash, "files": hashed, **given}
+    given = None if file is None else str(file)
+    return {
+        "step": compression.step,
+        "recipe": recipe,
+        "model": compression.parent.hash,
+        "files": hashed,
+        "data": given,
+    }
 
 
 class _Stopped(Exception):

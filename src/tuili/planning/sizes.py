@@ -18,6 +18,8 @@ from tuili.store import count_parameters
 
 LEAST, MOST = 10**6, 20 * 10**12
 NEAR = 0.02
+MET = 0.05
+"""By how much of a size that is asked for the network may miss it, where its vocabulary is given."""
 """The share by which a network may miss the size that was asked for, before its feed-forward layers change, too."""
 LARGEST: Mapping[str, Any] = {
     "vocab_size": 131072,
@@ -74,7 +76,13 @@ def sized(parameters: float, vocabulary: int | None = None) -> tuple[str, TuiliC
             return told, config
     nearest = min(NAMED, key=lambda size: (abs(log(size / parameters)), size))
     told, fields = NAMED[nearest]
-    return f"{told}, scaled in depth, width and experts", _scaled(fields, parameters, parameters / nearest, vocabulary)
+    config = _scaled(fields, parameters, parameters / nearest, vocabulary)
+    if vocabulary is not None and abs((total := count_parameters(config.shape).total) / parameters - 1) > MET:
+        raise InputError(
+            f"{told_size(parameters)}: with a vocabulary of {vocabulary:,} tokens the nearest network has "
+            f"{told_size(total)}: ask for that"
+        )
+    return f"{told}, scaled in depth, width and experts", config
 
 
 def _scaled(fields: Mapping[str, Any], parameters: float, ratio: float, vocabulary: int | None) -> TuiliConfig:

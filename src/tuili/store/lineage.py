@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from tuili.errors import ModelFolderError
-from tuili.files import file_hash
+from tuili.files import file_hash, write_durably
 from tuili.provenance import current_versions, timestamp
 from tuili.store.quantization import WholeNumbers
 from tuili.store.template_files import TEMPLATE_FOLDER
@@ -99,7 +99,7 @@ def write_lineage(folder: Path, entries: tuple[LineageEntry, ...]) -> None:
         document["chain"] = chain
     path = folder / LINEAGE_FILE
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(documents, indent=2) + "\n", encoding="utf-8")
+    write_durably(path, (json.dumps(documents, indent=2) + "\n").encode())
 
 
 def learnt_numbers(lineage: Sequence[LineageEntry]) -> WholeNumbers | None:

@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -117,11 +117,13 @@ class RunFolder:
                     f"{flat_now.get(key)}: resume it with the same recipe and files, or choose another --out"
                 )
 
-    def changes_since(self, fixed: Mapping[str, Any], resume: bool, *made: Path) -> list[str] | None:
+    def changes_since(
+        self, fixed: Mapping[str, Any], resume: bool, *made: Path, newer: Collection[str] = ()
+    ) -> list[str] | None:
         """How the environment differs from the one in which a run began by `begin_with`; None where none has begun.
 
-        made: what a run makes. Raises `InputError` where the run is not to be resumed or began otherwise, and where
-        there is what another run has made.
+        made: what a run makes. newer: what runs of earlier versions of Tuili did not record. Raises `InputError` where
+        the run is not to be resumed or began otherwise, and where there is what another run has made.
         """
         then = self.recorded(resume)
         if then is None:
@@ -133,7 +135,7 @@ class RunFolder:
             environment_then = dict(then.pop("environment"))
         except (ValueError, LookupError, TypeError) as error:
             raise self.damaged() from error
-        self.refuse_other(then, fixed)
+        self.refuse_other(then, {name: value for name, value in fixed.items() if name in then or name not in newer})
         return environment_changes(environment_then, self.environment_now())
 
     def environment_now(self) -> dict[str, Any]:

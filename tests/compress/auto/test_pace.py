@@ -49,8 +49,13 @@ def test_what_is_tried_is_made_in_the_folder_of_the_run_and_thrown_away(tmp_path
     for place, remedy in ((tmp_path, "choose another --out"), (None, "name another folder by TMPDIR")):
         with pytest.raises(InputError, match=f"make room there, or {remedy}$"), pace._scratch(place):
             raise InputError(told)
-    with pytest.raises(InputError, match=r"^what is tried cannot be written: No such file or directory: make room"):
+    with pytest.raises(
+        InputError, match=r"missing: no folder can be made for what is tried: No such file or directory; "
+    ):
         pace._scratch(tmp_path / "missing").__enter__()
+    (tmp_path / ".trial-of-before" / "run").mkdir(parents=True)
+    with pace._scratch(tmp_path) as scratch:
+        assert [*tmp_path.iterdir()] == [scratch]
 
 
 def test_steps_and_models_share_the_time() -> None:

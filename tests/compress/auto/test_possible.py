@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,10 +20,10 @@ STEPS = {step.label: step for chain in chains(preset("nano").shape) for step in 
 DENSE = ("prune.multiple=4",)
 
 
-def found(model: str | Path, changes: Sequence[str]) -> tuple[list[Candidate], list[str]]:
+def found(model: str | Path, changes: Sequence[str], first: int = 50) -> tuple[list[Candidate], list[str]]:
     """The candidates, and what is told of others."""
     told = list[str]()
-    return possible(open_parent(model, HealingConfig()), changes, told.append), told
+    return possible(open_parent(model, HealingConfig()), changes, first, told.append), told
 
 
 def ways(some: Sequence[Candidate]) -> set[str]:
@@ -67,7 +68,6 @@ def test_a_strength_that_a_change_leaves_out_is_told() -> None:
         "quantize.rounding=compensated",
         "prune.rounds=3",
         "distil.on_policy=1",
-        "distil.on_policy=0.01",
         "distil.by=sequence",
     ],
 )
@@ -86,9 +86,18 @@ def test_rounds_and_chains_have_the_steps_that_they_take() -> None:
             ("distil-num_groups-1", "distil.on_policy=0.1"),
         )
     }
-    assert list(least.values()) == [1, 8, 8]
+    assert list(least.values()) == [1, 6, 6]
     with pytest.raises(InputError, match="rounds recover in"):
         least_steps(STEPS["prune-0.2"], parent, ("prune.rounds=1000",))
+
+
+def test_chains_that_the_shortest_recovery_is_too_short_for_are_not_tried() -> None:
+    some, told = found("nano", ("prune.rounds=20",))
+    pruned = [one for one in some for step in one.chain if step.verb == "prune"]
+    assert {len(one.chain) for one in pruned} == {1}
+    assert re.fullmatch(r"\d+ chains take more steps than --first 50: with \d+ all are tried", told[-1])
+    with pytest.raises(InputError, match=r"^--first 20: with distil\.on_policy=0\.01 distil-.* takes 51 or more$"):
+        found("nano", ("distil.on_policy=0.01",), 20)
 
 
 def changed(label: str, *changes: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ Chains that begin alike, with as many steps, share what they begin with.
 from __future__ import annotations
 
 import shutil
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,18 +84,20 @@ def way_of(step: Step, model: Parent | Path, steps: int, changes: Sequence[str])
 
 
 def least_steps(step: Step, model: Parent | Path, changes: Sequence[str]) -> int:
-    """The fewest steps, of powers of two, that the recovery can have: rounds, or chains that are written, take more
-    than one. Raises what `way_of` does with enough of them."""
-    steps = 1
-    while steps < ENOUGH_STEPS:
+    """The fewest steps that the recovery can have: rounds, or chains that are written, take more than one. Raises what
+    `way_of` does with enough of them."""
+
+    def suffice(steps: int) -> bool:
         try:
             way_of(step, model, steps, changes)
         except InputError:
-            steps *= 2
-        else:
-            return steps
-    way_of(step, model, steps, changes)
-    return steps
+            return False
+        return True
+
+    least = 1 + bisect_left(range(1, ENOUGH_STEPS), True, key=suffice)
+    if least == ENOUGH_STEPS:
+        way_of(step, model, least, changes)
+    return least
 
 
 def config_of(step: Step, steps: int, changes: Sequence[str]) -> Any:

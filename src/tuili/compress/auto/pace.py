@@ -3,9 +3,10 @@ answers of the parent."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -27,6 +28,7 @@ from tuili.tasks import Problem
 
 TRIED_STEPS = 10
 """That a recovery has; what is tried of them is up to `tuili.compress.plan`."""
+_SCRATCH = ".trial-"
 MARGIN = 1.3
 """Of the measured time, what steps are taken to need, with changes, checkpoints and writing."""
 
@@ -79,31 +81,36 @@ def measure_pace(
         slowest, memory = max(slowest, steps.seconds), max(memory, steps.memory)
         tell(f"trying what {step.label} takes besides its steps")
         with _scratch(place) as scratch:
-            links[step.verb] = _link_seconds(step, least, model, file, changes, scratch, clock)
+            whole = _link_seconds(step, least, model, file, changes, scratch, clock)
+        links[step.verb] = max(0.0, whole - (least - 1) * steps.seconds)
     besides = fmean(sum(links[step.verb] for step in chain) for chain in chains)
     return Pace(slowest, besides + _measuring_seconds(model, problems, clock), memory, links)
 
 
 @contextmanager
 def _scratch(place: Path | None) -> Iterator[Path]:
-    """A folder that is removed in the end. Raises `InputError` where nothing can be written."""
-    remedy = "make room there, or name another folder by TMPDIR"
-    try:
-        with TemporaryDirectory(prefix=".trial-", dir=place) as folder:
+    """A folder that is removed in the end, with any that a kill has left in `place`. Raises `InputError` where nothing
+    can be written."""
+    remedy = "make room there, or name another folder by TMPDIR" if place is None else REMEDY
+    for left in () if place is None else place.glob(f"{_SCRATCH}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with ExitStack() as opened:
+        try:
+            folder = opened.enter_context(TemporaryDirectory(prefix=_SCRATCH, dir=place))
+        except OSError as error:
+            reason = f"{place or 'the system'}: no folder can be made for what is tried: {error.strerror or error}"
+            raise InputError(f"{reason}; {remedy}") from error
+        try:
             yield Path(folder)
-    except OSError as error:
-        raise InputError(f"what is tried cannot be written: {error.strerror or error}: {remedy}") from error
-    except InputError as error:
-        if place is not None:
-            raise
-        raise InputError(str(error).replace(REMEDY, remedy)) from error
+        except InputError as error:
+            raise InputError(str(error).replace(REMEDY, remedy)) from error
 
 
 def _link_seconds(
     step: Step, steps: int, model: Path, file: Path | None, changes: Sequence[str], scratch: Path,
     clock: Callable[[], float],
 ) -> float:  # fmt: skip
-    """Of a link with so few steps."""
+    """Of a link with so few steps; one of them is of the link, as reading the first texts takes time, too."""
     begun = clock()
     way, healing = way_of(step, model, steps, changes)
     made = compress(way, healing, file, scratch / "run", resume=False, console=Console(quiet=True))

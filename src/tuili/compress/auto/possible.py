@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuili.compress.auto.making import ENOUGH_STEPS, key_of, taken, way_of
+from tuili.compress.auto.making import ENOUGH_STEPS, key_of, least_steps, taken, way_of
 from tuili.compress.auto.space import Candidate, Left, Step, candidates, chains
 from tuili.compress.parent import Parent
 from tuili.compress.quantizing.quantize import Quantizing
@@ -20,11 +20,12 @@ class Unsuited(InputError):
     """A parent takes a step by itself, and not with the changes to its recipe."""
 
 
-def possible(parent: Parent, changes: Sequence[str], tell: Tell) -> list[Candidate]:
+def possible(parent: Parent, changes: Sequence[str], first: int, tell: Tell) -> list[Candidate]:
     """All chains that no step refuses. A strength that is left out because of the changes is told.
 
-    Raises `InputError` for a change that no step takes, and for one that leaves out all of a way; `ConfigError` for one
-    that a recipe refuses.
+    first: steps of the shortest recovery, which those of a chain share. Raises `InputError` for a change that no step
+    takes, for one that leaves out all of a way, and where `first` does; `ConfigError` for a change that a recipe
+    refuses.
     """
     steps = {step for chain in chains(parent.shape) for step in chain}
     for change in changes:
@@ -47,7 +48,27 @@ def possible(parent: Parent, changes: Sequence[str], tell: Tell) -> list[Candida
         if step.verb not in tried:
             raise error
         tell(f"{step.label} is not tried: {error}")
-    return found
+    return _recovering(parent, found, changes, first, tell)
+
+
+def _recovering(
+    parent: Parent, found: Sequence[Candidate], changes: Sequence[str], first: int, tell: Tell
+) -> list[Candidate]:
+    """Those candidates of which each step can recover in its share of so many steps. Others are told."""
+    asked = [step for step in {step for one in found for step in one.chain} if taken(step, changes)]
+    least = {step: least_steps(step, parent, changes) for step in asked}
+    missing = {one: max(least.get(step, 1) for step in one.chain) * len(one.chain) for one in found}
+    kept = [one for one in found if missing[one] <= max(first, len(one.chain))]
+    ways = {step.verb for one in kept for step in one.chain}
+    for step in asked:
+        if step.verb not in ways:
+            raise InputError(
+                f"--first {first}: with {' '.join(taken(step, changes))} {step.label} takes {least[step]} or more"
+            )
+    if len(kept) < len(found):
+        most = max(missing.values())
+        tell(f"{len(found) - len(kept)} chains take more steps than --first {first}: with {most} all are tried")
+    return kept
 
 
 def left_by(parent: Parent, step: Step, changes: Sequence[str]) -> Left | None:

@@ -83,7 +83,7 @@ class AutoRun:
         folder = RunFolder(out)
         folder.refuse_inside(self._parent.path, f"MODEL {self._parent.path}")
         with refusing_full_disks(), folder.locked():
-            if folder.changes_since(self._fixed(), resume, out / "candidates") is None:
+            if folder.changes_since(self._fixed(), resume, out / "candidates", newer=("data", "test")) is None:
                 folder.begin_with(self._fixed())
             keep_freed_memory()
             return self._searched_in(out)
@@ -151,7 +151,7 @@ class AutoRun:
 
     def _candidates(self) -> list[Candidate]:
         parent, settings = self._parent, self._settings
-        found = possible(parent, settings.changes, self._tell)
+        found = possible(parent, settings.changes, settings.first, self._tell)
         if not found:
             raise InputError(f"{parent.path}: no way to compress takes it")
         chosen = spread(found, settings.targets, settings.most)
@@ -176,8 +176,9 @@ class AutoRun:
     def _fixed(self) -> dict[str, object]:
         """What all sessions of a run have in common."""
         given = {"data": self._settings.data, "test": self._settings.test}
-        roles = {name: str(file) for name, file in given.items() if file is not None}
-        hashed = {str(file): file_hash(file) for file in (*self._data.files, *map(Path, roles.values()))}
+        files = [*self._data.files, *(file for file in given.values() if file is not None)]
+        roles = {name: None if file is None else str(file) for name, file in given.items()}
+        hashed = {str(file): file_hash(file) for file in files}
         return {"auto": self._settings.fixed(), "model": self._parent.hash, "files": hashed, **roles}
 
     def _tell(self, line: str) -> None:
