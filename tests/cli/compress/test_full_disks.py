@@ -16,7 +16,7 @@ from tuili.store import open_model
 RECOVERY, FLUSH = ("*/log.jsonl", "*/checkpoints/*"), "tuili.store.folder.flush_all"
 OWN_TENSORS, IMPORTED_TENSORS = "transformers.modeling_utils.safe_save_file", "tuili.compress.imported.save_file"
 OWN = {
-    "prune": ("*/.run.json.part", "*/.log.jsonl.part", *RECOVERY, OWN_TENSORS, "*/tuili/lineage.json", FLUSH),
+    "prune": ("*/.run.json.part", "*/.log.jsonl.part", *RECOVERY, OWN_TENSORS, "*/tuili/.lineage.json.part", FLUSH),
     "factorise": ("*/.decisions.json.part", *RECOVERY, OWN_TENSORS, FLUSH),
     "distil": ("*/written/*/0.json", *RECOVERY, OWN_TENSORS, FLUSH),
     "qat": (*RECOVERY, OWN_TENSORS, FLUSH),
