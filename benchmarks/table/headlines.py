@@ -52,6 +52,13 @@ HEADLINES = (
         ),
     ),
     headline(
+        "`pico`, a student of `nano` in 4 bits: megabytes of weights, and share of right answers at level 1",
+        "stacked",
+        joined("{} MB; {}", middle("pico_weights", "{:.2f}"), middle("pico_level_1", "{:.3f}")),
+        joined("`nano`: {} MB; {}", middle("parent_weights", "{:.1f}"), middle("parent_level_1", "{:.3f}")),
+        joined("{} of its right answers", middle("pico_level_1_kept", "{:.2f}")),
+    ),
+    headline(
         "`nano`: share of right answers in wordings that no training uses, English, level 1",
         "understanding",
         with_interval("unseen_en_level1"),
@@ -62,18 +69,6 @@ HEADLINES = (
         "Mutated proofs that the checker accepts and sympy refutes",
         "proofs",
         joined("{} of {}", middle("accepted_wrongly", "{:.0f}"), middle("chains", "{:,.0f}")),
-    ),
-    headline(
-        "`nano`, fp32, 16 prompts at a time: tokens a second with verified drafts, which write what full depth writes",
-        "exact",
-        joined(
-            "{}; {} of {} answers are the same",
-            middle("batch_16_fp32_exact_tokens_per_second", "{:,.0f}"),
-            middle("batch_16_fp32_identical", "{:,.0f}"),
-            middle("batch_16_prompts", "{:,.0f}"),
-        ),
-        joined("full depth, fp32: {}", middle("batch_16_fp32_full_tokens_per_second", "{:,.0f}")),
-        figure("batch_16_fp32_exact_tokens_per_second_over_full", "{:.2f}"),
     ),
     headline(
         "`smollm2-math`, the checker calculates: share of right answers to ASDiv-A's 1,217 questions, of which nothing "
