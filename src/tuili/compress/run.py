@@ -105,17 +105,16 @@ class _Run:
 
     def run(self) -> CompressionResult:
         """Go through the stages that are left, and write what has come of the model."""
-        parent, healing = self._compression.parent, self._healing
-        place, step = self._out / "model", self._compression.step
-        if (entry := made_before(self._compression.begun_as, place, step)) is not None:
+        compression, healing = self._compression, self._healing
+        if (entry := made_before(compression.begun_as, self._out / "model", compression.step)) is not None:
             return self._made(entry)
-        teacher = self._compression.teacher()
+        teacher = compression.teacher()
         with LearningSession(healing, healing.steps, self._out, self._console, self._tell) as session:
             watch = Watch(self._tell, partial(self._check, session))
             try:
                 student = self._last_stage(teacher, session, watch)
                 held = partial(self._first, watch, "closeness", self._data.held)
-                figures = parent.finish(teacher, student, held, watch)
+                figures = compression.parent.finish(teacher, student, held, watch)
                 return self._written(student, figures, session)
             except _Stopped:
                 state = session.state
