@@ -45,6 +45,7 @@ $there cat /proc/net/dev
 BURST_BYTES = 16 << 10
 """That a link lets through at once behind a pause: far less than one exchange of gradients in few bits."""
 ENDING_SECONDS = 30
+"""For what is interrupted to end by SIGTERM, before SIGKILL."""
 SENT_COLUMN = 8
 """Behind the name of an interface: eight figures of what it has received, then the bytes that it has sent."""
 

@@ -52,7 +52,7 @@ HEADLINES = (
         ),
     ),
     headline(
-        "`pico`, a student of `nano` in 4 bits: megabytes of weights, and share of right answers at level 1",
+        "`pico`, a student of `nano` in 4 bits: megabytes of weights, and share of right answers, English, level 1",
         "stacked",
         joined("{} MB; {}", middle("pico_weights", "{:.2f}"), middle("pico_level_1", "{:.3f}")),
         joined("`nano`: {} MB; {}", middle("parent_weights", "{:.1f}"), middle("parent_level_1", "{:.3f}")),

@@ -82,12 +82,14 @@ def made_before(begun_as: Parent | None, folder: Path, step: str) -> LineageEntr
 def measured_again(folder: Path, entry: LineageEntry, figures: Mapping[str, float]) -> LineageEntry:
     """An entry of a model's lineage with these figures of right answers, if there are any, in place of its own; all
     else in the folder stays as it is."""
+    if not figures:
+        return entry
     others = {name: value for name, value in entry.figures.items() if not name.startswith(MEASURED)}
     whole = replace(entry, figures={**others, **figures})
-    if figures and whole != entry:
+    if whole != entry:
         with writing(folder, REMEDY):
             write_lineage(folder, tuple(whole if one == entry else one for one in read_lineage(folder)))
-    return whole if figures else entry
+    return whole
 
 
 def damaged(file: Path) -> InputError:

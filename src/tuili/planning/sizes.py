@@ -18,9 +18,9 @@ from tuili.store import count_parameters
 
 LEAST, MOST = 10**6, 20 * 10**12
 NEAR = 0.02
-MET = 0.05
-"""By how much of a size that is asked for the network may miss it, where its vocabulary is given."""
 """The share by which a network may miss the size that was asked for, before its feed-forward layers change, too."""
+MET = 0.05
+"""The share by which it may miss that size in the end where its vocabulary is given; else it is refused."""
 LARGEST: Mapping[str, Any] = {
     "vocab_size": 131072,
     "hidden_size": 8192,

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from tests.waiting import GUARD_SECONDS
+from tests.waiting import GUARD_SECONDS, eventually
 from tuili.train.dist import pulse, torch_group
 from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied
 from tuili.train.dist.place import Place
@@ -81,10 +81,7 @@ def test_where_all_others_have_gone_no_thread_is_left_to_wait_for(
     monkeypatch.setattr(pulse, "BEAT_SECONDS", 2 * GUARD_SECONDS)
     begin(1, {0: ends[1]})
     ends[0].close()
-    until = time.monotonic() + GUARD_SECONDS
-    while {thread.ident for thread in threading.enumerate()} - before:
-        assert time.monotonic() < until, "its thread goes on"
-        time.sleep(0.01)
+    eventually(lambda: not {thread.ident for thread in threading.enumerate()} - before, "its thread goes on")
 
 
 def test_one_that_hangs_is_told_within_half_a_minute_by_default() -> None:

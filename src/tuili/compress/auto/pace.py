@@ -103,6 +103,8 @@ def _scratch(place: Path | None) -> Iterator[Path]:
         try:
             yield Path(folder)
         except InputError as error:
+            if place is not None:
+                raise
             raise InputError(str(error).replace(REMEDY, remedy)) from error
 
 
