@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ class RunFolder:
         self.path, self.model, self.run_file = path, path / "model", path / RUN_FILE
         self.checkpoints = path / "checkpoints"
         self._lock = path / ".lock"
+        self.session = secrets.token_hex(8)
+        """A word that stands in the lock while this session trains."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -57,14 +60,30 @@ class RunFolder:
         with ExitStack() as stack:
             with writing(self.path, "choose another place"):
                 self.path.mkdir(parents=True, exist_ok=True)
-                lock = stack.enter_context(self._lock.open("w"))
+                lock = stack.enter_context(self._lock.open("a"))
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise InputError(
                         f"{self.path} is being trained by another process: wait until it ends, or choose another --out"
                     ) from None
+                lock.truncate(0)
+                lock.write(self.session)
+                lock.flush()
+                os.fsync(lock.fileno())  # for processes of other machines
             yield
+
+    def refuse_other_session(self, session: str) -> None:
+        """Raise `InputError` where this is not the folder in which that session, of another process, trains."""
+        try:
+            found = self._lock.read_text()
+        except (OSError, ValueError):
+            found = ""
+        if found != session:
+            raise InputError(
+                f"{self.path} is not the folder in which process 0 trains: start all with the same --out, on a file "
+                "system that they share"
+            )
 
     def refuse_own_model(self, start: Path, setting: str) -> None:
         """Raise `InputError` where the run would read a model from the place of its own; `setting` says who asks."""

@@ -76,6 +76,7 @@ def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple
         raise kind(f"process {processes.rank}: process 0 has failed: {first['fault']}")
     try:
         with _told_to_all(processes):
+            TrainingFolder(out, recipe).refuse_other_session(first["session"])
             plan = ExecutionPlan.resolve(recipe.train.model_copy(update=first["plan"]))
         with divided_cores(processes_here(processes)), interruptible() as interrupted:
             state = run_worker(processes, recipe, plan, out, first["step"], interrupted.is_set)
@@ -100,9 +101,9 @@ class Others:
         if self._wait and isinstance(error, TuiliError):
             self._say({"fault": str(error), "refused": isinstance(error, InputError)})
 
-    def begin(self, plan: ExecutionPlan, step: int | None) -> None:
-        """Let them train by a plan from the checkpoint of a step, or from the start."""
-        self._say({"plan": plan.settings(), "step": step})
+    def begin(self, session: str, plan: ExecutionPlan, step: int | None) -> None:
+        """Let them train in the folder of a session, by a plan, from the checkpoint of a step, or from the start."""
+        self._say({"session": session, "plan": plan.settings(), "step": step})
 
     def _say(self, word: Mapping[str, Any]) -> None:
         self._wait = False

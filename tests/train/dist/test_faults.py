@@ -15,6 +15,7 @@ from tests.train.checkpoint.faults import hang_for
 from tests.train.dist import torch_ranks as ranks
 from tests.train.dist.test_backends import recipe
 from tuili.errors import InputError
+from tuili.train import run, worker
 from tuili.train.checkpoint import manager, writing
 from tuili.train.dist import meeting
 from tuili.train.recipe import Recipe
@@ -159,3 +160,22 @@ def test_processes_that_are_not_alike_are_refused(processes: ranks.Ranks, tmp_pa
     shown = processes.train(settings("train.accumulation=6"), tmp_path, before=have_other_versions)
     assert shown == ["failed: process 1 of 2 has versions of its own: start all with the same"] * 2
     assert not (tmp_path / "run.json").exists()
+
+
+def train_elsewhere(out: Path, rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Process 1 has another folder."""
+    if rank == 1:
+        patch.setattr(run, "work_beside_first", lambda group, recipe, _: worker.work_beside_first(group, recipe, out))
+
+
+@pytest.mark.parametrize("holds_a_run", [False, True])
+def test_a_process_with_another_folder_is_refused(processes: ranks.Ranks, holds_a_run: bool, tmp_path: Path) -> None:
+    """Nothing is written there, though it may be that of a run by the same recipe."""
+    out, other = tmp_path / "run", tmp_path / "other"
+    if holds_a_run:
+        processes.train(settings(), other)
+    held = sorted(other.rglob("*"))
+    shown = processes.train(settings(), out, before=partial(train_elsewhere, other))
+    told = f"{other} is not the folder in which process 0 trains: start all with the same --out, on a file system"
+    assert faults(shown) == [f"failed: process 1{of} {told} that they share" for of in (" has failed:", ":")]
+    assert sorted(other.rglob("*")) == held

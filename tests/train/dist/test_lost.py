@@ -63,6 +63,15 @@ def gone_on(
     return told
 
 
+def test_what_was_loaded_has_not_travelled_here() -> None:
+    """So that a run that goes on notices, too, where gradients do not go the way that was asked for."""
+    form = PowerSgd(cast(Any, None), 1, torch.device("cpu"))
+    form.load({"steps": torch.tensor(POWERSGD_START + 1), "rank": torch.tensor(1)})
+    assert after_rounds(KEEP).names == form.names == set()
+    form.of_torch.iter += 1
+    assert form.names == {"powersgd"}
+
+
 @pytest.mark.parametrize("settings", [KEEP, ROTATE, PackedSettings(2, rotate=True, keep=0.5)])
 def test_it_goes_on_where_it_was_lost(settings: PackedSettings) -> None:
     """The rounds, too, from which the signs of the next rotation follow."""

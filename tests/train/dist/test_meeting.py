@@ -132,6 +132,15 @@ def test_nothing_that_listens_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
         meet(Place(1, 2, 2), ADDRESS, port)
 
 
+def test_a_store_of_others_is_not_waited_in(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where process 0 is to make the store itself, which it cannot: another job of torch has the port."""
+    monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE")
+    monkeypatch.setattr(meeting, "FAULT_SECONDS", 0.2)
+    for rank in range(2):
+        with pytest.raises(InputError, match=f"^port {port} of {ADDRESS} is in use: set MASTER_PORT to another one$"):
+            meet(Place(rank, 2, 2), ADDRESS, port)
+
+
 def test_a_stranger_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(meeting, "HANDSHAKE_SECONDS", 0.2)
     with socket.create_server((ADDRESS, 0)) as stranger:

@@ -86,12 +86,12 @@ class PowerSgd:
 
     def __init__(self, group: dist.ProcessGroup, rank: int, device: torch.device) -> None:
         self.of_torch = PowerSGDState(group, matrix_approximation_rank=rank, start_powerSGD_iter=POWERSGD_START)
-        self._device = device
+        self._device, self._begun = device, 0
 
     @property
     def names(self) -> set[str]:
-        """One name when a step has been made."""
-        return {self.kind} if self.of_torch.iter else set()
+        """One name when a step has been made here."""
+        return {self.kind} if self.of_torch.iter > self._begun else set()
 
     def state(self) -> dict[str, Tensor]:
         """The steps so far, and of each bucket by `bucket:quantity` what is there behind the first plain ones."""
@@ -105,7 +105,7 @@ class PowerSgd:
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Go on from what `state` gave in the same process of as many; from its errors alone where the rank differs."""
-        self.of_torch.iter = int(tensors["steps"])
+        self.of_torch.iter = self._begun = int(tensors["steps"])
         is_same = int(tensors["rank"]) == self.of_torch.matrix_approximation_rank
         for quantity, values in self._quantities().items():
             for key, value in tensors.items():
@@ -114,7 +114,7 @@ class PowerSgd:
 
     def forget(self) -> None:
         """Begin anew, with plain steps."""
-        self.of_torch.iter = 0
+        self.of_torch.iter = self._begun = 0
         for values in self._quantities().values():
             values.clear()
 

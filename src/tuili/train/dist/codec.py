@@ -61,6 +61,8 @@ class PackedAverage:
     settings: PackedSettings
     sent_bytes: int = 0
     """What this process has sent to others so far, headers and scales included."""
+    names: set[str] = field(default_factory=set)
+    """What has been averaged here so far."""
     kind: ClassVar[str] = "packed"
     _errors: dict[str, _Errors] = field(default_factory=dict)
 
@@ -68,11 +70,6 @@ class PackedAverage:
     def carries(self) -> bool:
         """Whether later means depend on earlier ones: on what those have lost, or on how many there were."""
         return self.settings.keep is not None or self.settings.rotate
-
-    @property
-    def names(self) -> set[str]:
-        """What has been averaged so far."""
-        return set(self._errors)
 
     def average(self, tensor: Tensor, name: str) -> None:
         """Replace a tensor by what all receive of its mean. `name` keeps its errors apart from those of others.
@@ -108,6 +105,7 @@ class PackedAverage:
         for part, message, size in zip(parts, everyone, sizes, strict=True):
             self.codec.decode(message[:size], number_N[part])
         errors.rounds += 1
+        self.names.add(name)
         self.sent_bytes += sum(sizes) - sizes[rank] + (world - 1) * room
 
     def forget(self) -> None:

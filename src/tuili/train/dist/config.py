@@ -15,7 +15,7 @@ from tuili.native import CodeBits
 BackendName = Literal["replicas", "ddp", "fsdp2", "zero3"]
 GradientFormat = Literal["fp32", "fp16", "powersgd", "8bit", "4bit", "3bit", "2bit"]
 RESET_ERRORS = 1024
-TIMEOUT = 25
+TIMEOUT = 15
 
 
 class GradientConfig(Config):

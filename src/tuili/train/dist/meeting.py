@@ -24,7 +24,7 @@ from tuili.errors import InputError
 from tuili.train.dist.group import MEETING_SECONDS
 from tuili.train.dist.place import Place, where_first_is
 
-HANDSHAKE_SECONDS = 30
+HANDSHAKE_SECONDS = 15
 """How long a store may take to answer, where something listens."""
 FAULT_SECONDS = 5
 """How long processes wait for those that have not come, where it is known that the run will not begin."""
@@ -39,7 +39,12 @@ def meet(place: Place, address: str, port: int) -> Store:
     """
     until = time.monotonic() + MEETING_SECONDS
     store = _opened(place, address, port, until)
-    word, fault = _gather(place, store, until) if place.rank == 0 else _join(place, store, until)
+    if place.rank == 0:
+        word, fault = _gather(place, store, until)
+    else:
+        if not _agent_has_store():
+            _await_first(store, address, port)
+        word, fault = _join(place, store, until)
     if fault:
         raise InputError(fault)
     return PrefixStore(f"tuili/{word}", store)
@@ -112,18 +117,39 @@ def _join(place: Place, store: Store, until: float, fault: str | None = None) ->
     return word, f"process 0 of {place.world_size} did not come: check that all were started"
 
 
+def _await_first(store: Store, address: str, port: int) -> None:
+    """Wait for a word of process 0, which gives it as soon as it has made the store.
+
+    Raises `InputError` where the store is that of others.
+    """
+    until = time.monotonic() + FAULT_SECONDS
+    while not store.check(["start"]):
+        if time.monotonic() > until:
+            raise _in_use(address, port)
+        time.sleep(LOOK_SECONDS)
+
+
+def _agent_has_store() -> bool:
+    """Whether whoever has started the processes has the store, from before they begin."""
+    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+
+
+def _in_use(address: str, port: int) -> InputError:
+    return InputError(f"port {port} of {address} is in use: set MASTER_PORT to another one")
+
+
 def _opened(place: Place, address: str, port: int, until: float) -> Store:
     """The store: with torchrun, or what stands for it; else with process 0.
 
     Raises `InputError` where something else listens there: torch would wait for its answer without end.
     """
-    is_here = place.rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    is_here = place.rank == 0 and not _agent_has_store()
     if not is_here:
         _await_listener(place, address, port, until)
     found: SimpleQueue[Store | Exception] = SimpleQueue()
 
     def connect() -> None:
-        wait = timedelta(seconds=HANDSHAKE_SECONDS)
+        wait = timedelta(seconds=2 * HANDSHAKE_SECONDS)  # nobody hears of it then
         try:  # torch does not say that it exports it
             store = dist.TCPStore(address, port, is_master=is_here, wait_for_workers=False, timeout=wait)  # type: ignore[attr-defined]
             store.set_timeout(timedelta(seconds=MEETING_SECONDS))
@@ -139,7 +165,7 @@ def _opened(place: Place, address: str, port: int, until: float) -> Store:
     if not isinstance(store, Exception):
         return store
     if "EADDRINUSE" in str(store):
-        raise InputError(f"port {port} of {address} is in use: set MASTER_PORT to another one") from store
+        raise _in_use(address, port) from store
     raise store
 
 
