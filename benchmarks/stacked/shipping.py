@@ -1,7 +1,8 @@
 """The smallest stack put into the package, if its record says that it is good enough: `scripts/ship-pico` calls this.
 
-The record is that of the benchmark `stacked`, and of these very weights. Its right answers before and after go into the
-model's lineage, which the verbs left without, because the benchmark measures them on more problems.
+The record is that of the benchmark `stacked`, and of these very weights. Its right answers go into the model's lineage,
+which the verbs left without, because the benchmark measures them on more problems: those of the stack, as it measures
+its links no more than the verbs do.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def ship(model: Path, record: Path, folder: Path, stack: str = NAME) -> None:
         found = _figures(stack, config, figures)
         hashes, weights = config["models"][stack], _value(figures, f"{stack}_weights")
         kept = _value(figures, f"{stack}_level_1_kept")
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, ZeroDivisionError) as error:
         raise InputError(f"{record} holds no measured {stack}: make bench NAMES=stacked measures it") from error
     digest = model_hash(open_model(model).path)
     if digest not in hashes:
@@ -56,12 +57,12 @@ def ship(model: Path, record: Path, folder: Path, stack: str = NAME) -> None:
 
 def _figures(stack: str, config: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, float]:
     """Right answers as the lineage of a compression has them. Every level has as many problems."""
-    levels, found = [level for level in LEVELS if f"{stack}_level_{level}" in figures], dict[str, float]()
-    for name, key in (("right_before", "parent"), ("right", stack)):
-        of_level = [_value(figures, f"{key}_level_{level}") for level in levels]
-        found[name] = sum(of_level) / len(of_level)
-        found |= {f"{name}_level_{level}": value for level, value in zip(levels, of_level, strict=True)}
-    return found | {"problems": float(config["asked"])}
+    found = {
+        f"right_level_{level}": _value(figures, f"{stack}_level_{level}")
+        for level in LEVELS
+        if f"{stack}_level_{level}" in figures
+    }
+    return {"right": sum(found.values()) / len(found)} | found | {"problems": float(config["asked"])}
 
 
 def _value(figures: Mapping[str, Any], name: str) -> float:

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from tests.compress.distilling.test_distil import distilled
 from tests.compress.running import factorised, pruned, quantised, shallower
 from tests.serve.conftest import Running, running
-from tuili.engine import Budget, Request, load_decoder, load_engine
+from tuili.engine import Budget, Numbers, Request, load_decoder, load_engine
 from tuili.posttrain import ExitsRecipe, train_exits
 from tuili.serve.models import engine_factory
 from tuili.store import ImportedModel, model_hash, open_model, read_lineage
@@ -114,12 +114,17 @@ def test_lm_eval_scores_as_transformers_does(output: Path) -> None:
         assert score == pytest.approx(alone, rel=1e-3)
 
 
-def test_both_runners_write_the_same(output: Path) -> None:
-    depth = open_model(output).shape
-    full = max(getattr(depth, "exit_layers", (depth.num_hidden_layers,)))
-    for layers in ("auto", full):
+@pytest.mark.parametrize("numbers", ["fp32", "auto"])
+def test_both_runners_write_the_same(output: Path, numbers: Numbers) -> None:
+    """In full numbers, and in the whole ones that it has learnt, where sums that are rounded otherwise may decide how
+    deep a token goes."""
+    shape = open_model(output).shape
+    if numbers == "auto" and shape.quantization is None:  # each runner rounds as it likes
+        return
+    full = max(getattr(shape, "exit_layers", (shape.num_hidden_layers,)))
+    for layers in ("auto", full)[numbers == "auto" :]:
         native, torch_ = (
-            load_decoder(output, layers, runner=runner, numbers="fp32", max_new_tokens=12).generate(ASKED)
+            load_decoder(output, layers, runner=runner, numbers=numbers, max_new_tokens=12).generate(ASKED)
             for runner in ("native", "torch")
         )
         for asked, one, other in zip(ASKED, native, torch_, strict=True):
@@ -166,19 +171,13 @@ def is_tied(output: Path, asked: str, written: list[int], tokens: list[int]) -> 
     return abs(one - other) < 0.05 * float(logits.std())
 
 
-def test_both_runners_take_its_own_numbers(output: Path) -> None:
-    for runner in ("native", "torch"):
-        (one, *_) = load_decoder(output, "auto", runner=runner, max_new_tokens=4).generate(ASKED)
-        assert len(one.tokens) > 0
-
-
 @pytest.fixture
 def server(output: Path) -> Iterator[Running]:
-    yield from running(folders=(str(output),), make_engine=engine_factory(slots=2, waiting=4, numbers="fp32"))
+    yield from running(folders=(str(output),), make_engine=engine_factory(slots=2, waiting=4))
 
 
 def test_a_server_says_what_the_engine_says(output: Path, server: Running) -> None:
-    (alone,) = load_engine(output, numbers="fp32", slots=1).answer([Request(ASKED[0], Budget(max_tokens=8))])
+    (alone,) = load_engine(output, slots=1).answer([Request(ASKED[0], Budget(max_tokens=8))])
     answer = server.client().chat.completions.create(
         model=output.parent.name, messages=[{"role": "user", "content": ASKED[0]}], max_tokens=8
     )

@@ -27,6 +27,11 @@ from tuili.config import load_recipe
         (PruneConfig, {"experts_by": "frequency"}, "experts_by tells which experts go"),
         (PruneConfig, {"share": 0, "experts": 2, "multiple": 8}, "multiple has no effect where share = 0"),
         (PruneConfig, {"by": "magnitude", "samples": 5}, "samples has no effect where by = magnitude"),
+        (
+            PruneConfig,
+            {"by": "magnitude", "rounds": 2, "healing": {"steps": 0}},
+            r"rounds has no effect where by = magnitude and healing\.steps = 0",
+        ),
         (FactoriseConfig, {"by": "plain", "samples": 5}, "samples has no effect where by = plain"),
         (FactoriseConfig, {"by": "plain", "damping": 0.1}, "damping has no effect where by = plain"),
         (FactoriseConfig, {"ranks": "uniform", "probes": 5}, "probes has no effect where ranks = uniform"),

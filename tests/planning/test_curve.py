@@ -63,11 +63,15 @@ def test_the_records_of_students_and_whole_numbers_tell_curves(tmp_path: Path, m
     student["curves"] = {"masked_1": points, "texts_1": [[1, 9], [2, 9]]}
     numbers = {"steps": 500, "ways": {"int8": ["quantize.numbers=int8"]}, "curves": {"int8_1": points}}
     for name, own in (("distilled", student), ("quantised", numbers)):
-        (tmp_path / f"{name}.json").write_text(json.dumps({"benchmark": name, "config": config | own}))
+        figures = {f"{way}_level_1_kept": {"median": 0.9} for way in ("masked", "texts", "int8_ptq", "int8_qat")}
+        (tmp_path / f"{name}.json").write_text(
+            json.dumps({"benchmark": name, "config": config | own, "figures": figures})
+        )
     found = {verb: find_curve(verb, None) for verb in ("distil", "quantize")}
     for curve in found.values():
         assert isinstance(curve, HealingCurve)
         assert curve.points == ((10.0, 4.0), (20.0, 1.0))
+        assert curve.kept == {"1": 0.9}
     assert found["distil"].strength == {"parameters": "20%"}  # type: ignore[union-attr]
     assert found["quantize"].strength == {"numbers": "int8"}  # type: ignore[union-attr]
 

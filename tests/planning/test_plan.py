@@ -12,6 +12,7 @@ from tuili.errors import InputError
 from tuili.model import preset
 from tuili.planning import (
     RecoverySettings,
+    curve,
     matrix_kinds,
     parse_size,
     plan_distil,
@@ -25,7 +26,8 @@ from tuili.planning.memory import memory
 NO_RECOVERY = RecoverySettings()
 
 
-def test_ranks_fill_the_budget_and_no_more() -> None:
+def test_ranks_fill_the_budget_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(curve, "RECORDS", tmp_path)
     plan = plan_factorise(planned_model("1.2T"), "380B", None, None, NO_RECOVERY)
     assert 0.97 * 380e9 < plan.after.total <= 380e9
     assert plan.after.active < plan.before.active
@@ -47,8 +49,12 @@ def test_pruning_and_students_are_counted_on_the_meta_device() -> None:
         student = plan_distil(planned_model(teacher), size, NO_RECOVERY)
         assert student.after.total == pytest.approx(parse_size(size), rel=0.03), "with its teacher's vocabulary"
         assert "vocab_size" not in student.changes
-    small = plan_distil(planned_model("nano"), "num_groups=1", NO_RECOVERY)
+    small = plan_distil(planned_model("nano"), "num_groups=1", RecoverySettings(tokens=100))
     assert small.after.total < small.before.total
+    teacher, student = small.before.active, small.after.active
+    writing = 2 * (0.75 * teacher + 0.25 * student)  # the recipe's shares of steps on chains of both
+    assert small.recovery.flop == pytest.approx(100 * (6 * student + 2 * teacher + writing))
+    assert any("writes" in name for name in small.changes)
 
 
 def test_a_student_that_its_teachers_vocabulary_is_too_large_for_is_refused() -> None:

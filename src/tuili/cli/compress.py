@@ -117,15 +117,14 @@ def distil(
     The student is written to OUT/model. It learns what its teacher predicts. Ctrl-C keeps what is done; --resume goes
     on from it. docs/compress.md explains more.
     """
-    from tuili.compress import DistilRecipe, distillation, open_parent
+    from tuili.compress import DistilRecipe, distillation, open_parent, size_changes
 
     given = {
         "to.start": start, "by": by, "layers": layers, "healing.steps": steps, "source": source, "on_policy": on_policy,
         "mask": None if mask is None else str(mask).lower(),
     }  # fmt: skip
-    sizes = [] if to is None else [part.strip() for part in to.split(",")]
-    fields = [f"distil.to.{'overrides.' if '=' in part else 'preset='}{part}" for part in sizes]
-    config = run.load(DistilRecipe, [*(overrides or []), *fields], "distil", given).distil
+    changes = [*(overrides or []), *([] if to is None else size_changes(to))]
+    config = run.load(DistilRecipe, changes, "distil", given).distil
     run.compress(distillation(open_parent(model, config.healing), config), config.healing)
 
 

@@ -6,7 +6,7 @@ from .auto.settings import AutoPlan, AutoSettings
 from .auto.targets import Targets
 from .compression import Compression, stage_steps
 from .distilling.distil import Distilling, distillation
-from .distilling.recipe import DistilConfig, DistilRecipe, StudentConfig
+from .distilling.recipe import DistilConfig, DistilRecipe, StudentConfig, size_changes
 from .factorising.factorise import Factorising
 from .factorising.recipe import FactoriseConfig, FactoriseRecipe
 from .healing import HealedNetwork, forward_kl
@@ -65,6 +65,7 @@ __all__ = [
     "make_plan",
     "measure_latency",
     "open_parent",
+    "size_changes",
     "stage_steps",
     "stored_bytes",
     "tried_plan",

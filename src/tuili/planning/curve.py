@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import exp, inf, isclose, log
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,14 @@ Point = tuple[float, float]
 @dataclass(frozen=True)
 class HealingCurve:
     """source: what was measured, for readers. parameters: of the parent. points: tokens rising, divergences smoothed.
-    strength: of the measured compression, as `strength_of` says it."""
+    strength: of the measured compression, as `strength_of` says it. kept: by level, the share of the parent's right
+    answers that is left at its end, where that was measured."""
 
     source: str
     parameters: int
     points: tuple[Point, ...]
     strength: Mapping[str, Any]
+    kept: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def target(self) -> float:
@@ -129,10 +131,20 @@ def _of_record(verb: str, file: Path) -> HealingCurve:
         points = [point for point in points if point[0] > MARGIN * first * points[-1][0]] if first else points
         parameters = int(record["config"]["parameters"]["total"])
         source = f"{file.name}: {record['config']['model']} by {way}, {len(runs)} runs"
+        kept = _kept(record.get("figures", {}), way)
     except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else one_line(error)
         raise InputError(f"--curve {file} holds no curve: {reason}") from error
-    return HealingCurve(source, parameters, _smooth(points, str(file)), changes)
+    return HealingCurve(source, parameters, _smooth(points, str(file)), changes, kept)
+
+
+def _kept(figures: Mapping[str, Any], way: str) -> dict[str, float]:
+    """Of a way that learns, by level."""
+    found = {
+        level: figures.get(f"{way}_level_{level}_kept") or figures.get(f"{way}_qat_level_{level}_kept")
+        for level in ("1", "2", "3")
+    }
+    return {level: float(figure["median"]) for level, figure in found.items() if figure}
 
 
 def _of_way(verb: str, config: Mapping[str, Any], way: str) -> tuple[Mapping[str, Any], float]:

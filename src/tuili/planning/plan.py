@@ -20,6 +20,7 @@ from tuili.compress import (
     QuantizeRecipe,
     Quantizing,
     distillation,
+    size_changes,
     stored_bytes,
 )
 from tuili.config import load_recipe
@@ -112,8 +113,10 @@ def plan_distil(model: PlannedModel, to: str, settings: RecoverySettings) -> Pla
     """A student of a size, a preset, or fields that differ, with its teacher's vocabulary. Raises as above."""
     config = load_recipe("distil", _student(to, model.shape.vocab_size), DistilRecipe).distil
     way = distillation(planned_parent(model, config.healing), config)
-    told = {name: what for name, what in way.changes.items() if "writes" not in name}
-    return _plan("distil", model, way, told, settings)
+    teacher, student = count_parameters(model.shape).active, way.parameters.active
+    own = config.on_policy_share
+    written = 2 * (own * student + (1 - own) * (teacher if config.teacher_writes else 0))
+    return _plan("distil", model, way, way.changes, settings, written=written)
 
 
 def plan_quantize(model: PlannedModel, numbers: str, cache: str | None, settings: RecoverySettings) -> Plan:
@@ -139,7 +142,7 @@ def _share(model: PlannedModel, to: str) -> float:
 def _student(to: str, vocabulary: int) -> list[str]:
     """What `--to` says of a student, as changes to a recipe."""
     if (size := parse_size(to)) is None:
-        return [f"distil.to.{'overrides.' if '=' in part else 'preset='}{part.strip()}" for part in to.split(",")]
+        return size_changes(to)
     _, config = sized(size, vocabulary)
     shape = config.shape
     names = [name for name in vars(shape) if name not in _FROM_TEACHER]
@@ -151,7 +154,7 @@ def _student(to: str, vocabulary: int) -> list[str]:
 
 def _plan(
     verb: str, model: PlannedModel, way: Compression, told: Mapping[str, str], settings: RecoverySettings,
-    ranks: Mapping[str, Rank] | None = None,
+    ranks: Mapping[str, Rank] | None = None, written: float = 0.0,
 ) -> Plan:  # fmt: skip
     before, after = count_parameters(model.shape), way.parameters
     recipe = {} if isinstance(way, Distilling) else way.recipe  # a student's has the hash of weights
@@ -166,7 +169,7 @@ def _plan(
         weights_after=_weights(way.shape, after),
         changes=told,
         memory=[memory(before.total, after.total, *scheme, way.sample_bytes) for scheme in SCHEMES],
-        recovery=plan_recovery(verb, settings, before, after, recipe),
+        recovery=plan_recovery(verb, settings, before, after, recipe, written),
         ranks=ranks or {},
     )
 

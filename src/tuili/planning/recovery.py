@@ -37,7 +37,7 @@ class Recovery:
     """tokens: None where nothing is known of them. told: where they come from, or why they are not known, for readers.
 
     extrapolated: whether more is behind them than what was measured. divergence: at its end, in nats a token. flop:
-    floating-point operations of student and teacher. seconds: None without a speed.
+    floating-point operations of student, teacher, and whoever writes what is read. seconds: None without a speed.
     """
 
     tokens: float | None
@@ -49,14 +49,17 @@ class Recovery:
 
 
 def plan_recovery(
-    verb: str, settings: RecoverySettings, before: Parameters, after: Parameters, recipe: Mapping[str, Any]
-) -> Recovery:
+    verb: str, settings: RecoverySettings, before: Parameters, after: Parameters, recipe: Mapping[str, Any],
+    written: float = 0.0,
+) -> Recovery:  # fmt: skip
     """That of a model with `after` parameters, made by a recipe from a parent with `before`.
 
-    Raises `InputError` for a file that holds no curve.
+    written: floating-point operations of writing what is read, a token. Raises `InputError` for a file that holds no
+    curve.
     """
+    flop = 6 * after.active + 2 * before.active + written  # forwards and backwards; the teacher forwards alone
     if settings.tokens is not None:
-        return _recovery(settings.tokens, "as given", settings, before, after)
+        return _recovery(settings.tokens, "as given", settings, flop)
     curve = find_curve(verb, settings.curve)
     if isinstance(curve, str):
         if settings.divergence is not None:
@@ -65,22 +68,25 @@ def plan_recovery(
             speed = f"--tokens-per-second {settings.tokens_per_second:g}"
             raise InputError(f"{speed} needs to know how many tokens: give --tokens, or a curve: {curve}")
         return Recovery(None, curve)
-    return _by(curve, settings, before, after, strength_of(verb, recipe, before.total, after.total))
+    return _by(curve, settings, before, flop, strength_of(verb, recipe, before.total, after.total))
 
 
 def _by(
-    curve: HealingCurve, settings: RecoverySettings, before: Parameters, after: Parameters, strength: Mapping[str, Any]
+    curve: HealingCurve, settings: RecoverySettings, before: Parameters, flop: float, strength: Mapping[str, Any]
 ) -> Recovery:
     divergence = curve.target if settings.divergence is None else settings.divergence
     measured, beyond = curve.tokens_to(divergence)
     factor = before.total / curve.parameters
     told = f"{curve.source}, {told_size(curve.parameters)} parameters: {measured:,.0f} tokens to {divergence:.4g} nats"
     told += f" a token{', beyond the curve by its power law' if beyond else ''}"
+    if curve.kept:
+        shares = ", ".join(f"{share:.1%} at level {level}" for level, share in curve.kept.items())
+        told += f"; it ends with, of its parent's right answers, {shares}"
     if factor != 1:
         told += f"; times {factor:,.3g}, as many tokens a parameter"
     if other := strength != curve.strength:
         told += f"; measured with {_told(curve.strength)}, and taken to hold for {_told(strength)}"
-    return _recovery(measured * factor, told, settings, before, after, beyond or factor != 1 or other, divergence)
+    return _recovery(measured * factor, told, settings, flop, beyond or factor != 1 or other, divergence)
 
 
 def _told(strength: Mapping[str, Any]) -> str:
@@ -90,9 +96,9 @@ def _told(strength: Mapping[str, Any]) -> str:
 
 
 def _recovery(
-    tokens: float, told: str, settings: RecoverySettings, before: Parameters, after: Parameters,
+    tokens: float, told: str, settings: RecoverySettings, flop: float,
     extrapolated: bool = False, divergence: float | None = None,
 ) -> Recovery:  # fmt: skip
-    flop = tokens * (6 * after.active + 2 * before.active)  # forwards and backwards; the teacher forwards alone
+    """flop: a token."""
     speed = settings.tokens_per_second
-    return Recovery(tokens, told, extrapolated, divergence, flop, None if speed is None else tokens / speed)
+    return Recovery(tokens, told, extrapolated, divergence, tokens * flop, None if speed is None else tokens / speed)

@@ -141,3 +141,9 @@ class DistilRecipe(Config):
     """A recipe that distils a teacher into a student."""
 
     distil: DistilConfig = DistilConfig()
+
+
+def size_changes(to: str) -> list[str]:
+    """The changes of a recipe by which a student has a size: a preset, fields that differ, or both, between commas."""
+    parts = [part.strip() for part in to.split(",")]
+    return [f"distil.to.{'overrides.' if '=' in part else 'preset='}{part}" for part in parts]

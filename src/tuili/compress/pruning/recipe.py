@@ -44,6 +44,8 @@ class PruneConfig(Config):
             raise ValueError("multiple has no effect where share = 0: leave it out")
         if self.by == "magnitude" and self.experts is None and self._differs("samples"):
             raise ValueError("samples has no effect where by = magnitude: leave it out")
+        if self.rounds > 1 and self.by == "magnitude" and self.experts is None and not self.healing.steps:
+            raise ValueError("rounds has no effect where by = magnitude and healing.steps = 0: leave it out")
         return self
 
     def _differs(self, name: str) -> bool:

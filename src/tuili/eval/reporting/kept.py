@@ -38,8 +38,9 @@ def figures_line(figures: Mapping[str, float]) -> str:
     shown = [f"{name} {figures[name]:.4g}" for name in ("loss", "accuracy", "agreement") if name in figures]
     if at_exits := [f"{value:.3f}" for name, value in figures.items() if name.startswith("accuracy_")]:
         shown.append(f"by exit {' / '.join(at_exits)}")
-    if "right" in figures and "right_before" in figures:
-        shown.append(f"right answers {figures['right_before']:.1%} -> {figures['right']:.1%}")
+    if "right" in figures:
+        before = f"{figures['right_before']:.1%} -> " if "right_before" in figures else ""
+        shown.append(f"right answers {before}{figures['right']:.1%}")
     if "parameters" in figures and "parameters_before" in figures:
         shown.append(f"{figures['parameters']:,.0f} of {figures['parameters_before']:,.0f} parameters")
     return ", ".join(shown)
