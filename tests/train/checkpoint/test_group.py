@@ -25,6 +25,7 @@ from tuili.train.checkpoint import (
     manager,
     read_checkpoint,
 )
+from tuili.train.checkpoint.layout import CHECKSUM, checksum
 from tuili.train.dist.group import SingleProcess
 
 WHOLE = {
@@ -182,6 +183,43 @@ def test_no_number_of_the_manifest_can_be_changed_unseen(tmp_path: Path) -> None
     file.write_text(text.replace("12, 9]", "11, 9]"))
     with pytest.raises(CheckpointError, match=r"damaged \(the checksum of manifest\.json is wrong\)"):
         read_checkpoint(tmp_path, 1)
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [([], r"\[\]"), ([["model.safetensors", 0, 20]], "20"), ([["model.safetensors", 1, 20]], "1, 20")],
+    ids=["nothing", "no end", "no begin"],
+)
+def test_a_tensor_that_a_manifest_does_not_give_as_a_whole_is_refused(
+    parts: list[Any], shown: str, tmp_path: Path
+) -> None:
+    """It would have numbers that nobody has written, though all sums are right."""
+    assert not any(together(tmp_path, 1, save(1)))
+    file = tmp_path / "step-00000001" / "manifest.json"
+    manifest = json.loads(file.read_bytes())
+    del manifest[CHECKSUM]
+    manifest["tensors"]["model"]["rows"]["parts"] = parts
+    file.write_text(json.dumps({CHECKSUM: checksum(manifest)} | manifest))
+    fault = rf"^{tmp_path}/step-00000001 is damaged \(model: rows of shape \[7, 3\] is not whole, with .*{shown}"
+    with pytest.raises(CheckpointError, match=fault):
+        read_checkpoint(tmp_path, 1)
+
+
+def test_a_manifest_that_is_nested_without_end_is_damaged(tmp_path: Path) -> None:
+    assert not any(together(tmp_path, 1, save(1)))
+    (tmp_path / "step-00000001" / "manifest.json").write_text("[" * 200_000)
+    with pytest.raises(CheckpointError, match=r"is damaged \(.*recursion"):
+        read_checkpoint(tmp_path, 1)
+
+
+def test_a_checkpoint_of_another_kind_of_run_is_foreign(tmp_path: Path) -> None:
+    """Of one that learns parameters beside a model's weights, and does not say whose it is."""
+    with CheckpointManager(tmp_path, 2, print) as checkpoints:
+        checkpoints.save(1, {"parameters": WHOLE["model"]}, {})
+    told = list[str]()
+    with pytest.raises(CheckpointError, match="all 1 checkpoints are damaged or foreign"):
+        latest_checkpoint(tmp_path, told.append, "this run", WHOLE["model"])
+    assert told == [f"{tmp_path}/step-00000001 is of another kind of run: going back to the one before"]
 
 
 def test_a_checkpoint_of_another_run_or_model_is_foreign(tmp_path: Path) -> None:

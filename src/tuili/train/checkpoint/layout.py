@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from tuili.errors import CheckpointError
 
 MANIFEST_FILE, STATE_FILE, TENSORS_SUFFIX = "manifest.json", "state.json", ".safetensors"
 CHECKPOINT_PREFIX, SCRATCH_PREFIX = "step-", ".step-"
@@ -33,3 +36,13 @@ def checkpoint_path(folder: Path, step: int) -> Path:
 def checksum(manifest: Mapping[str, Any]) -> str:
     """The sum of a manifest without its own."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def check_whole(tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise `CheckpointError` where numbers of a tensor are there twice or not at all, by the groups of a manifest."""
+    for group, entries in tables.items():
+        for name, entry in entries.items():
+            runs = [(begin, begin + count) for _, begin, count in entry["parts"]]
+            begins, ends = [begin for begin, _ in runs], [end for _, end in runs]
+            if [0, *ends] != [*begins, math.prod(entry["shape"])]:
+                raise CheckpointError(f"{group}: {name} of shape {entry['shape']} is not whole, with {entry['parts']}")

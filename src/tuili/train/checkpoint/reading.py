@@ -23,6 +23,7 @@ from tuili.train.checkpoint.layout import (
     MANIFEST_FILE,
     STATE_FILE,
     TENSORS_SUFFIX,
+    check_whole,
     checkpoint_path,
     checksum,
     saved_steps,
@@ -76,7 +77,9 @@ def read_checkpoint(folder: Path, step: int, *groups: str) -> Checkpoint:
     path = checkpoint_path(folder, step)
     try:
         return _read(path, step, groups)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, SafetensorError) as error:
+    except (
+        OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, SafetensorError, CheckpointError
+    ) as error:  # fmt: skip
         raise CheckpointError(f"{path} is damaged ({error})") from error
 
 
@@ -115,16 +118,21 @@ def _read(path: Path, step: int, groups: Sequence[str]) -> Checkpoint:
             if hashlib.file_digest(file, "sha256").hexdigest() != expected:
                 raise ValueError(f"the checksum of {name} is wrong")
     tables = manifest.get("tensors") or _tables_of_earlier_version(path, sums)
+    check_whole(tables)
     tensors = {group: StoredTensors(path, table) for group, table in tables.items() if not groups or group in groups}
     return Checkpoint(step, tensors, json.loads((path / STATE_FILE).read_bytes()), manifest.get("run"))
 
 
 def _refuse_foreign(checkpoint: Checkpoint, path: Path, run: str | None, weights: Mapping[str, Tensor] | None) -> None:
-    """Raise `CheckpointError` for a checkpoint of another run, or, where its run is not known, of another model."""
+    """Raise `CheckpointError` for a checkpoint of another run, or, where its run is not known, of another kind of run
+    or of another model."""
     if None not in (run, checkpoint.run) and run != checkpoint.run:
         raise CheckpointError(f"{path} is of another run")
-    shapes = None if weights is None else {name: tuple(value.shape) for name, value in weights.items()}
-    if shapes is not None and shapes != checkpoint.tensors["model"].shapes:
+    if weights is None:
+        return
+    if "model" not in checkpoint.tensors:
+        raise CheckpointError(f"{path} is of another kind of run")
+    if checkpoint.tensors["model"].shapes != {name: tuple(value.shape) for name, value in weights.items()}:
         raise CheckpointError(f"{path} is of another model")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from tuili.train.checkpoint.layout import (
     MANIFEST_FILE,
     STATE_FILE,
     TENSORS_SUFFIX,
+    check_whole,
     checkpoint_path,
     checksum,
     saved_steps,
@@ -140,13 +140,10 @@ def _joined(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             for name, entry in entries.items():
                 first = joined[group].setdefault(name, entry | {"parts": []})
                 first["parts"] += entry["parts"]
-    for group, entries in joined.items():
-        for name, entry in entries.items():
+    for entries in joined.values():
+        for entry in entries.values():
             entry["parts"].sort(key=lambda part: part[1:])
-            begins, counts = zip(*(part[1:] for part in entry["parts"]), strict=True)
-            ends = [begin + count for begin, count in zip(begins, counts, strict=True)]
-            if [0, *ends] != [*begins, math.prod(entry["shape"])]:
-                raise CheckpointError(f"{group}: {name} of shape {entry['shape']} is not whole, with {entry['parts']}")
+    check_whole(joined)
     return joined
 
 
