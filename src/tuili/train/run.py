@@ -159,7 +159,7 @@ def train_once(
                 arguments, timeout = (recipe, plan, out, step), recipe.train.dist.timeout
                 opened = launch_replicas(plan.replicas, setup.shared_tensors(), run_worker, *arguments, timeout=timeout)
             with opened as group:
-                checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, tell, group, identity)
+                checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, tell, group, identity, step)
                 state, log = training_loop(setup, open_log, checkpoints, checkpoint, group, out, tell)
 
         tell(f"checkpoints held the training up for {checkpoints.stall:.2f} s of {state.seconds:.0f} s")

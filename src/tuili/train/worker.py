@@ -49,7 +49,7 @@ def run_worker(
         checkpoint = None if step is None else read_checkpoint(folder.checkpoints, step)
     if isinstance(group, TorchGroup):
         group = group.for_steps()
-    checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, lambda line: None, group)
+    checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, lambda line: None, group, last=step)
     return worker_loop(group, setup, checkpoints, checkpoint, out, stop)
 
 

@@ -58,15 +58,16 @@ def save(step: int) -> Work:
     )
 
 
-def together(folder: Path, count: int, *works: Work, own_disks: bool = False) -> list[str]:
-    """What stops each of so many threads, "" where nothing does. own_disks: whether each has a folder of its own."""
+def together(folder: Path, count: int, *works: Work, own_disks: bool = False, last: int | None = None) -> list[str]:
+    """What stops each of so many threads, "" where nothing does. own_disks: whether each has a folder of its own. last:
+    the step of the checkpoint that they go on from."""
     barrier, shared = Barrier(count), dict[int, Any]()
 
     def member(rank: int) -> str:
         try:
             place = folder / str(rank) if own_disks else folder
             group = Member(rank, barrier, shared)
-            with CheckpointManager(place, 2, print, group, "this run") as checkpoints:
+            with CheckpointManager(place, 2, print, group, "this run", last) as checkpoints:
                 group.all_gather(None)  # as a run's processes meet before the first step
                 for work in works:
                     work(checkpoints, rank, count)
@@ -174,6 +175,18 @@ def test_a_damaged_or_missing_part_is_passed_over(tmp_path: Path, damage: Callab
     (line,) = told
     assert line.startswith(f"{tmp_path}/step-00000002 is damaged (")
     assert line.endswith("): going back to the one before")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_one_that_a_run_has_gone_on_from_is_kept_and_damaged_ones_behind_it_are_removed(
+    count: int, tmp_path: Path
+) -> None:
+    assert not any(together(tmp_path, count, save(5), save(7)))
+    flip(next((tmp_path / "step-00000007").glob("model*")))
+    found = latest_checkpoint(tmp_path, lambda line: None, "this run")
+    assert found is not None
+    assert not any(together(tmp_path, count, save(10), last=found.step))
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-00000005", "step-00000010"]
 
 
 def test_no_number_of_the_manifest_can_be_changed_unseen(tmp_path: Path) -> None:

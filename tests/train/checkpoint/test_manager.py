@@ -160,6 +160,17 @@ def test_a_full_disk_is_one_line_and_leaves_the_one_before(
     assert newest.step == 1
 
 
+def test_a_damaged_one_is_not_the_last_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(tmp_path, 1, 2)
+    flip(tmp_path / "step-00000002" / "model.safetensors")
+    full_for(monkeypatch, "model.safetensors")
+    checkpoints, _ = reopen(tmp_path)
+    checkpoints.latest()
+    checkpoints.save(3, tensors(3), {})
+    with pytest.raises(CheckpointError, match=r"the last good one is step 1$"):
+        checkpoints.close()
+
+
 def test_a_disk_that_does_not_answer_is_told_and_then_ends_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

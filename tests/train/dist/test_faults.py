@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.train.checkpoint.faults import hang_for
+from tests.train.checkpoint.faults import flip, hang_for
 from tests.train.dist import torch_ranks as ranks
 from tests.train.dist.test_backends import recipe
 from tuili.errors import InputError
@@ -55,6 +55,15 @@ def test_a_full_disk_of_one_process_ends_all(processes: ranks.Ranks, of: int, tm
     assert "going on from step 1\n" in first
     assert not other
     assert (tmp_path / "model").is_dir()
+
+
+def test_a_damaged_checkpoint_is_not_the_last_good_one_of_any_process(processes: ranks.Ranks, tmp_path: Path) -> None:
+    more = settings("train.steps=3", "checkpoint.interval=1")
+    processes.train(more, tmp_path, before=partial(ranks.signal_after, 2, signal.SIGINT))
+    flip(tmp_path / "checkpoints" / "step-00000002" / "state.json")
+    shown = processes.train(more, tmp_path, resume=True, before=partial(fill_disk, 0))
+    assert "step-00000002 is damaged (the checksum of state.json is wrong): going back to the one before\n" in shown[0]
+    assert all(fault.endswith("No space left on device; the last good one is step 1") for fault in faults(shown))
 
 
 def hang_disk(of: int, pipe: Path, rank: int, patch: pytest.MonkeyPatch) -> None:

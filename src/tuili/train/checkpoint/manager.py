@@ -26,7 +26,7 @@ from tuili.errors import CheckpointError
 from tuili.train.checkpoint.layout import SCRATCH_PREFIX, checkpoint_path, saved_steps
 from tuili.train.checkpoint.reading import Checkpoint, latest_checkpoint
 from tuili.train.checkpoint.saving import LOOK_SECONDS, Saving
-from tuili.train.checkpoint.writing import Part, Piece, Pieces, hand_over, parts_of, publish, write_part
+from tuili.train.checkpoint.writing import Part, Piece, Pieces, hand_over, parts_of, prune, publish, write_part
 from tuili.train.dist.group import Group, SingleProcess, told_once
 
 SHARING_SECONDS = 30.0
@@ -52,13 +52,20 @@ class CheckpointManager:
     All processes of a group call `save`, `check` and `close` alike. What kept one of them from writing, such as a full
     disk, the next call raises in all as `CheckpointError`; the checkpoints on the disk stay as they are. A disk that
     does not answer any more is told by process 0 alone. Where the training has failed already, `tell` is given the
-    writer's error; and a line where a disk takes long. run: what tells this run from others.
+    writer's error; and a line where a disk takes long. run: what tells this run from others. last: the step of the
+    checkpoint that the run goes on from, by default of the newest one that is there; `latest` finds it out, too.
 
     The first process removes what a crash has left half written: the others save when it has been made there.
     """
 
     def __init__(
-        self, folder: Path, keep: int, tell: Callable[[str], None], group: Group | None = None, run: str | None = None
+        self,
+        folder: Path,
+        keep: int,
+        tell: Callable[[str], None],
+        group: Group | None = None,
+        run: str | None = None,
+        last: int | None = None,
     ) -> None:
         self._folder, self._keep, self._tell, self._run = folder, keep, tell, run
         self._group: Group = SingleProcess() if group is None else group
@@ -69,7 +76,7 @@ class CheckpointManager:
         if self._group.rank == 0:
             for leftover in folder.glob(f"{SCRATCH_PREFIX}*"):
                 shutil.rmtree(leftover)
-        self._last = max(saved_steps(folder), default=None)
+        self._last = max(saved_steps(folder), default=None) if last is None else last
 
     def __enter__(self) -> CheckpointManager:
         return self
@@ -127,8 +134,10 @@ class CheckpointManager:
             self._tell_once(saving, self.check())
 
     def latest(self) -> Checkpoint | None:
-        """What `latest_checkpoint` gives, which is told of damaged ones."""
-        return latest_checkpoint(self._folder, self._tell)
+        """What `latest_checkpoint` gives, which is told of damaged ones. The run goes on from it."""
+        if (checkpoint := latest_checkpoint(self._folder, self._tell)) is not None:
+            self._last = checkpoint.step
+        return checkpoint
 
     def _write(self, pieces: dict[str, dict[str, Piece]], state: str, saving: Saving) -> None:
         """What the writer does: process 0's ends when the checkpoint is there, that of others with their parts."""
@@ -140,8 +149,7 @@ class CheckpointManager:
             return
         parts = [part, *self._parts_of_others(saving, scratch)]
         publish(self._folder, scratch, saving.step, self._run, parts, state, saving.go_on)
-        for old_step in saved_steps(self._folder)[: -self._keep]:
-            shutil.rmtree(checkpoint_path(self._folder, old_step))
+        prune(self._folder, self._keep, self._last, saving.step)
 
     def _parts_of_others(self, saving: Saving, scratch: Path) -> list[Part]:
         """Wait for them, in the writer of process 0."""

@@ -132,6 +132,15 @@ def publish(
     flush(folder)
 
 
+def prune(folder: Path, keep: int, last: int | None, step: int) -> None:
+    """Remove what is not needed behind the checkpoint of a step: all but the newest `keep`, and those between `last`,
+    which the run had before, and the step. The run has passed over them: they are not sound."""
+    steps = saved_steps(folder)
+    sound = [number for number in steps if last is None or not last < number < step]
+    for old_step in sorted({*steps} - {*sound[-keep:]}):
+        shutil.rmtree(checkpoint_path(folder, old_step))
+
+
 def _joined(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The tensors of all parts. Raises `CheckpointError` where some of their numbers are there twice or not at all."""
     joined: dict[str, Any] = {group: {} for group in tables[0]}
