@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 import threading
 import weakref
 from collections.abc import Callable
@@ -74,6 +75,26 @@ def test_a_run_without_checkpoints_has_none(tmp_path: Path) -> None:
 def test_the_last_ones_are_kept(tmp_path: Path) -> None:
     save(tmp_path, 1, 2, 3, 4, keep=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000003", "step-00000004"]
+
+
+def test_an_old_one_that_cannot_be_removed_is_told_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove, busy = shutil.rmtree, tmp_path / "step-00000001"
+
+    def refuse(path: Path, *more: Any, **options: Any) -> None:
+        if path == busy:
+            raise OSError(errno.ENOTEMPTY, "Directory not empty")
+        remove(path, *more, **options)
+
+    save(tmp_path, 1)
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    fault = f"{busy} is not needed any more, and cannot be removed: Directory not empty"
+    assert save(tmp_path, 2, 3, keep=1) == [f"{fault}; it is tried again behind each checkpoint"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000001", "step-00000003"]
+    monkeypatch.undo()
+    assert save(tmp_path, 4, keep=1) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000004"]
 
 
 def test_tensors_are_copied_before_save_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

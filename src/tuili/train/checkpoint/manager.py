@@ -52,8 +52,10 @@ class CheckpointManager:
     All processes of a group call `save`, `check` and `close` alike. What kept one of them from writing, such as a full
     disk, the next call raises in all as `CheckpointError`; the checkpoints on the disk stay as they are. A disk that
     does not answer any more is told by process 0 alone. Where the training has failed already, `tell` is given the
-    writer's error; and a line where a disk takes long. run: what tells this run from others. last: the step of the
-    checkpoint that the run goes on from, by default of the newest one that is there; `latest` finds it out, too.
+    writer's error; and a line where a disk takes long, or an old checkpoint cannot be removed.
+
+    run: what tells this run from others. last: the step of the checkpoint that the run goes on from, by default of the
+    newest one that is there; `latest` finds it out, too.
 
     The first process removes what a crash has left half written: the others save when it has been made there.
     """
@@ -70,7 +72,7 @@ class CheckpointManager:
         self._folder, self._keep, self._tell, self._run = folder, keep, tell, run
         self._group: Group = SingleProcess() if group is None else group
         self._saving: Saving | None = None
-        self._until = math.inf
+        self._until, self._has_told_left = math.inf, False
         self.stall = 0.0
         """Seconds for which `save` has held up the training in all."""
         if self._group.rank == 0:
@@ -123,6 +125,9 @@ class CheckpointManager:
                 raise error if ended else told_once(self._group, error)
         if reports[0][0]:
             self._saving, self._last = None, saving.step
+            if saving.left is not None and not self._has_told_left:
+                self._has_told_left = True
+                self._tell(f"{saving.left}; it is tried again behind each checkpoint")
         elif saving.others_ended is None and all(ended for ended, *_ in reports[1:]):
             saving.others_ended = time.monotonic()
         return [rank for rank, (*_, writes) in enumerate(reports) if writes]
@@ -149,7 +154,7 @@ class CheckpointManager:
             return
         parts = [part, *self._parts_of_others(saving, scratch)]
         publish(self._folder, scratch, saving.step, self._run, parts, state, saving.go_on)
-        prune(self._folder, self._keep, self._last, saving.step)
+        saving.left = prune(self._folder, self._keep, self._last, saving.step)
 
     def _parts_of_others(self, saving: Saving, scratch: Path) -> list[Part]:
         """Wait for them, in the writer of process 0."""

@@ -31,6 +31,8 @@ class Saving:
         """When, by `time.monotonic`, all other processes were known to have written their parts."""
         self.writes = True
         """Whether the thread has something to write, and does not wait for the others' parts."""
+        self.left: str | None = None
+        """What the thread could not remove behind the checkpoint, as a line."""
         self.waited = 0.0
         """Seconds for which `wait` has waited in all."""
         self.is_told = False

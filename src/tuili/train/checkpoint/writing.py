@@ -132,13 +132,21 @@ def publish(
     flush(folder)
 
 
-def prune(folder: Path, keep: int, last: int | None, step: int) -> None:
+def prune(folder: Path, keep: int, last: int | None, step: int) -> str | None:
     """Remove what is not needed behind the checkpoint of a step: all but the newest `keep`, and those between `last`,
-    which the run had before, and the step. The run has passed over them: they are not sound."""
-    steps = saved_steps(folder)
+    which the run had before, and the step. The run has passed over them: they are not sound.
+
+    Returns a line that tells of one that cannot be removed, if there is any.
+    """
+    steps, fault = saved_steps(folder), None
     sound = [number for number in steps if last is None or not last < number < step]
     for old_step in sorted({*steps} - {*sound[-keep:]}):
-        shutil.rmtree(checkpoint_path(folder, old_step))
+        path = checkpoint_path(folder, old_step)
+        try:
+            shutil.rmtree(path)
+        except OSError as error:  # as where another machine has a file open
+            fault = f"{path} is not needed any more, and cannot be removed: {error.strerror or error}"
+    return fault
 
 
 def _joined(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
