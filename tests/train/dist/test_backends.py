@@ -138,6 +138,37 @@ def test_a_run_goes_on_under_another_backend_and_with_other_processes(
     assert not {"dist", "replicas"} & run["recipe"]["train"].keys()
 
 
+@pytest.mark.parametrize(
+    "sessions",
+    [
+        [("replicas", 1), ("replicas", 2), ("replicas", 1)],
+        [("replicas", 2), ("ddp", 2), ("ddp", 1)],
+        [("ddp", 1), ("ddp", 2), ("replicas", 1)],
+        [("replicas", 2), ("fsdp2", 2), ("replicas", 2)],
+    ],
+    ids=["replicas", "replicas to ddp", "ddp to replicas", "to fsdp2 and back"],
+)
+def test_a_run_goes_on_however_many_processes_share_it(
+    together: Callable[..., str],
+    sessions: list[tuple[str, int]],
+    alone: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each session is interrupted behind two steps."""
+    for done, (backend, count) in zip((0, 2, 4), sessions, strict=True):
+        stop, resume = interrupt_after(done + 2), done > 0
+        if backend == "replicas":
+            with monkeypatch.context() as patch:
+                stop(0, patch)
+                shown = go(recipe(f"train.replicas={count}"), tmp_path, resume)[1]
+        else:
+            shown = together(tmp_path, count, f"train.dist.backend={backend}", before=stop, resume=resume)
+        assert (f"going on from step {done}\n" in shown) == resume
+    assert_close(tmp_path, alone())
+    assert ["workers" in line for line in read_log(tmp_path)[::2]] == [count > 1 for _, count in sessions]
+
+
 def test_fsdp2_makes_the_steps_of_muon(
     together: Callable[..., str], alone: Callable[..., Path], tmp_path: Path
 ) -> None:
