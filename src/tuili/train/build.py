@@ -29,6 +29,7 @@ from tuili.errors import ConfigError, ModelFolderError
 from tuili.model import TuiliForCausalLM, check_folder, load_model, set_kernels
 from tuili.store import BEGIN, PAD, Tokenizer, resolve_model
 from tuili.tasks import BUILT_IN_DOMAINS
+from tuili.train.checkpoint import load_weights
 from tuili.train.execution import ExecutionPlan
 from tuili.train.feed.blocks import PreparedBlocks
 from tuili.train.feed.curriculum import Curriculum
@@ -75,7 +76,7 @@ def build_training(
 def with_weights(setup: TrainingSetup, weights: Mapping[str, Tensor]) -> TrainingSetup:
     """The same training with another model, which holds these weights as a whole."""
     model = TuiliForCausalLM(setup.model.config)
-    model.load_state_dict(dict(weights))
+    load_weights(model, weights)
     _place(model, setup.plan)
     return replace(setup, model=model, objective=Objective(setup.recipe.objective, model))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from functools import cache, partial
@@ -167,6 +168,26 @@ def test_a_run_goes_on_however_many_processes_share_it(
         assert (f"going on from step {done}\n" in shown) == resume
     assert_close(tmp_path, alone())
     assert ["workers" in line for line in read_log(tmp_path)[::2]] == [count > 1 for _, count in sessions]
+
+
+@pytest.mark.parametrize("backend", ["replicas", "ddp", "fsdp2"])
+def test_weights_are_read_one_by_one(
+    together: Callable[..., str],
+    backend: str,
+    alone: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where a model is written that no process holds as a whole."""
+    out = tmp_path / "run"
+    shutil.copytree(alone(), out)
+    if backend == "replicas":
+        ranks.watch_reading(0, monkeypatch)
+        shown = go(recipe("train.replicas=1"), out, resume=True)[1]
+    else:
+        shown = together(out, 1, f"train.dist.backend={backend}", resume=True, before=ranks.watch_reading)
+    assert "going on from step 6\n" in shown
+    assert all(torch.equal(value, weights(alone())[name]) for name, value in weights(out).items())
 
 
 def test_fsdp2_makes_the_steps_of_muon(

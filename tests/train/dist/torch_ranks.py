@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from tests.waiting import GUARD_SECONDS, eventually
 from tuili.data import sources
 from tuili.errors import TuiliError
 from tuili.train import execution
+from tuili.train.checkpoint.reading import StoredTensors
 from tuili.train.dist import ddp, zero3, zero3_settings
 from tuili.train.dist.codec import PackedAverage
 from tuili.train.dist.ddp import Ddp
@@ -206,6 +208,20 @@ def stand_still(of: int, when: str, out: Path, rank: int, patch: pytest.MonkeyPa
         patch.setattr(ddp, "DistributedDataParallel", stop(ddp.DistributedDataParallel))
     else:
         patch.setattr(Ddp, "learn", stop(Ddp.learn))
+
+
+def watch_reading(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """No weights are read while others that were are in memory; what is kept of the optimizer has names with `:`."""
+    read, before = StoredTensors.__getitem__, list[Callable[[], torch.Tensor | None]]()
+
+    def watched(self: StoredTensors, name: str) -> torch.Tensor:
+        value = read(self, name)
+        if ":" not in name:
+            assert all(other() is None for other in before), f"{name} is read beside another tensor"
+            before.append(weakref.ref(value))
+        return value
+
+    patch.setattr(StoredTensors, "__getitem__", watched)
 
 
 def watch_units(rank: int, patch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ a disk still answers.
 
 from tuili.train.checkpoint.layout import CHECKPOINT_PREFIX
 from tuili.train.checkpoint.manager import CheckpointConfig, CheckpointManager
-from tuili.train.checkpoint.reading import Checkpoint, Tensors, latest_checkpoint, read_checkpoint
+from tuili.train.checkpoint.reading import Checkpoint, Tensors, latest_checkpoint, load_weights, read_checkpoint
 from tuili.train.checkpoint.writing import Piece, Pieces
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "Pieces",
     "Tensors",
     "latest_checkpoint",
+    "load_weights",
     "read_checkpoint",
 ]

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from torch import Tensor, nn
 
 from tuili.errors import CheckpointError
 from tuili.train.checkpoint.layout import (
@@ -102,6 +102,14 @@ def latest_checkpoint(
     if steps:
         raise CheckpointError(f"{folder}: all {len(steps)} checkpoints are damaged or foreign: train again elsewhere")
     return None
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Let a model have all of these weights, of which one at a time is in memory beside it."""
+    own = model.state_dict()
+    assert own.keys() == weights.keys()
+    for name, value in own.items():
+        value.copy_(weights[name])
 
 
 def _read(path: Path, step: int, groups: Sequence[str]) -> Checkpoint:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from tuili.data import Block
 from tuili.errors import TuiliError
-from tuili.train.checkpoint import Pieces, Tensors
+from tuili.train.checkpoint import Pieces, Tensors, load_weights
 from tuili.train.dist.group import Group, ReplicaGroup, told_once
 from tuili.train.objective import ObjectiveResult
 from tuili.train.optim import Optimizers
@@ -103,7 +103,7 @@ class Replicas(Backend):
         super().__init__(setup, group)
         self._optimizers = Optimizers(setup.recipe.optimizer, setup.model, group)
         if tensors is not None:
-            setup.model.load_state_dict(dict(tensors["model"]))
+            load_weights(setup.model, tensors["model"])
             self._optimizers.load(tensors["optimizer"])
         group.share(list(setup.model.parameters()))
 

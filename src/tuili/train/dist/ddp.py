@@ -16,7 +16,7 @@ from torch.profiler import record_function
 
 from tuili.data import Block
 from tuili.errors import TuiliError
-from tuili.train.checkpoint import Pieces, Tensors
+from tuili.train.checkpoint import Pieces, Tensors, load_weights
 from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, own_part
 from tuili.train.dist.group import SingleProcess, told_once
 from tuili.train.dist.hooks import Hook, OrderedHook, hook_ddp
@@ -50,7 +50,7 @@ class Ddp(Backend):
         by_bucket = BucketOptimizers(setup.recipe.optimizer, model) if config.overlap == "update" else None
         self._optimizers = by_bucket or Optimizers(setup.recipe.optimizer, model, SingleProcess())  # of all parameters
         if tensors is not None:
-            model.load_state_dict(dict(tensors["model"]))
+            load_weights(model, tensors["model"])
             self._optimizers.load(tensors["optimizer"])
         begin_alike(self)
         size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())

@@ -16,7 +16,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
 from tuili.data import Block
-from tuili.train.checkpoint import Pieces, Tensors
+from tuili.train.checkpoint import Pieces, Tensors, load_weights
 from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, sum_of_bits
 from tuili.train.dist.hooks import hook_fsdp, packed_average
 from tuili.train.dist.lost import collect_errors, load_errors
@@ -38,7 +38,7 @@ class Fsdp2(Backend):
         self._processes, config = group, setup.recipe.train.dist
         self._shares = group.world_size // config.islands
         if tensors is not None:
-            setup.model.load_state_dict(dict(tensors["model"]))
+            load_weights(setup.model, tensors["model"])
         begin_alike(self)
         weights = sum(parameter.numel() for parameter in setup.model.parameters())
         packs = config.gradients.bits is not None

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from tuili.data import Block
 from tuili.errors import TuiliError
-from tuili.train.checkpoint import Piece, Pieces, Tensors
+from tuili.train.checkpoint import Piece, Pieces, Tensors, load_weights
 from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm
 from tuili.train.dist.group import told_once
 from tuili.train.dist.torch_group import TorchGroup
@@ -40,7 +40,7 @@ class Zero3(Backend):
         super().__init__(setup, group)
         model, recipe = setup.model, setup.recipe
         if tensors is not None:
-            model.load_state_dict(dict(tensors["model"]))
+            load_weights(model, tensors["model"])
         begin_alike(self)
         self._named = dict(model.named_parameters())
         sizes = [parameter.numel() for parameter in self._named.values()]
