@@ -178,15 +178,16 @@ def test_a_damaged_or_missing_part_is_passed_over(tmp_path: Path, damage: Callab
 
 
 @pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("step", [6, 7, 10])
 def test_the_one_that_a_run_has_gone_on_from_is_kept_and_damaged_ones_behind_it_are_removed(
-    count: int, tmp_path: Path
+    step: int, count: int, tmp_path: Path
 ) -> None:
     assert not any(together(tmp_path, count, save(5), save(7)))
     flip(next((tmp_path / "step-00000007").glob("model*")))
     found = latest_checkpoint(tmp_path, lambda line: None, "this run")
     assert found is not None
-    assert not any(together(tmp_path, count, save(10), last=found.step))
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-00000005", "step-00000010"]
+    assert not any(together(tmp_path, count, save(step), last=found.step))
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-00000005", f"step-{step:08}"]
 
 
 def test_no_number_of_the_manifest_can_be_changed_unseen(tmp_path: Path) -> None:

@@ -133,13 +133,13 @@ def publish(
 
 
 def prune(folder: Path, keep: int, last: int | None, step: int) -> str | None:
-    """Remove what is not needed behind the checkpoint of a step: all but the newest `keep`, and those between `last`,
-    which the run had before, and the step. The run has passed over them: they are not sound.
+    """Remove what is not needed behind the checkpoint of a step: all but the newest `keep`, and those behind `last`,
+    which the run had before. The run has passed over them: they are not sound.
 
     Returns a line that tells of one that cannot be removed, if there is any.
     """
     steps, fault = saved_steps(folder), None
-    sound = [number for number in steps if last is None or not last < number < step]
+    sound = [number for number in steps if number == step or (number < step if last is None else number <= last)]
     for old_step in sorted({*steps} - {*sound[-keep:]}):
         path = checkpoint_path(folder, old_step)
         try:
