@@ -30,6 +30,7 @@ from tuili.model import TuiliForCausalLM, check_folder, load_model, set_kernels
 from tuili.store import BEGIN, PAD, Tokenizer, resolve_model
 from tuili.tasks import BUILT_IN_DOMAINS
 from tuili.train.checkpoint import load_weights
+from tuili.train.dist.config import TIMEOUT
 from tuili.train.execution import ExecutionPlan
 from tuili.train.feed.blocks import PreparedBlocks
 from tuili.train.feed.curriculum import Curriculum
@@ -69,7 +70,8 @@ def build_training(
     torch.compiler.reset()
     _forward_backward(model, objective, block, plan)
 
-    open_blocks = partial(prepared_blocks, stream, curriculum, sources, tokenizer, tokenizer_folder)
+    timeout = recipe.train.dist.timeout
+    open_blocks = partial(prepared_blocks, stream, curriculum, sources, tokenizer, tokenizer_folder, timeout=timeout)
     return TrainingSetup(recipe, plan, model, objective, open_blocks)
 
 
@@ -94,13 +96,15 @@ def prepared_blocks(
     tokenizer: Tokenizer,
     tokenizer_folder: Path,
     state: StreamState,
+    timeout: int = TIMEOUT,
 ) -> AbstractContextManager[PreparedBlocks]:
     """The blocks of a run from a state on, by a process of their own where they are many, else by a thread.
 
-    tokenizer_folder: where the tokenizer is saved, for that process to read.
+    tokenizer_folder: where the tokenizer is saved, for that process to read. timeout: seconds that are waited for a
+    sign of its life.
     """
     if deserves_a_process(stream, state):
-        return preparing(stream, tokenizer_folder, state)
+        return preparing(stream, tokenizer_folder, state, timeout)
     return prefetch(open_stream(stream, curriculum, sources, tokenizer, state))
 
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 import torch
 
 from tests.train.conftest import go, small
-from tests.waiting import eventually
+from tests.waiting import GUARD_SECONDS, eventually
 from tuili.data import Block, BlockStream, StreamState
 from tuili.errors import InputError
 from tuili.store import Tokenizer
 from tuili.train.build import training_stream
 from tuili.train.dist.group import ReplicaDied, SingleProcess
 from tuili.train.feed import preparation
-from tuili.train.feed.blocks import deal_blocks, decode_blocks, encode_blocks
-from tuili.train.feed.preparation import SIZE, _received, deserves_a_process, preparing
+from tuili.train.feed.blocks import PreparedBlocks, deal_blocks, decode_blocks, encode_blocks
+from tuili.train.feed.preparation import SIZE, _await, _received, deserves_a_process, preparing
 
 RECIPE = small("train.seed=2", "curriculum.kind=uniform", "data.weights={arithmetic: 2.5}", steps=3)
 
@@ -70,9 +71,19 @@ def check_next(given: tuple[Block, StreamState], stream: BlockStream) -> None:
 def test_a_run_with_blocks_from_another_process_ends_with_the_same_bits(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """They wait for a sign of its life for as long as the recipe says."""
+    waits = list[object]()
+
+    def noted(*given: Any) -> AbstractContextManager[PreparedBlocks]:
+        waits.append(given[-1])
+        return preparing(*given)
+
     monkeypatch.setattr("tuili.data.sources.TOKENIZER_SAMPLE_RECORDS", 20)
     monkeypatch.setattr(preparation, "MIN_BLOCKS_OF_A_PROCESS", 1)
-    go(RECIPE, tmp_path)
+    monkeypatch.setattr("tuili.train.build.preparing", noted)
+    dist = RECIPE.train.dist.model_copy(update={"timeout": GUARD_SECONDS})
+    go(RECIPE.model_copy(update={"train": RECIPE.train.model_copy(update={"dist": dist})}), tmp_path)
+    assert waits == [GUARD_SECONDS]
     assert (tmp_path / "model/model.safetensors").read_bytes() == (run / "model/model.safetensors").read_bytes()
 
 
@@ -100,17 +111,73 @@ def test_a_killed_process_is_a_dead_replica(run: Path, stream: BlockStream) -> N
 
 
 @pytest.mark.parametrize("written", [3, 50, -1])
-def test_a_process_killed_in_the_middle_of_a_block_is_a_dead_replica(stream: BlockStream, written: int) -> None:
-    """Where it mostly dies: it waits for room in the pipe, with a part of a block written."""
+def test_a_process_killed_in_the_middle_of_a_block_is_a_dead_replica(
+    written: int, stream: BlockStream, tmp_path: Path
+) -> None:
+    """Where it mostly dies: it waits for room in the pipe, with a part of a block written. It told that it lives."""
     block = next(stream)
     data = encode_blocks([block], stream.state)
     message = SIZE.pack(len(data)) + data
     process = subprocess.Popen(["sleep", "60"])
     process.kill()
-    blocks = _received(process, io.BytesIO(message + message[:written]))
-    assert same(next(blocks)[0], block)
-    with pytest.raises(ReplicaDied, match="the process that prepares the data was killed by SIGKILL"):
+    with given(tmp_path, SIZE.pack(0) * 3 + message + message[:written]) as source:
+        blocks = _received(process, source)
+        assert same(next(blocks)[0], block)
+        with pytest.raises(ReplicaDied, match="the process that prepares the data was killed by SIGKILL"):
+            next(blocks)
+
+
+def given(folder: Path, messages: bytes) -> BinaryIO:
+    """What has come from another process until its end."""
+    (folder / "messages").write_bytes(messages)
+    return (folder / "messages").open("rb")
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_process_that_stands_still_is_a_dead_replica(begun: bool, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that has not begun yet, for which there is more time."""
+    monkeypatch.setattr(preparation, "MEETING_SECONDS", GUARD_SECONDS if begun else 1)
+    before, told = set(children()), "the process that prepares the data has not shown any sign of life for 1 s"
+    with preparing(RECIPE.stream, run / "tokenizer", StreamState(), timeout=1) as blocks:
+        (process,) = set(children()) - before
+        if not begun:
+            os.kill(process, signal.SIGSTOP)
+        stopped = (os.kill(process, signal.SIGSTOP) for _ in blocks)  # behind a block, if it gives one
+        with pytest.raises(ReplicaDied, match=f"^{told}$"):
+            list(stopped)
+    eventually(lambda: set(children()) <= before, "the process is left behind")
+
+
+def test_a_process_that_waits_for_a_disk_lives_but_not_without_end(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe to which nobody writes is a file that does not answer."""
+    monkeypatch.setattr(preparation, "PREPARATION_SECONDS", 1)
+    os.mkfifo(tmp_path / "data.jsonl")
+    data = RECIPE.data.model_copy(update={"files": {tmp_path / "data.jsonl": 1.0}})
+    config = RECIPE.stream.model_copy(update={"data": data})
+    with (
+        preparing(config, run / "tokenizer", StreamState(), timeout=GUARD_SECONDS) as blocks,
+        pytest.raises(ReplicaDied, match=r"^the process that prepares the data has given none for 1 s$"),
+    ):
         next(blocks)
+
+
+def test_the_time_in_which_this_process_is_stopped_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by Ctrl-Z, which stops both."""
+    monkeypatch.setattr(preparation, "BEAT_SECONDS", 0.01)
+    ours, theirs = os.pipe()
+    moments = list[float]()
+
+    def clock() -> float:
+        moments.append(1000.0 * len(moments))
+        if len(moments) == 4:
+            os.write(theirs, b".")
+        return moments[-1]
+
+    with os.fdopen(ours, "rb") as source, os.fdopen(theirs, "wb"):
+        _await(source, 1, clock)
+    assert moments[-1] >= 3000
 
 
 def children() -> list[int]:

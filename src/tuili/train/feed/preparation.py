@@ -3,7 +3,8 @@
 Generating problems is plain Python. In a thread it would hold the interpreter's lock, for which every operation of the
 training waits. The process is started by its own command, so that it imports nothing of the program that trains:
 `python -m tuili.train.feed.preparation`, with a request of one line of JSON on its standard input. It ends when that is
-closed. What a stream gives is left to `tuili.data`; who learns from which block to `blocks`.
+closed. Between blocks a thread tells twice a second that it lives. What a stream gives is left to `tuili.data`; who
+learns from which block to `blocks`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from multiprocessing.connection import wait
 from pathlib import Path
 from struct import Struct
-from threading import Thread
+from threading import Event, Thread
 from typing import IO, Any
 
 import torch
@@ -30,12 +33,16 @@ from tuili.errors import TuiliError
 from tuili.parent import same_modules
 from tuili.store import Tokenizer
 from tuili.tasks import BUILT_IN_DOMAINS
-from tuili.train.dist.group import ReplicaDied
+from tuili.train.dist.config import TIMEOUT
+from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied
 from tuili.train.feed.blocks import PreparedBlocks, decode_blocks, encode_blocks
 from tuili.train.feed.stream import StreamConfig, build_curriculum, build_sources, open_stream
 
 SIZE = Struct("<Q")
-"""Before each message stands its length in bytes."""
+"""Before each message stands its length in bytes. An empty one tells that the process lives."""
+BEAT_SECONDS = 0.5
+EXIT_TIMEOUT_SECONDS = 5.0
+"""How long a process that was killed may take to end: one that waits for a disk cannot be killed."""
 
 MIN_BLOCKS_OF_A_PROCESS = 200
 """For fewer blocks the start of another process, some seconds of one core, does not pay."""
@@ -51,11 +58,14 @@ def deserves_a_process(config: StreamConfig, state: StreamState) -> bool:
 
 
 @contextmanager
-def preparing(config: StreamConfig, tokenizer: Path, state: StreamState) -> Iterator[PreparedBlocks]:
+def preparing(
+    config: StreamConfig, tokenizer: Path, state: StreamState, timeout: int = TIMEOUT
+) -> Iterator[PreparedBlocks]:
     """The blocks of a run from a state on, each with the state after it, made by a process of their own.
 
-    tokenizer: the folder of the run's tokenizer. Raises, in the place of a block, the `TuiliError` that the process
-    met, and `ReplicaDied` when it was killed. The process ends with the `with` block, or with this process.
+    tokenizer: the folder of the run's tokenizer. timeout: seconds that are waited for a sign of life. Raises, in the
+    place of a block, the `TuiliError` that the process met, and `ReplicaDied` when it was killed or hangs. The process
+    ends with the `with` block, or with this process.
     """
     request = {"stream": config.model_dump_json(), "tokenizer": str(tokenizer), "state": asdict(state)}
     command = [sys.executable, "-m", "tuili.train.feed.preparation"]
@@ -70,16 +80,25 @@ def preparing(config: StreamConfig, tokenizer: Path, state: StreamState) -> Iter
     try:
         process.stdin.write(json.dumps(request).encode() + b"\n")
         process.stdin.flush()
-        yield _received(process, process.stdout)
+        yield _received(process, process.stdout, timeout)
     finally:
         process.kill()
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(EXIT_TIMEOUT_SECONDS)
         process.stdin.close()
         process.stdout.close()
 
 
-def _received(process: subprocess.Popen[bytes], source: IO[bytes]) -> PreparedBlocks:
-    while (data := _message(source)) is not None:
+def _received(process: subprocess.Popen[bytes], source: IO[bytes], timeout: int = TIMEOUT) -> PreparedBlocks:
+    patience, beats = max(MEETING_SECONDS, timeout), 0  # it cannot tell that it lives before it has imported all
+    while (data := _message(source, patience)) is not None:
+        patience = timeout
+        if not data:
+            beats += 1
+            if beats * BEAT_SECONDS > PREPARATION_SECONDS:
+                raise ReplicaDied(f"the process that prepares the data has given none for {PREPARATION_SECONDS} s")
+            continue
+        beats = 0
         head = json.loads(data.partition(b"\n")[0])
         if "error" in head:
             raise getattr(tuili.errors, head["kind"], TuiliError)(head["error"])
@@ -91,13 +110,34 @@ def _received(process: subprocess.Popen[bytes], source: IO[bytes]) -> PreparedBl
     raise TuiliError(f"the process that prepares the data ended with exit code {code}")
 
 
-def _message(source: IO[bytes]) -> bytes | None:
+def _message(source: IO[bytes], patience: float) -> bytes | None:
     """The next message; None where the process has ended, also in the middle of one."""
-    if len(size := source.read(SIZE.size)) < SIZE.size:
+    if (size := _read(source, SIZE.size, patience)) is None:
         return None
     (length,) = SIZE.unpack(size)
-    data = source.read(length)
-    return data if len(data) == length else None
+    return _read(source, length, patience)
+
+
+def _read(source: IO[bytes], length: int, patience: float) -> bytes | None:
+    """So many bytes, past the buffer; None where fewer come. Raises `ReplicaDied` where nothing comes for so long."""
+    data = b""
+    while len(data) < length:
+        _await(source, patience)
+        part = os.read(source.fileno(), length - len(data))
+        if not part:
+            return None
+        data += part
+    return data
+
+
+def _await(source: IO[bytes], patience: float, clock: Callable[[], float] = time.monotonic) -> None:
+    """Wait until there is something to read. The time in which this process is stopped, as by Ctrl-Z, counts not."""
+    silent, before = 0.0, clock()
+    while not wait([source.fileno()], BEAT_SECONDS):
+        now = clock()
+        silent, before = silent + min(now - before, 2 * BEAT_SECONDS), now
+        if silent > patience:
+            raise ReplicaDied(f"the process that prepares the data has not shown any sign of life for {patience:.0f} s")
 
 
 def _main() -> None:
@@ -106,17 +146,37 @@ def _main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed must not come between the blocks
     request = json.loads(sys.stdin.buffer.readline())
     Thread(target=_end_with, args=(sys.stdin.buffer.read,), daemon=True).start()
+    with _beating(sink):
+        try:
+            _send_blocks(request, sink)
+        except Exception as error:
+            expected = isinstance(error, TuiliError)
+            if not expected:
+                traceback.print_exc()
+            message = {
+                "error": str(error) if expected else f"while data was prepared: {error!r}",
+                "kind": type(error).__name__,
+            }
+            _send(sink, json.dumps(message).encode())
+
+
+@contextmanager
+def _beating(sink: IO[bytes]) -> Iterator[None]:
+    """Tell that this process lives while the `with` block lasts."""
+    ended = Event()
+
+    def beat() -> None:
+        with suppress(OSError):  # the other process has gone
+            while not ended.wait(BEAT_SECONDS):
+                _send(sink, b"")
+
+    thread = Thread(target=beat, name="pulse", daemon=True)
+    thread.start()
     try:
-        _send_blocks(request, sink)
-    except Exception as error:
-        expected = isinstance(error, TuiliError)
-        if not expected:
-            traceback.print_exc()
-        message = {
-            "error": str(error) if expected else f"while data was prepared: {error!r}",
-            "kind": type(error).__name__,
-        }
-        _send(sink, json.dumps(message).encode())
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _send_blocks(request: dict[str, Any], sink: IO[bytes]) -> None:
@@ -130,6 +190,7 @@ def _send_blocks(request: dict[str, Any], sink: IO[bytes]) -> None:
 
 
 def _send(sink: IO[bytes], data: bytes) -> None:
+    """A message, from any thread: one call of `write` is never interrupted by another."""
     sink.write(SIZE.pack(len(data)) + data)
     sink.flush()
 
