@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import torch
 from torch.profiler import record_function
 
 from tests.train.conftest import go, small
+from tuili.errors import NotWritten
 from tuili.train.dist.group import SingleProcess
 from tuili.train.loop import trace_file
 from tuili.train.tracing import traced
@@ -28,7 +31,9 @@ def test_the_steps_behind_the_first_two_are_traced(tmp_path: Path) -> None:
         done.append(step)
     assert done == [*range(7)]
     assert told == [(5, False)]
+    assert [*tmp_path.iterdir()] == [file]
     text = file.read_text()
+    assert json.loads(text)["traceEvents"]
     assert [f'"step {step}"' in text for step in range(7)] == [False, False, True, True, True, False, False]
 
 
@@ -37,6 +42,27 @@ def test_without_steps_there_is_no_trace(count: int, tmp_path: Path) -> None:
     """As in a session that finds nothing to do."""
     assert list(traced(steps(count), 3, tmp_path / "trace-0.json")) == [*range(count)]
     assert not any(tmp_path.iterdir())
+
+
+def test_a_trace_that_does_not_fit_is_told_and_not_kept(tmp_path: Path) -> None:
+    """A limit for files is a full disk to those that write."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limit[1]))
+    told = r"^\S*trace-0\.json cannot be written: there was room for [\d,]+ bytes of it alone; add --resume to go on"
+    try:
+        with pytest.raises(NotWritten, match=told):
+            list(traced(steps(7), 3, tmp_path / "trace-0.json"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_trace_that_has_no_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for place, why in (("folder", "it is there, and no regular file"), ("no/such/file", "No such file or directory")):
+        with pytest.raises(NotWritten, match=f"{place} cannot be written: {why}; "):
+            list(traced(steps(7), 3, tmp_path / place))
+    assert [*tmp_path.rglob("*")] == [tmp_path / "folder"]
 
 
 def test_how_long_a_trace_is_written_does_not_follow_from_the_last_step(

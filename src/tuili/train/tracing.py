@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,9 +12,13 @@ import torch
 from torch._C._profiler import _ExperimentalConfig
 from torch.profiler import ProfilerActivity, profile
 
+from tuili.files import flush, is_special, writing
 from tuili.train.timing import WARM_UP_STEPS
 
 Step = TypeVar("Step")
+REMEDY = "add --resume to go on and to trace later steps"
+END, END_BYTES = b'"traceName": ', 8192
+"""What torch writes last into a trace, with the path of the file."""
 
 
 def traced(
@@ -23,6 +28,7 @@ def traced(
 
     The file is in Chrome's format, which Perfetto shows, with all threads of the process. Without any of those steps
     there is none. before_writing: called behind the last of them: writing takes long where a model has many kernels.
+    Raises `NotWritten` where it cannot be written as a whole.
     """
     iterator = iter(steps)
     if count is not None:
@@ -42,4 +48,24 @@ def _tracing(steps: Iterator[Step], file: Path, before_writing: Callable[[], Non
         if done:
             before_writing()
     if done:
-        profiler.export_chrome_trace(str(file))
+        _write(profiler, file)
+
+
+def _write(profiler: profile, file: Path) -> None:
+    """The trace as a whole, or `NotWritten`: torch tells nothing where the disk is full."""
+    part = file.with_name(f".{file.name}.part")
+    with writing(file, REMEDY):
+        if is_special(file):
+            raise OSError("it is there, and no regular file")
+        part.touch()  # raises what torch does not
+        try:
+            profiler.export_chrome_trace(str(part))
+            flush(part)
+            with part.open("rb") as written:
+                size = written.seek(0, os.SEEK_END)
+                written.seek(max(0, size - END_BYTES))
+                if END not in written.read():
+                    raise OSError(f"there was room for {size:,} bytes of it alone")
+            part.replace(file)
+        finally:
+            part.unlink(missing_ok=True)
