@@ -19,11 +19,9 @@ from tests.native.calling import library
 from tests.train.conftest import SMALL, assert_same_checkpoint, go
 from tests.train.dist import torch_ranks as ranks
 from tuili.config import load_recipe
-from tuili.errors import TuiliError
 from tuili.store import read_lineage
 from tuili.train.checkpoint import read_checkpoint
-from tuili.train.dist.backend import confirm, sum_of_bits
-from tuili.train.dist.group import EXIT_ALONE, SingleProcess
+from tuili.train.dist.group import EXIT_ALONE
 from tuili.train.log import read_log
 from tuili.train.recipe import Recipe
 
@@ -58,6 +56,20 @@ def together(processes: ranks.Ranks) -> Callable[..., str]:
         assert not any(others)  # one process speaks
         assert "failed: " not in first
         return first
+
+    return run
+
+
+@pytest.fixture
+def session(together: Callable[..., str]) -> Callable[..., str]:
+    """Trains with a backend and so many processes, as a preparation lets them, and returns what the first one shows."""
+
+    def run(out: Path, backend: str, count: int, before: ranks.Preparation, resume: bool) -> str:
+        if backend != "replicas":
+            return together(out, count, f"train.dist.backend={backend}", before=before, resume=resume)
+        with pytest.MonkeyPatch.context() as patch:
+            before(0, patch)
+            return go(recipe(f"train.replicas={count}"), out, resume)[1]
 
     return run
 
@@ -150,43 +162,24 @@ def test_a_run_goes_on_under_another_backend_and_with_other_processes(
     ids=["replicas", "replicas to ddp", "ddp to replicas", "to fsdp2 and back"],
 )
 def test_a_run_goes_on_however_many_processes_share_it(
-    together: Callable[..., str],
-    sessions: list[tuple[str, int]],
-    alone: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    session: Callable[..., str], sessions: list[tuple[str, int]], alone: Callable[..., Path], tmp_path: Path
 ) -> None:
     """Each session is interrupted behind two steps."""
     for done, (backend, count) in zip((0, 2, 4), sessions, strict=True):
-        stop, resume = interrupt_after(done + 2), done > 0
-        if backend == "replicas":
-            with monkeypatch.context() as patch:
-                stop(0, patch)
-                shown = go(recipe(f"train.replicas={count}"), tmp_path, resume)[1]
-        else:
-            shown = together(tmp_path, count, f"train.dist.backend={backend}", before=stop, resume=resume)
-        assert (f"going on from step {done}\n" in shown) == resume
+        shown = session(tmp_path, backend, count, interrupt_after(done + 2), done > 0)
+        assert (f"going on from step {done}\n" in shown) == (done > 0)
     assert_close(tmp_path, alone())
     assert ["workers" in line for line in read_log(tmp_path)[::2]] == [count > 1 for _, count in sessions]
 
 
 @pytest.mark.parametrize("backend", ["replicas", "ddp", "fsdp2"])
 def test_weights_are_read_one_by_one(
-    together: Callable[..., str],
-    backend: str,
-    alone: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    session: Callable[..., str], backend: str, alone: Callable[..., Path], tmp_path: Path
 ) -> None:
     """Also where a model is written that no process holds as a whole."""
     out = tmp_path / "run"
     shutil.copytree(alone(), out)
-    if backend == "replicas":
-        ranks.watch_reading(0, monkeypatch)
-        shown = go(recipe("train.replicas=1"), out, resume=True)[1]
-    else:
-        shown = together(out, 1, f"train.dist.backend={backend}", resume=True, before=ranks.watch_reading)
-    assert "going on from step 6\n" in shown
+    assert "going on from step 6\n" in session(out, backend, 1, ranks.watch_reading, True)
     assert all(torch.equal(value, weights(alone())[name]) for name, value in weights(out).items())
 
 
@@ -335,19 +328,6 @@ def test_islands_that_drift_apart_are_not_saved(interval: int, processes: ranks.
     assert not list(tmp_path.glob("checkpoints/step-*"))
 
 
-def test_values_that_have_changed_places_are_noticed() -> None:
-    """In a tensor, between its runs, and between tensors; a number without dimensions and counts have bits, too."""
-    tensors = [torch.arange(12.0).view(3, 4).T, torch.tensor(2.5), torch.tensor([3, -4]), torch.arange(2.0**20 + 2)]
-    sums = {sum_of_bits(tensors)}
-    assert sums == {sum_of_bits([tensor.clone() for tensor in tensors])}
-    for one, other in [(0, 1), (5, 2**20), (2**20, 2**20 + 1)]:
-        swapped = tensors[3].clone()
-        swapped[[one, other]] = swapped[[other, one]]
-        sums.add(sum_of_bits([*tensors[:3], swapped]))
-    sums.add(sum_of_bits([*tensors[1:], tensors[0]]))
-    assert len(sums) == 5
-
-
 def test_a_gradient_that_is_not_finite_is_told_once(processes: ranks.Ranks, tmp_path: Path) -> None:
     settings, before = recipe("train.dist.backend=ddp"), partial(ranks.fail_in_step, 5)
     first, other = processes.train([settings] * 2, tmp_path, before=before)
@@ -413,9 +393,3 @@ def test_gradients_that_few_average_are_told(processes: ranks.Ranks, tmp_path: P
     fault = "process 0 has 1 as processes that average gradients, and 2 was asked for"
     assert shown[0].endswith(f"failed: {fault}")
     assert shown[1].endswith(fault)
-
-
-def test_what_was_not_asked_for_is_told() -> None:
-    confirm(SingleProcess(), {"processes": (1, 1)})
-    with pytest.raises(TuiliError, match=r"^process 0 has \['cpu'\] as devices, and \['cuda'\] was asked for$"):
-        confirm(SingleProcess(), {"processes": (1, 1), "devices": (["cpu"], ["cuda"])})
