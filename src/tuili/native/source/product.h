@@ -73,23 +73,14 @@ inline void block(const Place& place, const Inputs& inputs, const int32_t* list,
   }
 }
 
+// The rows of one block of outputs: as many at once as registers allow, then the rest. Of ROWS + 1 fewer are taken first, as
+// a single row waits for its sums.
 template <Format FORMAT, int ROWS, int VECTORS>
-inline void block_of(int rows, const Place& place, const Inputs& inputs, const int32_t* list, int first,
-                     const Output& output, Ahead& ahead) {  // rows: ROWS at most
-  if constexpr (ROWS > 1)
-    if (rows < ROWS) return block_of<FORMAT, ROWS - 1, VECTORS>(rows, place, inputs, list, first, output, ahead);
-  block<FORMAT, ROWS, VECTORS>(place, inputs, list, first, output, ahead);
-}
-
-// The rows of one block of outputs: as few blocks as registers allow, of about equal size, as a single row waits for its sums.
-template <Format FORMAT, int ROWS, int VECTORS>
-inline void rows(const Place& place, const Inputs& inputs, const int32_t* list, int count, const Output& output, Ahead& ahead) {
-  const int blocks = (count + ROWS - 1) / ROWS;
-  for (int i = 0, first = 0; i < blocks; i++) {
-    const int size = (count - first) / (blocks - i);
-    block_of<FORMAT, ROWS, VECTORS>(size, place, inputs, list, first, output, ahead);
-    first += size;
-  }
+inline void rows(const Place& place, const Inputs& inputs, const int32_t* list, int first, int count, const Output& output,
+                 Ahead& ahead) {
+  for (; first + ROWS <= count && (ROWS < 3 || count - first != ROWS + 1); first += ROWS)
+    block<FORMAT, ROWS, VECTORS>(place, inputs, list, first, output, ahead);
+  if constexpr (ROWS > 1) rows<FORMAT, ROWS - 1, VECTORS>(place, inputs, list, first, count, output, ahead);
 }
 
 template <Format FORMAT, int ROWS, int VECTORS>
@@ -100,7 +91,7 @@ inline void columns(Place place, const Inputs& inputs, const int32_t* list, int 
   const int lines = passes == 1 ? 0 : passes < 4 ? Ahead::LINES<FORMAT> : (Ahead::LINES<FORMAT> + 1) / 2;
   Ahead ahead{next, next + bytes * steps_of(*place.matrix), lines * Ahead::LINE};
   for (; place.column < place.width; place.column += VECTORS * LANES, place.output += VECTORS * LANES)
-    rows<FORMAT, ROWS, VECTORS>(place, inputs, list, count, output, ahead);
+    rows<FORMAT, ROWS, VECTORS>(place, inputs, list, 0, count, output, ahead);
 }
 
 template <Format FORMAT>
