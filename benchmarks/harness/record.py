@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import statistics
 import subprocess
 import time
@@ -27,6 +28,8 @@ MEASURED_PATHS = ("src", "benchmarks/*.py", "recipes", "pyproject.toml")
 """What a record depends on, as git's pathspecs: a star matches folders too."""
 MEASURED_FILES = ("src/**/*", "benchmarks/**/*.py", "recipes/**/*", "pyproject.toml")
 """The same as patterns of files."""
+MOUNTS = Path("/proc/self/mounts")
+"""Where Linux tells which file systems are mounted where, the newest last."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,20 @@ def commit() -> str | None:
         return _git("rev-parse", "HEAD") + ("+" if _git("status", "--porcelain", "--", *MEASURED_PATHS) else "")
     except (OSError, subprocess.CalledProcessError):  # no git, or no repository
         return None
+
+
+def file_system(folder: Path) -> str | None:
+    """The type of the file system that a folder lies on, such as ext4 or tmpfs; None where the system does not tell it.
+
+    On some, nothing of a file has to come to a disk before `fsync` returns.
+    """
+    place, kind, longest = folder.resolve(), None, 0
+    for line in MOUNTS.read_text().splitlines() if MOUNTS.is_file() else ():
+        _, mounted, name, *_ = line.split(" ")
+        root = Path(re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), mounted))  # a space is \040
+        if place.is_relative_to(root) and len(root.parts) >= longest:
+            kind, longest = name, len(root.parts)
+    return kind
 
 
 def measured_code(root: Path = ROOT) -> str:

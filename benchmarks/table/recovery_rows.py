@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from benchmarks.table.rows import Row, bench, figure, joined, middle, results, text
 
-SAVED = (
-    Row(
-        "What saving costs a run of replicas, over one that does not save",
-        results("saving"),
-        (
-            joined(
-                "{}, every {} steps of {} tokens, {} parameters",
-                figure("cost", "{:.1%}"),
-                lambda record: str(record["config"]["interval"]),
-                lambda record: f"{record['config']['tokens_a_step']:,}",
-                lambda record: f"{record['figures']['parameters']['median'] / 1e6:.1f}M",
+
+def _saved(key: str, who: str) -> tuple[Row, ...]:
+    """key: what the names of the figures of a backend begin with. who: whose runs they are."""
+    return (
+        Row(
+            f"What saving costs a run of {who}, over one that does not save",
+            results("saving"),
+            (
+                joined(
+                    "{}, every {} steps of {} tokens, {} parameters",
+                    figure(f"{key}cost", "{:.1%}"),
+                    lambda record: str(record["config"]["interval"]),
+                    lambda record: f"{record['config']['tokens_a_step']:,}",
+                    lambda record: f"{record['figures'][f'{key}parameters']['median'] / 1e6:.1f}M",
+                ),
+                text("2%"),
             ),
-            text("2%"),
         ),
-    ),
-    bench("Share of a run for which saving holds up its steps", "saving", "held_up", "{:.1%}"),
-    bench("Writes of a checkpoint that take longer than the steps to the next one", "saving", "outlasted", "{:.0f}"),
-)
+        bench(f"Share of a run of {who} for which saving holds up its steps", "saving", f"{key}held_up", "{:.1%}"),
+        bench(
+            f"Writes of a checkpoint, in a run of {who}, that take longer than the steps to the next one",
+            "saving",
+            f"{key}outlasted",
+            "{:.0f}",
+        ),
+    )
+
+
+SAVED = (*_saved("", "two replicas"), *_saved("ddp_", "two processes by DDP"))
 
 _VICTIMS = {
     "worker": "one process is killed",
@@ -29,73 +40,108 @@ _VICTIMS = {
     "saving": "all processes are killed while they save",
     "starting": "a process or the launcher is killed, and one more while the run starts again",
 }
-RECOVERED = (
-    Row(
-        "Kills of a training of two processes at random moments: of a process, the launcher, all while they save, one "
-        "during a restart, all while the model is written",
-        results("recovery"),
-        (middle("kills", "{:.0f}"), text("30")),
-    ),
-    Row(
-        "Seconds from a kill to the first step behind it: median, and 95 of 100 kills",
-        results("recovery"),
-        (joined("{} and {}", middle("recovery", "{:.1f}"), middle("recovery_p95", "{:.1f}")), text("20")),
-    ),
-    *(
-        bench(f"Seconds from a kill to the first step behind it where {what}", "recovery", f"{key}_recovery", "{:.1f}")
-        for key, what in _VICTIMS.items()
-    ),
-    bench("Kills behind which at most one interval was done again", "recovery", "within_interval", "{:.0%}", "100%"),
-    bench(
-        "Kills behind which no more was done again than one interval, and the steps beside a write that was cut",
-        "recovery",
-        "within_bound",
-        "{:.0%}",
-        "none",
-    ),
-    *(
-        bench(
-            f"Steps that are done again where {what}, over those between two checkpoints",
-            "recovery",
-            f"{key}_lost",
-            "{:.2f}",
-            "1",
-        )
-        for key, what in _VICTIMS.items()
-    ),
-    bench("Steps that are done beside the writing of a checkpoint", "recovery", "write_steps", "{:.0f}"),
-    bench("Kills that cut the writing of a checkpoint", "recovery", "half_saved", "{:.0f}"),
-    bench("Goodput of a training with these kills, measured once", "recovery", "goodput", "{:.0%}"),
-    *(
+_REPLICAS_VICTIMS = {
+    "worker": "another replica, or the process that prepares the data, is killed",
+    "launcher": "the command is killed, which is process 0",
+    "saving": "all processes are killed while they save",
+    "starting": "another process or the command is killed, and one more while the run starts again",
+}
+
+
+def _recovered(
+    key: str, who: str, whom: str, victims: dict[str, str], kills: str, clocks: dict[int, str]
+) -> tuple[Row, ...]:
+    """key: what the names of the figures of a backend begin with. who: whose training it is. whom, victims: who is
+    killed. kills, clocks: goals, for the number of kills and for the goodput by seconds between two."""
+    first_step = f"Seconds from a kill of a training of {who} to the first step behind it"
+    return (
         Row(
-            f"Goodput of a training of which something is killed every {seconds} s, measured once",
+            f"Kills of a training of {who} at random moments: of {whom}, all while they save, one during a restart, "
+            "all while the model is written",
+            results("recovery"),
+            (middle(f"{key}kills", "{:.0f}"), text(kills)),
+        ),
+        Row(
+            f"{first_step}: median, and 95 of 100 kills",
             results("recovery"),
             (
-                joined(
-                    "{} with {} kills",
-                    middle(f"goodput_every_{seconds}", "{:.0%}"),
-                    middle(f"kills_every_{seconds}", "{:.0f}"),
-                ),
-                text(goal),
+                joined("{} and {}", middle(f"{key}recovery", "{:.1f}"), middle(f"{key}recovery_p95", "{:.1f}")),
+                text("20"),
             ),
-        )
-        for seconds, goal in ((60, "60%"), (300, "90%"))
-    ),
-    bench(
-        "Times that a killed run ended with an error, and its command was given again",
-        "recovery",
-        "given_again",
-        "{:.0f}",
-        "0",
-    ),
-    Row(
-        "Killed runs that ended with the bytes of one left alone",
-        results("recovery"),
-        (
-            lambda record: "{:.0f} of {}".format(
-                sum(record["figures"]["same_bytes"]["runs"]), record["figures"]["same_bytes"]["n"]
-            ),
-            text("all"),
         ),
-    ),
+        *(
+            bench(f"{first_step} where {what}", "recovery", f"{key}{victim}_recovery", "{:.1f}")
+            for victim, what in victims.items()
+        ),
+        bench(
+            f"Kills of {who} behind which at most one interval was done again",
+            "recovery",
+            f"{key}within_interval",
+            "{:.0%}",
+            "100%",
+        ),
+        bench(
+            f"Kills of {who} behind which no more was done again than one interval, and the steps beside a write that "
+            "was cut",
+            "recovery",
+            f"{key}within_bound",
+            "{:.0%}",
+            "none",
+        ),
+        *(
+            bench(
+                f"Steps of {who} that are done again where {what}, over those between two checkpoints",
+                "recovery",
+                f"{key}{victim}_lost",
+                "{:.2f}",
+                "1",
+            )
+            for victim, what in victims.items()
+        ),
+        bench(
+            f"Steps of {who} that are done beside the writing of a checkpoint",
+            "recovery",
+            f"{key}write_steps",
+            "{:.0f}",
+        ),
+        bench(f"Kills of {who} that cut the writing of a checkpoint", "recovery", f"{key}half_saved", "{:.0f}"),
+        bench(f"Goodput of a training of {who} with these kills, measured once", "recovery", f"{key}goodput", "{:.0%}"),
+        *(
+            Row(
+                f"Goodput of a training of {who} of which something is killed every {seconds} s, measured once",
+                results("recovery"),
+                (
+                    joined(
+                        "{} with {} kills",
+                        middle(f"{key}goodput_every_{seconds}", "{:.0%}"),
+                        middle(f"{key}kills_every_{seconds}", "{:.0f}"),
+                    ),
+                    text(goal),
+                ),
+            )
+            for seconds, goal in clocks.items()
+        ),
+        bench(
+            f"Times that a killed run of {who} ended with an error, and its command was given again",
+            "recovery",
+            f"{key}given_again",
+            "{:.0f}",
+            "0",
+        ),
+        Row(
+            f"Killed runs of {who} that ended with the bytes of one left alone",
+            results("recovery"),
+            (
+                lambda record: "{:.0f} of {}".format(
+                    sum(record["figures"][f"{key}same_bytes"]["runs"]), record["figures"][f"{key}same_bytes"]["n"]
+                ),
+                text("all"),
+            ),
+        ),
+    )
+
+
+RECOVERED = (
+    *_recovered("", "two processes by DDP", "a process, the launcher", _VICTIMS, "30", {60: "60%", 300: "90%"}),
+    *_recovered("replicas_", "two replicas", "another process, the command", _REPLICAS_VICTIMS, "none", {60: "60%"}),
 )

@@ -99,19 +99,19 @@ class Killable:
             time.sleep(every)
 
     def strike(self, whom: str, rng: random.Random, killed: Callable[[], object] = lambda: None) -> None:
-        """SIGKILL to one of its processes, `worker`; to the `launcher`; or to `all`. Where there is no worker yet, to
-        the launcher.
+        """SIGKILL to one of its processes, `worker`; to the `launcher`, which is the command; or to `all`. Where there
+        is no worker yet, to the launcher.
 
         When nothing is left of a run whose launcher was killed, the command is given again, as a supervisor would.
         killed: is called before, when they have been killed.
         """
         launcher = self.start()
-        workers = list(children(launcher.pid))
-        if whom == "worker" and workers:
-            _kill(rng.choice(workers))
+        others = workers(launcher.pid)
+        if whom == "worker" and others:
+            _kill(rng.choice(others))
             killed()
         else:
-            self._end(launcher, [launcher.pid, *(workers if whom == "all" else [])], workers)
+            self._end(launcher, [launcher.pid, *(others if whom == "all" else [])], others)
             killed()
             self.start()
 
@@ -187,6 +187,16 @@ def children(parent: int) -> Iterator[int]:
     """The processes that one has started."""
     with suppress(FileNotFoundError, ProcessLookupError):
         yield from map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+
+
+def workers(parent: int) -> list[int]:
+    """Those that take part in its run: not the one by which Python tidies up behind processes that share memory."""
+    found = list[int]()
+    for process in children(parent):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if b"multiprocessing.resource_tracker" not in Path(f"/proc/{process}/cmdline").read_bytes():
+                found.append(process)
+    return found
 
 
 def _kill(process: int) -> None:

@@ -2,13 +2,18 @@
 twice, and whether it ends with the bytes of a run that was left alone.
 
 A kill comes a random number of steps behind the step at which the run was killed before, and a random moment in a step.
-SIGKILL goes to one of the processes, which the launcher then starts again; to the launcher, with which the others end;
-to all at once at a random moment of the writing of a checkpoint; or to a process or the launcher, and at a random
+SIGKILL goes to one of the processes, behind which the launcher starts all again; to the launcher, with which the others
+end; to all at once at a random moment of the writing of a checkpoint; or to a process or the launcher, and at a random
 moment of the start behind that once more: `worker`, `launcher`, `saving` and `starting`. In the end all are killed
 while the model is being written. Where the launcher was killed, the same command with `--resume` is given as soon as
 nothing of the run is left, as a supervisor would. Which kill comes when is random, too; there are equally many of each
 kind. Then others are killed by the clock, a random one of these ways, until they end; they have as many times the steps
-as it takes for three kills. Figures:
+as it takes for three kills.
+
+Replicas have no launcher but process 0, which is the command: for them `launcher` is that, and `worker` another replica
+or the process that prepares the data, behind which process 0 starts all again.
+
+Figures, those of another backend than `ddp` with its name before theirs, as `replicas_recovery`:
 
 - `recovery`: seconds from a kill to the first step behind it, and `recovery_p95`; `VICTIM_recovery` by what was killed;
 - `VICTIM_lost`: steps that were done and are done again, over those between two checkpoints. A checkpoint is written
@@ -43,7 +48,7 @@ from typing import Any
 
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
-from benchmarks.harness.record import Figure
+from benchmarks.harness.record import Figure, file_system
 from benchmarks.training.killable import Killable
 from benchmarks.training.killing import VICTIMS, Kill, Pace, end_under_kills, kill, kill_by_the_clock, left_alone
 from tuili.store import model_hash
@@ -61,28 +66,54 @@ GOAL = (
 
 def measure(
     recipe: str = "quickstart",
+    backends: tuple[str, ...] = ("ddp", "replicas"),
     kills: int = 32,
+    replicas_kills: int = 12,
     steps: int = 1500,
     interval: int = 50,
     gap: tuple[float, ...] = (0.1, 1.1),
     processes: int = 2,
     every: tuple[int, ...] = (60, 300),
-    overrides: tuple[str, ...] = ("train.dist.backend=ddp",),
+    replicas_every: tuple[int, ...] = (60,),
+    overrides: tuple[str, ...] = (),
     seed: int = 1,
     warm_up: int = 4,
 ) -> Measured:
     """The figures. interval: steps between two checkpoints. gap: the least and the most of that between two kills.
     every: seconds between two kills by the clock, a run for each. warm_up: steps of a run before, which fills caches; 0
-    leaves it out."""
+    leaves it out. Replicas have numbers of kills of their own, which take 20 minutes."""
     asked = {"recipe": recipe, "steps": steps, "interval": interval, "gap": list(gap), "processes": processes}
-    asked |= {"kills": kills, "overrides": list(overrides), "seed": seed}
-    command = ["train", recipe, *overrides, f"checkpoint.interval={interval}", "log.interval=1"]
-    command += ["--nproc", str(processes), "--restarts", str(RESTARTS)]
-    cells = Cells("recovery", asked)
-    alone = cells.get("alone", partial(_alone, command, steps, warm_up))
+    asked |= {"kills": kills, "replicas_kills": replicas_kills, "overrides": list(overrides), "seed": seed}
+    asked |= {"file_system": file_system(Path(tempfile.gettempdir()))}
+    cells, found = Cells("recovery", asked), dict[str, Figure]()
+    for backend in backends:
+        command = ["train", recipe, *overrides, f"train.dist.backend={backend}"]
+        command += [f"checkpoint.interval={interval}", "log.interval=1"]
+        command += ["--nproc", str(processes), "--restarts", str(RESTARTS)]
+        times, clocks = (replicas_kills, replicas_every) if backend == "replicas" else (kills, every)
+        gaps = [fraction * interval for fraction in gap]
+        own = measure_backend(cells, backend, command, steps, interval, times, gaps, clocks, seed, warm_up)
+        found |= {key if backend == "ddp" else f"{backend}_{key}": figure for key, figure in own.items()}
+    told = {"backends": list(backends), "every": list(every), "replicas_every": list(replicas_every)}
+    return asked | told | {"goal": GOAL}, found
+
+
+def measure_backend(
+    cells: Cells,
+    backend: str,
+    command: Sequence[str],
+    steps: int,
+    interval: int,
+    kills: int,
+    gaps: Sequence[float],
+    every: Sequence[int],
+    seed: int,
+    warm_up: int,
+) -> dict[str, Figure]:
+    """The figures of one backend. gaps: the least and the most steps between two kills."""
+    alone = cells.get(f"{backend}, alone", partial(_alone, command, steps, warm_up))
     pace = Pace(**alone["pace"])
-    gaps = [fraction * interval for fraction in gap]
-    struck = cells.get("killed", partial(_killed, command, steps, kills, gaps, seed, pace))
+    struck = cells.get(f"{backend}, killed", partial(_killed, command, steps, kills, gaps, seed, pace))
     killed, pairs = [struck], [(struck, alone)]
     found = figures([Kill(**one) for one in struck["kills"]], interval, struck["ending"])
     found |= {
@@ -93,12 +124,12 @@ def measure(
     }
     for seconds in every:
         longer = pace.times(CLOCK_KILLS * seconds)
-        as_long = alone
+        so_long, as_long = f"{longer} times as long", alone
         if longer > 1:
-            as_long = cells.get(f"alone, {longer} times as long", partial(_alone, command, longer * steps, 0))
+            as_long = cells.get(f"{backend}, alone, {so_long}", partial(_alone, command, longer * steps, 0))
         whole = Pace(**as_long["pace"]).whole
         measured = partial(_killed_by_the_clock, command, longer * steps, seconds, seed, whole)
-        by_clock = cells.get(f"every {seconds} s, {longer} times as long", measured)
+        by_clock = cells.get(f"{backend}, every {seconds} s, {so_long}", measured)
         killed.append(by_clock)
         pairs.append((by_clock, as_long))
         cost = (by_clock["seconds"] - whole) / max(1, by_clock["kills"])
@@ -106,7 +137,7 @@ def measure(
         found[f"goodput_every_{seconds}"] = Figure("share", [1 - cost / seconds])
     found["given_again"] = Figure("times", [sum(one["given_again"] for one in killed)])
     found["same_bytes"] = Figure("runs", [float(one["hash"] == of["hash"]) for one, of in pairs])
-    return asked | {"every": list(every), "goal": GOAL}, found
+    return found
 
 
 def figures(kills: Sequence[Kill], interval: int, ending: int) -> dict[str, Figure]:

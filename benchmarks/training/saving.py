@@ -1,10 +1,11 @@
 """What saving costs a run: `tuili train` that saves every so many steps, over one that saves at its end alone.
 
-Both take their steps by the same execution plan, as any run does, in turns and in an order of their own in each round.
-The log tells the seconds between the second checkpoint and the last step. So all that saving takes is in them: the
-comparison of the processes' bits, the copy, what processes tell one another, what steps lose to the writer beside
-them, and the wait for a write that takes longer than an interval. In and out of that time there goes as much of a
-write. Figures:
+Both take their steps by the same execution plan, as any run does, in turns and in an order of their own in each round:
+by replicas, and by as many processes of DDP. The log tells the seconds between the second checkpoint and the last step.
+So all that saving takes is in them: the comparison of the processes' bits, the copy, what processes tell one another,
+what steps lose to the writer beside them, and the wait for a write that takes longer than an interval. In and out of
+that time there goes as much of a write. Figures, those of another backend than `replicas` with its name before theirs,
+as `ddp_cost`:
 
 - `alone_seconds`, `saving_seconds`: that time; `cost`: what `saving` takes more than `alone` of the same round;
 - `held_up`: the share of a run in which saving has held up the steps, for the copy and for the write before;
@@ -29,7 +30,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
-from benchmarks.harness.record import Figure
+from benchmarks.harness.record import Figure, file_system
 from benchmarks.training.killable import CHECKPOINT, Killable, Writes
 from tuili.config import load_recipe
 from tuili.errors import InputError
@@ -59,6 +60,8 @@ class Saved(NamedTuple):
 
 def measure(
     recipe: str = "base",
+    backends: tuple[str, ...] = ("replicas", "ddp"),
+    processes: int = 2,
     steps: int = 120,
     interval: int = 20,
     rounds: int = 7,
@@ -71,14 +74,22 @@ def measure(
         raise InputError(f"steps {steps}: take a multiple of the interval, {interval}, and at least three of it")
     changes = (*overrides, "train.device=cpu", f"train.steps={steps}", f"log.interval={interval}")
     train = load_recipe(recipe, changes, Recipe).train
-    asked = {"recipe": recipe, "steps": steps, "interval": interval, "overrides": list(overrides)}
-    cells, found = Cells("saving", asked), {way: list[Saved]() for way in WAYS}
-    for number in range(rounds):
-        for way in random.Random(number).sample(WAYS, len(WAYS)):
-            one = partial(trained, way, recipe, changes, steps, interval, folder)
-            found[way].append(Saved(*cells.get(f"{way}, round {number}", one)))
-    told = {"plan": found["saving"][-1].plan, "tokens_a_step": train.rows * train.length * train.accumulation}
-    return asked | told | {"rounds": rounds, "goal": "cost <= 0.02"}, figures(found["alone"], found["saving"], interval)
+    asked = {"recipe": recipe, "processes": processes, "steps": steps, "interval": interval}
+    asked |= {"overrides": list(overrides), "file_system": file_system(Path(folder or tempfile.gettempdir()))}
+    cells = Cells("saving", asked)
+    told: dict[str, Any] = {"tokens_a_step": train.rows * train.length * train.accumulation}
+    found = dict[str, Figure]()
+    for backend in backends:
+        command = ("train", recipe, *changes, f"train.dist.backend={backend}", "--nproc", str(processes))
+        runs = {way: list[Saved]() for way in WAYS}
+        for number in range(rounds):
+            for way in random.Random(number).sample(WAYS, len(WAYS)):
+                one = partial(trained, way, command, steps, interval, folder)
+                runs[way].append(Saved(*cells.get(f"{backend}, {way}, round {number}", one)))
+        prefix, own = "" if backend == "replicas" else f"{backend}_", figures(runs["alone"], runs["saving"], interval)
+        told[f"{prefix}plan"] = runs["saving"][-1].plan
+        found |= {f"{prefix}{key}": figure for key, figure in own.items()}
+    return asked | told | {"backends": list(backends), "rounds": rounds, "goal": "cost <= 0.02"}, found
 
 
 def figures(alone: Sequence[Saved], saving: Sequence[Saved], interval: int) -> dict[str, Figure]:
@@ -97,26 +108,27 @@ def figures(alone: Sequence[Saved], saving: Sequence[Saved], interval: int) -> d
     }
 
 
-def trained(way: str, recipe: str, changes: Sequence[str], steps: int, interval: int, folder: str) -> Saved:
+def trained(way: str, command: Sequence[str], steps: int, interval: int, folder: str) -> Saved:
     """A run. Raises `InputError` where it fails."""
     every = interval if way == "saving" else steps + 1  # the last one is saved behind the last step, outside the time
-    with tempfile.TemporaryDirectory(prefix="saving-", dir=folder or None) as place:
-        command = ("train", recipe, *changes, f"checkpoint.interval={every}")
-        with Killable(command, Path(place, "run")) as one:
-            writes = Writes(one)
-            one.to_the_end(writes.look, LOOK_SECONDS)
-            moments = {line["step"]: line["seconds"] for line in read_log(one.folder)}
-            (held_up,) = (float(told[1]) for line in one.said() if (told := HELD_UP.search(line)))
-            begun = json.loads((one.folder / RUN_FILE).read_bytes())
-            newest = max((one.folder / "checkpoints").glob(f"{CHECKPOINT}*"))
-            return Saved(
-                moments[steps] - moments[2 * interval],
-                held_up / moments[steps],
-                [(write.seconds, write.steps) for write in writes.seen if write.step < steps],
-                {name: begun[name] for name in PLAN},
-                count_parameters(TuiliConfig.from_pretrained(one.folder / "model")).total,
-                sum(file.stat().st_size for file in newest.iterdir()),
-            )
+    with (
+        tempfile.TemporaryDirectory(prefix="saving-", dir=folder or None) as place,
+        Killable((*command, f"checkpoint.interval={every}"), Path(place, "run")) as one,
+    ):
+        writes = Writes(one)
+        one.to_the_end(writes.look, LOOK_SECONDS)
+        moments = {line["step"]: line["seconds"] for line in read_log(one.folder)}
+        (held_up,) = (float(told[1]) for line in one.said() if (told := HELD_UP.search(line)))
+        begun = json.loads((one.folder / RUN_FILE).read_bytes())
+        newest = max((one.folder / "checkpoints").glob(f"{CHECKPOINT}*"))
+        return Saved(
+            moments[steps] - moments[2 * interval],
+            held_up / moments[steps],
+            [(write.seconds, write.steps) for write in writes.seen if write.step < steps],
+            {name: begun[name] for name in PLAN},
+            count_parameters(TuiliConfig.from_pretrained(one.folder / "model")).total,
+            sum(file.stat().st_size for file in newest.iterdir()),
+        )
 
 
 if __name__ == "__main__":

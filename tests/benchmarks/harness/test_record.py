@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.record import Figure, commit, measured_code, time_runs, write_record
+from benchmarks.harness.record import Figure, commit, file_system, measured_code, time_runs, write_record
 from tuili.machine import machine
 
 
@@ -106,3 +106,18 @@ def test_the_code_is_that_of_the_files_that_are_measured(tmp_path: Path):
         (tmp_path / name).write_text("2")
         hashes.add(measured_code(tmp_path))
     assert len(hashes) == 6
+
+
+def test_a_folder_lies_on_the_file_system_that_was_mounted_nearest_and_last(tmp_path, monkeypatch):
+    mounts = f"""
+overlay / overlay rw 0 0
+tmpfs {tmp_path} tmpfs rw,size=1k 0 0
+/dev/vdb {tmp_path} ext4 rw 0 0
+server:/a {tmp_path}/a\\040disk nfs4 rw 0 0
+""".lstrip()
+    monkeypatch.setattr("benchmarks.harness.record.MOUNTS", tmp_path / "mounts")
+    assert file_system(tmp_path) is None
+    (tmp_path / "mounts").write_text(mounts)
+    (tmp_path / "link").symlink_to(tmp_path / "a disk" / "runs")
+    for place, kind in (("..", "overlay"), ("a", "ext4"), ("a disk", "nfs4"), ("link", "nfs4")):
+        assert file_system(tmp_path / place) == kind

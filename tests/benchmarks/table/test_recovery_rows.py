@@ -16,23 +16,27 @@ def record_of(config: dict[str, object], **figures: Figure) -> Record:
 
 def test_the_size_and_the_steps_of_saving_are_those_of_the_record() -> None:
     told = {"cost": Figure("share", [0.01, 0.02, 0.015]), "parameters": Figure("parameters", [71_100_000])}
+    told |= {"ddp_cost": Figure("share", [0.04]), "ddp_parameters": told["parameters"]}
     lines = filled(SAVED, record_of({"interval": 30, "tokens_a_step": 8192}, **told))
-    assert lines["What saving costs a run of replicas, over one that does not save"] == [
-        "1.5% (1.0% to 2.0%, n = 3), every 30 steps of 8,192 tokens, 71.1M parameters",
-        "2%",
-    ]
+    for who, cost in (("two replicas", "1.5% (1.0% to 2.0%, n = 3)"), ("two processes by DDP", "4.0%")):
+        assert lines[f"What saving costs a run of {who}, over one that does not save"] == [
+            f"{cost}, every 30 steps of 8,192 tokens, 71.1M parameters",
+            "2%",
+        ]
 
 
 def test_goodput_tells_how_often_something_was_killed() -> None:
     kills = [Kill(victim, 1, 9.0, 12.0, 20, None) for victim in VICTIMS]
-    told = figures(kills, 50, ending=2) | {
+    own = figures(kills, 50, ending=2) | {
         "kills_every_60": Figure("kills", [7]),
         "goodput_every_60": Figure("share", [0.75]),
         "same_bytes": Figure("runs", [1.0, 0.0]),
     }
-    lines = filled(RECOVERED, record_of({}, **told))
-    clock = "Goodput of a training of which something is killed every {} s, measured once"
-    assert lines[clock.format(60)] == ["75% with 7 kills", "60%"]
-    assert clock.format(300) not in lines
-    assert lines["Killed runs that ended with the bytes of one left alone"] == ["1 of 2", "all"]
-    assert len([what for what in lines if what.startswith("Steps that are done again where")]) == len(VICTIMS)
+    lines = filled(RECOVERED, record_of({}, **own, **{f"replicas_{key}": figure for key, figure in own.items()}))
+    for who in ("two processes by DDP", "two replicas"):
+        clock = f"Goodput of a training of {who} of which something is killed every {{}} s, measured once"
+        assert lines[clock.format(60)] == ["75% with 7 kills", "60%"]
+        assert clock.format(300) not in lines
+        assert lines[f"Killed runs of {who} that ended with the bytes of one left alone"] == ["1 of 2", "all"]
+        again = f"Steps of {who} that are done again where"
+        assert len([what for what in lines if what.startswith(again)]) == len(VICTIMS)

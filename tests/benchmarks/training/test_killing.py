@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from benchmarks.training.killable import Killable, Write, Writes
+from benchmarks.training.killable import Killable, Write, Writes, children, workers
 from benchmarks.training.killing import Kill, Pace, kill, kill_by_the_clock
+from tests.waiting import eventually
 from tuili.errors import InputError
 from tuili.files import write_durably
 
@@ -163,6 +168,20 @@ def test_each_session_has_a_number_of_its_own(tmp_path: Path) -> None:
             for _ in range(3):
                 write_durably(folder / "log.jsonl", b"{}")
             assert (run.session(), run.session()) == (number, number)
+
+
+def test_the_process_by_which_python_tidies_up_is_no_worker() -> None:
+    """A run of replicas has one, whose death would change nothing."""
+    program = "from multiprocessing import resource_tracker as t; import subprocess as s; t.ensure_running()"
+    begun = subprocess.Popen([sys.executable, "-c", f"{program}; s.run(['sleep', '600'])"])
+    try:
+        eventually(lambda: len([*children(begun.pid)]) == 2, "it has not begun")
+        (worker,) = eventually(lambda: workers(begun.pid), "it has no worker")
+        assert b"sleep" in Path(f"/proc/{worker}/cmdline").read_bytes()
+    finally:
+        for process in [*children(begun.pid), begun.pid]:
+            os.kill(process, signal.SIGKILL)
+        begun.wait()
 
 
 def test_a_run_that_fails_behind_a_kill_is_begun_again_once(tmp_path: Path) -> None:

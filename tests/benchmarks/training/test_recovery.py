@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.record import file_system
 from benchmarks.training import recovery
 from benchmarks.training.killing import VICTIMS, Kill, Pace
 from benchmarks.training.recovery import figures, measure
 from tests.benchmarks.conftest import SHORT
 from tests.benchmarks.training.conftest import Scratch
 from tuili.errors import InputError
+
+KILLED = tuple(override for override in SHORT if "backend" not in override)
 
 
 def test_a_kill_costs_what_is_done_again_and_what_is_waited_for() -> None:
@@ -64,8 +68,8 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
     for name, stand_in in (("_alone", alone), ("_killed", killed), ("_killed_by_the_clock", by_clock)):
         monkeypatch.setattr(recovery, name, stand_in)
     with pytest.raises(InputError, match="interrupted"):
-        measure(every=(30, 60))
-    _, told = measure(every=(30, 60))
+        measure(backends=("ddp",), every=(30, 60))
+    _, told = measure(backends=("ddp",), every=(30, 60))
     assert asked == ["alone 1500", "killed", "clock", "alone 4500"]
     assert told["goodput"].runs == [91 / 120]
     assert told["goodput_every_30"].runs == [0.8]
@@ -75,15 +79,46 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
     assert told["write_steps"].runs == [1, 2]
 
 
+def test_replicas_are_killed_less_often(scratch_cells: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch_cells(recovery)
+    asked = list[tuple[str, int]]()
+    pace = {"whole": 91.0, "start": 9.0, "step": 0.3, "end": 2.0, "writes": [0.2], "write_steps": [1]}
+    one = {"victim": "worker", "strikes": 1, "recovery": 9.0, "cost": 15.0, "lost": 20, "beside": None}
+
+    def backend(command: list[str]) -> str:
+        (named,) = (word.split("=")[1] for word in command if word.startswith("train.dist.backend="))
+        return named
+
+    def killed(command: list[str], steps: int, kills: int, *more: object) -> dict[str, object]:
+        asked.append((backend(command), kills))
+        seconds = {"ddp": 182.0, "replicas": 364.0}[backend(command)]
+        return {"kills": [one], "ending": 2, "seconds": seconds, "given_again": 0, "hash": "a"}
+
+    def by_clock(command: list[str], steps: int, every: int, *more: object) -> dict[str, object]:
+        asked.append((backend(command), every))
+        return {"kills": 3, "seconds": 91.0, "given_again": 0, "hash": "a"}
+
+    monkeypatch.setattr(recovery, "_alone", lambda *given: {"pace": pace, "hash": "a"})
+    monkeypatch.setattr(recovery, "_killed", killed)
+    monkeypatch.setattr(recovery, "_killed_by_the_clock", by_clock)
+    config, told = measure()
+    assert asked == [("ddp", 32), ("ddp", 60), ("ddp", 300), ("replicas", 12), ("replicas", 60)]
+    assert (told["goodput"].runs, told["replicas_goodput"].runs) == ([0.5], [0.25])
+    assert config["replicas_kills"] == 12
+    assert config["file_system"] == file_system(Path(tempfile.gettempdir()))
+
+
 @pytest.mark.kills
 def test_a_run_that_is_killed_ends_with_the_same_bytes(scratch_cells: Scratch) -> None:
     scratch_cells(recovery)
-    _, told = measure("base", kills=4, steps=100, interval=20, gap=(0.1, 0.6), overrides=SHORT, warm_up=0, every=())
-    assert told["same_bytes"].runs == [1.0]
-    assert {len(told[f"{victim}_recovery"].runs) for victim in VICTIMS} == {1}
-    assert told["within_bound"].runs == [1.0]
-    assert 5 <= told["kills"].runs[0] <= 7
-    assert told["given_again"].runs == [0]
+    given = {"kills": 4, "replicas_kills": 4, "steps": 100, "interval": 20, "gap": (0.1, 0.6), "overrides": KILLED}
+    _, told = measure("base", **given, warm_up=0, every=(), replicas_every=())
+    for key in ("", "replicas_"):
+        assert told[f"{key}same_bytes"].runs == [1.0]
+        assert {len(told[f"{key}{victim}_recovery"].runs) for victim in VICTIMS} == {1}
+        assert told[f"{key}within_bound"].runs == [1.0]
+        assert 5 <= told[f"{key}kills"].runs[0] <= 7
+        assert told[f"{key}given_again"].runs == [0]
 
 
 @pytest.mark.kills
@@ -91,9 +126,9 @@ def test_a_run_that_ends_or_fails_before_it_is_killed_says_so_and_leaves_nothing
     scratch_cells(recovery)
     before = set(running())
     with pytest.raises(InputError, match="the run was at its end before all kills: --steps makes it longer"):
-        measure("base", kills=1, steps=5, overrides=SHORT, warm_up=0)
+        measure("base", kills=1, steps=5, overrides=KILLED, warm_up=0)
     with pytest.raises(InputError, match=r"the run has failed: .*2 processes do not divide its blocks evenly"):
-        measure("base", kills=1, steps=4, overrides=(*SHORT, "train.accumulation=1"), warm_up=0)
+        measure("base", kills=1, steps=4, overrides=(*KILLED, "train.accumulation=1"), warm_up=0)
     assert set(running()) <= before
 
 

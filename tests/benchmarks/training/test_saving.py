@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pytest
 
+from benchmarks.harness.record import file_system
 from benchmarks.training import saving
 from benchmarks.training.saving import SIZE, Saved, figures, measure
 from tests.benchmarks.training.conftest import Scratch
@@ -28,20 +32,49 @@ def test_the_cost_is_that_of_the_same_round_and_a_write_that_outlasts_an_interva
     assert told["held_up"].runs == [0.02, 0.01]
 
 
+@pytest.mark.parametrize(
+    ("backend", "key", "processes"),
+    [("replicas", "", 1), pytest.param("ddp", "ddp_", 2, marks=pytest.mark.kills)],
+)
 def test_real_runs_are_measured_by_their_own_plan_and_kept(
-    small: tuple[str, ...], scratch_cells: Scratch, monkeypatch: pytest.MonkeyPatch
+    backend: str,
+    key: str,
+    processes: int,
+    small: tuple[str, ...],
+    scratch_cells: Scratch,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scratch_cells(saving)
-    given = {"steps": 6, "interval": 2, "rounds": 1, "overrides": (*small, "train.kernels=torch")}
+    overrides = (*small, "train.kernels=torch", "train.replicas=auto", f"train.accumulation={processes}")
+    given = {"backends": (backend,), "processes": processes, "overrides": overrides, "folder": str(tmp_path)}
+    given |= {"steps": 6, "interval": 2, "rounds": 1}
     config, told = measure(**given)
-    assert config["plan"] == {
-        "precision": "fp32", "replicas": 1, "device": "cpu", "compile": "off", "kernels": "torch",
+    assert config[f"{key}plan"] == {
+        "precision": "fp32", "replicas": processes, "device": "cpu", "compile": "off", "kernels": "torch",
     }  # fmt: skip
-    assert config["tokens_a_step"] == 2 * 192
-    assert told["checkpoint"].median > 12 * told["parameters"].median
-    assert told["held_up"].median > 0
+    assert config["tokens_a_step"] == processes * 2 * 192
+    assert config["file_system"] == file_system(tmp_path)
+    assert told[f"{key}checkpoint"].median > 12 * told[f"{key}parameters"].median
+    assert told[f"{key}held_up"].median > 0
     monkeypatch.setattr(saving, "trained", pytest.fail)
     assert measure(**given)[1] == told
+
+
+def test_each_backend_has_figures_of_its_own(scratch_cells: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+    scratch_cells(saving)
+
+    def trained(way: str, command: Sequence[str], *more: object) -> Saved:
+        assert command[-2:] == ("--nproc", "2")
+        by_ddp = "train.dist.backend=ddp" in command
+        assert by_ddp != ("train.dist.backend=replicas" in command)
+        return Saved((12.0 if by_ddp else 11.0) if way == "saving" else 10.0, 0.0, [], {"ddp": by_ddp}, 5, 70)
+
+    monkeypatch.setattr(saving, "trained", trained)
+    config, told = measure(rounds=2)
+    assert (config["plan"], config["ddp_plan"]) == ({"ddp": False}, {"ddp": True})
+    assert told["cost"].runs == pytest.approx([0.1, 0.1])
+    assert told["ddp_cost"].runs == pytest.approx([0.2, 0.2])
 
 
 def test_without_three_intervals_there_is_nothing_to_compare() -> None:
