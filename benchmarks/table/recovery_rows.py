@@ -145,3 +145,24 @@ RECOVERED = (
     *_recovered("", "two processes by DDP", "a process, the launcher", _VICTIMS, "30", {60: "60%", 300: "90%"}),
     *_recovered("replicas_", "two replicas", "another process, the command", _REPLICAS_VICTIMS, "none", {60: "60%"}),
 )
+
+_HANGING = {
+    "ddp": ("two processes by DDP", {"first": "process 0 hangs", "other": "another process hangs"}),
+    "fsdp2": ("two processes by FSDP2", {"first": "process 0 hangs", "other": "another process hangs"}),
+    "replicas": ("two replicas", {"other": "another replica, or the process that prepares the data, hangs"}),
+}
+_NOTICED = {"told": ("until a line tells it", "30"), "ended": ("until all others have ended", "30")}
+_NOTICED |= {"recovery": ("until the first step behind it", "none")}
+HANGING = tuple(
+    bench(
+        f"Seconds in a training of {who} of which {what}, {when}",
+        "hanging",
+        f"{backend}_{victim}_{name}",
+        "{:.0f}",
+        goal,
+    )
+    for backend, (who, victims) in _HANGING.items()
+    for victim, what in victims.items()
+    for name, (when, goal) in _NOTICED.items()
+    if backend != "replicas" or name != "ended"
+)

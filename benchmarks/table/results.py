@@ -16,7 +16,7 @@ from benchmarks.table.model_rows import CHECKER, MODEL, SHIPPED_MODEL, TRAINING
 from benchmarks.table.promised_rows import PROMISED
 from benchmarks.table.pruned_rows import KEPT
 from benchmarks.table.quantised_rows import WHOLE_NUMBERS
-from benchmarks.table.recovery_rows import RECOVERED, SAVED
+from benchmarks.table.recovery_rows import HANGING, RECOVERED, SAVED
 from benchmarks.table.stacked_rows import STACKS_KEPT
 from benchmarks.table.taught_rows import ADAPTED, FURTHER, TAUGHT
 
@@ -29,7 +29,7 @@ GROUPS = {
     "smaller models": (*KEPT, *FACTORS, *STUDENTS, *WHOLE_NUMBERS, *STACKS_KEPT),
     "serving": SERVING,
     "training": TRAINING,
-    "several processes": (*CODEC, *SENT, *LOSSES, *EQUAL, *OVERLAP, *SAVED, *RECOVERED),
+    "several processes": (*CODEC, *SENT, *LOSSES, *EQUAL, *OVERLAP, *SAVED, *RECOVERED, *HANGING),
     "checker and verifier": CHECKER,
     "data engine": (*MULTIPLIED, *ROUTED, *QUALITY, *DUPLICATES, *DOCUMENTS, *HOSTILE),
     "shipped model": (*SHIPPED_MODEL, *ANSWERS, *FAMILIARITY, *GAINED),

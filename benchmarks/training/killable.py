@@ -159,7 +159,7 @@ class Killable:
             _kill(process)
         launcher.wait()
         until = time.monotonic() + PATIENCE_SECONDS
-        while any(map(_is_alive, [*whom, *others])):
+        while any(map(is_alive, [*whom, *others])):
             if time.monotonic() > until:
                 raise InputError(f"processes of a run whose launcher is gone live on after {PATIENCE_SECONDS:.0f} s")
             time.sleep(LOOK_SECONDS)
@@ -204,7 +204,7 @@ def _kill(process: int) -> None:
         os.kill(process, signal.SIGKILL)
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
     """Whether a process is there, and not merely to be collected."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

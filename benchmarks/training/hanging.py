@@ -1,0 +1,121 @@
+"""How soon a training of several processes notices that one of them hangs, by the clock and with the default time-out.
+
+SIGSTOP goes to one process a random number of steps behind the step at which one was stopped before, and at a random
+moment in a step: to process 0, or to another one; with replicas, whose process 0 is the command itself, to another
+replica or to the process that prepares the data. Then the launcher ends the one that hangs, and the run goes on.
+Figures, by backend and by who was stopped, as `ddp_first_told`:
+
+- `told`: seconds until a line tells that a process does not answer;
+- `ended`: seconds until all others that train have ended; of replicas process 0 goes on, so there it is not measured;
+- `recovery`: seconds until the first step behind that.
+
+What was measured before an interruption is kept, backend by backend.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmarks.harness.cells import Cells
+from benchmarks.harness.command import Measured, run
+from benchmarks.harness.record import Figure
+from benchmarks.training.killable import Killable, is_alive, workers
+from tuili.train import read_log
+
+RESTARTS = 1000
+NOTICED = ("does not answer", "has not answered", "sign of life")
+"""What the line has that tells it."""
+VICTIMS = ("first", "other")
+
+
+def measure(
+    recipe: str = "quickstart",
+    backends: tuple[str, ...] = ("ddp", "fsdp2", "replicas"),
+    times: int = 3,
+    steps: int = 3000,
+    interval: int = 50,
+    processes: int = 2,
+    overrides: tuple[str, ...] = (),
+    seed: int = 1,
+) -> Measured:
+    """Seconds. times: how often each is stopped. interval: steps between two checkpoints, and two stops at most."""
+    asked = {"recipe": recipe, "times": times, "steps": steps, "interval": interval, "processes": processes}
+    asked |= {"overrides": list(overrides), "seed": seed}
+    cells, found = Cells("hanging", asked), dict[str, Figure]()
+    for backend in backends:
+        command = ["train", recipe, *overrides, f"train.dist.backend={backend}", f"train.steps={steps}"]
+        command += [f"checkpoint.interval={interval}", "log.interval=1"]
+        command += ["--nproc", str(processes), "--restarts", str(RESTARTS)]
+        victims = VICTIMS if backend != "replicas" else VICTIMS[1:]
+        stops = cells.get(backend, partial(_stopped, command, victims, times, interval, seed))
+        for victim in victims:
+            for name in ("told", "ended", "recovery"):
+                if seconds := [one[name] for one in stops if one["victim"] == victim and name in one]:
+                    found[f"{backend}_{victim}_{name}"] = Figure("s", seconds)
+    return asked | {"backends": list(backends), "goal": "told and ended <= 30 s"}, found
+
+
+def _stopped(
+    command: Sequence[str], victims: Sequence[str], times: int, interval: int, seed: int
+) -> list[dict[str, float | str]]:
+    """What each stop of a run has come to, of which the rest is not waited for."""
+    rng, stops, at = random.Random(seed), list[dict[str, float | str]](), 0
+    order = [victim for victim in victims for _ in range(times)]
+    rng.shuffle(order)
+    with tempfile.TemporaryDirectory(prefix="hanging-") as place, Killable(command, Path(place, "run")) as one:
+        for victim in order:
+            at += rng.randint(10, interval)  # the first steps of a session are waited for in another way
+            one.until(lambda at=at: one.step() >= at)  # type: ignore[misc]
+            time.sleep(rng.uniform(0, _step_seconds(one)))
+            stops.append({"victim": victim, **_stop(one, victim, rng)})
+            at = one.step()
+    return stops
+
+
+def _stop(one: Killable, victim: str, rng: random.Random) -> dict[str, float]:
+    """Let a process hang, and wait until the run goes on."""
+    launcher = one.start()
+    ranks = {process: _rank(process) for process in workers(launcher.pid)}
+    of_torch = {process: rank for process, rank in ranks.items() if rank is not None}
+    if of_torch:
+        who = next(process for process, rank in of_torch.items() if (rank == 0) == (victim == "first"))
+    else:
+        who = rng.choice(list(ranks))
+    lines, session, found, begun = len(one.said()), one.session(), dict[str, float](), time.monotonic()
+    os.kill(who, signal.SIGSTOP)
+
+    def since(name: str, holds: Callable[[], bool]) -> None:
+        one.until(holds)
+        found[name] = time.monotonic() - begun
+
+    since("told", lambda: any(word in line for line in one.said()[lines:] for word in NOTICED))
+    if of_torch:
+        since("ended", lambda: not any(is_alive(process) for process in of_torch if process != who))
+    one.until(lambda: one.session() != session)
+    first = max(one.saved(), default=0)
+    since("recovery", lambda: one.step() > first)
+    return found
+
+
+def _rank(process: int) -> int | None:
+    """That of a process which the launcher has started for torch; None of another one."""
+    environment = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
+    ranks = [entry.removeprefix(b"RANK=") for entry in environment if entry.startswith(b"RANK=")]
+    return int(ranks[0]) if ranks else None
+
+
+def _step_seconds(one: Killable) -> float:
+    moments = [line["seconds"] for line in read_log(one.folder)][-10:]
+    return float(moments[-1] - moments[0]) / max(1, len(moments) - 1)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
+    run("hanging", measure)
