@@ -57,24 +57,25 @@ def measure(
         stops = cells.get(backend, partial(_stopped, command, victims, times, interval, seed))
         for victim in victims:
             for name in ("told", "ended", "recovery"):
-                if seconds := [one[name] for one in stops if one["victim"] == victim and name in one]:
+                if seconds := [of_stop[name] for stopped, of_stop in stops if stopped == victim and name in of_stop]:
                     found[f"{backend}_{victim}_{name}"] = Figure("s", seconds)
     return asked | {"backends": list(backends), "goal": "told and ended <= 30 s"}, found
 
 
 def _stopped(
     command: Sequence[str], victims: Sequence[str], times: int, interval: int, seed: int
-) -> list[dict[str, float | str]]:
-    """What each stop of a run has come to, of which the rest is not waited for."""
-    rng, stops, at = random.Random(seed), list[dict[str, float | str]](), 0
+) -> list[tuple[str, dict[str, float]]]:
+    """Who was stopped, and the seconds that it took; the rest of the run is not waited for."""
+    rng, stops, at = random.Random(seed), list[tuple[str, dict[str, float]]](), 0
     order = [victim for victim in victims for _ in range(times)]
     rng.shuffle(order)
     with tempfile.TemporaryDirectory(prefix="hanging-") as place, Killable(command, Path(place, "run")) as one:
+        one.start()
         for victim in order:
             at += rng.randint(10, interval)  # the first steps of a session are waited for in another way
             one.until(lambda at=at: one.step() >= at)  # type: ignore[misc]
             time.sleep(rng.uniform(0, _step_seconds(one)))
-            stops.append({"victim": victim, **_stop(one, victim, rng)})
+            stops.append((victim, _stop(one, victim, rng)))
             at = one.step()
     return stops
 
