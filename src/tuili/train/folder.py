@@ -50,9 +50,7 @@ class RunFolder:
         check_folder_place(path)
         self.path, self.model, self.run_file = path, path / "model", path / RUN_FILE
         self.checkpoints = path / "checkpoints"
-        self._lock = path / ".lock"
-        self.session = secrets.token_hex(8)
-        """A word that stands in the lock while this session trains."""
+        self._lock, self._session = path / ".lock", path / ".session"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -60,23 +58,26 @@ class RunFolder:
         with ExitStack() as stack:
             with writing(self.path, "choose another place"):
                 self.path.mkdir(parents=True, exist_ok=True)
-                lock = stack.enter_context(self._lock.open("a"))
+                lock = stack.enter_context(self._lock.open("w"))
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise InputError(
                         f"{self.path} is being trained by another process: wait until it ends, or choose another --out"
                     ) from None
-                lock.truncate(0)
-                lock.write(self.session)
-                lock.flush()
-                os.fsync(lock.fileno())  # for processes of other machines
             yield
+
+    def name_session(self) -> str:
+        """A word of this session's own, which other processes find in the folder, on other machines, too."""
+        session = secrets.token_hex(8)
+        with writing(self._session, "make room"):
+            write_durably(self._session, session.encode())
+        return session
 
     def refuse_other_session(self, session: str) -> None:
         """Raise `InputError` where this is not the folder in which that session, of another process, trains."""
         try:
-            found = self._lock.read_text()
+            found = self._session.read_text()
         except (OSError, ValueError):
             found = ""
         if found != session:

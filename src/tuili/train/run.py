@@ -153,7 +153,7 @@ def train_once(
             step = checkpoint.step if checkpoint else None
             opened: AbstractContextManager[Group]
             if others and processes:
-                others.begin(folder.session, plan, step)
+                others.begin(folder.name_session(), plan, step)
                 opened = nullcontext(processes.for_steps())
             else:
                 arguments, timeout = (recipe, plan, out, step), recipe.train.dist.timeout
