@@ -97,7 +97,7 @@ FACES = {
         Compression CompressionPlan CompressionResult DistilConfig DistilRecipe Distilling FactoriseConfig
         FactoriseRecipe Factorising HealedNetwork HealingConfig HealingData ImportedParent Measuring Network OwnParent
         Parent PruneConfig PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples StudentConfig
-        TokenStates compress distillation forward_kl make_plan open_parent stage_steps stored_bytes
+        TokenStates compress distillation forward_kl make_plan open_parent size_changes stage_steps stored_bytes
         tried_plan
     """,
     "planning": """

@@ -98,9 +98,11 @@ def test_replicas_are_killed_less_often(scratch_cells: Scratch, monkeypatch: pyt
         asked.append((backend(command), every))
         return {"kills": 3, "seconds": 91.0, "given_again": 0, "hash": "a"}
 
-    monkeypatch.setattr(recovery, "_alone", lambda *given: {"pace": pace, "hash": "a"})
-    monkeypatch.setattr(recovery, "_killed", killed)
-    monkeypatch.setattr(recovery, "_killed_by_the_clock", by_clock)
+    def alone(*given: object) -> dict[str, object]:
+        return {"pace": pace, "hash": "a"}
+
+    for name, stand_in in (("_alone", alone), ("_killed", killed), ("_killed_by_the_clock", by_clock)):
+        monkeypatch.setattr(recovery, name, stand_in)
     config, told = measure()
     assert asked == [("ddp", 32), ("ddp", 60), ("ddp", 300), ("replicas", 12), ("replicas", 60)]
     assert (told["goodput"].runs, told["replicas_goodput"].runs) == ([0.5], [0.25])
