@@ -56,7 +56,7 @@ def test_real_runs_are_measured_by_their_own_plan_and_kept(
     assert config["tokens_a_step"] == processes * 2 * 192
     assert config["file_system"] == file_system(tmp_path)
     assert told[f"{key}checkpoint"].median > 12 * told[f"{key}parameters"].median
-    assert told[f"{key}held_up"].median > 0
+    assert 0 <= told[f"{key}held_up"].median < 1  # the run tells hundredths of a second
     monkeypatch.setattr(saving, "trained", pytest.fail)
     assert measure(**given)[1] == told
 
