@@ -73,15 +73,15 @@ def _stopped(
         one.start()
         for victim in order:
             at += rng.randint(10, interval)  # the first steps of a session are waited for in another way
-            one.until(lambda at=at: one.step() >= at)  # type: ignore[misc]
-            time.sleep(rng.uniform(0, _step_seconds(one)))
-            stops.append((victim, _stop(one, victim, rng)))
+            stops.append((victim, _stop(one, victim, at, rng)))
             at = one.step()
     return stops
 
 
-def _stop(one: Killable, victim: str, rng: random.Random) -> dict[str, float]:
-    """Let a process hang, and wait until the run goes on."""
+def _stop(one: Killable, victim: str, at: int, rng: random.Random) -> dict[str, float]:
+    """Let a process hang behind a step, and wait until the run goes on."""
+    one.until(lambda: one.step() >= at)
+    time.sleep(rng.uniform(0, _step_seconds(one)))
     launcher = one.start()
     ranks = {process: _rank(process) for process in workers(launcher.pid)}
     of_torch = {process: rank for process, rank in ranks.items() if rank is not None}

@@ -102,7 +102,9 @@ def _show_recovery(console: Console, plan: Plan) -> None:
         return
     mark = "an extrapolation, " if found.extrapolated else ""
     console.print(f"healing tokens: about {found.tokens:,.4g}: {mark}{found.told}")
-    console.print(f"arithmetic: about {found.flop:.3g} floating-point operations, the teacher's included")
+    console.print(
+        f"arithmetic: about {found.flop:.3g} floating-point operations, those of the teacher and of writing included"
+    )
     if found.seconds is None:
         console.print("time: give --tokens-per-second")
     else:
