@@ -6,6 +6,7 @@ import shutil
 import threading
 import weakref
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from tests.train.checkpoint.faults import answer, flip, full_for, hang_for, truncate
 from tests.waiting import eventually
 from tuili.errors import CheckpointError
-from tuili.train.checkpoint import CheckpointManager, manager, read_checkpoint, writing
+from tuili.train.checkpoint import CheckpointManager, layout, manager, read_checkpoint, writing
 
 FILES = ["model.safetensors", "state.json", "manifest.json"]
 
@@ -131,8 +132,18 @@ def test_a_group_is_released_when_it_is_written(tmp_path: Path, monkeypatch: pyt
     assert alive == []
 
 
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("damage", [truncate, flip, Path.unlink])
+def of_unknown_type(path: Path) -> None:
+    """As a program that is none of ours might write a manifest."""
+    manifest = json.loads(path.read_text())
+    del manifest["checksum"]
+    manifest["tensors"]["model"]["w"]["dtype"] = "load"
+    path.write_text(json.dumps({"checksum": layout.checksum(manifest)} | manifest))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [*product(FILES, [truncate, flip, Path.unlink]), ("manifest.json", of_unknown_type)],
+)
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
     save(tmp_path, 1, 2)
     damage(tmp_path / "step-00000002" / name)
@@ -270,6 +281,14 @@ def test_what_a_crash_left_half_written_is_removed(tmp_path: Path) -> None:
     assert newest is not None
     assert (newest.step, messages) == (1, [])
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def test_a_file_that_no_run_has_written_stays(tmp_path: Path) -> None:
+    (tmp_path / ".step-00000002").write_text("a note")
+    save(tmp_path, 1)
+    with pytest.raises(CheckpointError, match="step-00000002 was not written: File exists; the last good one is step 1"):
+        save(tmp_path, 2)
+    assert (tmp_path / ".step-00000002").read_text() == "a note"
 
 
 def test_nothing_in_a_checkpoint_is_a_pickle(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class CheckpointManager:
         self.stall = 0.0
         """Seconds for which `save` has held up the training in all."""
         if self._group.rank == 0:
-            for leftover in folder.glob(f"{SCRATCH_PREFIX}*"):
+            for leftover in folder.glob(f"{SCRATCH_PREFIX}*/"):
                 shutil.rmtree(leftover)
         self._last = max(saved_steps(folder), default=None) if last is None else last
 

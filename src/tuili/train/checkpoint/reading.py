@@ -37,7 +37,11 @@ class StoredTensors(Mapping[str, Tensor]):
     """The tensors of a group, each of which is read, and put together, when it is asked for."""
 
     def __init__(self, folder: Path, table: Mapping[str, Any]) -> None:
+        """Raises `ValueError` where a type is none of torch's."""
         self._folder, self._table = folder, table
+        for name, entry in table.items():
+            if not isinstance(getattr(torch, entry["dtype"], None), torch.dtype):
+                raise ValueError(f"{name} is of an unknown type, {entry['dtype']}")
 
     def __getitem__(self, name: str) -> Tensor:
         entry = self._table[name]
