@@ -16,11 +16,11 @@ from tests.train.conftest import go, small
 from tuili.errors import InputError, TuiliError
 from tuili.model import TuiliForCausalLM
 from tuili.native import Unavailable
-from tuili.train import build, execution
+from tuili.train import build, execution, training_folder
 from tuili.train import folder as folder_module
 from tuili.train import log as log_module
 from tuili.train.execution import ExecutionPlan
-from tuili.train.folder import TrainingFolder
+from tuili.train.training_folder import TrainingFolder
 
 pytestmark = pytest.mark.usefixtures("few_samples")
 
@@ -79,7 +79,7 @@ def test_a_run_has_begun_when_its_tokenizer_is_on_the_disk(tmp_path: Path, monke
     folder.tokenizer.mkdir()
     (folder.tokenizer / "tokenizer.json").touch()
     monkeypatch.setattr("tuili.files.flush", lambda path: done.append(path.name))
-    monkeypatch.setattr(folder_module, "flush", lambda path: done.append("the folder"))
+    monkeypatch.setattr(training_folder, "flush", lambda path: done.append("the folder"))
     monkeypatch.setattr(folder_module, "write_durably", lambda path, data: done.append(path.name))
     folder.begin(EAGER)
     assert done == ["tokenizer", "tokenizer.json", "the folder", "run.json", "the folder"]

@@ -13,9 +13,10 @@ from tuili.errors import ConfigError
 from tuili.files import writing
 from tuili.model import TuiliForCausalLM, save_model, transformers_tokenizer
 from tuili.store import LineageEntry, Tokenizer
-from tuili.train.folder import REWRITE_REMEDY, ParentModel, TrainingFolder
+from tuili.train.folder import REWRITE_REMEDY
 from tuili.train.recipe import Recipe
 from tuili.train.trainer import TrainingState
+from tuili.train.training_folder import ParentModel, TrainingFolder
 
 NOT_IN_LINEAGE = ("step", "seconds", "workers")
 """Figures of the log that an entry of the lineage says by other fields, or need not say."""

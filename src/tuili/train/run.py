@@ -29,11 +29,12 @@ from tuili.train.dist.processes import agree, joined
 from tuili.train.dist.replicas import launch_replicas
 from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
 from tuili.train.feed.stream import build_curriculum, build_sources
-from tuili.train.folder import REWRITE_REMEDY, TrainingFolder
+from tuili.train.folder import REWRITE_REMEDY
 from tuili.train.log import LOG_FILE, TrainingLog
 from tuili.train.loop import training_loop
 from tuili.train.recipe import Recipe
 from tuili.train.trainer import TrainingState
+from tuili.train.training_folder import TrainingFolder
 from tuili.train.worker import Others, common_facts, processes_here, run_worker, work_beside_first
 
 

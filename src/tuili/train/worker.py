@@ -23,10 +23,10 @@ from tuili.train.dist.group import Group, ReplicaDied
 from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
 from tuili.train.feed.stream import build_curriculum, build_sources
-from tuili.train.folder import TrainingFolder
 from tuili.train.loop import interruptible, worker_loop
 from tuili.train.recipe import Recipe
 from tuili.train.trainer import TrainingState
+from tuili.train.training_folder import TrainingFolder
 
 
 @noticing_full_gpu(FULL_GPU_REMEDY)

@@ -286,7 +286,7 @@ def test_what_a_crash_left_half_written_is_removed(tmp_path: Path) -> None:
 def test_a_file_that_no_run_has_written_stays(tmp_path: Path) -> None:
     (tmp_path / ".step-00000002").write_text("a note")
     save(tmp_path, 1)
-    with pytest.raises(CheckpointError, match="step-00000002 was not written: File exists; the last good one is step 1"):
+    with pytest.raises(CheckpointError, match="step-00000002 was not written: File exists; the last good one"):
         save(tmp_path, 2)
     assert (tmp_path / ".step-00000002").read_text() == "a note"
 
