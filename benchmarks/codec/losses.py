@@ -3,13 +3,14 @@ weights.
 
 `tuili train` with DDP and AdamW runs once for each form and seed. Figures by form:
 
-- `FORM_loss`: the mean cross-entropy over the last quarter of the steps, seed by seed;
+- `FORM_loss`: the mean cross-entropy of the training's own blocks over the last quarter of the steps, seed by seed;
 - `FORM_over_fp32`: `FORM_loss` over `fp32_loss` of the same seed;
 - `FORM_sent`: bytes of a step of all processes together, as the system counts them at their sockets: the median, as the
   first steps of PowerSGD are plain;
 - `FORM_equal`: steps after which all processes still had the same bits. The training compares sums of them with each
   checkpoint, and a run in which they differ fails;
-- `FORM_equal_by_N`: the same of a shorter run of more processes, in some of the forms and with the first seed.
+- `FORM_equal_by_N`: the same of a shorter run of more processes, in some of the forms and with the first seed;
+- `FORM_seconds`: those of the steps of a run, without its start.
 
 Seeds have tokenizers of their own, so that losses of two seeds do not compare.
 
@@ -55,11 +56,12 @@ Point = tuple[float, float]
 
 
 class Trained(NamedTuple):
-    """What a run has shown: of each step the bytes that it has sent, and its cross-entropy in nats a token; and the
-    steps after which the processes had the same bits."""
+    """What a run has shown: of each step the bytes that it has sent, and its cross-entropy in nats a token; the steps
+    after which the processes had the same bits; and the seconds of all steps."""
 
     line: Sequence[Point]
     equal: int
+    seconds: float
 
 
 def measure(
@@ -97,13 +99,14 @@ def measure(
     equal = {f"{form}_equal": [run.equal for run in of_seeds] for form, of_seeds in runs.items()}
     for form, count in product([form for form in FORMS_OF_MORE if form in forms], more):
         equal[f"{form}_equal_by_{count}"] = [of_cell(form, seeds[0], count, steps_of_more).equal]
+    seconds = {f"{form}_seconds": Figure("s", [run.seconds for run in of_seeds]) for form, of_seeds in runs.items()}
     config: dict[str, Any] = {"forms": {form: FORMS[form] for form in forms}, "seeds": list(seeds)}
     config |= {"more": list(more), "steps_of_more": steps_of_more, "compared_every": INTERVAL}
     config["curves"] = {form: curve(of_seeds) for form, of_seeds in lines.items()}
     goal = "the best form in 3 bits within 1% of fp32, equal after 200 steps"
     return asked | config | {"goal": goal}, figures(lines) | {
         key: Figure("steps", of_runs) for key, of_runs in equal.items()
-    }
+    } | seconds
 
 
 def figures(lines: Mapping[str, Sequence[Sequence[Point]]]) -> dict[str, Figure]:
@@ -147,9 +150,10 @@ def trained(recipe: str, changes: Sequence[str], interval: int = INTERVAL) -> Tr
         saving = f"checkpoint.interval={interval}"
         tuili("train", recipe, "train.dist.backend=ddp", "train.balance_rounds=0", saving, "log.interval=1", *changes,
               "--out", str(out))  # fmt: skip
-        line = [(sum(line["workers"]["sent_bytes"]), line["cross_entropy"]) for line in read_log(out)]
+        log = read_log(out)
+        line = [(sum(of_step["workers"]["sent_bytes"]), of_step["cross_entropy"]) for of_step in log]
         saved = [int(path.name.removeprefix("step-")) for path in (out / "checkpoints").glob("step-*")]
-        return Trained(line, max((step for step in saved if step % interval == 0), default=0))
+        return Trained(line, max((step for step in saved if step % interval == 0), default=0), log[-1]["seconds"])
 
 
 if __name__ == "__main__":

@@ -47,6 +47,24 @@ CODEC = (
     ),
 )
 
+_SHARED = {
+    "alone": "one process",
+    "replicas": "two replicas",
+    "ddp": "two processes by DDP",
+    "fsdp2": "two processes by FSDP2",
+    "zero3": "two processes by ZeRO-3",
+}
+BACKENDS = tuple(
+    bench(f"Training `nano` by AdamW, {who}: {what}", "backends", f"{way}{key}", form)
+    for key, what, form in (
+        ("", "tokens a second", "{:,.0f}"),
+        ("_over_alone", "tokens a second over those of one process", "{:.2f}"),
+        ("_memory", "GB of memory of all together", "{:.1f}"),
+    )
+    for way, who in _SHARED.items()
+    if way != "alone" or key != "_over_alone"
+)
+
 FORMS = {
     "fp32": "fp32",
     "fp16": "fp16",
@@ -106,6 +124,9 @@ EQUAL = tuple(
     )
     for form in ("3bit", "3bit_rotated_kept")
     for count, key in ((2, ""), (4, "_by_4"))
+)
+LOSS_SECONDS = bench(
+    "Seconds of such a training with gradients in fp32", "gradient_losses", "fp32_seconds", "{:.0f}", "180"
 )
 
 _WAYS = {

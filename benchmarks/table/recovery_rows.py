@@ -146,10 +146,12 @@ RECOVERED = (
     *_recovered("replicas_", "two replicas", "another process, the command", _REPLICAS_VICTIMS, "none", {60: "60%"}),
 )
 
+_PROCESSES = {"first": "process 0 hangs", "other": "another process hangs"}
+_PREPARATION = {"preparation": "the process that prepares the data hangs"}
 _HANGING = {
-    "ddp": ("two processes by DDP", {"first": "process 0 hangs", "other": "another process hangs"}),
-    "fsdp2": ("two processes by FSDP2", {"first": "process 0 hangs", "other": "another process hangs"}),
-    "replicas": ("two replicas", {"other": "another replica, or the process that prepares the data, hangs"}),
+    "ddp": ("two processes by DDP", _PROCESSES | _PREPARATION),
+    "fsdp2": ("two processes by FSDP2", _PROCESSES),
+    "replicas": ("two replicas", {"other": "another replica hangs"} | _PREPARATION),
 }
 _NOTICED = {"told": ("until a line tells it", "30"), "ended": ("until all others have ended", "30")}
 _NOTICED |= {"recovery": ("until the first step behind it", "none")}

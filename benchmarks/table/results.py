@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.table.answer_rows import ANSWERS
 from benchmarks.table.data_rows import DOCUMENTS, DUPLICATES, HOSTILE, MULTIPLIED, QUALITY, ROUTED
 from benchmarks.table.distilled_rows import STUDENTS
-from benchmarks.table.distributed_rows import CODEC, EQUAL, LOSSES, OVERLAP, SENT
+from benchmarks.table.distributed_rows import BACKENDS, CODEC, EQUAL, LOSS_SECONDS, LOSSES, OVERLAP, SENT
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
 from benchmarks.table.example_rows import COMPARED
 from benchmarks.table.factorised_rows import FACTORS
@@ -29,7 +29,18 @@ GROUPS = {
     "smaller models": (*KEPT, *FACTORS, *STUDENTS, *WHOLE_NUMBERS, *STACKS_KEPT),
     "serving": SERVING,
     "training": TRAINING,
-    "several processes": (*CODEC, *SENT, *LOSSES, *EQUAL, *OVERLAP, *SAVED, *RECOVERED, *HANGING),
+    "several processes": (
+        *BACKENDS,
+        *CODEC,
+        *SENT,
+        *LOSSES,
+        LOSS_SECONDS,
+        *EQUAL,
+        *OVERLAP,
+        *SAVED,
+        *RECOVERED,
+        *HANGING,
+    ),
     "checker and verifier": CHECKER,
     "data engine": (*MULTIPLIED, *ROUTED, *QUALITY, *DUPLICATES, *DOCUMENTS, *HOSTILE),
     "shipped model": (*SHIPPED_MODEL, *ANSWERS, *FAMILIARITY, *GAINED),

@@ -1,9 +1,9 @@
 """How soon a training of several processes notices that one of them hangs, by the clock and with the default time-out.
 
 SIGSTOP goes to one process a random number of steps behind the step at which one was stopped before, and at a random
-moment in a step: to process 0, or to another one; with replicas, whose process 0 is the command itself, to another
-replica or to the process that prepares the data. Then the launcher ends the one that hangs, and the run goes on.
-Figures, by backend and by who was stopped, as `ddp_first_told`:
+moment in a step: to process 0, to another one, or to the process that prepares the data. With replicas process 0 is
+the command itself, which is not stopped. Then the launcher ends the one that hangs, and the run goes on. Figures, by
+backend and by who was stopped, as `ddp_first_told`:
 
 - `told`: seconds until a line tells that a process does not answer;
 - `ended`: seconds until all others that train have ended; of replicas process 0 goes on, so there it is not measured;
@@ -19,7 +19,7 @@ import random
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -32,12 +32,18 @@ from tuili.train import read_log
 RESTARTS = 1000
 NOTICED = ("does not answer", "has not answered", "sign of life")
 """What the line has that tells it."""
-VICTIMS = ("first", "other")
+VICTIMS = {
+    "ddp": ("first", "other", "preparation"),
+    "fsdp2": ("first", "other"),
+    "replicas": ("other", "preparation"),
+}
+PREPARATION = b"tuili.train.feed.preparation"
+"""The module by whose name the process that prepares the data is started."""
 
 
 def measure(
     recipe: str = "quickstart",
-    backends: tuple[str, ...] = ("ddp", "fsdp2", "replicas"),
+    backends: tuple[str, ...] = tuple(VICTIMS),
     times: int = 3,
     steps: int = 3000,
     interval: int = 50,
@@ -53,9 +59,8 @@ def measure(
         command = ["train", recipe, *overrides, f"train.dist.backend={backend}", f"train.steps={steps}"]
         command += [f"checkpoint.interval={interval}", "log.interval=1"]
         command += ["--nproc", str(processes), "--restarts", str(RESTARTS)]
-        victims = VICTIMS if backend != "replicas" else VICTIMS[1:]
-        stops = cells.get(backend, partial(_stopped, command, victims, times, interval, seed))
-        for victim in victims:
+        stops = cells.get(backend, partial(_stopped, command, VICTIMS[backend], times, interval, seed))
+        for victim in VICTIMS[backend]:
             for name in ("told", "ended", "recovery"):
                 if seconds := [of_stop[name] for stopped, of_stop in stops if stopped == victim and name in of_stop]:
                     found[f"{backend}_{victim}_{name}"] = Figure("s", seconds)
@@ -82,13 +87,8 @@ def _stop(one: Killable, victim: str, at: int, rng: random.Random) -> dict[str, 
     """Let a process hang behind a step, and wait until the run goes on."""
     one.until(lambda: one.step() >= at)
     time.sleep(rng.uniform(0, _step_seconds(one)))
-    launcher = one.start()
-    ranks = {process: _rank(process) for process in workers(launcher.pid)}
-    of_torch = {process: rank for process, rank in ranks.items() if rank is not None}
-    if of_torch:
-        who = next(process for process, rank in of_torch.items() if (rank == 0) == (victim == "first"))
-    else:
-        who = rng.choice(list(ranks))
+    of_torch = {rank: process for process in workers(one.start().pid) if (rank := _rank(process)) is not None}
+    who = _victim(one.start().pid, of_torch, victim)
     lines, session, found, begun = len(one.said()), one.session(), dict[str, float](), time.monotonic()
     os.kill(who, signal.SIGSTOP)
 
@@ -98,11 +98,23 @@ def _stop(one: Killable, victim: str, at: int, rng: random.Random) -> dict[str, 
 
     since("told", lambda: any(word in line for line in one.said()[lines:] for word in NOTICED))
     if of_torch:
-        since("ended", lambda: not any(is_alive(process) for process in of_torch if process != who))
+        since("ended", lambda: not any(is_alive(process) for process in of_torch.values() if process != who))
     one.until(lambda: one.session() != session)
     first = max(one.saved(), default=0)
     since("recovery", lambda: one.step() > first)
     return found
+
+
+def _victim(launcher: int, of_torch: Mapping[int, int], victim: str) -> int:
+    """A process of a run. of_torch: those that the launcher has started for torch, by their ranks; of replicas none."""
+    if of_torch and victim != "preparation":
+        return of_torch[0 if victim == "first" else max(of_torch)]
+    of_first = workers(of_torch.get(0, launcher))
+    return next(process for process in of_first if _prepares(process) == (victim == "preparation"))
+
+
+def _prepares(process: int) -> bool:
+    return PREPARATION in Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
 
 
 def _rank(process: int) -> int | None:

@@ -40,11 +40,12 @@ def test_a_curve_has_as_many_points_as_are_read() -> None:
 def test_a_run_tells_what_each_step_has_sent_and_lost() -> None:
     """The processes are compared with the checkpoint after two of three steps."""
     given = (*SHORT, "--nproc", "2", "train.steps=3")
-    (plain, equal), (packed, packed_equal) = (
+    (plain, equal, seconds), (packed, packed_equal, _) = (
         losses.trained("base", (*given, f"train.dist.gradients={{{losses.FORMS[form]}}}"), interval=2)
         for form in ("fp32", "3bit_rotated_kept")
     )
     assert equal == packed_equal == 2
+    assert seconds > 0
     assert len(plain) == len(packed) == 3
     assert plain[0][1] == packed[0][1], "the first step has the same weights and blocks"
     assert all(8 * ours[0] < theirs[0] for ours, theirs in zip(packed[1:], plain[1:], strict=True))
@@ -64,7 +65,7 @@ def test_what_was_measured_is_kept(scratch_cells: Path, monkeypatch: pytest.Monk
 
     def trained(recipe: str, changes: tuple[str, ...]) -> losses.Trained:
         asked.append(changes)
-        return losses.Trained([(10.0, 2.0)] * 8, 200 if "train.steps=200" in changes else 300)
+        return losses.Trained([(10.0, 2.0)] * 8, 200 if "train.steps=200" in changes else 300, 60.0)
 
     monkeypatch.setattr(losses, "trained", trained)
     config, told = losses.measure(**given)
@@ -72,6 +73,7 @@ def test_what_was_measured_is_kept(scratch_cells: Path, monkeypatch: pytest.Monk
     assert told["3bit_over_fp32"].runs == [1.0, 1.0]
     assert told["3bit_equal"].runs == [300, 300]
     assert told["3bit_equal_by_4"].runs == [200]
+    assert told["fp32_seconds"].runs == [60.0, 60.0]
     assert losses.measure(**given)[1] == told
     *asked, of_more = asked
     assert {"train.seed=1", "train.accumulation=4", "--nproc", "4"} <= set(of_more)

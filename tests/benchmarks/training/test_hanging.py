@@ -16,7 +16,9 @@ STOPPED = (*(override for override in SHORT if "backend" not in override), "trai
 def test_a_run_of_which_processes_hang_goes_on(scratch_cells: Scratch) -> None:
     scratch_cells(hanging)
     _, told = measure("base", ("ddp", "replicas"), times=1, steps=100_000, interval=20, overrides=STOPPED)
-    of_ddp = {f"ddp_{victim}_{name}" for victim in ("first", "other") for name in ("told", "ended", "recovery")}
-    assert told.keys() == {*of_ddp, "replicas_other_told", "replicas_other_recovery"}
-    for key in ("ddp_first", "ddp_other", "replicas_other"):
+    of_ddp = {f"ddp_{victim}" for victim in ("first", "other", "preparation")}
+    of_replicas = {f"replicas_{victim}" for victim in ("other", "preparation")}
+    ended = {f"{key}_ended" for key in of_ddp}
+    assert told.keys() == {f"{key}_{name}" for key in of_ddp | of_replicas for name in ("told", "recovery")} | ended
+    for key in of_ddp | of_replicas:
         assert 2 < told[f"{key}_told"].median < told[f"{key}_recovery"].median

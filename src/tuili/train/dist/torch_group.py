@@ -24,6 +24,10 @@ from tuili.train.dist.pulse import Pulse
 NOTICING_SECONDS = 5
 """How much later the pulse ends a process in a step than torch raises an error there, with which it ends in order."""
 
+SILENT_SECONDS = 9
+"""How much longer than the timeout a process may show no sign of life in a step, however long that is: with the default
+all others have ended within 30 seconds, of which process 0 has 5 to tell it."""
+
 
 class TorchGroup:
     """A `Group` of processes that torch.distributed has brought together, inside of `joined`.
@@ -102,7 +106,7 @@ class TorchGroup:
         if seconds is None:
             self._wait(MEETING_SECONDS, self._silence)
         else:  # the other one may have stood still since the step began, and this one has waited since its end
-            self._wait(seconds + self._timeout, 2 * seconds + self._timeout + NOTICING_SECONDS)
+            self._wait(seconds + self._timeout, self._timeout + min(2 * seconds + NOTICING_SECONDS, SILENT_SECONDS))
 
     def pause(self) -> None:
         """As long as before a process has come at all."""

@@ -1,0 +1,121 @@
+"""What the ways in which processes share a training cost on the cores of one machine.
+
+`tuili train` by each of them, in turns and in an order of their own in each round, with the same blocks, AdamW and the
+same threads in all: one process alone, two replicas, and two processes of each backend of torch and of DeepSpeed. What
+each has made of the settings, such as its number format, is in the record. Figures by way:
+
+- `WAY`: tokens a second of all processes together, behind the first steps;
+- `WAY_over_alone`: that over what one process alone does in the same round;
+- `WAY_sent`: bytes that all processes send in a step, as the system counts them at their sockets;
+- `WAY_memory`: the most GB that all processes have held together; what two of them share counts once.
+
+What is measured before an interruption is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from benchmarks.harness.cells import Cells
+from benchmarks.harness.command import Measured, ratio, run
+from benchmarks.harness.record import Figure
+from benchmarks.training.killable import Killable, children
+from tuili.train import RUN_FILE, read_log
+
+ALONE = "alone"
+WAYS = (ALONE, "replicas", "ddp", "fsdp2", "zero3")
+FIRST_STEPS = 4
+"""Not timed: they compile, find the sizes of buckets, and wait for the first data."""
+PLAN = ("precision", "device", "compile", "kernels")
+"""What a run records of how its steps are executed."""
+LOOK_SECONDS = 0.5
+
+
+class Run(NamedTuple):
+    """What a run has shown: tokens a second, bytes that were sent in a step, the most bytes of memory, and its plan."""
+
+    speed: float
+    sent: float
+    memory: int
+    plan: dict[str, Any]
+
+
+def measure(
+    recipe: str = "nano",
+    ways: tuple[str, ...] = WAYS,
+    processes: int = 2,
+    steps: int = 20,
+    rounds: int = 5,
+    overrides: tuple[str, ...] = ("optimizer.kind=adamw", "optimizer.learning_rate=1e-3"),
+) -> Measured:
+    """Tokens a second, bytes and GB by way. steps: of a run, of which the first ones are not timed."""
+    asked = {"recipe": recipe, "processes": processes, "steps": steps, "overrides": list(overrides)}
+    cells, found = Cells("backends", asked), {way: list[Run]() for way in ways}
+    changes = (*overrides, "train.device=cpu", f"train.steps={steps}", f"checkpoint.interval={steps}", "log.interval=1")
+    for number in range(rounds):
+        for way in random.Random(number).sample(ways, len(ways)):
+            sharing = (
+                ("train.replicas=1",) if way == ALONE else (f"train.dist.backend={way}", "--nproc", f"{processes}")
+            )
+            one = partial(trained, ("train", recipe, *changes, *sharing))
+            found[way].append(Run(*cells.get(f"{way}, round {number}", one)))
+    plans = {way: runs[-1].plan for way, runs in found.items()}
+    return asked | {"ways": list(ways), "rounds": rounds, "plans": plans}, figures(found)
+
+
+def figures(found: Mapping[str, Sequence[Run]]) -> dict[str, Figure]:
+    """Those of the runs of each way, round by round."""
+    speeds = {way: Figure("tokens/s", [run.speed for run in runs]) for way, runs in found.items()}
+    return {
+        **speeds,
+        **{f"{way}_over_{ALONE}": ratio(speed, speeds[ALONE]) for way, speed in speeds.items() if way != ALONE},
+        **{f"{way}_sent": Figure("bytes/step", [run.sent for run in runs]) for way, runs in found.items()},
+        **{f"{way}_memory": Figure("GB", [run.memory / 1e9 for run in runs]) for way, runs in found.items()},
+    }
+
+
+def trained(command: Sequence[str]) -> Run:
+    """One run. Raises `InputError` where it fails."""
+    most = 0
+
+    def look() -> None:
+        nonlocal most
+        most = max(most, sum(map(_held, _family(one.start().pid))))
+
+    with tempfile.TemporaryDirectory(prefix="backends-") as place, Killable(command, Path(place, "run")) as one:
+        one.to_the_end(look, LOOK_SECONDS)
+        log = read_log(one.folder)[FIRST_STEPS:]
+        begun = json.loads((one.folder / RUN_FILE).read_bytes())
+    spent = [line["seconds"] - before["seconds"] for before, line in pairwise(log)]
+    tokens = sum(line["tokens_per_second"] * seconds for line, seconds in zip(log[1:], spent, strict=True))
+    sent = median(sum(line["workers"]["sent_bytes"]) if "workers" in line else 0 for line in log)
+    return Run(tokens / sum(spent), sent, most, {name: begun[name] for name in PLAN})
+
+
+def _family(process: int) -> list[int]:
+    """A process and all that it has started, and those that they have."""
+    return [process, *(member for child in children(process) for member in _family(child))]
+
+
+def _held(process: int) -> int:
+    """Bytes of memory: of what it shares with others, its part."""
+    with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return 1024 * int(line.split()[1])
+    return 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
+    run("backends", measure)
