@@ -22,13 +22,20 @@ def _saved(key: str, who: str) -> tuple[Row, ...]:
                 text("2%"),
             ),
         ),
-        bench(f"Share of a run of {who} for which saving holds up its steps", "saving", f"{key}held_up", "{:.1%}"),
-        bench(
-            f"Writes of a checkpoint, in a run of {who}, that take longer than the steps to the next one",
-            "saving",
-            f"{key}outlasted",
-            "{:.0f}",
+        Row(
+            f"What saving costs a run of {who}, over those of its steps beside which nothing is saved",
+            results("saving"),
+            (
+                joined(
+                    "{}; of runs that do not save {}",
+                    figure(f"{key}cost_within", "{:z.1%}"),
+                    figure(f"{key}alone_within", "{:z.1%}"),
+                ),
+                text("2%"),
+            ),
         ),
+        bench(f"Share of a run of {who} for which saving holds up its steps", "saving", f"{key}held_up", "{:.1%}"),
+        bench(f"Steps made beside a write of a checkpoint, in a run of {who}", "saving", f"{key}write_steps", "{:.0f}"),
     )
 
 

@@ -16,6 +16,7 @@ def record_of(config: dict[str, object], **figures: Figure) -> Record:
 
 def test_the_size_and_the_steps_of_saving_are_those_of_the_record() -> None:
     told = {"cost": Figure("share", [0.01, 0.02, 0.015]), "parameters": Figure("parameters", [71_100_000])}
+    told |= {"cost_within": Figure("share", [0.012]), "alone_within": Figure("share", [-0.0002])}
     told |= {"ddp_cost": Figure("share", [0.04]), "ddp_parameters": told["parameters"]}
     lines = filled(SAVED, record_of({"interval": 30, "tokens_a_step": 8192}, **told))
     for who, cost in (("two replicas", "1.5% (1.0% to 2.0%, n = 3)"), ("two processes by DDP", "4.0%")):
@@ -23,6 +24,8 @@ def test_the_size_and_the_steps_of_saving_are_those_of_the_record() -> None:
             f"{cost}, every 30 steps of 8,192 tokens, 71.1M parameters",
             "2%",
         ]
+    within = "What saving costs a run of two replicas, over those of its steps beside which nothing is saved"
+    assert lines[within] == ["1.2%; of runs that do not save 0.0%", "2%"]
 
 
 def test_goodput_tells_how_often_something_was_killed() -> None:
