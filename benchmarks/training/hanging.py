@@ -26,7 +26,8 @@ from pathlib import Path
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
-from benchmarks.training.killable import Killable, is_alive, workers
+from benchmarks.training.killable import Killable
+from benchmarks.training.processes import is_alive, workers
 from tuili.train import read_log
 
 RESTARTS = 1000

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from benchmarks.training.processes import children, is_alive, kill, workers
 from tuili.errors import InputError
 
 LOOK_SECONDS, PATIENCE_SECONDS = 0.02, 300.0
 TAIL_BYTES = 8192
 CHECKPOINT, HALF_WRITTEN = "step-", ".step-"
 """How the names of checkpoints begin."""
+RESUMED = re.compile(r"^going on from step (\d+)$", re.MULTILINE)
+TUILI = (sys.executable, "-m", "tuili")
 
 
 @dataclass(frozen=True)
@@ -33,16 +36,26 @@ class Write:
 
 class Killable:
     """A run in a folder. It is started when something is asked of it, and goes on if it has begun; at the end of the
-    `with` block nothing of it is left."""
+    `with` block nothing of it is left.
 
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
-        self.folder, self._command = folder, command
+    patience: seconds without a new step behind which it is taken to hang. program: what is given the command.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        program: Sequence[str] = TUILI,
+    ) -> None:
+        self.folder, self._command, self._patience = folder, [*program, *command], patience
         self._errors = folder.with_suffix(".errors")
         self._process: subprocess.Popen[bytes] | None = None
         self._log: BinaryIO | None = None
         self._sessions = 0
         self.given_again = 0
-        """How often the run has ended with an error behind a kill, so that its command was given again."""
+        """How often its command was given again because the run had ended with an error, and not by a kill of ours."""
 
     def __enter__(self) -> Killable:
         return self
@@ -56,8 +69,9 @@ class Killable:
     def start(self) -> subprocess.Popen[bytes]:
         """Give the command, unless it runs."""
         if self._process is None or self._process.poll() is not None:
+            self.given_again += self._process is not None and self._process.returncode != 0
             resume = ["--resume"] if (self.folder / "run.json").is_file() else []
-            command = [sys.executable, "-m", "tuili", *self._command, "--out", str(self.folder), *resume]
+            command = [*self._command, "--out", str(self.folder), *resume]
             with self._errors.open("ab") as errors:
                 self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
         return self._process
@@ -72,30 +86,41 @@ class Killable:
         if ended and not may_fail:
             raise InputError(f"the run has failed: {(self.said() or ['without a word'])[-1]}")
         if ended:
-            self.given_again += 1
             self.start()
         return not ended
 
     def to_the_end(self, look: Callable[[], object] = lambda: None, every: float = LOOK_SECONDS) -> float:
-        """Let it end, look now and then, and return the seconds."""
+        """Let it end, look now and then, and return the seconds. Raises what `to` does."""
         begun = time.monotonic()
         self.start()
-        while not self.has_ended():
-            look()
-            time.sleep(every)
+        self.to(lambda: False, look, every)
         return time.monotonic() - begun
+
+    def to(
+        self, holds: Callable[[], bool], look: Callable[[], object] = lambda: None, every: float = LOOK_SECONDS
+    ) -> None:
+        """Wait for a condition, or for its end.
+
+        Raises `InputError` where the run has failed, or has made no step for the seconds of its patience.
+        """
+        at, until = self.step(), time.monotonic() + self._patience
+        while not self.has_ended() and not holds():
+            look()
+            if (now_at := self.step()) != at:
+                at, until = now_at, time.monotonic() + self._patience
+            self._check(until)
+            time.sleep(every)
 
     def until(self, holds: Callable[[], bool], every: float = LOOK_SECONDS, may_fail: bool = False) -> None:
         """Wait for a condition. may_fail: whether the run may fail meanwhile, once.
 
         Raises `InputError` where the run is at its end before, has failed, or does not go on.
         """
-        until, given_before = time.monotonic() + PATIENCE_SECONDS, self.given_again
+        until, given_before = time.monotonic() + self._patience, self.given_again
         while not holds():
             if self.has_ended(may_fail and self.given_again == given_before):
                 raise InputError("the run was at its end before all kills: --steps makes it longer")
-            if time.monotonic() > until:
-                raise InputError(f"the run has not gone on for {PATIENCE_SECONDS:.0f} s, at step {self.step()}")
+            self._check(until)
             time.sleep(every)
 
     def strike(self, whom: str, rng: random.Random, killed: Callable[[], object] = lambda: None) -> None:
@@ -108,7 +133,7 @@ class Killable:
         launcher = self.start()
         others = workers(launcher.pid)
         if whom == "worker" and others:
-            _kill(rng.choice(others))
+            kill(rng.choice(others))
             killed()
         else:
             self._end(launcher, [launcher.pid, *(others if whom == "all" else [])], others)
@@ -118,6 +143,10 @@ class Killable:
     def said(self) -> list[str]:
         """The lines that all its sessions have written for the user so far."""
         return self._errors.read_text(errors="replace").strip().splitlines()
+
+    def resumed(self) -> list[int]:
+        """The steps that its sessions have gone on from."""
+        return list(map(int, RESUMED.findall("\n".join(self.said()))))
 
     def session(self) -> int:
         """How many sessions have been seen so far to begin a log: each begins a new file. The last one that was seen
@@ -153,11 +182,16 @@ class Killable:
         names = (path.name.removeprefix(prefix) for path in (self.folder / "checkpoints").glob(f"{prefix}*"))
         return sorted(int(name) for name in names if name.isdigit())
 
+    def _check(self, until: float) -> None:
+        if time.monotonic() > until:
+            raise InputError(f"the run has not gone on for {self._patience:g} s, at step {self.step()}")
+
     def _end(self, launcher: subprocess.Popen[bytes], whom: Sequence[int], others: Sequence[int] = ()) -> None:
         """Kill some processes, the launcher among them, and wait until they and those that end with it are gone."""
         for process in whom:
-            _kill(process)
-        launcher.wait()
+            kill(process)
+        if launcher.wait() == -signal.SIGKILL:
+            self._process = None  # it has not failed by itself
         until = time.monotonic() + PATIENCE_SECONDS
         while any(map(is_alive, [*whom, *others])):
             if time.monotonic() > until:
@@ -181,32 +215,3 @@ class Writes:
             self._steps[step] = max(0, self._run.step() - step)
         for step in self._begun.keys() - set(at):
             self.seen.append(Write(step, now - self._begun.pop(step), self._steps.pop(step)))
-
-
-def children(parent: int) -> Iterator[int]:
-    """The processes that one has started."""
-    with suppress(FileNotFoundError, ProcessLookupError):
-        yield from map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
-
-
-def workers(parent: int) -> list[int]:
-    """Those that take part in its run: not the one by which Python tidies up behind processes that share memory."""
-    found = list[int]()
-    for process in children(parent):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            if b"multiprocessing.resource_tracker" not in Path(f"/proc/{process}/cmdline").read_bytes():
-                found.append(process)
-    return found
-
-
-def _kill(process: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(process, signal.SIGKILL)
-
-
-def is_alive(process: int) -> bool:
-    """Whether a process is there, and not merely to be collected."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False

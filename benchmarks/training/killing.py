@@ -6,9 +6,10 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import pairwise
+from typing import Any, Protocol
 
 from benchmarks.training.killable import LOOK_SECONDS, Killable, Writes
 from tuili.errors import InputError
@@ -19,6 +20,8 @@ STRUCK = ("worker", "launcher", "all")
 WRITE_LOOK_SECONDS = 0.005
 LEAST_GOODPUT = 0.2
 """Below it a run that is killed by the clock is taken not to go on."""
+FIRST_STEPS = 5
+"""Steps behind a resume whose time says little of the others."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,10 @@ class Pace:
     def times(self, seconds: float) -> int:
         """How many times the steps take so long at least."""
         return max(1, math.ceil((seconds - self.start - self.end) / (self.whole - self.start - self.end)))
+
+    def around(self, steps: float) -> float:
+        """Seconds of a run whose steps behind the first one take so long."""
+        return self.start + steps + self.end
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,18 @@ def left_alone(run: Killable, steps: int) -> Pace:
         [write.seconds for write in beside],
         [write.steps for write in beside],
     )
+
+
+def kept(log: Sequence[Mapping[str, Any]], resumed: Iterable[int]) -> float:
+    """Seconds that the steps of a log behind its first would have taken without kills. resumed: from where it went on.
+
+    A log has each step once, and no time between sessions. What a kill has cost is at most in the first steps behind a
+    resume, which count as the median step. All others count as they were, so that those beside a write are in it.
+    """
+    took: dict[int, float] = {line["step"]: line["seconds"] - before["seconds"] for before, line in pairwise(log)}
+    first = {step + ahead for step in resumed for ahead in range(1, FIRST_STEPS + 1)}
+    median = statistics.median(took.values())
+    return sum(median if step in first else seconds for step, seconds in took.items())
 
 
 def kill(
@@ -130,8 +149,7 @@ def end_under_kills(run: Killable, rng: random.Random, steps: int, pace: Pace, t
     """Let a run end, of which all processes are killed at random moments behind its last step, and return how often."""
     done = 0
     run.start()
-    while not run.has_ended() and run.step() < steps:
-        time.sleep(LOOK_SECONDS)
+    run.to(lambda: run.step() >= steps)
     for number in range(times):
         time.sleep(rng.uniform(0, pace.end + (pace.start if number else 0)))
         if run.has_ended():

@@ -21,11 +21,15 @@ Figures, those of another backend than `ddp` with its name before theirs, as `re
 - `within_interval`: kills behind which at most an interval was lost; `within_bound`: no more than that with the steps
   beside a cut write; `half_saved`: those that have cut a write;
 - `write` and `write_steps`: seconds of a write and steps beside it, in the run that was left alone;
-- `goodput`: the seconds of the run that was left alone over those of the killed one. `goodput_every_60`: the share of
-  time that a run keeps which is killed every 60 seconds: 1 less the seconds that a kill has cost over 60, as the end
-  may come long behind the last kill. `kills_every_60`: how often it was killed. Where that has more steps, so has
-  another one that is left alone;
-- `given_again`: how often a run has ended with an error behind a kill, so that its command was given again;
+- `goodput`: the seconds that the killed run would have taken without kills over those that it took. Its own log tells
+  what it would have taken, as the machine drifts from run to run: the seconds of its steps, each once, of which the
+  first five behind a resume count as the median step. Only the start and the end, outside these steps, are those of the
+  run that was left alone, `seconds_alone` in all. Steps that are slower for longer behind a kill are not in it;
+- `goodput_every_60`: the share of time that a run keeps which is killed every 60 seconds: 1 less the seconds that a
+  kill has cost over 60, as the end may come long behind the last kill. `kills_every_60`: how often it was killed.
+  `seconds_every_60`: what it took, and `seconds_without_every_60`: what it would have taken, by its log;
+  `seconds_alone_every_60`: what as many steps took that were left alone, with which slower steps would show;
+- `given_again`: how often a run has ended with an error, and by no kill of its command, so that it was given again;
 - `same_bytes`: for each killed run 1 where the weights are those of the run that was left alone.
 
 The run alone, the one that is killed at random and those by the clock are kept, each as a whole, where the benchmark is
@@ -50,8 +54,18 @@ from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure, file_system
 from benchmarks.training.killable import Killable
-from benchmarks.training.killing import VICTIMS, Kill, Pace, end_under_kills, kill, kill_by_the_clock, left_alone
+from benchmarks.training.killing import (
+    VICTIMS,
+    Kill,
+    Pace,
+    end_under_kills,
+    kept,
+    kill,
+    kill_by_the_clock,
+    left_alone,
+)
 from tuili.store import model_hash
+from tuili.train import read_log
 
 CLOCK_KILLS = 3
 """By the clock, at least, in a run."""
@@ -117,7 +131,7 @@ def measure_backend(
     killed, pairs = [struck], [(struck, alone)]
     found = figures([Kill(**one) for one in struck["kills"]], interval, struck["ending"])
     found |= {
-        "goodput": Figure("share", [pace.whole / struck["seconds"]]),
+        "goodput": Figure("share", [pace.around(struck["kept"]) / struck["seconds"]]),
         "seconds_alone": Figure("s", [pace.whole]),
         "write_steps": Figure("steps", pace.write_steps or [0]),
         "write": Figure("s", pace.writes or [0.0]),
@@ -127,14 +141,20 @@ def measure_backend(
         so_long, as_long = f"{longer} times as long", alone
         if longer > 1:
             as_long = cells.get(f"{backend}, alone, {so_long}", partial(_alone, command, longer * steps, 0))
-        whole = Pace(**as_long["pace"]).whole
-        measured = partial(_killed_by_the_clock, command, longer * steps, seconds, seed, whole)
+        untouched = Pace(**as_long["pace"])
+        measured = partial(_killed_by_the_clock, command, longer * steps, seconds, seed, untouched.whole)
         by_clock = cells.get(f"{backend}, every {seconds} s, {so_long}", measured)
         killed.append(by_clock)
         pairs.append((by_clock, as_long))
-        cost = (by_clock["seconds"] - whole) / max(1, by_clock["kills"])
-        found[f"kills_every_{seconds}"] = Figure("kills", [by_clock["kills"]])
-        found[f"goodput_every_{seconds}"] = Figure("share", [1 - cost / seconds])
+        without = untouched.around(by_clock["kept"])
+        cost = (by_clock["seconds"] - without) / max(1, by_clock["kills"])
+        found |= {
+            f"kills_every_{seconds}": Figure("kills", [by_clock["kills"]]),
+            f"goodput_every_{seconds}": Figure("share", [1 - cost / seconds]),
+            f"seconds_every_{seconds}": Figure("s", [by_clock["seconds"]]),
+            f"seconds_without_every_{seconds}": Figure("s", [without]),
+            f"seconds_alone_every_{seconds}": Figure("s", [untouched.whole]),
+        }
     found["given_again"] = Figure("times", [sum(one["given_again"] for one in killed)])
     found["same_bytes"] = Figure("runs", [float(one["hash"] == of["hash"]) for one, of in pairs])
     return found
@@ -182,13 +202,8 @@ def _killed(
             found.append(told)
             pace = replace(pace, start=median(each.recovery for each in found))  # a restart learns no tokenizer
         ending = end_under_kills(one, rng, steps, pace, ENDING_KILLS)
-        return {
-            "kills": [asdict(told) for told in found],
-            "ending": ending,
-            "seconds": time.monotonic() - begun,
-            "given_again": one.given_again,
-            "hash": model_hash(one.folder / "model"),
-        }
+        seconds = time.monotonic() - begun
+        return {"kills": [asdict(told) for told in found], "ending": ending, "seconds": seconds, **_left_by(one)}
 
 
 def _killed_by_the_clock(command: Sequence[str], steps: int, every: int, seed: int, alone: float) -> Mapping[str, Any]:
@@ -197,8 +212,13 @@ def _killed_by_the_clock(command: Sequence[str], steps: int, every: int, seed: i
         Killable([*command, f"train.steps={steps}"], Path(place, "by-the-clock")) as one,
     ):
         kills, seconds = kill_by_the_clock(one, random.Random(f"{seed}/clock"), every, alone)
-        model = model_hash(one.folder / "model")
-        return {"kills": kills, "seconds": seconds, "given_again": one.given_again, "hash": model}
+        return {"kills": kills, "seconds": seconds, **_left_by(one)}
+
+
+def _left_by(run: Killable) -> Mapping[str, Any]:
+    """What is seen of a killed run that has ended."""
+    steps, model = kept(read_log(run.folder), run.resumed()), model_hash(run.folder / "model")
+    return {"kept": steps, "given_again": run.given_again, "hash": model}
 
 
 if __name__ == "__main__":

@@ -8,13 +8,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import cast
 
 import pytest
 
-from benchmarks.training.killable import Killable, Write, Writes, children, workers
-from benchmarks.training.killing import Kill, Pace, kill, kill_by_the_clock
+from benchmarks.training.killable import Killable, Write, Writes
+from benchmarks.training.killing import Kill, Pace, end_under_kills, kept, kill, kill_by_the_clock
+from benchmarks.training.processes import children, workers
 from tests.waiting import eventually
 from tuili.errors import InputError
 from tuili.files import write_durably
@@ -150,6 +152,19 @@ def test_a_run_that_does_not_go_on_is_told() -> None:
         kill_by_the_clock(run, random.Random(1), 10, 20, lambda: run.now, run.sleep)
 
 
+def test_what_a_run_keeps_is_the_time_of_its_steps_without_what_kills_have_cost() -> None:
+    """Steps beside a write count as they were."""
+    seconds = {step: 5.0 if step % 10 == 0 else 1.0 for step in range(1, 101)}
+    assert kept(log_of(seconds), []) == 89 * 1 + 10 * 5
+    assert kept(log_of(seconds | {41: 60.0, 42: 20.0}), [40, 40]) == 89 * 1 + 10 * 5
+
+
+def log_of(seconds: dict[int, float]) -> list[dict[str, float]]:
+    """That of steps which take so long."""
+    moments = accumulate(seconds.values())
+    return [{"step": step, "seconds": moment} for step, moment in zip(seconds, moments, strict=True)]
+
+
 def test_a_run_tells_where_it_is(tmp_path: Path) -> None:
     run = Killable([], tmp_path / "run")
     assert (run.step(), run.saved(), run.half_saved(), run.session()) == (0, [], [], 0)
@@ -157,6 +172,10 @@ def test_a_run_tells_where_it_is(tmp_path: Path) -> None:
         (tmp_path / "run" / "checkpoints" / name).mkdir(parents=True)
     (tmp_path / "run" / "log.jsonl").write_text('{"step": 61, "loss": 1}\n{"step": 62, "loss": 1}\n{"step": 6')
     assert (run.step(), run.saved(), run.half_saved()) == (62, [20, 40], [60])
+    (tmp_path / "run.errors").write_text(
+        "going on from step 20\nstep 21/80\nno checkpoint yet\ngoing on from step 40\n"
+    )
+    assert run.resumed() == [20, 40]
 
 
 def test_each_session_has_a_number_of_its_own(tmp_path: Path) -> None:
@@ -190,7 +209,40 @@ def test_a_run_that_fails_behind_a_kill_is_begun_again_once(tmp_path: Path) -> N
         with pytest.raises(InputError, match=r"^the run has failed: .*no-such-command"):
             run.until(lambda: False)
         assert run.given_again == 0
-        run.start()
         with pytest.raises(InputError, match=r"^the run has failed: .*no-such-command"):
             run.until(lambda: False, may_fail=True)
         assert run.given_again == 1
+
+
+def test_a_strike_counts_a_run_that_has_failed_by_itself(tmp_path: Path) -> None:
+    """It fails once, and hangs then."""
+    fails = ("sh", "-c", f"cd {tmp_path}; test -e failed && exec sleep 600; touch failed; exit 3")
+    with Killable([], tmp_path / "run", program=fails) as run:
+        run.start().wait()
+        for _ in range(3):
+            run.strike("launcher", random.Random(1))
+            assert run.given_again == 1
+
+
+def test_a_run_that_hangs_is_not_waited_for(tmp_path: Path) -> None:
+    with Killable([], tmp_path / "run", patience=0.1, program=("sh", "-c", "exec sleep 600")) as run:
+        with pytest.raises(InputError, match=r"^the run has not gone on for 0\.1 s, at step 0$"):
+            run.to_the_end()
+        with pytest.raises(InputError, match=r"^the run has not gone on for 0\.1 s, at step 0$"):
+            end_under_kills(run, random.Random(1), 10, PACE, 1)
+
+
+def test_a_run_may_take_longer_than_its_patience_while_it_makes_steps(tmp_path: Path) -> None:
+    folder, steps = tmp_path / "run", iter(range(1, 100))
+    folder.mkdir()
+    waits = ("sh", "-c", f"until test -e {folder}/last; do sleep 0.05; done")
+    with Killable([], folder, patience=0.5, program=waits) as run:
+
+        def make_step() -> None:
+            step = next(steps)
+            if step == 6:
+                (folder / "last").touch()
+                run.start().wait()
+            (folder / "log.jsonl").write_text(f'{{"step": {step}, "loss": 1}}\n')
+
+        assert run.to_the_end(make_step, every=0.2) > 0.5
