@@ -29,7 +29,8 @@ from typing import Any, NamedTuple
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
-from benchmarks.training.killable import Killable, children
+from benchmarks.training.killable import Killable
+from benchmarks.training.processes import children
 from tuili.train import RUN_FILE, read_log
 
 ALONE = "alone"

@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure, file_system
-from benchmarks.training.killable import CHECKPOINT, PATIENCE_SECONDS, Killable, Writes
+from benchmarks.training.killable import CHECKPOINT, Killable, Writes
 from tuili.config import load_recipe
 from tuili.errors import InputError
 from tuili.model import TuiliConfig, count_parameters
@@ -148,10 +148,9 @@ def cost_within(one: Saved, interval: int) -> float:
 def trained(way: str, command: Sequence[str], steps: int, interval: int, folder: str) -> Saved:
     """A run. Raises `InputError` where it fails."""
     every = interval if way == "saving" else steps + 1  # the last one is saved behind the last step, outside the time
-    patience = PATIENCE_SECONDS * interval  # which is how many steps a line of the log stands for
     with (
         tempfile.TemporaryDirectory(prefix="saving-", dir=folder or None) as place,
-        Killable((*command, f"checkpoint.interval={every}"), Path(place, "run"), patience=patience) as one,
+        Killable((*command, f"checkpoint.interval={every}"), Path(place, "run")) as one,
     ):
         writes = Writes(one)
         one.to_the_end(writes.look, LOOK_SECONDS)
