@@ -62,7 +62,8 @@ def measure(
     """Tokens a second, bytes and GB by way. steps: of a run, of which the first ones are not timed."""
     asked = {"recipe": recipe, "processes": processes, "steps": steps, "overrides": list(overrides)}
     cells, found = Cells("backends", asked), {way: list[Run]() for way in ways}
-    changes = (*overrides, "train.device=cpu", f"train.steps={steps}", f"checkpoint.interval={steps}", "log.interval=1")
+    changes = (*overrides, "train.device=cpu", "train.balance_rounds=0", f"train.steps={steps}")
+    changes += (f"checkpoint.interval={steps}", "log.interval=1")
     for number in range(rounds):
         for way in random.Random(number).sample(ways, len(ways)):
             sharing = (
