@@ -50,7 +50,8 @@ FACES = {
         WholeNumbers adapter_names cache_folder cached_model change_since_recorded check_files learnt_numbers
         check_model_folder check_recorded check_safetensors check_size count_parameters is_fetched
         shared_length shipped_adapter
-        dense_tensor_shapes exit_tensor_shapes exits_hash factor_shapes familiarity_hash load_tokenizer matrix_shapes
+        dense_tensor_shapes exit_tensor_shapes exits_hash factor_parameters factor_shapes familiarity_hash
+        load_tokenizer matrix_shapes
         model_hash model_type ngrams_of novelty open_model open_own_model open_tensors opens_thinking parts_hash
         read_dense_shape read_exits_file read_exits_settings read_familiarity_file read_lineage read_settings
         read_shape read_tensors read_thinking_file read_verifier_file refuse_faults replaced_folder resolve_model
@@ -85,7 +86,7 @@ FACES = {
     """,
     "posttrain": """
         GENERATED UNKNOWN_LABEL Backbone ExampleEncoder Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig
-        LearningConfig LearningNetwork LearningSession MasterWeights OpenBlocks Reading TeachingConfig
+        LearningConfig LearningNetwork LearningRate LearningSession MasterWeights OpenBlocks Reading TeachingConfig
         TeachingDataConfig TeachingFeed TeachingRecipe TeachingResult VerifierRecipe VerifierRun VerifierTrainingResult
         best_thresholds build_sources calibrate_folder calibrate_verifier choose_threshold min_token_probability
         open_stream pack_attention packed_states predict_logits prompts_of_file read_texts recorded_teaching
@@ -96,9 +97,9 @@ FACES = {
         AutoPlan AutoReport AutoRun AutoSettings Interrupted Latency Targets TurnSettings measure_latency
         Compression CompressionPlan CompressionResult DistilConfig DistilRecipe Distilling FactoriseConfig
         FactoriseRecipe Factorising HealedNetwork HealingConfig HealingData ImportedParent Measuring Network OwnParent
-        Parent PruneConfig PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples StudentConfig
-        TokenStates compress distillation forward_kl make_plan open_parent size_changes stage_steps stored_bytes
-        tried_plan
+        OF_THE_TEACHER Parent PruneConfig PruneRecipe Pruning QuantizeConfig QuantizeRecipe Quantizing Samples
+        StudentConfig TokenStates compress distillation forward_kl make_plan open_parent size_changes stage_steps
+        stored_bytes tried_plan
     """,
     "planning": """
         ExpertPlan HealingCurve MatrixKind Memory Plan PlannedModel Recovery RecoverySettings Weights find_curve

@@ -6,7 +6,7 @@ from .auto.settings import AutoPlan, AutoSettings
 from .auto.targets import Targets
 from .compression import Compression, stage_steps
 from .distilling.distil import Distilling, distillation
-from .distilling.recipe import DistilConfig, DistilRecipe, StudentConfig, size_changes
+from .distilling.recipe import OF_THE_TEACHER, DistilConfig, DistilRecipe, StudentConfig, size_changes
 from .factorising.factorise import Factorising
 from .factorising.recipe import FactoriseConfig, FactoriseRecipe
 from .healing import HealedNetwork, forward_kl
@@ -25,6 +25,7 @@ from .result import CompressionResult
 from .run import compress
 
 __all__ = [
+    "OF_THE_TEACHER",
     "AutoPlan",
     "AutoReport",
     "AutoRun",

@@ -156,7 +156,7 @@ class ImportedParent(Parent):
 
     @property
     def compute_dtype(self) -> torch.dtype:
-        """The numbers in which it is computed."""
+        """See `Parent`."""
         by_default = torch.bfloat16 if self.dtype is torch.bfloat16 else torch.float32
         return {"auto": by_default, "fp32": torch.float32, "bf16": torch.bfloat16}[self._healing.precision]
 

@@ -110,9 +110,14 @@ def compared(problems: Sequence[Problem], before: Sequence[bool], after: Sequenc
     gain, (low, high) = paired_difference(after, before)
     figures = {"problems": float(len(problems)), "right_before": sum(before) / len(problems)}
     figures |= {"right": sum(after) / len(problems), "gain": gain, "gain_low95": low, "gain_high95": high}
-    levels = sorted({problem.level for problem in problems})
-    for level in levels if len(levels) > 1 else ():
-        of_level = [number for number, problem in enumerate(problems) if problem.level == level]
-        for name, right in (("right_before", before), ("right", after)):
-            figures[f"{name}_level_{level}"] = sum(right[number] for number in of_level) / len(of_level)
+    for name, right in (("right_before", before), ("right", after)):
+        if len(of_levels := by_level(problems, right)) > 1:
+            figures |= {f"{name}_level_{level}": share for level, share in of_levels.items()}
     return figures
+
+
+def by_level(problems: Sequence[Problem], right: Sequence[bool]) -> dict[str, float]:
+    """The share of right answers of each level, by its number as text."""
+    levels = sorted({problem.level for problem in problems})
+    marks = {level: [mark for one, mark in zip(problems, right, strict=True) if one.level == level] for level in levels}
+    return {str(level): sum(of_level) / len(of_level) for level, of_level in marks.items()}

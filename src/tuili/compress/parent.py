@@ -110,6 +110,11 @@ class Parent(ABC):
         with open_tensors(self.path, self.shape) as tensors:
             return _DTYPES[tensors.kind("model.embed_tokens.weight")]
 
+    @property
+    def compute_dtype(self) -> torch.dtype:
+        """The numbers in which it is loaded."""
+        return torch.float32
+
     @abstractmethod
     def data(self, file: Path | None, tell: Tell) -> HealingData:
         """What it was trained on at last, by its lineage, or what stands in a file.

@@ -86,9 +86,10 @@ def make_plan(
     tokens = healing.steps * healing.rows * data.length
     before, after = count_parameters(parent.shape), compression.parameters
     found = compression.sample_bytes
-    sampling = found + 8 * before.total if found else 0
-    plan = CompressionPlan(before, after, changes, data.names, healing.steps, tokens, problems=problems)
-    return replace(plan, sampling=sampling)
+    sampling = found + 2 * parent.compute_dtype.itemsize * before.total if found else 0
+    return CompressionPlan(
+        before, after, changes, data.names, healing.steps, tokens, problems=problems, sampling=sampling
+    )
 
 
 def tried_plan(
@@ -118,15 +119,15 @@ def try_steps(
     healed = compression.learner(last, student, teacher)
     hidden = hidden_matrices(student.model) if healing.optimizer == "muon" else ()
     optimizers = build_optimizers(healed.parameters, healing.learning_rate, healing.weight_decay, hidden)
-    moments = []
+    begun = []
     with data.open_blocks(StreamState()) as blocks:
         block, _ = next(blocks)
         for step in range(TRIAL_STEPS if healing.steps else 0):
-            moments.append(clock())
+            begun.append(clock())
             healed.learn(block, step)
             for optimizer in optimizers:
                 optimizer.step()
                 optimizer.zero_grad()
             block, _ = next(blocks)
-    seconds = (clock() - moments[1]) / (TRIAL_STEPS - 1) if moments else 0.0
+    seconds = (clock() - begun[1]) / (TRIAL_STEPS - 1) if begun else 0.0
     return TriedSteps(seconds, peak_memory(), Tried(data, teacher, student, block))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
-from tuili.posttrain import LearningConfig
+from tuili.posttrain import LearningConfig, LearningRate
 from tuili.tasks import SEEDS_PER_SPLIT
 from tuili.train import CheckpointConfig, ScheduleConfig
 
@@ -24,7 +24,7 @@ class HealingConfig(LearningConfig):
     optimizer: Literal["adamw", "muon"] = "adamw"
     """`muon`: Muon updates the weights of linear layers, but for the head, and AdamW the rest. At one rate both make
     steps of the same size."""
-    learning_rate: PositiveFloat = 2e-4
+    learning_rate: LearningRate = 2e-4
     """Near its parent a model has gradients of noise alone, which AdamW turns into steps of full size: a faster rate
     takes away what was left of it."""
     schedule: ScheduleConfig = ScheduleConfig(warmup=50, floor=0.05)

@@ -106,13 +106,9 @@ def refusing_full_disks() -> Iterator[None]:
         yield
     except InputError:
         raise
-    except CheckpointError as error:
-        if isinstance(error.__cause__, OSError):
+    except TuiliError as error:  # `NotWritten` says itself what is to be done
+        if isinstance(error.__cause__, OSError) and not isinstance(error, NotWritten):
             raise InputError(f"{error}; {REMEDY}") from error
-        raise InputError(str(error)) from error
-    except NotWritten as error:
-        raise InputError(str(error)) from error
-    except TuiliError as error:
-        if isinstance(error.__cause__, OSError):
-            raise InputError(f"{error}; {REMEDY}") from error
+        if isinstance(error, CheckpointError | NotWritten):
+            raise InputError(str(error)) from error
         raise

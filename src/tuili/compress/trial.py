@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tuili.compress.network import Network
@@ -60,6 +61,18 @@ def sampled(documents: int, block: Block, read: Callable[[Iterable[Block]], obje
         return times_of(documents, block)
 
     return Part("samples", attempt)
+
+
+def of_each_size(name: str, sizes: Mapping[str, Sequence[int]], attempt: Callable[[str], float]) -> Iterator[Part]:
+    """A part that a run has for each matrix, of which one of each size is tried.
+
+    sizes: by the matrices' names. attempt: that of a `Part`, of the matrix of a name.
+    """
+    alike = dict[tuple[int, ...], list[str]]()
+    for matrix, size in sizes.items():
+        alike.setdefault(tuple(size), []).append(matrix)
+    for matrices in alike.values():
+        yield Part(name, partial(attempt, matrices[0])).repeated(len(matrices))
 
 
 def finishing(parent: Parent, tried: Tried) -> Part:

@@ -100,8 +100,6 @@ def find_curve(verb: str, given: Path | None) -> HealingCurve | str:
     if given is not None:
         return _of_run(verb, given) if given.is_dir() else _of_record(verb, given)
     remedy = "--curve RUN takes that of a run of your own"
-    if verb not in RECORD_OF:
-        return f"no benchmark records a curve of {verb}; {remedy}"
     name, _ = RECORD_OF[verb]
     file = RECORDS / f"{name}.json"
     if not RECORDS.is_dir():
@@ -112,13 +110,11 @@ def find_curve(verb: str, given: Path | None) -> HealingCurve | str:
 
 
 def _of_record(verb: str, file: Path) -> HealingCurve:
-    name, way = RECORD_OF.get(verb, ("", ""))
+    name, way = RECORD_OF[verb]
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
         if record.get("benchmark") != name:
-            raise ValueError(
-                f"it is of {record.get('benchmark', 'no benchmark')}, not of {name or 'a benchmark with curves'}"
-            )
+            raise ValueError(f"it is of {record.get('benchmark', 'no benchmark')}, not of {name}")
         curves: dict[str, list[Any]] = record["config"]["curves"]
         runs = [points for key, points in sorted(curves.items()) if key.rpartition("_")[0] == way]
         if not runs:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from tuili.store import DenseShape, ModelShape, Rank, factor_shapes, matrix_shapes
+from tuili.store import DenseShape, ModelShape, Rank, factor_parameters, matrix_shapes
 
 _NUMBER = re.compile(r"\.[0-9]+\.")
 
@@ -38,7 +38,7 @@ def matrix_kinds(shape: ModelShape | DenseShape, ranks: Mapping[str, Rank]) -> t
 
 def _kind(name: str, sizes: tuple[int, ...], names: list[str], ranks: Mapping[str, Rank]) -> MatrixKind:
     found = [ranks.get(each) for each in names]
-    after = sum(prod(sizes) if rank is None else sum(map(prod, factor_shapes(sizes, rank).values())) for rank in found)
+    after = sum(factor_parameters(sizes, rank) for rank in found)
     given = sorted((rank for rank in found if rank is not None), key=str if _mixed(found) else _number)
     bounds = (given[0], given[-1]) if given else None
     return MatrixKind(name, len(names), sizes, bounds, len(names) * prod(sizes), after)

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 Numbers = Literal["fp32", "bf16"]
-Optimizer = Literal["adamw", "muon", "none"]
-_MOMENTS = {"adamw": 2, "muon": 1, "none": 0}
+Optimizer = Literal["adamw", "muon"]
+_MOMENTS = {"adamw": 2, "muon": 1}
 """Numbers in fp32 that an optimizer keeps for each parameter; Muon's AdamW for embeddings is counted as Muon."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes. numbers: fp32 everywhere, as `tuili compress` trains; or bf16 for both models and the gradients, with a
-    copy of what learns in fp32. samples: second moments of the inputs of matrices, by which something is found."""
+    """Bytes. numbers: fp32 everywhere, as `tuili compress` trains models of Tuili's own kind; or bf16 for both models
+    and the gradients, with a copy of what learns in fp32. samples: second moments of the inputs of matrices, by which
+    something is found."""
 
     numbers: Numbers
     optimizer: Optimizer
@@ -46,8 +47,6 @@ class Memory:
 def memory(before: int, after: int, numbers: Numbers, optimizer: Optimizer, samples: int = 0) -> Memory:
     """Of a recovery of a model with `after` parameters, whose parent has `before`."""
     width = 4 if numbers == "fp32" else 2
-    learns = optimizer != "none"
-    copy = 4 if numbers == "bf16" and learns else 0
+    copy = 4 if numbers == "bf16" else 0
     state = 4 * _MOMENTS[optimizer] * after
-    gradients = width * after if learns else 0
-    return Memory(numbers, optimizer, width * before, (width + copy) * after, gradients, state, samples)
+    return Memory(numbers, optimizer, width * before, (width + copy) * after, width * after, state, samples)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from tuili.compress import (
+    OF_THE_TEACHER,
     Compression,
     Distilling,
     DistilRecipe,
@@ -43,10 +44,7 @@ from tuili.store import (
 WIDE = 2048
 """From this hidden size on, ranks are multiples of 64 unless the plan says otherwise; below, of the recipe's 8."""
 SCHEMES: tuple[tuple[Numbers, Optimizer], ...] = (("fp32", "adamw"), ("bf16", "adamw"), ("bf16", "muon"))
-_FROM_TEACHER = frozenset({
-    "vocab_size", "pad_token_id", "bos_token_id", "eos_token_id", "separator_token_ids", "conversation", "domains",
-    "exit_threshold", "num_hidden_layers", "quantization", "ranks", "max_position_embeddings",
-})  # fmt: skip
+_FROM_TEACHER = {*OF_THE_TEACHER, "num_hidden_layers", "quantization", "ranks", "max_position_embeddings"}
 """Fields of a shape that a student has from its teacher, or that follow from others."""
 
 
@@ -55,7 +53,7 @@ class Weights:
     """Bytes of a model's folder in each of these numbers; None where it cannot be had in them."""
 
     bf16: int
-    int8: int | None
+    int8: int
     w4a8: int | None
 
 
@@ -116,11 +114,12 @@ def plan_distil(model: PlannedModel, to: str, settings: RecoverySettings) -> Pla
     teacher, student = count_parameters(model.shape).active, way.parameters.active
     own = config.on_policy_share
     written = 2 * (own * student + (1 - own) * (teacher if config.teacher_writes else 0))
+    written *= isinstance(way, Distilling)  # an imported student learns texts
     return _plan("distil", model, way, way.changes, settings, written=written)
 
 
 def plan_quantize(model: PlannedModel, numbers: str, cache: str | None, settings: RecoverySettings) -> Plan:
-    """The same network in whole numbers. Raises as above, and for numbers that an imported model does not learn."""
+    """The same network in whole numbers. Raises as above, and for w4a8 where 32 does not divide the hidden size."""
     changes = [f"quantize.numbers={numbers}", *([] if cache is None else [f"quantize.cache={cache}"])]
     config = load_recipe("quantize", changes, QuantizeRecipe).quantize
     way = Quantizing(planned_parent(model, config.healing), config)
@@ -182,7 +181,5 @@ def _check_built(way: Compression, counted: Parameters) -> None:
 
 
 def _weights(shape: ModelShape | DenseShape, parameters: Parameters) -> Weights:
-    if isinstance(shape, ModelShape):
-        shape = replace(shape, quantization=None)
     w4a8 = None if shape.hidden_size % WEIGHT_GROUP else stored_bytes(shape, Quantization("w4a8"), 2)
     return Weights(2 * parameters.total, stored_bytes(shape, Quantization(), 2), w4a8)

@@ -5,7 +5,7 @@ from .exits.result import ExitsResult
 from .exits.run import ExitsRun, train_exits
 from .exits.texts import read_texts
 from .exits.threshold import choose_threshold
-from .learning import LearningConfig, LearningSession, OpenBlocks
+from .learning import LearningConfig, LearningRate, LearningSession, OpenBlocks
 from .learning_network import LearningNetwork
 from .master_weights import MasterWeights
 from .optimizer_state import build_optimizers
@@ -38,6 +38,7 @@ __all__ = [
     "ExitsTrainingConfig",
     "LearningConfig",
     "LearningNetwork",
+    "LearningRate",
     "LearningSession",
     "MasterWeights",
     "OpenBlocks",

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from rich.console import Console
@@ -47,10 +47,13 @@ from tuili.train import (
 CHECKPOINTS = "checkpoints"
 
 
+LearningRate = Annotated[float, Field(gt=0, le=1)]
+
+
 class LearningConfig(Config):
     """How fast something learns, and when it is saved and told of."""
 
-    learning_rate: PositiveFloat = Field(1e-3, le=1)
+    learning_rate: LearningRate = 1e-3
     weight_decay: NonNegativeFloat = 0.0
     clip: PositiveFloat = 1.0
     """Largest norm of the gradient."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 class MasterWeights:
@@ -15,7 +15,6 @@ class MasterWeights:
         self._working = dict(working)
         self.parameters = {name: nn.Parameter(weight.detach().float()) for name, weight in self._working.items()}
         """The copies, by the names of the weights."""
-        self._initial = {name: weight.detach().clone() for name, weight in self._working.items()}
         for weight in self._working.values():
             weight.requires_grad_(True)
 
@@ -30,11 +29,3 @@ class MasterWeights:
         """Let the model take over what the copies have become."""
         for name, weight in self._working.items():
             weight.copy_(self.parameters[name])
-
-    def changes(self) -> dict[str, Tensor]:
-        """What the copies have moved by since they were made, float64: added to what they began with, it gives them
-        exactly."""
-        return {
-            name: parameter.detach().double() - self._initial[name].double()
-            for name, parameter in self.parameters.items()
-        }

@@ -65,7 +65,7 @@ from .lineage import (
     read_lineage,
     write_lineage,
 )
-from .matrices import Rank, factor_shapes, matrix_shapes
+from .matrices import Rank, factor_parameters, factor_shapes, matrix_shapes
 from .ngrams import NgramFilter, Ngrams, ngrams_of, novelty, shared_length, without_ends
 from .quantization import SCALE_SUFFIX, WEIGHT_GROUP, Quantization, WholeNumbers
 from .safetensors import check_safetensors, read_tensors
@@ -151,6 +151,7 @@ __all__ = [
     "dense_tensor_shapes",
     "exit_tensor_shapes",
     "exits_hash",
+    "factor_parameters",
     "factor_shapes",
     "familiarity_hash",
     "is_fetched",

@@ -8,6 +8,8 @@ Dimensions: M hidden size, N outputs and I inputs of a matrix, E experts, R rank
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,6 +52,11 @@ def factor_shapes(sizes: tuple[int, ...], rank: Rank) -> dict[str, tuple[int, ..
     shared_outputs, shared_inputs = rank
     core = (*stack, shared_outputs, shared_inputs)
     return {"inner": (shared_inputs, inputs), "core": core, "outer": (outputs, shared_outputs)}
+
+
+def factor_parameters(sizes: Sequence[int], rank: Rank | None) -> int:
+    """How many parameters a matrix or a stack of these sizes takes at a rank; None stands for none."""
+    return prod(sizes) if rank is None else sum(map(prod, factor_shapes(tuple(sizes), rank).values()))
 
 
 def check_ranks(shape: ModelShape | DenseShape) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.compress.running import factorised
 from tuili.compress import HealingConfig
 from tuili.compress.auto.making import config_of, least_steps
 from tuili.compress.auto.possible import possible
@@ -47,6 +48,16 @@ def test_a_change_that_leaves_out_a_way_is_refused(dense: Path, change: str, rea
     with pytest.raises(InputError, match=reason) as caught:
         found(dense, (*DENSE, change))
     assert "\n" not in str(caught.value)
+
+
+def test_a_change_of_a_way_that_the_parent_does_not_take_is_refused(own: Path, tmp_path: Path) -> None:
+    """With factors it is neither pruned nor factorised again, whatever the changes are."""
+    result = factorised(own, tmp_path / "run", steps=0, ranks="uniform", by="plain")
+    assert result.model is not None
+    assert ways(found(result.model, ())[0]) == {"distil", "quantize"}
+    for change in ("prune.multiple=4", "factorise.multiple=2"):
+        with pytest.raises(InputError, match=f"^{change}: .* has no effect on what is tried with "):
+            found(result.model, (change,))
 
 
 def test_a_strength_that_a_change_leaves_out_is_told() -> None:

@@ -222,5 +222,7 @@ def test_a_plan_tells_what_is_written(own: Path) -> None:
     assert told["its teacher writes"].startswith(f"{learnt} first 2 steps")
     assert told["the student writes"].startswith(f"{learnt} last 4 steps")
     assert "its teacher writes" not in Distilling(parent, config_of(**GIVEN, source="texts")).changes
+    many = config_of(by="sequence", writing={"rounds": 50})
+    assert Distilling(parent, many).changes["its teacher writes"].startswith("6 rounds of as many chains")
     once = config_of(by="sequence", writing={"rounds": 1})
     assert Distilling(parent, once).changes["its teacher writes"].startswith("1 round of as many chains as are learnt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from tuili.compress import HealingConfig, open_parent
+from tuili.compress import DistilConfig, Distilling, HealingConfig, open_parent
 from tuili.compress.distilling.recipe import StudentConfig
 from tuili.compress.distilling.student import layer_sources, new_student, student_config, take_over
 from tuili.compress.pruning.own import cut_own, reconstruct_own
@@ -20,6 +21,7 @@ from tuili.compress.watch import Watch
 from tuili.data import Block
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, load_model
+from tuili.store import matrix_shapes
 
 
 def no_samples(documents: int) -> Iterator[Block]:
@@ -100,6 +102,10 @@ def test_a_narrower_student_begins_as_its_pruned_teacher_which_stays_as_it_was(o
     assert taken == sum(parameter.numel() for parameter in student.parameters())
     assert all(torch.equal(tensor, before[name]) for name, tensor in teacher.state_dict().items())
     sizes = Sizes.of(student.config.shape)
+    losing = [sizes for name, sizes in matrix_shapes(parent.shape).items() if name.endswith(("down_proj", "o_proj"))]
+    moments = sum(8 * prod(sizes[:-2]) * sizes[-1] ** 2 for sizes in losing)
+    assert Distilling(parent, DistilConfig(to=to)).sample_bytes == moments
+    assert Distilling(parent, DistilConfig(to=to, layers="new")).sample_bytes == 0
     pruned = cut_own(teacher, reconstruct_own(teacher, PruneConfig(experts=2), sizes, samples(4), Watch(print)), sizes)
     assert all(torch.equal(tensor, pruned.state_dict()[name]) for name, tensor in student.state_dict().items())
 

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuili.compress.factorising.allocation import convex_hull, dynamic, least_parameters, uniform
-from tuili.compress.factorising.options import Bases, Decomposed, Option, parameters_of
+from tuili.compress.factorising.options import Bases, Decomposed, Option
 from tuili.compress.factorising.shared import SharedFactors
 from tuili.compress.factorising.whitened import error_of
+from tuili.store import factor_parameters
 
 Matrices = list[list[Option]]
 FEW = settings(max_examples=60, deadline=None)
@@ -95,7 +96,7 @@ def test_options_say_what_they_take_and_lose(bases: Bases, alike: bool) -> None:
         assert option.rank is not None
         factors = decomposed.factors(option.rank)
         assert sum(tensor.numel() for tensor in factors.tensors.values()) == option.parameters < whole.parameters
-        assert option.parameters == parameters_of(weight.shape, option.rank)
+        assert option.parameters == factor_parameters(weight.shape, option.rank)
         assert option.error == pytest.approx(error_of(weight, factors.product_EOI, moment))
         assert factors.rank == option.rank
         sides = option.rank if isinstance(option.rank, tuple) else (option.rank,)

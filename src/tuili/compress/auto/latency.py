@@ -20,7 +20,7 @@ Timed = Callable[[], tuple[float, float]]
 @dataclass(frozen=True)
 class TurnSettings:
     """prompts: how many, each of so many tokens (`prompt`), answered with so many new ones. rounds: turns of each model
-    at least, and as many more as come to so many processor seconds of both together."""
+    at least, and as many more as come to so many processor seconds of both together, up to `most` in all."""
 
     prompts: int = 8
     prompt: int = 64
@@ -72,7 +72,7 @@ def in_turns(parent: Timed, model: Timed, tokens: int, settings: TurnSettings) -
             found.append(timed())
     return Latency(
         share=median(_shares(before, after, 1)),
-        spread=_quartiles(_shares(before, after, 1)),
+        spread=_interquartile_range(_shares(before, after, 1)),
         parent=1e3 * median(of[1] for of in before),
         reading=median(_shares(before, after, 0)),
     )
@@ -82,7 +82,7 @@ def _shares(before: Sequence[tuple[float, float]], after: Sequence[tuple[float, 
     return [now[which] / max(was[which], 1e-9) for was, now in zip(before, after, strict=True)]
 
 
-def _quartiles(values: Sequence[float]) -> float:
+def _interquartile_range(values: Sequence[float]) -> float:
     if len(values) < 2:
         return 0.0
     low, _, high = quantiles(values, n=4, method="inclusive")

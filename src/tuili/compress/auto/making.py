@@ -23,7 +23,7 @@ from tuili.compress.distilling.distil import distillation
 from tuili.compress.distilling.recipe import DistilRecipe
 from tuili.compress.factorising.factorise import Factorising
 from tuili.compress.factorising.recipe import FactoriseRecipe
-from tuili.compress.measuring import RightAnswers
+from tuili.compress.measuring import RightAnswers, by_level
 from tuili.compress.parent import Parent, open_parent
 from tuili.compress.pruning.prune import Pruning
 from tuili.compress.pruning.recipe import PruneRecipe
@@ -35,7 +35,6 @@ from tuili.config import Config, load_recipe
 from tuili.errors import CheckpointError, InputError, NotMakeable, TuiliError
 from tuili.files import refusing_faults
 from tuili.store import weight_bytes
-from tuili.tasks import Problem
 from tuili.train import RUN_FILE, RunFolder
 
 WAYS: Mapping[str, tuple[type[Config], Any]] = {
@@ -180,10 +179,3 @@ class CandidateMaker:
             raise Interrupted(f"step {result.step} of {out.name} is saved")
         shutil.rmtree(RunFolder(out).checkpoints, ignore_errors=True)  # it is not gone on with any more
         return result.model
-
-
-def by_level(problems: Sequence[Problem], right: Sequence[bool]) -> dict[str, float]:
-    """The share of right answers of each level, by its number as text."""
-    levels = sorted({problem.level for problem in problems})
-    marks = {level: [mark for one, mark in zip(problems, right, strict=True) if one.level == level] for level in levels}
-    return {str(level): sum(of_level) / len(of_level) for level, of_level in marks.items()}

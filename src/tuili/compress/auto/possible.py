@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tuili.compress.auto.making import ENOUGH_STEPS, key_of, least_steps, taken, way_of
-from tuili.compress.auto.space import Candidate, Left, Step, candidates, chains
+from tuili.compress.auto.space import Candidate, Left, Step, candidates
 from tuili.compress.parent import Parent
 from tuili.compress.quantizing.quantize import Quantizing
 from tuili.compress.watch import Tell
@@ -27,12 +27,6 @@ def possible(parent: Parent, changes: Sequence[str], first: int, tell: Tell) -> 
     takes, for one that leaves out all of a way, and where `first` does; `ConfigError` for a change that a recipe
     refuses.
     """
-    steps = {step for chain in chains(parent.shape) for step in chain}
-    for change in changes:
-        if not any(change in taken(step, changes) for step in steps):
-            raise InputError(
-                f"{change}: {key_of(change)} has no effect on what is tried with {parent.path}: leave it out"
-            )
     unsuited = dict[Step, Unsuited]()
 
     def estimate(step: Step) -> Left | None:
@@ -43,7 +37,13 @@ def possible(parent: Parent, changes: Sequence[str], first: int, tell: Tell) -> 
             return None
 
     found = candidates(parent.shape, estimate)
-    tried = {step.verb for one in found for step in one.chain}
+    steps = {step for one in found for step in one.chain}
+    for change in changes:
+        if not any(change in taken(step, changes) for step in {*steps, *unsuited}):
+            raise InputError(
+                f"{change}: {key_of(change)} has no effect on what is tried with {parent.path}: leave it out"
+            )
+    tried = {step.verb for step in steps}
     for step, error in unsuited.items():
         if step.verb not in tried:
             raise error

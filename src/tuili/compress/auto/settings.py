@@ -41,7 +41,7 @@ class AutoSettings:
         given = {"minutes": (self.minutes, 0), "problems": (self.problems, 1), "first": (self.first, 0)}
         for option, (value, least) in (given | {"candidates": (self.most, 0)}).items():
             if not least < value < 1e9:
-                raise InputError(f"--{option} is {value:g}: give more than {least}")
+                raise InputError(f"--{option} is {value:g}: give more than {least} and less than 1e9")
         refuse_others(self.changes)
 
     def fixed(self) -> dict[str, Any]:

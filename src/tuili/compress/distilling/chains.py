@@ -36,7 +36,7 @@ def chain_rounds(
     earlier = _divided(setting.first, config)[1] if config.teacher_writes else 0
 
     def write(number: int) -> Sequence[Document] | None:
-        setting.tell(f"round {number - earlier + 1} of {rounds}: {whose} writes {chains_of(config)}")
+        setting.tell(f"round {number - earlier + 1} of {rounds}: {whose} writes {_chains_of(config)}")
         wanted = _round(config, by_student, stream, number, steps)
         written = write_chains(writer, loaded_from, stream, wanted, setting.stopped, Watch(setting.tell))
         if written is None:
@@ -79,8 +79,14 @@ def _divided(steps: int, config: DistilConfig) -> tuple[int, int]:
     return of_round, -(-steps // of_round)
 
 
-def chains_of(config: DistilConfig) -> str:
-    """How many chains are written in a round, for readers."""
+def rounds_of(steps: int, config: DistilConfig) -> str:
+    """The rounds of a stage of so many steps, for readers."""
+    _, rounds = _divided(steps, config)
+    return f"{rounds} round{'s' * (rounds > 1)} of {_chains_of(config)}"
+
+
+def _chains_of(config: DistilConfig) -> str:
+    """How many chains are written in a round."""
     count = config.writing.chains
     if count is None:
         return "as many chains as are learnt once"

@@ -9,11 +9,11 @@ from typing import Any, cast
 from torch import nn
 
 from tuili.compress.compression import Compression, StageSetting
-from tuili.compress.distilling.chains import chain_rounds, chains_of, chains_part
+from tuili.compress.distilling.chains import chain_rounds, chains_part, rounds_of
 from tuili.compress.distilling.imported import ImportedDistilling
 from tuili.compress.distilling.losses import TextStudent
 from tuili.compress.distilling.recipe import LEARNS, DistilConfig
-from tuili.compress.distilling.student import narrowing_parts, new_student, student_config, take_over
+from tuili.compress.distilling.student import narrowing_bytes, narrowing_parts, new_student, student_config, take_over
 from tuili.compress.healing import HealedNetwork, forward_kl, reverse_kl
 from tuili.compress.imported import ImportedParent
 from tuili.compress.network import Network
@@ -40,17 +40,17 @@ class Distilling(Compression):
         self.stages = 2 if config.written_steps else 1
         self._start = None if config.to.start is None else _opened_start(parent, config)
         self._student = self._configuration()
-        context = self._student.max_position_embeddings
+        context, sized_by = self._student.max_position_embeddings, "--to" if self._start is None else "--start"
         if context < parent.length:
             raise InputError(
-                f"the student reads {context} tokens at most, and learns rows of {parent.length}: give a longer "
-                f"max_position_embeddings, or distil.healing.length={context}"
+                f"the student reads {context} tokens at most, and learns rows of {parent.length}: give another "
+                f"{sized_by}, with a longer max_position_embeddings, or distil.healing.length={context}"
             )
         of_teacher, of_student = count_parameters(parent.shape).total, self.parameters.total
         if of_student > of_teacher:
             raise InputError(
                 f"the student has {of_student:,} parameters and would be larger than its teacher {parent.path} with "
-                f"{of_teacher:,}: give another --to"
+                f"{of_teacher:,}: give another {sized_by}"
             )
 
     @property
@@ -96,13 +96,19 @@ class Distilling(Compression):
     def changes(self) -> Mapping[str, str]:
         """See `Compression`."""
         was, now = self._own.configuration.to_dict(), self._student.to_dict()
-        left_out = {"layer_types", "domains", "exit_threshold", "conversation"}
         told = {
             name: f"{was.get(name)} -> {value}"
             for name, value in now.items()
-            if value != was.get(name) and name not in left_out and isinstance(value, int | float)
+            if value != was.get(name) and name != "exit_threshold" and isinstance(value, int | float)
         }
         return told | {"learns": LEARNS[self._config.by]} | dict(self._writes)
+
+    @property
+    def sample_bytes(self) -> int:
+        """See `Compression`: of a student for which it is chosen what it takes over."""
+        if self._start is not None or self._config.layers == "new":
+            return 0
+        return narrowing_bytes(self._own.configuration, self._student)
 
     def blank(self, stage: int) -> nn.Module:
         """See `Compression`."""
@@ -163,16 +169,17 @@ class Distilling(Compression):
     @property
     def _writes(self) -> Mapping[str, str]:
         config = self._config
-        count, last = config.writing.rounds, config.written_steps
-        rounds = f"{count} round{'s' * (count > 1)} of {chains_of(config)}"
+        steps, last = config.healing.steps, config.written_steps
         masked, whole, by_logits = "up to the first refuted step", "whole", config.by == "logits"
         told = {}
-        if config.teacher_writes:
-            first = f"the first {config.healing.steps - last:,}" if last else "all"
-            told["its teacher writes"] = f"{rounds}, learnt {masked if by_logits else whole} in {first} steps"
+        if config.teacher_writes and steps > last:
+            first = f"the first {steps - last:,}" if last else "all"
+            told["its teacher writes"] = (
+                f"{rounds_of(steps - last, config)}, learnt {masked if by_logits else whole} in {first} steps"
+            )
         if last:
             told["the student writes"] = (
-                f"{rounds}, learnt {masked if config.mask else whole} in the last {last:,} steps"
+                f"{rounds_of(last, config)}, learnt {masked if config.mask else whole} in the last {last:,} steps"
             )
         return told
 

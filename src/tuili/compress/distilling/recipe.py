@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, field_validator, model_validator
 
 from tuili.compress.recipe import HealingConfig
 from tuili.config import Config
 from tuili.model import PRESETS
+from tuili.posttrain import LearningRate
 from tuili.train import CheckpointConfig, ScheduleConfig
 
 ON_POLICY = 0.25
@@ -67,7 +68,7 @@ class DistilHealing(HealingConfig):
     """Learning nearly from the start."""
 
     steps: NonNegativeInt = 4000
-    learning_rate: PositiveFloat = 1e-3
+    learning_rate: LearningRate = 1e-3
     schedule: ScheduleConfig = ScheduleConfig(warmup=100, floor=0.05)
     checkpoint: CheckpointConfig = CheckpointConfig(interval=200)
 

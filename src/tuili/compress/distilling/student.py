@@ -18,6 +18,7 @@ import torch
 from tuili.compress.distilling.recipe import OF_THE_TEACHER, StudentConfig
 from tuili.compress.pruning.own import cut_own, own_parts, reconstruct_own
 from tuili.compress.pruning.recipe import PruneConfig
+from tuili.compress.pruning.reconstruction import reconstruction_bytes
 from tuili.compress.pruning.sizes import Sizes
 from tuili.compress.trial import Part
 from tuili.compress.watch import Watch
@@ -114,6 +115,12 @@ def narrowing_parts(teacher: TuiliForCausalLM, config: TuiliConfig, documents: i
     if (wanted := _narrower(teacher.config, config)) is not None:
         by = PruneConfig(experts=wanted.experts, samples=documents)
         yield from own_parts(teacher, by, wanted, block, reconstructs=True)
+
+
+def narrowing_bytes(teacher: TuiliConfig, config: TuiliConfig) -> int:
+    """Those of the second moments by which that is chosen; 0 where nothing is."""
+    wanted = _narrower(teacher, config)
+    return 0 if wanted is None else reconstruction_bytes(teacher.shape, wanted)
 
 
 def _narrower(teacher: TuiliConfig, config: TuiliConfig) -> Sizes | None:

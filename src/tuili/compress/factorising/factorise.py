@@ -15,7 +15,7 @@ from tuili.compress.compression import Compression
 from tuili.compress.dense import dense_moments
 from tuili.compress.factorising.allocation import dynamic, least_parameters, uniform
 from tuili.compress.factorising.imported import dense_matrices, factorised_imported
-from tuili.compress.factorising.options import Decomposed, Option, Rank, parameters_of, without_data
+from tuili.compress.factorising.options import Decomposed, Option, without_data
 from tuili.compress.factorising.own import factorised_own, matrices_of, with_ranks
 from tuili.compress.factorising.recipe import FactoriseConfig
 from tuili.compress.factorising.sensitivity import divergences
@@ -30,7 +30,7 @@ from tuili.compress.watch import Watch
 from tuili.data import Block
 from tuili.errors import InputError
 from tuili.model import TuiliForCausalLM, factorised_dense
-from tuili.store import DenseShape, ModelShape, count_parameters, matrix_shapes
+from tuili.store import DenseShape, ModelShape, Rank, count_parameters, matrix_shapes
 
 LEAST_DIVERGENCE = 1e-9
 """In nats a token; a matrix whose approximation changes less counts as if it changed so much."""
@@ -51,7 +51,7 @@ class Factorising(Compression):
         self._shape = shape
         self._sizes = matrix_shapes(shape)
         total = count_parameters(shape).total
-        self._others = total - sum(parameters_of(sizes, None) for sizes in self._sizes.values())
+        self._others = total - sum(prod(sizes) for sizes in self._sizes.values())
         self._budget = int(config.keep * total) - self._others
         self._planned = [without_data(sizes, config.multiple) for sizes in self._sizes.values()]
         self._refuse_too_few(self._planned)

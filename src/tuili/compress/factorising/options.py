@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Literal
 
 from torch import Tensor
 
 from tuili.compress.factorising.shared import SharedFactors, SharedStack
 from tuili.compress.factorising.whitened import SeparateFactors, WhitenedStack, error_of
-from tuili.store import factor_shapes
+from tuili.store import Rank, factor_parameters
 
-Rank = int | tuple[int, int]
-"""That of each matrix of a stack; or the outputs and inputs of the bases that all share."""
 Bases = Literal["auto", "separate", "shared"]
 
 
@@ -28,11 +25,6 @@ class Option:
     parameters: int
     error: float
     rank: Rank | None
-
-
-def parameters_of(sizes: Sequence[int], rank: Rank | None) -> int:
-    """How many parameters a matrix [O, I], or a stack [E, O, I], takes at a rank."""
-    return prod(sizes) if rank is None else sum(map(prod, factor_shapes(tuple(sizes), rank).values()))
 
 
 def separate_ranks(sizes: Sequence[int], multiple: int) -> list[int]:
@@ -46,7 +38,7 @@ def separate_ranks(sizes: Sequence[int], multiple: int) -> list[int]:
 def without_data(sizes: Sequence[int], multiple: int) -> list[Option]:
     """Separate factors of a matrix, of which the larger ones count as the better."""
     ranks: list[int | None] = [*separate_ranks(sizes, multiple), None]
-    counts = [parameters_of(sizes, rank) for rank in ranks]
+    counts = [factor_parameters(sizes, rank) for rank in ranks]
     return [Option(count, float(counts[-1] - count), rank) for count, rank in zip(counts, ranks, strict=True)]
 
 
@@ -63,7 +55,7 @@ def shared_rank(stack: SharedStack, budget: int, multiple: int) -> tuple[int, in
         if other < multiple:
             break
         lost = float(stack.lost_outputs[kept] + stack.lost_inputs[other])
-        if lost < best and parameters_of(sizes, (kept, other)) < parameters_of(sizes, None):
+        if lost < best and factor_parameters(sizes, (kept, other)) < factor_parameters(sizes, None):
             best, rank = lost, (kept, other)
     return rank
 
@@ -83,11 +75,11 @@ class Decomposed:
         ranks = separate_ranks(sizes, multiple)
         self._whitened = WhitenedStack(weight_EOI, moment_EII, max(ranks, default=0))
         errors = self._whitened.errors
-        separate = [Option(parameters_of(sizes, rank), errors[rank], rank) for rank in ranks]
+        separate = [Option(factor_parameters(sizes, rank), errors[rank], rank) for rank in ranks]
         tried = len(self.sizes) == 3 and bases != "separate"
         shared = self._shared_options([option.parameters for option in separate], multiple) if tried else []
         chosen = {"auto": [*separate, *shared], "separate": separate, "shared": shared or separate}[bases]
-        whole = Option(parameters_of(sizes, None), 0.0, None)
+        whole = Option(factor_parameters(sizes, None), 0.0, None)
         self.options = sorted([*chosen, whole], key=lambda option: (option.parameters, option.error))
 
     def factors(self, rank: Rank) -> SeparateFactors | SharedFactors:
@@ -110,5 +102,5 @@ class Decomposed:
             if rank is not None:
                 product_EOI = shared.factors(*rank).product_EOI
                 error = error_of(self._weight_EOI, product_EOI, self._moment_EII)
-                options.append(Option(parameters_of(self.sizes, rank), error, rank))
+                options.append(Option(factor_parameters(self.sizes, rank), error, rank))
         return options

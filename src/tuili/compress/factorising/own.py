@@ -9,11 +9,10 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from tuili.compress.factorising.options import Rank
 from tuili.compress.factorising.shared import SharedFactors
 from tuili.compress.factorising.whitened import SeparateFactors
 from tuili.model import TuiliConfig, TuiliForCausalLM
-from tuili.store import matrix_shapes
+from tuili.store import Rank, matrix_shapes
 
 
 def matrices_of(model: TuiliForCausalLM) -> dict[str, nn.Parameter]:

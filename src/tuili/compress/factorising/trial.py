@@ -6,7 +6,6 @@ Dimensions: E matrices of a stack, O outputs, I inputs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from tuili.compress.factorising.options import Decomposed
 from tuili.compress.factorising.recipe import FactoriseConfig
 from tuili.compress.factorising.sensitivity import divergence
 from tuili.compress.network import Network
-from tuili.compress.trial import Part, times_of
+from tuili.compress.trial import Part, of_each_size, times_of
 from tuili.data import Block
 
 TRIED_SIZE = 1024
@@ -27,13 +26,12 @@ def decomposing(
     config: FactoriseConfig,
 ) -> Iterator[Part]:  # fmt: skip
     """What all decompositions take, by one of each size."""
-    names = dict[tuple[int, ...], list[str]]()
-    for name, size in sizes.items():
-        names.setdefault(tuple(size), []).append(name)
-    for size, alike in names.items():
-        weight_EOI = weights[alike[0]].detach().view(-1, *size[-2:])
-        tried = partial(_decompose, weight_EOI, moments[alike[0]], size, config)
-        yield Part("decompositions", tried).repeated(len(alike))
+
+    def attempt(name: str) -> float:
+        size = tuple(sizes[name])
+        return _decompose(weights[name].detach().view(-1, *size[-2:]), moments[name], size, config)
+
+    yield from of_each_size("decompositions", sizes, attempt)
 
 
 def _decompose(weight_EOI: Tensor, moment_EII: Tensor, sizes: tuple[int, ...], config: FactoriseConfig) -> float:

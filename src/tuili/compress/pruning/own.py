@@ -63,7 +63,7 @@ class _OwnMoments:
         """Take up what passes through them."""
         read_samples(self._model, [*self.trunk, *self.inner], self.reasoning, self.experts, blocks)
 
-    def worth(self, config: PruneConfig) -> list[Tensor]:
+    def expert_scores(self, config: PruneConfig) -> list[Tensor]:
         """The scores of the experts of each layer, [E]."""
         return [moments.norms if config.experts_by == "reap" else moments.chosen_E for moments in self.experts]
 
@@ -74,24 +74,24 @@ def own_scores(model: TuiliForCausalLM, config: PruneConfig, blocks: Iterable[Bl
     if _needs_samples(config):
         moments.read(blocks)
     heads, network = model.config.num_key_value_heads, model.model
-    gates = [one.layer.experts for one in moments.experts]
-    expert_neurons = [_norms(experts.gate_up_proj, experts.down_proj) for experts in gates]
+    stacks = [one.layer.experts for one in moments.experts]
+    expert_neurons = [_neuron_squares(experts.gate_up_proj, experts.down_proj) for experts in stacks]
     outputs = [*moments.trunk, *moments.reasoning]
     if config.by == "activation":
         neurons = [one.added for one in moments.inner]
         added = [one.added.view(heads, -1).sum(1) for one in outputs]
         # an expert that no sample has chosen has the weights alone to tell by
         pairs = zip(moments.experts, expert_neurons, strict=True)
-        expert_neurons = [torch.where(one.chosen_E[:, None] > 0, one.added, norms) for one, norms in pairs]
+        expert_neurons = [torch.where(one.chosen_E[:, None] > 0, one.added, squares_EF) for one, squares_EF in pairs]
     else:
         trunk = cast(list[TrunkLayer], [*network.trunk])
-        neurons = [_norms(layer.mlp.gate_up_proj.weight, layer.mlp.down_proj.weight) for layer in trunk]
+        neurons = [_neuron_squares(layer.mlp.gate_up_proj.weight, layer.mlp.down_proj.weight) for layer in trunk]
         added = [_head_squares(one.layer.weight.mT, heads) for one in outputs]
         for number, key_value in enumerate([*(layer.key_value for layer in trunk), network.shared_key_value]):
             added[number] = added[number] + _head_squares(key_value.v_proj.weight, heads)
     depth = len(moments.trunk)
     shared = torch.stack(added[depth:]).sum(0)
-    return Scores(neurons, [*added[:depth], shared], moments.worth(config), expert_neurons)
+    return Scores(neurons, [*added[:depth], shared], moments.expert_scores(config), expert_neurons)
 
 
 def reconstruct_own(
@@ -100,7 +100,7 @@ def reconstruct_own(
     """What stays where it makes up for what goes: the weights behind neurons and heads are changed for that."""
     moments = _moments_for(model, sizes)
     moments.read(blocks)
-    experts = [best(score_E, sizes.experts) for score_E in moments.worth(config)]
+    experts = [best(score_E, sizes.experts) for score_E in moments.expert_scores(config)]
     neurons, kept_of_all, trunk, reasoning = (each.found(watch) for each in _spared(model, moments, sizes))
     return Kept(
         neurons=neurons,
@@ -192,7 +192,7 @@ def cut_own(model: TuiliForCausalLM, kept: Kept, sizes: Sizes) -> TuiliForCausal
     return smaller
 
 
-def _norms(gate_up: Tensor, down: Tensor) -> Tensor:
+def _neuron_squares(gate_up: Tensor, down: Tensor) -> Tensor:
     """The sum of the squares of all weights of a neuron, [F], or [E, F] of experts."""
     gate, up = gate_up.detach().double().square().sum(-1).chunk(2, dim=-1)
     return (gate + up + down.detach().double().square().sum(-2)).cpu()

@@ -9,7 +9,6 @@ from torch import nn
 
 from tuili.compress.compression import Compression
 from tuili.compress.imported import ImportedParent
-from tuili.compress.moments import moment_bytes
 from tuili.compress.own import OwnParent
 from tuili.compress.parent import Parent, Samples
 from tuili.compress.pruning.imported import (
@@ -22,6 +21,7 @@ from tuili.compress.pruning.imported import (
 from tuili.compress.pruning.kept import choose
 from tuili.compress.pruning.own import blank_own, cut_own, own_parts, own_scores, reconstruct_own
 from tuili.compress.pruning.recipe import PruneConfig
+from tuili.compress.pruning.reconstruction import reconstruction_bytes
 from tuili.compress.pruning.sizes import Sizes, pruned_sizes
 from tuili.compress.trial import Part, Tried
 from tuili.compress.watch import Watch
@@ -61,10 +61,7 @@ class Pruning(Compression):
     @property
     def sample_bytes(self) -> int:
         """See `Compression`: second moments of the inputs of those matrices that lose some."""
-        losing = ("down_proj",) * bool(self._config.share) + ("o_proj",) * (self._config.key_value_heads is not None)
-        if self._config.by != "reconstruction":
-            return 0
-        return moment_bytes(self.parent.shape, lambda name, inputs: name.endswith(losing))
+        return reconstruction_bytes(self.parent.shape, self._after) if self._config.by == "reconstruction" else 0
 
     @property
     def changes(self) -> Mapping[str, str]:

@@ -19,9 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tuili.compress.moments import ExpertMoments, InputMoments, damped
+from tuili.compress.moments import ExpertMoments, InputMoments, damped, moment_bytes
+from tuili.compress.pruning.sizes import Sizes
 from tuili.compress.trial import Part
 from tuili.compress.watch import Watch
+from tuili.store import DenseShape, ModelShape
 
 PASSES = 128
 """In as many are groups removed at most, several at a time: each pass changes the whole inverse."""
@@ -51,6 +53,14 @@ class Spared:
             return len(self.layers)
 
         return Part("reconstruction", attempt)
+
+
+def reconstruction_bytes(shape: ModelShape | DenseShape, sizes: Sizes) -> int:
+    """Those of the second moments by which it is found what stays of a model that is to have these sizes."""
+    before = Sizes.of(shape)
+    narrower = (sizes.feed_forward, sizes.expert) != (before.feed_forward, before.expert)
+    losing = ("down_proj",) * narrower + ("o_proj",) * (sizes.heads < before.heads)
+    return moment_bytes(shape, lambda name, inputs: name.endswith(losing))
 
 
 @torch.no_grad()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
-from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +24,7 @@ from tuili.compress.parent import Parent, Samples
 from tuili.compress.quantizing.compensation import compensated, inverse_factors
 from tuili.compress.quantizing.recipe import QuantizeConfig
 from tuili.compress.reading import moments_of
-from tuili.compress.trial import Part, Tried, sampled
+from tuili.compress.trial import Part, Tried, of_each_size, sampled
 from tuili.compress.watch import Watch
 from tuili.data import Block
 from tuili.errors import InputError
@@ -139,11 +138,8 @@ class Quantizing(Compression):
         yield sampled(
             self._config.samples, tried.block, lambda blocks: moments.update(self._moments(model, weights, blocks))
         )
-        names = dict[torch.Size, list[str]]()
-        for name, weight in weights.items():
-            names.setdefault(weight.shape, []).append(name)
-        for alike in names.values():
-            yield Part("compensation", partial(self._try, weights[alike[0]], moments[alike[0]])).repeated(len(alike))
+        sizes = {name: weight.shape for name, weight in weights.items()}
+        yield from of_each_size("compensation", sizes, lambda name: self._try(weights[name], moments[name]))
 
     def _try(self, weight: Tensor, moment_EII: Tensor) -> float:
         block = self._mixing(weight.shape[-1])

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from tuili.compress.recipe import HealingConfig
 from tuili.config import Config
+from tuili.posttrain import LearningRate
 from tuili.store import Quantization, WholeNumbers
 
 
@@ -16,7 +17,7 @@ class QuantizeHealing(HealingConfig):
     """Learning numbers in which the model is nearly what it was: fast steps would take it away from that."""
 
     steps: NonNegativeInt = 500
-    learning_rate: PositiveFloat = 2e-5
+    learning_rate: LearningRate = 2e-5
 
 
 class QuantizeConfig(Config):

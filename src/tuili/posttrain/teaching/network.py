@@ -50,7 +50,9 @@ class TaughtNetwork:
         """By the name of the weights that they are added to."""
         self._masters: MasterWeights | None = None
         if rank is None:
-            self._masters = MasterWeights(_learning_weights(backbone.model, first_layer))
+            learning = _learning_weights(backbone.model, first_layer)
+            self._initial = {name: weight.detach().clone() for name, weight in learning.items()}
+            self._masters = MasterWeights(learning)
             self.parameters: Mapping[str, nn.Parameter] = self._masters.parameters
         else:
             self.terms = add_terms(backbone, first_layer, rank, torch.Generator().manual_seed(seed), rounds)
@@ -92,9 +94,11 @@ class TaughtNetwork:
 
     @torch.no_grad()
     def changes(self) -> dict[str, Tensor]:
-        """What is added to the weights, by their names, on the CPU: terms as in an adapter, which rounds them."""
+        """What is added to the weights, by their names, on the CPU: terms as in an adapter, which rounds them; where
+        weights learn, float64, which added to what they began with gives them exactly."""
         if self._masters is not None:
-            changes = self._masters.changes()
+            learnt, began = self._masters.parameters, self._initial
+            changes = {name: learnt[name].detach().double() - began[name].double() for name in learnt}
         else:
             changes = {name: term.rounded_delta() for name, term in self.terms.items()}
         return {name: change.cpu() for name, change in changes.items()}
