@@ -98,6 +98,13 @@ def test_a_line_of_the_log_and_a_textfile_tell_of_all(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["run.prom"]
 
 
+def test_a_textfile_without_a_folder_is_refused_before_a_run_begins(tmp_path: Path) -> None:
+    recipe = small(f"log.textfile={json.dumps(str(tmp_path / 'none' / 'run.prom'))}", steps=1)
+    with pytest.raises(InputError, match=r"^log\.textfile: .*none is no folder"):
+        go(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_textfile_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"^log\.textfile: .*none is no folder: make it, or name a file in another one"

@@ -19,7 +19,7 @@ from tuili.train.dist.group import Group, ReplicaDied
 from tuili.train.log import TrainingLog
 from tuili.train.setup import TrainingSetup
 from tuili.train.tracing import traced
-from tuili.train.trainer import NotFinite, StepResult, Trainer, TrainingState
+from tuili.train.trainer import StepResult, Trainer, TrainingState
 
 
 def training_loop(
@@ -61,9 +61,6 @@ def training_loop(
             if interrupted.is_set():  # nobody wants it to begin again
                 raise TuiliError(f"{error} while the run was being interrupted: add --resume to go on") from error
             raise
-        except NotFinite as error:
-            last = trainer.collected_step
-            raise TuiliError(f"{error}; lower optimizer.learning_rate (last checkpoint: step {last})") from error
     return state, log
 
 
@@ -114,7 +111,7 @@ def _save_between(
     def save() -> None:
         nonlocal saved
         state.seconds, saved = seconds(), state.step
-        checkpoints.save(state.step, trainer.tensors(), asdict(state), are_copies=trainer.gives_copies)
+        checkpoints.save(state.step, trainer.tensors(), asdict(state))
 
     for result in steps:
         log_step(result)

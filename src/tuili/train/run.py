@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 
 from tuili.data import StreamState
-from tuili.errors import TuiliError
+from tuili.errors import InputError, TuiliError
 from tuili.files import writing
 from tuili.provenance import code_hash
 from tuili.store import Tokenizer
@@ -33,6 +33,7 @@ from tuili.train.folder import REWRITE_REMEDY
 from tuili.train.log import LOG_FILE, TrainingLog
 from tuili.train.loop import training_loop
 from tuili.train.recipe import Recipe
+from tuili.train.textfile import refuse_missing_folder
 from tuili.train.trainer import TrainingState
 from tuili.train.training_folder import TrainingFolder
 from tuili.train.worker import Others, common_facts, processes_here, run_worker, work_beside_first
@@ -40,7 +41,8 @@ from tuili.train.worker import Others, common_facts, processes_here, run_worker,
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How far a run came. `figures` is the last line of its log."""
+    """How far a run came. `figures` is the last line of its log. Of several processes that were started for the run,
+    others than process 0 know neither figures nor seconds."""
 
     step: int
     tokens: int
@@ -54,8 +56,6 @@ class TrainingResult:
     """The seconds of each part of the steps."""
     earlier: float = 0.0
     """The seconds that were trained before this call."""
-    rank: int = 0
-    """The number of this process among those of the run. Others than 0 know neither figures nor seconds."""
 
 
 def train(
@@ -89,12 +89,14 @@ def train(
             )  # fmt: skip
 
     if check_place(recipe.train) is not None:
+        if restarts is not None:
+            raise InputError("restarts is of replicas: whoever has started the processes starts them again")
         with joined(recipe.train, TrainingFolder(out, recipe).begun_on()) as group:
             agree(group, common_facts(recipe))
             if group.rank > 0:
                 state, plan = work_beside_first(group, recipe, out)
                 model = TrainingFolder(out, recipe).model if state.step == recipe.train.steps else None
-                return TrainingResult(state.step, state.tokens, 0.0, {}, model, plan, {}, rank=group.rank)
+                return TrainingResult(state.step, state.tokens, 0.0, {}, model, plan, {})
             with Others(group) as others:
                 return replace(train_once(recipe, out, resume, open_log, tell, others), earlier=earlier[0])
     while True:
@@ -125,6 +127,8 @@ def train_once(
     curriculum, sources = build_curriculum(recipe.stream), build_sources(recipe.data, recipe.train.seed)
     folder = TrainingFolder(out, recipe)
     parent = folder.parent  # raises before the folder is made
+    if recipe.log.textfile:
+        refuse_missing_folder(Path(recipe.log.textfile))
     with folder.locked():
         recorded = folder.recorded_settings(resume)
         is_new = recorded is None
@@ -157,8 +161,9 @@ def train_once(
                 others.begin(folder.name_session(), plan, step)
                 opened = nullcontext(processes.for_steps())
             else:
-                arguments, timeout = (recipe, plan, out, step), recipe.train.dist.timeout
-                opened = launch_replicas(plan.replicas, setup.shared_tensors(), run_worker, *arguments, timeout=timeout)
+                shared, timeout = list(setup.model.parameters()), recipe.train.dist.timeout
+                arguments = (recipe, plan, out, step)
+                opened = launch_replicas(plan.replicas, shared, run_worker, *arguments, timeout=timeout)
             with opened as group:
                 checkpoints = CheckpointManager(folder.checkpoints, recipe.checkpoint.keep, tell, group, identity, step)
                 state, log = training_loop(setup, open_log, checkpoints, checkpoint, group, out, tell)

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from tuili.data import StreamState
 from tuili.model import TuiliForCausalLM
 from tuili.train.execution import ExecutionPlan
@@ -26,7 +24,3 @@ class TrainingSetup:
     objective: Objective
     open_blocks: Callable[[StreamState], AbstractContextManager[PreparedBlocks]]
     """Begins to prepare the blocks of the run from a state of their stream on."""
-
-    def shared_tensors(self) -> list[Tensor]:
-        """Tensors in the shapes of those that the replicas share in one call at most."""
-        return list(self.model.parameters())

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from tuili.errors import InputError
 
+Family = GaugeMetricFamily | CounterMetricFamily
 OF_A_RUN = {
     "step": "Steps that the run has made.",
     "seconds": "Training time of the run, in all sessions.",
@@ -29,12 +30,17 @@ OF_A_WORKER = {
 }
 
 
+def refuse_missing_folder(path: Path) -> None:
+    """Raise `InputError` where the file would have no folder."""
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"log.textfile: {path.parent} is no folder: make it, or name a file in another one")
+
+
 class Textfile(Collector):
     """The file of one run, whose name is a label of all its figures. Raises `InputError` where it has no folder."""
 
     def __init__(self, path: Path, run: str) -> None:
-        if not path.absolute().parent.is_dir():
-            raise InputError(f"log.textfile: {path.parent} is no folder: make it, or name a file in another one")
+        refuse_missing_folder(path)
         self.path, self._run, self._sent, self._line = path, run, list[int](), dict[str, Any]()
 
     def write(self, line: Mapping[str, Any]) -> None:
@@ -48,38 +54,26 @@ class Textfile(Collector):
 
     def collect(self) -> Sequence[Metric]:
         """The metrics of the last line."""
-        line, workers, metrics = self._line, self._line.get("workers"), list[GaugeMetricFamily]()
-        for name, text in OF_A_RUN.items():
-            if name in line:
-                metrics.append(GaugeMetricFamily(f"tuili_train_{name}", text, labels=["run"]))
-                metrics[-1].add_metric([self._run], line[name])
+        line, workers = self._line, self._line.get("workers")
+        gauge, counter = GaugeMetricFamily, CounterMetricFamily
+        metrics = [self._metric(gauge, name, text, line[name]) for name, text in OF_A_RUN.items() if name in line]
         if workers is None:
             return metrics
-        for name, text in OF_A_WORKER.items():
-            metrics.append(GaugeMetricFamily(f"tuili_train_worker_{name}", text, labels=["run", "worker"]))
-            for rank, value in enumerate(workers[name]):
-                metrics[-1].add_metric([self._run, str(rank)], value)
-        sent = CounterMetricFamily(
-            "tuili_train_worker_sent_bytes",
-            "Bytes that a process has sent over TCP in this session.",
-            None,
-            ["run", "worker"],
-        )
-        for rank, value in enumerate(self._sent):
-            sent.add_metric([self._run, str(rank)], value)
-        lost = CounterMetricFamily(
-            "tuili_train_restarts",
-            "How often a process was lost and all have gone on from a checkpoint.",
-            None,
-            ["run"],
-        )
-        lost.add_metric([self._run], workers["restarts"])
-        of_workers = CounterMetricFamily(
-            "tuili_train_worker_lost",
-            "How often that was this process, as far as it is known: torchrun does not tell.",
-            None,
-            ["run", "worker"],
-        )
-        for rank, times in enumerate(workers["lost"]):
-            of_workers.add_metric([self._run, str(rank)], times)
-        return [*metrics, sent, lost, of_workers]
+        sent = "Bytes that a process has sent over TCP in this session."
+        restarts = "How often a process was lost and all have gone on from a checkpoint."
+        lost = "How often that was this process, as far as it is known: torchrun does not tell."
+        return [
+            *metrics,
+            *(self._metric(gauge, f"worker_{name}", text, workers[name]) for name, text in OF_A_WORKER.items()),
+            self._metric(counter, "worker_sent_bytes", sent, self._sent),
+            self._metric(counter, "restarts", restarts, workers["restarts"]),
+            self._metric(counter, "worker_lost", lost, workers["lost"]),
+        ]
+
+    def _metric(self, kind: type[Family], name: str, text: str, told: float | Sequence[float]) -> Family:
+        """told: of the run, or of each process in the order of their ranks."""
+        of_workers = isinstance(told, Sequence)
+        metric = kind(f"tuili_train_{name}", text, labels=["run", "worker"] if of_workers else ["run"])
+        for rank, value in enumerate(told if isinstance(told, Sequence) else [told]):
+            metric.add_metric([self._run, str(rank)] if of_workers else [self._run], value)
+        return metric

@@ -66,11 +66,9 @@ class StepResult:
     workers: Sequence[Work]
 
 
+SLOWER = "begin again in another --out with a lower optimizer.learning_rate"
+"""What to do where gradients grow beyond all numbers: a run that is resumed would come there again."""
 _DIFFER = "nothing of this step is saved; go on by --resume from the step that was saved before"
-
-
-class NotFinite(TuiliError):
-    """A gradient is not finite, so that no step can be made of it."""
 
 
 class Trainer:
@@ -92,8 +90,7 @@ class Trainer:
             self._backend = open_backend(setup, group, None if checkpoint is None else checkpoint.tensors, tell)
         self.state = TrainingState() if checkpoint is None else TrainingState.of(checkpoint)
         self._collected: Pieces = {}
-        self.collected_step = self.state.step
-        """That of the last checkpoint."""
+        self._collected_step = self.state.step
         self._generator = torch.Generator(self._model.device)
         self._meter = Meter() if group.world_size > 1 else Meter(sent=lambda: 0)
 
@@ -102,16 +99,10 @@ class Trainer:
         collected, self._collected = self._collected, {}
         return collected
 
-    @property
-    def gives_copies(self) -> bool:
-        """Whether no later step changes what `tensors` gives."""
-        return self._backend.collects_copies
-
     def steps(self, stop: Callable[[], bool]) -> Generator[StepResult, None, None]:
         """Train step by step to the last one, or until `stop` is true in any replica before a step.
 
-        Raises `NotFinite` when the gradient is not finite, `TuiliError` when replicas differ, and what the calls of the
-        group raise.
+        Raises `TuiliError` when the gradient is not finite or replicas differ, and what the calls of the group raise.
         """
         try:
             yield from self._steps(stop)
@@ -138,7 +129,7 @@ class Trainer:
                 seconds = taken() if is_known else None
                 model.quantize(recipe.qat.at(state.step))
                 yield result
-            if self.collected_step < state.step:
+            if self._collected_step < state.step:
                 self._collect()
             self._backend.close()
 
@@ -169,7 +160,7 @@ class Trainer:
     def _collect(self) -> None:
         if not self._backend.agrees():
             raise told_once(self._group, TuiliError(f"step {self.state.step}: the replicas' weights differ: {_DIFFER}"))
-        self._collected, self.collected_step = self._backend.collect(), self.state.step
+        self._collected, self._collected_step = self._backend.collect(), self.state.step
 
     def _update(self, scale: float) -> dict[str, float]:
         """Clip the gradients and change the weights by them; returns the gradient's norm and the rate for the log."""
@@ -182,7 +173,7 @@ class Trainer:
         if loss_scale is not None:
             figures["left_out"] = float(not is_finite)
         elif not is_finite:
-            raise told_once(self._group, NotFinite(f"step {state.step + 1}: the gradient is not finite"))
+            raise told_once(self._group, TuiliError(f"step {state.step + 1}: the gradient is not finite: {SLOWER}"))
         self._model.after_step(scale)
         return figures | ({"gradient_norm": norm} if is_finite else {})
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from tests.train.checkpoint.faults import flip, full_for, truncate
 from tests.train.members import Member
+from tests.waiting import GUARD_SECONDS
 from tuili.errors import CheckpointError
 from tuili.train.checkpoint import (
     CheckpointManager,
@@ -280,6 +282,35 @@ def test_one_that_fails_is_not_waited_for_without_end(tmp_path: Path, monkeypatc
     assert together(tmp_path, 2, save_alone, fail) == ["of 0", "of 1"]
     assert not list(tmp_path.glob("step-*"))
     monkeypatch.undo()
+    assert together(tmp_path, 2, save(2), fail) == ["of 0", "of 1"]
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
+
+
+def test_parts_of_others_that_come_a_little_later_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all have failed, and to write its own part has taken process 0 longer than that."""
+    write, find, looked = manager.write_part, manager.parts_of, Event()
+    monkeypatch.setattr(manager, "LEAVING_SECONDS", 0.1)
+
+    def slow(folder: Path, rank: int, *more: Any) -> Any:
+        if rank:
+            looked.wait(GUARD_SECONDS)
+        else:
+            time.sleep(0.5)
+            monkeypatch.setattr(manager, "LEAVING_SECONDS", GUARD_SECONDS)
+        return write(folder, rank, *more)
+
+    def look(*given: Any) -> Any:
+        parts = find(*given)
+        looked.set()
+        return parts
+
+    def fail(checkpoints: CheckpointManager, rank: int, count: int) -> None:
+        raise ZeroDivisionError(f"of {rank}")
+
+    monkeypatch.setattr(manager, "write_part", slow)
+    monkeypatch.setattr(manager, "parts_of", look)
     assert together(tmp_path, 2, save(2), fail) == ["of 0", "of 1"]
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
 

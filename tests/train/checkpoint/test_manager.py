@@ -15,7 +15,7 @@ import torch
 
 from tests.train.checkpoint.faults import answer, flip, full_for, hang_for, truncate
 from tests.waiting import eventually
-from tuili.errors import CheckpointError
+from tuili.errors import CheckpointError, InputError
 from tuili.train.checkpoint import CheckpointManager, layout, manager, read_checkpoint, writing
 
 FILES = ["model.safetensors", "state.json", "manifest.json"]
@@ -50,13 +50,6 @@ def test_a_group_is_read_without_the_others(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path, 10, "model").tensors.keys() == {"model"}
     with pytest.raises(CheckpointError, match=r"step-00000010 is damaged .*No such file"):
         read_checkpoint(tmp_path, 10)
-
-
-def test_what_nobody_changes_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manager, "copied_tensor", lambda tensor: pytest.fail("it was copied"))
-    with CheckpointManager(tmp_path, 2, print) as checkpoints:
-        checkpoints.save(1, {"model": {"w": torch.ones(2)}}, {}, are_copies=True)
-    assert torch.equal(read_checkpoint(tmp_path, 1).tensors["model"]["w"], torch.ones(2))
 
 
 def test_what_was_saved_is_read_back(tmp_path: Path) -> None:
@@ -289,6 +282,19 @@ def test_a_file_that_no_run_has_written_stays(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="step-00000002 was not written: File exists; the last good one"):
         save(tmp_path, 2)
     assert (tmp_path / ".step-00000002").read_text() == "a note"
+
+
+def test_what_a_crash_left_and_nobody_can_remove_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parts would be taken for new ones."""
+    (tmp_path / ".step-00000002").mkdir()
+
+    def keep(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", keep)
+        with pytest.raises(InputError, match=r"\.step-00000002 .*Permission denied; remove it, then add --resume$"):
+            reopen(tmp_path)
 
 
 def test_nothing_in_a_checkpoint_is_a_pickle(tmp_path: Path) -> None:

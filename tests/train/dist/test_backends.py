@@ -331,7 +331,7 @@ def test_islands_that_drift_apart_are_not_saved(interval: int, processes: ranks.
 def test_a_gradient_that_is_not_finite_is_told_once(processes: ranks.Ranks, tmp_path: Path) -> None:
     settings, before = recipe("train.dist.backend=ddp"), partial(ranks.fail_in_step, 5)
     first, other = processes.train([settings] * 2, tmp_path, before=before)
-    fault = "step 5: the gradient is not finite; lower optimizer.learning_rate (last checkpoint: step 3)"
+    fault = "step 5: the gradient is not finite: begin again in another --out with a lower optimizer.learning_rate"
     assert first.endswith(f"\nfailed: {fault}")
     assert other == "ended with 1"
 

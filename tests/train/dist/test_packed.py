@@ -163,7 +163,7 @@ def test_what_cannot_be_packed_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "0.txt").read_text().splitlines() == [
         "gradients of a: torch.bfloat16 on cpu, and only contiguous fp32 on the CPU can be packed",
         "gradients of b: torch.float32 on cpu, and only contiguous fp32 on the CPU can be packed",
-        "gradients = 3bit: only those on the CPU can be packed: use fp16 or fp32",
+        "train.dist.gradients.form = 3bit: only those on the CPU can be packed: use fp16 or fp32",
         "errors of a: (600, 256) in place of (700, 256): go on with the same processes, model and settings",
         "bits = 5: the codec has 2, 3, 4 and 8",
     ]

@@ -207,7 +207,6 @@ def test_a_process_alone_is_a_group_that_changes_nothing() -> None:
     with launch_replicas(1, [], die) as group:
         assert isinstance(group, SingleProcess)
         assert (group.rank, group.world_size) == (0, 1)
-        assert all(group.owner(block) == 0 for block in range(6))
         assert group.scatter([b"all"]) == b"all"
         assert group.all_gather({"a": 1}) == [{"a": 1}]
         numbers = torch.arange(3.0)
@@ -215,11 +214,6 @@ def test_a_process_alone_is_a_group_that_changes_nothing() -> None:
         group.reduce([numbers], [0])
         group.exchange([numbers], [0])
         assert numbers.tolist() == [0, 1, 2]
-
-
-def test_the_blocks_of_a_step_go_round_the_replicas() -> None:
-    group = SharedMemoryGroup(1, 3, (), {})
-    assert [group.owner(block) for block in range(6)] == [0, 1, 2, 0, 1, 2]
 
 
 @pytest.mark.parametrize(

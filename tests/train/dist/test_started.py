@@ -14,7 +14,7 @@ from tests.waiting import GUARD_SECONDS, eventually
 from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.errors import ConfigError, InputError
-from tuili.train.dist import meeting
+from tuili.train.dist import meeting, processes
 from tuili.train.dist.group import EXIT_ALONE, ReplicaDied
 from tuili.train.dist.place import Place, start_by_torchrun
 from tuili.train.dist.processes import joined
@@ -168,6 +168,22 @@ def test_other_machines_are_told_what_one_has_met(tmp_path: Path, monkeypatch: p
         assert main(["train", "none", "--out", str(tmp_path)]) == 2
         with pytest.raises(InputError, match=r"^process 1 has failed: .*none"):
             first.result(GUARD_SECONDS)
+
+
+def test_one_that_stands_still_behind_the_meeting_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    monkeypatch.setattr(processes, "CONNECTING_SECONDS", 1)
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    for name, value in place(0, 2, store.port).items():
+        monkeypatch.setenv(name, value)
+    settings = load_recipe("base", ["train.dist.backend=ddp", "train.accumulation=2"], Recipe).train
+    with ThreadPoolExecutor() as threads:
+        threads.submit(meeting.meet, Place(1, 2, 2), "127.0.0.1", store.port)
+        with (
+            pytest.raises(InputError, match=r"process 0 of 2 did not meet the others at 127\.0\.0\.1:"),
+            joined(settings, "cpu"),
+        ):
+            pass
 
 
 def test_torchrun_goes_on_with_what_it_began_and_with_nothing_else(

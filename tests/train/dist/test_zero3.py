@@ -116,7 +116,7 @@ def test_other_settings_learn_the_same(
 
 def test_a_gradient_that_is_not_finite_is_told_once(processes: ranks.Ranks, tmp_path: Path) -> None:
     first, other = processes.train([recipe(ZERO3)] * 2, tmp_path, before=partial(ranks.lose_shares, 5))
-    fault = "step 5: the gradient is not finite; lower optimizer.learning_rate (last checkpoint: step 3)"
+    fault = "step 5: the gradient is not finite: begin again in another --out with a lower optimizer.learning_rate"
     assert first.endswith(f"\nfailed: {fault}")
     assert other == "ended with 1"
 

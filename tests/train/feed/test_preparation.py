@@ -206,15 +206,12 @@ class Rank(SingleProcess):
     def __init__(self, rank: int, scattered: Sequence[bytes] = ()) -> None:
         self.rank, self.scattered = rank, scattered
 
-    def owner(self, block: int) -> int:
-        return block % 2
-
     def scatter(self, parts: Sequence[bytes]) -> bytes:
         self.scattered = parts or self.scattered
         return self.scattered[self.rank]
 
 
-def test_blocks_are_dealt_to_those_that_own_them(stream: BlockStream) -> None:
+def test_blocks_go_round_the_processes(stream: BlockStream) -> None:
     prepared = [(block, stream.state) for block in islice(stream, 4)]
     unread: Iterator[tuple[Block, StreamState]] = iter(())
     first = Rank(0)

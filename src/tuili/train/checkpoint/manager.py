@@ -22,7 +22,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from tuili.config import Config
-from tuili.errors import CheckpointError
+from tuili.errors import CheckpointError, InputError
 from tuili.train.checkpoint.layout import SCRATCH_PREFIX, checkpoint_path, saved_steps
 from tuili.train.checkpoint.reading import Checkpoint, latest_checkpoint
 from tuili.train.checkpoint.saving import LOOK_SECONDS, Saving
@@ -32,7 +32,7 @@ from tuili.train.dist.group import Group, SingleProcess, told_once
 SHARING_SECONDS = 30.0
 """After which parts that have been written, and are not seen, are taken to be on another disk."""
 LEAVING_SECONDS = 3.0
-"""For parts that may come, where the training has ended by an error."""
+"""For parts that may come, where the training has ended by an error and process 0 has written its own."""
 TELLING_SECONDS = 30.0
 """After which it is told that the training waits for a disk."""
 
@@ -77,7 +77,11 @@ class CheckpointManager:
         """Seconds for which `save` has held up the training in all."""
         if self._group.rank == 0:
             for leftover in folder.glob(f"{SCRATCH_PREFIX}*/"):
-                shutil.rmtree(leftover)
+                try:
+                    shutil.rmtree(leftover)
+                except OSError as error:
+                    fault = f"{leftover} is half written, and cannot be removed: {error.strerror or error}"
+                    raise InputError(f"{fault}; remove it, then add --resume") from error
         self._last = max(saved_steps(folder), default=None) if last is None else last
 
     def __enter__(self) -> CheckpointManager:
@@ -95,17 +99,14 @@ class CheckpointManager:
                 if fault is not None:  # beside the error that is under way
                     self._tell(str(self._failure(saving, self._group.rank, fault, hangs=not ended)))
 
-    def save(self, step: int, tensors: Pieces, state: Mapping[str, Any], *, are_copies: bool = False) -> None:
+    def save(self, step: int, tensors: Pieces, state: Mapping[str, Any]) -> None:
         """Copy the tensors now and write them in the background. Waits only until the write before has ended.
 
-        tensors, state: what this process writes; the state is that of process 0. are_copies: whether nobody changes
-        the tensors, which need no copies then.
+        tensors, state: what this process writes; the state is that of process 0.
         """
         begun = time.perf_counter()
         self.close()
-        pieces = {group: {name: Piece.of(value) for name, value in named.items()} for group, named in tensors.items()}
-        if not are_copies:
-            pieces = {group: {name: _copied(piece) for name, piece in named.items()} for group, named in pieces.items()}
+        pieces = {group: {name: _copied(value) for name, value in named.items()} for group, named in tensors.items()}
         document = json.dumps(dict(state))
         self._saving = Saving(step, partial(self._write, pieces, document))
         self.stall += time.perf_counter() - begun
@@ -158,11 +159,11 @@ class CheckpointManager:
 
     def _parts_of_others(self, saving: Saving, scratch: Path) -> list[Part]:
         """Wait for them, in the writer of process 0."""
-        saving.writes = False
+        saving.writes, begun = False, time.monotonic()
         while (parts := parts_of(scratch, self._group.world_size - 1)) is None:
             time.sleep(LOOK_SECONDS)
             saving.go_on()
-            if time.monotonic() > self._until:
+            if time.monotonic() > max(self._until, begun + LEAVING_SECONDS):
                 raise CheckpointError("another process has ended before it had written its part")
             if saving.others_ended is not None and time.monotonic() > saving.others_ended + SHARING_SECONDS:
                 raise CheckpointError("what other processes have written is not here: all need the same file system")
@@ -202,10 +203,8 @@ class CheckpointManager:
         return self._folder / f"{SCRATCH_PREFIX}{step:08d}"
 
 
-def copied_tensor(tensor: Tensor) -> Tensor:
-    """A copy that later steps do not change."""
-    return torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor.detach())
-
-
-def _copied(piece: Piece) -> Piece:
-    return replace(piece, numbers=copied_tensor(piece.numbers))
+def _copied(value: Tensor | Piece) -> Piece:
+    """What later steps do not change."""
+    piece = Piece.of(value)
+    numbers = torch.empty(piece.numbers.shape, dtype=piece.numbers.dtype).copy_(piece.numbers.detach())
+    return replace(piece, numbers=numbers)

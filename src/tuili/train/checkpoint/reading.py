@@ -5,7 +5,6 @@ The names of the files are left to `layout`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from tuili.errors import CheckpointError
+from tuili.files import file_hash
 from tuili.train.checkpoint.layout import (
     CHECKSUM,
     MANIFEST_FILE,
@@ -126,9 +126,8 @@ def _read(path: Path, step: int, groups: Sequence[str]) -> Checkpoint:
         name: sum for name, sum in manifest["sha256"].items() if not groups or name.startswith((STATE_FILE, *groups))
     }
     for name, expected in sums.items():
-        with (path / name).open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                raise ValueError(f"the checksum of {name} is wrong")
+        if file_hash(path / name) != expected:
+            raise ValueError(f"the checksum of {name} is wrong")
     tables = manifest.get("tensors") or _tables_of_earlier_version(path, sums)
     check_whole(tables)
     tensors = {group: StoredTensors(path, table) for group, table in tables.items() if not groups or group in groups}

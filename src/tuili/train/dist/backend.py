@@ -31,9 +31,6 @@ class Backend(ABC):
     `Group.all_gather` raises. `group` is how they tell one another small things.
     """
 
-    collects_copies = False
-    """Whether nothing changes what `collect` gives."""
-
     def __init__(self, setup: TrainingSetup, group: Group) -> None:
         self._setup, self._group = setup, group
         self._optimizers: Optimizers

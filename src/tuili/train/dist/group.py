@@ -42,8 +42,8 @@ class ReplicaDied(TuiliError):
 class Group(Protocol):
     """One process's view of its group: who it is, and what it tells the others.
 
-    All processes of a group call the methods below `owner` equally often and in the same order. Each call but `scatter`
-    waits for all of them.
+    All processes of a group call the methods below `world_size` equally often and in the same order. Each call but
+    `scatter` waits for all of them.
     """
 
     @property
@@ -53,9 +53,6 @@ class Group(Protocol):
     @property
     def world_size(self) -> int:
         """How many processes the group has."""
-
-    def owner(self, block: int) -> int:
-        """The process that learns from the block with this number: the blocks go round the processes."""
 
     def all_gather(self, value: Any) -> list[Any]:
         """The values with which all processes called this, in the order of their ranks; JSON must be able to hold them.
@@ -117,14 +114,10 @@ class ReplicaGroup(Group, Protocol):
 
 
 class SingleProcess:
-    """A group of one process, which owns all blocks and has nobody to exchange anything with."""
+    """A group of one process, which has nobody to exchange anything with."""
 
     rank = 0
     world_size = 1
-
-    def owner(self, block: int) -> int:
-        """This one."""
-        return self.rank
 
     def all_gather(self, value: Any) -> list[Any]:
         """The value alone."""

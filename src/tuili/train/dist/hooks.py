@@ -37,11 +37,12 @@ def packed_average(config: GradientConfig, group: dist.ProcessGroup, device: tor
     Raises `InputError` where the native library is not to be had, and for gradients on another device than the CPU.
     """
     assert config.bits, "these gradients are not packed"
+    form = f"train.dist.gradients.form = {config.form}"
     if device.type != "cpu":
-        raise InputError(f"gradients = {config.form}: only those on the CPU can be packed: use fp16 or fp32")
+        raise InputError(f"{form}: only those on the CPU can be packed: use fp16 or fp32")
     library = load()
     if isinstance(library, Unavailable):
-        raise InputError(f"gradients = {config.form}: {library}; use fp32 or fp16")
+        raise InputError(f"{form}: {library}; use fp32 or fp16")
     settings = PackedSettings(config.bits, config.rotate, config.clip, config.keep_errors, config.reset_errors)
     return PackedAverage(group, GradientCodec(library, threads=1), settings)
 

@@ -26,6 +26,9 @@ from tuili.train.dist.place import Place, check_place, where_first_is
 from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.recipe import TrainConfig
 
+CONNECTING_SECONDS = 30
+"""How long processes that have all come may take to make their connections: none of them has anything to load then."""
+
 
 @contextmanager
 def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup]:
@@ -50,16 +53,21 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
     with ExitStack() as opened:
         try:
             store = meet(place, address, port)
+            store.set_timeout(timedelta(seconds=CONNECTING_SECONDS))
             dist.init_process_group(
                 "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
                 store=store,
-                timeout=timedelta(seconds=MEETING_SECONDS),
+                timeout=timedelta(seconds=CONNECTING_SECONDS),
                 rank=place.rank,
                 world_size=place.world_size,
             )
             pulse = opened.enter_context(
-                connected(place, store, address, MEETING_SECONDS, partial(end_beside_silent, place))
+                connected(place, store, address, CONNECTING_SECONDS, partial(end_beside_silent, place))
             )
+            everyone = dist.group.WORLD
+            assert everyone is not None
+            for waiting in (store, everyone):  # from here on the pulse tells who hangs
+                waiting.set_timeout(timedelta(seconds=MEETING_SECONDS))
             with pulse.watching(train.dist.timeout):
                 group = TorchGroup(place, pulse, train.dist.timeout)
         except RuntimeError as error:

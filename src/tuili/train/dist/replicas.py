@@ -62,10 +62,6 @@ class SharedMemoryGroup:
         }
         self._shared = set[int]()
 
-    def owner(self, block: int) -> int:
-        """The blocks go round the processes."""
-        return block % self.world_size
-
     def all_gather(self, value: Any) -> list[Any]:
         """Process 0 collects the values and sends them to all."""
         if self.rank == 0:

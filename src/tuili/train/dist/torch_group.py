@@ -46,10 +46,6 @@ class TorchGroup:
         self._control = gloo_group(seconds)
         self._groups = [self._control]
 
-    def owner(self, block: int) -> int:
-        """The blocks go round the processes."""
-        return block % self.world_size
-
     def all_gather(self, value: Any) -> list[Any]:
         """Two exchanges: of the sizes, and of what is as long as the longest."""
         if not self._in_steps:  # process 0 prepares the run, or writes the model

@@ -88,7 +88,8 @@ class Zero3(Backend):
         except Exception as error:
             if "loss scale already at minimum" not in str(error):  # it has no class of its own
                 raise
-            fault = "gradients overflow in fp16 however small the loss is made: lower optimizer.learning_rate"
+            fault = "gradients overflow in fp16 however small the loss is made: begin again in another --out with a "
+            fault += "lower optimizer.learning_rate"
             raise told_once(self._group, TuiliError(fault)) from error
         return float(self._engine.get_global_grad_norm())
 

@@ -1,4 +1,4 @@
-"""The blocks of a step on their way: as bytes between processes, and from process 0 of a group to those that own them.
+"""The blocks of a step on their way: as bytes between processes, and from process 0 of a group to all that learn.
 
 A block is prepared once, however many processes share the steps. What stands in it is left to `tuili.data`, how it is
 prepared to `preparation`.
@@ -26,17 +26,16 @@ NUMBERS = torch.int32
 def deal_blocks(
     prepared: PreparedBlocks, numbers: range, group: Group
 ) -> tuple[Mapping[int, Block], StreamState | None]:
-    """The blocks of a step that this process owns, by number, and in process 0 the state after all of the step's.
+    """The blocks of a step that this process learns from, by number, and in process 0 the state after all of them.
 
-    Only process 0 reads `prepared`.
+    They go round the processes. Only process 0 reads `prepared`.
     """
-    parts, after = list[bytes](), None
+    parts, after, size = list[bytes](), None, group.world_size
     if group.rank == 0:
         blocks, states = zip(*islice(prepared, len(numbers)), strict=True)
         after = states[-1]
-        for rank in range(group.world_size):
-            parts.append(encode_blocks([blocks[i] for i, n in enumerate(numbers) if group.owner(n) == rank]))
-    own = [number for number in numbers if group.owner(number) == group.rank]
+        parts = [encode_blocks(blocks[rank::size]) for rank in range(size)]
+    own = numbers[group.rank :: size]
     return dict(zip(own, decode_blocks(group.scatter(parts)), strict=True)), after
 
 

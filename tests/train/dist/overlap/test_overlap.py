@@ -73,7 +73,7 @@ def test_a_norm_that_is_not_finite_ends_it_when_updates_have_ended(processes: ra
     """Else a process that ends is aborted, which a launcher takes for a death."""
     settings = recipe("train.dist={backend: ddp, overlap: update, bucket_mb: 0.02}", *STEPS)
     first, other = processes.train([settings] * 2, tmp_path, before=partial(ranks.update_when_failing, 3))
-    fault = "step 2: the gradient is not finite; lower optimizer.learning_rate (last checkpoint: step 0)"
+    fault = "step 2: the gradient is not finite: begin again in another --out with a lower optimizer.learning_rate"
     assert first.endswith(f"failed: {fault}")
     assert other == "ended with 1"
 
