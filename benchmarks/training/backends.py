@@ -7,7 +7,8 @@ each has made of the settings, such as its number format, is in the record. Figu
 - `WAY`: tokens a second of all processes together, behind the first steps;
 - `WAY_over_alone`: that over what one process alone does in the same round;
 - `WAY_sent`: bytes that all processes send in a step, as the system counts them at their sockets;
-- `WAY_memory`: the most GB that all processes have held together; what two of them share counts once.
+- `WAY_memory`: the most GB that all processes have held together until the first steps were done; what two of them
+  share counts once.
 
 What is measured before an interruption is kept.
 """
@@ -31,7 +32,9 @@ from benchmarks.harness.command import Measured, ratio, run
 from benchmarks.harness.record import Figure
 from benchmarks.training.killable import Killable
 from benchmarks.training.processes import children
-from tuili.train import RUN_FILE, read_log
+from tuili.config import load_recipe
+from tuili.errors import InputError
+from tuili.train import RUN_FILE, Recipe, read_log
 
 ALONE = "alone"
 WAYS = (ALONE, "replicas", "ddp", "fsdp2", "zero3")
@@ -39,7 +42,9 @@ FIRST_STEPS = 4
 """Not timed: they compile, find the sizes of buckets, and wait for the first data."""
 PLAN = ("precision", "device", "compile", "kernels")
 """What a run records of how its steps are executed."""
-LOOK_SECONDS = 0.5
+LEAST_BLOCKS = 200
+"""Of a run for which a process prepares the data, as for all longer ones."""
+LOOK_SECONDS = 0.2
 
 
 class Run(NamedTuple):
@@ -55,21 +60,26 @@ def measure(
     recipe: str = "nano",
     ways: tuple[str, ...] = WAYS,
     processes: int = 2,
-    steps: int = 20,
+    steps: int = 100,
     rounds: int = 5,
     overrides: tuple[str, ...] = ("optimizer.kind=adamw", "optimizer.learning_rate=1e-3"),
 ) -> Measured:
-    """Tokens a second, bytes and GB by way. steps: of a run, of which the first ones are not timed."""
+    """Tokens a second, bytes and GB by way. steps: of a run, of which the first ones are not timed; they have to be as
+    many as let a process prepare the data, as in any longer run."""
+    train = load_recipe(recipe, overrides, Recipe).train
+    if steps * train.accumulation < LEAST_BLOCKS:
+        least = -(-LEAST_BLOCKS // train.accumulation)
+        raise InputError(f"steps {steps}: a thread would prepare the data: give {least} or more")
+    if ALONE not in ways:
+        raise InputError(f"ways: {ALONE} is what the others are compared with: add it")
     asked = {"recipe": recipe, "processes": processes, "steps": steps, "overrides": list(overrides)}
     cells, found = Cells("backends", asked), {way: list[Run]() for way in ways}
     changes = (*overrides, "train.device=cpu", "train.balance_rounds=0", f"train.steps={steps}")
     changes += (f"checkpoint.interval={steps}", "log.interval=1")
     for number in range(rounds):
         for way in random.Random(number).sample(ways, len(ways)):
-            sharing = (
-                ("train.replicas=1",) if way == ALONE else (f"train.dist.backend={way}", "--nproc", f"{processes}")
-            )
-            one = partial(trained, ("train", recipe, *changes, *sharing))
+            shared = (f"train.dist.backend={way}", "--nproc", str(processes))
+            one = partial(trained, ("train", recipe, *changes, *(("train.replicas=1",) if way == ALONE else shared)))
             found[way].append(Run(*cells.get(f"{way}, round {number}", one)))
     plans = {way: runs[-1].plan for way, runs in found.items()}
     return asked | {"ways": list(ways), "rounds": rounds, "plans": plans}, figures(found)
@@ -89,12 +99,14 @@ def figures(found: Mapping[str, Sequence[Run]]) -> dict[str, Figure]:
 def trained(command: Sequence[str]) -> Run:
     """One run. Raises `InputError` where it fails."""
     most = 0
-
-    def look() -> None:
-        nonlocal most
-        most = max(most, sum(map(_held, _family(one.start().pid))))
-
     with tempfile.TemporaryDirectory(prefix="backends-") as place, Killable(command, Path(place, "run")) as one:
+        launcher = one.start().pid
+
+        def look() -> None:
+            nonlocal most
+            if one.step() <= FIRST_STEPS:  # a look takes time of the processes, but none of what is timed
+                most = max(most, sum(map(_held, _family(launcher))))
+
         one.to_the_end(look, LOOK_SECONDS)
         log = read_log(one.folder)[FIRST_STEPS:]
         begun = json.loads((one.folder / RUN_FILE).read_bytes())

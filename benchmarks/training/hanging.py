@@ -27,7 +27,7 @@ from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.training.killable import Killable
-from benchmarks.training.processes import is_alive, workers
+from benchmarks.training.processes import is_alive, kill, workers
 from tuili.train import read_log
 
 RESTARTS = 1000
@@ -90,16 +90,27 @@ def _stop(one: Killable, victim: str, at: int, rng: random.Random) -> dict[str, 
     time.sleep(rng.uniform(0, _step_seconds(one)))
     of_torch = {rank: process for process in workers(one.start().pid) if (rank := _rank(process)) is not None}
     who = _victim(one.start().pid, of_torch, victim)
-    lines, session, found, begun = len(one.said()), one.session(), dict[str, float](), time.monotonic()
+    lines, session, begun = len(one.said()), one.session(), time.monotonic()
     os.kill(who, signal.SIGSTOP)
+    try:
+        return _measured(one, lines, session, begun, [process for process in of_torch.values() if process != who])
+    except BaseException:
+        kill(who)  # it would stay for ever: nobody can ask it to end
+        raise
+
+
+def _measured(one: Killable, lines: int, session: int, begun: float, others: Sequence[int]) -> dict[str, float]:
+    """Seconds since a process was stopped. lines, session: what was told, and seen to begin, before. others: those of
+    torch."""
+    found = dict[str, float]()
 
     def since(name: str, holds: Callable[[], bool]) -> None:
         one.until(holds)
         found[name] = time.monotonic() - begun
 
     since("told", lambda: any(word in line for line in one.said()[lines:] for word in NOTICED))
-    if of_torch:
-        since("ended", lambda: not any(is_alive(process) for process in of_torch.values() if process != who))
+    if others:
+        since("ended", lambda: not any(map(is_alive, others)))
     one.until(lambda: one.session() != session)
     first = max(one.saved(), default=0)
     since("recovery", lambda: one.step() > first)

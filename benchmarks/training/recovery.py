@@ -64,6 +64,7 @@ from benchmarks.training.killing import (
     kill_by_the_clock,
     left_alone,
 )
+from tuili.errors import InputError
 from tuili.store import model_hash
 from tuili.train import read_log
 
@@ -96,6 +97,8 @@ def measure(
     """The figures. interval: steps between two checkpoints. gap: the least and the most of that between two kills.
     every: seconds between two kills by the clock, a run for each. warm_up: steps of a run before, which fills caches; 0
     leaves it out. Replicas have numbers of kills of their own, which take 20 minutes."""
+    if min(kills, replicas_kills) < 1:
+        raise InputError("kills: give 1 or more")
     asked = {"recipe": recipe, "steps": steps, "interval": interval, "gap": list(gap), "processes": processes}
     asked |= {"kills": kills, "replicas_kills": replicas_kills, "overrides": list(overrides), "seed": seed}
     asked |= {"file_system": file_system(Path(tempfile.gettempdir()))}

@@ -94,9 +94,8 @@ def measure(
         runs = {way: list[Saved]() for way in WAYS}
         for number in range(rounds):
             for way in random.Random(number).sample(WAYS, len(WAYS)):
-                one = partial(trained, way, command, steps, interval, folder)
+                one = partial(_checked, way, command, steps, interval, folder)
                 runs[way].append(Saved(*cells.get(f"{backend}, {way}, round {number}", one)))
-                cost_within(runs[way][-1], interval)  # what is refused is refused at once
         prefix, own = "" if backend == "replicas" else f"{backend}_", figures(runs["alone"], runs["saving"], interval)
         told[f"{prefix}plan"] = runs["saving"][-1].plan
         found |= {f"{prefix}{key}": figure for key, figure in own.items()}
@@ -143,6 +142,13 @@ def cost_within(one: Saved, interval: int) -> float:
         )
     took = {step: one.moments[step] - one.moments[step - 1] for step in range(2 * interval - half, steps - half)}
     return fmean(took.values()) / fmean(took[step] for step in took if step % interval in quiet) - 1
+
+
+def _checked(way: str, command: Sequence[str], steps: int, interval: int, folder: str) -> Saved:
+    """A run that `cost_within` does not refuse: another one would not be kept."""
+    found = trained(way, command, steps, interval, folder)
+    cost_within(found, interval)
+    return found
 
 
 def trained(way: str, command: Sequence[str], steps: int, interval: int, folder: str) -> Saved:

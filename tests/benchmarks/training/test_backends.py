@@ -10,6 +10,8 @@ from benchmarks.training import backends
 from benchmarks.training.backends import Run, figures, measure
 from tests.benchmarks.conftest import SHORT
 from tests.benchmarks.training.conftest import Scratch
+from tuili.errors import InputError
+from tuili.train.feed.preparation import MIN_BLOCKS_OF_A_PROCESS
 
 CHANGES = tuple(override for override in SHORT if "backend" not in override)
 
@@ -25,7 +27,12 @@ def test_a_real_run_tells_its_speed_what_it_sends_and_holds(
 ) -> None:
     scratch_cells(backends)
     monkeypatch.setattr(backends, "LOOK_SECONDS", 0.05)
+    assert backends.LEAST_BLOCKS == MIN_BLOCKS_OF_A_PROCESS
+    monkeypatch.setattr(backends, "LEAST_BLOCKS", 14)
     settings = {"recipe": "base", "ways": ("alone", "ddp"), "steps": 7, "rounds": 1, "overrides": CHANGES}
+    for wrong in ({"steps": 6}, {"ways": ("ddp",)}):
+        with pytest.raises(InputError, match=r"steps 6: a thread would prepare|ways: alone is what"):
+            measure(**settings | wrong)
     config, told = measure(**settings)
     assert config["plans"]["ddp"] == config["plans"]["alone"]
     assert told["alone_sent"].median == 0 < told["ddp_sent"].median
