@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.compress.auto.test_run import CHANGES
+from tests.compress.auto.test_run import FITTING
 
 SHORT = ["healing.rows=1", "healing.kernels=torch", "healing.precision=fp32", "healing.steps=1"]
 VERBS = {
@@ -20,7 +20,7 @@ SECTIONS = {verb: "quantize" if verb == "qat" else verb for verb in VERBS}
 def command(verb: str, model: Path, out: Path) -> list[str]:
     """The command line of a verb for a model of Tuili's own kind."""
     if verb == "auto":
-        return ["compress", verb, str(model), *CHANGES, "--size", "-10%", "--problems", "2", "--out", str(out)]
+        return ["compress", verb, str(model), *FITTING, "--size", "-10%", "--problems", "2", "--out", str(out)]
     return with_options(verb, model, out, VERBS[verb])
 
 

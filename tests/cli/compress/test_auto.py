@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.harness.tiny import tiny_model
 from tests.cli.refusals import refusal
-from tests.compress.auto.test_run import CHANGES
+from tests.compress.auto.test_run import FITTING
 from tuili.cli.app import EXIT_INTERRUPTED, main
 from tuili.compress import Interrupted
 from tuili.model import save_model
@@ -26,7 +26,7 @@ def model(tmp_path: Path) -> str:
 
 
 def test_a_plan_says_what_would_be_tried(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = ["compress", "auto", model, *CHANGES, "--size", "-10%", "--problems", "2", "--first", "1"]
+    given = ["compress", "auto", model, *FITTING, "--size", "-10%", "--problems", "2", "--first", "1"]
     given += ["--candidates", "1", "--minutes", "100", "--out", str(tmp_path / "run")]
     assert main([*given, "--plan"]) == 0
     told = capsys.readouterr().out.splitlines()
@@ -45,7 +45,7 @@ def test_a_search_that_is_interrupted_says_how_it_goes_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tuili.compress.auto.run.AutoRun.run", interrupted)
-    given = ["compress", "auto", model, *CHANGES, "--size", "-10%", "--problems", "2", "--out", str(tmp_path / "run")]
+    given = ["compress", "auto", model, *FITTING, "--size", "-10%", "--problems", "2", "--out", str(tmp_path / "run")]
     assert main(given) == EXIT_INTERRUPTED
     assert "interrupted: what was made and measured is saved, add --resume" in capsys.readouterr().out
 
@@ -62,7 +62,7 @@ def test_a_plan_that_is_interrupted_says_so(
         raise interrupt
 
     monkeypatch.setattr("tuili.compress.auto.run.AutoRun.plan", interrupted)
-    given = ["compress", "auto", model, *CHANGES, "--size", "-10%", "--problems", "2", "--out", str(tmp_path / "run")]
+    given = ["compress", "auto", model, *FITTING, "--size", "-10%", "--problems", "2", "--out", str(tmp_path / "run")]
     assert main([*given, "--plan"]) == EXIT_INTERRUPTED
     assert capsys.readouterr().out == "interrupted: the trial is not at its end, and nothing is written\n"
 
