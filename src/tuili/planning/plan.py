@@ -113,8 +113,9 @@ def plan_distil(model: PlannedModel, to: str, settings: RecoverySettings) -> Pla
     way = distillation(planned_parent(model, config.healing), config)
     teacher, student = count_parameters(model.shape).active, way.parameters.active
     own = config.on_policy_share
-    written = 2 * (own * student + (1 - own) * (teacher if config.teacher_writes else 0))
-    written *= isinstance(way, Distilling)  # an imported student learns texts
+    written = 0.0  # an imported student learns texts
+    if isinstance(way, Distilling):
+        written = 2 * (own * student + (1 - own) * (teacher if config.teacher_writes else 0))
     return _plan("distil", model, way, way.changes, settings, written=written)
 
 

@@ -72,8 +72,12 @@ class Textfile(Collector):
 
     def _metric(self, kind: type[Family], name: str, text: str, told: float | Sequence[float]) -> Family:
         """told: of the run, or of each process in the order of their ranks."""
-        of_workers = isinstance(told, Sequence)
-        metric = kind(f"tuili_train_{name}", text, labels=["run", "worker"] if of_workers else ["run"])
-        for rank, value in enumerate(told if isinstance(told, Sequence) else [told]):
-            metric.add_metric([self._run, str(rank)] if of_workers else [self._run], value)
+        name = f"tuili_train_{name}"
+        if not isinstance(told, Sequence):
+            metric = kind(name, text, labels=["run"])
+            metric.add_metric([self._run], told)
+            return metric
+        metric = kind(name, text, labels=["run", "worker"])
+        for rank, value in enumerate(told):
+            metric.add_metric([self._run, str(rank)], value)
         return metric

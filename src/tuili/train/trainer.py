@@ -21,6 +21,7 @@ from tuili.data import Block, StreamState
 from tuili.errors import TuiliError
 from tuili.model import TuiliForCausalLM
 from tuili.train.checkpoint import Checkpoint, Pieces
+from tuili.train.dist.backend import DIVERGED_REMEDY
 from tuili.train.dist.choice import open_backend
 from tuili.train.dist.group import Group, told_once
 from tuili.train.feed.blocks import PreparedBlocks, deal_blocks
@@ -66,8 +67,6 @@ class StepResult:
     workers: Sequence[Work]
 
 
-SLOWER = "begin again in another --out with a lower optimizer.learning_rate"
-"""What to do where gradients grow beyond all numbers: a run that is resumed would come there again."""
 _DIFFER = "nothing of this step is saved; go on by --resume from the step that was saved before"
 
 
@@ -173,7 +172,8 @@ class Trainer:
         if loss_scale is not None:
             figures["left_out"] = float(not is_finite)
         elif not is_finite:
-            raise told_once(self._group, TuiliError(f"step {state.step + 1}: the gradient is not finite: {SLOWER}"))
+            fault = f"step {state.step + 1}: the gradient is not finite: {DIVERGED_REMEDY}"
+            raise told_once(self._group, TuiliError(fault))
         self._model.after_step(scale)
         return figures | ({"gradient_norm": norm} if is_finite else {})
 

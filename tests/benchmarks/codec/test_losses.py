@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from benchmarks.codec import losses
 from benchmarks.harness import cells
 from tests.benchmarks.conftest import SHORT
 from tuili.config import load_recipe
-from tuili.train import Recipe
+from tuili.train import Recipe, read_log
 
 
 @pytest.fixture
@@ -37,15 +38,22 @@ def test_a_curve_has_as_many_points_as_are_read() -> None:
     assert points[-1] == (300.0, 294.5)
 
 
-def test_a_run_tells_what_each_step_has_sent_and_lost() -> None:
+def test_a_run_tells_what_each_step_has_sent_and_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """The processes are compared with the checkpoint after two of three steps."""
+    logs = list[list[dict[str, Any]]]()
+
+    def read(out: Path) -> list[dict[str, Any]]:
+        logs.append(read_log(out))
+        return logs[-1]
+
+    monkeypatch.setattr(losses, "read_log", read)
     given = (*SHORT, "--nproc", "2", "train.steps=3")
     (plain, equal, seconds), (packed, packed_equal, _) = (
         losses.trained("base", (*given, f"train.dist.gradients={{{losses.FORMS[form]}}}"), interval=2)
         for form in ("fp32", "3bit_rotated_kept")
     )
     assert equal == packed_equal == 2
-    assert seconds > 0
+    assert seconds == logs[0][2]["seconds"]
     assert len(plain) == len(packed) == 3
     assert plain[0][1] == packed[0][1], "the first step has the same weights and blocks"
     assert all(8 * ours[0] < theirs[0] for ours, theirs in zip(packed[1:], plain[1:], strict=True))

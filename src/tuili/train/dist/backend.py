@@ -23,6 +23,9 @@ from tuili.train.objective import ObjectiveResult
 from tuili.train.optim import Optimizers
 from tuili.train.setup import TrainingSetup
 
+DIVERGED_REMEDY = "begin again in another --out with a lower optimizer.learning_rate"
+"""What to do where a gradient is not finite: a run that is resumed would come there again."""
+
 
 class Backend(ABC):
     """One process's part in a training that its group shares.

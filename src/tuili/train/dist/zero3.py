@@ -17,7 +17,7 @@ from torch.nn import functional
 from tuili.data import Block
 from tuili.errors import TuiliError
 from tuili.train.checkpoint import Piece, Pieces, Tensors, load_weights
-from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm
+from tuili.train.dist.backend import DIVERGED_REMEDY, Backend, LossModule, begin_alike, confirm
 from tuili.train.dist.group import told_once
 from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.dist.zero3_settings import Processes, deepspeed_settings, load_deepspeed
@@ -88,8 +88,7 @@ class Zero3(Backend):
         except Exception as error:
             if "loss scale already at minimum" not in str(error):  # it has no class of its own
                 raise
-            fault = "gradients overflow in fp16 however small the loss is made: begin again in another --out with a "
-            fault += "lower optimizer.learning_rate"
+            fault = f"gradients overflow in fp16 however small the loss is made: {DIVERGED_REMEDY}"
             raise told_once(self._group, TuiliError(fault)) from error
         return float(self._engine.get_global_grad_norm())
 
