@@ -36,7 +36,7 @@ PEERS_WANTED := $(if $(NAMES),$(filter $(PEERS_NEEDED),$(NAMES)),$(PEERS_NEEDED)
 LLAMA_SERVER := $(PEERS)/bin/llama-server
 LLAMA_CPP := llama-cpp-python==0.3.36
 # In each of them one test runs at a time. The longest come first.
-SUITES := image conformance native integration clients browser deepspeed scale
+SUITES := image conformance deepspeed native integration clients browser scale
 GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
 GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)

@@ -23,7 +23,7 @@ PRELOADED = [
     "tuili.cli.train",
     "tuili.eval.parallel",
     "tests.train.dist.torch_ranks",
-    "tests.train.dist.packed_ranks",
+    "tests.train.dist.gradients.packed_ranks",
     *(f"tuili.tasks.domains.{name}" for name in BUILT_IN_DOMAINS),
 ]
 STARTERS = ("tuili.train.dist.replicas", "tuili.eval.parallel")

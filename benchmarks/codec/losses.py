@@ -1,7 +1,7 @@
 """What packed gradients do to the loss of a training: each form beside fp32, over the same blocks and from the same
-weights.
+weights. And what it does to FSDP2 where the weights that it gathers are packed.
 
-`tuili train` with DDP and AdamW runs once for each form and seed. Figures by form:
+`tuili train` with AdamW, and with DDP where gradients are packed, runs once for each form and seed. Figures by form:
 
 - `FORM_loss`: the mean cross-entropy of the training's own blocks over the last quarter of the steps, seed by seed;
 - `FORM_over_fp32`: `FORM_loss` over `fp32_loss` of the same seed;
@@ -11,6 +11,8 @@ weights.
   checkpoint, and a run in which they differ fails;
 - `FORM_equal_by_N`: the same of a shorter run of more processes, in some of the forms and with the first seed;
 - `FORM_seconds`: those of the steps of a run, without its start.
+
+`fsdp2` and `fsdp2_8bit_weights` are those of FSDP2; what the second one loses is told as `_over_fsdp2`.
 
 Seeds have tokenizers of their own, so that losses of two seeds do not compare.
 
@@ -36,16 +38,25 @@ from benchmarks.harness.runs import tuili
 from tuili.train import read_log
 
 FORMS: Mapping[str, str] = {
-    "fp32": "form: fp32",
-    "fp16": "form: fp16",
-    "powersgd": "form: powersgd",
-    "4bit": "form: 4bit",
-    "3bit": "form: 3bit",
-    "3bit_rotated": "form: 3bit, rotate: true",
-    "3bit_kept": "form: 3bit, keep_errors: 0.8",
-    "3bit_rotated_kept": "form: 3bit, rotate: true, keep_errors: 0.8",
+    **{
+        form: f"backend: ddp, overlap: off, gradients: {{{gradients}}}"
+        for form, gradients in {
+            "fp32": "form: fp32",
+            "fp16": "form: fp16",
+            "powersgd": "form: powersgd",
+            "4bit": "form: 4bit",
+            "3bit": "form: 3bit",
+            "3bit_rotated": "form: 3bit, rotate: true",
+            "3bit_kept": "form: 3bit, keep_errors: 0.8",
+            "3bit_rotated_kept": "form: 3bit, rotate: true, keep_errors: 0.8",
+        }.items()
+    },
+    "fsdp2": "backend: fsdp2",
+    "fsdp2_8bit_weights": "backend: fsdp2, weights: 8bit",
 }
-"""The forms, as a recipe has them. `kept` ones add the average of what rounding has lost."""
+"""The forms, as a recipe has them in `train.dist`. `kept` ones add the average of what rounding has lost."""
+BESIDE = {"fsdp2_8bit_weights": "fsdp2"}
+"""What a form is compared with, where that is not the first one."""
 FORMS_OF_MORE = ("3bit", "3bit_rotated_kept")
 """Those that more processes try."""
 INTERVAL = 100
@@ -76,7 +87,6 @@ def measure(
         "optimizer.kind=adamw",
         "optimizer.learning_rate=2e-3",
         "train.precision=fp32",
-        "train.dist.overlap=off",
     ),
 ) -> Measured:
     """Losses and bytes by form, a run for each seed. forms: of `FORMS`, the first one being compared with.
@@ -88,7 +98,7 @@ def measure(
 
     def of_cell(form: str, seed: int, count: int, until: int) -> Trained:
         changes = (f"train.steps={until}", f"train.seed={seed}", f"train.accumulation={count}", *overrides)
-        given = (*changes, f"train.dist.gradients={{{FORMS[form]}}}", "--nproc", str(count))
+        given = (*changes, f"train.dist={{{FORMS[form]}}}", "--nproc", str(count))
         key = f"{form}, seed {seed}, {count} processes, {until} steps"
         return Trained(*cells.get(key, partial(trained, recipe, given)))
 
@@ -96,7 +106,8 @@ def measure(
         for form in forms:
             runs.setdefault(form, []).append(of_cell(form, seed, processes, steps))
     lines = {form: [run.line for run in of_seeds] for form, of_seeds in runs.items()}
-    equal = {f"{form}_equal": [run.equal for run in of_seeds] for form, of_seeds in runs.items()}
+    whole = {form: of_seeds for form, of_seeds in runs.items() if not form.startswith("fsdp2")}  # in each process
+    equal = {f"{form}_equal": [run.equal for run in of_seeds] for form, of_seeds in whole.items()}
     for form, count in product([form for form in FORMS_OF_MORE if form in forms], more):
         equal[f"{form}_equal_by_{count}"] = [of_cell(form, seeds[0], count, steps_of_more).equal]
     seconds = {f"{form}_seconds": Figure("s", [run.seconds for run in of_seeds]) for form, of_seeds in runs.items()}
@@ -116,13 +127,15 @@ def figures(lines: Mapping[str, Sequence[Sequence[Point]]]) -> dict[str, Figure]
         for form, of_seeds in lines.items()
     }
     first, *others = losses
+    beside = {form: BESIDE.get(form, first) for form in others}
     return {
         **{f"{form}_loss": figure for form, figure in losses.items()},
         **{
-            f"{form}_over_{first}": Figure(
-                "x", [a / b for a, b in zip(losses[form].runs, losses[first].runs, strict=True)]
+            f"{form}_over_{other}": Figure(
+                "x", [a / b for a, b in zip(losses[form].runs, losses[other].runs, strict=True)]
             )
-            for form in others
+            for form, other in beside.items()
+            if other in losses
         },
         **{
             f"{form}_sent": Figure("bytes/step", [median(sent for sent, _ in line) for line in of_seeds])
@@ -148,8 +161,7 @@ def trained(recipe: str, changes: Sequence[str], interval: int = INTERVAL) -> Tr
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "run")
         saving = f"checkpoint.interval={interval}"
-        tuili("train", recipe, "train.dist.backend=ddp", "train.balance_rounds=0", saving, "log.interval=1", *changes,
-              "--out", str(out))  # fmt: skip
+        tuili("train", recipe, "train.balance_rounds=0", saving, "log.interval=1", *changes, "--out", str(out))
         log = read_log(out)
         line = [(sum(of_step["workers"]["sent_bytes"]), of_step["cross_entropy"]) for of_step in log]
         saved = [int(path.name.removeprefix("step-")) for path in (out / "checkpoints").glob("step-*")]

@@ -76,6 +76,8 @@ FORMS = {
     "3bit_rotated_kept": "3 bits, turned, with the average of what is lost",
 }
 """What tables and pictures call the forms of gradients."""
+OF_FSDP2 = {"fsdp2": "FSDP2, fp32", "fsdp2_8bit_weights": "FSDP2, weights in 8 bits"}
+"""The same of the forms in which FSDP2 gathers weights."""
 _COUNTED = "by the counter of the interface"
 SENT = (
     *(
@@ -113,6 +115,18 @@ LOSSES = tuple(
     )
     for form, name in FORMS.items()
     if form != "fp32"
+)
+WEIGHTS = (
+    bench(
+        "Loss of a training by FSDP2 that gathers weights in 8 bits over that of one that gathers them in fp32",
+        "gradient_losses",
+        "fsdp2_8bit_weights_over_fsdp2",
+        "{:.3f}",
+    ),
+    *(
+        bench(f"Bytes that two processes send in a step, {name}", "gradient_losses", f"{form}_sent", "{:,.0f}")
+        for form, name in OF_FSDP2.items()
+    ),
 )
 EQUAL = tuple(
     bench(

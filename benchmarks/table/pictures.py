@@ -24,7 +24,7 @@ from benchmarks.harness.record import ROOT
 from benchmarks.table import distilled_rows, factorised_rows, pruned_rows, quantised_rows
 from benchmarks.table.compressed_rows import recoveries
 from benchmarks.table.data_rows import SEARCHES
-from benchmarks.table.distributed_rows import FORMS
+from benchmarks.table.distributed_rows import FORMS, OF_FSDP2
 from benchmarks.table.example_rows import BASE, accuracies
 from benchmarks.table.rows import NANO_REPORT, Record, results
 from tuili.eval import depth_lines, heat_map
@@ -142,7 +142,8 @@ def recovery_by_tokens(record: Record, ways: Mapping[str, str]) -> str:
 
 def loss_by_bytes(record: Record) -> str:
     """How the loss falls with what is sent, by the form of gradients, from the record `gradient_losses`."""
-    return on_white(loss_lines({FORMS[form]: points for form, points in record["config"]["curves"].items()}))
+    names = FORMS | OF_FSDP2
+    return on_white(loss_lines({names[form]: points for form, points in record["config"]["curves"].items()}))
 
 
 def recall_by_edits(record: Record) -> str:

@@ -153,12 +153,22 @@ RECOVERED = (
     *_recovered("replicas_", "two replicas", "another process, the command", _REPLICAS_VICTIMS, "none", {60: "60%"}),
 )
 
-_PROCESSES = {"first": "process 0 hangs", "other": "another process hangs"}
-_PREPARATION = {"preparation": "the process that prepares the data hangs"}
+_PROCESSES = {"first": "process 0 is stopped", "other": "another process is stopped"}
+_PROCESSES |= {
+    "first_thread": "process 0 hangs, and shows that it lives",
+    "other_thread": "another process hangs, and shows that it lives",
+}
+_PREPARATION = {"preparation": "the process that prepares the data is stopped"}
+_REPLICAS = {
+    "first": "the command alone is stopped, which is process 0",
+    "other": "another replica is stopped",
+    "other_thread": "another replica hangs, and shows that it lives",
+}
 _HANGING = {
     "ddp": ("two processes by DDP", _PROCESSES | _PREPARATION),
     "fsdp2": ("two processes by FSDP2", _PROCESSES),
-    "replicas": ("two replicas", {"other": "another replica hangs"} | _PREPARATION),
+    "zero3": ("two processes by ZeRO-3", _PROCESSES),
+    "replicas": ("two replicas", _REPLICAS | _PREPARATION),
 }
 _NOTICED = {"told": ("until a line tells it", "30"), "ended": ("until all others have ended", "30")}
 _NOTICED |= {"recovery": ("until the first step behind it", "none")}
@@ -173,5 +183,5 @@ HANGING = tuple(
     for backend, (who, victims) in _HANGING.items()
     for victim, what in victims.items()
     for name, (when, goal) in _NOTICED.items()
-    if backend != "replicas" or name != "ended"
+    if backend != "replicas" or victim == "first" or name != "ended"
 )

@@ -1,12 +1,14 @@
 """How soon a training of several processes notices that one of them hangs, by the clock and with the default time-out.
 
-SIGSTOP goes to one process a random number of steps behind the step at which one was stopped before, and at a random
-moment in a step: to process 0, to another one, or to the process that prepares the data. With replicas process 0 is
-the command itself, which is not stopped. Then the launcher ends the one that hangs, and the run goes on. Figures, by
+One process is stopped a random number of steps behind the step at which one was stopped before, and at a random moment
+in a step: process 0, another one, or the process that prepares the data. SIGSTOP stops all of it. Of others, such as
+`first_thread`, only the thread that trains is stopped, as a debugger does it: the other threads show that it lives, as
+where it waits for a lock without end. Then the launcher ends the one that hangs, and the run goes on. With replicas
+process 0 is the command itself, which nothing ends: it is stopped, and goes on when the others have ended. Figures, by
 backend and by who was stopped, as `ddp_first_told`:
 
 - `told`: seconds until a line tells that a process does not answer;
-- `ended`: seconds until all others that train have ended; of replicas process 0 goes on, so there it is not measured;
+- `ended`: seconds until all others that train have ended, where they do: of replicas process 0 goes on;
 - `recovery`: seconds until the first step behind that.
 
 What was measured before an interruption is kept, backend by backend.
@@ -14,12 +16,14 @@ What was measured before an interruption is kept, backend by backend.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import signal
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -28,16 +32,22 @@ from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
 from benchmarks.training.killable import Killable
 from benchmarks.training.processes import is_alive, kill, workers
+from tuili.errors import InputError
 from tuili.train import read_log
 
 RESTARTS = 1000
 NOTICED = ("does not answer", "has not answered", "sign of life")
 """What the line has that tells it."""
 VICTIMS = {
-    "ddp": ("first", "other", "preparation"),
-    "fsdp2": ("first", "other"),
-    "replicas": ("other", "preparation"),
+    "ddp": ("first", "other", "preparation", "first_thread", "other_thread"),
+    "fsdp2": ("first", "other", "first_thread", "other_thread"),
+    "zero3": ("first", "other", "first_thread", "other_thread"),
+    "replicas": ("first", "other", "preparation", "other_thread"),
 }
+THREAD = "_thread"
+"""How the names end of those whose thread alone is stopped."""
+PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
+"""Of Linux: to watch a thread, to stop it, and to wait for what is watched."""
 PREPARATION = b"tuili.train.feed.preparation"
 """The module by whose name the process that prepares the data is started."""
 
@@ -45,11 +55,11 @@ PREPARATION = b"tuili.train.feed.preparation"
 def measure(
     recipe: str = "quickstart",
     backends: tuple[str, ...] = tuple(VICTIMS),
-    times: int = 3,
+    times: int = 2,
     steps: int = 3000,
     interval: int = 50,
     processes: int = 2,
-    overrides: tuple[str, ...] = (),
+    overrides: tuple[str, ...] = ("optimizer.kind=adamw", "optimizer.learning_rate=2e-3"),
     seed: int = 1,
 ) -> Measured:
     """Seconds. times: how often each is stopped. interval: steps between two checkpoints, and two stops at most."""
@@ -89,29 +99,71 @@ def _stop(one: Killable, victim: str, at: int, rng: random.Random) -> dict[str, 
     one.until(lambda: one.step() >= at)
     time.sleep(rng.uniform(0, _step_seconds(one)))
     of_torch = {rank: process for process in workers(one.start().pid) if (rank := _rank(process)) is not None}
-    who = _victim(one.start().pid, of_torch, victim)
+    command, by_thread = one.start().pid, victim.endswith(THREAD)
+    who = _victim(command, of_torch, victim.removesuffix(THREAD))
     lines, session, begun = len(one.said()), one.session(), time.monotonic()
-    os.kill(who, signal.SIGSTOP)
+    if by_thread:
+        stop_thread(who)
+    else:
+        os.kill(who, signal.SIGSTOP)
     try:
-        return _measured(one, lines, session, begun, [process for process in of_torch.values() if process != who])
+        if who == command:
+            others = [process for process in workers(command) if not _prepares(process)]
+            return _measured(one, lines, session, begun, others, lambda: None, lambda: os.kill(who, signal.SIGCONT))
+        others = [process for process in of_torch.values() if process != who]
+        return _measured(one, lines, session, begun, others, partial(let_end, who) if by_thread else lambda: None)
     except BaseException:
         kill(who)  # it would stay for ever: nobody can ask it to end
         raise
 
 
-def _measured(one: Killable, lines: int, session: int, begun: float, others: Sequence[int]) -> dict[str, float]:
-    """Seconds since a process was stopped. lines, session: what was told, and seen to begin, before. others: those of
-    torch."""
+def stop_thread(process: int) -> None:
+    """Stop the thread of a process that Python began with, and no other one. It goes on where this process ends.
+
+    Raises `InputError` where the system does not allow it.
+    """
+    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
+        if ptrace(request, process, None, None):
+            raise InputError(f"a thread cannot be stopped: ptrace: {os.strerror(ctypes.get_errno())}: run it as root")
+
+
+def let_end(process: int) -> None:
+    """Take note of the end of a process one of whose threads was stopped, so that whoever has started it sees it."""
+    with suppress(ChildProcessError):
+        os.waitpid(process, os.WNOHANG | WALL)
+
+
+def _measured(
+    one: Killable,
+    lines: int,
+    session: int,
+    begun: float,
+    others: Sequence[int],
+    look: Callable[[], None],
+    ended: Callable[[], None] = lambda: None,
+) -> dict[str, float]:
+    """Seconds since a process was stopped. lines, session: what was told, and seen to begin, before. others: those that
+    are to end. look: is called again and again. ended: is called when they have ended."""
     found = dict[str, float]()
 
+    def until(holds: Callable[[], bool]) -> None:
+        def looked() -> bool:
+            look()
+            return holds()
+
+        one.until(looked)
+
     def since(name: str, holds: Callable[[], bool]) -> None:
-        one.until(holds)
+        until(holds)
         found[name] = time.monotonic() - begun
 
     since("told", lambda: any(word in line for line in one.said()[lines:] for word in NOTICED))
     if others:
         since("ended", lambda: not any(map(is_alive, others)))
-    one.until(lambda: one.session() != session)
+        ended()
+    until(lambda: one.session() != session)
     first = max(one.saved(), default=0)
     since("recovery", lambda: one.step() > first)
     return found
@@ -119,6 +171,8 @@ def _measured(one: Killable, lines: int, session: int, begun: float, others: Seq
 
 def _victim(launcher: int, of_torch: Mapping[int, int], victim: str) -> int:
     """A process of a run. of_torch: those that the launcher has started for torch, by their ranks; of replicas none."""
+    if not of_torch and victim == "first":
+        return launcher
     if of_torch and victim != "preparation":
         return of_torch[0 if victim == "first" else max(of_torch)]
     of_first = workers(of_torch.get(0, launcher))

@@ -112,6 +112,7 @@ def test_a_large_plan_takes_no_memory() -> None:
             ("train.dist.expert_parallel=3",),
             "train.dist.expert_parallel = 3: 16 experts cannot be divided by it evenly",
         ),
+        (12, ("train.dist.weights=8bit",), "train.dist.weights = 8bit: numbers are packed on a CPU alone, and experts"),
     ],
 )
 def test_what_cannot_be_divided_is_refused(processes: int, more: tuple[str, ...], reason: str) -> None:

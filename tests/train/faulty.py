@@ -37,6 +37,7 @@ FAULTS = {
     "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
     "SIGINT": lambda: os.kill(os.getpid(), signal.SIGINT),
+    "SIGSTOP": lambda: os.kill(os.getpid(), signal.SIGSTOP),
     "Ctrl-C": lambda: os.killpg(0, signal.SIGINT),
     "the other is killed": lambda: multiprocessing.active_children()[0].kill(),
     "the disk hangs": hang_disk,

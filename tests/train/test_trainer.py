@@ -47,10 +47,10 @@ def draws(seed: int, first: int = 0) -> dict[int, list[tuple[float, ...]]]:
     setup = TrainingSetup(
         small(f"train.seed={seed}", steps=3), plan, model, objective, lambda state: prefetch(EmptyBlocks(state))
     )
-    trainer = Trainer(setup, None, SingleProcess())
-    trainer.state.step = first
-    for _ in trainer.steps(stop=lambda: False):
-        pass
+    with Trainer(setup, None, SingleProcess()) as trainer:
+        trainer.state.step = first
+        for _ in trainer.steps(stop=lambda: False):
+            pass
     return drawn
 
 

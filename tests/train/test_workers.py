@@ -24,9 +24,10 @@ def test_what_sockets_send_is_counted() -> None:
             before = sent_bytes()
             ours.sendall(bytes(5000))
             assert len(theirs.recv(5000, socket.MSG_WAITALL)) == 5000
-            assert sent_bytes() == before + 5000
+            after = sent_bytes()
+            assert [count - before[name] for name, count in after.items() if count != before[name]] == [5000]
             assert ours.fileno() >= 0
-        assert sent_bytes() < before + 5000
+        assert len(sent_bytes()) < len(after)
 
 
 def test_a_thread_that_computes_is_busy() -> None:
@@ -36,9 +37,9 @@ def test_a_thread_that_computes_is_busy() -> None:
 
 
 def test_a_meter_reads_what_was_done_since_the_last_time() -> None:
-    busy, sent = iter([1.0, 3.0, 3.5]), iter([10, 30, 20])
+    busy, sent = iter([1.0, 3.0, 3.5]), iter([{"a": 10, "b": 90}, {"a": 30, "b": 90}, {"a": 35, "new": 4}])
     meter = Meter(lambda: next(busy), lambda: next(sent))
-    assert [meter.read(7), meter.read(8)] == [Work(7, 2.0, 20), Work(8, 0.5, 0)]
+    assert [meter.read(7), meter.read(8)] == [Work(7, 2.0, 20), Work(8, 0.5, 9)]
 
 
 def test_who_waits_for_whom_is_told() -> None:
@@ -93,6 +94,7 @@ def test_a_line_of_the_log_and_a_textfile_tell_of_all(tmp_path: Path) -> None:
     assert values["tuili_train_loss", None] == 1.5
     assert values["tuili_train_restarts_total", None] == 3
     assert [values["tuili_train_worker_lost_total", rank] for rank in "01"] == [0, 2]
+    assert values["tuili_train_slowest_worker", None] == 1
     assert [values["tuili_train_worker_sent_bytes_total", rank] for rank in "01"] == [200, 100]
     assert [values["tuili_train_worker_tokens_per_second", rank] for rank in "01"] == [20, 10]
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["run.prom"]

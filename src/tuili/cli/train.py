@@ -51,8 +51,10 @@ def run(
 
     with _one_by_one():
         kind = next((section for section in ("verifier", "teach") if has_section(recipe, section)), None)
+        from tuili.files import check_file_place
         from tuili.train import RUN_FILE
 
+        check_file_place(folder / RUN_FILE)
         if resume and not (folder / RUN_FILE).is_file():
             raise InputError(f"{folder} holds no run that could go on: leave --resume out to begin one there")
         if kind is not None and (nproc, restarts) != (None, None):
@@ -67,21 +69,24 @@ def _train(
     recipe: str, overrides: list[str], folder: Path, resume: bool, nproc: int | None, restarts: int | None
 ) -> None:
     from tuili.config import load_recipe
-    from tuili.files import check_file_place
-    from tuili.train import EXIT_ALONE, RUN_FILE, Recipe, ReplicaDied, RunFolder, check_place, tell_loss, train
+    from tuili.train import EXIT_ALONE, Place, Recipe, ReplicaDied, RunFolder, check_place, tell_loss, train
 
     with _one_by_one():
         settings = load_recipe(recipe, overrides, Recipe)
-        check_file_place(folder / RUN_FILE)
+        started = Place.find()
+        if nproc is not None and started is not None:
+            raise InputError("--nproc starts processes, and torchrun has started this one: leave one of them out")
         if settings.train.dist.backend != "replicas":
             if nproc is not None:
                 _launch(settings, recipe, overrides, folder, resume, nproc, restarts)
             if restarts is not None:
                 raise InputError("--restarts goes with --nproc; torchrun has an option --max-restarts of its own")
-        elif nproc is not None:
-            settings = load_recipe(recipe, [*overrides, f"train.replicas={nproc}"], Recipe)
         place = check_place(settings.train)
-    resume = resume or (place is not None and RunFolder(folder).begun_by_torchrun())
+        if settings.train.dist.backend == "replicas" and (count := started.world_size if started else nproc):
+            if started and started.rank > 0:
+                raise SystemExit(0)  # process 0 starts replicas, with which it shares memory
+            settings = load_recipe(recipe, [*overrides, f"train.replicas={count}"], Recipe)
+    resume = resume or (started is not None and RunFolder(folder).begun_by_torchrun())
     is_first = place is None or place.rank == 0
     try:
         outcome = train(settings, folder, resume=resume, restarts=restarts)
@@ -107,10 +112,8 @@ def _launch(
     restarts: int | None,
 ) -> NoReturn:
     """Start this command in as many processes, and end as they end."""
-    from tuili.train import MAX_RESTARTS, RUN_FILE, Place, RunFolder, check_count, launch
+    from tuili.train import MAX_RESTARTS, RUN_FILE, RunFolder, check_count, launch
 
-    if Place.find() is not None:
-        raise InputError("--nproc starts processes, and torchrun has started this one: leave one of them out")
     check_count(settings.train, nproc)
     RunFolder(folder).recorded(resume)  # raises where the first process would
     command = ["-m", "tuili", "train", recipe, *overrides, "--out", str(folder), *(["--resume"] if resume else [])]
@@ -139,7 +142,7 @@ def _one_by_one() -> Iterator[None]:
             time.sleep(OTHERS_WAIT_SECONDS)
         if rank == "0":
             raise
-        raise type(error)(f"process {rank}: {error}") from error
+        raise InputError(f"process {rank}: {error}") from error
 
 
 def _teach(recipe: str, overrides: list[str], folder: Path, resume: bool) -> None:

@@ -31,7 +31,7 @@ Shape = Sequence[int]
 class Holding:
     """What one process holds: of each layer these experts, or shares of them, and so many parameters at rest.
 
-    memory: bytes, with the largest unit gathered, without activations: the least that it takes.
+    memory: bytes, with the largest unit gathered, without activations: the least that a step takes.
     """
 
     rank: int
@@ -74,6 +74,11 @@ def plan_experts(recipe: Recipe, processes: int) -> ExpertPlan:
         raise InputError(
             f"train.dist.backend = {dist.backend}, islands = {dist.islands}: experts are planned for fsdp2 with one "
             "island: use backend = fsdp2 and leave islands out"
+        )
+    if dist.weights != "fp32":
+        raise InputError(
+            f"train.dist.weights = {dist.weights}: numbers are packed on a CPU alone, and experts are planned for "
+            "GPUs: leave it out"
         )
     train, config = recipe.train, recipe.model.configuration(vocab_size=recipe.data.vocabulary)
     parallel = train.dist.expert_parallel

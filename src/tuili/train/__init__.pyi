@@ -1,11 +1,11 @@
 from .build import build_model, prepared_blocks, training_feed, training_stream
 from .checkpoint import Checkpoint, CheckpointConfig, CheckpointManager
-from .dist.ended import tell_loss
 from .dist.group import EXIT_ALONE, MAX_RESTARTS, ReplicaDied
-from .dist.launch import launch
-from .dist.meeting import tell_other_machines
 from .dist.overlap.hidden import read_hidden
-from .dist.place import Place, check_count, check_place
+from .dist.processes.ended import tell_loss
+from .dist.processes.launch import launch
+from .dist.processes.place import Place, check_count, check_place
+from .dist.processes.rendezvous import tell_other_machines
 from .execution import ExecutionPlan, can_compile, find_device, noticing_full_gpu
 from .exit_walk import ExitWalk, router_losses, walk_exits
 from .feed.blocks import PreparedBlocks

@@ -21,7 +21,7 @@ import torch
 from tuili.errors import InputError
 from tuili.files import check_folder_place, write_durably, writing
 from tuili.provenance import code_hash, current_versions
-from tuili.train.dist.place import start_by_torchrun
+from tuili.train.dist.processes.place import start_by_torchrun
 
 RUN_FILE = "run.json"
 REWRITE_REMEDY = "add --resume to write it again"

@@ -23,7 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tuili.config import Config
 from tuili.errors import TuiliError
 from tuili.files import write_durably
-from tuili.train.textfile import Textfile
+from tuili.train.textfile import OF_A_WORKER, Textfile
 from tuili.train.timing import Forecast
 from tuili.train.workers import Work, Workers, in_words
 
@@ -170,6 +170,9 @@ class TrainingLog:
         if self._events is not None:
             for name, value in figures.items():
                 self._events.add_scalar(f"train/{name}", value, step)
+            for name, values in view.items() if view else ():
+                for rank, value in enumerate(values) if name in OF_A_WORKER else ():
+                    self._events.add_scalar(f"workers/{name}/{rank}", value, step)
         text = " ".join(form.format(figures[name]) for name, form in PROGRESS_FORMATS.items() if name in figures)
         text += f", {in_words(view, seconds)}" if view else ""
         self._progress.update(self._task, figures=text)

@@ -14,7 +14,7 @@ from threading import Event, current_thread, main_thread
 from types import FrameType
 
 from tuili.errors import TuiliError
-from tuili.train.checkpoint import Checkpoint, CheckpointManager
+from tuili.train.checkpoint import Checkpoint, CheckpointManager, Pieces
 from tuili.train.dist.group import Group, ReplicaDied
 from tuili.train.log import TrainingLog
 from tuili.train.setup import TrainingSetup
@@ -39,10 +39,9 @@ def training_loop(
     `TuiliError` when a replica fails, when the gradient is no longer finite, and when a replica is killed after a
     Ctrl-C. Where a process of torch's has gone it raises what torch does: `dist.launch` or torchrun sees what follows.
     """
-    trainer = Trainer(setup, checkpoint, group, tell)
-    state = trainer.state
     with (
-        open_log(state) as log,
+        Trainer(setup, checkpoint, group, tell) as trainer,
+        open_log(state := trainer.state) as log,
         interruptible() as interrupted,
         closing(trainer.steps(interrupted.is_set)) as steps,
         checkpoints,
@@ -76,8 +75,7 @@ def worker_loop(
 
     Returns the state reached. stop: whether this process wants all to end.
     """
-    trainer = Trainer(setup, checkpoint, group)
-    with closing(trainer.steps(stop)) as steps, checkpoints:
+    with Trainer(setup, checkpoint, group) as trainer, closing(trainer.steps(stop)) as steps, checkpoints:
         traces = _traced(steps, setup, group, out, trainer.state.step)
         _save_between(trainer, traces, setup.recipe.checkpoint.interval, checkpoints)
     return trainer.state
@@ -108,18 +106,19 @@ def _save_between(
     state = trainer.state
     saved = state.step
 
-    def save() -> None:
+    def save(pieces: Pieces) -> None:
         nonlocal saved
         state.seconds, saved = seconds(), state.step
-        checkpoints.save(state.step, trainer.tensors(), asdict(state))
+        checkpoints.save(state.step, pieces, asdict(state))
 
     for result in steps:
+        collected = trainer.collect() if state.step % interval == 0 else None  # all meet, before one writes the log
         log_step(result)
         checkpoints.check()
-        if state.step % interval == 0:
-            save()
+        if collected is not None:
+            save(collected)
     if saved < state.step:
-        save()
+        save(trainer.collect())
     checkpoints.close()
 
 

@@ -24,8 +24,8 @@ from tuili.train.balance import balance_domains
 from tuili.train.build import build_training, with_weights
 from tuili.train.checkpoint import CheckpointManager, latest_checkpoint, read_checkpoint
 from tuili.train.dist.group import MAX_RESTARTS, Group, ReplicaDied
-from tuili.train.dist.place import check_place, lost_so_far, restarts_so_far
-from tuili.train.dist.processes import agree, joined
+from tuili.train.dist.processes.joining import agree, joined
+from tuili.train.dist.processes.place import check_place, end_with_starter, lost_so_far, restarts_so_far
 from tuili.train.dist.replicas import launch_replicas
 from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
 from tuili.train.feed.stream import build_curriculum, build_sources
@@ -99,6 +99,7 @@ def train(
                 return TrainingResult(state.step, state.tokens, 0.0, {}, model, plan, {})
             with Others(group) as others:
                 return replace(train_once(recipe, out, resume, open_log, tell, others), earlier=earlier[0])
+    end_with_starter()
     while True:
         try:
             return replace(train_once(recipe, out, resume, open_log, tell), earlier=earlier[0])

@@ -60,12 +60,14 @@ class Textfile(Collector):
         if workers is None:
             return metrics
         sent = "Bytes that a process has sent over TCP in this session."
+        slowest = "The process for which the others wait, by its number."
         restarts = "How often a process was lost and all have gone on from a checkpoint."
         lost = "How often that was this process, as far as it is known: torchrun does not tell."
         return [
             *metrics,
             *(self._metric(gauge, f"worker_{name}", text, workers[name]) for name, text in OF_A_WORKER.items()),
             self._metric(counter, "worker_sent_bytes", sent, self._sent),
+            self._metric(gauge, "slowest_worker", slowest, workers["slowest"]),
             self._metric(counter, "restarts", restarts, workers["restarts"]),
             self._metric(counter, "worker_lost", lost, workers["lost"]),
         ]

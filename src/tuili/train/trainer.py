@@ -73,8 +73,9 @@ _DIFFER = "nothing of this step is saved; go on by --resume from the step that w
 class Trainer:
     """A model, its optimizers and the state of its run: the same in all replicas of a group after each step.
 
-    Goes on from a checkpoint, if there is one. Waits until all replicas are ready. `tell` is given a line about how
-    they share the training, where that is not in the memory of one machine.
+    Goes on from a checkpoint, if there is one. Waits until all replicas are ready. What works beside the training ends
+    with the `with` block. `tell` is given a line about how they share the training, where that is not in the memory of
+    one machine.
     """
 
     def __init__(
@@ -88,27 +89,34 @@ class Trainer:
         with group.watched():
             self._backend = open_backend(setup, group, None if checkpoint is None else checkpoint.tensors, tell)
         self.state = TrainingState() if checkpoint is None else TrainingState.of(checkpoint)
-        self._collected: Pieces = {}
-        self._collected_step = self.state.step
         self._generator = torch.Generator(self._model.device)
-        self._meter = Meter() if group.world_size > 1 else Meter(sent=lambda: 0)
+        self._meter = Meter() if group.world_size > 1 else Meter(sent=dict)
 
-    def tensors(self) -> Pieces:
-        """What this process writes of a checkpoint, after a step with one or the last one of `steps`; once."""
-        collected, self._collected = self._collected, {}
-        return collected
+    def __enter__(self) -> Trainer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._backend.close()
+        finally:
+            self._backend.stop()
+
+    def collect(self) -> Pieces:
+        """What this process writes of a checkpoint, which later steps may change. All replicas call it behind the same
+        step.
+
+        Raises `TuiliError` where they differ, and what the calls of the group raise.
+        """
+        if not self._backend.agrees():
+            raise told_once(self._group, TuiliError(f"step {self.state.step}: the replicas' weights differ: {_DIFFER}"))
+        return self._backend.collect()
 
     def steps(self, stop: Callable[[], bool]) -> Generator[StepResult, None, None]:
         """Train step by step to the last one, or until `stop` is true in any replica before a step.
 
-        Raises `TuiliError` when the gradient is not finite or replicas differ, and what the calls of the group raise.
+        Raises `TuiliError` when the gradient is not finite, and what the calls of the group raise.
         """
-        try:
-            yield from self._steps(stop)
-        finally:
-            self._backend.stop()
-
-    def _steps(self, stop: Callable[[], bool]) -> Generator[StepResult, None, None]:
         recipe, model, state, group = self._setup.recipe, self._model, self.state, self._group
         train, seconds = recipe.train, None
         model.train()
@@ -122,15 +130,10 @@ class Trainer:
                 state.shared[way] = state.shared.get(way, 0) + 1
                 state.step += 1
                 state.tokens += result.tokens
-                if state.step % recipe.checkpoint.interval == 0:
-                    self._collect()
                 is_known = recipe.qat.at(state.step) == recipe.qat.at(state.step - 1)  # else the next one may compile
                 seconds = taken() if is_known else None
                 model.quantize(recipe.qat.at(state.step))
                 yield result
-            if self._collected_step < state.step:
-                self._collect()
-            self._backend.close()
 
     def _step(self, prepared: PreparedBlocks) -> tuple[StepResult, Callable[[], float]]:
         """One step, and what tells how many seconds have passed since its data were there."""
@@ -155,11 +158,6 @@ class Trainer:
         memory, works, of_blocks = zip(*told, strict=True)
         result = _step_result(of_blocks, rates, sum(memory), [Work(*of_worker) for of_worker in works])
         return result, lambda: time.monotonic() - begun
-
-    def _collect(self) -> None:
-        if not self._backend.agrees():
-            raise told_once(self._group, TuiliError(f"step {self.state.step}: the replicas' weights differ: {_DIFFER}"))
-        self._collected, self._collected_step = self._backend.collect(), self.state.step
 
     def _update(self, scale: float) -> dict[str, float]:
         """Clip the gradients and change the weights by them; returns the gradient's norm and the rate for the log."""

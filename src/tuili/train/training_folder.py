@@ -15,7 +15,7 @@ from tuili.files import file_hash, flush, flush_all
 from tuili.model import check_folder
 from tuili.store import LineageEntry, model_hash, read_lineage, resolve_model
 from tuili.train.checkpoint import CHECKPOINT_PREFIX
-from tuili.train.dist.place import start_by_torchrun
+from tuili.train.dist.processes.place import start_by_torchrun
 from tuili.train.execution import ExecutionPlan
 from tuili.train.folder import RUN_FILE, RunFolder, environment, environment_changes
 from tuili.train.qat import QatConfig
@@ -111,6 +111,9 @@ class TrainingFolder(RunFolder):
             # The number of processes may change, and was once recorded with the recipe, too.
             then["recipe"]["train"].pop("replicas", None)
             settings = {name: then.pop(name) for name in PLAN_SETTINGS}
+            if settings["precision"] == "fp16" and self._recipe.train.dist.backend != "zero3":  # zero3 alone scales
+                settings["precision"] = then["recipe"]["train"]["precision"] = self._recipe.train.precision
+                self._environment["precision"] = "fp16"
             self._environment["processes"] = settings["replicas"]
         except (ValueError, LookupError, TypeError) as error:
             raise self.damaged() from error
@@ -119,7 +122,7 @@ class TrainingFolder(RunFolder):
 
     def changes(self, plan: ExecutionPlan) -> list[str]:
         """How the environment differs from the one in which the run began, as `recorded_settings` last read it."""
-        now = environment() | self._processes() | {"processes": plan.replicas}
+        now = environment() | self._processes() | {"processes": plan.replicas, "precision": plan.precision}
         return environment_changes(self._environment, now)
 
     def _processes(self) -> dict[str, Any]:
@@ -127,5 +130,5 @@ class TrainingFolder(RunFolder):
         config = self._recipe.train.dist
         gradients = config.gradients.model_dump()
         names = {"backend": config.backend, "islands": config.islands, "gradients": gradients.pop("form")}
-        names |= {"overlap": config.overlap, "bucket_mb": config.bucket_mb}
+        names |= {"overlap": config.overlap, "bucket_mb": config.bucket_mb, "weights": config.weights}
         return names | {f"gradients.{name}": value for name, value in gradients.items()}

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tuili.errors import InputError, TuiliError
+from tuili.errors import TuiliError
 from tuili.machine import THREADS_VARIABLE
 from tuili.provenance import code_hash, current_versions, installed_versions
 from tuili.store import Tokenizer
 from tuili.train.build import build_training
 from tuili.train.checkpoint import CheckpointManager, read_checkpoint
-from tuili.train.dist.group import Group, ReplicaDied
+from tuili.train.dist.group import Group, ReplicaDied, as_word, from_word
 from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
 from tuili.train.feed.stream import build_curriculum, build_sources
@@ -72,8 +72,7 @@ def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple
     """
     first, *_ = processes.all_gather(None)
     if "fault" in first:
-        kind = InputError if first["refused"] else TuiliError
-        raise kind(f"process {processes.rank}: process 0 has failed: {first['fault']}")
+        raise from_word(first, f"process {processes.rank}: process 0 has failed")
     try:
         with _told_to_all(processes):
             TrainingFolder(out, recipe).refuse_other_session(first["session"])
@@ -84,7 +83,7 @@ def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple
     except ReplicaDied:
         raise
     except TuiliError as error:
-        raise type(error)(f"process {processes.rank}: {error}") from error
+        raise from_word(as_word(error), f"process {processes.rank}") from error
     return state, plan
 
 
@@ -99,7 +98,7 @@ class Others:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if self._wait and isinstance(error, TuiliError):
-            self._say({"fault": str(error), "refused": isinstance(error, InputError)})
+            self._say(as_word(error))
 
     def begin(self, session: str, plan: ExecutionPlan, step: int | None) -> None:
         """Let them train in the folder of a session, by a plan, from the checkpoint of a step, or from the start."""

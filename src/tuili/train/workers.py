@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,34 +41,37 @@ def busy_seconds() -> float:
     return time.thread_time()
 
 
-def sent_bytes() -> int:
-    """What the open sockets of this process have sent over TCP so far; 0 elsewhere than on Linux.
+def sent_bytes() -> dict[str, int]:
+    """What each open socket of this process has sent over TCP so far, by its name; nothing elsewhere than on Linux.
 
     So whatever sends by sockets is counted, as gloo does, with headers of its own and without those of TCP.
     """
-    total = 0
+    sent = dict[str, int]()
     with suppress(OSError):
         for link in Path("/proc/self/fd").iterdir():
             with suppress(OSError):  # no socket of TCP, or closed just now
-                if str(link.readlink()).startswith("socket:"):
+                if (name := str(link.readlink())).startswith("socket:"):
                     with socket.socket(fileno=os.dup(int(link.name))) as twin:
                         told = twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SENT_BYTES.stop)
-                        total += int.from_bytes(told[SENT_BYTES], "little")
-    return total
+                        sent[name] = int.from_bytes(told[SENT_BYTES], "little")
+    return sent
 
 
 class Meter:
     """Measures the steps of this process, from the last call of `read` on."""
 
-    def __init__(self, busy: Callable[[], float] = busy_seconds, sent: Callable[[], int] = sent_bytes) -> None:
+    def __init__(
+        self, busy: Callable[[], float] = busy_seconds, sent: Callable[[], Mapping[str, int]] = sent_bytes
+    ) -> None:
         self._busy, self._sent = busy, sent
         self._before = busy(), sent()
 
     def read(self, tokens: int) -> Work:
-        """What was done since the last call, with so many tokens."""
+        """What was done since the last call, with so many tokens. Sockets that are closed take with them what they have
+        sent since then."""
         now = self._busy(), self._sent()
         (busy, sent), self._before = self._before, now
-        return Work(tokens, now[0] - busy, max(0, now[1] - sent))  # sockets that are closed take theirs with them
+        return Work(tokens, now[0] - busy, sum(count - sent.get(name, 0) for name, count in now[1].items()))
 
 
 class Workers:

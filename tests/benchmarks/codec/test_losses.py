@@ -28,6 +28,8 @@ def test_losses_are_compared_seed_by_seed() -> None:
     assert told["3bit_over_fp32"].runs == [1.1, 1.0]
     assert told["3bit_sent"].runs == [40, 40]
     assert losses.curve(fp32)[-1] == (0.002, 1.5)
+    of_fsdp2 = losses.figures({"fp32": fp32, "fsdp2": packed, "fsdp2_8bit_weights": fp32})
+    assert of_fsdp2["fsdp2_8bit_weights_over_fsdp2"].runs == [1 / 1.1, 1.0]
 
 
 def test_a_curve_has_as_many_points_as_are_read() -> None:
@@ -47,9 +49,10 @@ def test_a_run_tells_what_each_step_has_sent_and_lost(monkeypatch: pytest.Monkey
         return logs[-1]
 
     monkeypatch.setattr(losses, "read_log", read)
-    given = (*SHORT, "--nproc", "2", "train.steps=3")
+    short = (change for change in SHORT if "train.dist" not in change)
+    given = (*short, "--nproc", "2", "train.steps=3")
     (plain, equal, seconds), (packed, packed_equal, _) = (
-        losses.trained("base", (*given, f"train.dist.gradients={{{losses.FORMS[form]}}}"), interval=2)
+        losses.trained("base", (*given, f"train.dist={{{losses.FORMS[form]}}}"), interval=2)
         for form in ("fp32", "3bit_rotated_kept")
     )
     assert equal == packed_equal == 2
@@ -61,9 +64,10 @@ def test_a_run_tells_what_each_step_has_sent_and_lost(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("form", losses.FORMS)
 def test_every_form_is_one_that_a_recipe_takes(form: str) -> None:
-    changes = ("train.dist.backend=ddp", "train.dist.overlap=off", f"train.dist.gradients={{{losses.FORMS[form]}}}")
-    gradients = load_recipe("quickstart", changes, Recipe).train.dist.gradients
-    assert form.startswith(gradients.form)
+    dist = load_recipe("quickstart", [f"train.dist={{{losses.FORMS[form]}}}"], Recipe).train.dist
+    gradients = dist.gradients
+    assert form.startswith(gradients.form if dist.backend == "ddp" else dist.backend)
+    assert (dist.weights == "8bit") == ("weights" in form)
     assert (gradients.rotate, gradients.keep_errors is not None) == ("rotated" in form, "kept" in form)
 
 
@@ -77,7 +81,9 @@ def test_what_was_measured_is_kept(scratch_cells: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(losses, "trained", trained)
     config, told = losses.measure(**given)
-    assert config["forms"] == {"fp32": "form: fp32", "3bit": "form: 3bit"}
+    assert config["forms"] == {
+        form: f"backend: ddp, overlap: off, gradients: {{form: {form}}}" for form in ("fp32", "3bit")
+    }
     assert told["3bit_over_fp32"].runs == [1.0, 1.0]
     assert told["3bit_equal"].runs == [300, 300]
     assert told["3bit_equal_by_4"].runs == [200]
@@ -85,7 +91,7 @@ def test_what_was_measured_is_kept(scratch_cells: Path, monkeypatch: pytest.Monk
     assert losses.measure(**given)[1] == told
     *asked, of_more = asked
     assert {"train.seed=1", "train.accumulation=4", "--nproc", "4"} <= set(of_more)
-    assert [["train.seed=1" in one, "train.dist.gradients={form: 3bit}" in one] for one in asked] == [
+    assert [["train.seed=1" in one, any("3bit" in change for change in one)] for one in asked] == [
         [True, False],
         [True, True],
         [False, False],

@@ -26,6 +26,7 @@ from tuili.train.checkpoint import (
     latest_checkpoint,
     manager,
     read_checkpoint,
+    writing,
 )
 from tuili.train.checkpoint.layout import CHECKSUM, checksum
 from tuili.train.dist.group import SingleProcess
@@ -163,6 +164,29 @@ def test_a_full_disk_of_one_is_an_error_of_all(
         "the last good one is step 1"
     }
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def test_a_part_that_still_grows_is_waited_for_behind_an_error_that_all_have_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process has the slower disk."""
+    monkeypatch.setattr(manager, "LEAVING_SECONDS", 1.5)
+    write = writing.write_durably
+
+    def write_slowly(path: Path, data: bytes, written: Callable[[memoryview], None]) -> None:
+        if path.name.startswith("model-00002"):
+            for size in range(1, 21):
+                time.sleep(0.1)
+                path.with_name("growing").write_bytes(bytes(size))
+            path.with_name("growing").unlink()
+        write(path, data, written)
+
+    def fail(checkpoints: CheckpointManager, rank: int, count: int) -> None:
+        raise ArithmeticError("the gradient is not finite")
+
+    monkeypatch.setattr(writing, "write_durably", write_slowly)
+    assert together(tmp_path, 2, save(1), fail) == ["the gradient is not finite"] * 2
+    assert read_checkpoint(tmp_path, 1).step == 1
 
 
 @pytest.mark.parametrize("damage", [truncate, flip, Path.unlink])

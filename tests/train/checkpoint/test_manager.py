@@ -15,8 +15,8 @@ import torch
 
 from tests.train.checkpoint.faults import answer, flip, full_for, hang_for, truncate
 from tests.waiting import eventually
-from tuili.errors import CheckpointError, InputError
-from tuili.train.checkpoint import CheckpointManager, layout, manager, read_checkpoint, writing
+from tuili.errors import CheckpointError, InputError, TuiliError
+from tuili.train.checkpoint import CheckpointManager, layout, manager, read_checkpoint, reading, writing
 
 FILES = ["model.safetensors", "state.json", "manifest.json"]
 
@@ -50,6 +50,24 @@ def test_a_group_is_read_without_the_others(tmp_path: Path) -> None:
     assert read_checkpoint(tmp_path, 10, "model").tensors.keys() == {"model"}
     with pytest.raises(CheckpointError, match=r"step-00000010 is damaged .*No such file"):
         read_checkpoint(tmp_path, 10)
+
+
+def test_one_that_the_disk_does_not_give_now_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be sound, and whoever goes on from the one before removes it."""
+    save(tmp_path, 10, 20)
+
+    def fail(path: Path) -> str:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(reading, "file_hash", fail)
+    told = (
+        rf"^{tmp_path}/step-00000020 cannot be read: Stale file handle: try again, or remove it to go on from the one"
+    )
+    with pytest.raises(TuiliError, match=told) as caught:
+        reopen(tmp_path)[0].latest()
+    assert not isinstance(caught.value, CheckpointError)
 
 
 def test_what_was_saved_is_read_back(tmp_path: Path) -> None:

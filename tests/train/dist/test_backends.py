@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -21,7 +20,6 @@ from tests.train.dist import torch_ranks as ranks
 from tuili.config import load_recipe
 from tuili.store import read_lineage
 from tuili.train.checkpoint import read_checkpoint
-from tuili.train.dist.group import EXIT_ALONE
 from tuili.train.log import read_log
 from tuili.train.recipe import Recipe
 
@@ -158,8 +156,9 @@ def test_a_run_goes_on_under_another_backend_and_with_other_processes(
         [("replicas", 2), ("ddp", 2), ("ddp", 1)],
         [("ddp", 1), ("ddp", 2), ("replicas", 1)],
         [("replicas", 2), ("fsdp2", 2), ("replicas", 2)],
+        [("fsdp2", 2), ("ddp", 2), ("fsdp2", 1)],
     ],
-    ids=["replicas", "replicas to ddp", "ddp to replicas", "to fsdp2 and back"],
+    ids=["replicas", "replicas to ddp", "ddp to replicas", "to fsdp2 and back", "from fsdp2 and back"],
 )
 def test_a_run_goes_on_however_many_processes_share_it(
     session: Callable[..., str], sessions: list[tuple[str, int]], alone: Callable[..., Path], tmp_path: Path
@@ -293,6 +292,26 @@ def test_packed_gradients_learn_nearly_the_same(
     assert {name.partition("/")[0] for name in held} == {"0", "1"}
 
 
+def test_weights_that_are_gathered_in_8_bits_learn_nearly_the_same(
+    together: Callable[..., str], alone: Callable[..., Path], tmp_path: Path
+) -> None:
+    """And cost half of what travels; what is saved are the shares, to whose bits a run that is cut goes on."""
+    library()
+    packed = ("train.dist={backend: fsdp2, weights: 8bit}",)
+    shown = together(tmp_path / "packed", 2, *packed)
+    assert "each with one of 2 shares of the model; weights are gathered in 8bit\n" in shown
+    together(tmp_path / "plain", 2, "train.dist.backend=fsdp2")
+    logs = [read_log(tmp_path / name) for name in ("packed", "plain")]
+    sent = [sum(sum(line["workers"]["sent_bytes"]) for line in log[1:]) for log in logs]
+    assert 0.4 < sent[0] / sent[1] < 0.7
+    assert losses(tmp_path / "packed") != losses(tmp_path / "plain")
+    assert losses(tmp_path / "packed") == pytest.approx(losses(alone()), abs=0.1)
+    together(tmp_path / "cut", 2, *packed, before=interrupt_after(2))
+    assert "changed since" not in together(tmp_path / "cut", 2, *packed, resume=True)
+    cut, whole = (weights(tmp_path / name) for name in ("cut", "packed"))
+    assert all(torch.equal(cut[name], value) for name, value in whole.items())
+
+
 def test_what_another_backend_has_lost_is_forgotten(together: Callable[..., str], tmp_path: Path) -> None:
     library()
     together(tmp_path, 2, "train.dist.backend=ddp", *PACKED, before=interrupt_after(2))
@@ -303,93 +322,7 @@ def test_what_another_backend_has_lost_is_forgotten(together: Callable[..., str]
     assert {name.split("/")[1] for name in held} == {"fsdp2 packed"}
     figures = read_lineage(tmp_path / "model")[-1].figures
     assert (figures["steps by ddp, 3bit"], figures["steps by fsdp2, 3bit"]) == (2, 4)
-
-
-GONE = "failed: another process has ended or does not answer ("
-
-
-ISLANDS = "train.dist={backend: fsdp2, islands: 2, gradients: {form: 8bit}}"
-
-
-def test_islands_that_do_not_meet_are_noticed(processes: ranks.Ranks, tmp_path: Path) -> None:
-    library()
-    shown = processes.train([recipe(ISLANDS)] * 2, tmp_path, before=ranks.leave_hooks_out)
-    assert "failed: gradients were to travel as 8bit: 0 parts of them have, of 5 or more" in shown[0]
-    assert shown[1] == "ended with 1"
-
-
-@pytest.mark.parametrize("interval", [3, 100], ids=["after an interval", "at the end"])
-def test_islands_that_drift_apart_are_not_saved(interval: int, processes: ranks.Ranks, tmp_path: Path) -> None:
-    library()
-    settings = recipe(ISLANDS, f"checkpoint.interval={interval}")
-    shown = processes.train([settings] * 2, tmp_path, before=ranks.let_islands_drift)
-    assert re.search(r"failed: step [0-9]+: the replicas' weights differ: nothing of this step is saved", shown[0])
-    assert shown[1] == "ended with 1"
-    assert not list(tmp_path.glob("checkpoints/step-*"))
-
-
-def test_a_gradient_that_is_not_finite_is_told_once(processes: ranks.Ranks, tmp_path: Path) -> None:
-    settings, before = recipe("train.dist.backend=ddp"), partial(ranks.fail_in_step, 5)
-    first, other = processes.train([settings] * 2, tmp_path, before=before)
-    fault = "step 5: the gradient is not finite: begin again in another --out with a lower optimizer.learning_rate"
-    assert first.endswith(f"\nfailed: {fault}")
-    assert other == "ended with 1"
-
-
-@pytest.mark.kills
-@pytest.mark.parametrize(
-    "dies", [partial(ranks.signal_after, 2, signal.SIGKILL), ranks.die_when_wrapped], ids=["in a step", "before"]
-)
-def test_a_process_whose_first_one_has_gone_ends(dies: ranks.Preparation, tmp_path: Path) -> None:
-    codes, shown = ranks.train_once([recipe("train.dist.backend=ddp")] * 2, tmp_path, before=dies)
-    assert codes == [-signal.SIGKILL, 0]
-    assert shown[1].startswith(GONE)
-
-
-@pytest.mark.kills
-@pytest.mark.parametrize("settings", ["backend: ddp", "backend: fsdp2", "backend: fsdp2, islands: 2"])
-def test_a_process_that_hangs_is_not_waited_for_without_end(settings: str, tmp_path: Path) -> None:
-    settings = recipe(f"train.dist={{{settings}, timeout: 5}}")
-    codes, shown = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.hang_after, 2, tmp_path))
-    assert codes == [0, 0]
-    assert GONE in shown[0]
-    assert shown[1].startswith(GONE)
-
-
-@pytest.mark.kills
-def test_a_first_process_that_stands_still_is_not_waited_for_without_end(tmp_path: Path) -> None:
-    settings = recipe("train.dist={backend: ddp, timeout: 5}")
-    codes, shown = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.stop_after, 3, tmp_path))
-    assert codes == [0, 0]
-    assert f"{GONE}process 0 has not shown any sign of life for " in shown[1]
-    assert GONE in shown[0]
-
-
-@pytest.mark.kills
-@pytest.mark.parametrize(("of", "when"), [(0, "before"), (1, "before"), (0, "in it"), (1, "in it")])
-def test_one_that_stands_still_before_or_in_the_first_step_is_missed(of: int, when: str, tmp_path: Path) -> None:
-    """Though nobody knows how long that may take: the other one shows no sign of life."""
-    settings = recipe("train.dist={backend: ddp, timeout: 8}")
-    codes, shown = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.stand_still, of, when, tmp_path))
-    assert codes[1 - of] == EXIT_ALONE
-    assert codes[of] == 0, "it was killed"
-    assert GONE in shown[of]  # it goes on, and finds that out
-    who = "process 1: " if of == 0 else ""
-    fault = GONE.removeprefix("failed: ")
-    still = f"process {of} has not shown any sign of life for 8 s"
-    told = (tmp_path / f"errors-{1 - of}.txt").read_text()
-    assert told == f"tuili: error: {who}{fault}{still}): add --resume to go on\n"
-
-
-def test_processes_of_other_recipes_are_refused(processes: ranks.Ranks, tmp_path: Path) -> None:
-    of_ranks = [recipe("train.dist.backend=ddp", f"train.clip={clip}") for clip in (1.0, 2.0)]
-    shown = processes.train(of_ranks, tmp_path)
-    assert shown == ["failed: process 1 of 2 has a recipe of its own: start all with the same"] * 2
-    assert not (tmp_path / "run.json").exists()
-
-
-def test_gradients_that_few_average_are_told(processes: ranks.Ranks, tmp_path: Path) -> None:
-    shown = processes.train([recipe("train.dist.backend=ddp")] * 2, tmp_path, before=ranks.be_alone)
-    fault = "process 0 has 1 as processes that average gradients, and 2 was asked for"
-    assert shown[0].endswith(f"failed: {fault}")
-    assert shown[1].endswith(fault)
+    (tmp_path / "checkpoints" / "step-00000006" / "manifest.json").unlink()
+    _, shown = go(recipe("train.replicas=2"), tmp_path, True)
+    assert "what gradients had lost is forgotten: it is not kept any more\n" in shown
+    assert "errors" not in read_checkpoint(tmp_path / "checkpoints", 6).tensors

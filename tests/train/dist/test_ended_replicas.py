@@ -154,6 +154,27 @@ def test_where_one_stands_still_they_go_on_without_it(
     check_same(tmp_path / "run", uninterrupted)
 
 
+def test_where_the_command_alone_stands_still_the_others_end_and_it_goes_on(
+    uninterrupted: Path, tmp_path: Path
+) -> None:
+    out, told = tmp_path / "run", tmp_path / "errors"
+    line = [*arguments(out), "train.dist.timeout=2"]
+    process = start_command(partial(run_copied, "4 0 SIGSTOP"), line, tmp_path, environment())
+    try:
+        silent = "tuili: error: replica 1: another process has ended or does not answer (process 0 has not shown any s"
+        eventually(lambda: told.exists() and silent in told.read_text(), "the other waits for ever")
+        os.kill(process.pid or 0, signal.SIGCONT)
+        process.join(GUARD_SECONDS)
+    finally:
+        if process.exitcode is None:
+            os.killpg(process.pid or 0, signal.SIGKILL)
+    assert process.exitcode == 0, told.read_text()
+    check_end(process.pid or 0, told.read_text())
+    again = "replica 1 has ended, as process 0 stood still: going on from the newest checkpoint, or from the start\n"
+    assert told.read_text().count(again) == 1
+    check_same(out, uninterrupted)
+
+
 def test_where_a_disk_does_not_answer_the_command_ends(tmp_path: Path) -> None:
     with nothing_left():
         status, _, errors = end_copied(tmp_path / "run", "4 0 the disk hangs")

@@ -11,20 +11,22 @@ from typing import Any
 
 import pytest
 
+from tests.native.calling import library
 from tests.train.checkpoint.faults import flip, hang_for
 from tests.train.dist import torch_ranks as ranks
 from tests.train.dist.test_backends import recipe
 from tuili.errors import InputError
 from tuili.train import run, worker
 from tuili.train.checkpoint import manager, writing
-from tuili.train.dist import meeting
+from tuili.train.dist.group import EXIT_ALONE
+from tuili.train.dist.processes import rendezvous
 from tuili.train.recipe import Recipe
 
 pytestmark = pytest.mark.usefixtures("as_in_faulty_runs")
 
 
-def settings(*more: str) -> list[Recipe]:
-    return [recipe("train.dist={backend: fsdp2, timeout: 300}", *more)] * 2
+def settings(*more: str, backend: str = "fsdp2") -> list[Recipe]:
+    return [recipe(f"train.dist={{backend: {backend}, timeout: 300}}", *more)] * 2
 
 
 def faults(shown: list[str]) -> list[str]:
@@ -43,9 +45,13 @@ def fill_disk(of: int, rank: int, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(writing, "write_durably", full)
 
 
-@pytest.mark.parametrize("of", [0, 1])
-def test_a_full_disk_of_one_process_ends_all(processes: ranks.Ranks, of: int, tmp_path: Path) -> None:
-    short = settings("train.steps=2", "checkpoint.interval=1")
+@pytest.mark.parametrize(("of", "backend"), [(0, "ddp"), (1, "fsdp2")])
+def test_a_full_disk_of_one_process_ends_all(processes: ranks.Ranks, of: int, backend: str, tmp_path: Path) -> None:
+    run_with_a_full_disk(processes, of, backend, tmp_path)
+
+
+def run_with_a_full_disk(processes: ranks.Ranks, of: int, backend: str, tmp_path: Path) -> None:
+    short = settings("train.steps=2", "checkpoint.interval=1", backend=backend)
     shown = processes.train(short, tmp_path, before=partial(fill_disk, of))
     place, kept = f"{tmp_path}/checkpoints/step-00000002", "the last good one is step 1"
     fault = f"checkpoint {place} was not written: process {of}: No space left on device; {kept}"
@@ -73,13 +79,13 @@ def hang_disk(of: int, pipe: Path, rank: int, patch: pytest.MonkeyPatch) -> None
         hang_for(patch, ".step-00000002", pipe)
 
 
-@pytest.mark.parametrize(("of", "steps"), [(0, 2), (1, 3)])
+@pytest.mark.parametrize(("of", "steps", "backend"), [(0, 2, "fsdp2"), (1, 3, "ddp")])
 def test_a_disk_that_does_not_answer_one_process_ends_all(
-    processes: ranks.Ranks, of: int, steps: int, tmp_path: Path
+    processes: ranks.Ranks, of: int, steps: int, backend: str, tmp_path: Path
 ) -> None:
     """At the next checkpoint, or at the end of the training."""
     out = tmp_path / "run"
-    short = settings(f"train.steps={steps}", "checkpoint.interval=1")
+    short = settings(f"train.steps={steps}", "checkpoint.interval=1", backend=backend)
     codes, (first, other) = ranks.train_once(short, out, before=partial(hang_disk, of, tmp_path / "pipe"))
     assert codes == [0, 0], "the processes do not end by themselves"
     place = re.escape(f"checkpoint {out}/checkpoints/step-00000002")
@@ -151,7 +157,7 @@ def have_other_versions(rank: int, patch: pytest.MonkeyPatch) -> None:
 
 def be_one_of_three(of: int, rank: int, patch: pytest.MonkeyPatch) -> None:
     """One process was."""
-    patch.setattr(meeting, "FAULT_SECONDS", 0.2)
+    patch.setattr(rendezvous, "FAULT_SECONDS", 0.2)
     if rank == of:
         patch.setenv("WORLD_SIZE", "3")
 
@@ -188,3 +194,98 @@ def test_a_process_with_another_folder_is_refused(processes: ranks.Ranks, holds_
     told = f"{other} is not the folder in which process 0 trains: start all with the same --out, on a file system"
     assert faults(shown) == [f"failed: process 1{of} {told} that they share" for of in (" has failed:", ":")]
     assert sorted(other.rglob("*")) == held
+
+
+GONE = "failed: another process has ended or does not answer ("
+
+
+ISLANDS = "train.dist={backend: fsdp2, islands: 2, gradients: {form: 8bit}}"
+
+
+def test_islands_that_do_not_meet_are_noticed(processes: ranks.Ranks, tmp_path: Path) -> None:
+    library()
+    shown = processes.train([recipe(ISLANDS)] * 2, tmp_path, before=ranks.leave_hooks_out)
+    assert "failed: gradients were to travel as 8bit: 0 parts of them have, of 5 or more" in shown[0]
+    assert shown[1] == "ended with 1"
+
+
+@pytest.mark.parametrize("interval", [3, 100], ids=["after an interval", "at the end"])
+def test_islands_that_drift_apart_are_not_saved(interval: int, processes: ranks.Ranks, tmp_path: Path) -> None:
+    library()
+    settings = recipe(ISLANDS, f"checkpoint.interval={interval}")
+    shown = processes.train([settings] * 2, tmp_path, before=ranks.let_islands_drift)
+    assert re.search(r"failed: step [0-9]+: the replicas' weights differ: nothing of this step is saved", shown[0])
+    assert shown[1] == "ended with 1"
+    assert not list(tmp_path.glob("checkpoints/step-*"))
+
+
+def test_a_gradient_that_is_not_finite_is_told_once(processes: ranks.Ranks, tmp_path: Path) -> None:
+    settings, before = recipe("train.dist.backend=ddp"), partial(ranks.fail_in_step, 5)
+    first, other = processes.train([settings] * 2, tmp_path, before=before)
+    fault = "step 5: the gradient is not finite: begin again in another --out with a lower optimizer.learning_rate"
+    assert first.endswith(f"\nfailed: {fault}")
+    assert other == "ended with 1"
+
+
+@pytest.mark.kills
+@pytest.mark.parametrize(
+    "dies", [partial(ranks.signal_after, 2, signal.SIGKILL), ranks.die_when_wrapped], ids=["in a step", "before"]
+)
+def test_a_process_whose_first_one_has_gone_ends(dies: ranks.Preparation, tmp_path: Path) -> None:
+    codes, shown = ranks.train_once([recipe("train.dist.backend=ddp")] * 2, tmp_path, before=dies)
+    assert codes == [-signal.SIGKILL, 0]
+    assert shown[1].startswith(GONE)
+
+
+@pytest.mark.kills
+@pytest.mark.parametrize("settings", ["backend: ddp", "backend: fsdp2", "backend: fsdp2, islands: 2"])
+def test_a_process_that_hangs_is_not_waited_for_without_end(settings: str, tmp_path: Path) -> None:
+    settings = recipe(f"train.dist={{{settings}, timeout: 5}}")
+    codes, shown = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.hang_after, 2, tmp_path))
+    assert codes == [0, 0]
+    assert GONE in shown[0]
+    assert shown[1].startswith(GONE)
+
+
+@pytest.mark.kills
+def test_a_first_process_that_stands_still_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    settings = recipe("train.dist={backend: ddp, timeout: 5}")
+    codes, shown = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.stop_after, 3, tmp_path))
+    assert codes == [0, 0]
+    assert f"{GONE}process 0 has not shown any sign of life for " in shown[1]
+    assert GONE in shown[0]
+
+
+@pytest.mark.kills
+@pytest.mark.parametrize(
+    ("of", "when", "backend"),
+    [(0, "before", "ddp"), (1, "before", "ddp"), (0, "in it", "fsdp2"), (1, "in it", "ddp"), (1, "in it", "fsdp2")],
+)
+def test_one_that_stands_still_before_or_in_the_first_step_is_missed(
+    of: int, when: str, backend: str, tmp_path: Path
+) -> None:
+    """Though nobody knows how long that may take: the other one shows no sign of life."""
+    settings = recipe(f"train.dist={{backend: {backend}, timeout: 8}}")
+    codes, shown = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.stand_still, of, when, tmp_path))
+    assert codes[1 - of] == EXIT_ALONE
+    assert codes[of] == 0, "it was killed"
+    assert GONE in shown[of]  # it goes on, and finds that out
+    who = "process 1: " if of == 0 else ""
+    fault = GONE.removeprefix("failed: ")
+    still = f"process {of} has not shown any sign of life for 8 s"
+    told = (tmp_path / f"errors-{1 - of}.txt").read_text()
+    assert told == f"tuili: error: {who}{fault}{still}): add --resume to go on\n"
+
+
+def test_processes_of_other_recipes_are_refused(processes: ranks.Ranks, tmp_path: Path) -> None:
+    of_ranks = [recipe("train.dist.backend=ddp", f"train.clip={clip}") for clip in (1.0, 2.0)]
+    shown = processes.train(of_ranks, tmp_path)
+    assert shown == ["failed: process 1 of 2 has a recipe of its own: start all with the same"] * 2
+    assert not (tmp_path / "run.json").exists()
+
+
+def test_gradients_that_few_average_are_told(processes: ranks.Ranks, tmp_path: Path) -> None:
+    shown = processes.train([recipe("train.dist.backend=ddp")] * 2, tmp_path, before=ranks.be_alone)
+    fault = "process 0 has 1 as processes that average gradients, and 2 was asked for"
+    assert shown[0].endswith(f"failed: {fault}")
+    assert shown[1].endswith(fault)

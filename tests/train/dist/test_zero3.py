@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 import torch
 
+from tests.train.conftest import go
 from tests.train.dist import torch_ranks as ranks
+from tests.train.dist.processes.test_processes import TORCHRUN, start
 from tests.train.dist.test_backends import (
-    GONE,
+    PACKED,
     alone,
     assert_close,
     assert_same_checkpoint,
@@ -25,7 +27,7 @@ from tests.train.dist.test_backends import (
     together,
     weights,
 )
-from tests.train.dist.test_processes import TORCHRUN, start
+from tests.train.dist.test_faults import GONE, run_with_a_full_disk
 from tests.waiting import GUARD_SECONDS
 from tuili.config import load_recipe
 from tuili.model import preset
@@ -81,18 +83,33 @@ def test_gradients_have_their_size_and_checkpoints_whole_tensors(
 def test_a_run_goes_on_under_another_backend_and_with_other_processes(
     together: Callable[..., str], alone: Callable[..., Path], tmp_path: Path
 ) -> None:
-    more = ("train.steps=8", "checkpoint={interval: 2, keep: 5}")
+    more = ("train.steps=14", "checkpoint={interval: 2, keep: 9}")
     together(tmp_path, 2, "train.dist.backend=ddp", *more, before=interrupt_after(2))
     shown = together(tmp_path, 2, ZERO3, *more, before=interrupt_after(4), resume=True)
     assert "changed since the run began: backend from ddp to zero3; the weights may differ" in shown
-    alone_at_last = recipe(ZERO3, *more)  # in a new process: DeepSpeed's are to have made the same engines so far
-    codes, (shown,) = ranks.train_once([alone_at_last], tmp_path, before=interrupt_after(6), resume=True)
+    by_itself = recipe(ZERO3, *more)  # in a new process: DeepSpeed's are to have made the same engines so far
+    codes, (shown,) = ranks.train_once([by_itself], tmp_path, before=interrupt_after(6), resume=True)
     assert codes == [0]
     assert "going on from step 4\n" in shown
-    together(tmp_path, 2, "train.dist.backend=fsdp2", *more, resume=True)
+    together(tmp_path, 2, ZERO3, *more, before=interrupt_after(8), resume=True)
+    together(tmp_path, 2, "train.dist.backend=fsdp2", *more, before=interrupt_after(10), resume=True)
+    together(tmp_path, 2, ZERO3, *more, before=interrupt_after(12), resume=True)
+    _, shown = go(recipe("train.replicas=2", *more), tmp_path, True)
+    assert "going on from step 12\n" in shown
     assert_close(tmp_path, alone(*more))
     figures = read_lineage(tmp_path / "model")[-1].figures
-    assert [figures[f"steps by {name}, fp32"] for name in ("ddp", "zero3", "fsdp2")] == [2, 4, 2]
+    assert [figures[f"steps by {name}, fp32"] for name in ("ddp", "zero3", "fsdp2", "replicas")] == [2, 8, 2, 2]
+
+
+@pytest.mark.parametrize("of", [0, 1])
+def test_a_full_disk_of_one_process_ends_all(processes: ranks.Ranks, of: int, tmp_path: Path) -> None:
+    run_with_a_full_disk(processes, of, "zero3", tmp_path)
+
+
+def test_what_packed_gradients_have_lost_is_forgotten(together: Callable[..., str], tmp_path: Path) -> None:
+    together(tmp_path, 2, "train.dist.backend=ddp", *PACKED, before=interrupt_after(2))
+    shown = together(tmp_path, 2, ZERO3, resume=True)
+    assert "what gradients had lost is forgotten: it is not kept any more\n" in shown
 
 
 def test_interrupted_it_goes_on_to_the_same_bits(together: Callable[..., str], tmp_path: Path) -> None:
@@ -150,6 +167,22 @@ def test_in_fp16_steps_that_overflow_are_left_out(together: Callable[..., str], 
     assert [line["loss_scale"] for line in read_log(tmp_path / "cut")] == scales
     cut, whole = (weights(tmp_path / name) for name in ("cut", "whole"))
     assert all(torch.equal(cut[name], value) for name, value in whole.items())
+
+
+def test_a_run_in_fp16_goes_on_under_a_backend_that_does_not_compute_in_it(
+    together: Callable[..., str], tmp_path: Path
+) -> None:
+    more = ("train.kernels=torch", "train.steps=6", "checkpoint={interval: 2, keep: 9}")
+    by_zero3 = (ZERO3, "train.precision=fp16", *more)
+    together(tmp_path, 2, *by_zero3, before=partial(ranks.compute_in_fp16, 2))
+    shown = together(tmp_path, 2, "train.dist.backend=fsdp2", *more, before=interrupt_after(4), resume=True)
+    told = "changed since the run began: backend from zero3 to fsdp2, precision from fp16 to fp32; the weights may diff"
+    assert told in shown
+    assert "going on from step 2\n" in shown
+    assert "changed since" not in together(
+        tmp_path, 2, *by_zero3, before=partial(ranks.compute_in_fp16, None), resume=True
+    )
+    assert [("loss_scale" in line) for line in read_log(tmp_path)] == [True, True, False, False, True, True]
 
 
 @pytest.fixture

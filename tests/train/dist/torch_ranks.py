@@ -34,9 +34,9 @@ from tuili.errors import TuiliError
 from tuili.train import execution
 from tuili.train.checkpoint.reading import StoredTensors
 from tuili.train.dist import ddp, zero3, zero3_settings
-from tuili.train.dist.codec import PackedAverage
 from tuili.train.dist.ddp import Ddp
 from tuili.train.dist.fsdp2 import Fsdp2
+from tuili.train.dist.gradients.codec import PackedAverage
 from tuili.train.dist.overlap.updates import BucketOptimizers
 from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.dist.zero3 import Zero3
@@ -207,7 +207,8 @@ def stand_still(of: int, when: str, out: Path, rank: int, patch: pytest.MonkeyPa
     if when == "before":
         patch.setattr(ddp, "DistributedDataParallel", stop(ddp.DistributedDataParallel))
     else:
-        patch.setattr(Ddp, "learn", stop(Ddp.learn))
+        for backend in (Ddp, Fsdp2):
+            patch.setattr(backend, "learn", stop(backend.learn))
 
 
 def watch_reading(rank: int, patch: pytest.MonkeyPatch) -> None:

@@ -26,13 +26,23 @@ from tuili.errors import CheckpointError, InputError
 from tuili.train.checkpoint.layout import SCRATCH_PREFIX, checkpoint_path, saved_steps
 from tuili.train.checkpoint.reading import Checkpoint, latest_checkpoint
 from tuili.train.checkpoint.saving import LOOK_SECONDS, Saving
-from tuili.train.checkpoint.writing import Part, Piece, Pieces, hand_over, parts_of, prune, publish, write_part
+from tuili.train.checkpoint.writing import (
+    Part,
+    Piece,
+    Pieces,
+    hand_over,
+    parts_of,
+    prune,
+    publish,
+    size_of,
+    write_part,
+)
 from tuili.train.dist.group import Group, SingleProcess, told_once
 
 SHARING_SECONDS = 30.0
 """After which parts that have been written, and are not seen, are taken to be on another disk."""
 LEAVING_SECONDS = 3.0
-"""For parts that may come, where the training has ended by an error and process 0 has written its own."""
+"""For parts that may come, where the training has ended by an error and nothing more of them comes to the disk."""
 TELLING_SECONDS = 30.0
 """After which it is told that the training waits for a disk."""
 
@@ -160,12 +170,15 @@ class CheckpointManager:
     def _parts_of_others(self, saving: Saving, scratch: Path) -> list[Part]:
         """Wait for them, in the writer of process 0."""
         saving.writes, begun = False, time.monotonic()
+        grown, seen = begun, -1
         while (parts := parts_of(scratch, self._group.world_size - 1)) is None:
             time.sleep(LOOK_SECONDS)
             saving.go_on()
-            if time.monotonic() > max(self._until, begun + LEAVING_SECONDS):
-                raise CheckpointError("another process has ended before it had written its part")
-            if saving.others_ended is not None and time.monotonic() > saving.others_ended + SHARING_SECONDS:
+            if (size := size_of(scratch)) != seen:
+                grown, seen = time.monotonic(), size
+            if time.monotonic() > max(self._until, grown + LEAVING_SECONDS):
+                raise CheckpointError("another process has ended, or writes no more, before its part is here")
+            if time.monotonic() > max(saving.others_ended or math.inf, begun) + SHARING_SECONDS:
                 raise CheckpointError("what other processes have written is not here: all need the same file system")
         saving.writes = True
         return parts

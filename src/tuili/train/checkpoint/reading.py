@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from tuili.errors import CheckpointError
+from tuili.errors import CheckpointError, TuiliError
 from tuili.files import file_hash
 from tuili.train.checkpoint.layout import (
     CHECKSUM,
@@ -76,15 +76,20 @@ class Checkpoint:
 def read_checkpoint(folder: Path, step: int, *groups: str) -> Checkpoint:
     """The checkpoint of a step, with all groups of tensors or with some. What of it is read is verified first.
 
-    Raises `CheckpointError` if that is damaged.
+    Raises `CheckpointError` if that is damaged, and `TuiliError` where the disk does not give it, sound as it may be.
     """
     path = checkpoint_path(folder, step)
     try:
         return _read(path, step, groups)
     except (
-        OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, SafetensorError, CheckpointError
+        FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, LookupError, TypeError, AttributeError,
+        RecursionError, SafetensorError, CheckpointError,
     ) as error:  # fmt: skip
         raise CheckpointError(f"{path} is damaged ({error})") from error
+    except OSError as error:
+        raise TuiliError(
+            f"{path} cannot be read: {error.strerror or error}: try again, or remove it to go on from the one before"
+        ) from error
 
 
 def latest_checkpoint(
@@ -93,7 +98,8 @@ def latest_checkpoint(
     """The newest checkpoint that is sound and of this run and model, None if there is none.
 
     run: what tells this run from others. weights: those of the model, of whatever value. `tell` is given one line for
-    each checkpoint that is passed over. Raises `CheckpointError` if none of them can be used.
+    each checkpoint that is passed over. Raises `CheckpointError` if none of them can be used, and what
+    `read_checkpoint` raises besides.
     """
     steps = saved_steps(folder)
     for step in reversed(steps):

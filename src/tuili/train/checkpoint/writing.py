@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,13 @@ def parts_of(scratch: Path, count: int) -> list[Part] | None:
     for file in files:
         file.unlink()
     return parts
+
+
+def size_of(scratch: Path) -> int:
+    """The bytes that all processes have written there so far, as far as they are seen here."""
+    with suppress(FileNotFoundError):  # another one renames or removes a file
+        return sum(file.stat().st_size for file in scratch.iterdir())
+    return 0
 
 
 def publish(

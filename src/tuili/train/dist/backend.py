@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tuili.data import Block
 from tuili.errors import TuiliError
 from tuili.train.checkpoint import Pieces, Tensors, load_weights
+from tuili.train.dist.gradients.error_feedback import load_errors
 from tuili.train.dist.group import Group, ReplicaGroup, told_once
 from tuili.train.objective import ObjectiveResult
 from tuili.train.optim import Optimizers
@@ -99,12 +100,15 @@ class Backend(ABC):
 class Replicas(Backend):
     """Processes that share weights, gradients and the optimizer's work by the methods of their group."""
 
-    def __init__(self, setup: TrainingSetup, group: ReplicaGroup, tensors: Tensors | None) -> None:
+    def __init__(
+        self, setup: TrainingSetup, group: ReplicaGroup, tensors: Tensors | None, tell: Callable[[str], None]
+    ) -> None:
         super().__init__(setup, group)
         self._optimizers = Optimizers(setup.recipe.optimizer, setup.model, group)
         if tensors is not None:
             load_weights(setup.model, tensors["model"])
             self._optimizers.load(tensors["optimizer"])
+            load_errors(group, "replicas", None, tensors, tell)
         group.share(list(setup.model.parameters()))
 
     def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:

@@ -22,7 +22,7 @@ def open_backend(
     """
     name = setup.recipe.train.dist.backend
     if name == "replicas":
-        return Replicas(setup, cast(ReplicaGroup, group), tensors)
+        return Replicas(setup, cast(ReplicaGroup, group), tensors, tell)
     assert isinstance(group, TorchGroup)
     if name == "ddp":  # torch's wrappers take a while to import
         from tuili.train.dist.ddp import Ddp

@@ -63,6 +63,9 @@ class DistConfig(Config):
     """FSDP2: processes that divide the experts of each layer by number. A plan for GPUs: no training is begun with it,
     and `tuili plan train` shows it."""
     gradients: GradientConfig = GradientConfig()
+    weights: Literal["fp32", "8bit"] = "fp32"
+    """FSDP2: in what form processes send one another the shares of a layer that they are about to compute. 8bit are
+    packed numbers, which stand in for the weights in each pass, as ZeRO++ has it; what is learnt stays in fp32."""
     bucket_mb: PositiveFloat | None = None
     """DDP: MiB of gradients that are sent together; null is 1 for those that come first, and 25."""
     overlap: Literal["off", "communication", "update"] = "communication"
@@ -90,6 +93,9 @@ class DistConfig(Config):
         if self.islands > 1 and self.backend != "fsdp2":
             raise ValueError(f"islands = {self.islands} are groups that share a model, and backend = {self.backend}: "
                              "use fsdp2, or leave islands out")  # fmt: skip
+        if self.weights != "fp32" and self.backend != "fsdp2":
+            raise ValueError(f"weights = {self.weights}: backend = {self.backend} gathers none, or as it computes: "
+                             "use fsdp2, or leave weights out")  # fmt: skip
         if self.expert_parallel > 1 and (self.backend, self.islands) != ("fsdp2", 1):
             raise ValueError(f"expert_parallel = {self.expert_parallel} goes with FSDP2 and one island: "
                              "use backend = fsdp2, or leave expert_parallel out")  # fmt: skip

@@ -18,9 +18,9 @@ from tuili.data import Block
 from tuili.errors import TuiliError
 from tuili.train.checkpoint import Pieces, Tensors, load_weights
 from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, own_part
+from tuili.train.dist.gradients.error_feedback import collect_errors, load_errors
+from tuili.train.dist.gradients.hooks import Hook, OrderedHook, hook_ddp
 from tuili.train.dist.group import SingleProcess, told_once
-from tuili.train.dist.hooks import Hook, OrderedHook, hook_ddp
-from tuili.train.dist.lost import collect_errors, load_errors
 from tuili.train.dist.overlap.spans import Span
 from tuili.train.dist.overlap.updates import BucketOptimizers, BucketUpdates
 from tuili.train.dist.torch_group import TorchGroup
@@ -43,7 +43,7 @@ class Ddp(Backend):
         self, setup: TrainingSetup, group: TorchGroup, tensors: Tensors | None, tell: Callable[[str], None]
     ) -> None:
         super().__init__(setup, group)
-        self._processes, model, config = group, setup.model, setup.recipe.train.dist
+        model, config = setup.model, setup.recipe.train.dist
         self._way = "ddp" if config.bucket_mb is None else f"ddp {config.bucket_mb:g} MiB"
         self._hook: Hook | None = None
         self._updates: BucketUpdates | None = None
@@ -121,7 +121,7 @@ class Ddp(Backend):
         """Also what the form of this process's gradients carries. The state, too, is whole in all processes."""
         self._settle()
         optimizer = own_part(self._optimizers.collect(), self._group)
-        return {**super().collect(), "optimizer": optimizer, **collect_errors(self._processes, self._way, self._form)}
+        return {**super().collect(), "optimizer": optimizer, **collect_errors(self._group, self._way, self._form)}
 
     def stop(self) -> None:
         """End the thread that updates weights: a process that ends while torch works in one is aborted."""

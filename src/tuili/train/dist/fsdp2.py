@@ -16,10 +16,13 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
 from tuili.data import Block
+from tuili.errors import TuiliError
 from tuili.train.checkpoint import Pieces, Tensors, load_weights
 from tuili.train.dist.backend import Backend, LossModule, begin_alike, confirm, sum_of_bits
-from tuili.train.dist.hooks import hook_fsdp, packed_average
-from tuili.train.dist.lost import collect_errors, load_errors
+from tuili.train.dist.gradients.error_feedback import collect_errors, load_errors
+from tuili.train.dist.gradients.hooks import hook_fsdp, open_codec, packed_average
+from tuili.train.dist.group import told_once
+from tuili.train.dist.packed_weights import PackedGather
 from tuili.train.dist.sharded import Island, ShardedOptimizers, own_shares
 from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.objective import ObjectiveResult
@@ -35,7 +38,7 @@ class Fsdp2(Backend):
         self, setup: TrainingSetup, group: TorchGroup, tensors: Tensors | None, tell: Callable[[str], None]
     ) -> None:
         super().__init__(setup, group)
-        self._processes, config = group, setup.recipe.train.dist
+        config = setup.recipe.train.dist
         self._shares = group.world_size // config.islands
         if tensors is not None:
             load_weights(setup.model, tensors["model"])
@@ -45,7 +48,11 @@ class Fsdp2(Backend):
         mesh = _mesh(group, config.islands, setup.plan.device)
         self._module = LossModule(setup)
         self._units = _shard(self._module, mesh if config.islands > 1 and not packs else mesh[SHARES])
-        self._average = self._hook = None
+        self._gather = self._average = self._hook = None
+        if config.weights != "fp32":
+            self._gather = PackedGather(open_codec("train.dist.weights = 8bit", setup.plan.device, "fp32"))
+            for unit in _units(self._module):
+                unit.set_custom_all_gather(self._gather)  # type: ignore[arg-type]  # torch keeps that class to itself
         if packs:
             self._average = packed_average(config.gradients, mesh[ISLANDS].get_group(), setup.plan.device)
             self._hook = hook_fsdp(self._module, self._average)
@@ -66,9 +73,12 @@ class Fsdp2(Backend):
         return ObjectiveResult(loss, metrics)
 
     def reduce_gradients(self) -> None:
-        """The backward passes have done that. Raises `TuiliError` where they have not, in the form asked for."""
+        """The backward passes have done that. Raises `TuiliError` where they have not, in the form asked for, and where
+        the weights have not been gathered in theirs."""
         if self._average is not None:
             self._confirm_travel(self._average.names, len(_units(self._module)))
+        if self._gather is not None and not self._gather.gathered:
+            raise told_once(self._group, TuiliError("weights were to be gathered in 8bit, and none were"))
 
     def agrees(self) -> bool:
         """Islands hold the same shares, and all processes what is not divided."""
@@ -84,12 +94,13 @@ class Fsdp2(Backend):
         model, optimizer = self._setup.model.state_dict(), self._optimizers.collect()
         tensors = {"model": model, "optimizer": optimizer}
         shares = {name: own_shares(named, self._group.rank, self._shares) for name, named in tensors.items()}
-        return {**shares, **collect_errors(self._processes, "fsdp2", self._average)}
+        return {**shares, **collect_errors(self._group, "fsdp2", self._average)}
 
     def close(self) -> None:
-        """End the threads that pack gradients."""
-        if self._average is not None:
-            self._average.close()
+        """End the threads that pack gradients and weights."""
+        for packing in (self._average, self._gather):
+            if packing is not None:
+                packing.close()
 
     def _confirm(self, weights: int, tell: Callable[[str], None]) -> None:
         """Tell what torch has made of the model. Raises `TuiliError` where that is not what was asked for."""
@@ -107,7 +118,9 @@ class Fsdp2(Backend):
         confirm(self._group, facts)
         form, islands = config.gradients.form, config.islands
         between = f"; between {islands} islands gradients travel as {form}" if islands > 1 else ""
-        tell(f"fsdp2: {count} processes on {device}, each with one of {self._shares} shares of the model{between}")
+        gathered = "" if config.weights == "fp32" else f"; weights are gathered in {config.weights}"
+        shares = f"each with one of {self._shares} shares of the model"
+        tell(f"fsdp2: {count} processes on {device}, {shares}{gathered}{between}")
 
 
 def _mesh(group: TorchGroup, islands: int, device: torch.device) -> DeviceMesh:

@@ -6,7 +6,7 @@ the others, so that all make the same step. How several processes do that is lef
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -150,6 +150,16 @@ class SingleProcess:
     def watched(self) -> AbstractContextManager[None]:
         """There is nobody to be watched."""
         return nullcontext()
+
+
+def as_word(error: TuiliError) -> dict[str, Any]:
+    """An error as one process tells it to others."""
+    return {"fault": str(error), "refused": isinstance(error, InputError)}
+
+
+def from_word(word: Mapping[str, Any], who: str) -> TuiliError:
+    """The error that such a word tells, with the name of whom it comes from."""
+    return (InputError if word["refused"] else TuiliError)(f"{who}: {word['fault']}")
 
 
 def told_once(group: Group, error: TuiliError) -> TuiliError | SystemExit:

@@ -6,8 +6,10 @@ to `channel`, what a replica computes to `trainer`, what it is built from to `bu
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,8 +28,15 @@ from tuili.errors import TuiliError
 from tuili.parent import end_with_parent
 from tuili.train.dist.channel import Channel
 from tuili.train.dist.config import TIMEOUT
-from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied, ReplicaGroup, SingleProcess
-from tuili.train.dist.pulse import Pulse
+from tuili.train.dist.group import (
+    EXIT_ALONE,
+    MEETING_SECONDS,
+    PREPARATION_SECONDS,
+    ReplicaDied,
+    ReplicaGroup,
+    SingleProcess,
+)
+from tuili.train.dist.processes.heartbeat import Heartbeat
 
 EXIT_TIMEOUT_SECONDS = 5.0
 """How long a process whose socket has closed may take to end."""
@@ -41,8 +50,7 @@ class SharedMemoryGroup:
 
     `channels` lead from process 0 to all others, in the order of their ranks, and from another process to process 0.
     timeout: seconds for which process 0 waits for others in a step beside those of the last one, and else for a sign of
-    life, by the pulse. They wait for it as long as it takes: it may have to read data, and if it stands still, so does
-    the command that the user has given.
+    life, by the heartbeat. They wait for it as long as it shows that it lives: it may have to read data.
     """
 
     def __init__(
@@ -52,10 +60,10 @@ class SharedMemoryGroup:
         channels: Sequence[Channel],
         memory: SharedMemory,
         timeout: int = TIMEOUT,
-        pulse: Pulse | None = None,
+        heartbeat: Heartbeat | None = None,
     ) -> None:
         self.rank, self.world_size = rank, world_size
-        self._channels, self._timeout, self._pulse = channels, timeout, pulse
+        self._channels, self._timeout, self._heartbeat = channels, timeout, heartbeat
         self._watches = True
         self._rows = {
             dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
@@ -71,8 +79,9 @@ class SharedMemoryGroup:
                 channel.send({"value": values})
             return values
         (first,) = self._channels
-        first.send({"value": value})
-        return list(first.receive())
+        with self.watched():
+            first.send({"value": value})
+            return list(first.receive())
 
     def anyone(self, value: bool) -> bool:
         """By the values of all."""
@@ -126,15 +135,16 @@ class SharedMemoryGroup:
                 channel.send_bytes(part)
             return parts[0]
         (first,) = self._channels
-        return first.receive_bytes()
+        with self.watched():
+            return first.receive_bytes()
 
     def pace(self, seconds: float | None) -> None:
-        """Whoever takes as long as the last step did, and the timeout, is taken to hang, and in a step of which nobody
-        knows how long it takes whoever shows no sign of life."""
+        """For process 0 whoever takes as long as the last step did, and the timeout, is taken to hang, and in a step of
+        which nobody knows how long it takes whoever shows no sign of life; for the others, process 0 without one."""
         if self.rank == 0:
             for channel in self._channels:
                 channel.wait_at_most(MEETING_SECONDS if seconds is None else seconds + self._timeout)
-        self._watches = seconds is None
+        self._watches = self.rank > 0 or seconds is None
 
     def pause(self) -> None:
         """As long as for a step of which nobody knows how long it takes, whatever shows that they live."""
@@ -142,8 +152,9 @@ class SharedMemoryGroup:
         self._watches = False
 
     def watched(self) -> AbstractContextManager[None]:
-        """Process 0 kills whoever shows no sign of life, unless it is known how long a step takes."""
-        return self._pulse.watching(self._timeout) if self._pulse and self._watches else nullcontext()
+        """Process 0 kills whoever shows no sign of life, unless it is known how long a step takes. Others end where
+        process 0 shows none."""
+        return self._heartbeat.watching(self._timeout) if self._heartbeat and self._watches else nullcontext()
 
     def _places(self, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Each tensor, and its places in all rows."""
@@ -167,8 +178,8 @@ def launch_replicas(
 
     `tensors` have the shapes of those that the processes will share in one call at most. `work` must be a function of
     a module. The processes use as many threads as this one. They end with the `with` block, or with this process,
-    however it ends. Ctrl-C and SIGTERM do not reach them: this process decides what follows from a signal. `timeout` is
-    that of `SharedMemoryGroup`.
+    however it ends, or where they wait for it and it stands still. Ctrl-C and SIGTERM do not reach them: this process
+    decides what follows from a signal. `timeout` is that of `SharedMemoryGroup`.
     """
     if world_size == 1:
         yield SingleProcess()
@@ -191,7 +202,7 @@ def launch_replicas(
         for rank in range(1, world_size):
             ours, theirs = context.Pipe()
             links[rank], link = (opened.enter_context(end) for end in socket.socketpair())
-            settings = (rank, world_size, torch.get_num_threads(), theirs, link, memory)
+            settings = (rank, world_size, torch.get_num_threads(), timeout, theirs, link, memory)
             process = context.Process(target=_run_replica, args=(settings, work, arguments), name=f"replica-{rank}")
             process.start()
             processes.append(process)
@@ -201,8 +212,8 @@ def launch_replicas(
             channel.wait_at_most(PREPARATION_SECONDS)
             channels.append(channel)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        pulse = opened.enter_context(closing(Pulse(0, links, kill_silent)))
-        yield SharedMemoryGroup(0, world_size, channels, memory, timeout, pulse)
+        heartbeat = opened.enter_context(closing(Heartbeat(0, links, kill_silent)))
+        yield SharedMemoryGroup(0, world_size, channels, memory, timeout, heartbeat)
     finally:
         opened.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -213,23 +224,33 @@ def launch_replicas(
 
 
 def _run_replica(
-    settings: tuple[int, int, int, Connection, socket.socket, SharedMemory],
+    settings: tuple[int, int, int, int, Connection, socket.socket, SharedMemory],
     work: Callable[..., object],
     arguments: Any,
 ) -> None:
     """What a further process does: its work, until that or process 0 ends."""
-    rank, world_size, threads, connection, link, memory = settings
+    rank, world_size, threads, timeout, connection, link, memory = settings
     end_with_parent()
-    Pulse(rank, {0: link}, lambda first, error: None)  # for as long as this process lives; it watches nobody
+    heartbeat = Heartbeat(rank, {0: link}, partial(_end_beside_silent_first, rank))  # for as long as this process lives
     torch.set_num_threads(threads)
     channel = Channel(connection, 0, lambda: SystemExit(1))
     try:
-        work(SharedMemoryGroup(rank, world_size, [channel], memory), *arguments)
+        work(SharedMemoryGroup(rank, world_size, [channel], memory, timeout, heartbeat), *arguments)
     except Exception as error:
         expected = isinstance(error, TuiliError)
         if not expected:
             traceback.print_exc()
         channel.send({"error": f"replica {rank}: {error if expected else repr(error)}"})
+
+
+def _end_beside_silent_first(rank: int, first: int, error: ReplicaDied) -> None:
+    """End this process, because process 0 stands still, as where it alone was stopped. One of them says so."""
+    try:
+        if rank == 1:
+            sys.stderr.write(f"tuili: error: replica {rank}: {error}\n")
+            sys.stderr.flush()
+    finally:  # nobody may read it any more
+        os._exit(EXIT_ALONE)
 
 
 def _death_error(rank: int, process: BaseProcess, silent: Mapping[int, ReplicaDied]) -> TuiliError:
@@ -238,6 +259,8 @@ def _death_error(rank: int, process: BaseProcess, silent: Mapping[int, ReplicaDi
     if rank in silent:
         return silent[rank]
     code = process.exitcode or 0
+    if code == EXIT_ALONE:
+        return ReplicaDied(f"replica {rank} has ended, as process 0 stood still", rank)
     if code < 0:
         return ReplicaDied(f"replica {rank} was killed by {signal.Signals(-code).name}", rank)
     return TuiliError(f"replica {rank} ended with exit code {code}")

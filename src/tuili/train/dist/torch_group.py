@@ -16,13 +16,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from tuili.errors import InputError, TuiliError
-from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS
-from tuili.train.dist.place import Place
-from tuili.train.dist.pulse import Pulse
+from tuili.errors import TuiliError
+from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, as_word, from_word
+from tuili.train.dist.processes.heartbeat import Heartbeat
+from tuili.train.dist.processes.place import Place
 
 NOTICING_SECONDS = 5
-"""How much later the pulse ends a process in a step than torch raises an error there, with which it ends in order."""
+"""How much later the heartbeat ends a process in a step than torch raises an error, with which it ends in order."""
 
 SILENT_SECONDS = 9
 """How much longer than the timeout a process may show no sign of life in a step, however long that is: with the default
@@ -38,10 +38,15 @@ class TorchGroup:
     """
 
     def __init__(
-        self, place: Place, pulse: Pulse, timeout: int, seconds: float = PREPARATION_SECONDS, in_steps: bool = False
+        self,
+        place: Place,
+        heartbeat: Heartbeat,
+        timeout: int,
+        seconds: float = PREPARATION_SECONDS,
+        in_steps: bool = False,
     ) -> None:
         self.place, self.rank, self.world_size = place, place.rank, place.world_size
-        self._pulse, self._timeout, self._seconds, self._in_steps = pulse, timeout, seconds, in_steps
+        self._heartbeat, self._timeout, self._seconds, self._in_steps = heartbeat, timeout, seconds, in_steps
         self._silence = self._patience = float(timeout)
         self._control = gloo_group(seconds)
         self._groups = [self._control]
@@ -49,7 +54,7 @@ class TorchGroup:
     def all_gather(self, value: Any) -> list[Any]:
         """Two exchanges: of the sizes, and of what is as long as the longest."""
         if not self._in_steps:  # process 0 prepares the run, or writes the model
-            self._pulse.meet(self._silence, PREPARATION_SECONDS)
+            self._heartbeat.meet(self._silence, PREPARATION_SECONDS)
         own = _bytes(json.dumps(value).encode())
         sizes = torch.empty(self.world_size, dtype=torch.int64)
         with self.watched():
@@ -61,7 +66,7 @@ class TorchGroup:
 
     def anyone(self, value: bool) -> bool:
         """The sum of ones."""
-        self._pulse.meet(self._silence, PREPARATION_SECONDS)
+        self._heartbeat.meet(self._silence, PREPARATION_SECONDS)
         count = torch.tensor([int(value)])
         with self.watched():
             dist.all_reduce(count, group=self._control)
@@ -69,7 +74,7 @@ class TorchGroup:
 
     def scatter(self, parts: Sequence[bytes]) -> bytes:
         """Every process gets as much as the longest part, and cuts it."""
-        self._pulse.meet(self._silence, PREPARATION_SECONDS)
+        self._heartbeat.meet(self._silence, PREPARATION_SECONDS)
         first = self.rank == 0
         sizes = torch.tensor([len(part) for part in parts] if first else [0] * self.world_size)
         dist.broadcast(sizes, group=self._control, group_src=0)
@@ -81,11 +86,9 @@ class TorchGroup:
 
     def get_ready(self, fault: TuiliError | None = None) -> None:
         """Wait until all are ready. fault: why this one is not, for which the others raise an error of its kind."""
-        word = None if fault is None else {"fault": str(fault), "refused": isinstance(fault, InputError)}
-        for rank, of_other in enumerate(self.all_gather(word)):
+        for rank, of_other in enumerate(self.all_gather(None if fault is None else as_word(fault))):
             if of_other and fault is None:
-                kind = InputError if of_other["refused"] else TuiliError
-                raise kind(f"process {rank} has failed: {of_other['fault']}")
+                raise from_word(of_other, f"process {rank} has failed")
 
     def for_steps(self) -> TorchGroup:
         """The same processes, in steps of which each waits for others for the timeout longer than the last one took.
@@ -93,7 +96,7 @@ class TorchGroup:
         Comes when all are ready, and raises what `get_ready` raises.
         """
         self.get_ready()
-        return TorchGroup(self.place, self._pulse, self._timeout, MEETING_SECONDS, in_steps=True)
+        return TorchGroup(self.place, self._heartbeat, self._timeout, MEETING_SECONDS, in_steps=True)
 
     def pace(self, seconds: float | None) -> None:
         """Whoever takes as long as the last step did, beside the timeout, is taken to hang, and in a step of which
@@ -110,8 +113,8 @@ class TorchGroup:
         self._wait(MEETING_SECONDS, self._silence)
 
     def watched(self) -> AbstractContextManager[None]:
-        """By the pulse: all others in process 0, and process 0 in the others."""
-        return self._pulse.watching(self._patience)
+        """By the heartbeat: all others in process 0, and process 0 in the others."""
+        return self._heartbeat.watching(self._patience)
 
     def _wait(self, seconds: float, patience: float) -> None:
         """seconds: for one another, in torch. patience: for a sign of life, where that does not end before."""

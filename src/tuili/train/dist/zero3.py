@@ -18,6 +18,7 @@ from tuili.data import Block
 from tuili.errors import TuiliError
 from tuili.train.checkpoint import Piece, Pieces, Tensors, load_weights
 from tuili.train.dist.backend import DIVERGED_REMEDY, Backend, LossModule, begin_alike, confirm
+from tuili.train.dist.gradients.error_feedback import load_errors
 from tuili.train.dist.group import told_once
 from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.dist.zero3_settings import Processes, deepspeed_settings, load_deepspeed
@@ -67,6 +68,7 @@ class Zero3(Backend):
             deepspeed.zero.register_external_parameter(module, parameter)  # that its backward pass begins
         if tensors is not None:
             self._load(tensors)
+            load_errors(group, "zero3", None, tensors, tell)
         self._confirm(sizes, tell)
 
     def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:

@@ -170,7 +170,7 @@ def _beating(sink: IO[bytes]) -> Iterator[None]:
             while not ended.wait(BEAT_SECONDS):
                 _send(sink, b"")
 
-    thread = Thread(target=beat, name="pulse", daemon=True)
+    thread = Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
     try:
         yield

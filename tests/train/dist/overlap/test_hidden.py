@@ -39,6 +39,12 @@ def test_what_runs_beside_is_hidden_until_the_last_bucket_is_computed() -> None:
     assert found.shares == {"communication": 0.5, "update": 0.4}
 
 
+def test_gradients_that_torch_averages_by_itself_are_told(tmp_path: Path) -> None:
+    (tmp_path / "trace-0.json").write_text(json.dumps({"traceEvents": STEP}))
+    with pytest.raises(InputError, match=r"trace-0\.json: torch has averaged these gradients by itself, and does not "):
+        read_hidden(tmp_path / "trace-0.json")
+
+
 def test_an_update_is_hidden_by_the_next_forward_pass_but_not_where_that_waits_for_it() -> None:
     found = hidden([
         *STEP,
@@ -85,7 +91,7 @@ def test_other_events_and_other_files_are_told_apart(tmp_path: Path, capsys: pyt
     main([str(file)])
     told = "communication 0.000 s, 50% hidden behind computing; updates 0.000 s, 0% hidden"
     assert capsys.readouterr().out == f"{file}: {told}\n"
-    for text in ("", "[]", "{}", '{"traceEvents": 3}', '{"traceEvents": []}', json.dumps({"traceEvents": STEP})):
+    for text in ("", "[]", "{}", '{"traceEvents": 3}', '{"traceEvents": []}'):
         file.write_text(text)
         with pytest.raises(InputError, match=r"trace-0.json: no trace of a training with ddp"):
             read_hidden(file)

@@ -43,12 +43,19 @@ class Hidden:
 
 
 def read_hidden(file: Path) -> Hidden:
-    """What a trace tells. Raises `InputError` where it is none of a training whose gradients travel."""
+    """What a trace tells. Raises `InputError` where it is none of a training whose gradients go through our thread."""
     try:
         events = json.loads(file.read_bytes())["traceEvents"]
-        return hidden([event for event in events if event.get("cat") == "user_annotation"])
+        spans = [event for event in events if event.get("cat") == "user_annotation"]
+        names = {event["name"] for event in spans}
+        if Span.FORWARD not in names or Span.AVERAGE in names:
+            return hidden(spans)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{file}: no trace of a training with ddp, as train.dist.trace=5 asks for") from error
+    raise InputError(
+        f"{file}: torch has averaged these gradients by itself, and does not tell when: take another "
+        "train.dist.gradients.form, such as fp16"
+    )
 
 
 def hidden(events: Sequence[dict[str, Any]]) -> Hidden:

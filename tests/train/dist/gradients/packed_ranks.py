@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -14,16 +14,18 @@ import torch.distributed as dist
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from tests.processes import quick_context
 from tests.waiting import GUARD_SECONDS
 from tuili.errors import InputError, one_line
 from tuili.native import GradientCodec
-from tuili.train.dist.baselines import HalfAverage
-from tuili.train.dist.codec import PackedAverage, PackedSettings
-from tuili.train.dist.hooks import GradientConfig, hook_ddp, hook_fsdp, packed_average
+from tuili.train.dist.gradients.baselines import HalfAverage
+from tuili.train.dist.gradients.codec import PackedAverage, PackedSettings
+from tuili.train.dist.gradients.hooks import GradientConfig, hook_ddp, hook_fsdp, open_codec, packed_average
+from tuili.train.dist.packed_weights import PackedGather
 
 COUNTS = (1500, 100, 4096)
 """Numbers of the tensors that are averaged. In the second one are fewer blocks than processes."""
@@ -174,6 +176,26 @@ def fail_while_packing(rank: int) -> None:
     hook.form.settings = PackedSettings(5)
     with hook.raising():
         loss_of(model, rank, 0).backward()
+
+
+def gather_weights(rank: int) -> dict[str, Tensor]:
+    """What each unit is computed with, and what this process holds of it."""
+    model = small_model()
+    codec = open_codec("weights", torch.device("cpu"), "fp32")
+    gather, units = PackedGather(codec), [layer for layer in model if isinstance(layer, nn.Linear)]
+    for layer in units:
+        cast(FSDPModule, fully_shard(layer)).set_custom_all_gather(gather)
+    found = dict[str, Tensor]()
+    for number, layer in enumerate(units):
+        for name, value in layer.named_parameters():
+            found[f"{number}/{name}/share"] = cast(DTensor, value).to_local().clone()
+        unit = cast(FSDPModule, layer)
+        unit.unshard()
+        found |= {f"{number}/{name}/whole": value.detach().clone() for name, value in layer.named_parameters()}
+        unit.reshard()
+    assert gather.gathered == len(units)
+    gather.close()
+    return found
 
 
 def average_halves(rank: int) -> dict[str, Tensor]:

@@ -26,7 +26,7 @@ SEND_SECONDS = 5
 """For a word of more weight to find room in a connection."""
 
 
-class Pulse:
+class Heartbeat:
     """One process's end of the connections: to all others in process 0, to process 0 in the others.
 
     silent: called by a thread with the rank of each that shows no sign of life where this process watches. It ends one
@@ -46,7 +46,7 @@ class Pulse:
         for link in links.values():
             link.settimeout(SEND_SECONDS)
         self._beat()
-        self._thread = Thread(target=self._live, name="pulse", daemon=True)
+        self._thread = Thread(target=self._live, name="heartbeat", daemon=True)
         self._thread.start()
 
     def meet(self, seconds: float, at_most: float) -> None:

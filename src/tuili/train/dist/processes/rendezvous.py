@@ -22,12 +22,14 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 
 from tuili.errors import InputError
 from tuili.train.dist.group import MEETING_SECONDS
-from tuili.train.dist.place import Place, where_first_is
+from tuili.train.dist.processes.place import Place, where_first_is
 
 HANDSHAKE_SECONDS = 15
 """How long a store may take to answer, where something listens."""
 FAULT_SECONDS = 5
 """How long processes wait for those that have not come, where it is known that the run will not begin."""
+EXCUSE_SECONDS = 20
+"""How long a process that cannot take part waits for those to whom it says so: they may load for longer than it."""
 LOOK_SECONDS = 0.05
 
 
@@ -51,8 +53,8 @@ def meet(place: Place, address: str, port: int) -> Store:
 
 
 def excuse(place: Place, address: str, port: int, fault: str) -> None:
-    """Tell the others, as far as they have come, why this process cannot take part."""
-    until = time.monotonic() + FAULT_SECONDS
+    """Tell the others, as far as they come soon, why this process cannot take part."""
+    until = time.monotonic() + EXCUSE_SECONDS
     with suppress(InputError, RuntimeError):
         store = _opened(place, address, port, until)
         if place.rank == 0:

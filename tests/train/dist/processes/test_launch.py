@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tuili.errors import TuiliError
-from tuili.train.dist.ended import End, cause_of_death, exit_code
-from tuili.train.dist.launch import Patience, launch
+from tuili.train.dist.processes.ended import End, cause_of_death, exit_code
+from tuili.train.dist.processes.launch import Patience, launch
 
 PATIENCE = Patience(notice=0.2, reason=60, silence=0.2, saving=60)
 BEGIN = """
@@ -90,7 +90,7 @@ def test_a_failure_ends_the_run_however_long_another_process_takes_to_end(tmp_pa
 def test_a_process_that_cannot_be_killed_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As one that waits for a disk: no signal reaches it."""
     running = set[subprocess.Popen[bytes]]()
-    monkeypatch.setattr("tuili.train.dist.launch.KILLED_SECONDS", 0.2)
+    monkeypatch.setattr("tuili.train.dist.processes.launch.KILLED_SECONDS", 0.2)
     monkeypatch.setattr(subprocess.Popen, "send_signal", lambda process, number: running.add(process))
     code = 'deaf() if rank == 0 else (wait_for(folder / "deaf-0"), sys.exit(3))'
     status, told = run(code, tmp_path, patience=Patience(notice=0.2, saving=0.2))
@@ -225,4 +225,9 @@ def test_the_first_reason_decides(ends: list[End], died: str | None, code: int |
 
 def test_a_checkpoint_that_was_cut_off_is_no_interruption_that_saved() -> None:
     assert exit_code([End(1, 130, True), End(0, KILL, True)], interrupted=True) == 1
+    assert exit_code([End(1, -6), End(0, 75)], interrupted=True) == 1
     assert exit_code([End(1, TERM, True), End(0, 130, True)], interrupted=True) == 130
+
+
+def test_a_run_that_was_interrupted_too_late_has_ended_well() -> None:
+    assert exit_code([End(1, 0), End(0, 0)], interrupted=True) == 0

@@ -18,10 +18,10 @@ from tests.waiting import GUARD_SECONDS, eventually
 from tuili.cli.app import main
 from tuili.errors import TuiliError
 from tuili.parent import LAUNCHER_VARIABLE
-from tuili.train.dist.launch import launch
+from tuili.train.dist.processes.launch import launch
 from tuili.train.log import read_log
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SHORT = [
     "train",
     "base",
@@ -77,7 +77,7 @@ def test_the_command_starts_as_many_processes_as_it_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("tuili.train.dist.launch.subprocess", SimpleNamespace(Popen=partial(Copy, tmp_path)))
+    monkeypatch.setattr("tuili.train.dist.processes.launch.subprocess", SimpleNamespace(Popen=partial(Copy, tmp_path)))
     command = [*SHORT, "train.dist.backend=ddp", "--nproc", "2", "--out", str(tmp_path / "run")]
     with pytest.raises(SystemExit) as ended:
         main(command)
@@ -101,24 +101,18 @@ def test_so_it_does_from_a_shell(tmp_path: Path) -> None:
 
 
 @pytest.mark.kills
-@pytest.mark.parametrize("backend", ["ddp", "fsdp2"])
-def test_torchrun_starts_them_too(backend: str, tmp_path: Path) -> None:
-    run = start(tmp_path, f"train.dist.backend={backend}", by=TORCHRUN)
-    output, errors = run.communicate(timeout=GUARD_SECONDS)
-    assert run.returncode == 0, errors
-    assert output.startswith(f"{tmp_path}/model: 4 steps, ")
-    assert f"{backend}: 2 processes on cpu" in errors
-
-
-@pytest.mark.kills
-def test_torchrun_goes_on_where_a_process_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["replicas", "ddp", "fsdp2"])
+def test_torchrun_s_go_on_where_one_is_killed(backend: str, tmp_path: Path) -> None:
     """From the newest checkpoint, without `--resume`, and to the bits of a run that was left alone."""
     ends, files = list[str](), list[bytes]()
     for name, fault in (("killed", "once 3 0 SIGKILL"), ("alone", "1000 0 SIGKILL")):
         by, what = (*TORCHRUN, "--max-restarts", "1"), ("tests.train.faulty", fault)
-        run = start(tmp_path / name, "train.dist.backend=ddp", by=by, what=what)
-        _, errors = run.communicate(timeout=GUARD_SECONDS)
+        run = start(tmp_path / name, f"train.dist.backend={backend}", by=by, what=what)
+        output, errors = run.communicate(timeout=GUARD_SECONDS)
         assert run.returncode == 0, errors
+        assert output.startswith(f"{tmp_path / name}/model: 4 steps, ")
+        shown = "2 replicas share the blocks of a step" if backend == "replicas" else f"{backend}: 2 processes on cpu"
+        assert shown in errors
         ends.append(errors)
         files.append((tmp_path / name / "model" / "model.safetensors").read_bytes())
     assert ["going on from step 2\n" in errors for errors in ends] == [True, False]
@@ -127,17 +121,15 @@ def test_torchrun_goes_on_where_a_process_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.kills
-@pytest.mark.parametrize("backend", ["ddp", "fsdp2"])
 def test_it_goes_on_where_a_process_is_killed(
-    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Process 0, which writes the log, kills itself whenever it has made step 3."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(ROOT)
     told = list[str]()
-    chosen = f"train.dist.backend={backend}"
-    command = ["-m", "tests.train.faulty", "3 0 SIGKILL", *SHORT, chosen, "--out", str(tmp_path)]
+    command = ["-m", "tests.train.faulty", "3 0 SIGKILL", *SHORT, "train.dist.backend=ddp", "--out", str(tmp_path)]
     with pytest.raises(TuiliError, match=r"^process 0 was killed by SIGKILL, after 1 restarts: add --resume to go on"):
         launch(command, 2, 1, (tmp_path / "run.json").is_file, told.append)
     assert told == ["process 0 was killed by SIGKILL: going on from the newest checkpoint, or from the start"]

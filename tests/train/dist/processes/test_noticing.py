@@ -8,7 +8,7 @@ import pytest
 import torch.distributed as dist
 
 from tuili.train.dist.group import ReplicaDied
-from tuili.train.dist.noticing import noticing_loss
+from tuili.train.dist.processes.noticing import noticing_loss
 
 PAIR = "[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:553] "
 BUFFER = "[/pytorch/third_party/gloo/gloo/transport/tcp/unbound_buffer.cc:81] "

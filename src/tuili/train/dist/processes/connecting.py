@@ -14,8 +14,8 @@ from torch.distributed.distributed_c10d import Store
 
 from tuili.errors import InputError
 from tuili.train.dist.group import ReplicaDied
-from tuili.train.dist.place import Place
-from tuili.train.dist.pulse import Pulse
+from tuili.train.dist.processes.heartbeat import Heartbeat
+from tuili.train.dist.processes.place import Place
 
 LOCAL = ("localhost", "127.0.0.1")
 RANK_DIGITS = 8
@@ -25,10 +25,11 @@ RANK_DIGITS = 8
 @contextmanager
 def connected(
     place: Place, store: Store, address: str, seconds: float, silent: Callable[[int, ReplicaDied], None]
-) -> Iterator[Pulse]:
+) -> Iterator[Heartbeat]:
     """Connections to process 0, at this address, for as long as the `with` block lasts.
 
-    All processes that `store` connects call this, and wait for one another for so many seconds. silent: see `Pulse`.
+    All processes that `store` connects call this, and wait for one another for so many seconds. silent: that of
+    `Heartbeat`.
     Raises `InputError` where one of them does not come through.
     """
     with ExitStack() as opened:
@@ -42,9 +43,9 @@ def connected(
                 f"process {place.rank} of {place.world_size} has no connection by which process 0 at {address} shows "
                 f"that it lives ({error}): let processes connect to each other"
             ) from error
-        pulse = Pulse(place.rank, links, silent)
-        opened.callback(pulse.close)
-        yield pulse
+        heartbeat = Heartbeat(place.rank, links, silent)
+        opened.callback(heartbeat.close)
+        yield heartbeat
 
 
 def _to_others(
@@ -58,7 +59,7 @@ def _to_others(
     else:
         server = socket.create_server(("", 0))
     with server:
-        store.set("pulse", f"{server.getsockname()[1]} {word}")
+        store.set("heartbeat", f"{server.getsockname()[1]} {word}")
         admitted = _admitted(server, word, place.world_size - 1, seconds)
     for other in admitted.values():
         opened.enter_context(other)
@@ -113,7 +114,7 @@ def _told(other: socket.socket, most: int) -> bytes:
 
 
 def _to_first(place: Place, store: Store, address: str, seconds: float) -> socket.socket:
-    port, word = store.get("pulse").decode().split()
+    port, word = store.get("heartbeat").decode().split()
     first = socket.create_connection((address, int(port)), seconds)
     first.sendall(f"{word}{place.rank:0{RANK_DIGITS}}".encode())
     return first

@@ -14,14 +14,15 @@ from queue import SimpleQueue
 import pytest
 
 from tests.waiting import GUARD_SECONDS, eventually
-from tuili.train.dist import pulse, torch_group
+from tuili.train.dist import torch_group
 from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied
-from tuili.train.dist.place import Place
-from tuili.train.dist.pulse import BEAT, HERE, Pulse
+from tuili.train.dist.processes import heartbeat
+from tuili.train.dist.processes.heartbeat import BEAT, HERE, Heartbeat
+from tuili.train.dist.processes.place import Place
 from tuili.train.recipe import TrainConfig
 
 GONE = "another process has ended or does not answer"
-Begin = Callable[[int, Mapping[int, socket.socket]], tuple[Pulse, "SimpleQueue[ReplicaDied]"]]
+Begin = Callable[[int, Mapping[int, socket.socket]], tuple[Heartbeat, "SimpleQueue[ReplicaDied]"]]
 
 
 @pytest.fixture
@@ -33,13 +34,15 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 @pytest.fixture
 def begin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
-    """Begins a pulse, which ends with the test, and what it gives up for."""
-    monkeypatch.setattr(pulse, "BEAT_SECONDS", 0.01)
+    """Begins a heartbeat, which ends with the test, and what it gives up for."""
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.01)
     with ExitStack() as opened:
 
-        def begin(rank: int, links: Mapping[int, socket.socket]) -> tuple[Pulse, SimpleQueue[ReplicaDied]]:
+        def begin(rank: int, links: Mapping[int, socket.socket]) -> tuple[Heartbeat, SimpleQueue[ReplicaDied]]:
             given_up = SimpleQueue[ReplicaDied]()
-            return opened.enter_context(closing(Pulse(rank, links, lambda rank, error: given_up.put(error)))), given_up
+            return opened.enter_context(
+                closing(Heartbeat(rank, links, lambda rank, error: given_up.put(error)))
+            ), given_up
 
         yield begin
 
@@ -78,7 +81,7 @@ def test_where_all_others_have_gone_no_thread_is_left_to_wait_for(
 ) -> None:
     """A process that has noticed it ends at once: its launcher may end it otherwise, before it has said why."""
     before = {thread.ident for thread in threading.enumerate()}
-    monkeypatch.setattr(pulse, "BEAT_SECONDS", 2 * GUARD_SECONDS)
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 2 * GUARD_SECONDS)
     begin(1, {0: ends[1]})
     ends[0].close()
     eventually(lambda: not {thread.ident for thread in threading.enumerate()} - before, "its thread goes on")
@@ -88,15 +91,15 @@ def test_one_that_hangs_is_told_within_half_a_minute_by_default(monkeypatch: pyt
     """In steps of 5 seconds, where it has stood still since the beginning of one, and the others wait for process 0,
     which cannot say so; in longer ones where it shows no sign of life."""
     waits, silences = paced(monkeypatch, TrainConfig().dist.timeout, 5.0, 600.0)
-    assert 5 + waits[0].total_seconds() + pulse.TELLS_SECONDS <= 30
-    assert all(silence + pulse.BEAT_SECONDS + pulse.TELLS_SECONDS <= 30 for silence in silences)
+    assert 5 + waits[0].total_seconds() + heartbeat.TELLS_SECONDS <= 30
+    assert all(silence + heartbeat.BEAT_SECONDS + heartbeat.TELLS_SECONDS <= 30 for silence in silences)
 
 
 def test_others_hear_whether_the_first_process_says_why_the_run_ends(
     ends: tuple[socket.socket, socket.socket], begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where they have waited for it meanwhile, and where it has ended behind that."""
-    monkeypatch.setattr(pulse, "TELLS_SECONDS", GUARD_SECONDS)
+    monkeypatch.setattr(heartbeat, "TELLS_SECONDS", GUARD_SECONDS)
     (first, _), (waits, _) = begin(0, {1: ends[0]}), begin(1, {0: ends[1]})
     assert first.first_tells()
     first.close()
@@ -108,11 +111,11 @@ def test_others_hear_whether_the_first_process_says_why_the_run_ends(
 def test_others_hear_nothing_of_a_first_process_that_has_gone_or_hangs(
     ends: tuple[socket.socket, socket.socket], begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pulse, "TELLS_SECONDS", 0.1)
+    monkeypatch.setattr(heartbeat, "TELLS_SECONDS", 0.1)
     ends[0].sendall(BEAT * 3)
     waits, _ = begin(1, {0: ends[1]})
     assert not waits.first_tells()
-    monkeypatch.setattr(pulse, "TELLS_SECONDS", GUARD_SECONDS)
+    monkeypatch.setattr(heartbeat, "TELLS_SECONDS", GUARD_SECONDS)
     ends[0].close()
     assert not waits.first_tells()
 
@@ -166,9 +169,9 @@ def test_a_process_that_stood_still_itself_gives_others_time(
     ends: tuple[socket.socket, socket.socket], begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As by Ctrl-Z, which stops all: a moment behind that, nobody has been silent for long."""
-    now = pulse.time.monotonic
+    now = heartbeat.time.monotonic
     jump = list[float]()
-    monkeypatch.setattr(pulse.time, "monotonic", lambda: now() + sum(jump))
+    monkeypatch.setattr(heartbeat.time, "monotonic", lambda: now() + sum(jump))
     ends[0].sendall(BEAT)
     watcher, given_up = begin(0, {1: ends[1]})
     with watcher.watching(100):
@@ -187,12 +190,12 @@ def paced(
     class FakeGroup:
         set_timeout = waits.append
 
-    class FakePulse(Pulse):
+    class FakeHeartbeat(Heartbeat):
         def __init__(self) -> None:
             self.watching = watched.append  # type: ignore[method-assign, assignment]
 
     monkeypatch.setattr(torch_group, "gloo_group", lambda seconds: FakeGroup)
-    group = torch_group.TorchGroup(Place(0, 2, 2), FakePulse(), timeout, in_steps=True)
+    group = torch_group.TorchGroup(Place(0, 2, 2), FakeHeartbeat(), timeout, in_steps=True)
     for seconds in last:
         group.pace(seconds)
         group.watched()

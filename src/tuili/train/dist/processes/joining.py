@@ -1,7 +1,7 @@
 """How a process joins those that were started together with it, as a group until the training ends.
 
-Who starts the processes is left to `launch` or torchrun, how they find one another to `meeting`, and what they say to
-one another to `torch_group`.
+Who starts the processes is left to `launch` or torchrun, how they find one another to `rendezvous`, and what they say
+to one another to `torch_group`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ import torch
 import torch.distributed as dist
 
 from tuili.errors import InputError
-from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
-from tuili.train.dist.connecting import LOCAL, connected
-from tuili.train.dist.ended import end_beside_silent
 from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied
-from tuili.train.dist.meeting import excuse, meet
-from tuili.train.dist.noticing import noticing_loss, without_place
-from tuili.train.dist.place import Place, check_place, where_first_is
+from tuili.train.dist.processes.connecting import LOCAL, connected
+from tuili.train.dist.processes.ended import end_beside_silent
+from tuili.train.dist.processes.noticing import noticing_loss, without_place
+from tuili.train.dist.processes.place import Place, check_place, end_with_starter, where_first_is
+from tuili.train.dist.processes.rendezvous import excuse, meet
 from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.recipe import TrainConfig
 
@@ -42,8 +41,7 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
     place = check_place(train)
     assert place is not None, "replicas start processes by themselves"
     address, port = where_first_is()
-    if not {"TORCHELASTIC_RUN_ID", LAUNCHER_VARIABLE}.isdisjoint(os.environ):  # torchrun, or our own launcher
-        end_with_launcher()
+    end_with_starter()
     on_gpu = (device or train.device) != "cpu" and torch.cuda.is_available()
     if on_gpu and (fault := _take_own_gpu(place)):
         excuse(place, address, port, fault)
@@ -61,15 +59,15 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
                 rank=place.rank,
                 world_size=place.world_size,
             )
-            pulse = opened.enter_context(
+            heartbeat = opened.enter_context(
                 connected(place, store, address, CONNECTING_SECONDS, partial(end_beside_silent, place))
             )
             everyone = dist.group.WORLD
             assert everyone is not None
-            for waiting in (store, everyone):  # from here on the pulse tells who hangs
+            for waiting in (store, everyone):  # from here on the heartbeat tells who hangs
                 waiting.set_timeout(timedelta(seconds=MEETING_SECONDS))
-            with pulse.watching(train.dist.timeout):
-                group = TorchGroup(place, pulse, train.dist.timeout)
+            with heartbeat.watching(train.dist.timeout):
+                group = TorchGroup(place, heartbeat, train.dist.timeout)
         except RuntimeError as error:
             raise InputError(
                 f"process {place.rank} of {place.world_size} did not meet the others at {address}:{port} "
@@ -79,11 +77,11 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
             with noticing_loss():
                 yield group
         except ReplicaDied as error:  # closing the group would wait for those who are gone
-            error.first_tells = pulse.first_tells()
+            error.first_tells = heartbeat.first_tells()
             raise
         except BaseException:
             if place.rank == 0:
-                pulse.first_tells()
+                heartbeat.first_tells()
             dist.destroy_process_group()
             raise
         dist.destroy_process_group()

@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 import torch
 
-from tuili.train.dist.baselines import POWERSGD_START, PowerSgd
-from tuili.train.dist.codec import PackedAverage, PackedSettings
 from tuili.train.dist.config import BackendName
+from tuili.train.dist.gradients.baselines import POWERSGD_START, PowerSgd
+from tuili.train.dist.gradients.codec import PackedAverage, PackedSettings
+from tuili.train.dist.gradients.error_feedback import ERRORS, OTHERS, GradientForm, collect_errors, load_errors
 from tuili.train.dist.group import SingleProcess
-from tuili.train.dist.lost import ERRORS, OTHERS, GradientForm, collect_errors, load_errors
 
 KEEP, ROTATE = PackedSettings(keep=0.8), PackedSettings(rotate=True)
 

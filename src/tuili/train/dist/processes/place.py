@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tuili.errors import InputError
+from tuili.parent import LAUNCHER_VARIABLE, end_with_launcher
 from tuili.train.recipe import TrainConfig
 
 LOST_VARIABLE = "TUILI_LOST_PROCESSES"
@@ -64,6 +65,12 @@ def start_by_torchrun() -> str | None:
     return f"{parent} {began}"
 
 
+def end_with_starter() -> None:
+    """End this process as soon as torchrun, or what stands for it, is gone, if one of them has started it."""
+    if not {"TORCHELASTIC_RUN_ID", LAUNCHER_VARIABLE}.isdisjoint(os.environ):
+        end_with_launcher()
+
+
 def restarts_so_far() -> int:
     """How often torchrun, or what stands for it, has begun again because a process was lost."""
     return variable("TORCHELASTIC_RESTART_COUNT", 0)
@@ -89,11 +96,13 @@ def check_place(train: TrainConfig) -> Place | None:
     """
     place, backend = Place.find(), train.dist.backend
     if backend == "replicas":
-        if place is not None and place.world_size > 1:
+        if place is not None and place.local_size < place.world_size:
             raise InputError(
-                f"train.dist.backend = replicas: {place.world_size} processes were started, and replicas start theirs "
-                "by themselves: use ddp, fsdp2 or zero3, or leave torchrun out"
+                f"train.dist.backend = replicas: {place.world_size} processes were started on several machines, and "
+                "replicas share the memory of one: use ddp, fsdp2 or zero3"
             )
+        if place is not None and place.world_size > 1:
+            check_count(train, place.world_size)
         return None
     if place is None:
         raise InputError(
@@ -124,6 +133,11 @@ def check_count(train: TrainConfig, count: int) -> None:
         raise InputError(
             f"train.dist.gradients.form = {train.dist.gradients.form}: 1 process was started, whose gradients travel "
             "nowhere: start more, or use fp32"
+        )
+    if train.dist.weights != "fp32" and count == train.dist.islands:
+        raise InputError(
+            f"train.dist.weights = {train.dist.weights}: each process has the whole model, and gathers nothing: "
+            "start more, with fewer islands, or use fp32"
         )
     if count % train.dist.islands:
         islands = train.dist.islands

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tuili.parent import LAUNCHER_VARIABLE
 from tuili.train.dist.group import EXIT_ALONE, EXIT_FAILED, ReplicaDied
-from tuili.train.dist.place import Place
+from tuili.train.dist.processes.place import Place
 
 EXIT_INTERRUPTED = 130
 CONSEQUENCES = (0, EXIT_ALONE, EXIT_INTERRUPTED)
@@ -68,11 +68,11 @@ def exit_code(ends: Sequence[End], interrupted: bool) -> int:
     if reasons := _reasons(ends):
         return reasons[0]
     statuses = {end.status for end in ends}
-    if -signal.SIGKILL in statuses:  # perhaps while it saved
+    if statuses == {0}:  # also where it was interrupted too late
+        return 0
+    if any(status < 0 and status not in REQUESTS for status in statuses):  # perhaps while it saved
         return EXIT_FAILED
-    if interrupted or EXIT_INTERRUPTED in statuses:
-        return EXIT_INTERRUPTED
-    return EXIT_FAILED if any(statuses) else 0
+    return EXIT_INTERRUPTED if interrupted or EXIT_INTERRUPTED in statuses else EXIT_FAILED
 
 
 def _reasons(ends: Sequence[End]) -> list[int]:

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from tests.native.calling import library
 from tests.native.training import codec_twin
-from tests.train.dist import packed_ranks as ranks
+from tests.train.dist.gradients import packed_ranks as ranks
 from tuili.native import message_bytes
-from tuili.train.dist.baselines import half_scale
-from tuili.train.dist.codec import PackedSettings, parts_of
-from tuili.train.dist.hooks import GradientConfig
+from tuili.train.dist.gradients.baselines import half_scale
+from tuili.train.dist.gradients.codec import PackedSettings, parts_of
+from tuili.train.dist.gradients.hooks import GradientConfig
 
 
 @pytest.fixture(autouse=True)
@@ -163,7 +163,7 @@ def test_what_cannot_be_packed_is_refused(tmp_path: Path) -> None:
     assert (tmp_path / "0.txt").read_text().splitlines() == [
         "gradients of a: torch.bfloat16 on cpu, and only contiguous fp32 on the CPU can be packed",
         "gradients of b: torch.float32 on cpu, and only contiguous fp32 on the CPU can be packed",
-        "train.dist.gradients.form = 3bit: only those on the CPU can be packed: use fp16 or fp32",
+        "train.dist.gradients.form = 3bit: only numbers on the CPU can be packed: use fp16 or fp32",
         "errors of a: (600, 256) in place of (700, 256): go on with the same processes, model and settings",
         "bits = 5: the codec has 2, 3, 4 and 8",
     ]
@@ -202,3 +202,27 @@ def test_settings_without_effect_are_refused() -> None:
         GradientConfig(form="3bit", reset_errors=10)
     assert GradientConfig(form="3bit").bits == 3
     assert GradientConfig().bits is None
+
+
+def test_weights_that_are_gathered_are_what_each_has_sent(tmp_path: Path) -> None:
+    """The numbers that all compute with are those of the messages of all, also of their own share."""
+    of_ranks = ranks.run_ranks(tmp_path, 2, ranks.gather_weights)
+    for number in range(3):
+        names = ("weight", "bias")
+        shares = [[of_rank[f"{number}/{name}/share"] for name in names] for of_rank in of_ranks]
+        room = [max(len(of_rank[place]) for of_rank in shares) for place in range(2)]  # the last one is filled up
+        sent = list[list[torch.Tensor]]()
+        for of_rank in shares:
+            filled = [torch.zeros(rows, *share.shape[1:]) for rows, share in zip(room, of_rank, strict=True)]
+            for place, share in zip(filled, of_rank, strict=True):
+                place[: len(share)] = share
+            flat = np.concatenate([place.flatten().numpy() for place in filled])
+            message, _ = codec_twin.encode(flat, 8, None, None, 0.0, 1.0)
+            numbers = torch.from_numpy(codec_twin.decode(message))
+            parts = numbers.split([place.numel() for place in filled])
+            sent.append([part.view_as(place)[: len(share)]
+                         for part, place, share in zip(parts, filled, of_rank, strict=True)])  # fmt: skip
+        for place, name in enumerate(names):
+            expected = torch.cat([of_rank[place] for of_rank in sent])
+            for of_rank in of_ranks:
+                assert torch.equal(of_rank[f"{number}/{name}/whole"], expected), name

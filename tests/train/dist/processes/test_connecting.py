@@ -15,10 +15,10 @@ import torch.distributed as dist
 
 from tests.waiting import GUARD_SECONDS
 from tuili.errors import InputError
-from tuili.train.dist.connecting import connected
 from tuili.train.dist.group import ReplicaDied
-from tuili.train.dist.place import Place
-from tuili.train.dist.pulse import Pulse
+from tuili.train.dist.processes.connecting import connected
+from tuili.train.dist.processes.heartbeat import Heartbeat
+from tuili.train.dist.processes.place import Place
 
 
 def never(rank: int, error: ReplicaDied) -> None:
@@ -56,7 +56,7 @@ def test_processes_connect_and_strangers_do_not(behave: Callable[[socket.socket]
 
     threads = [Thread(target=work, args=(rank,)) for rank in range(3)]
     threads[0].start()
-    port = int(store.get("pulse").decode().split()[0])
+    port = int(store.get("heartbeat").decode().split()[0])
     with socket.create_connection(("127.0.0.1", port), 20) as stranger:
         behave(stranger)
         for thread in threads[1:]:
@@ -76,13 +76,13 @@ def test_a_word_may_come_in_parts() -> None:
 
     first = Thread(target=work)
     first.start()
-    port, word = store.get("pulse").decode().split()
+    port, word = store.get("heartbeat").decode().split()
     with socket.create_connection(("127.0.0.1", int(port)), 20) as other:
         other.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for part in (word[:5], word[5:], "0000", "0001"):
             other.sendall(part.encode())
             time.sleep(0.05)
-        with closing(Pulse(1, {0: other}, never)) as mine:
+        with closing(Heartbeat(1, {0: other}, never)) as mine:
             mine.meet(20, 20)
     first.join()
     assert came == [0]
@@ -98,7 +98,7 @@ def test_strangers_do_not_make_the_time_longer() -> None:
 
     first = Thread(target=work)
     first.start()
-    port = int(store.get("pulse").decode().split()[0])
+    port = int(store.get("heartbeat").decode().split()[0])
     with ExitStack() as strangers, suppress(OSError):
         until = time.monotonic() + GUARD_SECONDS
         while first.is_alive() and time.monotonic() < until:
@@ -112,7 +112,7 @@ def test_strangers_do_not_make_the_time_longer() -> None:
 def test_without_a_connection_it_is_told() -> None:
     store = dist.HashStore()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        store.set("pulse", f"{server.getsockname()[1]} word")
+        store.set("heartbeat", f"{server.getsockname()[1]} word")
     told = "process 1 of 2 has no connection by which process 0 at 127.0.0.1 shows that it lives ("
     with (
         pytest.raises(InputError, match=f"^{re.escape(told)}"),

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -17,9 +18,9 @@ from torch.distributed.distributed_c10d import Store
 
 from tests.waiting import GUARD_SECONDS, eventually
 from tuili.errors import InputError
-from tuili.train.dist import meeting
-from tuili.train.dist.meeting import excuse, meet
-from tuili.train.dist.place import Place
+from tuili.train.dist.processes import rendezvous
+from tuili.train.dist.processes.place import Place
+from tuili.train.dist.processes.rendezvous import excuse, meet
 
 ADDRESS = "127.0.0.1"
 Begin = Callable[..., Future[Store]]
@@ -29,7 +30,7 @@ Begin = Callable[..., Future[Store]]
 def store(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Such as torchrun keeps."""
     monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
-    monkeypatch.setattr(meeting, "FAULT_SECONDS", GUARD_SECONDS)
+    monkeypatch.setattr(rendezvous, "FAULT_SECONDS", GUARD_SECONDS)
     return dist.TCPStore(ADDRESS, 0, is_master=True, wait_for_workers=False)
 
 
@@ -90,7 +91,7 @@ def test_other_numbers_of_processes_are_noticed_by_all_that_come(
 ) -> None:
     """Whoever was started with the wrong one: process 0 does not wait long for others that will not come."""
     if len(sizes) < max(sizes):
-        monkeypatch.setattr(meeting, "FAULT_SECONDS", 0.2)
+        monkeypatch.setattr(rendezvous, "FAULT_SECONDS", 0.2)
     came = [begin(rank, size) for rank, size in enumerate(sizes)]
     (told,) = {fault(of) for of in came}
     assert told in {
@@ -107,8 +108,20 @@ def test_why_one_cannot_take_part_all_tell(rank: int, port: int, begin: Begin) -
     assert {fault(of) for of in waiting} == {f"process {rank} has failed: there is no GPU"}
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_whoever_comes_later_is_told_too(rank: int, port: int, begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where its machine takes longer to load."""
+    monkeypatch.setattr(rendezvous, "FAULT_SECONDS", 0.2)
+    monkeypatch.setattr(rendezvous, "EXCUSE_SECONDS", GUARD_SECONDS)
+    with ThreadPoolExecutor(1) as thread:
+        told = thread.submit(excuse, Place(rank, 2, 2), ADDRESS, port, "there is no GPU")
+        time.sleep(0.5)
+        assert fault(begin(1 - rank, 2)) == f"process {rank} has failed: there is no GPU"
+        told.result(GUARD_SECONDS)
+
+
 def test_nobody_is_told_where_nobody_waits(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meeting, "FAULT_SECONDS", 0.2)
+    monkeypatch.setattr(rendezvous, "EXCUSE_SECONDS", 0.2)
     for rank in range(2):
         excuse(Place(rank, 2, 2), ADDRESS, port, "there is no GPU")
     with socket.create_server((ADDRESS, 0)) as server:
@@ -118,13 +131,13 @@ def test_nobody_is_told_where_nobody_waits(port: int, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("missing", [0, 1])
 def test_whoever_does_not_come_is_named(missing: int, begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meeting, "MEETING_SECONDS", 0.5)
+    monkeypatch.setattr(rendezvous, "MEETING_SECONDS", 0.5)
     told = f"process {missing} of 2 did not come: check that all were started"
     assert fault(begin(1 - missing, 2)) == told
 
 
 def test_nothing_that_listens_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meeting, "MEETING_SECONDS", 0.2)
+    monkeypatch.setattr(rendezvous, "MEETING_SECONDS", 0.2)
     with socket.create_server((ADDRESS, 0)) as server:
         port = server.getsockname()[1]
     told = f"process 1 of 2 did not meet the others at {ADDRESS}:{port} ([Errno 111] Connection refused): check that"
@@ -135,14 +148,14 @@ def test_nothing_that_listens_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_store_of_others_is_not_waited_in(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where process 0 is to make the store itself, which it cannot: another job of torch has the port."""
     monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE")
-    monkeypatch.setattr(meeting, "FAULT_SECONDS", 0.2)
+    monkeypatch.setattr(rendezvous, "FAULT_SECONDS", 0.2)
     for rank in range(2):
         with pytest.raises(InputError, match=f"^port {port} of {ADDRESS} is in use: set MASTER_PORT to another one$"):
             meet(Place(rank, 2, 2), ADDRESS, port)
 
 
 def test_a_stranger_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meeting, "HANDSHAKE_SECONDS", 0.2)
+    monkeypatch.setattr(rendezvous, "HANDSHAKE_SECONDS", 0.2)
     with socket.create_server((ADDRESS, 0)) as stranger:
         port = stranger.getsockname()[1]
         join = partial(meet, Place(1, 2, 2), ADDRESS, port)

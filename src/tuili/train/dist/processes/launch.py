@@ -23,8 +23,8 @@ from tuili.errors import TuiliError
 from tuili.machine import THREADS_VARIABLE, usable_cores
 from tuili.parent import LAUNCHER_VARIABLE, same_modules
 from tuili.provenance import code_hash
-from tuili.train.dist.ended import EXIT_INTERRUPTED, End, cause_of_death, exit_code, first_reason
-from tuili.train.dist.place import LOST_VARIABLE
+from tuili.train.dist.processes.ended import EXIT_INTERRUPTED, End, cause_of_death, exit_code, first_reason
+from tuili.train.dist.processes.place import LOST_VARIABLE
 
 LOOK_SECONDS = 0.05
 KILLED_SECONDS = 5.0

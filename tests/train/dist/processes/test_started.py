@@ -14,10 +14,10 @@ from tests.waiting import GUARD_SECONDS, eventually
 from tuili.cli.app import main
 from tuili.config import load_recipe
 from tuili.errors import ConfigError, InputError
-from tuili.train.dist import meeting, processes
 from tuili.train.dist.group import EXIT_ALONE, ReplicaDied
-from tuili.train.dist.place import Place, start_by_torchrun
-from tuili.train.dist.processes import joined
+from tuili.train.dist.processes import joining, rendezvous
+from tuili.train.dist.processes.joining import joined
+from tuili.train.dist.processes.place import Place, start_by_torchrun
 from tuili.train.folder import RunFolder
 from tuili.train.recipe import Recipe
 
@@ -35,7 +35,9 @@ TRAIN = ["train", "base", "train.accumulation=2", "train.steps=2"]
             1,
             "train.dist.islands = 2: 1 processes cannot be 2 isl",
         ),
-        ([], 2, "train.dist.backend = replicas: 2 processes were started, and replicas start theirs by themselves: "),
+        ([], 3, "train.accumulation = 2: 3 processes do not divide its blocks evenly: use a multiple of them"),
+        (["train.replicas=1"], 2, "train.replicas = 1: 2 processes were started: start as many, or set it to auto"),
+        (["--nproc", "2"], 2, "--nproc starts processes, and torchrun has started this one: leave one of them out"),
         (["train.dist.backend=ddp", "--nproc", "2"], 2, "--nproc starts processes, and torchrun has started this one"),
         (
             ["train.dist.backend=ddp", "--nproc", "3"],
@@ -63,6 +65,12 @@ TRAIN = ["train", "base", "train.accumulation=2", "train.steps=2"]
             ["train.dist={backend: ddp, gradients: {form: fp16}}"],
             1,
             "gradients.form = fp16: 1 process was started, whose",
+        ),
+        (["train.dist={backend: ddp, weights: 8bit}"], 2, "weights = 8bit: backend = ddp gathers none, or as it com"),
+        (
+            ["train.dist={backend: fsdp2, islands: 2, weights: 8bit}"],
+            2,
+            "train.dist.weights = 8bit: each process has the whole model, and gathers nothing: start more, with fewer",
         ),
         (["train.dist={backend: ddp, islands: 2}"], 2, "islands = 2 are groups that share a model, and backend = ddp:"),
         (["train.dist.backend=zero2"], None, "train.dist.backend"),
@@ -93,11 +101,42 @@ def test_what_does_not_fit_the_processes_is_refused(
     assert not (tmp_path / "run" / "run.json").exists()
 
 
+def test_replicas_are_of_one_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in (place(0, 2, 1) | {"LOCAL_WORLD_SIZE": "1"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("tuili.train.dist.processes.rendezvous.EXCUSE_SECONDS", 0.1)
+    assert main([*TRAIN, "--out", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err == (
+        "tuili: error: train.dist.backend = replicas: 2 processes were started on several machines, and replicas share "
+        "the memory of one: use ddp, fsdp2 or zero3\n"
+    )
+
+
+def test_those_that_torchrun_starts_for_replicas_leave_them_to_process_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[int]()
+    monkeypatch.setattr("tuili.train.train", lambda settings, *given, **more: asked.append(settings.train.replicas))
+    for rank in (1, 0):
+        for name, value in place(rank, 2, 1).items():
+            monkeypatch.setenv(name, value)
+        if rank:
+            with pytest.raises(SystemExit) as ended:
+                main([*TRAIN, "--out", str(tmp_path / "run")])
+            assert ended.value.code == 0
+        else:
+            with pytest.raises(AttributeError):  # there is no outcome
+                main([*TRAIN, "--out", str(tmp_path / "run")])
+    assert asked == [2]
+
+
 @pytest.mark.parametrize("started", [2, None], ids=["torchrun", "launcher"])
 def test_without_deepspeed_its_extra_is_named(
     started: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("tuili.train.dist.place.find_spec", lambda name: None)
+    monkeypatch.setattr("tuili.train.dist.processes.place.find_spec", lambda name: None)
     for name, value in place(0, started, 1).items() if started else []:
         monkeypatch.setenv(name, value)
     launcher = [] if started else ["--nproc", "2"]
@@ -119,6 +158,17 @@ def test_each_machine_tells_what_its_processes_have_met(
         assert main([*TRAIN, *arguments, "--out", str(tmp_path)]) == 2
         assert capsys.readouterr().err.startswith(f"tuili: error: process {rank}: ")
         assert waited == [10] * local_rank
+
+
+def test_an_error_with_details_of_its_own_is_told_by_another_machine_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in place(8, 16, 1).items():
+        monkeypatch.setenv(name, value)
+    assert main([*TRAIN, "train.dist.backend=ddp", "--out", str(tmp_path / ("long" * 100))]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("tuili: error: process 8: ")
+    assert "File name too long" in error
 
 
 @pytest.mark.parametrize(
@@ -163,7 +213,7 @@ def test_other_machines_are_told_what_one_has_met(tmp_path: Path, monkeypatch: p
     for name, value in (place(1, 2, store.port) | {"LOCAL_WORLD_SIZE": "1"}).items():
         monkeypatch.setenv(name, value)
     with ThreadPoolExecutor() as threads:
-        first = threads.submit(meeting.meet, Place(0, 2, 1), "127.0.0.1", store.port)
+        first = threads.submit(rendezvous.meet, Place(0, 2, 1), "127.0.0.1", store.port)
         eventually(lambda: store.check(["start"]), "process 0 does not wait")
         assert main(["train", "none", "--out", str(tmp_path)]) == 2
         with pytest.raises(InputError, match=r"^process 1 has failed: .*none"):
@@ -172,13 +222,13 @@ def test_other_machines_are_told_what_one_has_met(tmp_path: Path, monkeypatch: p
 
 def test_one_that_stands_still_behind_the_meeting_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
-    monkeypatch.setattr(processes, "CONNECTING_SECONDS", 1)
+    monkeypatch.setattr(joining, "CONNECTING_SECONDS", 1)
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     for name, value in place(0, 2, store.port).items():
         monkeypatch.setenv(name, value)
     settings = load_recipe("base", ["train.dist.backend=ddp", "train.accumulation=2"], Recipe).train
     with ThreadPoolExecutor() as threads:
-        threads.submit(meeting.meet, Place(1, 2, 2), "127.0.0.1", store.port)
+        threads.submit(rendezvous.meet, Place(1, 2, 2), "127.0.0.1", store.port)
         with (
             pytest.raises(InputError, match=r"process 0 of 2 did not meet the others at 127\.0\.0\.1:"),
             joined(settings, "cpu"),
@@ -208,7 +258,7 @@ def test_torchrun_goes_on_with_what_it_began_and_with_nothing_else(
 def test_a_process_without_a_gpu_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (place(1, 2, 1) | {"LOCAL_RANK": "1"}).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(meeting, "FAULT_SECONDS", 0.1)
+    monkeypatch.setattr(rendezvous, "EXCUSE_SECONDS", 0.1)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     settings = load_recipe("base", ["train.dist.backend=ddp", "train.accumulation=2"], Recipe).train

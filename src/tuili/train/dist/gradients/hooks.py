@@ -20,10 +20,10 @@ from torch.profiler import record_function
 
 from tuili.errors import InputError
 from tuili.native import GradientCodec, Unavailable, load
-from tuili.train.dist.baselines import HalfAverage, PlainAverage, PowerSgd
-from tuili.train.dist.codec import PackedAverage, PackedSettings
 from tuili.train.dist.config import GradientConfig
-from tuili.train.dist.lost import GradientForm
+from tuili.train.dist.gradients.baselines import HalfAverage, PlainAverage, PowerSgd
+from tuili.train.dist.gradients.codec import PackedAverage, PackedSettings
+from tuili.train.dist.gradients.error_feedback import GradientForm
 from tuili.train.dist.overlap.lanes import Lane, Work
 from tuili.train.dist.overlap.spans import Span
 from tuili.train.dist.overlap.updates import BucketUpdates
@@ -37,14 +37,22 @@ def packed_average(config: GradientConfig, group: dist.ProcessGroup, device: tor
     Raises `InputError` where the native library is not to be had, and for gradients on another device than the CPU.
     """
     assert config.bits, "these gradients are not packed"
-    form = f"train.dist.gradients.form = {config.form}"
+    codec = open_codec(f"train.dist.gradients.form = {config.form}", device, "fp16 or fp32")
+    settings = PackedSettings(config.bits, config.rotate, config.clip, config.keep_errors, config.reset_errors)
+    return PackedAverage(group, codec, settings)
+
+
+def open_codec(setting: str, device: torch.device, remedy: str) -> GradientCodec:
+    """What packs numbers, as a setting asks for.
+
+    Raises `InputError` where the native library is not to be had, and for numbers on another device than the CPU.
+    """
     if device.type != "cpu":
-        raise InputError(f"{form}: only those on the CPU can be packed: use fp16 or fp32")
+        raise InputError(f"{setting}: only numbers on the CPU can be packed: use {remedy}")
     library = load()
     if isinstance(library, Unavailable):
-        raise InputError(f"{form}: {library}; use fp32 or fp16")
-    settings = PackedSettings(config.bits, config.rotate, config.clip, config.keep_errors, config.reset_errors)
-    return PackedAverage(group, GradientCodec(library, threads=1), settings)
+        raise InputError(f"{setting}: {library}; use {remedy}")
+    return GradientCodec(library, threads=1)
 
 
 def hook_ddp(
@@ -152,6 +160,8 @@ class OrderedHook(Hook):
 
         def work() -> None:
             try:
+                if self._failure is not None:  # others may still be in the exchange of that bucket
+                    raise self._failure
                 with record_function(Span.AVERAGE):
                     self._average.average(numbers, name)
                 if self._updates is not None:
