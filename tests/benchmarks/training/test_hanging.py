@@ -23,4 +23,4 @@ def test_a_run_of_which_processes_hang_goes_on(scratch_cells: Scratch, monkeypat
     measured = {f"{key}_{name}" for key in stopped for name in ("told", "recovery")}
     assert told.keys() == measured | {"ddp_first_thread_ended", "replicas_first_ended"}
     for key in stopped:
-        assert 2 < told[f"{key}_told"].median < told[f"{key}_recovery"].median
+        assert 1.4 < told[f"{key}_told"].median < told[f"{key}_recovery"].median
