@@ -69,23 +69,37 @@ def _train(
     recipe: str, overrides: list[str], folder: Path, resume: bool, nproc: int | None, restarts: int | None
 ) -> None:
     from tuili.config import load_recipe
-    from tuili.train import EXIT_ALONE, Place, Recipe, ReplicaDied, RunFolder, check_place, tell_loss, train
+    from tuili.train import (
+        EXIT_ALONE,
+        Place,
+        Recipe,
+        ReplicaDied,
+        RunFolder,
+        check_place,
+        check_replicas,
+        tell_loss,
+        train,
+    )
 
     with _one_by_one():
         settings = load_recipe(recipe, overrides, Recipe)
         started = Place.find()
-        if nproc is not None and started is not None:
+        by_itself, alone = settings.train.dist.backend == "replicas", started is None or started.world_size == 1
+        if nproc is not None and started is not None and not (by_itself and alone):
             raise InputError("--nproc starts processes, and torchrun has started this one: leave one of them out")
-        if settings.train.dist.backend != "replicas":
+        if not by_itself:
             if nproc is not None:
                 _launch(settings, recipe, overrides, folder, resume, nproc, restarts)
             if restarts is not None:
                 raise InputError("--restarts goes with --nproc; torchrun has an option --max-restarts of its own")
-        place = check_place(settings.train)
-        if settings.train.dist.backend == "replicas" and (count := started.world_size if started else nproc):
-            if started and started.rank > 0:
+        elif started is not None and not alone:
+            check_replicas(settings.train, started)
+            if started.rank > 0:
                 raise SystemExit(0)  # process 0 starts replicas, with which it shares memory
-            settings = load_recipe(recipe, [*overrides, f"train.replicas={count}"], Recipe)
+            nproc = started.world_size
+        if by_itself and nproc is not None:
+            settings = load_recipe(recipe, [*overrides, f"train.replicas={nproc}"], Recipe)
+        place = check_place(settings.train)
     resume = resume or (started is not None and RunFolder(folder).begun_by_torchrun())
     is_first = place is None or place.rank == 0
     try:

@@ -4,7 +4,7 @@ from .dist.group import EXIT_ALONE, MAX_RESTARTS, ReplicaDied
 from .dist.overlap.hidden import read_hidden
 from .dist.processes.ended import tell_loss
 from .dist.processes.launch import launch
-from .dist.processes.place import Place, check_count, check_place
+from .dist.processes.place import Place, check_count, check_place, check_replicas
 from .dist.processes.rendezvous import tell_other_machines
 from .execution import ExecutionPlan, can_compile, find_device, noticing_full_gpu
 from .exit_walk import ExitWalk, router_losses, walk_exits
@@ -61,6 +61,7 @@ __all__ = [
     "can_compile",
     "check_count",
     "check_place",
+    "check_replicas",
     "environment",
     "environment_changes",
     "find_device",

@@ -17,6 +17,7 @@ from tuili.errors import TuiliError
 from tuili.train.checkpoint import Checkpoint, CheckpointManager, Pieces
 from tuili.train.dist.group import Group, ReplicaDied
 from tuili.train.log import TrainingLog
+from tuili.train.recipe import Recipe
 from tuili.train.setup import TrainingSetup
 from tuili.train.tracing import traced
 from tuili.train.trainer import StepResult, Trainer, TrainingState
@@ -55,7 +56,7 @@ def training_loop(
 
         try:
             traces = _traced(steps, setup, group, out, trainer.state.step)
-            _save_between(trainer, traces, setup.recipe.checkpoint.interval, checkpoints, log_step, lambda: log.seconds)
+            _save_between(trainer, traces, setup.recipe, checkpoints, log_step, lambda: log.seconds)
         except ReplicaDied as error:
             if interrupted.is_set():  # nobody wants it to begin again
                 raise TuiliError(f"{error} while the run was being interrupted: add --resume to go on") from error
@@ -77,7 +78,7 @@ def worker_loop(
     """
     with Trainer(setup, checkpoint, group) as trainer, closing(trainer.steps(stop)) as steps, checkpoints:
         traces = _traced(steps, setup, group, out, trainer.state.step)
-        _save_between(trainer, traces, setup.recipe.checkpoint.interval, checkpoints)
+        _save_between(trainer, traces, setup.recipe, checkpoints)
     return trainer.state
 
 
@@ -97,7 +98,7 @@ def trace_file(out: Path, group: Group, step: int) -> Path:
 def _save_between(
     trainer: Trainer,
     steps: Iterable[StepResult],
-    interval: int,
+    recipe: Recipe,
     checkpoints: CheckpointManager,
     log_step: Callable[[StepResult], None] = lambda result: None,
     seconds: Callable[[], float] = lambda: 0.0,
@@ -112,12 +113,13 @@ def _save_between(
         checkpoints.save(state.step, pieces, asdict(state))
 
     for result in steps:
-        collected = trainer.collect() if state.step % interval == 0 else None  # all meet, before one writes the log
+        is_due = state.step % recipe.checkpoint.interval == 0 or state.step == recipe.train.steps
+        collected = trainer.collect() if is_due else None  # all meet, before one writes the log
         log_step(result)
         checkpoints.check()
         if collected is not None:
             save(collected)
-    if saved < state.step:
+    if saved < state.step:  # it was interrupted
         save(trainer.collect())
     checkpoints.close()
 

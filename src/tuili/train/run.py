@@ -85,7 +85,7 @@ def train(
         with writing(out / LOG_FILE, REWRITE_REMEDY):
             return TrainingLog(
                 recipe.log, out, console, first=state.step, steps=recipe.train.steps, seconds=state.seconds,
-                restarts=len(lost) or restarts_so_far(), lost=[one for one in lost if one is not None] or lost_so_far(),
+                restarts=restarts_so_far() + len(lost), lost=lost_so_far() + [one for one in lost if one is not None],
             )  # fmt: skip
 
     if check_place(recipe.train) is not None:
@@ -143,7 +143,7 @@ def train_once(
             tokenizer = prepare_tokenizer(folder, parent, recipe, sources, tell)
         else:
             tokenizer = Tokenizer.load(folder.tokenizer)
-        with divided_cores(processes_here(processes) if processes else plan.replicas):
+        with divided_cores(processes_here(processes.place.local_size if processes else plan.replicas)):
             if changes := folder.changes(plan):
                 tell(f"changed since the run began: {', '.join(changes)}; the weights may differ")
             setup = build_training(recipe, plan, curriculum, sources, tokenizer, folder.tokenizer, tell)

@@ -118,7 +118,7 @@ class Trainer:
         Raises `TuiliError` when the gradient is not finite, and what the calls of the group raise.
         """
         recipe, model, state, group = self._setup.recipe, self._model, self.state, self._group
-        train, seconds = recipe.train, None
+        train, way, seconds = recipe.train, self._way(), None
         model.train()
         model.quantize(recipe.qat.at(state.step))
         with self._setup.open_blocks(state.stream) if group.rank == 0 else nullcontext(iter(())) as prepared:
@@ -126,7 +126,6 @@ class Trainer:
                 group.pace(seconds)
                 with group.watched():
                     result, taken = self._step(prepared)
-                way = f"{train.dist.backend}, {train.dist.gradients.form}"
                 state.shared[way] = state.shared.get(way, 0) + 1
                 state.step += 1
                 state.tokens += result.tokens
@@ -134,6 +133,12 @@ class Trainer:
                 seconds = taken() if is_known else None
                 model.quantize(recipe.qat.at(state.step))
                 yield result
+
+    def _way(self) -> str:
+        """How steps are shared: the backend, and in what form gradients travel, and weights where they are packed."""
+        dist, is_half = self._setup.recipe.train.dist, self._setup.plan.precision == "fp16"
+        packed = "" if dist.weights == "fp32" else f", weights in {dist.weights}"
+        return f"{dist.backend}, {'fp16' if is_half else dist.gradients.form}{packed}"
 
     def _step(self, prepared: PreparedBlocks) -> tuple[StepResult, Callable[[], float]]:
         """One step, and what tells how many seconds have passed since its data were there."""

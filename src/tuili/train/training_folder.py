@@ -91,8 +91,9 @@ class TrainingFolder(RunFolder):
                 raise InputError(f"{self.path} has {what} and no {RUN_FILE}: choose another --out")
             return None
         try:
-            # Runs that began before there were backends to choose from had replicas.
-            self._environment = {"backend": "replicas", "gradients": "fp32"} | dict(then.pop("environment"))
+            # Runs that began before there were backends and forms to choose from had replicas, and fp32.
+            forms = {"backend": "replicas", "gradients": "fp32", "weights": "fp32"}
+            self._environment = forms | dict(then.pop("environment"))
             then.pop("start", None)
             # Runs that began before there were kernels to choose from train by torch alone.
             then["recipe"]["train"] = {"kernels": "auto"} | then["recipe"]["train"]

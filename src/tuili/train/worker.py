@@ -20,6 +20,7 @@ from tuili.store import Tokenizer
 from tuili.train.build import build_training
 from tuili.train.checkpoint import CheckpointManager, read_checkpoint
 from tuili.train.dist.group import Group, ReplicaDied, as_word, from_word
+from tuili.train.dist.processes.place import Place
 from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
 from tuili.train.feed.stream import build_curriculum, build_sources
@@ -77,7 +78,7 @@ def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple
         with _told_to_all(processes):
             TrainingFolder(out, recipe).refuse_other_session(first["session"])
             plan = ExecutionPlan.resolve(recipe.train.model_copy(update=first["plan"]))
-        with divided_cores(processes_here(processes)), interruptible() as interrupted:
+        with divided_cores(processes_here(processes.place.local_size)), interruptible() as interrupted:
             state = run_worker(processes, recipe, plan, out, first["step"], interrupted.is_set)
             processes.all_gather(None)
     except ReplicaDied:
@@ -116,6 +117,8 @@ def common_facts(recipe: Recipe) -> dict[str, str]:
     return {"a recipe": recipe_hash, "code": code_hash(), "versions": json.dumps(versions)}
 
 
-def processes_here(processes: TorchGroup) -> int:
-    """Among how many processes the cores that this one sees are divided; who sets the threads of each has done it."""
-    return 1 if THREADS_VARIABLE in os.environ else processes.place.local_size
+def processes_here(count: int) -> int:
+    """Among how many of so many processes of this machine the cores are divided that this one sees. Where torchrun, or
+    what stands for it, has started some, who sets the threads sets those of each."""
+    place = Place.find()
+    return 1 if THREADS_VARIABLE in os.environ and place is not None and place.world_size > 1 else count

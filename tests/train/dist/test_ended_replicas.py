@@ -158,11 +158,14 @@ def test_where_the_command_alone_stands_still_the_others_end_and_it_goes_on(
     uninterrupted: Path, tmp_path: Path
 ) -> None:
     out, told = tmp_path / "run", tmp_path / "errors"
-    line = [*arguments(out), "train.dist.timeout=2"]
+    line = [*arguments(out), "train.dist.timeout=5"]
     process = start_command(partial(run_copied, "4 0 SIGSTOP"), line, tmp_path, environment())
     try:
+        state = Path(f"/proc/{process.pid}/stat")
+        eventually(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "it has not stopped itself")
         silent = "tuili: error: replica 1: another process has ended or does not answer (process 0 has not shown any s"
-        eventually(lambda: told.exists() and silent in told.read_text(), "the other waits for ever")
+        assert silent not in told.read_text()
+        eventually(lambda: silent in told.read_text(), "the other waits for ever")
         os.kill(process.pid or 0, signal.SIGCONT)
         process.join(GUARD_SECONDS)
     finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch.distributed.fsdp import FSDPModule
 
 from tests.native.calling import library
 from tests.train.checkpoint.faults import flip, hang_for
@@ -200,6 +201,25 @@ GONE = "failed: another process has ended or does not answer ("
 
 
 ISLANDS = "train.dist={backend: fsdp2, islands: 2, gradients: {form: 8bit}}"
+
+
+def leave_a_unit_plain(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """FSDP2 gathers one layer as it is."""
+    set_gather, done = FSDPModule.set_custom_all_gather, list[FSDPModule]()
+
+    def leave_one(self: FSDPModule, gather: Any) -> None:
+        done.append(self)
+        if len(done) > 1:
+            set_gather(self, gather)
+
+    patch.setattr(FSDPModule, "set_custom_all_gather", leave_one)
+
+
+def test_weights_that_are_gathered_as_they_are_are_noticed(processes: ranks.Ranks, tmp_path: Path) -> None:
+    library()
+    packed = [recipe("train.dist={backend: fsdp2, weights: 8bit}")] * 2
+    shown = processes.train(packed, tmp_path, before=leave_a_unit_plain)
+    assert re.search(r"failed: weights were to be gathered as 8bit: 4 parts of them were, of 5$", shown[0])
 
 
 def test_islands_that_do_not_meet_are_noticed(processes: ranks.Ranks, tmp_path: Path) -> None:

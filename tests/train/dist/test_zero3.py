@@ -183,6 +183,8 @@ def test_a_run_in_fp16_goes_on_under_a_backend_that_does_not_compute_in_it(
         tmp_path, 2, *by_zero3, before=partial(ranks.compute_in_fp16, None), resume=True
     )
     assert [("loss_scale" in line) for line in read_log(tmp_path)] == [True, True, False, False, True, True]
+    figures = read_lineage(tmp_path / "model")[-1].figures
+    assert [figures[f"steps by {name}"] for name in ("zero3, fp16", "fsdp2, fp32")] == [4, 2]
 
 
 @pytest.fixture

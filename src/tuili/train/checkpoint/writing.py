@@ -101,7 +101,7 @@ def parts_of(scratch: Path, count: int) -> list[Part] | None:
 
 def size_of(scratch: Path) -> int:
     """The bytes that all processes have written there so far, as far as they are seen here."""
-    with suppress(FileNotFoundError):  # another one renames or removes a file
+    with suppress(OSError):  # another one renames or removes a file
         return sum(file.stat().st_size for file in scratch.iterdir())
     return 0
 

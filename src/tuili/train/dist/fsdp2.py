@@ -48,11 +48,14 @@ class Fsdp2(Backend):
         mesh = _mesh(group, config.islands, setup.plan.device)
         self._module = LossModule(setup)
         self._units = _shard(self._module, mesh if config.islands > 1 and not packs else mesh[SHARES])
-        self._gather = self._average = self._hook = None
+        self._average = self._hook = self._codec = None
+        self._gathers = list[PackedGather]()
         if config.weights != "fp32":
-            self._gather = PackedGather(open_codec("train.dist.weights = 8bit", setup.plan.device, "fp32"))
+            self._codec = open_codec("train.dist.weights = 8bit", setup.plan.device, "fp32")
             for unit in _units(self._module):
-                unit.set_custom_all_gather(self._gather)  # type: ignore[arg-type]  # torch keeps that class to itself
+                gather = PackedGather(self._codec)
+                unit.set_custom_all_gather(gather)  # type: ignore[arg-type]  # torch keeps that class to itself
+                self._gathers.append(gather)
         if packs:
             self._average = packed_average(config.gradients, mesh[ISLANDS].get_group(), setup.plan.device)
             self._hook = hook_fsdp(self._module, self._average)
@@ -77,8 +80,10 @@ class Fsdp2(Backend):
         the weights have not been gathered in theirs."""
         if self._average is not None:
             self._confirm_travel(self._average.names, len(_units(self._module)))
-        if self._gather is not None and not self._gather.gathered:
-            raise told_once(self._group, TuiliError("weights were to be gathered in 8bit, and none were"))
+        if not all(gather.has_gathered for gather in self._gathers):
+            found, count = sum(gather.has_gathered for gather in self._gathers), len(self._gathers)
+            fault = f"weights were to be gathered as 8bit: {found} parts of them were, of {count}"
+            raise told_once(self._group, TuiliError(fault))
 
     def agrees(self) -> bool:
         """Islands hold the same shares, and all processes what is not divided."""
@@ -98,7 +103,7 @@ class Fsdp2(Backend):
 
     def close(self) -> None:
         """End the threads that pack gradients and weights."""
-        for packing in (self._average, self._gather):
+        for packing in (self._average, self._codec):
             if packing is not None:
                 packing.close()
 

@@ -21,11 +21,11 @@ BITS: Final = 8
 
 
 class PackedGather:
-    """What `FSDPModule.set_custom_all_gather` takes, of fp32 tensors on the CPU."""
+    """What `FSDPModule.set_custom_all_gather` takes of a unit, with fp32 tensors on the CPU."""
 
     def __init__(self, codec: GradientCodec) -> None:
-        self._codec, self.gathered = codec, 0
-        """How many units have been gathered so far."""
+        self._codec, self.has_gathered = codec, False
+        """Whether the unit has been gathered so."""
 
     def allocate(self, size: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Tensor:
         """Memory for what is gathered."""
@@ -43,8 +43,4 @@ class PackedGather:
         dist.all_gather_single(torch.from_numpy(everyone.reshape(-1)), torch.from_numpy(own), group=group)
         for message, numbers in zip(everyone, output_tensor.detach().view(group.size(), -1), strict=True):
             self._codec.decode(message, numbers.numpy())
-        self.gathered += 1
-
-    def close(self) -> None:
-        """End the codec's thread. No more can be gathered then."""
-        self._codec.close()
+        self.has_gathered = True

@@ -64,7 +64,8 @@ class SharedMemoryGroup:
     ) -> None:
         self.rank, self.world_size = rank, world_size
         self._channels, self._timeout, self._heartbeat = channels, timeout, heartbeat
-        self._watches = True
+        self._patience: float | None = timeout
+        """Seconds without a sign of life behind which a process is taken to hang; None where none is missed."""
         self._rows = {
             dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
         }
@@ -144,17 +145,19 @@ class SharedMemoryGroup:
         if self.rank == 0:
             for channel in self._channels:
                 channel.wait_at_most(MEETING_SECONDS if seconds is None else seconds + self._timeout)
-        self._watches = self.rank > 0 or seconds is None
+        self._patience = None if self.rank == 0 and seconds is not None else self._timeout
 
     def pause(self) -> None:
         """As long as for a step of which nobody knows how long it takes, whatever shows that they live."""
         self.pace(None)
-        self._watches = False
+        self._patience = None if self.rank == 0 else MEETING_SECONDS
 
     def watched(self) -> AbstractContextManager[None]:
         """Process 0 kills whoever shows no sign of life, unless it is known how long a step takes. Others end where
         process 0 shows none."""
-        return self._heartbeat.watching(self._timeout) if self._heartbeat and self._watches else nullcontext()
+        if self._heartbeat is None or self._patience is None:
+            return nullcontext()
+        return self._heartbeat.watching(self._patience)
 
     def _places(self, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Each tensor, and its places in all rows."""
@@ -260,7 +263,7 @@ def _death_error(rank: int, process: BaseProcess, silent: Mapping[int, ReplicaDi
         return silent[rank]
     code = process.exitcode or 0
     if code == EXIT_ALONE:
-        return ReplicaDied(f"replica {rank} has ended, as process 0 stood still", rank)
+        return ReplicaDied(f"replica {rank} has ended, as process 0 stood still", 0)
     if code < 0:
         return ReplicaDied(f"replica {rank} was killed by {signal.Signals(-code).name}", rank)
     return TuiliError(f"replica {rank} ended with exit code {code}")

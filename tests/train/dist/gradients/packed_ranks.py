@@ -182,9 +182,10 @@ def gather_weights(rank: int) -> dict[str, Tensor]:
     """What each unit is computed with, and what this process holds of it."""
     model = small_model()
     codec = open_codec("weights", torch.device("cpu"), "fp32")
-    gather, units = PackedGather(codec), [layer for layer in model if isinstance(layer, nn.Linear)]
-    for layer in units:
-        cast(FSDPModule, fully_shard(layer)).set_custom_all_gather(gather)
+    units = [layer for layer in model if isinstance(layer, nn.Linear)]
+    gathers = [PackedGather(codec) for _ in units]
+    for layer, gather in zip(units, gathers, strict=True):
+        cast(FSDPModule, fully_shard(layer)).set_custom_all_gather(cast(Any, gather))
     found = dict[str, Tensor]()
     for number, layer in enumerate(units):
         for name, value in layer.named_parameters():
@@ -193,8 +194,8 @@ def gather_weights(rank: int) -> dict[str, Tensor]:
         unit.unshard()
         found |= {f"{number}/{name}/whole": value.detach().clone() for name, value in layer.named_parameters()}
         unit.reshard()
-    assert gather.gathered == len(units)
-    gather.close()
+    assert all(gather.has_gathered for gather in gathers)
+    codec.close()
     return found
 
 

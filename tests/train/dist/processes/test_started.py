@@ -20,6 +20,8 @@ from tuili.train.dist.processes.joining import joined
 from tuili.train.dist.processes.place import Place, start_by_torchrun
 from tuili.train.folder import RunFolder
 from tuili.train.recipe import Recipe
+from tuili.train.run import train
+from tuili.train.worker import processes_here
 
 TRAIN = ["train", "base", "train.accumulation=2", "train.steps=2"]
 
@@ -119,17 +121,41 @@ def test_those_that_torchrun_starts_for_replicas_leave_them_to_process_0(
 ) -> None:
     asked = list[int]()
     monkeypatch.setattr("tuili.train.train", lambda settings, *given, **more: asked.append(settings.train.replicas))
-    for rank in (1, 0):
-        for name, value in place(rank, 2, 1).items():
+    for rank, world, more in ((1, 2, ()), (0, 2, ()), (0, 1, ("train.replicas=2",)), (0, 1, ())):
+        for name, value in place(rank, world, 1).items():
             monkeypatch.setenv(name, value)
         if rank:
             with pytest.raises(SystemExit) as ended:
-                main([*TRAIN, "--out", str(tmp_path / "run")])
+                main([*TRAIN, *more, "--out", str(tmp_path / "run")])
             assert ended.value.code == 0
         else:
             with pytest.raises(AttributeError):  # there is no outcome
-                main([*TRAIN, "--out", str(tmp_path / "run")])
-    assert asked == [2]
+                main([*TRAIN, *more, "--out", str(tmp_path / "run")])
+    assert asked == [2, 2, "auto"], "one process alone trains as its recipe says"
+
+
+@pytest.mark.parametrize(("rank", "replicas"), [(0, "auto"), (1, "2")])
+def test_replicas_that_a_script_would_train_in_each_process_are_refused(
+    rank: int, replicas: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in place(rank, 2, 1).items():
+        monkeypatch.setenv(name, value)
+    settings = load_recipe("base", ["train.accumulation=2", f"train.replicas={replicas}"], Recipe)
+    with pytest.raises(
+        InputError, match=r"^train\.dist\.backend = replicas: 2 processes were started, of which process 0"
+    ):
+        train(settings, tmp_path / "run")
+
+
+def test_threads_are_those_of_each_where_torchrun_has_started_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert processes_here(3) == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    assert processes_here(3) == 3, "the user has limited all together"
+    for world, among in ((1, 3), (2, 1)):
+        for name, value in place(0, world, 1).items():
+            monkeypatch.setenv(name, value)
+        assert processes_here(3) == among
 
 
 @pytest.mark.parametrize("started", [2, None], ids=["torchrun", "launcher"])

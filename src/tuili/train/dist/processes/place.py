@@ -96,13 +96,13 @@ def check_place(train: TrainConfig) -> Place | None:
     """
     place, backend = Place.find(), train.dist.backend
     if backend == "replicas":
-        if place is not None and place.local_size < place.world_size:
-            raise InputError(
-                f"train.dist.backend = replicas: {place.world_size} processes were started on several machines, and "
-                "replicas share the memory of one: use ddp, fsdp2 or zero3"
-            )
         if place is not None and place.world_size > 1:
-            check_count(train, place.world_size)
+            check_replicas(train, place)
+            if place.rank > 0 or train.replicas != place.world_size:
+                raise InputError(
+                    f"train.dist.backend = replicas: {place.world_size} processes were started, of which process 0 "
+                    f"alone trains, with train.replicas = {place.world_size}, as tuili train does: or use ddp"
+                )
         return None
     if place is None:
         raise InputError(
@@ -110,6 +110,16 @@ def check_place(train: TrainConfig) -> Place | None:
         )
     check_count(train, place.world_size)
     return place
+
+
+def check_replicas(train: TrainConfig, place: Place) -> None:
+    """Raise `InputError` where torchrun has started processes for which there are no replicas."""
+    if place.local_size < place.world_size:
+        raise InputError(
+            f"train.dist.backend = replicas: {place.world_size} processes were started on several machines, and "
+            "replicas share the memory of one: use ddp, fsdp2 or zero3"
+        )
+    check_count(train, place.world_size)
 
 
 def check_count(train: TrainConfig, count: int) -> None:
