@@ -79,8 +79,8 @@ FACES = {
         EXIT_ALONE MAX_RESTARTS REWRITE_REMEDY RUN_FILE Checkpoint CheckpointConfig CheckpointManager CurriculumConfig
         DataConfig DeviceSetting ExecutionPlan ExitWalk FileWeights LogConfig ModelConfig Objective Place PreparedBlocks
         Recipe RecordedTraining ReplicaDied RunFolder ScheduleConfig StreamConfig TrainConfig TrainingFeed TrainingLog
-        TrainingResult build_curriculum build_model build_sources can_compile check_count check_place environment
-        environment_changes find_device interruptible keep_freed_memory launch noticing_full_gpu peak_memory
+        TrainingResult build_curriculum build_model build_sources can_compile check_count check_place check_replicas
+        environment environment_changes find_device interruptible keep_freed_memory launch noticing_full_gpu peak_memory
         prepared_blocks rate_scale read_hidden read_log recorded_sources recorded_training router_losses tell_loss
         tell_other_machines train training_feed training_stream walk_exits warmup_cosine StackedMuon hidden_matrices
     """,
