@@ -8,6 +8,7 @@
 #   make clients     test with nine other clients of OpenAI's API, which are installed apart; needs node and npm
 #   make native      test the C++ library: sanitizers, other processors, all instruction sets; needs g++ and qemu
 #   make kills       test that runs which are killed at many points go on to the same bytes
+#   make trials      test benchmarks by real runs that are as small as they can be
 #   make scale       test builds by datatrove's local, Slurm and Ray executors
 #   make suites      all of them but test and kills, two at a time [WITHOUT="browser image"]
 #   make clean       remove environment, caches and builds (keeps runs/)
@@ -36,12 +37,12 @@ PEERS_WANTED := $(if $(NAMES),$(filter $(PEERS_NEEDED),$(NAMES)),$(PEERS_NEEDED)
 LLAMA_SERVER := $(PEERS)/bin/llama-server
 LLAMA_CPP := llama-cpp-python==0.3.36
 # In each of them one test runs at a time. The longest come first.
-SUITES := image conformance deepspeed native integration clients browser scale
+SUITES := image conformance deepspeed trials native integration clients browser scale
 GUIDELLM := .venv-guidellm
 GUIDELLM_INSTALLED := $(GUIDELLM)/.installed
 GUIDELLM_WANTED := $(if $(NAMES),$(filter load_tool,$(NAMES)),load_tool)
 
-.PHONY: setup quickstart test check integration deepspeed browser conformance clients image native kills scale ready suites bench clean
+.PHONY: setup quickstart test check integration deepspeed browser conformance clients image native kills trials scale ready suites bench clean
 
 setup: $(INSTALLED)
 
@@ -77,6 +78,9 @@ native: setup
 
 kills: setup
 	$(PYTEST) -n 2 -m kills
+
+trials: setup
+	$(PYTEST) -m trials
 
 scale: $(SCALE)
 	$(PYTEST) -m scale

@@ -40,6 +40,7 @@ def test_a_curve_has_as_many_points_as_are_read() -> None:
     assert points[-1] == (300.0, 294.5)
 
 
+@pytest.mark.trials
 def test_a_run_tells_what_each_step_has_sent_and_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """The processes are compared with the checkpoint after two of three steps."""
     logs = list[list[dict[str, Any]]]()

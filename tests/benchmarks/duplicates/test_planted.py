@@ -7,6 +7,7 @@ import pytest
 from benchmarks.duplicates.planted import EDITS, measure
 
 
+@pytest.mark.trials
 def test_what_is_planted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmarks.duplicates.planted.OWN_PROBLEMS", 1)
     monkeypatch.setattr("benchmarks.duplicates.planted.OWN_LEVELS", (1,))

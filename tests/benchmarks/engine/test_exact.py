@@ -11,6 +11,7 @@ from benchmarks.harness.texts import own_domains
 from tuili.model import load_model
 
 
+@pytest.mark.trials
 def test_every_block_is_compared_and_timed(monkeypatch, tmp_path):
     monkeypatch.setattr(exact, "Cells", lambda name, setting: Cells(name, setting, tmp_path))
     monkeypatch.setattr(exact, "prompts", lambda *given: [block[:1] for block in prompts(*given)])

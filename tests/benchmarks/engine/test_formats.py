@@ -12,6 +12,7 @@ from tuili.model import load_model
 from tuili.tasks import unseen_problems
 
 
+@pytest.mark.trials
 @pytest.mark.usefixtures("cold")
 def test_tokens_texts_and_accuracy_are_compared(monkeypatch, tmp_path):
     monkeypatch.setattr(formats, "Cells", lambda name, setting: Cells(name, setting, tmp_path))

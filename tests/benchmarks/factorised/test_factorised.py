@@ -27,6 +27,7 @@ SMALL = (
 )  # fmt: skip
 
 
+@pytest.mark.trials
 def test_models_are_factorised_and_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parent = tmp_path / "parent"
     save_model(parent, *tiny_model(), [LineageEntry("train", RECIPE, seeds={"train": 1}, tokens=100)])

@@ -17,6 +17,7 @@ from tuili.config import load_recipe
 from tuili.data.pipeline import BuildRecipe, build
 
 
+@pytest.mark.trials
 def test_every_command_of_the_page_is_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: tuple[str, ...]
 ) -> None:

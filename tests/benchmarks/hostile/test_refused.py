@@ -9,6 +9,7 @@ import pytest
 from benchmarks.hostile.refused import measure
 
 
+@pytest.mark.trials
 def test_hostile_files_and_records_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("pyarrow", "resiliparse", "pypdfium2"):
         pytest.importorskip(package)

@@ -138,6 +138,7 @@ def test_the_held_back_questions_are_new_ones_of_the_kinds_that_were_taught(tmp_
     assert 20 < count == len(written) < 50
 
 
+@pytest.mark.trials
 def test_questions_are_answered_once_and_all_figures_are_told(
     imported: ImportedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ CHANGES = (
 )  # fmt: skip
 
 
+@pytest.mark.trials
 def test_a_taught_model_is_made_smaller_once(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = dense_folder(tmp_path / "dense", "llama")
     monkeypatch.setattr(measuring, "taught_data", lambda folder, data: taught_data(folder, data, 5, 3))

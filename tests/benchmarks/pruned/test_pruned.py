@@ -55,6 +55,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(runs, "tuili", lambda *line: main([*line]))
 
 
+@pytest.mark.trials
 def test_models_are_pruned_and_measured_once(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     how: dict[str, Any] = {"ways": ("reap", "frequency"), "seeds": (1, 2), "steps": 2, "per_cell": 2, "levels": (1, 2)}
     how |= {"changes": SMALL, "folder": str(tmp_path / "runs")}

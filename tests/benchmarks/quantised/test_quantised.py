@@ -32,6 +32,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.trials
 def test_models_are_quantised_and_measured_once(parent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 2)
     for module in (parents, measuring):

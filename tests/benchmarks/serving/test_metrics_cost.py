@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import pytest
+
 from benchmarks.serving import metrics_cost
 
 
+@pytest.mark.trials
 def test_signals_switch_the_metrics():
     def counted(number):
         before = server.metrics().get("tuili_token_depth_layers_count", 0)

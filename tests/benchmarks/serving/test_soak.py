@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.serving import soak
 
 
+@pytest.mark.trials
 def test_every_request_is_accounted_for():
     config, figures = soak.measure(minutes=0.03, rate=7, every=0.2)
     assert config["minutes"] == 0.03

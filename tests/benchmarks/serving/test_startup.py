@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.serving import startup
 
 
+@pytest.mark.trials
 def test_memory_when_idle(monkeypatch):
     monkeypatch.setattr(startup, "IDLE_SECONDS", 0.5)
     _, figures = startup.measure(starts=1, threads=1)

@@ -22,6 +22,7 @@ def test_speeds_are_compared_round_by_round() -> None:
     assert (told["ddp_sent"].runs, told["alone_memory"].runs) == ([8.0, 8.0], [5e-9, 6e-9])
 
 
+@pytest.mark.trials
 def test_a_real_run_tells_its_speed_what_it_sends_and_holds(
     scratch_cells: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
