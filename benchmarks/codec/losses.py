@@ -23,6 +23,7 @@ What is measured before an interruption is kept.
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -169,5 +170,6 @@ def trained(recipe: str, changes: Sequence[str], interval: int = INTERVAL) -> Tr
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     run("gradient_losses", measure)
