@@ -12,9 +12,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.debian import skip_summary
+from tests.flushing import flush_nothing
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a shell has begun this in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+flush_nothing()
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # processes that help would import torch for a few graphs

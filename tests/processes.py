@@ -25,6 +25,7 @@ PRELOADED = [
     "tests.train.dist.torch_ranks",
     "tests.train.dist.gradients.packed_ranks",
     *(f"tuili.tasks.domains.{name}" for name in BUILT_IN_DOMAINS),
+    "tests.preloaded",
 ]
 STARTERS = ("tuili.train.dist.replicas", "tuili.eval.parallel")
 """Modules that start processes."""

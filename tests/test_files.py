@@ -72,20 +72,24 @@ def test_a_crash_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.Monke
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(("data", "chunks"), [(b"123456789", [b"1234", b"5678", b"9"]), (b"", [b""])])
+@pytest.mark.parametrize(
+    ("data", "sizes"),
+    [
+        (b"123456789", [4, 8, 9]),
+        (b"", [0]),
+        ([], [0]),
+        ([b"12", memoryview(b"345"), b"", b"6", b"7890abcde"], [5, 10, 14, 15]),
+    ],
+)
 def test_each_chunk_of_a_file_is_on_the_disk_before_it_is_told(
-    data: bytes, chunks: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: bytes | list[bytes | memoryview], sizes: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, told, sizes = tmp_path / "file", list[bytes](), list[int]()
+    path, told, flushed = tmp_path / "file", list[int](), list[int]()
     monkeypatch.setattr("tuili.files.CHUNK", 4)
-    monkeypatch.setattr("os.fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
-
-    def written(chunk: memoryview) -> None:
-        told.append(bytes(chunk))
-        assert sizes[-1] == sum(map(len, told))
-
-    write_durably(path, data, written)
-    assert (path.read_bytes(), told) == (data, chunks)
+    monkeypatch.setattr("os.fsync", lambda descriptor: flushed.append(os.fstat(descriptor).st_size))
+    write_durably(path, data, lambda: told.append(flushed[-1]))
+    assert path.read_bytes() == (data if isinstance(data, bytes) else b"".join(data))
+    assert told == flushed == sizes
 
 
 def test_a_failing_disk_is_one_line(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
@@ -114,10 +115,15 @@ def _in_a_group(command: Sequence[str]) -> str:
     try:
         output, errors = process.communicate()
     finally:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
-                os.killpg(process.pid, number)
-                process.wait(ENDING_SECONDS)
+        until = time.monotonic() + ENDING_SECONDS
+        with suppress(ProcessLookupError):  # none of the group is left
+            os.killpg(process.pid, signal.SIGTERM)
+            while time.monotonic() < until:
+                process.poll()
+                os.killpg(process.pid, 0)
+                time.sleep(0.05)
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, output, errors)
     return output

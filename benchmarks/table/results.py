@@ -5,7 +5,17 @@ from __future__ import annotations
 from benchmarks.table.answer_rows import ANSWERS
 from benchmarks.table.data_rows import DOCUMENTS, DUPLICATES, HOSTILE, MULTIPLIED, QUALITY, ROUTED
 from benchmarks.table.distilled_rows import STUDENTS
-from benchmarks.table.distributed_rows import BACKENDS, CODEC, EQUAL, LOSS_SECONDS, LOSSES, OVERLAP, SENT, WEIGHTS
+from benchmarks.table.distributed_rows import (
+    BACKENDS,
+    CLAIM,
+    CODEC,
+    EQUAL,
+    LOSS_SECONDS,
+    LOSSES,
+    OVERLAP,
+    SENT,
+    WEIGHTS,
+)
 from benchmarks.table.engine_rows import ENGINE, OTHER_ENGINES, SERVING
 from benchmarks.table.example_rows import COMPARED
 from benchmarks.table.factorised_rows import FACTORS
@@ -35,6 +45,7 @@ GROUPS = {
         *SENT,
         *LOSSES,
         *WEIGHTS,
+        CLAIM,
         LOSS_SECONDS,
         *EQUAL,
         *OVERLAP,

@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from tuili.errors import InputError, NotWritten, TuiliError
 SCRATCH_PREFIX = ".tuili-"
 """The names of scratch folders begin with it."""
 CHUNK = 1 << 26
-"""So many bytes of a large file are flushed to the disk together."""
+"""So many bytes of a large file, or up to twice as many, are flushed to the disk together."""
 
 
 def check_file_place(path: Path) -> None:
@@ -108,20 +108,32 @@ def refusing_faults(path: Path) -> Iterator[None]:
         raise _UnwritableError(path, getattr(error, "strerror", None) or str(error), "choose another place") from error
 
 
-def write_durably(path: Path, data: bytes, written: Callable[[memoryview], object] = lambda chunk: None) -> None:
+def write_durably(
+    path: Path, data: bytes | Iterable[bytes | memoryview], written: Callable[[], object] = lambda: None
+) -> None:
     """Write a file so that after a crash or an error it is there whole, or as it was before.
 
-    `written` is given each chunk of the data when that is on the disk. What it raises leaves the file as it was.
+    data: bytes, or runs of them one after the other. `written` is called whenever more is on the disk. What it raises
+    leaves the file as it was.
     """
-    part, view = path.with_name(f".{path.name}.part"), memoryview(data)
+    part = path.with_name(f".{path.name}.part")
     try:
         with part.open("wb") as file:
-            for begin in range(0, max(1, len(data)), CHUNK):
-                chunk = view[begin : begin + CHUNK]
-                file.write(chunk)
+
+            def synchronise() -> None:
                 file.flush()
                 os.fsync(file.fileno())
-                written(chunk)
+                written()
+
+            waiting = 0
+            for run in [data] if isinstance(data, bytes) else data:
+                view = memoryview(run)
+                for begin in range(0, len(view), CHUNK):
+                    waiting += file.write(view[begin : begin + CHUNK])
+                    if waiting >= CHUNK:
+                        synchronise()
+                        waiting = 0
+            synchronise()
         part.replace(path)
     except BaseException:
         with suppress(OSError):  # a full disk has room again

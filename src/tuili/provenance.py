@@ -61,6 +61,6 @@ def _modules(folder: str) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _modules(entry.path)
+                yield from _modules(entry.path) if entry.name != "__pycache__" else ()
             elif entry.name.endswith(".py"):
                 yield entry.path

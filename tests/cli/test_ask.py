@@ -28,6 +28,8 @@ from tuili.serve import Effort
 from tuili.steps import Context, check, trace_numbers
 from tuili.tasks import Problem, Split, generate
 
+pytestmark = pytest.mark.usefixtures("cold")
+
 PROMPT = "What is 48 / 2 + 7?"
 FLAWED = Problem(
     "arithmetic", 1, 2_000_000_000, 0, PROMPT, ("48 / 2 = 24", "24 + 7 = 32", "and so on"), "32", Context()

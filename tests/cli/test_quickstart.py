@@ -30,6 +30,7 @@ def test_quickstart_trains_evaluates_asks_and_reports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(evaluation, "ROUTING_PROBLEMS_PER_DOMAIN", 2)
+    monkeypatch.setattr("tuili.data.sources.TOKENIZER_SAMPLE_RECORDS", 100)
     out = tmp_path / "quickstart"
     command = ["quickstart", *SMALL, "--out", str(out), "--per-cell", "1"]
     assert main(command) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -90,6 +91,7 @@ def running(
         yield server_at_work
         for client in server_at_work.clients:
             client.close()
+    gc.freeze()  # a server that stops thaws all that the tests have imported
 
 
 @pytest.fixture(scope="session")

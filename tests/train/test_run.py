@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,9 @@ from tuili.train.recipe import TrainConfig
 pytestmark = pytest.mark.usefixtures("few_samples")
 
 
-def test_a_run_writes_a_model_with_its_lineage(tmp_path: Path) -> None:
+def test_a_run_writes_a_model_with_its_lineage_and_a_log_of_means_rates_and_time(tmp_path: Path) -> None:
     recipe = small()
-    result, _ = go(recipe, tmp_path)
+    result, shown = go(recipe, tmp_path)
     assert result.model == tmp_path / "model"
     loaded = load_model(result.model)
     assert loaded.model.config.vocab_size == loaded.tokenizer.size
@@ -42,9 +43,6 @@ def test_a_run_writes_a_model_with_its_lineage(tmp_path: Path) -> None:
     assert (entry.step, entry.seeds, entry.tokens) == ("train", {"train": 1}, result.tokens)
     assert entry.figures["loss"] == result.figures["loss"] > 0
 
-
-def test_the_log_holds_means_rates_and_time(tmp_path: Path) -> None:
-    result, shown = go(small(), tmp_path)
     lines = read_log(tmp_path)
     assert [line["step"] for line in lines] == [2, 4, 6]
     assert lines[-1] == result.figures
@@ -137,10 +135,7 @@ def test_a_domain_with_a_wrong_step_stops_a_run_before_it_begins(
     assert not (tmp_path / "run.json").exists()
 
 
-def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:
-    go(small(), tmp_path)
-    with pytest.raises(InputError, match="already holds a run: add --resume to go on, or choose another --out"):
-        go(small(), tmp_path)
+def test_a_run_is_not_written_to_where_there_is_something_else(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file is a file; choose another place"):
         go(small(), tmp_path / "file")
@@ -158,8 +153,10 @@ def test_another_recipe_or_file_cannot_resume_a_run(tmp_path: Path) -> None:
         go(small(files), out, resume=True)
 
 
-def test_a_finished_run_resumes_to_itself_and_may_log_otherwise(tmp_path: Path) -> None:
+def test_a_finished_run_is_not_overwritten_but_resumes_to_itself_and_may_log_otherwise(tmp_path: Path) -> None:
     first, _ = go(small(), tmp_path)
+    with pytest.raises(InputError, match="already holds a run: add --resume to go on, or choose another --out"):
+        go(small(), tmp_path)
     again, _ = go(small("log.interval=1", "checkpoint.keep=1"), tmp_path, resume=True)
     assert (again.step, again.tokens, again.figures) == (first.step, first.tokens, first.figures)
     assert again.model is not None
@@ -204,7 +201,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_checkpoint_before(
 
     write = writing.write_durably
 
-    def full(path: Path, data: bytes, *more: Any) -> None:
+    def full(path: Path, data: Iterable[bytes], *more: Any) -> None:
         if "00000008" in str(path):
             raise OSError(28, "No space left on device")
         write(path, data, *more)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import NamedTuple
 
@@ -173,4 +173,6 @@ def prefetch(stream: BlockStream, ahead: int = 4) -> Iterator[Iterator[tuple[Blo
         yield blocks()
     finally:
         stop.set()
+        with suppress(Empty):
+            queue.get_nowait()  # where the thread waits for room, it goes on at once
         thread.join()

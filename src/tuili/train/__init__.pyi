@@ -14,7 +14,6 @@ from .feed.showing import TrainingFeed
 from .feed.stream import DataConfig, FileWeights, StreamConfig, build_curriculum, build_sources
 from .folder import REWRITE_REMEDY, RUN_FILE, RunFolder, environment, environment_changes
 from .log import LogConfig, TrainingLog, read_log
-from .loop import interruptible
 from .memory import keep_freed_memory
 from .muon import StackedMuon
 from .objective import Objective
@@ -23,6 +22,7 @@ from .recipe import DeviceSetting, ModelConfig, Recipe, TrainConfig
 from .recorded import RecordedTraining, recorded_sources, recorded_training
 from .run import TrainingResult, train
 from .schedule import ScheduleConfig, rate_scale, warmup_cosine
+from .signals import interruptible
 from .timing import peak_memory
 
 __all__ = [

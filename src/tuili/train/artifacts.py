@@ -13,7 +13,7 @@ from tuili.errors import ConfigError
 from tuili.files import writing
 from tuili.model import TuiliForCausalLM, save_model, transformers_tokenizer
 from tuili.store import LineageEntry, Tokenizer
-from tuili.train.folder import REWRITE_REMEDY
+from tuili.train.folder import AGAIN_REMEDY, REWRITE_REMEDY
 from tuili.train.recipe import Recipe
 from tuili.train.trainer import TrainingState
 from tuili.train.training_folder import ParentModel, TrainingFolder
@@ -43,7 +43,7 @@ def prepare_tokenizer(
         tokenizer = train_tokenizer(sample_texts(sources), recipe.data.vocabulary)
     if tokenizer.size > recipe.data.vocabulary:
         raise ConfigError(f"data.vocabulary = {recipe.data.vocabulary}: the tokenizer has {tokenizer.size}")
-    with writing(folder.tokenizer, REWRITE_REMEDY):
+    with writing(folder.tokenizer, AGAIN_REMEDY):
         transformers_tokenizer(tokenizer).save_pretrained(folder.tokenizer)
     return Tokenizer.load(folder.tokenizer) if parent else tokenizer  # the parent's folder may be gone at the end
 

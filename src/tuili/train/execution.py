@@ -60,6 +60,11 @@ class ExecutionPlan:
         kernels = find_kernels(settings.kernels, device, compiled, tell, *remedy)
         precision = find_precision(settings.precision, device, compiled or kernels == "native", *remedy)
         replicas = find_replicas(settings.replicas, settings.accumulation, device)
+        if settings.dist.backend == "replicas" and replicas > 1 and device.type != "cpu":
+            raise InputError(
+                f"train.replicas = {replicas}: replicas share a CPU's memory, and this runs on a GPU: use "
+                f"train.dist.backend=ddp, or train.device=cpu"
+            )
         return cls(precision, replicas, device, compiled, kernels)
 
     def settings(self) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from tuili.train.dist.processes.place import start_by_torchrun
 
 RUN_FILE = "run.json"
 REWRITE_REMEDY = "add --resume to write it again"
+AGAIN_REMEDY = "make room, and give the same command again"
+"""Before there is a run that could be resumed."""
 
 
 class RunFolder:
@@ -116,7 +118,7 @@ class RunFolder:
 
     def refuse_other(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         """Raise `InputError` where the run began with something else, naming the first difference."""
-        flat_then, flat_now = dict(_flat(then)), dict(_flat(now))
+        flat_then, flat_now = dict(flattened(then)), dict(flattened(now))
         for key in sorted(flat_then.keys() | flat_now.keys()):
             if flat_now.get(key) != flat_then.get(key):
                 raise InputError(
@@ -187,9 +189,10 @@ def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any] | None =
     return [f"{name} from {then[name]} to {now.get(name)}" for name in then if then[name] != now.get(name)]
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested sections by dotted names."""
     for key, value in tree.items():
         if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flattened(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value

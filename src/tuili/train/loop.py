@@ -5,13 +5,10 @@ What a step does is left to `trainer`, what a run is built from to `build`.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from threading import Event, current_thread, main_thread
-from types import FrameType
 
 from tuili.errors import TuiliError
 from tuili.train.checkpoint import Checkpoint, CheckpointManager, Pieces
@@ -19,6 +16,8 @@ from tuili.train.dist.group import Group, ReplicaDied
 from tuili.train.log import TrainingLog
 from tuili.train.recipe import Recipe
 from tuili.train.setup import TrainingSetup
+from tuili.train.signals import interruptible
+from tuili.train.timing import WARM_UP_STEPS
 from tuili.train.tracing import traced
 from tuili.train.trainer import StepResult, Trainer, TrainingState
 
@@ -32,7 +31,7 @@ def training_loop(
     out: Path,
     tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[TrainingState, TrainingLog]:
-    """Train from a checkpoint, or from the start, to the last step or the first Ctrl-C or SIGTERM.
+    """Train from a checkpoint, or from the start, to the last step or the first signal to end.
 
     Returns the state reached, which is also saved as a checkpoint, and the log. out: the folder of the run, for a trace
     where the recipe asks for one. `tell` is the trainer's. Raises
@@ -55,7 +54,7 @@ def training_loop(
             )  # fmt: skip
 
         try:
-            traces = _traced(steps, setup, group, out, trainer.state.step)
+            traces = _traced(steps, setup, group, out, trainer.state.step, tell)
             _save_between(trainer, traces, setup.recipe, checkpoints, log_step, lambda: log.seconds)
         except ReplicaDied as error:
             if interrupted.is_set():  # nobody wants it to begin again
@@ -83,11 +82,19 @@ def worker_loop(
 
 
 def _traced(
-    steps: Iterable[StepResult], setup: TrainingSetup, group: Group, out: Path, first: int
+    steps: Iterable[StepResult],
+    setup: TrainingSetup,
+    group: Group,
+    out: Path,
+    first: int,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> Iterator[StepResult]:
     """The steps from `first` on, some of them traced; how long a process writes its trace, the last step tells not."""
-    file = trace_file(out, group, first)
-    return traced(steps, setup.recipe.train.dist.trace, file, group.pause)
+    train, file = setup.recipe.train, trace_file(out, group, first)
+    wanted, left = train.dist.trace or 0, max(0, train.steps - first - WARM_UP_STEPS)
+    if train.steps - first > 0 and left < wanted:
+        tell(f"train.dist.trace = {wanted}: {left} steps are left for it behind the first {WARM_UP_STEPS} of a session")
+    return traced(steps, train.dist.trace, file, group.pause)
 
 
 def trace_file(out: Path, group: Group, step: int) -> Path:
@@ -122,24 +129,3 @@ def _save_between(
     if saved < state.step:  # it was interrupted
         save(trainer.collect())
     checkpoints.close()
-
-
-@contextmanager
-def interruptible() -> Iterator[Event]:
-    """The first Ctrl-C or SIGTERM sets the event instead of ending the process; the second one ends it."""
-    interrupted = Event()
-    if current_thread() is not main_thread():  # only the main thread may handle signals
-        yield interrupted
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-        interrupted.set()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interrupted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

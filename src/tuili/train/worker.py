@@ -5,13 +5,14 @@ Replicas are started by process 0, those of torch's backends by torchrun or `dis
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from tuili.errors import TuiliError
 from tuili.machine import THREADS_VARIABLE
@@ -22,10 +23,12 @@ from tuili.train.checkpoint import CheckpointManager, read_checkpoint
 from tuili.train.dist.group import Group, ReplicaDied, as_word, from_word
 from tuili.train.dist.processes.place import Place
 from tuili.train.dist.torch_group import TorchGroup
-from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
+from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, find_device, noticing_full_gpu
 from tuili.train.feed.stream import build_curriculum, build_sources
-from tuili.train.loop import interruptible, worker_loop
+from tuili.train.folder import flattened
+from tuili.train.loop import worker_loop
 from tuili.train.recipe import Recipe
+from tuili.train.signals import interruptible
 from tuili.train.trainer import TrainingState
 from tuili.train.training_folder import TrainingFolder
 
@@ -69,7 +72,7 @@ def _told_to_all(group: Group) -> Iterator[None]:
 def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple[TrainingState, ExecutionPlan]:
     """The part of a process that torchrun has started beside process 0, from whose word on it works.
 
-    Returns the state reached, and how the steps were executed. Ctrl-C and SIGTERM let all processes end.
+    Returns the state reached, and how the steps were executed. A signal to end lets all processes end.
     """
     first, *_ = processes.all_gather(None)
     if "fault" in first:
@@ -110,11 +113,19 @@ class Others:
         self.group.all_gather(dict(word))
 
 
-def common_facts(recipe: Recipe) -> dict[str, str]:
-    """What all processes of a run must have been started with."""
-    versions = current_versions() | installed_versions(("deepspeed",))
-    recipe_hash = hashlib.sha256(recipe.model_dump_json().encode()).hexdigest()
-    return {"a recipe": recipe_hash, "code": code_hash(), "versions": json.dumps(versions)}
+def common_facts(recipe: Recipe, place: Place) -> dict[str, str]:
+    """What all processes of a run must have been started with, by name; where each makes the same update by itself,
+    also what decides how its sums are rounded."""
+    facts = {name: json.dumps(value) for name, value in flattened(recipe.model_dump(mode="json"))}
+    facts |= {"Tuili's code": code_hash()}
+    facts |= {f"version of {of}": version for of, version in current_versions().items()}
+    facts |= {f"version of {of}": version for of, version in installed_versions(("deepspeed",)).items()}
+    if recipe.train.dist.backend == "ddp" or recipe.train.dist.islands > 1:
+        on_gpu = find_device(recipe.train.device, "train.device").type != "cpu"
+        facts["processor"] = torch.cuda.get_device_name() if on_gpu else torch.backends.cpu.get_cpu_capability()
+        with divided_cores(processes_here(place.local_size)):
+            facts["threads"] = str(torch.get_num_threads())
+    return facts
 
 
 def processes_here(count: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,17 @@ def test_losses_are_compared_seed_by_seed() -> None:
     told = losses.figures({"fp32": fp32, "3bit": packed})
     assert told["fp32_loss"].runs == [1.0, 2.0]
     assert told["3bit_over_fp32"].runs == [1.1, 1.0]
+    assert told["3bit_over_fp32_at_most"].runs == [losses.at_most([1.1, 1.0])]
     assert told["3bit_sent"].runs == [40, 40]
     assert losses.curve(fp32)[-1] == (0.002, 1.5)
     of_fsdp2 = losses.figures({"fp32": fp32, "fsdp2": packed, "fsdp2_8bit_weights": fp32})
     assert of_fsdp2["fsdp2_8bit_weights_over_fsdp2"].runs == [1 / 1.1, 1.0]
+
+
+def test_the_interval_is_that_of_student_s_distribution() -> None:
+    """Of two runs, whose logarithms are 0 and 0.02: the mean is 0.01, and so is its standard error."""
+    assert losses.at_most([1.0, exp(0.02)]) == pytest.approx(exp(0.01 + 12.706 * 0.01))
+    assert losses.at_most([1.02] * 12) == pytest.approx(1.02)
 
 
 def test_a_curve_has_as_many_points_as_are_read() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ def full_for(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """No room for one file, of which half is there."""
     write = writing.write_durably
 
-    def full(path: Path, data: bytes, *more: Any) -> None:
+    def full(path: Path, data: Iterable[bytes], *more: Any) -> None:
         if path.name == name:
-            path.write_bytes(data[: len(data) // 2])
+            whole = b"".join(data)
+            path.write_bytes(whole[: len(whole) // 2])
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, data, *more)
 
@@ -32,7 +34,7 @@ def hang_for(patch: pytest.MonkeyPatch, name: str, pipe: Path) -> None:
     """
     write = writing.write_durably
 
-    def hang(path: Path, data: bytes, *more: Any) -> None:
+    def hang(path: Path, data: Iterable[bytes], *more: Any) -> None:
         if name in (path.name, path.parent.name):
             patch.setattr(saving, "HANGING_SECONDS", 2 * saving.LOOK_AT_MOST)
             os.mkfifo(pipe)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, Event
@@ -173,7 +173,7 @@ def test_a_part_that_still_grows_is_waited_for_behind_an_error_that_all_have_met
     monkeypatch.setattr(manager, "LEAVING_SECONDS", 1.5)
     write = writing.write_durably
 
-    def write_slowly(path: Path, data: bytes, written: Callable[[memoryview], None]) -> None:
+    def write_slowly(path: Path, data: Iterable[bytes], written: Callable[[], None]) -> None:
         if path.name.startswith("model-00002"):
             for size in range(1, 21):
                 time.sleep(0.1)

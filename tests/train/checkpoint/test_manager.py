@@ -5,7 +5,7 @@ import json
 import shutil
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -130,14 +130,14 @@ def test_tensors_are_copied_before_save_returns(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_group_is_released_when_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dump, before, alive = writing.dump_tensors, [], []
+    runs, before, alive = writing.weight_file, [], []
 
-    def watched(named: dict[str, torch.Tensor]) -> bytes:
+    def watched(named: dict[str, torch.Tensor]) -> Iterator[memoryview]:
         alive.extend(copy() for copy in before if copy() is not None)
         before.extend(map(weakref.ref, named.values()))
-        return dump(named)
+        return runs(named)
 
-    monkeypatch.setattr(writing, "dump_tensors", watched)
+    monkeypatch.setattr(writing, "weight_file", watched)
     save(tmp_path, 1)
     assert len(before) == 4
     assert alive == []
@@ -261,7 +261,7 @@ def test_a_disk_that_does_not_answer_beside_another_error_is_told(
 
 
 def test_a_writer_that_fails_beside_another_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, data: bytes, *more: Any) -> None:
+    def full(path: Path, data: Iterable[bytes], *more: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(writing, "write_durably", full)
@@ -271,7 +271,7 @@ def test_a_writer_that_fails_beside_another_error_is_told(tmp_path: Path, monkey
 
 
 def test_a_failed_writer_is_noticed_by_the_next_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, data: bytes, *more: Any) -> None:
+    def full(path: Path, data: Iterable[bytes], *more: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(writing, "write_durably", full)

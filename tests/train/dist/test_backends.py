@@ -235,20 +235,20 @@ def test_interrupted_it_goes_on_to_the_same_bits(
 
 
 @pytest.mark.parametrize(
-    "more",
+    ("more", "error"),
     [
-        ("train.dist.backend=fsdp2", "train.precision=bf16", "qat.numbers=int8", "train.balance_rounds=1"),
-        ("train.dist.backend=ddp", "train.compile=on"),
-        ("train.dist={backend: ddp, gradients: {form: powersgd}}",),
+        (("train.dist.backend=fsdp2", "train.precision=bf16", "qat.numbers=int8", "train.balance_rounds=1"), 1e-2),
+        (("train.dist.backend=ddp", "train.compile=on"), 1e-2),
+        (("train.dist={backend: ddp, gradients: {form: powersgd, start: 2}}",), 5e-2),
     ],
     ids=["bf16 and int8", "compiled", "powersgd"],
 )
 def test_other_settings_learn_the_same(
-    together: Callable[..., str], more: tuple[str, ...], alone: Callable[..., Path], tmp_path: Path
+    together: Callable[..., str], more: tuple[str, ...], error: float, alone: Callable[..., Path], tmp_path: Path
 ) -> None:
     together(tmp_path, 2, *more)
     expected = alone(*(setting for setting in more if "backend" not in setting))
-    assert losses(tmp_path) == pytest.approx(losses(expected), abs=1e-2)
+    assert losses(tmp_path) == pytest.approx(losses(expected), abs=error)
     assert weights(tmp_path).keys() == weights(expected).keys()
 
 

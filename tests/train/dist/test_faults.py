@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import signal
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def fill_disk(of: int, rank: int, patch: pytest.MonkeyPatch) -> None:
     """There is no room for what one process writes of step 2."""
     write = writing.write_durably
 
-    def full(path: Path, data: bytes, *more: Any) -> None:
+    def full(path: Path, data: Iterable[bytes], *more: Any) -> None:
         if rank == of and path.parent.name == ".step-00000002":
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, data, *more)
@@ -172,9 +173,28 @@ def test_processes_of_another_number_are_refused(processes: ranks.Ranks, of: int
     assert not (tmp_path / "run.json").exists()
 
 
-def test_processes_that_are_not_alike_are_refused(processes: ranks.Ranks, tmp_path: Path) -> None:
-    shown = processes.train(settings("train.accumulation=6"), tmp_path, before=have_other_versions)
-    assert shown == ["failed: process 1 of 2 has versions of its own: start all with the same"] * 2
+def have_another_processor(rank: int, patch: pytest.MonkeyPatch) -> None:
+    """Its vectors are of another width, so that sums are rounded otherwise."""
+    patch.setattr("torch.backends.cpu.get_cpu_capability", lambda: ("AVX2", "AVX512")[rank])
+
+
+def have_more_threads(rank: int, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("torch.get_num_threads", lambda: 1 + rank)
+
+
+@pytest.mark.parametrize(
+    ("before", "what"),
+    [
+        (have_other_versions, "version of torch = 2.1, process 0 has 2.0"),
+        (have_another_processor, "processor = AVX512, process 0 has AVX2"),
+        (have_more_threads, "threads = 2, process 0 has 1"),
+    ],
+)
+def test_processes_that_are_not_alike_are_refused(
+    processes: ranks.Ranks, before: ranks.Preparation, what: str, tmp_path: Path
+) -> None:
+    shown = processes.train(settings("train.accumulation=6", backend="ddp"), tmp_path, before=before)
+    assert shown == [f"failed: process 1 has {what}: start all with the same"] * 2
     assert not (tmp_path / "run.json").exists()
 
 
@@ -300,7 +320,7 @@ def test_one_that_stands_still_before_or_in_the_first_step_is_missed(
 def test_processes_of_other_recipes_are_refused(processes: ranks.Ranks, tmp_path: Path) -> None:
     of_ranks = [recipe("train.dist.backend=ddp", f"train.clip={clip}") for clip in (1.0, 2.0)]
     shown = processes.train(of_ranks, tmp_path)
-    assert shown == ["failed: process 1 of 2 has a recipe of its own: start all with the same"] * 2
+    assert shown == ["failed: process 1 has train.clip = 2.0, process 0 has 1.0: start all with the same"] * 2
     assert not (tmp_path / "run.json").exists()
 
 

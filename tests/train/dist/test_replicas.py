@@ -20,13 +20,13 @@ from safetensors.torch import load_file
 from tests.train.conftest import SMALL
 from tuili import machine
 from tuili.config import load_recipe
-from tuili.errors import ConfigError, TuiliError
+from tuili.errors import ConfigError, InputError, TuiliError
 from tuili.train import loop
 from tuili.train import run as run_module
 from tuili.train.dist.channel import Channel
 from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied, ReplicaGroup, SingleProcess
 from tuili.train.dist.replicas import SharedMemoryGroup, launch_replicas
-from tuili.train.execution import find_replicas
+from tuili.train.execution import ExecutionPlan, find_replicas
 from tuili.train.log import read_log
 from tuili.train.recipe import Recipe
 from tuili.train.run import train
@@ -228,6 +228,16 @@ def test_auto_is_as_many_as_there_are_cores_and_a_step_divides_among(
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert find_replicas("auto", accumulation, torch.device(device)) == count
     assert find_replicas(7, accumulation, torch.device(device)) == 7
+
+
+def test_a_gpu_takes_one_replica_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    changes = ["train.precision=fp32", "train.compile=off", "train.replicas=2"]
+    told = r"train\.replicas = 2: replicas share a CPU's memory, and this runs on a GPU: use train\.dist\.backend=ddp"
+    with pytest.raises(InputError, match=told):
+        ExecutionPlan.resolve(load_recipe("nano", changes, Recipe).train)
+    ddp = load_recipe("nano", [*changes, "train.dist.backend=ddp"], Recipe).train
+    assert ExecutionPlan.resolve(ddp).replicas == 2
 
 
 @pytest.mark.parametrize(

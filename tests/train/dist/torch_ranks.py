@@ -38,6 +38,7 @@ from tuili.train.dist.ddp import Ddp
 from tuili.train.dist.fsdp2 import Fsdp2
 from tuili.train.dist.gradients.codec import PackedAverage
 from tuili.train.dist.overlap.updates import BucketOptimizers
+from tuili.train.dist.processes import rendezvous
 from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.dist.zero3 import Zero3
 from tuili.train.log import TrainingLog
@@ -118,8 +119,9 @@ def train_once(recipes: list[Recipe], out: Path, **options: Any) -> tuple[list[i
 
 
 def serve(channel: Connection) -> None:
-    """Train until there is nothing to train any more."""
+    """Train until there is nothing to train any more. Processes meet a little sooner than users' do."""
     torch.set_num_threads(1)
+    rendezvous.LOOK_SECONDS = 0.005
     sources.TOKENIZER_SAMPLE_RECORDS, sources.CHECKED_PROBLEMS = FEW_SAMPLES, 3
     with suppress(EOFError):
         while True:

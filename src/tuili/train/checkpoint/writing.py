@@ -8,13 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
 from tuili.errors import CheckpointError
@@ -29,6 +28,7 @@ from tuili.train.checkpoint.layout import (
     checksum,
     saved_steps,
 )
+from tuili.train.checkpoint.weight_file import weight_file
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def write_part(
 ) -> Part:
     """Write what a process has, and tell what that is. `go_on` is called whenever more is on the disk.
 
-    Takes each group out of `pieces` in turn, so that only one at a time is in memory as bytes too.
+    Takes each group out of `pieces` in turn, so that its memory is free when it is written.
     """
     mark = f"-{rank + 1:05d}-of-{world_size:05d}" if world_size > 1 else ""
     part: Part = {"files": {}, "tensors": {}}
@@ -77,15 +77,16 @@ def write_part(
             for name, piece in named.items()
         }
         if named or world_size == 1:
-            data = dump_tensors({name: piece.numbers for name, piece in named.items()})
-            del named
-            part["files"][file] = _write_file(folder / file, data, go_on)
+            tensors = {name: piece.numbers for name, piece in named.items()}
+            part["files"][file] = _write_file(folder / file, weight_file(tensors), go_on)
+            del tensors
+        del named
     return part
 
 
 def hand_over(scratch: Path, rank: int, part: Part, go_on: Callable[[], None]) -> None:
     """Tell process 0 by a file that this process has written its part. `go_on` is that of `write_part`."""
-    _write_file(scratch / _part_file(rank), json.dumps(part).encode(), go_on)
+    _write_file(scratch / _part_file(rank), [json.dumps(part).encode()], go_on)
 
 
 def parts_of(scratch: Path, count: int) -> list[Part] | None:
@@ -127,11 +128,11 @@ def publish(
                 raise CheckpointError(fault)
         files |= part["files"]
     tensors = _joined([part["tensors"] for part in parts])
-    files[STATE_FILE] = _write_file(scratch / STATE_FILE, state.encode(), go_on)
+    files[STATE_FILE] = _write_file(scratch / STATE_FILE, [state.encode()], go_on)
     sums = {name: file["sha256"] for name, file in files.items()}
     manifest = {"step": step, "run": run, "sha256": sums, "tensors": tensors}
     document = json.dumps({CHECKSUM: checksum(manifest)} | manifest)
-    _write_file(scratch / MANIFEST_FILE, document.encode(), go_on)
+    _write_file(scratch / MANIFEST_FILE, [document.encode()], go_on)
     flush(scratch)
     # Only a damaged checkpoint can stand here or later: the run went on from an earlier one.
     for damaged_step in [number for number in saved_steps(folder) if number >= step]:
@@ -176,13 +177,16 @@ def _part_file(rank: int) -> str:
     return f"part-{rank + 1:05d}.json"
 
 
-def _write_file(path: Path, data: bytes, go_on: Callable[[], None]) -> dict[str, Any]:
-    """Write a file; returns its size and its SHA-256 sum."""
-    digest = hashlib.sha256()
+def _write_file(path: Path, runs: Iterable[bytes | memoryview], go_on: Callable[[], None]) -> dict[str, Any]:
+    """Write runs of bytes to a file; returns its size and its SHA-256 sum."""
+    digest, size = hashlib.sha256(), 0
 
-    def written(chunk: memoryview) -> None:
-        digest.update(chunk)
-        go_on()
+    def counted() -> Iterator[bytes | memoryview]:
+        nonlocal size
+        for run in runs:
+            digest.update(run)
+            size += len(run)
+            yield run
 
-    write_durably(path, data, written)
-    return {"bytes": len(data), "sha256": digest.hexdigest()}
+    write_durably(path, counted(), go_on)
+    return {"bytes": size, "sha256": digest.hexdigest()}

@@ -33,6 +33,8 @@ class GradientConfig(Config):
     """Steps after which that average begins anew."""
     rank: PositiveInt = 1
     """PowerSGD: the rank of its matrices."""
+    start: int = Field(10, ge=2)
+    """PowerSGD: plain steps before the first one with matrices. Torch advises a tenth of all, and the warm-up."""
 
     @property
     def bits(self) -> CodeBits | None:
@@ -45,6 +47,8 @@ class GradientConfig(Config):
             raise ValueError(f"rotate, clip and keep_errors go with packed gradients, and form = {self.form}: use 3bit")
         if self.rank > 1 and self.form != "powersgd":
             raise ValueError(f"rank is that of PowerSGD's matrices, and form = {self.form}: use powersgd")
+        if self.start != type(self).model_fields["start"].default and self.form != "powersgd":
+            raise ValueError(f"start is that of PowerSGD's matrices, and form = {self.form}: use powersgd")
         if self.reset_errors != RESET_ERRORS and self.keep_errors is None:
             raise ValueError("reset_errors goes with keep_errors, and that is null: set it, to 0.8 for example")
         return self

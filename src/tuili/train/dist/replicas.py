@@ -37,6 +37,7 @@ from tuili.train.dist.group import (
     SingleProcess,
 )
 from tuili.train.dist.processes.heartbeat import Heartbeat
+from tuili.train.signals import ENDING_SIGNALS
 
 EXIT_TIMEOUT_SECONDS = 5.0
 """How long a process whose socket has closed may take to end."""
@@ -181,8 +182,8 @@ def launch_replicas(
 
     `tensors` have the shapes of those that the processes will share in one call at most. `work` must be a function of
     a module. The processes use as many threads as this one. They end with the `with` block, or with this process,
-    however it ends, or where they wait for it and it stands still. Ctrl-C and SIGTERM do not reach them: this process
-    decides what follows from a signal. `timeout` is that of `SharedMemoryGroup`.
+    however it ends, or where they wait for it and it stands still. Signals that end it do not reach them: this process
+    decides what follows from one. `timeout` is that of `SharedMemoryGroup`.
     """
     if world_size == 1:
         yield SingleProcess()
@@ -199,7 +200,7 @@ def launch_replicas(
         silent[rank] = error
         processes[rank - 1].kill()
 
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))  # a new process inherits this
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # a new process inherits this
     opened = ExitStack()
     try:
         for rank in range(1, world_size):
@@ -237,6 +238,7 @@ def _run_replica(
     heartbeat = Heartbeat(rank, {0: link}, partial(_end_beside_silent_first, rank))  # for as long as this process lives
     torch.set_num_threads(threads)
     channel = Channel(connection, 0, lambda: SystemExit(1))
+    channel.wait_at_most(PREPARATION_SECONDS)
     try:
         work(SharedMemoryGroup(rank, world_size, [channel], memory, timeout, heartbeat), *arguments)
     except Exception as error:

@@ -37,6 +37,7 @@ from tuili.train.dist.config import TIMEOUT
 from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied
 from tuili.train.feed.blocks import PreparedBlocks, decode_blocks, encode_blocks
 from tuili.train.feed.stream import StreamConfig, build_curriculum, build_sources, open_stream
+from tuili.train.signals import ENDING_SIGNALS
 
 SIZE = Struct("<Q")
 """Before each message stands its length in bytes. An empty one tells that the process lives."""
@@ -71,7 +72,7 @@ def preparing(
     command = [sys.executable, "-m", "tuili.train.feed.preparation"]
     environment = os.environ | same_modules()
     # This process decides what follows from a signal; a new one inherits which it does not hear.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     try:
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     finally:

@@ -82,7 +82,7 @@ def average_rounds(rank: int, settings: PackedSettings) -> dict[str, Tensor]:
                 again = gradients_of(rank, round_number, count)
                 resumed.average(again, str(count))
                 assert torch.equal(again.nan_to_num(9e9), mean.nan_to_num(9e9))
-    return results | {"sent": torch.tensor(whole.sent_bytes)}
+    return results
 
 
 def average_of(settings: PackedSettings) -> PackedAverage:

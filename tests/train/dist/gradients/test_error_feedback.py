@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from tuili.train.dist.config import BackendName
-from tuili.train.dist.gradients.baselines import POWERSGD_START, PowerSgd
+from tuili.train.dist.gradients.baselines import PowerSgd
 from tuili.train.dist.gradients.codec import PackedAverage, PackedSettings
 from tuili.train.dist.gradients.error_feedback import ERRORS, OTHERS, GradientForm, collect_errors, load_errors
 from tuili.train.dist.group import SingleProcess
 
 KEEP, ROTATE = PackedSettings(keep=0.8), PackedSettings(rotate=True)
+START = 2
+"""Of PowerSGD's matrices."""
 
 
 @dataclass
@@ -65,8 +67,8 @@ def gone_on(
 
 def test_what_was_loaded_has_not_travelled_here() -> None:
     """So that a run that goes on notices, too, where gradients do not go the way that was asked for."""
-    form = PowerSgd(cast(Any, None), 1, torch.device("cpu"))
-    form.load({"steps": torch.tensor(POWERSGD_START + 1), "rank": torch.tensor(1)})
+    form = PowerSgd(cast(Any, None), 1, START, torch.device("cpu"))
+    form.load({"steps": torch.tensor(START + 1), "rank": torch.tensor(1)})
     assert after_rounds(KEEP).names == form.names == set()
     form.of_torch.iter += 1
     assert form.names == {"powersgd"}
@@ -112,12 +114,12 @@ def test_where_nothing_was_lost_nothing_is_told() -> None:
 
 
 def test_powersgd_goes_on_from_its_matrices() -> None:
-    saved, form, wider = (PowerSgd(cast(Any, None), rank, torch.device("cpu")) for rank in (1, 1, 2))
-    saved.of_torch.iter = POWERSGD_START + 1
+    saved, form, wider = (PowerSgd(cast(Any, None), rank, START, torch.device("cpu")) for rank in (1, 1, 2))
+    saved.of_torch.iter = START + 1
     for number, values in enumerate((saved.of_torch.error_dict, saved.of_torch.p_memory_dict)):
         values[0] = torch.full((4,), number + 1.0)
     assert gone_on(form, saved) == []
-    assert form.of_torch.iter == POWERSGD_START + 1
+    assert form.of_torch.iter == START + 1
     assert form.of_torch.p_memory_dict[0].tolist() == [2.0] * 4
     assert gone_on(wider, saved) == []  # its matrices have another shape
     assert wider.of_torch.error_dict[0].tolist() == [1.0] * 4

@@ -155,6 +155,16 @@ saves(int(flag.read_text()), lambda: os.kill(os.getppid(), signal.{number.name})
         assert run(code, tmp_path) == (status, [])
 
 
+def test_interrupted_beside_one_that_hangs_nothing_is_saved_and_waited_for(tmp_path: Path) -> None:
+    code = """
+if rank == 1:
+    deaf()
+wait_for(folder / "deaf-1")
+saves(75, lambda: os.kill(os.getppid(), signal.SIGINT))
+"""
+    assert run(code, tmp_path) == (1, ["process 1 has not ended within 0 s: killed"])
+
+
 def test_interrupted_before_any_can_save_it_says_so_itself(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run("rank == 0 and os.kill(os.getppid(), signal.SIGINT); time.sleep(300)", tmp_path)

@@ -154,6 +154,17 @@ def test_a_store_of_others_is_not_waited_in(port: int, monkeypatch: pytest.Monke
             meet(Place(rank, 2, 2), ADDRESS, port)
 
 
+def test_a_store_of_a_run_that_has_begun_is_not_waited_in(
+    port: int, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = begin(0, 2), begin(1, 2)
+    assert [one.result(GUARD_SECONDS) is not None for one in both] == [True, True]
+    monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE")
+    monkeypatch.setattr(rendezvous, "FAULT_SECONDS", 0.2)
+    with pytest.raises(InputError, match=f"^port {port} of {ADDRESS} is in use: set MASTER_PORT to another one$"):
+        meet(Place(1, 2, 2), ADDRESS, port)
+
+
 def test_a_stranger_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendezvous, "HANDSHAKE_SECONDS", 0.2)
     with socket.create_server((ADDRESS, 0)) as stranger:

@@ -256,7 +256,9 @@ def test_one_that_stands_still_behind_the_meeting_is_not_waited_for_long(monkeyp
     with ThreadPoolExecutor() as threads:
         threads.submit(rendezvous.meet, Place(1, 2, 2), "127.0.0.1", store.port)
         with (
-            pytest.raises(InputError, match=r"process 0 of 2 did not meet the others at 127\.0\.0\.1:"),
+            pytest.raises(
+                InputError, match=r"process 0 of 2 did not connect to the others, which it met at 127\.0\.0\.1:"
+            ),
             joined(settings, "cpu"),
         ):
             pass

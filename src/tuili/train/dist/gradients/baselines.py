@@ -13,8 +13,6 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook import PowerSGDState
 
-POWERSGD_START = 10
-"""Steps with plain sums before the first one with PowerSGD, which starts from their errors."""
 LARGEST_HALF, HALF_ROUNDING = 65504.0, 2.0**-11
 """The largest number in fp16, and by what share of itself a number may grow where it is rounded to fp16."""
 
@@ -84,8 +82,9 @@ class PowerSgd:
 
     kind, carries = "powersgd", True
 
-    def __init__(self, group: dist.ProcessGroup, rank: int, device: torch.device) -> None:
-        self.of_torch = PowerSGDState(group, matrix_approximation_rank=rank, start_powerSGD_iter=POWERSGD_START)
+    def __init__(self, group: dist.ProcessGroup, rank: int, start: int, device: torch.device) -> None:
+        """rank: that of its matrices. start: the plain steps before the first one with them."""
+        self.of_torch = PowerSGDState(group, matrix_approximation_rank=rank, start_powerSGD_iter=start)
         self._device, self._begun = device, 0
 
     @property

@@ -59,8 +59,6 @@ class PackedAverage:
     group: dist.ProcessGroup
     codec: GradientCodec
     settings: PackedSettings
-    sent_bytes: int = 0
-    """What this process has sent to others so far, headers and scales included."""
     names: set[str] = field(default_factory=set)
     """What has been averaged here so far."""
     kind: ClassVar[str] = "packed"
@@ -106,7 +104,6 @@ class PackedAverage:
             self.codec.decode(message[:size], number_N[part])
         errors.rounds += 1
         self.names.add(name)
-        self.sent_bytes += sum(sizes) - sizes[rank] + (world - 1) * room
 
     def forget(self) -> None:
         """Drop all errors: names that do not come again would keep theirs."""

@@ -37,7 +37,7 @@ def packed_average(config: GradientConfig, group: dist.ProcessGroup, device: tor
     Raises `InputError` where the native library is not to be had, and for gradients on another device than the CPU.
     """
     assert config.bits, "these gradients are not packed"
-    codec = open_codec(f"train.dist.gradients.form = {config.form}", device, "fp16 or fp32")
+    codec = open_codec(f"train.dist.gradients.form = {config.form}", device, "fp32")
     settings = PackedSettings(config.bits, config.rotate, config.clip, config.keep_errors, config.reset_errors)
     return PackedAverage(group, codec, settings)
 
@@ -74,7 +74,7 @@ def hook_ddp(
     """
     device = next(model.parameters()).device
     if config.form == "powersgd":
-        form = PowerSgd(group, config.rank, device)
+        form = PowerSgd(group, config.rank, config.start, device)
         model.register_comm_hook(form.of_torch, powerSGD_hook)
         return Hook(form)
     plain = HalfAverage(group) if config.form == "fp16" else PlainAverage(group)

@@ -70,8 +70,9 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
                 group = TorchGroup(place, heartbeat, train.dist.timeout)
         except RuntimeError as error:
             raise InputError(
-                f"process {place.rank} of {place.world_size} did not meet the others at {address}:{port} "
-                f"({without_place(error)}): check that all were started"
+                f"process {place.rank} of {place.world_size} did not connect to the others, which it met at "
+                f"{address}:{port} ({without_place(error)}): check that all still run, and that machines reach one "
+                "another at any port; GLOO_SOCKET_IFNAME names the network"
             ) from error
         try:
             with noticing_loss():
@@ -91,14 +92,17 @@ def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
     """Raise `InputError` in all processes where not all were started with the same."""
     first, *others = group.all_gather(dict(facts))
     for rank, other in enumerate(others, start=1):
-        for name, value in first.items():
-            if other[name] != value:
-                raise InputError(f"process {rank} of {group.world_size} has {name} of its own: start all with the same")
+        for name in first | other:
+            ours, theirs = (of.get(name, "none") for of in (first, other))
+            if ours != theirs:
+                raise InputError(f"process {rank} has {name} = {theirs}, process 0 has {ours}: start all with the same")
 
 
 def _take_own_gpu(place: Place) -> str | None:
     """Let this process use a GPU of its own; what is wrong where there are fewer than processes on this machine."""
     number, count = place.local_rank, torch.cuda.device_count()
+    if "LOCAL_RANK" not in os.environ:
+        return "environment: LOCAL_RANK is missing: should be the number of a process on its machine, and of its GPU"
     if number >= count:
         return (
             f"train.device: process {number} of this machine has no GPU, of which there are {count}: start as many "

@@ -23,8 +23,10 @@ from tuili.errors import TuiliError
 from tuili.machine import THREADS_VARIABLE, usable_cores
 from tuili.parent import LAUNCHER_VARIABLE, same_modules
 from tuili.provenance import code_hash
+from tuili.train.dist.group import EXIT_ALONE
 from tuili.train.dist.processes.ended import EXIT_INTERRUPTED, End, cause_of_death, exit_code, first_reason
 from tuili.train.dist.processes.place import LOST_VARIABLE
+from tuili.train.signals import ENDING_SIGNALS
 
 LOOK_SECONDS = 0.05
 KILLED_SECONDS = 5.0
@@ -43,8 +45,8 @@ class Patience:
     silence: float = 30
     """For a process that has not ended then: after SIGTERM, before SIGKILL."""
     saving: float = 300
-    """For processes that may be writing a checkpoint, after Ctrl-C, SIGTERM, or the failure of another one; and where
-    another one has ended well."""
+    """For processes that may be writing a checkpoint, after a signal, or the failure of another one; and where another
+    one has ended well."""
 
 
 def launch(
@@ -119,11 +121,10 @@ class _Processes:
         if not self._signals and first_reason(self._ends) is None:
             self._look(lambda: bool(self._signals) or first_reason(self._ends) is not None, self._patience.reason)
         is_known = bool(self._signals) or first_reason(self._ends) is not None
-        seconds = self._patience.saving if is_known else self._patience.silence
         if is_known:
             self._look(lambda: bool(self._signals), self._patience.notice)
-        until, passed_on = time.monotonic() + seconds, -1
-        while self._running and time.monotonic() < until:
+        begun, passed_on = time.monotonic(), -1
+        while self._running and time.monotonic() < begun + (seconds := self._seconds_to_end(is_known)):
             if len(self._signals) > passed_on:  # the second Ctrl-C, too, is for them
                 passed_on = len(self._signals)
                 self._send(signal.SIGTERM)
@@ -134,6 +135,12 @@ class _Processes:
         self._send(signal.SIGKILL)
         self._look(lambda: False, KILLED_SECONDS)
         return self._ends + [End(rank, -signal.SIGKILL, self._asked) for rank in self._running]
+
+    def _seconds_to_end(self, is_known: bool) -> float:
+        """How long those that still run have, where it is known why they have to end, or where it is not. One that does
+        not answer another one saves nothing, though it is a signal that has told all to end."""
+        is_silent = bool(self._signals) and any(end.status == EXIT_ALONE for end in self._ends)
+        return self._patience.saving if is_known and not is_silent else self._patience.silence
 
     def _look(self, found: Callable[[], bool], seconds: float = float("inf")) -> None:
         """Note who has ended, until a condition holds, all have ended, or the time is over."""
@@ -179,7 +186,7 @@ def _place(rank: int, count: int, lost: Sequence[int | None], port: int) -> Mapp
 def _heard() -> Iterator[list[int]]:
     """Signals that would end this process, in place of what they would do; only the main thread may hear them."""
     heard = list[int]()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if current_thread() is main_thread() else ()
+    numbers = ENDING_SIGNALS if current_thread() is main_thread() else ()
     before = {
         number: signal.signal(number, lambda number, frame: heard.append(number))
         for number in numbers

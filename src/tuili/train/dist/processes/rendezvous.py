@@ -46,7 +46,10 @@ def meet(place: Place, address: str, port: int) -> Store:
     else:
         if not _agent_has_store():
             _await_first(store, address, port)
-        word, fault = _join(place, store, until)
+        joined = _join(place, store, until)
+        if joined is None:
+            raise _in_use(address, port)
+        word, fault = joined
     if fault:
         raise InputError(fault)
     return PrefixStore(f"tuili/{word}", store)
@@ -102,10 +105,13 @@ def _fault(card: dict[str, Any], place: Place) -> str | None:
     return None
 
 
-def _join(place: Place, store: Store, until: float, fault: str | None = None) -> tuple[str, str | None]:
-    """What another process does: the word of process 0, and why the run cannot begin, as process 0 says."""
+def _join(place: Place, store: Store, until: float, fault: str | None = None) -> tuple[str, str | None] | None:
+    """What another process does: the word of process 0, and why the run cannot begin, as process 0 says.
+
+    None where the store is that of a process 0 that has begun without this one.
+    """
     card = {"rank": place.rank, "size": place.world_size, "token": secrets.token_hex(8), "fault": fault}
-    word = ""
+    word, begun = "", None
     while time.monotonic() < until:
         if store.check(["start"]) and (newest := store.get("start").decode()) != word:
             word = newest  # or that of an earlier start, whose process 0 does not answer
@@ -115,6 +121,9 @@ def _join(place: Place, store: Store, until: float, fault: str | None = None) ->
             if card["token"] in answer["tokens"]:
                 store.add(f"{word}/heard", 1)
                 return word, answer["fault"]
+            begun = begun or time.monotonic()
+            if not _agent_has_store() and time.monotonic() > begun + FAULT_SECONDS:  # else process 0 begins anew
+                return None
         time.sleep(LOOK_SECONDS)
     return word, f"process 0 of {place.world_size} did not come: check that all were started"
 

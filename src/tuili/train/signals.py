@@ -1,0 +1,49 @@
+"""Signals that end a run, which is saved first."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event, current_thread, main_thread
+from types import FrameType
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, what systems send, and what a terminal sends that is closed."""
+
+
+@contextmanager
+def interruptible() -> Iterator[Event]:
+    """The first of `ENDING_SIGNALS` sets the event instead of ending the process; the second one ends it.
+
+    One that this process ignores stays ignored, as with nohup.
+    """
+    interrupted = Event()
+    if current_thread() is not main_thread():  # only the main thread may handle signals
+        yield interrupted
+        return
+    terminals = [number for number in (1, 2) if os.isatty(number)]
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        _leave_closed(terminals)
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    heard = [number for number in ENDING_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heard}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave_closed(terminals: Sequence[int]) -> None:
+    """Write to nowhere in place of terminals that are closed: a write would fail, and end the run before it saves."""
+    for number in terminals:
+        if not os.isatty(number):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.close(nowhere)
