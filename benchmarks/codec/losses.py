@@ -5,8 +5,8 @@ weights. And what it does to FSDP2 where the weights that it gathers are packed.
 
 - `FORM_loss`: the mean cross-entropy of the training's own blocks over the last quarter of the steps, seed by seed;
 - `FORM_over_fp32`: `FORM_loss` over `fp32_loss` of the same seed;
-- `FORM_over_fp32_at_most`: the upper end of the interval in which their mean is with 95% confidence, by a paired t-test
-  of their logarithms;
+- `FORM_over_fp32_at_most`: the upper end of the interval in which their geometric mean is with 95% confidence, by a
+  paired t-test of their logarithms;
 - `FORM_sent`: bytes of a step of all processes together, as the system counts them at their sockets: the median, as the
   first steps of PowerSGD are plain;
 - `FORM_equal`: steps after which all processes still had the same bits. The training compares sums of them with each
@@ -154,7 +154,7 @@ def figures(lines: Mapping[str, Sequence[Sequence[Point]]]) -> dict[str, Figure]
 
 
 def at_most(ratios: Sequence[float]) -> float:
-    """The upper end of the 95% interval of the mean of ratios, which are taken to be lognormal."""
+    """The upper end of the 95% interval of the geometric mean of ratios, which are taken to be lognormal."""
     logs = [log(ratio) for ratio in ratios]
     quantile = T_QUANTILES[min(len(logs), max(T_QUANTILES))]
     return exp(mean(logs) + quantile * stdev(logs) / sqrt(len(logs)))

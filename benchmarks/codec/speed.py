@@ -2,9 +2,9 @@
 
 Numbers are normal, and more than the caches hold. GB/s are of fp32 numbers, in or out. A link pays below the speed at
 which an all-reduce of packed numbers takes as long as one of fp32 or fp16 ones, with no communication hidden behind
-computing: of W processes each sends 2 (W - 1) / W of the bytes, and encodes 1 + 1 / W of the numbers and decodes 2 of
-them as it goes (see docs/distributed.md). Converting to fp16 is taken to cost nothing. Links are told of for each way
-of packing in `PACKED`.
+computing: of W processes each sends 2 (W - 1) / W of the bytes, encodes and decodes 1 + 1 / W of the numbers, and adds
+up 1 - 1 / W of them as it decodes them (see docs/distributed.md). Converting to fp16 is taken to cost nothing. Links
+are told of for each way of packing in `PACKED`.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from tuili.native import CodeBits, GradientCodec, Unavailable, load, message_byt
 BITS: tuple[CodeBits, ...] = (2, 3, 4, 8)
 SEED = 1
 PACKED = {
-    "": ("encode", "decode"),
-    "_rotated": ("encode_rotated", "decode_rotated"),
-    "_with_errors": ("encode_with_errors", "decode"),
-    "_rotated_with_errors": ("encode_rotated_with_errors", "decode_rotated"),
+    "": ("encode", "decode", "add"),
+    "_rotated": ("encode_rotated", "decode_rotated", "add_rotated"),
+    "_with_errors": ("encode_with_errors", "decode", "add"),
+    "_rotated_with_errors": ("encode_rotated_with_errors", "decode_rotated", "add_rotated"),
 }
-"""Ways of packing: how their figures are named behind the bits, and what encodes and decodes."""
+"""Ways of packing: how their figures are named behind the bits, and what encodes, decodes, and adds to a mean."""
 
 
 def measure(
@@ -42,15 +42,16 @@ def measure(
     for bits in BITS:
         message, rotated = codec.encode(number_N, bits), codec.encode(number_N, bits, seed=SEED)
         out = np.empty_like(message)
-        encode = partial(codec.encode, number_N, bits, out=out)
+        pack = partial(codec.encode, number_N, bits, out=out)
         calls: dict[str, Callable[[], object]] = {
-            "encode": encode,
-            "encode_rotated": partial(encode, seed=SEED),
-            "encode_with_errors": partial(encode, error_N=error_N, keep=0.8),
-            "encode_rotated_with_errors": partial(encode, seed=SEED, error_N=error_N, keep=0.8),
+            "encode": pack,
+            "encode_rotated": partial(pack, seed=SEED),
+            "encode_with_errors": partial(pack, error_N=error_N, keep=0.8),
+            "encode_rotated_with_errors": partial(pack, seed=SEED, error_N=error_N, keep=0.8),
             "decode": partial(codec.decode, message, back_N),
             "decode_rotated": partial(codec.decode, rotated, back_N),
-            "add": partial(codec.decode, message, back_N, add=True),
+            "add": partial(codec.decode, message, back_N, add=True, weight=0.5),
+            "add_rotated": partial(codec.decode, rotated, back_N, add=True, weight=0.5),
         }
         times = time_runs(*calls.values(), n=runs, warmup=warmup)
         speeds = {
@@ -60,11 +61,11 @@ def measure(
         size = message_bytes(numbers, bits) / numbers
         figures |= {f"{bits}_{name}": speed for name, speed in speeds.items()}
         figures[f"{bits}_size"] = Figure("bytes/number", [size])
-        for way, (encoding, decoding) in PACKED.items():
+        for way, names in PACKED.items():
             for (of_number, name), world_size in product(((4, "fp32"), (2, "fp16")), processes):
+                runs_of = zip(*(speeds[call].runs for call in names), strict=True)
                 links = [
-                    paying_link(packing, unpacking, size, of_number, world_size)
-                    for packing, unpacking in zip(speeds[encoding].runs, speeds[decoding].runs, strict=True)
+                    paying_link(encode, decode, add, size, of_number, world_size) for encode, decode, add in runs_of
                 ]
                 figures[f"{bits}{way}_pays_over_{name}_by_{world_size}"] = Figure("Gbit/s", links)
     codec.close()
@@ -72,13 +73,14 @@ def measure(
     return settings | {"instruction_set": library.instruction_set}, figures
 
 
-def paying_link(encode: float, decode: float, size: float, of_number: float, world_size: int) -> float:
+def paying_link(encode: float, decode: float, add: float, size: float, of_number: float, world_size: int) -> float:
     """The Gbit/s below which packed numbers arrive sooner; 0 where they are no smaller.
 
-    encode, decode: GB/s of fp32 numbers. size, of_number: the bytes of a number that is packed, or is not.
+    encode, decode, add: GB/s of fp32 numbers. size, of_number: the bytes of a number that is packed, or is not.
     """
     sent = 2 * (world_size - 1) / world_size
-    seconds = 4 * ((1 + 1 / world_size) / encode + 2 / decode)  # for 10^9 numbers
+    own = 1 / world_size
+    seconds = 4 * ((1 + own) / encode + (1 + own) / decode + (1 - own) / add)  # for 10^9 numbers
     return max(0.0, 8 * sent * (of_number - size) / seconds)
 
 

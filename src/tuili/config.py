@@ -197,7 +197,7 @@ def _parse_override(text: str) -> Tree:
     if not equals or not all(names):
         raise ConfigError(f"override {text}: should be a dotted key and a value, as in train.steps=2000")
     *sections, last = names
-    tree: Tree = {last: _load_yaml(value, f"override {_shortened(text)}")}
+    tree: Tree = {last: _load_yaml(value, f"override {shortened(text)}")}
     for name in reversed(sections):
         tree = {name: tree}
     return tree
@@ -273,8 +273,9 @@ def _known_keys(annotation: Any, prefix: str = "") -> Iterator[str]:
 
 
 def _show(value: Any) -> str:
-    return _shortened(json.dumps(value, default=str))
+    return shortened(json.dumps(value, default=str))
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """At most `MAX_SHOWN_CHARACTERS` of a text, for a line that tells it."""
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from contextlib import suppress
 from pathlib import Path
+from threading import get_native_id
 from typing import Any
 
 PROC = Path("/proc")
@@ -53,6 +55,14 @@ def usable_cores() -> int:
     if wanted.isdecimal():
         most = min(most, int(wanted))
     return max(1, most)
+
+
+def work_in_idle_moments() -> None:
+    """Let this thread have a core where no other one wants it, as far as that can be: on Linux, where each thread has a
+    priority of its own, and no other thread of the process gets another one by this."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # a container may not let it
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), 19)
 
 
 def _cores() -> int:

@@ -287,7 +287,7 @@ def test_a_full_disk_is_one_line_and_the_run_is_resumed(
     assert line.startswith(f"{tmp_path / name} cannot be written: ")
     assert FULL in line
     is_begun = (tmp_path / "run.json").is_file()
-    remedy = "add --resume to write it again" if is_begun else "make room, and give the same command again"
+    remedy = "add --resume to write it again" if is_begun else "mend that, and give the same command again"
     assert line.endswith(f"; {remedy}")
     result, _ = go(RECIPE, tmp_path, resume=is_begun)
     assert result.model is not None

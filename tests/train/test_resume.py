@@ -47,7 +47,7 @@ OVERRIDES = [
 ]
 WEIGHED = ("data.weights={relations: 1.6, geometry: 0.5}", "optimizer.kind=muon", "train.precision=bf16")
 OTHER = (*WEIGHED, "train.accumulation=1")
-SHARED = (*WEIGHED, "train.replicas=2")
+SHARED = (*WEIGHED, "train.replicas=2", "train.device=cpu")
 
 
 def end(out: Path, *more: str, faults: str) -> str:

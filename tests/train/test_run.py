@@ -90,7 +90,7 @@ def test_a_step_takes_the_mean_of_its_blocks_gradients(tmp_path: Path, monkeypat
 def test_tensorboard_files_are_written_where_wanted(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    go(small("log.tensorboard=true", "train.accumulation=2", "train.replicas=2"), tmp_path)
+    go(small("log.tensorboard=true", "train.accumulation=2", "train.replicas=2", "train.device=cpu"), tmp_path)
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert [event.step for event in events.Scalars("train/loss")] == [2, 4, 6]
     losses = [line["loss"] for line in read_log(tmp_path)]

@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,14 @@ with interruptible() as interrupted:
 
 @pytest.mark.parametrize("number", ENDING_SIGNALS)
 def test_the_first_signal_is_noted_and_the_second_one_ends(number: signal.Signals) -> None:
+    """That a terminal is closed is told twice, by a shell and by the system."""
     before = signal.signal(number, signal.SIG_DFL)
     try:
         with interruptible() as interrupted:
             assert not interrupted.is_set()
             os.kill(os.getpid(), number)
             assert interrupted.is_set()
-            with pytest.raises(KeyboardInterrupt):
+            with nullcontext() if number == signal.SIGHUP else pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), number)
         assert signal.getsignal(number) == signal.SIG_DFL
     finally:
@@ -61,7 +63,9 @@ def test_a_run_whose_terminal_is_closed_is_saved(number: signal.Signals, tmp_pat
         [sys.executable, "-c", RUN, str(saved)], stdout=theirs, stderr=theirs, start_new_session=True
     )
     os.close(theirs)
-    assert os.read(ours, 100).startswith(b"begun")
+    shown = b""
+    while b"\n" not in shown:  # else it may still be writing
+        shown += os.read(ours, 100)
     os.close(ours)
     process.send_signal(number)
     assert process.wait(GUARD_SECONDS) == 0

@@ -14,7 +14,7 @@ from torch.profiler import record_function
 from tests.train.conftest import go, small
 from tuili.errors import NotWritten
 from tuili.train.dist.group import SingleProcess
-from tuili.train.loop import trace_file
+from tuili.train.loop import trace_file, traced_steps
 from tuili.train.tracing import traced
 
 
@@ -74,6 +74,14 @@ def test_how_long_a_trace_is_written_does_not_follow_from_the_last_step(
     monkeypatch.setattr(SingleProcess, "pause", lambda self: paces.append("pause"))
     go(small("train.dist.trace=2", steps=5), tmp_path)
     assert paces == ["unknown", "known", "known", "known", "pause", "known"]
+
+
+@pytest.mark.parametrize(("first", "left"), [(0, None), (3, 1), (5, 0), (6, None)])
+def test_a_session_with_too_few_steps_for_a_trace_tells_so(first: int, left: int | None, tmp_path: Path) -> None:
+    told, config = list[str](), small("train.dist.trace=2").train
+    assert list(traced_steps(iter(()), config, SingleProcess(), tmp_path, first, told.append)) == []
+    line = f"train.dist.trace = 2: {left} steps are left for it behind the first 2 of a session"
+    assert told == ([] if left is None else [line])
 
 
 def test_sessions_have_files_of_their_own(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ OpenBlocks = Callable[[StreamState], AbstractContextManager[PreparedBlocks]]
 class LearningSession:
     """One session of a run of so many steps, for the time of a `with` block; it goes on from the newest checkpoint.
 
-    The first Ctrl-C or SIGTERM lets `learn` end behind the present step, which is saved.
+    The first signal to end lets `learn` end behind the present step, which is saved.
     """
 
     def __init__(

@@ -63,7 +63,7 @@ class ExecutionPlan:
         if settings.dist.backend == "replicas" and replicas > 1 and device.type != "cpu":
             raise InputError(
                 f"train.replicas = {replicas}: replicas share a CPU's memory, and this runs on a GPU: use "
-                f"train.dist.backend=ddp, or train.device=cpu"
+                "train.replicas=1, or train.dist.backend=ddp with a GPU for each process"
             )
         return cls(precision, replicas, device, compiled, kernels)
 

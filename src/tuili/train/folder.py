@@ -25,7 +25,7 @@ from tuili.train.dist.processes.place import start_by_torchrun
 
 RUN_FILE = "run.json"
 REWRITE_REMEDY = "add --resume to write it again"
-AGAIN_REMEDY = "make room, and give the same command again"
+AGAIN_REMEDY = "mend that, and give the same command again"
 """Before there is a run that could be resumed."""
 
 

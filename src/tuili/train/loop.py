@@ -14,7 +14,7 @@ from tuili.errors import TuiliError
 from tuili.train.checkpoint import Checkpoint, CheckpointManager, Pieces
 from tuili.train.dist.group import Group, ReplicaDied
 from tuili.train.log import TrainingLog
-from tuili.train.recipe import Recipe
+from tuili.train.recipe import Recipe, TrainConfig
 from tuili.train.setup import TrainingSetup
 from tuili.train.signals import interruptible
 from tuili.train.timing import WARM_UP_STEPS
@@ -54,7 +54,7 @@ def training_loop(
             )  # fmt: skip
 
         try:
-            traces = _traced(steps, setup, group, out, trainer.state.step, tell)
+            traces = traced_steps(steps, setup.recipe.train, group, out, trainer.state.step, tell)
             _save_between(trainer, traces, setup.recipe, checkpoints, log_step, lambda: log.seconds)
         except ReplicaDied as error:
             if interrupted.is_set():  # nobody wants it to begin again
@@ -76,25 +76,24 @@ def worker_loop(
     Returns the state reached. stop: whether this process wants all to end.
     """
     with Trainer(setup, checkpoint, group) as trainer, closing(trainer.steps(stop)) as steps, checkpoints:
-        traces = _traced(steps, setup, group, out, trainer.state.step)
+        traces = traced_steps(steps, setup.recipe.train, group, out, trainer.state.step)
         _save_between(trainer, traces, setup.recipe, checkpoints)
     return trainer.state
 
 
-def _traced(
+def traced_steps(
     steps: Iterable[StepResult],
-    setup: TrainingSetup,
+    train: TrainConfig,
     group: Group,
     out: Path,
     first: int,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Iterator[StepResult]:
     """The steps from `first` on, some of them traced; how long a process writes its trace, the last step tells not."""
-    train, file = setup.recipe.train, trace_file(out, group, first)
     wanted, left = train.dist.trace or 0, max(0, train.steps - first - WARM_UP_STEPS)
-    if train.steps - first > 0 and left < wanted:
+    if first < train.steps and left < wanted:
         tell(f"train.dist.trace = {wanted}: {left} steps are left for it behind the first {WARM_UP_STEPS} of a session")
-    return traced(steps, train.dist.trace, file, group.pause)
+    return traced(steps, train.dist.trace, trace_file(out, group, first), group.pause)
 
 
 def trace_file(out: Path, group: Group, step: int) -> Path:

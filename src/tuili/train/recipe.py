@@ -141,6 +141,9 @@ class TrainConfig(Config):
         if self.dist.overlap == "update" and self.clip is not None:
             raise ValueError(f"clip = {self.clip}: dist.overlap = update changes weights before the norm of all "
                              "gradients is known: set clip to null, or overlap to communication")  # fmt: skip
+        if self.dist.gradients.form == "powersgd" and self.steps <= self.dist.gradients.start:
+            raise ValueError(f"dist.gradients.start = {self.dist.gradients.start}: the run has {self.steps} steps, "
+                             "which would all be plain: start earlier")  # fmt: skip
         if self.dist.trace is not None and self.steps < WARM_UP_STEPS + self.dist.trace:
             raise ValueError(f"dist.trace = {self.dist.trace}: the run has {self.steps} steps, of which the first "
                              f"{WARM_UP_STEPS} are not traced: trace fewer")  # fmt: skip

@@ -29,7 +29,7 @@ from tuili.train.dist.processes.place import check_place, end_with_starter, lost
 from tuili.train.dist.replicas import launch_replicas
 from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
 from tuili.train.feed.stream import build_curriculum, build_sources
-from tuili.train.folder import AGAIN_REMEDY, REWRITE_REMEDY
+from tuili.train.folder import REWRITE_REMEDY
 from tuili.train.log import LOG_FILE, TrainingLog
 from tuili.train.loop import training_loop
 from tuili.train.recipe import Recipe
@@ -91,8 +91,9 @@ def train(
     if check_place(recipe.train) is not None:
         if restarts is not None:
             raise InputError("restarts is of replicas: whoever has started the processes starts them again")
-        with joined(recipe.train, TrainingFolder(out, recipe).begun_on()) as group:
-            agree(group, common_facts(recipe, group.place))
+        begun_on = TrainingFolder(out, recipe).begun_on()
+        with joined(recipe.train, begun_on) as group:
+            agree(group, common_facts(recipe, group.place, begun_on))
             if group.rank > 0:
                 state, plan = work_beside_first(group, recipe, out)
                 model = TrainingFolder(out, recipe).model if state.step == recipe.train.steps else None
@@ -148,8 +149,7 @@ def train_once(
                 tell(f"changed since the run began: {', '.join(changes)}; the weights may differ")
             setup = build_training(recipe, plan, curriculum, sources, tokenizer, folder.tokenizer, tell)
             if is_new:
-                with writing(out, AGAIN_REMEDY):
-                    folder.begin(plan)
+                folder.begin(plan)
                 tell(f"precision {plan.precision}")
             tell(_workforce("processes" if processes else "replicas", plan.replicas, torch.get_num_threads()))
             identity = folder.identity()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event, current_thread, main_thread
 from types import FrameType
@@ -15,26 +15,38 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def interruptible() -> Iterator[Event]:
-    """The first of `ENDING_SIGNALS` sets the event instead of ending the process; the second one ends it.
+    """The first of `ENDING_SIGNALS` sets the event instead of ending the process; the second one ends it, unless it
+    tells that the terminal is closed, which shells and the system tell one after the other.
 
-    One that this process ignores stays ignored, as with nohup.
+    A signal that this process ignores stays ignored, as with nohup.
     """
     interrupted = Event()
     if current_thread() is not main_thread():  # only the main thread may handle signals
         yield interrupted
         return
+
+    def note(number: int) -> None:
+        if interrupted.is_set() and number != signal.SIGHUP:
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    with hearing_signals(note):
+        yield interrupted
+
+
+@contextmanager
+def hearing_signals(note: Callable[[int], object]) -> Iterator[None]:
+    """Call `note` with each of `ENDING_SIGNALS` in place of what it would do. For the main thread."""
     terminals = [number for number in (1, 2) if os.isatty(number)]
 
     def handle(number: int, frame: FrameType | None) -> None:
         _leave_closed(terminals)
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-        interrupted.set()
+        note(number)
 
     heard = [number for number in ENDING_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in heard}
     try:
-        yield interrupted
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

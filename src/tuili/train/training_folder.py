@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from tuili.errors import InputError
-from tuili.files import file_hash, flush, flush_all
+from tuili.files import file_hash, flush, flush_all, writing
 from tuili.model import check_folder
 from tuili.store import LineageEntry, model_hash, read_lineage, resolve_model
 from tuili.train.checkpoint import CHECKPOINT_PREFIX
 from tuili.train.dist.processes.place import start_by_torchrun
 from tuili.train.execution import ExecutionPlan
-from tuili.train.folder import RUN_FILE, RunFolder, environment, environment_changes
+from tuili.train.folder import AGAIN_REMEDY, REWRITE_REMEDY, RUN_FILE, RunFolder, environment, environment_changes
 from tuili.train.qat import QatConfig
 from tuili.train.recipe import Recipe
 
@@ -70,12 +70,17 @@ class TrainingFolder(RunFolder):
         }
 
     def begin(self, plan: ExecutionPlan) -> None:
-        """Flush the tokenizer, which must be there, to the disk, then record that the run has begun by this plan."""
-        flush_all(self.tokenizer)
-        flush(self.path)
-        start = {"start": start_by_torchrun(), "environment": environment() | self._processes()}
-        self.record(plan.settings() | start | self._fixed)
-        flush(self.path)
+        """Flush the tokenizer, which must be there, to the disk, then record that the run has begun by this plan.
+
+        Raises `NotWritten` where that cannot be.
+        """
+        with writing(self.path, AGAIN_REMEDY):
+            flush_all(self.tokenizer)
+            flush(self.path)
+            start = {"start": start_by_torchrun(), "environment": environment() | self._processes()}
+            self.record(plan.settings() | start | self._fixed)
+        with writing(self.path, REWRITE_REMEDY):
+            flush(self.path)
 
     def recorded_settings(self, resume: bool) -> dict[str, Any] | None:
         """The settings of the plan that the run in this folder began with; None where no run has begun.

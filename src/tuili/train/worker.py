@@ -23,7 +23,7 @@ from tuili.train.checkpoint import CheckpointManager, read_checkpoint
 from tuili.train.dist.group import Group, ReplicaDied, as_word, from_word
 from tuili.train.dist.processes.place import Place
 from tuili.train.dist.torch_group import TorchGroup
-from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, find_device, noticing_full_gpu
+from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
 from tuili.train.feed.stream import build_curriculum, build_sources
 from tuili.train.folder import flattened
 from tuili.train.loop import worker_loop
@@ -113,16 +113,18 @@ class Others:
         self.group.all_gather(dict(word))
 
 
-def common_facts(recipe: Recipe, place: Place) -> dict[str, str]:
+def common_facts(recipe: Recipe, place: Place, begun_on: str | None = None) -> dict[str, str]:
     """What all processes of a run must have been started with, by name; where each makes the same update by itself,
-    also what decides how its sums are rounded."""
+    also what decides how its sums are rounded. begun_on: the device that the run began with, if it has begun."""
     facts = {name: json.dumps(value) for name, value in flattened(recipe.model_dump(mode="json"))}
     facts |= {"Tuili's code": code_hash()}
     facts |= {f"version of {of}": version for of, version in current_versions().items()}
     facts |= {f"version of {of}": version for of, version in installed_versions(("deepspeed",)).items()}
     if recipe.train.dist.backend == "ddp" or recipe.train.dist.islands > 1:
-        on_gpu = find_device(recipe.train.device, "train.device").type != "cpu"
-        facts["processor"] = torch.cuda.get_device_name() if on_gpu else torch.backends.cpu.get_cpu_capability()
+        if (begun_on or recipe.train.device) != "cpu" and torch.cuda.is_available():
+            gpu = torch.cuda.get_device_properties()
+            return facts | {"GPU": f"{gpu.major}.{gpu.minor} with {gpu.multi_processor_count} multiprocessors"}
+        facts["vectors"] = torch.backends.cpu.get_cpu_capability()
         with divided_cores(processes_here(place.local_size)):
             facts["threads"] = str(torch.get_num_threads())
     return facts

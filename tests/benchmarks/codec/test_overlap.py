@@ -27,6 +27,8 @@ def connected():
         except ConnectionError:
             time.sleep(0.01)
 with connected() as other:
+    other.sendall(b".")
+    other.recv(1)  # both are there
     begun = time.monotonic()
     sending = threading.Thread(target=other.sendall, args=(bytes(10**6),))
     sending.start()

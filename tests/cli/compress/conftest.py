@@ -15,6 +15,7 @@ from tests.store.dense_folders import save_dense
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 6)
     monkeypatch.setattr("tuili.compress.parent.MEASURED_DOCUMENTS", 20)
+    monkeypatch.setattr("tuili.data.stream.MAX_PENDING_DOCUMENTS", 16)
 
 
 @pytest.fixture(scope="module")

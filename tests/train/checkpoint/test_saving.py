@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from threading import Semaphore
+import os
+import sys
+from threading import Semaphore, get_native_id
 from types import SimpleNamespace
 
 import pytest
@@ -65,3 +67,12 @@ def test_what_is_no_fault_of_the_disk_is_raised_as_it_was() -> None:
     eventually(lambda: written.has_ended, "it has not ended")
     with pytest.raises(ZeroDivisionError):
         written.report()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own here")
+def test_a_checkpoint_is_written_where_no_step_wants_the_core() -> None:
+    told = list[int]()
+    writing_it = Saving(1, lambda it: told.append(os.getpriority(os.PRIO_PROCESS, get_native_id())))
+    eventually(lambda: writing_it.has_ended, "the thread has not ended")
+    assert writing_it.report() == (True, None, False)
+    assert told == [19] != [os.getpriority(os.PRIO_PROCESS, get_native_id())]

@@ -186,7 +186,7 @@ def have_more_threads(rank: int, patch: pytest.MonkeyPatch) -> None:
     ("before", "what"),
     [
         (have_other_versions, "version of torch = 2.1, process 0 has 2.0"),
-        (have_another_processor, "processor = AVX512, process 0 has AVX2"),
+        (have_another_processor, "vectors = AVX512, process 0 has AVX2"),
         (have_more_threads, "threads = 2, process 0 has 1"),
     ],
 )

@@ -42,6 +42,7 @@ OVERRIDES = [
     "train.length=192",
     "train.accumulation=4",
     "train.replicas=2",
+    "train.device=cpu",
     "train.precision=fp32",
     "train.compile=off",
     "data.domains=[propositional, arithmetic]",
@@ -200,7 +201,19 @@ def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer() -> None:
             for last in (3.0, None):
                 group.pace(last)
                 waits.append(channel.seconds)
-    assert waits == [28, MEETING_SECONDS, 0, 0], "others wait for process 0 without end"
+    assert waits == [28, MEETING_SECONDS, 0, 0], "others wait for process 0 as they did"
+
+
+def miss_first(group: ReplicaGroup) -> None:
+    raise ReplicaDied("replica 0 has not answered for 3600 s")
+
+
+def test_a_replica_that_has_waited_too_long_is_lost_and_the_run_may_begin_again() -> None:
+    with (
+        pytest.raises(ReplicaDied, match="replica 1 has ended, as process 0 stood still"),
+        launch_replicas(2, [], miss_first) as group,
+    ):
+        group.all_gather(None)
 
 
 def test_a_process_alone_is_a_group_that_changes_nothing() -> None:
@@ -233,7 +246,7 @@ def test_auto_is_as_many_as_there_are_cores_and_a_step_divides_among(
 def test_a_gpu_takes_one_replica_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     changes = ["train.precision=fp32", "train.compile=off", "train.replicas=2"]
-    told = r"train\.replicas = 2: replicas share a CPU's memory, and this runs on a GPU: use train\.dist\.backend=ddp"
+    told = r"train\.replicas = 2: replicas share a CPU's memory, and this runs on a GPU: use train\.replicas=1"
     with pytest.raises(InputError, match=told):
         ExecutionPlan.resolve(load_recipe("nano", changes, Recipe).train)
     ddp = load_recipe("nano", [*changes, "train.dist.backend=ddp"], Recipe).train

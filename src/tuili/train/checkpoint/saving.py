@@ -11,6 +11,7 @@ from concurrent.futures import Future, wait
 from threading import Thread
 
 from tuili.errors import CheckpointError
+from tuili.machine import work_in_idle_moments
 
 LOOK_SECONDS = 0.02
 LOOK_AT_MOST = 1.0
@@ -22,7 +23,8 @@ HANGING_SECONDS = 300.0
 class Saving:
     """The writing of one checkpoint, from when this is made. `write` is called in a thread, and calls `go_on`.
 
-    The thread does not keep the process from ending: a disk may never answer it.
+    The thread does not keep the process from ending: a disk may never answer it. It takes moments in which no step
+    needs its core, as where processes wait for one another.
     """
 
     def __init__(self, step: int, write: Callable[[Saving], None]) -> None:
@@ -84,6 +86,7 @@ class Saving:
         return False, None, self.writes
 
     def _run(self, write: Callable[[Saving], None]) -> None:
+        work_in_idle_moments()
         try:
             write(self)
         except BaseException as error:

@@ -17,7 +17,7 @@ from typing import Any
 from torch import Tensor
 
 from tuili.errors import CheckpointError
-from tuili.files import flush, write_durably
+from tuili.files import CHUNK, flush, write_durably
 from tuili.train.checkpoint.layout import (
     CHECKSUM,
     MANIFEST_FILE,
@@ -184,9 +184,11 @@ def _write_file(path: Path, runs: Iterable[bytes | memoryview], go_on: Callable[
     def counted() -> Iterator[bytes | memoryview]:
         nonlocal size
         for run in runs:
-            digest.update(run)
-            size += len(run)
-            yield run
+            for begin in range(0, len(run), CHUNK):  # a sum of more would look as if nothing were written
+                chunk = run[begin : begin + CHUNK]
+                digest.update(chunk)
+                size += len(chunk)
+                yield chunk
 
     write_durably(path, counted(), go_on)
     return {"bytes": size, "sha256": digest.hexdigest()}

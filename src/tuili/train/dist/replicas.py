@@ -51,7 +51,8 @@ class SharedMemoryGroup:
 
     `channels` lead from process 0 to all others, in the order of their ranks, and from another process to process 0.
     timeout: seconds for which process 0 waits for others in a step beside those of the last one, and else for a sign of
-    life, by the heartbeat. They wait for it as long as it shows that it lives: it may have to read data.
+    life, by the heartbeat. They wait for it as long as it shows that it lives, an hour at most: it may
+    have to read data.
     """
 
     def __init__(
@@ -241,6 +242,8 @@ def _run_replica(
     channel.wait_at_most(PREPARATION_SECONDS)
     try:
         work(SharedMemoryGroup(rank, world_size, [channel], memory, timeout, heartbeat), *arguments)
+    except ReplicaDied as error:  # process 0 hears nothing
+        _end_beside_silent_first(rank, 0, error)
     except Exception as error:
         expected = isinstance(error, TuiliError)
         if not expected:

@@ -161,7 +161,7 @@ def test_a_store_of_a_run_that_has_begun_is_not_waited_in(
     assert [one.result(GUARD_SECONDS) is not None for one in both] == [True, True]
     monkeypatch.delenv("TORCHELASTIC_USE_AGENT_STORE")
     monkeypatch.setattr(rendezvous, "FAULT_SECONDS", 0.2)
-    with pytest.raises(InputError, match=f"^port {port} of {ADDRESS} is in use: set MASTER_PORT to another one$"):
+    with pytest.raises(InputError, match=f"^process 0 at {ADDRESS}:{port} has begun without process 1: start all toge"):
         meet(Place(1, 2, 2), ADDRESS, port)
 
 

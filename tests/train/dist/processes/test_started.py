@@ -68,6 +68,16 @@ TRAIN = ["train", "base", "train.accumulation=2", "train.steps=2"]
             1,
             "gradients.form = fp16: 1 process was started, whose",
         ),
+        (
+            ["train.dist={backend: ddp, gradients: {form: powersgd, start: 20}}", "train.steps=20"],
+            2,
+            "dist.gradients.start = 20: the run has 20 steps, which would all be plain: start earlier",
+        ),
+        (
+            ["train.dist={backend: ddp, gradients: {start: 20}}"],
+            2,
+            "start is that of PowerSGD's matrices, and form = fp",
+        ),
         (["train.dist={backend: ddp, weights: 8bit}"], 2, "weights = 8bit: backend = ddp gathers none, or as it com"),
         (
             ["train.dist={backend: fsdp2, islands: 2, weights: 8bit}"],
@@ -296,6 +306,10 @@ def test_a_process_without_a_gpu_of_its_own_is_refused(monkeypatch: pytest.Monke
         ),
         joined(settings),
     ):
+        pass
+    monkeypatch.delenv("LOCAL_RANK")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(InputError, match="environment: LOCAL_RANK is missing: should be the number"), joined(settings):
         pass
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     for name, value in (place(0, 1, store.port) | {"TORCHELASTIC_USE_AGENT_STORE": "True"}).items():

@@ -15,6 +15,7 @@ from functools import partial
 import torch
 import torch.distributed as dist
 
+from tuili.config import shortened
 from tuili.errors import InputError
 from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied
 from tuili.train.dist.processes.connecting import LOCAL, connected
@@ -95,13 +96,14 @@ def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
         for name in first | other:
             ours, theirs = (of.get(name, "none") for of in (first, other))
             if ours != theirs:
+                ours, theirs = shortened(ours), shortened(theirs)
                 raise InputError(f"process {rank} has {name} = {theirs}, process 0 has {ours}: start all with the same")
 
 
 def _take_own_gpu(place: Place) -> str | None:
     """Let this process use a GPU of its own; what is wrong where there are fewer than processes on this machine."""
     number, count = place.local_rank, torch.cuda.device_count()
-    if "LOCAL_RANK" not in os.environ:
+    if "LOCAL_RANK" not in os.environ and count > 1:
         return "environment: LOCAL_RANK is missing: should be the number of a process on its machine, and of its GPU"
     if number >= count:
         return (

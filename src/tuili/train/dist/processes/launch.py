@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import current_thread, main_thread
 
@@ -26,7 +26,7 @@ from tuili.provenance import code_hash
 from tuili.train.dist.group import EXIT_ALONE
 from tuili.train.dist.processes.ended import EXIT_INTERRUPTED, End, cause_of_death, exit_code, first_reason
 from tuili.train.dist.processes.place import LOST_VARIABLE
-from tuili.train.signals import ENDING_SIGNALS
+from tuili.train.signals import hearing_signals
 
 LOOK_SECONDS = 0.05
 KILLED_SECONDS = 5.0
@@ -123,8 +123,12 @@ class _Processes:
         is_known = bool(self._signals) or first_reason(self._ends) is not None
         if is_known:
             self._look(lambda: bool(self._signals), self._patience.notice)
-        begun, passed_on = time.monotonic(), -1
-        while self._running and time.monotonic() < begun + (seconds := self._seconds_to_end(is_known)):
+        seconds = self._patience.saving if is_known else self._patience.silence
+        until, passed_on = time.monotonic() + seconds, -1
+        while self._running and time.monotonic() < until:
+            if seconds == self._patience.saving and {end.status for end in self._ends} == {EXIT_ALONE}:
+                seconds = self._patience.silence  # those that are left have not answered, and save nothing
+                until = time.monotonic() + seconds
             if len(self._signals) > passed_on:  # the second Ctrl-C, too, is for them
                 passed_on = len(self._signals)
                 self._send(signal.SIGTERM)
@@ -135,12 +139,6 @@ class _Processes:
         self._send(signal.SIGKILL)
         self._look(lambda: False, KILLED_SECONDS)
         return self._ends + [End(rank, -signal.SIGKILL, self._asked) for rank in self._running]
-
-    def _seconds_to_end(self, is_known: bool) -> float:
-        """How long those that still run have, where it is known why they have to end, or where it is not. One that does
-        not answer another one saves nothing, though it is a signal that has told all to end."""
-        is_silent = bool(self._signals) and any(end.status == EXIT_ALONE for end in self._ends)
-        return self._patience.saving if is_known and not is_silent else self._patience.silence
 
     def _look(self, found: Callable[[], bool], seconds: float = float("inf")) -> None:
         """Note who has ended, until a condition holds, all have ended, or the time is over."""
@@ -186,14 +184,10 @@ def _place(rank: int, count: int, lost: Sequence[int | None], port: int) -> Mapp
 def _heard() -> Iterator[list[int]]:
     """Signals that would end this process, in place of what they would do; only the main thread may hear them."""
     heard = list[int]()
-    numbers = ENDING_SIGNALS if current_thread() is main_thread() else ()
-    before = {
-        number: signal.signal(number, lambda number, frame: heard.append(number))
-        for number in numbers
-        if signal.getsignal(number) != signal.SIG_IGN  # nohup
-    }
-    try:
+
+    def note(number: int) -> None:
+        if not heard or number != signal.SIGHUP:  # which comes twice where a terminal is closed
+            heard.append(number)
+
+    with hearing_signals(note) if current_thread() is main_thread() else nullcontext():
         yield heard
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -48,7 +48,10 @@ def meet(place: Place, address: str, port: int) -> Store:
             _await_first(store, address, port)
         joined = _join(place, store, until)
         if joined is None:
-            raise _in_use(address, port)
+            raise InputError(
+                f"process 0 at {address}:{port} has begun without process {place.rank}: start all together, or, where "
+                "that is another run, set MASTER_PORT to another port"
+            )
         word, fault = joined
     if fault:
         raise InputError(fault)
