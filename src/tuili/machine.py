@@ -57,12 +57,16 @@ def usable_cores() -> int:
     return max(1, most)
 
 
-def work_in_idle_moments() -> None:
-    """Let this thread have a core where no other one wants it, as far as that can be: on Linux, where each thread has a
-    priority of its own, and no other thread of the process gets another one by this."""
+NICENESS = 15
+"""Of a thread that gives way: of a core that others want, too, it has a thirtieth."""
+
+
+def give_way() -> None:
+    """Let this thread take moments in which others leave a core to it, until it ends, as far as that can be: on Linux,
+    where each thread has a priority of its own."""
     if sys.platform == "linux":
         with suppress(OSError):  # a container may not let it
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), 19)
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), NICENESS)
 
 
 def _cores() -> int:

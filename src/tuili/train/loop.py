@@ -113,10 +113,10 @@ def _save_between(
     state = trainer.state
     saved = state.step
 
-    def save(pieces: Pieces) -> None:
+    def save(pieces: Pieces, *, beside_steps: bool) -> None:
         nonlocal saved
         state.seconds, saved = seconds(), state.step
-        checkpoints.save(state.step, pieces, asdict(state))
+        checkpoints.save(state.step, pieces, asdict(state), beside_steps=beside_steps)
 
     for result in steps:
         is_due = state.step % recipe.checkpoint.interval == 0 or state.step == recipe.train.steps
@@ -124,7 +124,7 @@ def _save_between(
         log_step(result)
         checkpoints.check()
         if collected is not None:
-            save(collected)
+            save(collected, beside_steps=state.step < recipe.train.steps)
     if saved < state.step:  # it was interrupted
-        save(trainer.collect())
+        save(trainer.collect(), beside_steps=False)
     checkpoints.close()

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.waiting import GUARD_SECONDS, eventually
+from tuili.machine import NICENESS
 from tuili.train.checkpoint import saving
 from tuili.train.checkpoint.saving import Saving
 
@@ -37,7 +38,7 @@ def test_a_thread_is_waited_for_as_long_as_it_gets_on(clock: SimpleNamespace) ->
             written.go_on()
             answered.release()
 
-    written = Saving(3, write)
+    written = Saving(3, write, beside_steps=True)
     for _ in range(3):
         for _ in range(290):
             written.wait()
@@ -63,16 +64,23 @@ def test_what_is_no_fault_of_the_disk_is_raised_as_it_was() -> None:
     def write(written: Saving) -> None:
         raise ZeroDivisionError
 
-    written = Saving(3, write)
+    written = Saving(3, write, beside_steps=True)
     eventually(lambda: written.has_ended, "it has not ended")
     with pytest.raises(ZeroDivisionError):
         written.report()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own here")
-def test_a_checkpoint_is_written_where_no_step_wants_the_core() -> None:
+def test_a_writer_gives_way_to_steps_where_some_follow() -> None:
     told = list[int]()
-    writing_it = Saving(1, lambda it: told.append(os.getpriority(os.PRIO_PROCESS, get_native_id())))
-    eventually(lambda: writing_it.has_ended, "the thread has not ended")
-    assert writing_it.report() == (True, None, False)
-    assert told == [19] != [os.getpriority(os.PRIO_PROCESS, get_native_id())]
+    for beside_steps in (True, False):
+        writing_it = Saving(
+            1,
+            lambda it: told.append(os.getpriority(os.PRIO_PROCESS, get_native_id())),
+            beside_steps=beside_steps,
+        )
+        eventually(lambda it=writing_it: it.has_ended, "the thread has not ended")
+        assert writing_it.report() == (True, None, False)
+    here = os.getpriority(os.PRIO_PROCESS, get_native_id())
+    assert told == [NICENESS, here]
+    assert here < NICENESS

@@ -25,7 +25,8 @@ from tuili.train import loop
 from tuili.train import run as run_module
 from tuili.train.dist.channel import Channel
 from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied, ReplicaGroup, SingleProcess
-from tuili.train.dist.replicas import SharedMemoryGroup, launch_replicas
+from tuili.train.dist.replicas import launch_replicas
+from tuili.train.dist.shared_memory import SharedMemoryGroup
 from tuili.train.execution import ExecutionPlan, find_replicas
 from tuili.train.log import read_log
 from tuili.train.recipe import Recipe

@@ -109,16 +109,17 @@ class CheckpointManager:
                 if fault is not None:  # beside the error that is under way
                     self._tell(str(self._failure(saving, self._group.rank, fault, hangs=not ended)))
 
-    def save(self, step: int, tensors: Pieces, state: Mapping[str, Any]) -> None:
+    def save(self, step: int, tensors: Pieces, state: Mapping[str, Any], *, beside_steps: bool = True) -> None:
         """Copy the tensors now and write them in the background. Waits only until the write before has ended.
 
-        tensors, state: what this process writes; the state is that of process 0.
+        tensors, state: what this process writes; the state is that of process 0. beside_steps: whether steps follow, to
+        which the writer gives way.
         """
         begun = time.perf_counter()
         self.close()
         pieces = {group: {name: _copied(value) for name, value in named.items()} for group, named in tensors.items()}
         document = json.dumps(dict(state))
-        self._saving = Saving(step, partial(self._write, pieces, document))
+        self._saving = Saving(step, partial(self._write, pieces, document), beside_steps=beside_steps)
         self.stall += time.perf_counter() - begun
 
     def check(self) -> Sequence[int]:

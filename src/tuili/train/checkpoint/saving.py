@@ -11,7 +11,7 @@ from concurrent.futures import Future, wait
 from threading import Thread
 
 from tuili.errors import CheckpointError
-from tuili.machine import work_in_idle_moments
+from tuili.machine import give_way
 
 LOOK_SECONDS = 0.02
 LOOK_AT_MOST = 1.0
@@ -23,12 +23,12 @@ HANGING_SECONDS = 300.0
 class Saving:
     """The writing of one checkpoint, from when this is made. `write` is called in a thread, and calls `go_on`.
 
-    The thread does not keep the process from ending: a disk may never answer it. It takes moments in which no step
-    needs its core, as where processes wait for one another.
+    The thread does not keep the process from ending: a disk may never answer it. Beside steps it gives way to them, and
+    takes moments in which they leave a core to it, as where processes wait for one another.
     """
 
-    def __init__(self, step: int, write: Callable[[Saving], None]) -> None:
-        self.step = step
+    def __init__(self, step: int, write: Callable[[Saving], None], *, beside_steps: bool) -> None:
+        self.step, self._beside_steps = step, beside_steps
         self.others_ended: float | None = None
         """When, by `time.monotonic`, all other processes were known to have written their parts."""
         self.writes = True
@@ -86,7 +86,8 @@ class Saving:
         return False, None, self.writes
 
     def _run(self, write: Callable[[Saving], None]) -> None:
-        work_in_idle_moments()
+        if self._beside_steps:
+            give_way()
         try:
             write(self)
         except BaseException as error:

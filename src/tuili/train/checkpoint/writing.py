@@ -17,7 +17,7 @@ from typing import Any
 from torch import Tensor
 
 from tuili.errors import CheckpointError
-from tuili.files import CHUNK, flush, write_durably
+from tuili.files import flush, write_durably
 from tuili.train.checkpoint.layout import (
     CHECKSUM,
     MANIFEST_FILE,
@@ -29,6 +29,9 @@ from tuili.train.checkpoint.layout import (
     saved_steps,
 )
 from tuili.train.checkpoint.weight_file import weight_file
+
+SUMMED = 1 << 22
+"""So many bytes are summed up before they are written: meanwhile the file does not grow, as if nobody wrote it."""
 
 
 @dataclass(frozen=True)
@@ -184,8 +187,8 @@ def _write_file(path: Path, runs: Iterable[bytes | memoryview], go_on: Callable[
     def counted() -> Iterator[bytes | memoryview]:
         nonlocal size
         for run in runs:
-            for begin in range(0, len(run), CHUNK):  # a sum of more would look as if nothing were written
-                chunk = run[begin : begin + CHUNK]
+            for begin in range(0, len(run), SUMMED):
+                chunk = run[begin : begin + SUMMED]
                 digest.update(chunk)
                 size += len(chunk)
                 yield chunk

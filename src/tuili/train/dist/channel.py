@@ -1,6 +1,6 @@
 """A socket between two processes of one machine. Small values travel over it as JSON.
 
-It tells when the process at its other end has gone, or does not answer. What they say is left to `replicas`.
+It tells when the process at its other end has gone, or does not answer. What they say is left to `shared_memory`.
 """
 
 from __future__ import annotations

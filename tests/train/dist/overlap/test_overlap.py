@@ -112,7 +112,9 @@ def test_a_trace_tells_what_is_hidden(train: Callable[..., str], tmp_path: Path)
 def test_powersgd_holds_the_backward_pass_up(processes: ranks.Ranks, tmp_path: Path) -> None:
     """With its one bucket, whatever stands in the recipe; another overlap than the default is refused below."""
     for number, more in enumerate(("", "overlap: off, ")):
-        settings = recipe(f"train.dist={{backend: ddp, {more}gradients: {{form: powersgd}}}}", "train.steps=1")
+        settings = recipe(
+            f"train.dist={{backend: ddp, {more}gradients: {{form: powersgd, start: 2}}}}", "train.steps=3"
+        )
         shown, _ = processes.train([settings] * 2, tmp_path / str(number))
         assert "; gradients travel as powersgd and hold the backward pass up\n" in shown
 

@@ -23,7 +23,6 @@ from tuili.errors import TuiliError
 from tuili.machine import THREADS_VARIABLE, usable_cores
 from tuili.parent import LAUNCHER_VARIABLE, same_modules
 from tuili.provenance import code_hash
-from tuili.train.dist.group import EXIT_ALONE
 from tuili.train.dist.processes.ended import EXIT_INTERRUPTED, End, cause_of_death, exit_code, first_reason
 from tuili.train.dist.processes.place import LOST_VARIABLE
 from tuili.train.signals import hearing_signals
@@ -45,8 +44,8 @@ class Patience:
     silence: float = 30
     """For a process that has not ended then: after SIGTERM, before SIGKILL."""
     saving: float = 300
-    """For processes that may be writing a checkpoint, after a signal, or the failure of another one; and where another
-    one has ended well."""
+    """For processes that may be writing a checkpoint, after a signal, or the failure of another one than process 0; and
+    where another one has ended well."""
 
 
 def launch(
@@ -124,10 +123,10 @@ class _Processes:
         if is_known:
             self._look(lambda: bool(self._signals), self._patience.notice)
         seconds = self._patience.saving if is_known else self._patience.silence
-        until, passed_on = time.monotonic() + seconds, -1
+        until, passed_on, may_save = time.monotonic() + seconds, -1, is_known
         while self._running and time.monotonic() < until:
-            if seconds == self._patience.saving and {end.status for end in self._ends} == {EXIT_ALONE}:
-                seconds = self._patience.silence  # those that are left have not answered, and save nothing
+            if may_save and 0 not in self._running:  # it alone makes a checkpoint of what all have written
+                may_save, seconds = False, self._patience.silence
                 until = time.monotonic() + seconds
             if len(self._signals) > passed_on:  # the second Ctrl-C, too, is for them
                 passed_on = len(self._signals)

@@ -1,0 +1,148 @@
+"""A group of processes of one machine: they exchange values through sockets and tensors in shared memory.
+
+Sums are made in an order that the ranks fix, so that all processes go on with the same bits. How values travel is left
+to `channel`, who starts the processes to `replicas`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tuili.train.dist.channel import Channel
+from tuili.train.dist.config import TIMEOUT
+from tuili.train.dist.group import MEETING_SECONDS
+from tuili.train.dist.processes.heartbeat import Heartbeat
+
+SharedMemory = Mapping[torch.dtype, Any]
+"""For each number format a block of shared memory with one row for each process, and a last row for what they share."""
+
+
+class SharedMemoryGroup:
+    """A `ReplicaGroup` of several processes, of which process 0 started the others.
+
+    `channels` lead from process 0 to all others, in the order of their ranks, and from another process to process 0.
+    timeout: seconds for which process 0 waits for others in a step beside those of the last one, and else for a sign of
+    life, by the heartbeat. They wait for it as long as it shows that it lives, an hour at most: it may have to read
+    data.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        world_size: int,
+        channels: Sequence[Channel],
+        memory: SharedMemory,
+        timeout: int = TIMEOUT,
+        heartbeat: Heartbeat | None = None,
+    ) -> None:
+        self.rank, self.world_size = rank, world_size
+        self._channels, self._timeout, self._heartbeat = channels, timeout, heartbeat
+        self._patience: float | None = timeout
+        """Seconds without a sign of life behind which a process is taken to hang; None where none is missed."""
+        self._rows = {
+            dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
+        }
+        self._shared = set[int]()
+
+    def all_gather(self, value: Any) -> list[Any]:
+        """Process 0 collects the values and sends them to all."""
+        if self.rank == 0:
+            with self.watched():
+                values = [value, *(channel.receive() for channel in self._channels)]
+            for channel in self._channels:
+                channel.send({"value": values})
+            return values
+        (first,) = self._channels
+        with self.watched():
+            first.send({"value": value})
+            return list(first.receive())
+
+    def anyone(self, value: bool) -> bool:
+        """By the values of all."""
+        return any(self.all_gather(value))
+
+    def share(self, tensors: Sequence[Tensor]) -> None:
+        """The tensors come to lie in the last row, unless they are on another device."""
+        places = [(tensor, rows[-1]) for tensor, rows in self._places(tensors) if tensor.device.type == "cpu"]
+        for tensor, place in places:
+            if self.rank == 0:
+                place.copy_(tensor.detach())
+            tensor.data = place
+            self._shared.add(place.data_ptr())
+        self.all_gather(None)
+
+    def reduce(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
+        """Each process copies what others own to its row, and adds to its own tensors those of the others."""
+        places = list(zip(self._places(tensors), owners, strict=True))
+        for (tensor, rows), owner in places:
+            if owner != self.rank:
+                rows[self.rank].copy_(tensor)
+        self.all_gather(None)
+        others = [rank for rank in range(self.world_size) if rank != self.rank]
+        for (tensor, rows), owner in places:
+            if owner == self.rank:
+                for other in others:
+                    tensor += rows[other]
+        self.all_gather(None)  # nobody writes to its row before all have read it
+
+    def exchange(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
+        """Each process copies its tensors to its row, and reads those of the others in theirs. Shared ones stay."""
+        places = [
+            (place, owner)
+            for place, owner in zip(self._places(tensors), owners, strict=True)
+            if place[0].data_ptr() not in self._shared
+        ]
+        for (tensor, rows), owner in places:
+            if owner == self.rank:
+                rows[owner].copy_(tensor)
+        self.all_gather(None)
+        if places:
+            for (tensor, rows), owner in places:
+                if owner != self.rank:
+                    tensor.copy_(rows[owner])
+            self.all_gather(None)  # nobody writes to its row before all have read it
+
+    def scatter(self, parts: Sequence[bytes]) -> bytes:
+        """Process 0 sends every other one its part."""
+        if self.rank == 0:
+            for channel, part in zip(self._channels, parts[1:], strict=True):
+                channel.send_bytes(part)
+            return parts[0]
+        (first,) = self._channels
+        with self.watched():
+            return first.receive_bytes()
+
+    def pace(self, seconds: float | None) -> None:
+        """For process 0 whoever takes as long as the last step did, and the timeout, is taken to hang, and in a step of
+        which nobody knows how long it takes whoever shows no sign of life; for the others, process 0 without one."""
+        if self.rank == 0:
+            for channel in self._channels:
+                channel.wait_at_most(MEETING_SECONDS if seconds is None else seconds + self._timeout)
+        self._patience = None if self.rank == 0 and seconds is not None else self._timeout
+
+    def pause(self) -> None:
+        """As long as for a step of which nobody knows how long it takes, whatever shows that they live."""
+        self.pace(None)
+        self._patience = None if self.rank == 0 else MEETING_SECONDS
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Process 0 kills whoever shows no sign of life, unless it is known how long a step takes. Others end where
+        process 0 shows none."""
+        if self._heartbeat is None or self._patience is None:
+            return nullcontext()
+        return self._heartbeat.watching(self._patience)
+
+    def _places(self, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Each tensor, and its places in all rows."""
+        filled: Counter[torch.dtype] = Counter()
+        for tensor in tensors:
+            start = filled[tensor.dtype]
+            filled[tensor.dtype] += tensor.numel()
+            rows = self._rows[tensor.dtype]
+            yield tensor, rows[:, start : filled[tensor.dtype]].view(len(rows), *tensor.shape)
