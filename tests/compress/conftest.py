@@ -28,7 +28,6 @@ def few_samples() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 6)
         patch.setattr("tuili.compress.parent.MEASURED_DOCUMENTS", 20)
-        patch.setattr("tuili.data.stream.MAX_PENDING_DOCUMENTS", 16)
         yield
 
 

@@ -70,6 +70,10 @@ class _Half(io.IOBase):
         self._stream.flush()
         raise OSError(errno.ENOSPC, FULL)
 
+    def fileno(self) -> int:
+        """Who asks for it flushes what may be nothing to the disk, which has no room for that either."""
+        raise OSError(errno.ENOSPC, FULL)
+
     def close(self) -> None:
         self._stream.close()
         super().close()
