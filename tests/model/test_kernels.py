@@ -81,6 +81,7 @@ def chains() -> dict[Callable[..., Any], tuple[Any, ...]]:
     }
 
 
+@pytest.mark.native
 def test_compiled_chains_and_their_gradients_equal_plain_ones() -> None:
     """All in one graph, so that the compiler is called twice."""
     given = chains()

@@ -1,7 +1,7 @@
 """Every instruction set that this processor runs, by the override, each in a process of its own.
 
 The best one is the default, with which all tests run anyway. `make native` runs all tests of what is computed with each
-other one; without it, these run the tests of products, which hold most of what the sets do differently.
+other one.
 """
 
 from __future__ import annotations
@@ -37,11 +37,6 @@ def assert_passes(instruction_set: str, *tests: str) -> None:
     files = [f"tests/{name}.py" for name in tests]
     done = run(instruction_set, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files)
     assert done.returncode == 0, done.stdout
-
-
-@every_other_set
-def test_its_products_pass_their_tests(instruction_set: str):
-    assert_passes(instruction_set, "native/test_products")
 
 
 @pytest.mark.native

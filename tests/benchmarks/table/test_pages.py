@@ -45,9 +45,9 @@ def test_every_row_has_a_record_that_a_command_measures() -> None:
     assert {record.stem for record in records - {NANO_REPORT}} <= set(modules())
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.what)
-def test_a_row_can_be_read_alone(row: Row) -> None:
-    assert not re.match(r"(the same|their|of (these|those)|over )", row.what, re.IGNORECASE)
+def test_each_row_can_be_read_alone() -> None:
+    begins = re.compile(r"(the same|their|of (these|those)|over )", re.IGNORECASE)
+    assert [row.what for row in ROWS if begins.match(row.what)] == []
 
 
 def test_a_figure_shows_its_range_only_where_there_is_one() -> None:
