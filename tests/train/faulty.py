@@ -1,5 +1,5 @@
 """Runs the command and lets faults happen to it, each a moment after a step: `"STEP SECONDS FAULT, …" train …`; behind
-`once`, in its first start alone.
+`once`, in its first start alone. `once` and `saved` ones wait for a checkpoint: its writers give way to steps.
 
 An interrupted run is resumed for the next fault, in the same process. The run sees to the faults itself: seen from
 outside, a run on a busy machine may be over before anybody notices its step. It learns its tokenizer from few samples,
@@ -14,10 +14,12 @@ import signal
 import sys
 import threading
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.waiting import eventually
 from tuili.cli.app import main
 from tuili.data import sources
 from tuili.train.checkpoint import saving, writing
@@ -47,14 +49,17 @@ FAULTS = {
 INTERRUPTED = 130
 
 
-def run(faults: str, arguments: list[str]) -> int:
+def run(faults: str, arguments: list[str], *, behind_checkpoint: bool = False) -> int:
     """The exit status of the command, if the last fault leaves it one."""
+    checkpoints = Path(arguments[arguments.index("--out") + 1], "checkpoints")
     write, pending = TrainingLog.step, [fault.split(maxsplit=2) for fault in faults.split(", ") if fault]
 
     def write_and_fail(self: TrainingLog, at: int, *figures: Any, **more: Any) -> None:
         write(self, at, *figures, **more)
         if pending and at >= int(pending[0][0]):
             _, seconds, fault = pending.pop(0)
+            if behind_checkpoint:
+                eventually(lambda: [*checkpoints.glob("step-*")], "there is no checkpoint")
             threading.Timer(float(seconds), FAULTS[fault]).start()
 
     TrainingLog.step = write_and_fail  # type: ignore[method-assign]
@@ -74,7 +79,9 @@ def run_copied(faults: str, arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1]
-    if given.startswith("once "):
-        given = given.removeprefix("once ") if os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0" else ""
-    sys.exit(run(given, sys.argv[2:]))
+    when, _, rest = sys.argv[1].partition(" ")
+    behind = when in ("once", "saved")
+    given = rest if behind else sys.argv[1]
+    if when == "once" and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0":
+        given = ""
+    sys.exit(run(given, sys.argv[2:], behind_checkpoint=behind))

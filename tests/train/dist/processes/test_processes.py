@@ -130,7 +130,15 @@ def test_it_goes_on_where_a_process_is_killed(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(ROOT)
     told = list[str]()
-    command = ["-m", "tests.train.faulty", "3 0 SIGKILL", *SHORT, "train.dist.backend=ddp", "--out", str(tmp_path)]
+    command = [
+        "-m",
+        "tests.train.faulty",
+        "saved 3 0 SIGKILL",
+        *SHORT,
+        "train.dist.backend=ddp",
+        "--out",
+        str(tmp_path),
+    ]
     with pytest.raises(TuiliError, match=r"^process 0 was killed by SIGKILL, after 1 restarts: add --resume to go on"):
         launch(command, 2, 1, (tmp_path / "run.json").is_file, told.append)
     assert told == ["process 0 was killed by SIGKILL: going on from the newest checkpoint, or from the start"]
