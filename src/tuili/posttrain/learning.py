@@ -154,7 +154,7 @@ class LearningSession:
             for step in range(self.state.step, until):
                 if (prepared := next(blocks, None)) is None:  # preparing it was interrupted
                     if any(optimizer.state for optimizer in optimizers):
-                        self._save(parameters, optimizers, network)
+                        self._save(parameters, optimizers, network, beside_steps=False)
                     return False
                 block, position = prepared
                 scale = self._scale(step, first, until)
@@ -178,7 +178,7 @@ class LearningSession:
                 self.state = LearningState(step + 1, tokens, self._log.seconds, asdict(position))
                 self._manager.check()
                 if (stops := self.interrupted) or (step + 1) % config.checkpoint.interval == 0 or step + 1 == until:
-                    self._save(parameters, optimizers, network)
+                    self._save(parameters, optimizers, network, beside_steps=not stops and step + 1 < until)
                 if stops and step + 1 < until:
                     return False
         if until == self._steps:
@@ -186,10 +186,15 @@ class LearningSession:
         return not self.interrupted or until == self._steps
 
     def _save(
-        self, parameters: Mapping[str, nn.Parameter], optimizers: Sequence[Optimizer], network: LearningNetwork
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        optimizers: Sequence[Optimizer],
+        network: LearningNetwork,
+        *,
+        beside_steps: bool,
     ) -> None:
         tensors = optimizer_tensors(parameters, optimizers) | {"parameters": network.tensors()}
-        self._manager.save(self.state.step, tensors, asdict(self.state))
+        self._manager.save(self.state.step, tensors, asdict(self.state), beside_steps=beside_steps)
 
     def _scale(self, step: int, first: int, until: int) -> float:
         """The rate falls over the whole run; each later stage warms up anew, because its optimizer is a new one."""
