@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedTokenizerFast
 
 from tests.train.conftest import go, small
+from tests.waiting import GUARD_SECONDS
 from tuili.errors import InputError, TuiliError
 from tuili.model import TuiliForCausalLM
 from tuili.native import Unavailable
@@ -41,6 +43,18 @@ def test_one_process_at_a_time_trains_in_a_folder(tmp_path: Path) -> None:
             with pytest.raises(InputError, match="is being trained by another process: wait until it ends, or"):
                 go(RECIPE, tmp_path, resume=resume)
     assert go(RECIPE, tmp_path)[0].step == 1
+
+
+def test_the_folder_of_a_session_is_known_also_where_what_is_in_it_is_seen_late(tmp_path: Path) -> None:
+    """As by a client of NFS."""
+    folder = TrainingFolder(tmp_path, small())
+    with pytest.raises(InputError, match="is not the folder in which process 0 trains"):
+        folder.refuse_other_session("this one", 0.3)
+    (tmp_path / ".session").write_text("another one")
+    writer = Timer(0.3, (tmp_path / ".session").write_text, ["this one"])
+    writer.start()
+    folder.refuse_other_session("this one", GUARD_SECONDS)
+    writer.join()
 
 
 def test_how_many_processes_there_are_may_change(tmp_path: Path) -> None:

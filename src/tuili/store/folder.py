@@ -163,7 +163,9 @@ def _unreadable_refused(folder: Path) -> Iterator[None]:
 def _config_file(folder: Path) -> Path:
     config = folder / CONFIG_FILE
     if not config.is_file():
-        raise ModelFolderError(f"{folder} has no config.json: give the folder that `tuili train` wrote the model to")
+        of_run = folder / "model"
+        right = of_run if (of_run / CONFIG_FILE).is_file() else "the folder that `tuili train` wrote the model to"
+        raise ModelFolderError(f"{folder} has no config.json: give {right}")
     return config
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -27,6 +28,7 @@ RUN_FILE = "run.json"
 REWRITE_REMEDY = "add --resume to write it again"
 AGAIN_REMEDY = "mend that, and give the same command again"
 """Before there is a run that could be resumed."""
+LOOK_SECONDS = 0.2
 
 
 class RunFolder:
@@ -63,17 +65,23 @@ class RunFolder:
             write_durably(self._session, session.encode())
         return session
 
-    def refuse_other_session(self, session: str) -> None:
-        """Raise `InputError` where this is not the folder in which that session, of another process, trains."""
+    def refuse_other_session(self, session: str, seconds: float) -> None:
+        """Raise `InputError` where this is not the folder in which that session, of another process, trains: by what is
+        seen within so many seconds."""
+        until = time.monotonic() + seconds
+        while self._found_session() != session:
+            if time.monotonic() >= until:
+                raise InputError(
+                    f"{self.path} is not the folder in which process 0 trains: start all with the same --out, on a "
+                    "file system that they share"
+                )
+            time.sleep(LOOK_SECONDS)
+
+    def _found_session(self) -> str:
         try:
-            found = self._session.read_text()
+            return self._session.read_text()
         except (OSError, ValueError):
-            found = ""
-        if found != session:
-            raise InputError(
-                f"{self.path} is not the folder in which process 0 trains: start all with the same --out, on a file "
-                "system that they share"
-            )
+            return ""
 
     def refuse_own_model(self, start: Path, setting: str) -> None:
         """Raise `InputError` where the run would read a model from the place of its own; `setting` says who asks."""

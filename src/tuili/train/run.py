@@ -159,7 +159,7 @@ def train_once(
             step = checkpoint.step if checkpoint else None
             opened: AbstractContextManager[Group]
             if others and processes:
-                others.begin(folder.name_session(), plan, step)
+                others.begin(folder, plan, step)
                 opened = nullcontext(processes.for_steps())
             else:
                 shared, timeout = list(setup.model.parameters()), recipe.train.dist.timeout

@@ -20,7 +20,7 @@ from tuili.provenance import code_hash, current_versions, installed_versions
 from tuili.store import Tokenizer
 from tuili.train.build import build_training
 from tuili.train.checkpoint import CheckpointManager, read_checkpoint
-from tuili.train.dist.group import Group, ReplicaDied, as_word, from_word
+from tuili.train.dist.group import SHARING_SECONDS, Group, ReplicaDied, as_word, from_word
 from tuili.train.dist.processes.place import Place
 from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.execution import FULL_GPU_REMEDY, ExecutionPlan, divided_cores, noticing_full_gpu
@@ -79,7 +79,9 @@ def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple
         raise from_word(first, f"process {processes.rank}: process 0 has failed")
     try:
         with _told_to_all(processes):
-            TrainingFolder(out, recipe).refuse_other_session(first["session"])
+            folder = TrainingFolder(out, recipe)
+            is_named_alike = str(folder.path.resolve()) == first["path"]
+            folder.refuse_other_session(first["session"], SHARING_SECONDS if is_named_alike else 0)
             plan = ExecutionPlan.resolve(recipe.train.model_copy(update=first["plan"]))
         with divided_cores(processes_here(processes.place.local_size)), interruptible() as interrupted:
             state = run_worker(processes, recipe, plan, out, first["step"], interrupted.is_set)
@@ -104,9 +106,10 @@ class Others:
         if self._wait and isinstance(error, TuiliError):
             self._say(as_word(error))
 
-    def begin(self, session: str, plan: ExecutionPlan, step: int | None) -> None:
-        """Let them train in the folder of a session, by a plan, from the checkpoint of a step, or from the start."""
-        self._say({"session": session, "plan": plan.settings(), "step": step})
+    def begin(self, folder: TrainingFolder, plan: ExecutionPlan, step: int | None) -> None:
+        """Let them train in the same folder, by a plan, from the checkpoint of a step, or from the start."""
+        place = {"session": folder.name_session(), "path": str(folder.path.resolve())}
+        self._say({**place, "plan": plan.settings(), "step": step})
 
     def _say(self, word: Mapping[str, Any]) -> None:
         self._wait = False

@@ -137,11 +137,12 @@ def test_interrupted_killed_and_bereaved_they_go_on_to_the_same_bits(
 def test_where_one_stands_still_they_go_on_without_it(
     uninterrupted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = TrainingLog.step
+    write, saved = TrainingLog.step, tmp_path / "run" / "checkpoints" / "step-00000003"
 
     def write_and_stop(self: TrainingLog, at: int, *figures: Any, **more: Any) -> None:
         write(self, at, *figures, **more)
         if at == 4:
+            eventually(saved.exists, "step 3 is not saved")
             monkeypatch.setattr(TrainingLog, "step", write)
             for other in multiprocessing.active_children():
                 os.kill(other.pid or 0, signal.SIGSTOP)

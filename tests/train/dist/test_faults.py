@@ -298,22 +298,31 @@ def test_a_first_process_that_stands_still_is_not_waited_for_without_end(tmp_pat
 
 @pytest.mark.kills
 @pytest.mark.parametrize(
-    ("of", "when", "backend"),
-    [(0, "before", "ddp"), (1, "before", "ddp"), (0, "in it", "fsdp2"), (1, "in it", "ddp"), (1, "in it", "fsdp2")],
+    ("of", "when", "backend", "count"),
+    [
+        (0, "before", "ddp", 2),
+        (1, "before", "ddp", 2),
+        (0, "in it", "fsdp2", 2),
+        (1, "in it", "ddp", 2),
+        (1, "in it", "fsdp2", 2),
+        (1, "in it", "ddp", 3),
+    ],
 )
 def test_one_that_stands_still_before_or_in_the_first_step_is_missed(
-    of: int, when: str, backend: str, tmp_path: Path
+    of: int, when: str, backend: str, count: int, tmp_path: Path
 ) -> None:
-    """Though nobody knows how long that may take: the other one shows no sign of life."""
-    settings = recipe(f"train.dist={{backend: {backend}, timeout: 8}}")
-    codes, shown = ranks.train_once([settings] * 2, tmp_path, before=partial(ranks.stand_still, of, when, tmp_path))
-    assert codes[1 - of] == EXIT_ALONE
+    """Though nobody knows how long that may take: it shows no sign of life. All others end, and one says why."""
+    settings = recipe(f"train.dist={{backend: {backend}, timeout: 8}}", f"train.accumulation={count}")
+    before = partial(ranks.stand_still, of, when, count, tmp_path)
+    codes, shown = ranks.train_once([settings] * count, tmp_path, before=before)
+    others = [other for other in range(count) if other != of]
+    assert [codes[other] for other in others] == [EXIT_ALONE] * len(others)
     assert codes[of] == 0, "it was killed"
     assert GONE in shown[of]  # it goes on, and finds that out
     who = "process 1: " if of == 0 else ""
     fault = GONE.removeprefix("failed: ")
     still = f"process {of} has not shown any sign of life for 8 s"
-    told = (tmp_path / f"errors-{1 - of}.txt").read_text()
+    told = "".join((tmp_path / f"errors-{other}.txt").read_text() for other in others)
     assert told == f"tuili: error: {who}{fault}{still}): add --resume to go on\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -18,13 +19,15 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from tests.train.conftest import SMALL
+from tests.waiting import GUARD_SECONDS
 from tuili import machine
 from tuili.config import load_recipe
 from tuili.errors import ConfigError, InputError, TuiliError
 from tuili.train import loop
 from tuili.train import run as run_module
+from tuili.train.dist import shared_memory
 from tuili.train.dist.channel import Channel
-from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied, ReplicaGroup, SingleProcess
+from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied, ReplicaGroup, SingleProcess
 from tuili.train.dist.replicas import launch_replicas
 from tuili.train.dist.shared_memory import SharedMemoryGroup
 from tuili.train.execution import ExecutionPlan, find_replicas
@@ -91,7 +94,8 @@ def die(group: ReplicaGroup, *_: object) -> None:
 
 
 def get_ready_and_die(group: ReplicaGroup, *arguments: object) -> None:
-    group.all_gather(None)
+    for facts in (None, {"devices": ["cpu"], "processes": 2}):
+        group.all_gather(facts)
     die(group)
 
 
@@ -202,19 +206,44 @@ def test_a_step_is_waited_for_as_long_as_the_last_one_took_and_longer() -> None:
             for last in (3.0, None):
                 group.pace(last)
                 waits.append(channel.seconds)
-    assert waits == [28, MEETING_SECONDS, 0, 0], "others wait for process 0 as they did"
+    assert waits == [28, MEETING_SECONDS, 36, MEETING_SECONDS]
+
+
+def test_others_wait_for_the_first_process_where_it_may_read_or_write() -> None:
+    """And in a step again as long as that may take."""
+    ours, theirs = Pipe()
+    with ours, theirs:
+        first, other = (Channel(end, rank, SystemExit) for rank, end in enumerate((ours, theirs)))
+        waits, group = list[float](), SharedMemoryGroup(1, 2, [first], {}, timeout=25)
+        for last in (None, 3.0):
+            other.send_bytes(b"data")
+            other.send({"value": [False, True]})
+            assert group.scatter([]) == b"data"
+            waits.append(first.seconds)
+            assert group.anyone(True)
+            waits.append(first.seconds)
+            group.pace(last)
+    assert waits == [PREPARATION_SECONDS, PREPARATION_SECONDS, MEETING_SECONDS, MEETING_SECONDS]
+    assert first.seconds == 36
 
 
 def miss_first(group: ReplicaGroup) -> None:
-    raise ReplicaDied("replica 0 has not answered for 3600 s")
+    group.pace(0.25)
+    group.all_gather(None)
 
 
-def test_a_replica_that_has_waited_too_long_is_lost_and_the_run_may_begin_again() -> None:
-    with (
-        pytest.raises(ReplicaDied, match="replica 1 has ended, as process 0 stood still"),
-        launch_replicas(2, [], miss_first) as group,
-    ):
-        group.all_gather(None)
+def test_a_replica_that_has_waited_too_long_is_lost_and_the_run_may_begin_again(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a step, for a process 0 that lives and comes no further."""
+    monkeypatch.setattr("tuili.train.dist.replicas.get_context", lambda method: get_context("fork"))
+    monkeypatch.setattr(shared_memory, "NOTICING_SECONDS", 0.1)
+    with launch_replicas(2, [], miss_first, timeout=1) as group:
+        process = multiprocessing.active_children()[0]
+        process.join(GUARD_SECONDS)
+        with pytest.raises(ReplicaDied, match="replica 1 has ended, as process 0 stood still"):
+            group.all_gather(None)
+    assert capfd.readouterr().err == "tuili: error: replica 1: process 0 has not answered for 2 s\n"
 
 
 def test_a_process_alone_is_a_group_that_changes_nothing() -> None:

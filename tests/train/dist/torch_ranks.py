@@ -187,8 +187,8 @@ def stop_after(step: int, out: Path, rank: int, patch: pytest.MonkeyPatch) -> No
         subprocess.Popen(["sh", "-c", f"{waits}; kill -CONT {os.getpid()}"])
 
 
-def stand_still(of: int, when: str, out: Path, rank: int, patch: pytest.MonkeyPatch) -> None:
-    """One of two processes stands still, before the first step or in it, until the other one has ended."""
+def stand_still(of: int, when: str, count: int, out: Path, rank: int, patch: pytest.MonkeyPatch) -> None:
+    """One of so many processes stands still, before the first step or in it, until the others have ended."""
     (out / f"process-{rank}.txt").write_text(str(os.getpid()))
     patch.setattr(sys, "stderr", (out / f"errors-{rank}.txt").open("w"))
     if rank != of:
@@ -196,10 +196,9 @@ def stand_still(of: int, when: str, out: Path, rank: int, patch: pytest.MonkeyPa
 
     def stop(call: Callable[..., Any]) -> Callable[..., Any]:
         def stop_and_call(*arguments: Any, **more: Any) -> Any:
-            other = f"/proc/{(out / f'process-{1 - rank}.txt').read_text()}"
-            waits = (
-                f"n=0; until test ! -d {other} || test $n = {10 * GUARD_SECONDS:.0f}; do n=$((n + 1)); sleep 0.1; done"
-            )
+            others = [(out / f"process-{other}.txt").read_text() for other in range(count) if other != rank]
+            ended = " && ".join(f"test ! -d /proc/{other}" for other in others)
+            waits = f"n=0; until {ended} || test $n = {10 * GUARD_SECONDS:.0f}; do n=$((n + 1)); sleep 0.1; done"
             subprocess.Popen(["sh", "-c", f"{waits}; kill -CONT {os.getpid()}"])
             os.kill(os.getpid(), signal.SIGSTOP)
             return call(*arguments, **more)

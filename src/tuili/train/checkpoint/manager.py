@@ -37,10 +37,8 @@ from tuili.train.checkpoint.writing import (
     size_of,
     write_part,
 )
-from tuili.train.dist.group import Group, SingleProcess, told_once
+from tuili.train.dist.group import SHARING_SECONDS, Group, SingleProcess, told_once
 
-SHARING_SECONDS = 30.0
-"""After which parts that have been written, and are not seen, are taken to be on another disk."""
 LEAVING_SECONDS = 3.0
 """For parts that may come, where the training has ended by an error and nothing more of them comes to the disk."""
 TELLING_SECONDS = 30.0

@@ -109,7 +109,11 @@ class Replicas(Backend):
             load_weights(setup.model, tensors["model"])
             self._optimizers.load(tensors["optimizer"])
             load_errors(group, "replicas", None, tensors, tell)
-        group.share(list(setup.model.parameters()))
+        parameters = list(setup.model.parameters())
+        group.share(parameters)
+        found = sorted({parameter.device.type for parameter in parameters})
+        facts = {"devices": (found, [setup.plan.device.type]), "processes": (group.world_size, setup.plan.replicas)}
+        confirm(group, facts)
 
     def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
         """Forward and backward."""

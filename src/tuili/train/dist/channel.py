@@ -55,7 +55,8 @@ class Channel:
         try:
             yield
         except BlockingIOError:
-            raise ReplicaDied(f"replica {self.rank} has not answered for {self.seconds:.0f} s", self.rank) from None
+            who = f"replica {self.rank}" if self.rank else "process 0"
+            raise ReplicaDied(f"{who} has not answered for {self.seconds:.0f} s", self.rank) from None
         except (EOFError, OSError):
             raise self.closed() from None
 

@@ -26,6 +26,10 @@ long for one another in a step of which nobody knows how long it takes."""
 PREPARATION_SECONDS = 3600
 """How long processes wait for process 0 where it prepares the run, reads data, writes a checkpoint or the model."""
 
+SHARING_SECONDS = 90.0
+"""After which what another process has written, and this one does not see, is taken to be on another disk. A client of
+NFS may take a minute to see it."""
+
 
 class ReplicaDied(TuiliError):
     """Another process of the group was killed by a signal while it worked, or does not answer any more."""

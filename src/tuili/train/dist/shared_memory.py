@@ -16,8 +16,11 @@ from torch import Tensor
 
 from tuili.train.dist.channel import Channel
 from tuili.train.dist.config import TIMEOUT
-from tuili.train.dist.group import MEETING_SECONDS
+from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS
 from tuili.train.dist.processes.heartbeat import Heartbeat
+
+NOTICING_SECONDS = 5
+"""How much longer others wait in a step, for process 0, than that waits for yet another one."""
 
 SharedMemory = Mapping[torch.dtype, Any]
 """For each number format a block of shared memory with one row for each process, and a last row for what they share."""
@@ -27,9 +30,9 @@ class SharedMemoryGroup:
     """A `ReplicaGroup` of several processes, of which process 0 started the others.
 
     `channels` lead from process 0 to all others, in the order of their ranks, and from another process to process 0.
-    timeout: seconds for which process 0 waits for others in a step beside those of the last one, and else for a sign of
-    life, by the heartbeat. They wait for it as long as it shows that it lives, an hour at most: it may have to read
-    data.
+    timeout: seconds for which processes wait for others in a step beside those of the last one, and else for a sign of
+    life, by the heartbeat. Where process 0 may have to read data they wait for it as long as it shows that it lives, an
+    hour at most, and between two steps ten minutes.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class SharedMemoryGroup:
         self._channels, self._timeout, self._heartbeat = channels, timeout, heartbeat
         self._patience: float | None = timeout
         """Seconds without a sign of life behind which a process is taken to hang; None where none is missed."""
+        self._in_step = self._between_steps = float(PREPARATION_SECONDS)
+        """How long processes wait for one another in a step, and others for process 0 behind it."""
         self._rows = {
             dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
         }
@@ -64,7 +69,8 @@ class SharedMemoryGroup:
             return list(first.receive())
 
     def anyone(self, value: bool) -> bool:
-        """By the values of all."""
+        """By the values of all. Behind a step, until the next one, others wait for process 0 longer."""
+        self._wait_for_first(self._between_steps)
         return any(self.all_gather(value))
 
     def share(self, tensors: Sequence[Tensor]) -> None:
@@ -115,15 +121,25 @@ class SharedMemoryGroup:
                 channel.send_bytes(part)
             return parts[0]
         (first,) = self._channels
+        self._wait_for_first(PREPARATION_SECONDS)
         with self.watched():
-            return first.receive_bytes()
+            part = first.receive_bytes()
+        self._wait_for_first(self._in_step)
+        return part
 
     def pace(self, seconds: float | None) -> None:
         """For process 0 whoever takes as long as the last step did, and the timeout, is taken to hang, and in a step of
-        which nobody knows how long it takes whoever shows no sign of life; for the others, process 0 without one."""
-        if self.rank == 0:
-            for channel in self._channels:
-                channel.wait_at_most(MEETING_SECONDS if seconds is None else seconds + self._timeout)
+        which nobody knows how long it takes whoever shows no sign of life. For the others process 0 is, without one, or
+        where it takes a step and a little longer: it may wait for yet another one."""
+        self._between_steps = MEETING_SECONDS
+        if seconds is None:
+            self._in_step = MEETING_SECONDS
+        elif self.rank == 0:
+            self._in_step = seconds + self._timeout
+        else:
+            self._in_step = 2 * seconds + self._timeout + NOTICING_SECONDS
+        for channel in self._channels:
+            channel.wait_at_most(self._in_step)
         self._patience = None if self.rank == 0 and seconds is not None else self._timeout
 
     def pause(self) -> None:
@@ -137,6 +153,10 @@ class SharedMemoryGroup:
         if self._heartbeat is None or self._patience is None:
             return nullcontext()
         return self._heartbeat.watching(self._patience)
+
+    def _wait_for_first(self, seconds: float) -> None:
+        if self.rank > 0:
+            self._channels[0].wait_at_most(seconds)
 
     def _places(self, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
         """Each tensor, and its places in all rows."""

@@ -7,6 +7,7 @@ left to `processes`, and how gradients are added up to the backends.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from tuili.errors import TuiliError
 from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, as_word, from_word
-from tuili.train.dist.processes.heartbeat import Heartbeat
+from tuili.train.dist.processes.heartbeat import BUSY_SECONDS, Heartbeat
 from tuili.train.dist.processes.place import Place
 
 NOTICING_SECONDS = 5
@@ -33,8 +34,8 @@ class TorchGroup:
     """A `Group` of processes that torch.distributed has brought together, inside of `joined`.
 
     They wait for one another for `seconds`, or in steps as `pace` says, and for process 0 longer where it may have to
-    write or to read: as long as all live. Of one that shows no sign of life for `timeout` seconds it is taken that it
-    hangs.
+    write or to read: as long as all live, between two steps `MEETING_SECONDS` at most. Of one that shows no sign of
+    life for `timeout` seconds it is taken that it hangs.
     """
 
     def __init__(
@@ -48,6 +49,8 @@ class TorchGroup:
         self.place, self.rank, self.world_size = place, place.rank, place.world_size
         self._heartbeat, self._timeout, self._seconds, self._in_steps = heartbeat, timeout, seconds, in_steps
         self._silence = self._patience = float(timeout)
+        self._writing = float(PREPARATION_SECONDS)
+        """How long process 0 may take for what it alone has to do between two steps."""
         self._control = gloo_group(seconds)
         self._groups = [self._control]
 
@@ -66,7 +69,7 @@ class TorchGroup:
 
     def anyone(self, value: bool) -> bool:
         """The sum of ones."""
-        self._heartbeat.meet(self._silence, PREPARATION_SECONDS)
+        self._heartbeat.meet(self._silence, self._writing, self._tell_busy if self._in_steps else None)
         count = torch.tensor([int(value)])
         with self.watched():
             dist.all_reduce(count, group=self._control)
@@ -101,7 +104,7 @@ class TorchGroup:
     def pace(self, seconds: float | None) -> None:
         """Whoever takes as long as the last step did, beside the timeout, is taken to hang, and in a step of which
         nobody knows how long it takes whoever shows no sign of life."""
-        self._silence = self._timeout
+        self._silence, self._writing = self._timeout, MEETING_SECONDS
         if seconds is None:
             self._wait(MEETING_SECONDS, self._silence)
         else:  # the other one may have stood still since the step began, and this one has waited since its end
@@ -115,6 +118,12 @@ class TorchGroup:
     def watched(self) -> AbstractContextManager[None]:
         """By the heartbeat: all others in process 0, and process 0 in the others."""
         return self._heartbeat.watching(self._patience)
+
+    def _tell_busy(self) -> None:
+        if self.place.stands_in:
+            told = f"process 0 has been busy for {BUSY_SECONDS} s, and the others wait for it"
+            sys.stderr.write(f"process {self.rank}: {told}\n")
+            sys.stderr.flush()
 
     def _wait(self, seconds: float, patience: float) -> None:
         """seconds: for one another, in torch. patience: for a sign of life, where that does not end before."""

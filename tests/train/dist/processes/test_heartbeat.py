@@ -17,7 +17,7 @@ from tests.waiting import GUARD_SECONDS, eventually
 from tuili.train.dist import torch_group
 from tuili.train.dist.group import MEETING_SECONDS, ReplicaDied
 from tuili.train.dist.processes import heartbeat
-from tuili.train.dist.processes.heartbeat import BEAT, HERE, Heartbeat
+from tuili.train.dist.processes.heartbeat import BEAT, HERE, TELLS, Heartbeat
 from tuili.train.dist.processes.place import Place
 from tuili.train.recipe import TrainConfig
 
@@ -81,10 +81,42 @@ def test_where_all_others_have_gone_no_thread_is_left_to_wait_for(
 ) -> None:
     """A process that has noticed it ends at once: its launcher may end it otherwise, before it has said why."""
     before = {thread.ident for thread in threading.enumerate()}
-    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 2 * GUARD_SECONDS)
-    begin(1, {0: ends[1]})
+    for name in ("BEAT_SECONDS", "TELLS_SECONDS"):
+        monkeypatch.setattr(heartbeat, name, 2 * GUARD_SECONDS)
+    waits, _ = begin(1, {0: ends[1]})
     ends[0].close()
+    threading.Thread(target=waits.close, daemon=True).start()
     eventually(lambda: not {thread.ident for thread in threading.enumerate()} - before, "its thread goes on")
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_who_waits_for_yet_another_one_when_the_first_process_has_gone_gives_up(
+    told: bool, ends: tuple[socket.socket, socket.socket], begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That one may hang, and process 0 has ended because of it. Nobody gives up who does not wait."""
+    monkeypatch.setattr(heartbeat, "TELLS_SECONDS", 0.1)
+    waits, given_up = begin(2, {0: ends[1]})
+    ends[0].sendall(BEAT + (TELLS if told else b""))
+    ends[0].close()
+    time.sleep(0.3)
+    assert given_up.empty()
+    with waits.watching(1000):
+        error = given_up.get(timeout=GUARD_SECONDS)
+    assert str(error).startswith(f"{GONE} (process 0 has ended")
+    assert error.first_tells == told
+
+
+def test_it_is_told_that_all_wait_for_the_first_process(
+    ends: tuple[socket.socket, socket.socket], begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "BUSY_SECONDS", 0.1)
+    told = list[str]()
+    ends[0].sendall(BEAT + HERE)
+    waits, _ = begin(1, {0: ends[1]})
+    waits.meet(100, 100, lambda: told.append("it comes at once"))
+    with pytest.raises(ReplicaDied, match="process 0 has been busy for 0 s"):
+        waits.meet(100, 0.5, lambda: told.append("it is busy"))
+    assert told == ["it is busy"]
 
 
 def test_one_that_hangs_is_told_within_half_a_minute_by_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,8 +90,8 @@ def tell_loss(place: Place | None, error: ReplicaDied) -> None:
 
 
 def end_beside_silent(place: Place, rank: int, error: ReplicaDied) -> None:
-    """End this process, whatever it does, because the one of this rank hangs. Process 0 says so, unless it is that."""
-    error.first_tells = rank != 0
+    """End this process, whatever it does, because the one of this rank hangs, or has gone. Process 0 says so, unless it
+    is that."""
     try:
         tell_loss(place, error)
     finally:  # nobody may read it any more

@@ -21,7 +21,10 @@ from tuili.train.dist.group import ReplicaDied
 BEAT, HERE, TELLS = b".", b"!", b"?"
 BEAT_SECONDS = 0.5
 TELLS_SECONDS = 5
-"""How long process 0 may take to notice what another one has noticed, before that one says it."""
+"""How long process 0 may take to notice what another one has noticed, before that one says it; and how long others may
+wait for one another once process 0 has gone."""
+BUSY_SECONDS = 30
+"""After which it may be told that all wait for process 0."""
 SEND_SECONDS = 5
 """For a word of more weight to find room in a connection."""
 
@@ -29,8 +32,9 @@ SEND_SECONDS = 5
 class Heartbeat:
     """One process's end of the connections: to all others in process 0, to process 0 in the others.
 
-    silent: called by a thread with the rank of each that shows no sign of life where this process watches. It ends one
-    of the two, because what waits may not be interruptible.
+    silent: called by a thread with the rank of each that shows no sign of life where this process watches, and with
+    that of process 0 where this one goes on waiting for others when that has gone. It ends one of the two, because what
+    waits may not be interruptible.
     """
 
     def __init__(
@@ -49,24 +53,28 @@ class Heartbeat:
         self._thread = Thread(target=self._live, name="heartbeat", daemon=True)
         self._thread.start()
 
-    def meet(self, seconds: float, at_most: float) -> None:
+    def meet(self, seconds: float, at_most: float, busy: Callable[[], None] | None = None) -> None:
         """Wait until process 0 has come here. All processes call this equally often, and meet behind it.
 
-        Raises `ReplicaDied` where process 0 has ended, shows no sign of life for so many seconds, or does not come in
-        `at_most`.
+        busy: called once where that takes long. Raises `ReplicaDied` where process 0 has ended, shows no sign of life
+        for so many seconds, or does not come in `at_most`.
         """
         if self._is_first:
             self._tell(HERE)
             return
-        until = time.monotonic() + at_most
+        begun = time.monotonic()
         with self._changed:
             while not self._come:
+                waited = time.monotonic() - begun
                 if self._gone:
                     raise _died(self._gone)
                 if self._silent.get(0, 0.0) > seconds:
                     raise _still(0, seconds)
-                if time.monotonic() > until:
+                if waited > at_most:
                     raise _died(f"process 0 has been busy for {at_most:.0f} s")
+                if busy is not None and waited > BUSY_SECONDS:
+                    busy()
+                    busy = None
                 self._changed.wait(BEAT_SECONDS)
             self._come -= 1
 
@@ -91,7 +99,9 @@ class Heartbeat:
 
     def close(self) -> None:
         """Stop."""
-        self._ended = True
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
         for link in self._links.values():
             with suppress(OSError):
                 link.shutdown(socket.SHUT_RDWR)
@@ -117,6 +127,8 @@ class Heartbeat:
                     self._beat()
                     sent = now
                 self._look()
+        if not self._is_first:
+            self._leave_behind_first()
 
     def _hear(self, rank: int) -> bool:
         """Take up what has come; false where the other process has ended."""
@@ -141,7 +153,21 @@ class Heartbeat:
                 self._given_up.add(rank)
                 if self._is_first:
                     self._tell(TELLS)
-                self._give_up(rank, _still(rank, patience))
+                error = _still(rank, patience)
+                error.first_tells = rank != 0
+                self._give_up(rank, error)
+
+    def _leave_behind_first(self) -> None:
+        """Process 0 has gone, which has watched all: whoever waits for yet another one now gives up soon."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended, TELLS_SECONDS)
+            while not self._ended and self._patience is None:
+                self._changed.wait(BEAT_SECONDS)
+            if self._ended:
+                return
+            error = _died(self._gone or "process 0 has ended")
+            error.first_tells = self._tells
+        self._give_up(0, error)
 
     def _beat(self) -> None:
         for link in self._links.values():

@@ -41,5 +41,5 @@ def noticing_loss() -> Iterator[None]:
 
 
 def without_place(error: Exception) -> str:
-    """The message of torch without the line of its source."""
-    return re.sub(r"^\[\S*?:\d+\]\s*", "", one_line(error))
+    """The message of torch without the line of its source, and without what gloo adds for its own users."""
+    return re.sub(r"^\[\S*?:\d+\]\s*|\.? This is typically caused by .*", "", one_line(error))

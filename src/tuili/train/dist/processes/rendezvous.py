@@ -81,7 +81,8 @@ def _gather(place: Place, store: Store, until: float, fault: str | None = None) 
     word, cards, expected = secrets.token_hex(8), dict[int, dict[str, Any]](), place.world_size
     store.set("start", word)
     while len(cards) < expected - 1 and time.monotonic() < until:
-        came = (json.loads(store.get(f"{word}/{number}")) for number in range(store.add(f"{word}/came", 0)))
+        keys = (f"{word}/{number}" for number in range(store.add(f"{word}/came", 0)))
+        came = (json.loads(store.get(key)) for key in keys if store.check([key]))  # else it was killed between the two
         cards = {card["rank"]: card for card in came}  # of a process that was started again, the newest
         expected = max([place.world_size, *(card["size"] for card in cards.values())])
         if fault is None and (fault := next(filter(None, (_fault(card, place) for card in cards.values())), None)):
