@@ -16,23 +16,22 @@ What was measured before an interruption is kept, backend by backend.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import random
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from benchmarks.harness.cells import Cells
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure
+from benchmarks.training.held_thread import held_thread
 from benchmarks.training.killable import Killable
 from benchmarks.training.processes import is_alive, kill, workers
-from tuili.errors import InputError
 from tuili.train import read_log
 
 RESTARTS = 1000
@@ -42,12 +41,10 @@ VICTIMS = {
     "ddp": ("first", "other", "preparation", "first_thread", "other_thread"),
     "fsdp2": ("first", "other", "first_thread", "other_thread"),
     "zero3": ("first", "other", "first_thread", "other_thread"),
-    "replicas": ("first", "other", "preparation", "other_thread"),
+    "replicas": ("first", "other", "preparation", "first_thread", "other_thread"),
 }
 THREAD = "_thread"
 """How the names end of those whose thread alone is stopped."""
-PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
-"""Of Linux: to watch a thread, to stop it, and to wait for what is watched."""
 PREPARATION = b"tuili.train.feed.preparation"
 """The module by whose name the process that prepares the data is started."""
 
@@ -101,38 +98,27 @@ def _stop(one: Killable, victim: str, at: int, rng: random.Random) -> dict[str, 
     of_torch = {rank: process for process in workers(one.start().pid) if (rank := _rank(process)) is not None}
     command, by_thread = one.start().pid, victim.endswith(THREAD)
     who = _victim(command, of_torch, victim.removesuffix(THREAD))
-    lines, session, begun = len(one.said()), one.session(), time.monotonic()
-    if by_thread:
-        stop_thread(who)
-    else:
-        os.kill(who, signal.SIGSTOP)
-    try:
-        if who == command:
-            others = [process for process in workers(command) if not _prepares(process)]
-            return _measured(one, lines, session, begun, others, lambda: None, lambda: os.kill(who, signal.SIGCONT))
-        others = [process for process in of_torch.values() if process != who]
-        return _measured(one, lines, session, begun, others, partial(let_end, who) if by_thread else lambda: None)
-    except BaseException:
-        kill(who)  # it would stay for ever: nobody can ask it to end
-        raise
+    others = [process for process in of_torch.values() if process != who]
+    if who == command:
+        others = [process for process in workers(command) if not _prepares(process)]
+    lines, session = len(one.said()), one.session()
+    with ExitStack() as opened:
+        opened.enter_context((held_thread if by_thread else _stopped_process)(who))
+        begun = time.monotonic()
+        try:
+            return _measured(one, lines, session, begun, others, opened.close if who == command else lambda: None)
+        except BaseException:
+            kill(who)  # it would stay for ever: nobody can ask it to end
+            raise
 
 
-def stop_thread(process: int) -> None:
-    """Stop the thread of a process that Python began with, and no other one. It goes on where this process ends.
-
-    Raises `InputError` where the system does not allow it.
-    """
-    ptrace = ctypes.CDLL(None, use_errno=True).ptrace
-    ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-    for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
-        if ptrace(request, process, None, None):
-            raise InputError(f"a thread cannot be stopped: ptrace: {os.strerror(ctypes.get_errno())}: run it as root")
-
-
-def let_end(process: int) -> None:
-    """Take note of the end of a process one of whose threads was stopped, so that whoever has started it sees it."""
-    with suppress(ChildProcessError):
-        os.waitpid(process, os.WNOHANG | WALL)
+@contextmanager
+def _stopped_process(process: int) -> Iterator[None]:
+    """It goes on behind the `with` block, if it has not ended."""
+    os.kill(process, signal.SIGSTOP)
+    yield
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGCONT)
 
 
 def _measured(
@@ -141,29 +127,21 @@ def _measured(
     session: int,
     begun: float,
     others: Sequence[int],
-    look: Callable[[], None],
-    ended: Callable[[], None] = lambda: None,
+    ended: Callable[[], None],
 ) -> dict[str, float]:
     """Seconds since a process was stopped. lines, session: what was told, and seen to begin, before. others: those that
-    are to end. look: is called again and again. ended: is called when they have ended."""
+    are to end. ended: is called when they have ended."""
     found = dict[str, float]()
 
-    def until(holds: Callable[[], bool]) -> None:
-        def looked() -> bool:
-            look()
-            return holds()
-
-        one.until(looked)
-
     def since(name: str, holds: Callable[[], bool]) -> None:
-        until(holds)
+        one.until(holds)
         found[name] = time.monotonic() - begun
 
     since("told", lambda: any(word in line for line in one.said()[lines:] for word in NOTICED))
     if others:
         since("ended", lambda: not any(map(is_alive, others)))
         ended()
-    until(lambda: one.session() != session)
+    one.until(lambda: one.session() != session)
     first = max(one.saved(), default=0)
     since("recovery", lambda: one.step() > first)
     return found
