@@ -78,7 +78,8 @@ def tuili(*arguments: str) -> None:
 def ended(command: Sequence[str]) -> int:
     """The exit code of a command, which has come to its end, also where there was a Ctrl-C or a SIGTERM meanwhile.
 
-    Raises `KeyboardInterrupt` behind one of these. A terminal sends a Ctrl-C to both; a SIGTERM is passed on as one.
+    Raises `KeyboardInterrupt` behind one of these. A terminal sends a Ctrl-C to both; a SIGTERM is passed on as one,
+    unless the command, as one that a shell has begun in the background, takes no notice of that.
     """
     with subprocess.Popen(command) as child, _passed_on(child):
         try:
@@ -91,7 +92,7 @@ def ended(command: Sequence[str]) -> int:
 @contextmanager
 def _passed_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
     def interrupt(*_: object) -> None:
-        child.send_signal(signal.SIGINT)
+        child.send_signal(signal.SIGTERM if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else signal.SIGINT)
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
