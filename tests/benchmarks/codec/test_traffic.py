@@ -66,6 +66,7 @@ def test_every_form_is_one_that_a_recipe_takes(form: str) -> None:
     gradients = load_recipe("nano", changes, Recipe).train.dist.gradients
     assert form.startswith(gradients.form)
     assert (gradients.rotate, gradients.keep_errors is not None) == ("rotated" in form, "kept" in form)
+    assert gradients.precondition == ("preconditioned" in form)
 
 
 def test_a_run_that_was_counted_is_kept_and_the_others_are_counted(

@@ -213,12 +213,12 @@ PACKED = ("train.dist.gradients={form: 3bit, keep_errors: 0.8}",)
     ("cut", "more"),
     [
         (2, ("train.dist.backend=ddp", *PACKED)),
-        (2, ("train.dist={backend: ddp, gradients: {form: 3bit, rotate: true}}",)),
+        (2, ("train.dist={backend: ddp, gradients: {form: 3bit, rotate: true, precondition: true}}",)),
         (11, ("train.dist={backend: ddp, gradients: {form: powersgd}}", "train.steps=14")),
         (2, ("train.dist.backend=fsdp2", "train.dist.islands=2", *PACKED)),
         (2, ("train.dist.backend=fsdp2",)),
     ],
-    ids=["ddp, 3 bits", "ddp, rotated", "powersgd", "islands, 3 bits", "fsdp2"],
+    ids=["ddp, 3 bits", "ddp, rotated and preconditioned", "powersgd", "islands, 3 bits", "fsdp2"],
 )
 def test_interrupted_it_goes_on_to_the_same_bits(
     together: Callable[..., str], cut: int, more: tuple[str, ...], tmp_path: Path
@@ -257,11 +257,12 @@ def test_other_settings_learn_the_same(
     [
         (2, "{backend: ddp}", 1e-3),
         (2, "{backend: ddp, gradients: {form: fp16}}", 1e-3),
+        (2, "{backend: ddp, gradients: {form: 8bit, precondition: true}}", 3e-2),
         (2, "{backend: fsdp2}", 1e-3),
         (4, "{backend: fsdp2, islands: 2}", 1e-3),
         (4, "{backend: fsdp2, islands: 2, gradients: {form: 8bit}}", 1e-2),
     ],
-    ids=["ddp", "fp16", "fsdp2", "islands", "islands, 8 bits"],
+    ids=["ddp", "fp16", "preconditioned", "fsdp2", "islands", "islands, 8 bits"],
 )
 def test_gradients_have_their_size_whatever_share_of_a_step_is_here(
     together: Callable[..., str],

@@ -27,6 +27,9 @@ class GradientConfig(Config):
     """Packed ones: turn each block by random signs and a Hadamard matrix before it is rounded."""
     clip: float = Field(1.0, ge=0.01, le=1)
     """Packed ones: the share of a block's largest number that codes reach; what is beyond is cut off."""
+    precondition: bool = False
+    """Packed ones of DDP: divide each number by the root of AdamW's mean square of it before it is rounded, so that it
+    errs in proportion to its own size. Matrices that Muon updates stay as they are."""
     keep_errors: float | None = Field(None, ge=0, lt=1)
     """Packed ones: weight of the past in the moving average of the errors, 0.8 in ZeRO++; null: errors are lost."""
     reset_errors: PositiveInt = RESET_ERRORS
@@ -43,12 +46,17 @@ class GradientConfig(Config):
 
     @model_validator(mode="after")
     def _has_effect(self) -> GradientConfig:
-        if self.bits is None and (self.rotate or self.keep_errors is not None or self.clip < 1):
-            raise ValueError(f"rotate, clip and keep_errors go with packed gradients, and form = {self.form}: use 3bit")
+        if self.bits is None and (self.rotate or self.precondition or self.keep_errors is not None or self.clip < 1):
+            names = "rotate, clip, precondition and keep_errors"
+            raise ValueError(f"{names} go with packed gradients, and form = {self.form}: use 3bit")
         if self.rank > 1 and self.form != "powersgd":
             raise ValueError(f"rank is that of PowerSGD's matrices, and form = {self.form}: use powersgd")
         if self.start != type(self).model_fields["start"].default and self.form != "powersgd":
             raise ValueError(f"start is that of PowerSGD's matrices, and form = {self.form}: use powersgd")
+        if self.precondition and self.keep_errors is not None:
+            raise ValueError(
+                "precondition and keep_errors: what was lost was divided by other moments: use one of them"
+            )
         if self.reset_errors != RESET_ERRORS and self.keep_errors is None:
             raise ValueError("reset_errors goes with keep_errors, and that is null: set it, to 0.8 for example")
         return self
@@ -103,6 +111,9 @@ class DistConfig(Config):
         if self.expert_parallel > 1 and (self.backend, self.islands) != ("fsdp2", 1):
             raise ValueError(f"expert_parallel = {self.expert_parallel} goes with FSDP2 and one island: "
                              "use backend = fsdp2, or leave expert_parallel out")  # fmt: skip
+        if self.gradients.precondition and self.backend != "ddp":
+            raise ValueError(f"gradients.precondition takes the moments of the whole model, and backend = "
+                             f"{self.backend}: use ddp, or leave it out")  # fmt: skip
         if form == "fp32":
             return self
         if self.backend == "replicas":

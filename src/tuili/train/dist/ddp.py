@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.profiler import record_function
 
@@ -66,12 +67,21 @@ class Ddp(Backend):
         on_gpu, beside = setup.plan.device.type == "cuda", config.overlap != "off"
         if not (on_gpu and config.gradients.form == "fp32" and config.overlap == "communication"):  # NCCL does it best
             self._hook = hook_ddp(
-                self._module, config.gradients, group.of_gradients(), beside=beside, updates=self._updates
+                self._module,
+                config.gradients,
+                group.of_gradients(),
+                beside=beside,
+                updates=self._updates,
+                moments=self._second_moment if config.gradients.precondition else None,
             )
         self._form = self._hook.form if self._hook else None
         if tensors is not None:
             load_errors(group, self._way, self._form, tensors, tell)
         self._confirm(tell)
+
+    def _second_moment(self, name: str) -> Tensor | None:
+        """By the name of a parameter in the module that DDP wraps."""
+        return self._optimizers.second_moment(name.removeprefix("model."))
 
     def begin(self, scale: float) -> None:
         """The rate is also that of updates in the backward pass."""

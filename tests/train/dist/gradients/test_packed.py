@@ -194,7 +194,9 @@ def test_halves_of_any_number_of_processes_add_up_to_finite_numbers(processes: i
 
 
 def test_settings_without_effect_are_refused() -> None:
-    with pytest.raises(ValidationError, match="rotate, clip and keep_errors go with packed gradients, and form = fp16"):
+    with pytest.raises(
+        ValidationError, match="rotate, clip, precondition and keep_errors go with packed gradients, and form = fp16"
+    ):
         GradientConfig(form="fp16", rotate=True)
     with pytest.raises(ValidationError, match="form = fp32"):
         GradientConfig(keep_errors=0.0)
@@ -202,6 +204,8 @@ def test_settings_without_effect_are_refused() -> None:
         GradientConfig(form="3bit", rank=2)
     with pytest.raises(ValidationError, match="reset_errors goes with keep_errors, and that is null"):
         GradientConfig(form="3bit", reset_errors=10)
+    with pytest.raises(ValidationError, match="precondition and keep_errors: what was lost was divided by other mom"):
+        GradientConfig(form="3bit", precondition=True, keep_errors=0.8)
     assert GradientConfig(form="3bit").bits == 3
     assert GradientConfig().bits is None
 

@@ -40,7 +40,9 @@ def train(processes: ranks.Ranks) -> Callable[..., str]:
     return run
 
 
-@pytest.mark.parametrize("form", ["{form: fp32}", "{form: fp16}", "{form: 3bit, keep_errors: 0.8}"])
+@pytest.mark.parametrize(
+    "form", ["{form: fp32}", "{form: fp16}", "{form: 3bit, keep_errors: 0.8}", "{form: 3bit, precondition: true}"]
+)
 def test_all_ways_learn_the_same_bits(train: Callable[..., str], form: str, tmp_path: Path) -> None:
     library()
     told = {

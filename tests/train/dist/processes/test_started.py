@@ -91,6 +91,11 @@ TRAIN = ["train", "base", "train.accumulation=2", "train.steps=2"]
             2,
             "gradients.form = 3bit: DeepSpeed sends them as it computes with them: use backend = ddp, or leave the for",
         ),
+        (
+            ["train.dist={backend: fsdp2, islands: 2, gradients: {form: 3bit, precondition: true}}"],
+            2,
+            "gradients.precondition takes the moments of the whole model, and backend = fsdp2: use ddp",
+        ),
         (["train.dist.backend=zero3", "train.dist.islands=2"], 2, "islands = 2 are groups that share a model, and ba"),
         (["train.dist.backend=zero3", "optimizer.kind=muon"], 2, "needs whole matrices, and zero3 flattens what it di"),
         (["train.dist.backend=ddp", "train.precision=fp16"], 2, "precision = fp16: dist.backend = ddp does not scale "),

@@ -6,8 +6,8 @@ encoded and sent while the gradients of the next are computed. What is updated t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 import torch
@@ -24,6 +24,7 @@ from tuili.train.dist.config import GradientConfig
 from tuili.train.dist.gradients.baselines import HalfAverage, PlainAverage, PowerSgd
 from tuili.train.dist.gradients.codec import PackedAverage, PackedSettings
 from tuili.train.dist.gradients.error_feedback import GradientForm
+from tuili.train.dist.gradients.preconditioning import Moments, preconditioned
 from tuili.train.dist.overlap.lanes import Lane, Work
 from tuili.train.dist.overlap.spans import Span
 from tuili.train.dist.overlap.updates import BucketUpdates
@@ -62,11 +63,12 @@ def hook_ddp(
     *,
     beside: bool = True,
     updates: BucketUpdates | None = None,
+    moments: Moments | None = None,
 ) -> Hook:
     """Let the gradients of a model travel in a form, over a group that nothing else is sent on.
 
     beside: whether they do so beside the backward pass, or hold it up. updates: what becomes of their means, if the
-    optimizer does not wait for all of them.
+    optimizer does not wait for all of them. moments: by which gradients are preconditioned, if they are.
 
     DDP divides the gradients into other buckets after its first step, unless `find_unused_parameters` is set; errors
     begin anew then. On gloo, PowerSGD needs all of them in one bucket. Raises `InputError` where the form is not to be
@@ -79,7 +81,7 @@ def hook_ddp(
         return Hook(form)
     plain = HalfAverage(group) if config.form == "fp16" else PlainAverage(group)
     average = packed_average(config, group, device) if config.bits else plain
-    hook = OrderedHook(model, average, Lane("gradients", device) if beside else None, updates)
+    hook = OrderedHook(model, average, Lane("gradients", device) if beside else None, updates, moments)
     model.register_comm_hook(None, hook.start)
     return hook
 
@@ -140,9 +142,10 @@ class OrderedHook(Hook):
         average: PackedAverage | PlainAverage,
         lane: Lane | None,
         updates: BucketUpdates | None,
+        moments: Moments | None = None,
     ) -> None:
         super().__init__(average)
-        self._average, self._lane, self._updates = average, lane, updates
+        self._average, self._lane, self._updates, self._moments = average, lane, updates, moments
         self._of_parameter = {id(parameter): name for name, parameter in model.module.named_parameters()}
         self._names = dict[int, str]()
         self._failure: Exception | None = None
@@ -151,8 +154,8 @@ class OrderedHook(Hook):
         """Begin to average a bucket. Returns the future of its mean."""
         numbers, parameters, gradients = bucket.buffer(), bucket.parameters(), bucket.gradients()
         done = Averaged(devices=[numbers.device] if numbers.is_cuda else [])
-        first, last = (self._of_parameter[id(parameters[place])] for place in (0, -1))
-        name = f"{bucket.index()}/{first}/{last}/{numbers.numel()}"
+        names = [self._of_parameter[id(parameter)] for parameter in parameters]
+        name = f"{bucket.index()}/{names[0]}/{names[-1]}/{numbers.numel()}"
         if self._names.get(bucket.index(), name) != name:  # other buckets, and perhaps fewer
             self._names.clear()
             self._do(self.form.forget)
@@ -162,7 +165,7 @@ class OrderedHook(Hook):
             try:
                 if self._failure is not None:  # others may still be in the exchange of that bucket
                     raise self._failure
-                with record_function(Span.AVERAGE):
+                with record_function(Span.AVERAGE), self._preconditioned(dict(zip(names, gradients, strict=True))):
                     self._average.average(numbers, name)
                 if self._updates is not None:
                     self._updates.start(parameters, gradients)
@@ -198,6 +201,9 @@ class OrderedHook(Hook):
         if self._updates is not None:
             self._updates.close()
         super().close()
+
+    def _preconditioned(self, gradients: Mapping[str, Tensor]) -> AbstractContextManager[None]:
+        return nullcontext() if self._moments is None else preconditioned(gradients, self._moments)
 
     def _do(self, work: Work) -> None:
         if self._lane is None:
