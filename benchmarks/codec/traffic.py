@@ -48,7 +48,13 @@ def measure(
     runs: int = 3,
     processes: tuple[int, ...] = (2, 4),
     forms: tuple[str, ...] = tuple(FORMS),
-    overrides: tuple[str, ...] = ("model.start=nano", "train.rows=1", "train.precision=fp32", "train.compile=off"),
+    overrides: tuple[str, ...] = (
+        "model.start=nano",
+        "optimizer.kind=adamw",
+        "train.rows=1",
+        "train.precision=fp32",
+        "train.compile=off",
+    ),
 ) -> Measured:
     """Bytes and shares by form, of `FORMS`, and number of processes. steps: those in which the two runs differ.
 

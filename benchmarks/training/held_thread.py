@@ -29,8 +29,8 @@ def held_thread(process: int) -> Iterator[None]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         try:
             assert holder.stdout is not None
-            if fault := holder.stdout.readline().strip():
-                raise InputError(f"a thread cannot be stopped: {fault}: run it as root")
+            if (told := holder.stdout.readline()) != "\n":
+                raise InputError(f"a thread cannot be stopped: {told.strip() or 'see above'}: run it as root")
             yield
         finally:
             holder.kill()

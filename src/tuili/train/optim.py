@@ -123,8 +123,7 @@ class Optimizers:
             optimizer.step()
 
     def second_moment(self, name: str) -> Tensor | None:
-        """AdamW's mean square of the gradients of a parameter that this process updates; None before its first update,
-        and where Muon updates it."""
+        """AdamW's mean square of the gradients of a parameter that this process updates; None before its first step."""
         optimizer, parameter = self._updated_by[name]
         moment: Tensor | None = optimizer.state.get(parameter, {}).get("exp_avg_sq")
         return moment

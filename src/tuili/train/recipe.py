@@ -188,6 +188,9 @@ class Recipe(Config):
                 "needs whole matrices, and zero3 flattens what it divides: use adamw, or train.dist.backend = fsdp2"
             )
             raise _fault(("optimizer", "kind"), self.optimizer.kind, reason)
+        if self.train.dist.gradients.precondition and self.optimizer.kind == "muon":
+            reason = "has no moments, by which train.dist.gradients.precondition divides: use adamw, or leave that out"
+            raise _fault(("optimizer", "kind"), self.optimizer.kind, reason)
         if self.qat.numbers is not None and self.qat.start >= self.train.steps:
             reason = f"the run has {self.train.steps} steps, none of which would learn {self.qat.numbers}"
             raise _fault(("qat", "start"), self.qat.start, f"{reason}: begin earlier")

@@ -97,7 +97,7 @@ class TrainingFolder(RunFolder):
             return None
         try:
             # Runs that began before there were backends and forms to choose from had replicas, and fp32.
-            forms = {"backend": "replicas", "gradients": "fp32", "weights": "fp32"}
+            forms = {"backend": "replicas", "gradients": "fp32", "weights": "fp32", "gradients.precondition": False}
             self._environment = forms | dict(then.pop("environment"))
             then.pop("start", None)
             # Runs that began before there were kernels to choose from train by torch alone.

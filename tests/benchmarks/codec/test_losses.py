@@ -73,7 +73,8 @@ def test_a_run_tells_what_each_step_has_sent_and_lost(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("form", losses.FORMS)
 def test_every_form_is_one_that_a_recipe_takes(form: str) -> None:
-    dist = load_recipe("quickstart", [f"train.dist={{{losses.FORMS[form]}}}"], Recipe).train.dist
+    changes = ["optimizer.kind=adamw", f"train.dist={{{losses.FORMS[form]}}}"]
+    dist = load_recipe("quickstart", changes, Recipe).train.dist
     gradients = dist.gradients
     assert form.startswith(gradients.form if dist.backend == "ddp" else dist.backend)
     assert (dist.weights == "8bit") == ("weights" in form)

@@ -62,7 +62,10 @@ def test_a_command_that_fails_without_a_word_is_told_by_its_end(code: int, said:
 
 @pytest.mark.parametrize("form", traffic.FORMS)
 def test_every_form_is_one_that_a_recipe_takes(form: str) -> None:
-    changes = (f"train.dist={{backend: ddp, gradients: {{{traffic.FORMS[form]}}}}}",)
+    changes = (
+        "optimizer.kind=adamw",
+        f"train.dist={{backend: ddp, gradients: {{{traffic.FORMS[form]}}}}}",
+    )
     gradients = load_recipe("nano", changes, Recipe).train.dist.gradients
     assert form.startswith(gradients.form)
     assert (gradients.rotate, gradients.keep_errors is not None) == ("rotated" in form, "kept" in form)

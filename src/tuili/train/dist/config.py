@@ -29,7 +29,7 @@ class GradientConfig(Config):
     """Packed ones: the share of a block's largest number that codes reach; what is beyond is cut off."""
     precondition: bool = False
     """Packed ones of DDP: divide each number by the root of AdamW's mean square of it before it is rounded, so that it
-    errs in proportion to its own size. Matrices that Muon updates stay as they are."""
+    errs in proportion to its own size."""
     keep_errors: float | None = Field(None, ge=0, lt=1)
     """Packed ones: weight of the past in the moving average of the errors, 0.8 in ZeRO++; null: errors are lost."""
     reset_errors: PositiveInt = RESET_ERRORS

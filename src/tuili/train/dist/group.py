@@ -22,9 +22,9 @@ because another one had gone."""
 
 MEETING_SECONDS = 600
 """How long processes wait for those that have not been started yet; torchrun waits as long for machines. They wait as
-long for one another in a step of which nobody knows how long it takes."""
+long for one another in a step of which nobody knows how long it takes, and for process 0 between two steps."""
 PREPARATION_SECONDS = 3600
-"""How long processes wait for process 0 where it prepares the run, reads data, writes a checkpoint or the model."""
+"""How long processes wait for process 0 where it prepares the run, reads data, or writes the model."""
 
 SHARING_SECONDS = 90.0
 """After which what another process has written, and this one does not see, is taken to be on another disk. A client of
@@ -68,7 +68,7 @@ class Group(Protocol):
 
     def anyone(self, value: bool) -> bool:
         """Whether any process has called this with a true value. Others wait for process 0 as long as it may need to
-        write a checkpoint.
+        write the log.
 
         Raises what `all_gather` raises.
         """

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,7 +28,14 @@ from tuili.errors import TuiliError
 from tuili.parent import end_with_parent
 from tuili.train.dist.channel import Channel
 from tuili.train.dist.config import TIMEOUT
-from tuili.train.dist.group import EXIT_ALONE, PREPARATION_SECONDS, ReplicaDied, ReplicaGroup, SingleProcess
+from tuili.train.dist.group import (
+    EXIT_ALONE,
+    MEETING_SECONDS,
+    PREPARATION_SECONDS,
+    ReplicaDied,
+    ReplicaGroup,
+    SingleProcess,
+)
 from tuili.train.dist.processes.heartbeat import Heartbeat
 from tuili.train.dist.shared_memory import SharedMemory, SharedMemoryGroup
 from tuili.train.signals import ENDING_SIGNALS
@@ -62,9 +70,10 @@ def launch_replicas(
     resource_tracker.ensure_running()  # starting it would unblock the signals
     silent, links = dict[int, ReplicaDied](), dict[int, socket.socket]()
 
-    def kill_silent(rank: int, error: ReplicaDied) -> None:
-        silent[rank] = error
-        processes[rank - 1].kill()
+    def kill_silent(error: ReplicaDied) -> None:
+        assert error.lost is not None, "it is known who is silent"
+        silent[error.lost] = error
+        processes[error.lost - 1].kill()
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # a new process inherits this
     opened = ExitStack()
@@ -107,8 +116,10 @@ def _run_replica(
     channel.wait_at_most(PREPARATION_SECONDS)
     try:
         work(SharedMemoryGroup(rank, world_size, [channel], memory, timeout, heartbeat), *arguments)
-    except ReplicaDied as error:  # process 0 hears nothing
-        _end_beside_silent_first(rank, 0, error)
+    except ReplicaDied as error:  # process 0 hears nothing, or has lost yet another one, and is about to end this one
+        if heartbeat.first_tells():
+            time.sleep(MEETING_SECONDS)
+        _end_beside_silent_first(rank, error)
     except Exception as error:
         expected = isinstance(error, TuiliError)
         if not expected:
@@ -116,7 +127,7 @@ def _run_replica(
         channel.send({"error": f"replica {rank}: {error if expected else repr(error)}"})
 
 
-def _end_beside_silent_first(rank: int, first: int, error: ReplicaDied) -> None:
+def _end_beside_silent_first(rank: int, error: ReplicaDied) -> None:
     """End this process, because process 0 stands still, as where it alone was stopped. One of them says so."""
     try:
         if rank == 1:

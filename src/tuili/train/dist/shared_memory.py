@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from tuili.train.dist.channel import Channel
 from tuili.train.dist.config import TIMEOUT
-from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS
+from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, ReplicaDied
 from tuili.train.dist.processes.heartbeat import Heartbeat
 
 NOTICING_SECONDS = 5
@@ -58,10 +58,11 @@ class SharedMemoryGroup:
     def all_gather(self, value: Any) -> list[Any]:
         """Process 0 collects the values and sends them to all."""
         if self.rank == 0:
-            with self.watched():
-                values = [value, *(channel.receive() for channel in self._channels)]
-            for channel in self._channels:
-                channel.send({"value": values})
+            with self._telling_loss():
+                with self.watched():
+                    values = [value, *(channel.receive() for channel in self._channels)]
+                for channel in self._channels:
+                    channel.send({"value": values})
             return values
         (first,) = self._channels
         with self.watched():
@@ -117,8 +118,9 @@ class SharedMemoryGroup:
     def scatter(self, parts: Sequence[bytes]) -> bytes:
         """Process 0 sends every other one its part."""
         if self.rank == 0:
-            for channel, part in zip(self._channels, parts[1:], strict=True):
-                channel.send_bytes(part)
+            with self._telling_loss():
+                for channel, part in zip(self._channels, parts[1:], strict=True):
+                    channel.send_bytes(part)
             return parts[0]
         (first,) = self._channels
         self._wait_for_first(PREPARATION_SECONDS)
@@ -132,12 +134,8 @@ class SharedMemoryGroup:
         which nobody knows how long it takes whoever shows no sign of life. For the others process 0 is, without one, or
         where it takes a step and a little longer: it may wait for yet another one."""
         self._between_steps = MEETING_SECONDS
-        if seconds is None:
-            self._in_step = MEETING_SECONDS
-        elif self.rank == 0:
-            self._in_step = seconds + self._timeout
-        else:
-            self._in_step = 2 * seconds + self._timeout + NOTICING_SECONDS
+        step = MEETING_SECONDS if seconds is None else seconds + self._timeout
+        self._in_step = step if self.rank == 0 else step + (seconds or 0) + NOTICING_SECONDS
         for channel in self._channels:
             channel.wait_at_most(self._in_step)
         self._patience = None if self.rank == 0 and seconds is not None else self._timeout
@@ -153,6 +151,16 @@ class SharedMemoryGroup:
         if self._heartbeat is None or self._patience is None:
             return nullcontext()
         return self._heartbeat.watching(self._patience)
+
+    @contextmanager
+    def _telling_loss(self) -> Iterator[None]:
+        """Where process 0 has lost one, the others hear that it knows: it ends what it does before it ends them."""
+        try:
+            yield
+        except ReplicaDied:
+            if self._heartbeat is not None:
+                self._heartbeat.first_tells()
+            raise
 
     def _wait_for_first(self, seconds: float) -> None:
         if self.rank > 0:

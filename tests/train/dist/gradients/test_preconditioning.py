@@ -36,6 +36,6 @@ def test_numbers_are_what_they_were_behind_it() -> None:
         seen = [2 / (2 + least), -3 / least, float("nan")]
         np.testing.assert_allclose(gradients["seen"].numpy(), seen, rtol=1e-6)
         for name in ("new", "still"):
-            assert gradients[name].equal(expected[name]) or gradients[name][:2].equal(expected[name][:2])
+            assert gradients[name][:2].equal(expected[name][:2])
     for name, gradient in gradients.items():
         torch.testing.assert_close(gradient, expected[name], equal_nan=True)

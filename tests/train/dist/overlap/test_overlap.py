@@ -61,6 +61,17 @@ def test_all_ways_learn_the_same_bits(train: Callable[..., str], form: str, tmp_
         assert_same_checkpoint(tmp_path / overlap, tmp_path / "off", 4)
 
 
+def test_preconditioned_gradients_are_rounded_otherwise(train: Callable[..., str], tmp_path: Path) -> None:
+    """From the second step on, when there are moments, and so the third step begins with other weights."""
+    library()
+    ways = {"alone": "{form: 3bit}", "divided": "{form: 3bit, precondition: true}"}
+    for name, form in ways.items():
+        train(tmp_path / name, "off", form, "train.steps=3")
+    alone, divided = (losses(tmp_path / name) for name in ways)
+    assert alone[:2] == divided[:2]
+    assert alone[2] != divided[2]
+
+
 @pytest.mark.kills
 def test_interrupted_it_goes_on_to_the_same_bits(train: Callable[..., str], tmp_path: Path) -> None:
     """Whose last updates may still be under way when the last step ends."""

@@ -40,9 +40,7 @@ def begin(monkeypatch: pytest.MonkeyPatch) -> Iterator[Begin]:
 
         def begin(rank: int, links: Mapping[int, socket.socket]) -> tuple[Heartbeat, SimpleQueue[ReplicaDied]]:
             given_up = SimpleQueue[ReplicaDied]()
-            return opened.enter_context(
-                closing(Heartbeat(rank, links, lambda rank, error: given_up.put(error)))
-            ), given_up
+            return opened.enter_context(closing(Heartbeat(rank, links, given_up.put))), given_up
 
         yield begin
 
@@ -109,11 +107,11 @@ def test_who_waits_for_yet_another_one_when_the_first_process_has_gone_gives_up(
 def test_it_is_told_that_all_wait_for_the_first_process(
     ends: tuple[socket.socket, socket.socket], begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heartbeat, "BUSY_SECONDS", 0.1)
     told = list[str]()
     ends[0].sendall(BEAT + HERE)
     waits, _ = begin(1, {0: ends[1]})
     waits.meet(100, 100, lambda: told.append("it comes at once"))
+    monkeypatch.setattr(heartbeat, "BUSY_SECONDS", 0.1)
     with pytest.raises(ReplicaDied, match="process 0 has been busy for 0 s"):
         waits.meet(100, 0.5, lambda: told.append("it is busy"))
     assert told == ["it is busy"]

@@ -96,6 +96,11 @@ TRAIN = ["train", "base", "train.accumulation=2", "train.steps=2"]
             2,
             "gradients.precondition takes the moments of the whole model, and backend = fsdp2: use ddp",
         ),
+        (
+            ["train.dist={backend: ddp, gradients: {form: 3bit, precondition: true}}", "optimizer.kind=muon"],
+            2,
+            'optimizer.kind = "muon": has no moments, by which train.dist.gradients.precondition divides: use adamw',
+        ),
         (["train.dist.backend=zero3", "train.dist.islands=2"], 2, "islands = 2 are groups that share a model, and ba"),
         (["train.dist.backend=zero3", "optimizer.kind=muon"], 2, "needs whole matrices, and zero3 flattens what it di"),
         (["train.dist.backend=ddp", "train.precision=fp16"], 2, "precision = fp16: dist.backend = ddp does not scale "),

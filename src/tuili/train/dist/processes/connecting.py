@@ -24,7 +24,7 @@ RANK_DIGITS = 8
 
 @contextmanager
 def connected(
-    place: Place, store: Store, address: str, seconds: float, silent: Callable[[int, ReplicaDied], None]
+    place: Place, store: Store, address: str, seconds: float, silent: Callable[[ReplicaDied], None]
 ) -> Iterator[Heartbeat]:
     """Connections to process 0, at this address, for as long as the `with` block lasts.
 

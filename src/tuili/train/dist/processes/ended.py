@@ -89,9 +89,8 @@ def tell_loss(place: Place | None, error: ReplicaDied) -> None:
         sys.stderr.flush()
 
 
-def end_beside_silent(place: Place, rank: int, error: ReplicaDied) -> None:
-    """End this process, whatever it does, because the one of this rank hangs, or has gone. Process 0 says so, unless it
-    is that."""
+def end_beside_silent(place: Place, error: ReplicaDied) -> None:
+    """End this process, because another one hangs, or has gone. Process 0 says so, unless it is that."""
     try:
         tell_loss(place, error)
     finally:  # nobody may read it any more

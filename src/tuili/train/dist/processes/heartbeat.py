@@ -32,14 +32,12 @@ SEND_SECONDS = 5
 class Heartbeat:
     """One process's end of the connections: to all others in process 0, to process 0 in the others.
 
-    silent: called by a thread with the rank of each that shows no sign of life where this process watches, and with
-    that of process 0 where this one goes on waiting for others when that has gone. It ends one of the two, because what
-    waits may not be interruptible.
+    silent: called by a thread for each that shows no sign of life where this process watches, and for process 0 where
+    this one goes on with a step when that has gone. It ends one of the two, because what waits may not be
+    interruptible.
     """
 
-    def __init__(
-        self, rank: int, links: Mapping[int, socket.socket], silent: Callable[[int, ReplicaDied], None]
-    ) -> None:
+    def __init__(self, rank: int, links: Mapping[int, socket.socket], silent: Callable[[ReplicaDied], None]) -> None:
         self._is_first, self._links, self._give_up = rank == 0, links, silent
         self._silent = dict[int, float]()
         """Seconds, from the first sign of life on."""
@@ -63,20 +61,27 @@ class Heartbeat:
             self._tell(HERE)
             return
         begun = time.monotonic()
+        while not self._first_comes(seconds):
+            waited = time.monotonic() - begun
+            if waited > at_most:
+                raise _died(f"process 0 has been busy for {at_most:.0f} s")
+            if busy is not None and waited > BUSY_SECONDS:
+                busy()
+                busy = None
+
+    def _first_comes(self, seconds: float) -> bool:
+        """Whether process 0 comes in a moment. Raises `ReplicaDied` as `meet` does."""
         with self._changed:
-            while not self._come:
-                waited = time.monotonic() - begun
+            if not self._come:
                 if self._gone:
                     raise _died(self._gone)
                 if self._silent.get(0, 0.0) > seconds:
                     raise _still(0, seconds)
-                if waited > at_most:
-                    raise _died(f"process 0 has been busy for {at_most:.0f} s")
-                if busy is not None and waited > BUSY_SECONDS:
-                    busy()
-                    busy = None
                 self._changed.wait(BEAT_SECONDS)
-            self._come -= 1
+            if self._come:
+                self._come -= 1
+                return True
+            return False
 
     @contextmanager
     def watching(self, seconds: float) -> Iterator[None]:
@@ -155,10 +160,10 @@ class Heartbeat:
                     self._tell(TELLS)
                 error = _still(rank, patience)
                 error.first_tells = rank != 0
-                self._give_up(rank, error)
+                self._give_up(error)
 
     def _leave_behind_first(self) -> None:
-        """Process 0 has gone, which has watched all: whoever waits for yet another one now gives up soon."""
+        """Process 0 has gone, which has watched all: whoever is in a step, perhaps beside one that hangs, gives up."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended, TELLS_SECONDS)
             while not self._ended and self._patience is None:
@@ -167,7 +172,7 @@ class Heartbeat:
                 return
             error = _died(self._gone or "process 0 has ended")
             error.first_tells = self._tells
-        self._give_up(0, error)
+        self._give_up(error)
 
     def _beat(self) -> None:
         for link in self._links.values():
