@@ -107,6 +107,7 @@ $(INSTALLED): pyproject.toml
 	@echo "make: installing Tuili and what it needs into $(VENV) (once; a few minutes)"
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/pip install --quiet --editable '.[dev]'
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m compileall -q -j 2 src benchmarks
 	@touch $@
 
 $(INTEGRATIONS): $(INSTALLED)

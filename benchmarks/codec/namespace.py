@@ -95,15 +95,21 @@ def bytes_sent_by_two(command: Sequence[str], megabits: int) -> int:
 
 
 def _sent(script: str, command: Sequence[str], interfaces: str) -> int:
+    _try((*ENTER, script))
+    counted = _in_a_group([*ENTER, script, "sh", *command])
+    found = re.findall(rf"^\s*{interfaces}:(.*)$", counted, re.MULTILINE)
+    return sum(int(columns.split()[SENT_COLUMN]) for columns in found)
+
+
+@cache
+def _try(enter: tuple[str, ...]) -> None:
+    """Raise `NoNamespace` where there can be none. That there can be one is found out once."""
     try:
-        tried = subprocess.run([*ENTER, script, "sh", "true"], capture_output=True, text=True, check=False)
+        tried = subprocess.run([*enter, "sh", "true"], capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
         raise NoNamespace(f"no network namespace: {error.filename} is missing") from error
     if tried.returncode:
         raise NoNamespace(f"no network namespace: {_last_line(tried.stderr) or 'refused'}")
-    counted = _in_a_group([*ENTER, script, "sh", *command])
-    found = re.findall(rf"^\s*{interfaces}:(.*)$", counted, re.MULTILINE)
-    return sum(int(columns.split()[SENT_COLUMN]) for columns in found)
 
 
 def _in_a_group(command: Sequence[str]) -> str:

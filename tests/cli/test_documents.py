@@ -17,6 +17,8 @@ from tuili.cli.documents import worker_count
 from tuili.native import Unavailable
 
 ROOT = Path(__file__).parents[2]
+BASIC = "build.blocks=[{block: basic}]"
+"""Enough for a build, where the other blocks would first generate what tests hold out."""
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def test_two_corpora_are_read_together_also_where_they_have_the_same_name(
 ) -> None:
     outs = [tmp_path / place / "corpus" for place in "ab"]
     for out in outs:
-        assert data("build", "documents", "--input", pages, "--out", out) == 0
+        assert data("build", "documents", BASIC, "--input", pages, "--out", out) == 0
     assert data("stats", *outs) == 0
     assert "40 documents" in capsys.readouterr().out
     assert data("sample", *outs, "--reason", "basic/few_words") == 0
@@ -90,7 +92,7 @@ def test_two_corpora_are_read_together_also_where_they_have_the_same_name(
     outs[1].rename(tmp_path / "other")
     assert data("sample", outs[0], tmp_path / "other", "--reason", "basic/few_words") == 0
     assert capsys.readouterr().out.count("pages/a.jsonl:21: measured") == 4
-    assert data("build", "documents", "--input", outs[0], "--out", tmp_path / "again") == 0
+    assert data("build", "documents", BASIC, "--input", outs[0], "--out", tmp_path / "again") == 0
     assert "20 documents kept, 0 dropped, 0 parts refused" in capsys.readouterr().out
 
 
@@ -197,7 +199,7 @@ def test_ctrl_c_keeps_what_is_done(pages: Path, tmp_path: Path, capsys: pytest.C
         "from tuili.cli.app import main; import tuili.data.pipeline.readers.files as files;"
         "files.stat.S_ISREG = lambda mode: True; sys.exit(main(sys.argv[1:]))"
     )
-    command = [sys.executable, "-c", code, "data", "build", "documents", "--input", tmp_path / "never.jsonl"]
+    command = [sys.executable, "-c", code, "data", "build", "documents", BASIC, "--input", tmp_path / "never.jsonl"]
     process = subprocess.Popen(
         [*command, "--out", tmp_path / "out", "--workers", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT / "src"
     )

@@ -24,10 +24,11 @@ RECIPE = {
 @pytest.fixture(autouse=True, scope="module")
 def few_samples() -> Iterator[None]:
     """Choose the threshold of exits on few documents, and compare imported models with their parents on few, also in
-    what the tests of a module share."""
+    what the tests of a module share. No process is started for the data of a few steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 6)
         patch.setattr("tuili.compress.parent.MEASURED_DOCUMENTS", 20)
+        patch.setattr("tuili.train.feed.preparation.MIN_BLOCKS_OF_A_PROCESS", 10**9)
         yield
 
 

@@ -6,10 +6,13 @@ import json
 from itertools import islice
 from pathlib import Path
 
+import pytest
+
 from tuili.compress import HealingConfig, open_parent
 from tuili.compress.distilling.writing import questions
 from tuili.data import Block, Record, RecordSource, StreamState, encode_record
 from tuili.store import Tokenizer
+from tuili.train.feed import preparation
 
 CONFIG = HealingConfig(rows=2, kernels="torch", precision="fp32")
 
@@ -34,7 +37,9 @@ def test_parts_of_a_source_have_no_question_in_common() -> None:
     assert RecordSource("one", records[:1], 1).part(held=True).records == tuple(records[:1])
 
 
-def test_nothing_is_learnt_from_what_closeness_is_measured_on(own: Path, dense: Path, tmp_path: Path) -> None:
+def test_nothing_is_learnt_from_what_closeness_is_measured_on(
+    own: Path, dense: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "sums.jsonl"
     lines = [
         {"question": f"Take {a} from {3 * a}.", "equation": f"- {3 * a} {a}", "answer": f"{2 * a}"}
@@ -46,6 +51,8 @@ def test_nothing_is_learnt_from_what_closeness_is_measured_on(own: Path, dense: 
         "".join(json.dumps({"input": one["question"], "output": one["answer"]}) + "\n" for one in lines)
     )
     for folder, given in ((own, own_file), (dense, file), (own, None)):
+        least = 1 if given == own_file else 10**9  # a process of its own keeps to its part of a file, too
+        monkeypatch.setattr(preparation, "MIN_BLOCKS_OF_A_PROCESS", least)
         config = CONFIG if folder == own else HealingConfig(rows=2)
         data = open_parent(folder, config).data(given, lambda line: None)
         held, others = texts(list(data.held(3))), texts(list(data.samples(60)))

@@ -31,7 +31,7 @@ FEW_SAMPLES, FEW_PROBLEMS = 20, 3
 
 def hang_disk() -> None:
     """No checkpoint of this process is written to its end any more, which is soon noticed."""
-    saving.HANGING_SECONDS = 2
+    saving.LOOK_AT_MOST, saving.HANGING_SECONDS = 0.2, 0.4
     writing.write_durably = lambda *given: threading.Event().wait()  # type: ignore[assignment,misc]
 
 

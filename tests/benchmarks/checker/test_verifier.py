@@ -12,6 +12,7 @@ from tuili.model import read_verifier
 from tuili.posttrain.verifier import own
 
 
+@pytest.mark.trials
 def test_the_recipes_own_head_is_measured_beside_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own, "trained_domains", lambda experts: ("arithmetic", "tracing"))
     picture = tmp_path / "picture.svg"

@@ -77,6 +77,7 @@ def test_all_kinds_read_as_many_tokens(files: TaughtData, base: ImportedModel, t
         assert TOKENS - room < tokens < TOKENS + room
 
 
+@pytest.mark.trials
 def test_the_models_are_trained_and_measured_once(
     files: TaughtData, base: ImportedModel, sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def test_what_is_held_back_is_not_learnt_from(sources: Path, tmp_path: Path) -> 
     assert again == made
 
 
+@pytest.mark.trials
 def test_models_are_taught_once_and_measured(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     base = open_model(dense_folder(tmp_path / "dense", "llama"))
     assert isinstance(base, ImportedModel)

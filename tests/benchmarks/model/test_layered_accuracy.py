@@ -11,6 +11,7 @@ from benchmarks.model import layered_accuracy
 from benchmarks.model.layered_accuracy import measure
 
 
+@pytest.mark.trials
 def test_all_sides_are_trained_alike_and_only_once(small, tmp_path: Path):
     settings = {"steps": 2, "seeds": (1,), "overrides": small, "levels": (1,), "per_cell": 1, "runs": str(tmp_path)}
     config, figures = measure(**settings)

@@ -54,6 +54,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compressed, "TURNS", TurnSettings(prompts=1, prompt=8, new=4, rounds=1, seconds=0))
 
 
+@pytest.mark.trials
 def test_stacks_are_made_and_measured_once(
     parent: Path, small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

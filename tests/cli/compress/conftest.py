@@ -16,6 +16,7 @@ def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tuili.compress.own.THRESHOLD_DOCUMENTS", 6)
     monkeypatch.setattr("tuili.compress.parent.MEASURED_DOCUMENTS", 20)
     monkeypatch.setattr("tuili.data.stream.MAX_PENDING_DOCUMENTS", 16)
+    monkeypatch.setattr("tuili.train.feed.preparation.MIN_BLOCKS_OF_A_PROCESS", 10**9)
 
 
 @pytest.fixture(scope="module")

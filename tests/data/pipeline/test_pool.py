@@ -47,7 +47,7 @@ def stop():
     if not os.fork():
         while " T " not in open(f"/proc/{me}/stat").read():
             time.sleep(0.05)
-        time.sleep(2)
+        time.sleep(1)
         os.kill(me, signal.SIGCONT)
         os._exit(0)
     os.kill(me, signal.SIGSTOP)

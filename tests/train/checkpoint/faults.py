@@ -36,7 +36,8 @@ def hang_for(patch: pytest.MonkeyPatch, name: str, pipe: Path) -> None:
 
     def hang(path: Path, data: Iterable[bytes], *more: Any) -> None:
         if name in (path.name, path.parent.name):
-            patch.setattr(saving, "HANGING_SECONDS", 2 * saving.LOOK_AT_MOST)
+            patch.setattr(saving, "LOOK_AT_MOST", 0.2)
+            patch.setattr(saving, "HANGING_SECONDS", 0.4)
             os.mkfifo(pipe)
             pipe.open("wb").close()
         write(path, data, *more)

@@ -170,13 +170,13 @@ def test_a_part_that_still_grows_is_waited_for_behind_an_error_that_all_have_met
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other process has the slower disk."""
-    monkeypatch.setattr(manager, "LEAVING_SECONDS", 1.5)
+    monkeypatch.setattr(manager, "LEAVING_SECONDS", 0.75)
     write = writing.write_durably
 
     def write_slowly(path: Path, data: Iterable[bytes], written: Callable[[], None]) -> None:
         if path.name.startswith("model-00002"):
             for size in range(1, 21):
-                time.sleep(0.1)
+                time.sleep(0.05)
                 path.with_name("growing").write_bytes(bytes(size))
             path.with_name("growing").unlink()
         write(path, data, written)

@@ -226,7 +226,7 @@ def test_a_disk_that_does_not_answer_is_told_and_then_ends_the_training(
         checkpoints.save(2, tensors(2), {})
     place = folder / "step-00000002"
     assert messages == [f"checkpoint {place} is still being written: the training has waited for 0 s"]
-    fault = "the disk does not answer, and has taken nothing for 2 s"
+    fault = "the disk does not answer, and has taken nothing for 0 s"
     assert str(caught.value) == f"checkpoint {place} was not written: {fault}; the last good one is step 1"
     answer(tmp_path / "pipe")
     eventually(lambda: not any(thread.name == "checkpoint" for thread in threading.enumerate()), "it writes for ever")
@@ -257,7 +257,7 @@ def test_a_disk_that_does_not_answer_beside_another_error_is_told(
     messages = told_beside_another_error(tmp_path)
     answer(tmp_path / "pipe")
     (line,) = messages
-    assert "step-00000002 was not written: the disk does not answer, and has taken nothing for 2 s; there is" in line
+    assert "step-00000002 was not written: the disk does not answer, and has taken nothing for 0 s; there is" in line
 
 
 def test_a_writer_that_fails_beside_another_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

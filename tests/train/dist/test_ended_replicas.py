@@ -149,7 +149,7 @@ def test_where_one_stands_still_they_go_on_without_it(
 
     monkeypatch.setattr(TrainingLog, "step", write_and_stop)
     with nothing_left():
-        shown = go(tmp_path / "run", "train.dist.timeout=5")
+        shown = go(tmp_path / "run", "train.dist.timeout=3")
         assert re.search(r"^replica 1 has not answered for \d+ s: going on from the newest checkpoint, or", shown, re.M)
         assert "going on from step 3\n" in shown
     check_same(tmp_path / "run", uninterrupted)

@@ -238,12 +238,12 @@ def test_a_replica_that_has_waited_too_long_is_lost_and_the_run_may_begin_again(
     """In a step, for a process 0 that lives and comes no further."""
     monkeypatch.setattr("tuili.train.dist.replicas.get_context", lambda method: get_context("fork"))
     monkeypatch.setattr(shared_memory, "NOTICING_SECONDS", 0.1)
-    with launch_replicas(2, [], miss_first, timeout=5) as group:
+    with launch_replicas(2, [], miss_first, timeout=3) as group:
         process = multiprocessing.active_children()[0]
         process.join(GUARD_SECONDS)
         with pytest.raises(ReplicaDied, match="replica 1 has ended, as process 0 stood still"):
             group.all_gather(None)
-    assert capfd.readouterr().err == "tuili: error: replica 1: process 0 has not answered for 6 s\n"
+    assert capfd.readouterr().err == "tuili: error: replica 1: process 0 has not answered for 4 s\n"
 
 
 def test_a_process_alone_is_a_group_that_changes_nothing() -> None:

@@ -47,7 +47,8 @@ def test_words_that_were_never_met_share_a_weight(taught: QualityClassifier) -> 
 
 
 def test_many_good_documents_weigh_no_more_than_some_junk() -> None:
-    many = [one for one in documents(250) if one.good or one in documents(50)]
+    few = documents(50)
+    many = [one for one in documents(250) if one.good or one in few]
     assert judge(teach(many), documents(50, first=1000)) == Confusion(50, 0, 0, 50)
 
 
