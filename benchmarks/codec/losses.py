@@ -62,7 +62,7 @@ FORMS: Mapping[str, str] = {
 """The forms, as a recipe has them in `train.dist`. `kept` ones add the average of what rounding has lost, which begins
 anew three times, as often as in a recipe's thousands of steps. PowerSGD begins behind the warm-up, as torch advises."""
 CLAIMED = "3bit_rotated_preconditioned"
-"""The form of which the goal is, chosen by a seed that is not among these."""
+"""The form of which the goal is, chosen by two seeds that are not among these."""
 BESIDE = {"fsdp2_8bit_weights": "fsdp2"}
 """What a form is compared with, where that is not the first one."""
 FORMS_OF_MORE = ("3bit", CLAIMED)
