@@ -34,7 +34,7 @@ def run(
         str | None, typer.Option(metavar="FOLDER", help="Folder of the run; by default runs/RECIPE.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
-    nproc: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train in N processes.")] = None,
+    nproc: Annotated[int | None, typer.Option(min=1, metavar="N", help="Train in N processes on this machine.")] = None,
     restarts: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Go on N times after a process was killed; by default 5.")
     ] = None,

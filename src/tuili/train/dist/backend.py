@@ -183,4 +183,6 @@ def confirm(group: Group, facts: Mapping[str, tuple[Any, Any]]) -> None:
 def begin_alike(backend: Backend) -> None:
     """Raise `TuiliError` in all processes where they do not begin with the same weights."""
     if not backend.agrees():
-        raise TuiliError("the processes begin with other weights: start all with the same files on like machines")
+        raise TuiliError(
+            "the processes do not begin with the same weights: start all with the same files on like machines"
+        )

@@ -37,7 +37,7 @@ TRAIN = ["train", "base", "train.accumulation=2", "train.steps=2"]
             1,
             "train.dist.islands = 2: 1 processes cannot be 2 isl",
         ),
-        ([], 3, "train.accumulation = 2: 3 processes do not divide its blocks evenly: use a multiple of them"),
+        ([], 3, "train.accumulation = 2: 3 processes do not divide its blocks evenly: use a multiple of 3"),
         (["train.replicas=1"], 2, "train.replicas = 1: 2 processes were started: start as many, or set it to auto"),
         (["--nproc", "2"], 2, "--nproc starts processes, and torchrun has started this one: leave one of them out"),
         (["train.dist.backend=ddp", "--nproc", "2"], 2, "--nproc starts processes, and torchrun has started this one"),
@@ -162,7 +162,7 @@ def test_replicas_that_a_script_would_train_in_each_process_are_refused(
         monkeypatch.setenv(name, value)
     settings = load_recipe("base", ["train.accumulation=2", f"train.replicas={replicas}"], Recipe)
     with pytest.raises(
-        InputError, match=r"^train\.dist\.backend = replicas: 2 processes were started, of which process 0"
+        InputError, match=r"^train\.dist\.backend = replicas: 2 processes were started, but train"
     ):
         train(settings, tmp_path / "run")
 
@@ -311,9 +311,7 @@ def test_a_process_without_a_gpu_of_its_own_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     settings = load_recipe("base", ["train.dist.backend=ddp", "train.accumulation=2"], Recipe).train
     with (
-        pytest.raises(
-            InputError, match="process 1 of this machine has no GPU, of which there are 1: start as many pro"
-        ),
+        pytest.raises(InputError, match="process 1 of this machine has no GPU of its own among 1: start as many pro"),
         joined(settings),
     ):
         pass

@@ -107,8 +107,8 @@ def _take_own_gpu(place: Place) -> str | None:
         return "environment: LOCAL_RANK is missing: should be the number of a process on its machine, and of its GPU"
     if number >= count:
         return (
-            f"train.device: process {number} of this machine has no GPU, of which there are {count}: start as many "
-            "processes, or use cpu"
+            f"train.device: process {number} of this machine has no GPU of its own among {count}: start as many "
+            "processes as there are GPUs, or set train.device=cpu"
         )
     torch.cuda.set_device(number)
     return None

@@ -100,8 +100,8 @@ def check_place(train: TrainConfig) -> Place | None:
             check_replicas(train, place)
             if place.rank > 0 or train.replicas != place.world_size:
                 raise InputError(
-                    f"train.dist.backend = replicas: {place.world_size} processes were started, of which process 0 "
-                    f"alone trains, with train.replicas = {place.world_size}, as tuili train does: or use ddp"
+                    f"train.dist.backend = replicas: {place.world_size} processes were started, but train() has to "
+                    f"run in process 0 alone, with train.replicas = {place.world_size}: use tuili train, or ddp"
                 )
         return None
     if place is None:
@@ -137,7 +137,7 @@ def check_count(train: TrainConfig, count: int) -> None:
     if train.accumulation % count:
         raise InputError(
             f"train.accumulation = {train.accumulation}: {count} processes do not divide its blocks evenly: "
-            "use a multiple of them"
+            f"use a multiple of {count}"
         )
     if count == 1 and train.dist.gradients.form != "fp32":
         raise InputError(
