@@ -3,8 +3,8 @@
 Numbers are normal, and more than the caches hold. GB/s are of fp32 numbers, in or out. A link pays below the speed at
 which an all-reduce of packed numbers takes as long as one of fp32 or fp16 ones, with no communication hidden behind
 computing: of W processes each sends 2 (W - 1) / W of the bytes, encodes and decodes 1 + 1 / W of the numbers, and adds
-up 1 - 1 / W of them as it decodes them (see docs/distributed.md). Converting to fp16 is taken to cost nothing. Links
-are told of for each way of packing in `PACKED`.
+up 1 - 1 / W of them as it decodes them (see docs/distributed.md). Preconditioning divides and multiplies each number
+once. Converting to fp16 is taken to cost nothing. Links are told of for each way of packing in `PACKED`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,24 @@ from functools import partial
 from itertools import product
 
 import numpy as np
+import torch
 
 from benchmarks.harness.command import Measured, run
 from benchmarks.harness.record import Figure, time_runs
 from tuili.native import CodeBits, GradientCodec, Unavailable, load, message_bytes
+from tuili.train import preconditioned
 
 BITS: tuple[CodeBits, ...] = (2, 3, 4, 8)
 SEED = 1
 PACKED = {
     "": ("encode", "decode", "add"),
     "_rotated": ("encode_rotated", "decode_rotated", "add_rotated"),
+    "_rotated_preconditioned": ("encode_rotated", "decode_rotated", "add_rotated", "precondition"),
     "_with_errors": ("encode_with_errors", "decode", "add"),
     "_rotated_with_errors": ("encode_rotated_with_errors", "decode_rotated", "add_rotated"),
 }
-"""Ways of packing: how their figures are named behind the bits, and what encodes, decodes, and adds to a mean."""
+"""Ways of packing: how their figures are named behind the bits; what encodes, decodes, and adds to a mean; and what is
+done beside that."""
 
 
 def measure(
@@ -39,6 +43,14 @@ def measure(
         raise SystemExit(f"codec: {library}")
     codec, number_N = GradientCodec(library, threads), np.random.default_rng(0).normal(size=numbers).astype(np.float32)
     error_N, back_N, figures = np.zeros_like(number_N), np.empty_like(number_N), dict[str, Figure]()
+    gradient_N = {"all": torch.from_numpy(number_N.copy())}
+    moment_N = gradient_N["all"].square()
+
+    def precondition() -> None:
+        with preconditioned(gradient_N, lambda name: moment_N):
+            pass
+
+    torch.set_num_threads(threads)
     for bits in BITS:
         message, rotated = codec.encode(number_N, bits), codec.encode(number_N, bits, seed=SEED)
         out = np.empty_like(message)
@@ -52,6 +64,7 @@ def measure(
             "decode_rotated": partial(codec.decode, rotated, back_N),
             "add": partial(codec.decode, message, back_N, add=True, weight=0.5),
             "add_rotated": partial(codec.decode, rotated, back_N, add=True, weight=0.5),
+            "precondition": precondition,
         }
         times = time_runs(*calls.values(), n=runs, warmup=warmup)
         speeds = {
@@ -65,7 +78,8 @@ def measure(
             for (of_number, name), world_size in product(((4, "fp32"), (2, "fp16")), processes):
                 runs_of = zip(*(speeds[call].runs for call in names), strict=True)
                 links = [
-                    paying_link(encode, decode, add, size, of_number, world_size) for encode, decode, add in runs_of
+                    paying_link(encode, decode, add, size, of_number, world_size, *beside)
+                    for encode, decode, add, *beside in runs_of
                 ]
                 figures[f"{bits}{way}_pays_over_{name}_by_{world_size}"] = Figure("Gbit/s", links)
     codec.close()
@@ -73,15 +87,18 @@ def measure(
     return settings | {"instruction_set": library.instruction_set}, figures
 
 
-def paying_link(encode: float, decode: float, add: float, size: float, of_number: float, world_size: int) -> float:
+def paying_link(
+    encode: float, decode: float, add: float, size: float, of_number: float, world_size: int, *beside: float
+) -> float:
     """The Gbit/s below which packed numbers arrive sooner; 0 where they are no smaller.
 
-    encode, decode, add: GB/s of fp32 numbers. size, of_number: the bytes of a number that is packed, or is not.
+    encode, decode, add: GB/s of fp32 numbers. size, of_number: the bytes of a number that is packed, or is not. beside:
+    GB/s of what else is done with each number once.
     """
     sent = 2 * (world_size - 1) / world_size
     own = 1 / world_size
-    seconds = 4 * ((1 + own) / encode + (1 + own) / decode + (1 - own) / add)  # for 10^9 numbers
-    return max(0.0, 8 * sent * (of_number - size) / seconds)
+    seconds = 4 * ((1 + own) / encode + (1 + own) / decode + (1 - own) / add + sum(1 / speed for speed in beside))
+    return max(0.0, 8 * sent * (of_number - size) / seconds)  # both of 10^9 numbers
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ _BITS = (2, 3, 4, 8)
 _PACKED = {
     "": "",
     "_rotated": ", turned,",
+    "_rotated_preconditioned": ", turned and preconditioned,",
     "_with_errors": " with the average of what is lost",
     "_rotated_with_errors": ", turned, with the average of what is lost,",
 }

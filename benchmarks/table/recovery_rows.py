@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from benchmarks.table.rows import Row, bench, figure, joined, middle, results, text
 
 
@@ -47,16 +50,15 @@ _VICTIMS = {
     "saving": "all processes are killed while they save",
     "starting": "a process or the launcher is killed, and one more while the run starts again",
 }
-_REPLICAS_VICTIMS = {
-    "worker": "another replica, or the process that prepares the data, is killed",
-    "launcher": "the command is killed, which is process 0",
-    "saving": "all processes are killed while they save",
-    "starting": "another process or the command is killed, and one more while the run starts again",
-}
 
 
 def _recovered(
-    key: str, who: str, whom: str, victims: dict[str, str], kills: str, clocks: dict[int, str]
+    key: str,
+    who: str,
+    whom: str,
+    victims: Mapping[str, str] = MappingProxyType({}),
+    kills: str = "none",
+    clocks: Mapping[int, str] = MappingProxyType({}),
 ) -> tuple[Row, ...]:
     """key: what the names of the figures of a backend begin with. who: whose training it is. whom, victims: who is
     killed. kills, clocks: goals, for the number of kills and for the goodput by seconds between two."""
@@ -150,7 +152,9 @@ def _recovered(
 
 RECOVERED = (
     *_recovered("", "two processes by DDP", "a process, the launcher", _VICTIMS, "30", {60: "60%", 300: "90%"}),
-    *_recovered("replicas_", "two replicas", "another process, the command", _REPLICAS_VICTIMS, "none", {60: "60%"}),
+    *_recovered("replicas_", "two replicas", "another process, the command"),
+    *_recovered("fsdp2_", "two processes by FSDP2", "a process, the launcher"),
+    *_recovered("zero3_", "two processes by ZeRO-3", "a process, the launcher"),
 )
 
 _PROCESSES = {"first": "process 0 is stopped", "other": "another process is stopped"}

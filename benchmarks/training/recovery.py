@@ -7,8 +7,8 @@ end; to all at once at a random moment of the writing of a checkpoint; or to a p
 moment of the start behind that once more: `worker`, `launcher`, `saving` and `starting`. In the end all are killed
 while the model is being written. Where the launcher was killed, the same command with `--resume` is given as soon as
 nothing of the run is left, as a supervisor would. Which kill comes when is random, too; there are equally many of each
-kind. Then others are killed by the clock, a random one of these ways, until they end; they have as many times the steps
-as it takes for three kills.
+kind. Then others, by DDP, are killed by the clock, a random one of these ways, until they end; they have as many times
+the steps as it takes for two kills.
 
 Replicas have no launcher but process 0, which is the command: for them `launcher` is that, and `worker` another replica
 or the process that prepares the data, behind which process 0 starts all again.
@@ -68,7 +68,7 @@ from tuili.errors import InputError
 from tuili.store import model_hash
 from tuili.train import read_log
 
-CLOCK_KILLS = 3
+CLOCK_KILLS = 2
 """By the clock, at least, in a run."""
 ENDING_KILLS = 2
 """While the model is being written."""
@@ -81,38 +81,38 @@ GOAL = (
 
 def measure(
     recipe: str = "quickstart",
-    backends: tuple[str, ...] = ("ddp", "replicas"),
-    kills: int = 32,
-    replicas_kills: int = 12,
+    backends: tuple[str, ...] = ("ddp", "replicas", "fsdp2", "zero3"),
+    kills: int = 16,
+    other_kills: int = 8,
     steps: int = 1500,
+    other_steps: int = 500,
     interval: int = 50,
     gap: tuple[float, ...] = (0.1, 1.1),
     processes: int = 2,
     every: tuple[int, ...] = (60, 300),
-    replicas_every: tuple[int, ...] = (60,),
-    overrides: tuple[str, ...] = (),
+    overrides: tuple[str, ...] = ("optimizer.kind=adamw", "optimizer.learning_rate=2e-3"),
     seed: int = 1,
     warm_up: int = 4,
 ) -> Measured:
     """The figures. interval: steps between two checkpoints. gap: the least and the most of that between two kills.
     every: seconds between two kills by the clock, a run for each. warm_up: steps of a run before, which fills caches; 0
-    leaves it out. Replicas have numbers of kills of their own, which take 20 minutes."""
-    if min(kills, replicas_kills) < 1:
+    leaves it out. Other backends than DDP have kills and steps of their own, and none by the clock."""
+    if min(kills, other_kills) < 1:
         raise InputError("kills: give 1 or more")
     asked = {"recipe": recipe, "steps": steps, "interval": interval, "gap": list(gap), "processes": processes}
-    asked |= {"kills": kills, "replicas_kills": replicas_kills, "overrides": list(overrides), "seed": seed}
+    asked |= {"kills": kills, "other_kills": other_kills, "other_steps": other_steps}
+    asked |= {"overrides": list(overrides), "seed": seed}
     asked |= {"file_system": file_system(Path(tempfile.gettempdir()))}
     cells, found = Cells("recovery", asked), dict[str, Figure]()
     for backend in backends:
         command = ["train", recipe, *overrides, f"train.dist.backend={backend}"]
         command += [f"checkpoint.interval={interval}", "log.interval=1"]
         command += ["--nproc", str(processes), "--restarts", str(RESTARTS)]
-        times, clocks = (replicas_kills, replicas_every) if backend == "replicas" else (kills, every)
+        times, long, clocks = (kills, steps, every) if backend == "ddp" else (other_kills, other_steps, ())
         gaps = [fraction * interval for fraction in gap]
-        own = measure_backend(cells, backend, command, steps, interval, times, gaps, clocks, seed, warm_up)
+        own = measure_backend(cells, backend, command, long, interval, times, gaps, clocks, seed, warm_up)
         found |= {key if backend == "ddp" else f"{backend}_{key}": figure for key, figure in own.items()}
-    told = {"backends": list(backends), "every": list(every), "replicas_every": list(replicas_every)}
-    return asked | told | {"goal": GOAL}, found
+    return asked | {"backends": list(backends), "every": list(every), "goal": GOAL}, found
 
 
 def measure_backend(

@@ -1,5 +1,6 @@
 from .build import build_model, prepared_blocks, training_feed, training_stream
 from .checkpoint import Checkpoint, CheckpointConfig, CheckpointManager
+from .dist.gradients.preconditioning import preconditioned
 from .dist.group import EXIT_ALONE, MAX_RESTARTS, ReplicaDied
 from .dist.overlap.hidden import read_hidden
 from .dist.processes.ended import tell_loss
@@ -71,6 +72,7 @@ __all__ = [
     "launch",
     "noticing_full_gpu",
     "peak_memory",
+    "preconditioned",
     "prepared_blocks",
     "rate_scale",
     "read_hidden",

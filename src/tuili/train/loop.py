@@ -55,7 +55,7 @@ def training_loop(
 
         try:
             traces = traced_steps(steps, setup.recipe.train, group, out, trainer.state.step, tell)
-            _save_between(trainer, traces, setup.recipe, checkpoints, log_step, lambda: log.seconds)
+            save_between(trainer, traces, setup.recipe, checkpoints, log_step, lambda: log.seconds)
         except ReplicaDied as error:
             if interrupted.is_set():  # nobody wants it to begin again
                 raise TuiliError(f"{error} while the run was being interrupted: add --resume to go on") from error
@@ -77,7 +77,7 @@ def worker_loop(
     """
     with Trainer(setup, checkpoint, group) as trainer, closing(trainer.steps(stop)) as steps, checkpoints:
         traces = traced_steps(steps, setup.recipe.train, group, out, trainer.state.step)
-        _save_between(trainer, traces, setup.recipe, checkpoints)
+        save_between(trainer, traces, setup.recipe, checkpoints)
     return trainer.state
 
 
@@ -101,7 +101,7 @@ def trace_file(out: Path, group: Group, step: int) -> Path:
     return out / (f"trace-{group.rank}-from-{step}.json" if step else f"trace-{group.rank}.json")
 
 
-def _save_between(
+def save_between(
     trainer: Trainer,
     steps: Iterable[StepResult],
     recipe: Recipe,
@@ -109,7 +109,10 @@ def _save_between(
     log_step: Callable[[StepResult], None] = lambda result: None,
     seconds: Callable[[], float] = lambda: 0.0,
 ) -> None:
-    """Make the steps, and save the state after each interval and at the end, which comes when all of it is saved."""
+    """Make the steps, and save the state after each interval and at the end, which comes when all of it is saved.
+
+    A write may be slower than so many steps: then they wait for it.
+    """
     state = trainer.state
     saved = state.step
 
@@ -122,7 +125,10 @@ def _save_between(
         is_due = state.step % recipe.checkpoint.interval == 0 or state.step == recipe.train.steps
         collected = trainer.collect() if is_due else None  # all meet, before one writes the log
         log_step(result)
-        checkpoints.check()
+        if state.step - saved < recipe.checkpoint.steps_beside:
+            checkpoints.check()
+        else:
+            checkpoints.wait()
         if collected is not None:
             save(collected, beside_steps=state.step < recipe.train.steps)
     if saved < state.step:  # it was interrupted

@@ -36,10 +36,10 @@ def test_goodput_tells_how_often_something_was_killed() -> None:
         "same_bytes": Figure("runs", [1.0, 0.0]),
     }
     lines = filled(RECOVERED, record_of({}, **own, **{f"replicas_{key}": figure for key, figure in own.items()}))
-    for who in ("two processes by DDP", "two replicas"):
+    for who, is_first in (("two processes by DDP", True), ("two replicas", False)):
         clock = f"Goodput of a training of {who} of which something is killed every {{}} s, measured once"
-        assert lines[clock.format(60)] == ["75% with 7 kills", "60%"]
+        assert lines.get(clock.format(60)) == (["75% with 7 kills", "60%"] if is_first else None)
         assert clock.format(300) not in lines
         assert lines[f"Killed runs of {who} that ended with the bytes of one left alone"] == ["1 of 2", "all"]
         again = f"Steps of {who} that are done again where"
-        assert len([what for what in lines if what.startswith(again)]) == len(VICTIMS)
+        assert len([what for what in lines if what.startswith(again)]) == (len(VICTIMS) if is_first else 0)

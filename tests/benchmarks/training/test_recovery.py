@@ -62,7 +62,7 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
         if asked.count("clock") == 0:
             asked.append("clock")
             raise InputError("interrupted")
-        assert (steps, alone) == {30: (1500, 91.0), 60: (4500, 260.0)}[every]
+        assert (steps, alone) == {30: (1500, 91.0), 60: (3000, 260.0)}[every]
         kept = {30: 100.0, 60: 300.0}[every]  # the machine is slower than it was when the run was left alone
         return {"kills": 3, "seconds": 11 + kept + 3 * 6, "kept": kept, "given_again": 1, "hash": "b"}
 
@@ -71,7 +71,7 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
     with pytest.raises(InputError, match="interrupted"):
         measure(backends=("ddp",), every=(30, 60))
     _, told = measure(backends=("ddp",), every=(30, 60))
-    assert asked == ["alone 1500", "killed", "clock", "alone 4500"]
+    assert asked == ["alone 1500", "killed", "clock", "alone 3000"]
     assert told["goodput"].runs == [(9 + 79 + 2) / 120]
     assert told["goodput_every_30"].runs == [0.8]
     assert told["goodput_every_60"].runs == [0.9]
@@ -82,7 +82,7 @@ def test_what_was_measured_is_kept(scratch_cells: Scratch, monkeypatch: pytest.M
     assert told["write_steps"].runs == [1, 2]
 
 
-def test_replicas_are_killed_less_often(scratch_cells: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_backends_are_killed_less_often(scratch_cells: Scratch, monkeypatch: pytest.MonkeyPatch) -> None:
     scratch_cells(recovery)
     asked = list[tuple[str, int]]()
     pace = {"whole": 91.0, "start": 9.0, "step": 0.3, "end": 2.0, "writes": [0.2], "write_steps": [1]}
@@ -94,7 +94,8 @@ def test_replicas_are_killed_less_often(scratch_cells: Scratch, monkeypatch: pyt
 
     def killed(command: list[str], steps: int, kills: int, *more: object) -> dict[str, object]:
         asked.append((backend(command), kills))
-        seconds = {"ddp": 182.0, "replicas": 364.0}[backend(command)]
+        assert steps == (1500 if backend(command) == "ddp" else 500)
+        seconds = 182.0 if backend(command) == "ddp" else 364.0
         return {"kills": [one], "ending": 2, "seconds": seconds, "kept": 80.0, "given_again": 0, "hash": "a"}
 
     def by_clock(command: list[str], steps: int, every: int, *more: object) -> dict[str, object]:
@@ -107,20 +108,23 @@ def test_replicas_are_killed_less_often(scratch_cells: Scratch, monkeypatch: pyt
     for name, stand_in in (("_alone", alone), ("_killed", killed), ("_killed_by_the_clock", by_clock)):
         monkeypatch.setattr(recovery, name, stand_in)
     config, told = measure()
-    assert asked == [("ddp", 32), ("ddp", 60), ("ddp", 300), ("replicas", 12), ("replicas", 60)]
-    assert (told["goodput"].runs, told["replicas_goodput"].runs) == ([0.5], [0.25])
-    assert config["replicas_kills"] == 12
+    others = [("replicas", 8), ("fsdp2", 8), ("zero3", 8)]
+    assert asked == [("ddp", 16), ("ddp", 60), ("ddp", 300), *others]
+    assert (told["goodput"].runs, told["replicas_goodput"].runs, told["zero3_goodput"].runs) == ([0.5], [0.25], [0.25])
+    assert config["other_kills"] == 8
     assert config["file_system"] == file_system(Path(tempfile.gettempdir()))
 
 
 @pytest.mark.kills
-@pytest.mark.parametrize(("backend", "key", "kills"), [("ddp", "", 4), ("replicas", "replicas_", 2)])
+@pytest.mark.parametrize(
+    ("backend", "key", "kills"), [("ddp", "", 4), ("replicas", "replicas_", 2), ("fsdp2", "fsdp2_", 2)]
+)
 def test_a_run_that_is_killed_ends_with_the_same_bytes(
     backend: str, key: str, kills: int, scratch_cells: Scratch
 ) -> None:
     scratch_cells(recovery)
-    given = {"kills": 4, "replicas_kills": 2, "steps": 100, "interval": 20, "gap": (0.1, 0.6), "overrides": KILLED}
-    _, told = measure("base", (backend,), **given, warm_up=0, every=(), replicas_every=())
+    given = {"kills": 4, "other_kills": 2, "steps": 100, "other_steps": 100, "interval": 20, "overrides": KILLED}
+    _, told = measure("base", (backend,), **given, gap=(0.1, 0.6), warm_up=0, every=())
     assert told[f"{key}same_bytes"].runs == [1.0]
     struck = [told[name].runs for victim in VICTIMS if (name := f"{key}{victim}_recovery") in told]
     assert list(map(len, struck)) == [1] * kills

@@ -8,15 +8,21 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import torch
 
 from tests.train.checkpoint.faults import answer, flip, full_for, hang_for, truncate
 from tests.waiting import eventually
+from tuili.config import load_recipe
 from tuili.errors import CheckpointError, InputError, TuiliError
 from tuili.train.checkpoint import CheckpointManager, layout, manager, read_checkpoint, reading, writing
+from tuili.train.checkpoint.saving import Saving
+from tuili.train.loop import save_between
+from tuili.train.recipe import Recipe
+from tuili.train.trainer import StepResult, Trainer, TrainingState
 
 FILES = ["model.safetensors", "state.json", "manifest.json"]
 
@@ -201,6 +207,34 @@ def test_a_full_disk_is_one_line_and_leaves_the_one_before(
     newest = reopen(tmp_path)[0].latest()
     assert newest is not None
     assert newest.step == 1
+
+
+@pytest.mark.parametrize(("interval", "most"), [(20, 5), (100, 10)])
+def test_steps_wait_for_a_write_that_many_were_made_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interval: int, most: int
+) -> None:
+    recipe = load_recipe("base", [f"checkpoint.interval={interval}", f"train.steps={2 * interval}"], Recipe)
+    state, may_write, waited_at = TrainingState(), threading.Event(), list[int]()
+    write, wait = manager.write_part, Saving.wait
+
+    def waiting(saving: Saving) -> None:
+        if saving.step == interval and not may_write.is_set():
+            waited_at.append(state.step)
+            may_write.set()
+        wait(saving)
+
+    def steps() -> Iterator[StepResult]:
+        while state.step < recipe.train.steps:
+            state.step += 1
+            yield cast(StepResult, None)
+
+    monkeypatch.setattr(manager, "write_part", lambda *part: (may_write.wait(), write(*part))[1])
+    monkeypatch.setattr(Saving, "wait", waiting)
+    trainer = cast(Trainer, SimpleNamespace(state=state, collect=lambda: tensors(state.step)))
+    with CheckpointManager(tmp_path, 2, lambda line: None) as checkpoints:
+        save_between(trainer, steps(), recipe, checkpoints)
+    assert waited_at == [interval + most]
+    assert checkpoints.stall > 0
 
 
 def test_a_damaged_one_is_not_the_last_good_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,8 @@ LEAVING_SECONDS = 3.0
 """For parts that may come, where the training has ended by an error and nothing more of them comes to the disk."""
 TELLING_SECONDS = 30.0
 """After which it is told that the training waits for a disk."""
+LEAST_BESIDE = 5
+"""Steps that may be made beside any write, which gives way to them."""
 
 
 class CheckpointConfig(Config):
@@ -52,6 +54,12 @@ class CheckpointConfig(Config):
     """Steps between two checkpoints."""
     keep: PositiveInt = 2
     """How many stay on disk."""
+
+    @property
+    def steps_beside(self) -> int:
+        """How many steps may be made beside the writing of one, before they wait for it: what a kill costs at most,
+        beside an interval. A slow disk holds up a training that saves too often for it."""
+        return max(LEAST_BESIDE, self.interval // 10)
 
 
 class CheckpointManager:
@@ -82,7 +90,7 @@ class CheckpointManager:
         self._saving: Saving | None = None
         self._until, self._has_told_left = math.inf, False
         self.stall = 0.0
-        """Seconds for which `save` has held up the training in all."""
+        """Seconds for which `save` and `wait` have held up the training in all."""
         if self._group.rank == 0:
             for leftover in folder.glob(f"{SCRATCH_PREFIX}*/"):
                 try:
@@ -113,8 +121,8 @@ class CheckpointManager:
         tensors, state: what this process writes; the state is that of process 0. beside_steps: whether steps follow, to
         which the writer gives way.
         """
+        self.wait()
         begun = time.perf_counter()
-        self.close()
         pieces = {group: {name: _copied(value) for name, value in named.items()} for group, named in tensors.items()}
         document = json.dumps(dict(state))
         self._saving = Saving(step, partial(self._write, pieces, document), beside_steps=beside_steps)
@@ -141,6 +149,12 @@ class CheckpointManager:
         elif saving.others_ended is None and all(ended for ended, *_ in reports[1:]):
             saving.others_ended = time.monotonic()
         return [rank for rank, (*_, writes) in enumerate(reports) if writes]
+
+    def wait(self) -> None:
+        """What `close` does, between steps, which it holds up."""
+        begun = time.perf_counter()
+        self.close()
+        self.stall += time.perf_counter() - begun
 
     def close(self) -> None:
         """Wait until everything is on disk, as long as those that write get on with it."""

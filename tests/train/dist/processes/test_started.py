@@ -161,9 +161,7 @@ def test_replicas_that_a_script_would_train_in_each_process_are_refused(
     for name, value in place(rank, 2, 1).items():
         monkeypatch.setenv(name, value)
     settings = load_recipe("base", ["train.accumulation=2", f"train.replicas={replicas}"], Recipe)
-    with pytest.raises(
-        InputError, match=r"^train\.dist\.backend = replicas: 2 processes were started, but train"
-    ):
+    with pytest.raises(InputError, match=r"^train\.dist\.backend = replicas: 2 processes were started, but train"):
         train(settings, tmp_path / "run")
 
 
