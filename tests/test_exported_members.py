@@ -82,7 +82,8 @@ FACES = {
         TrainingResult build_curriculum build_model build_sources can_compile check_count check_place check_replicas
         environment environment_changes find_device interruptible keep_freed_memory launch noticing_full_gpu peak_memory
         preconditioned prepared_blocks rate_scale read_hidden read_log recorded_sources recorded_training router_losses
-        tell_loss tell_other_machines train training_feed training_stream walk_exits warmup_cosine StackedMuon hidden_matrices
+        tell_loss tell_other_machines train training_feed training_stream walk_exits warmup_cosine StackedMuon
+        hidden_matrices
     """,
     "posttrain": """
         GENERATED UNKNOWN_LABEL Backbone ExampleEncoder Examples ExitsRecipe ExitsResult ExitsRun ExitsTrainingConfig

@@ -13,7 +13,7 @@ a write. Figures, those of another backend than `replicas` with its name before 
   behind a write and before the next checkpoint. No difference between runs is in it, nor what quiet steps may lose;
 - `alone_within`: the same of the runs that do not save, which learn from the same blocks. It is about 0; what it is
   beside comes from the blocks and the machine, and is in `cost_within`, too;
-- `held_up`: the share of a run in which saving has held up the steps, for the copy and for the write before;
+- `held_up`: the share of a run in which saving has held up the steps, for the copy and for a write that is late;
 - `write`, `write_steps`: the seconds of each write, and how many steps were made beside it;
 - `parameters`, and `checkpoint`: the bytes on the disk.
 

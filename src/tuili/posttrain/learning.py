@@ -89,6 +89,7 @@ class LearningSession:
         self._manager = CheckpointManager(out / CHECKPOINTS, config.checkpoint.keep, tell)
         self._checkpoint: Checkpoint | None = self._manager.latest()
         self.state = LearningState() if self._checkpoint is None else LearningState(**self._checkpoint.state)
+        self._saved = self.state.step
         if self._checkpoint is not None:
             tell(f"going on from step {self.state.step}")
 
@@ -176,7 +177,10 @@ class LearningSession:
                 self._log.step(step + 1, figures, tokens=block.real_tokens, flops=0.0, memory=memory)
                 tokens = self.state.tokens + block.real_tokens
                 self.state = LearningState(step + 1, tokens, self._log.seconds, asdict(position))
-                self._manager.check()
+                if self.state.step - self._saved < config.checkpoint.steps_beside:
+                    self._manager.check()
+                else:
+                    self._manager.wait()
                 if (stops := self.interrupted) or (step + 1) % config.checkpoint.interval == 0 or step + 1 == until:
                     self._save(parameters, optimizers, network, beside_steps=not stops and step + 1 < until)
                 if stops and step + 1 < until:
@@ -193,6 +197,7 @@ class LearningSession:
         *,
         beside_steps: bool,
     ) -> None:
+        self._saved = self.state.step
         tensors = optimizer_tensors(parameters, optimizers) | {"parameters": network.tensors()}
         self._manager.save(self.state.step, tensors, asdict(self.state), beside_steps=beside_steps)
 

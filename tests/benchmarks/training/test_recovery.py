@@ -107,9 +107,13 @@ def test_other_backends_are_killed_less_often(scratch_cells: Scratch, monkeypatc
 
     for name, stand_in in (("_alone", alone), ("_killed", killed), ("_killed_by_the_clock", by_clock)):
         monkeypatch.setattr(recovery, name, stand_in)
+    monkeypatch.setattr(recovery, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="backends: zero3 needs DeepSpeed"):
+        measure()
+    monkeypatch.setattr(recovery, "find_spec", lambda name: name)
     config, told = measure()
     others = [("replicas", 8), ("fsdp2", 8), ("zero3", 8)]
-    assert asked == [("ddp", 16), ("ddp", 60), ("ddp", 300), *others]
+    assert asked == [("ddp", 24), ("ddp", 60), ("ddp", 300), *others]
     assert (told["goodput"].runs, told["replicas_goodput"].runs, told["zero3_goodput"].runs) == ([0.5], [0.25], [0.25])
     assert config["other_kills"] == 8
     assert config["file_system"] == file_system(Path(tempfile.gettempdir()))
@@ -138,9 +142,9 @@ def test_a_run_that_ends_or_fails_before_it_is_killed_says_so_and_leaves_nothing
     scratch_cells(recovery)
     before = set(running())
     with pytest.raises(InputError, match="the run was at its end before all kills: --steps makes it longer"):
-        measure("base", kills=1, steps=5, overrides=KILLED, warm_up=0)
+        measure("base", ("ddp",), kills=1, steps=5, overrides=KILLED, warm_up=0)
     with pytest.raises(InputError, match=r"the run has failed: .*2 processes do not divide its blocks evenly"):
-        measure("base", kills=1, steps=4, overrides=(*KILLED, "train.accumulation=1"), warm_up=0)
+        measure("base", ("ddp",), kills=1, steps=4, overrides=(*KILLED, "train.accumulation=1"), warm_up=0)
     assert set(running()) <= before
 
 

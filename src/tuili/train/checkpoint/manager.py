@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from tuili.config import Config
@@ -55,11 +55,14 @@ class CheckpointConfig(Config):
     keep: PositiveInt = 2
     """How many stay on disk."""
 
+    beside: float = Field(0.1, gt=0, le=1)
+    """Share of an interval in which steps are made beside the writing of one, before they wait for it: what a kill may
+    cost beside an interval. 1 waits for a slow disk at the next one alone."""
+
     @property
     def steps_beside(self) -> int:
-        """How many steps may be made beside the writing of one, before they wait for it: what a kill costs at most,
-        beside an interval. A slow disk holds up a training that saves too often for it."""
-        return max(LEAST_BESIDE, self.interval // 10)
+        """The steps of that share, at least `LEAST_BESIDE`."""
+        return max(LEAST_BESIDE, math.ceil(self.beside * self.interval))
 
 
 class CheckpointManager:
