@@ -32,6 +32,6 @@ def preconditioned(gradients: Mapping[str, Tensor], moments: Moments) -> Iterato
 
 
 def _divisor(moment: Tensor | None) -> Tensor | None:
-    if moment is None or not (root := moment.sqrt()).any():
+    if moment is None or (mean := (root := moment.sqrt()).mean()) == 0:
         return None
-    return root.add_(LEAST * root.mean())
+    return root.add_(LEAST * mean)
