@@ -1,6 +1,6 @@
-"""How fast a link is for single messages behind pauses, as gradients of one bucket are, whatever it does with more.
+"""How fast a link is for single messages after pauses, like the gradients of one bucket, whatever its bulk throughput.
 
-`benchmarks.codec.overlap` runs this on both sides of a link: one sends messages and waits for a byte behind each.
+`benchmarks.codec.overlap` runs this on both sides of a link: one sends messages and waits for a byte after each.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ PATIENCE_SECONDS = 60.0
 
 
 def megabits_by_message(megabits: int, size: int, count: int, scratch: Path) -> list[float]:
-    """Megabits a second of each of so many messages, of `size` bytes, over a link of `bytes_sent_by_two`. scratch: a
-    folder. Raises what that raises."""
+    """Megabits a second of each of `count` messages of `size` bytes, over a link of `bytes_sent_by_two`. scratch: a
+    folder. Raises what `bytes_sent_by_two` raises."""
     file = scratch / "link.json"
     bytes_sent_by_two([sys.executable, "-m", __name__, str(size), str(count), str(file)], megabits)
     return [8 * size / 1e6 / seconds for seconds in json.loads(file.read_bytes())]
 
 
 def main(size: int, count: int, file: Path) -> None:
-    """One side of the link, which SIDE tells; the second one sends, and writes the seconds of each message."""
+    """Run the side of the link that SIDE names. Side 1 sends, and writes the seconds that each message took."""
     if os.environ["SIDE"] == "0":
         with socket.create_server((ADDRESS, PORT)) as server:
             server.settimeout(PATIENCE_SECONDS)
@@ -50,7 +50,7 @@ def main(size: int, count: int, file: Path) -> None:
 
 
 def _receive(other: socket.socket, size: int) -> None:
-    """Wait for a message of so many bytes. Raises `OSError` where it does not come."""
+    """Wait for a message of `size` bytes. Raises `OSError` if it does not come."""
     while size:
         if not (part := other.recv(size)):
             raise ConnectionError("the other side has ended")

@@ -1,25 +1,25 @@
-"""What packed gradients do to the loss of a training: each form beside fp32, over the same blocks and from the same
-weights. And what it does to FSDP2 where the weights that it gathers are packed.
+"""What packed gradients do to the training loss: each form against fp32, on the same blocks and from the same weights;
+and what packing the weights that FSDP2 gathers does to FSDP2.
 
-`tuili train` with AdamW, and with DDP where gradients are packed, runs once for each form and seed. Figures by form:
+`tuili train` with AdamW, and with DDP for packed gradients, runs once for each form and seed. Figures by form:
 
 - `FORM_loss`: the mean cross-entropy of the training's own blocks over the last quarter of the steps, seed by seed;
 - `FORM_over_fp32`: `FORM_loss` over `fp32_loss` of the same seed;
-- `FORM_over_fp32_at_most`: the upper end of the interval in which their geometric mean is with 95% confidence, by a
+- `FORM_over_fp32_at_most`: the upper end of the 95% confidence interval of the geometric mean of these ratios, by a
   paired t-test of their logarithms;
-- `FORM_sent`: bytes of a step of all processes together, as the system counts them at their sockets: the median, as the
-  first steps of PowerSGD are plain;
-- `FORM_equal`: steps after which all processes still had the same bits. The training compares sums of them with each
+- `FORM_sent`: bytes that all processes together send in a step, as the system counts them at their sockets: the median,
+  because the first steps of PowerSGD are plain;
+- `FORM_equal`: steps after which all processes still had the same bits. The training compares sums of them at each
   checkpoint, and a run in which they differ fails;
-- `FORM_equal_by_N`: the same of a shorter run of more processes, in some of the forms and with the first seed;
-- `FORM_seconds`: those of the steps of a run, without its start.
+- `FORM_equal_by_N`: the same for a shorter run of more processes, for some of the forms and with the first seed;
+- `FORM_seconds`: the seconds of the steps of a run, without its start.
 
-`fsdp2` and `fsdp2_8bit_weights` are those of FSDP2; what the second one loses is told as `_over_fsdp2`.
+`fsdp2` and `fsdp2_8bit_weights` are runs with FSDP2; what the second one loses is reported as `_over_fsdp2`.
 
-Seeds have tokenizers of their own, so that losses of two seeds do not compare.
+Each seed has its own tokenizer, so that losses of two seeds cannot be compared.
 
-`curves` in the record has, for each form, points of the megabytes that were sent and the loss, means over the seeds.
-What is measured before an interruption is kept.
+`curves` in the record has, for each form, points of the megabytes sent and the loss, as means over the seeds. What is
+measured before an interruption is kept.
 """
 
 from __future__ import annotations
@@ -59,25 +59,25 @@ FORMS: Mapping[str, str] = {
     "fsdp2": "backend: fsdp2",
     "fsdp2_8bit_weights": "backend: fsdp2, weights: 8bit",
 }
-"""The forms, as a recipe has them in `train.dist`. `kept` ones add the average of what rounding has lost, which begins
-anew three times, as often as in a recipe's thousands of steps. PowerSGD begins behind the warm-up, as torch advises."""
+"""The forms, as a recipe has them in `train.dist`. `kept` ones add the average of past rounding errors, which restarts
+three times, as often as in a recipe's thousands of steps. PowerSGD begins after the warm-up, as torch advises."""
 CLAIMED = "3bit_rotated_preconditioned"
-"""The form of which the goal is, chosen by two seeds that are not among these."""
+"""The form that the goal is about, chosen by two seeds that are not among these."""
 BESIDE = {"fsdp2_8bit_weights": "fsdp2"}
-"""What a form is compared with, where that is not the first one."""
+"""What a form is compared with, if not with the first one."""
 FORMS_OF_MORE = ("3bit", CLAIMED)
-"""Those that more processes try."""
+"""The forms that are tried with more processes."""
 INTERVAL = 100
 """Steps between two checkpoints, and so between two comparisons of the processes."""
 POINTS = 30
-"""Of a curve, each the mean of as many steps as the others."""
+"""Points of a curve, each the mean of the same number of steps."""
 T_QUANTILES = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-"""Of Student's distribution, 97.5%, by the number of runs; of more runs it is less."""
+"""The 97.5% quantile of Student's distribution, by the number of runs; it is smaller for more runs."""
 Point = tuple[float, float]
 
 
 class Trained(NamedTuple):
-    """What a run has shown: of each step the bytes that it has sent, and its cross-entropy in nats a token; the steps
+    """What a run has shown: for each step, the bytes that it sent and its cross-entropy in nats a token; the steps
     after which the processes had the same bits; and the seconds of all steps."""
 
     line: Sequence[Point]
@@ -99,9 +99,9 @@ def measure(
         "train.precision=fp32",
     ),
 ) -> Measured:
-    """Losses and bytes by form, a run for each seed. forms: of `FORMS`, the first one being compared with.
+    """Losses and bytes by form, with a run for each seed. forms: of `FORMS`, with the first one as baseline.
 
-    more: numbers of processes that are tried in fewer steps, to see whether they stay the same.
+    more: numbers of processes that are tried for fewer steps, to see whether they stay equal.
     """
     asked = {"recipe": recipe, "steps": steps, "processes": processes, "overrides": list(overrides)}
     cells, runs = Cells("gradient_losses", asked), dict[str, list[Trained]]()
@@ -112,7 +112,7 @@ def measure(
         key = f"{form}, seed {seed}, {count} processes, {until} steps"
         return Trained(*cells.get(key, partial(trained, recipe, given)))
 
-    for seed in seeds:  # so that one seed is whole where hours are cut
+    for seed in seeds:  # so that one seed is complete if time runs out
         for form in forms:
             runs.setdefault(form, []).append(of_cell(form, seed, processes, steps))
     lines = {form: [run.line for run in of_seeds] for form, of_seeds in runs.items()}
@@ -131,7 +131,7 @@ def measure(
 
 
 def figures(lines: Mapping[str, Sequence[Sequence[Point]]]) -> dict[str, Figure]:
-    """Those of each form's runs, of which each has a point a step: the bytes that it has sent, and its loss."""
+    """The figures of each form's runs. A run has a point for each step: the bytes that it sent, and its loss."""
     losses = {
         form: Figure("nats a token", [mean(loss for _, loss in line[-(len(line) // 4) :]) for line in of_seeds])
         for form, of_seeds in lines.items()
@@ -153,14 +153,14 @@ def figures(lines: Mapping[str, Sequence[Sequence[Point]]]) -> dict[str, Figure]
 
 
 def at_most(ratios: Sequence[float]) -> float:
-    """The upper end of the 95% interval of the geometric mean of ratios, which are taken to be lognormal."""
+    """The upper end of the 95% interval of the geometric mean of ratios, which are assumed to be lognormal."""
     logs = [log(ratio) for ratio in ratios]
     quantile = T_QUANTILES[min(len(logs), max(T_QUANTILES))]
     return exp(mean(logs) + quantile * stdev(logs) / sqrt(len(logs)))
 
 
 def curve(of_seeds: Sequence[Sequence[Point]]) -> list[Point]:
-    """Megabytes that were sent so far and the loss, means over seeds and over a thirtieth of the steps each."""
+    """The megabytes sent so far and the loss, each a mean over the seeds and over a thirtieth of the steps."""
     steps = len(of_seeds[0])
     size = max(1, steps // POINTS)
     sent = [mean(line[step][0] for line in of_seeds) for step in range(steps)]
@@ -172,7 +172,7 @@ def curve(of_seeds: Sequence[Sequence[Point]]) -> list[Point]:
 
 
 def trained(recipe: str, changes: Sequence[str], interval: int = INTERVAL) -> Trained:
-    """A run, whose processes are compared after each interval."""
+    """A run. Its processes are compared after each interval."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch, "run")
         saving = f"checkpoint.interval={interval}"
@@ -184,6 +184,6 @@ def trained(recipe: str, changes: Sequence[str], interval: int = INTERVAL) -> Tr
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM, too, leaves nothing of a run behind
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     run("gradient_losses", measure)

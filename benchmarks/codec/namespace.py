@@ -1,8 +1,8 @@
 """Commands in a network of their own, and the bytes that they send there: one command over the loopback interface, or
-two in two networks over a link between them, as of two machines, which can be throttled.
+two in two networks over a link between them, which can be throttled, as on two machines.
 
-A network namespace of Linux has no other traffic, so that its counter tells what processes really send: with headers,
-acknowledgements and all they say beside gradients. Each packet is counted once.
+A network namespace of Linux has no other traffic, so its counter shows what processes really send: with headers,
+acknowledgements and everything they say besides gradients. Each packet is counted once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from functools import cache
 ENTER = ("unshare", "--map-root-user", "--net", "sh", "-c")
 COUNTED = 'ip link set lo up && "$@" >&2 && cat /proc/net/dev'
 ADDRESS = "10.99.0.1"
-"""Of the first of two networks, in which the second one reaches it."""
+"""The address of the first of two networks, at which the second one reaches it."""
 LINKED = """
 set -e
 ip link set lo up
@@ -44,15 +44,15 @@ cat /proc/net/dev
 $there cat /proc/net/dev
 """
 BURST_BYTES = 16 << 10
-"""That a link lets through at once behind a pause: far less than one exchange of gradients in few bits."""
+"""How much a link lets through at once after a pause: far less than one exchange of gradients in few bits."""
 ENDING_SECONDS = 30
-"""For what is interrupted to end by SIGTERM, before SIGKILL."""
+"""How long an interrupted command may take to end after SIGTERM, before SIGKILL."""
 SENT_COLUMN = 8
-"""Behind the name of an interface: eight figures of what it has received, then the bytes that it has sent."""
+"""After the name of an interface come eight figures of what it has received, then the bytes that it has sent."""
 
 
 class NoNamespace(Exception):
-    """No network namespace can be made here; says why."""
+    """Says why no network namespace can be made here."""
 
 
 @cache
@@ -66,7 +66,7 @@ def refusal() -> str | None:
 
 
 def why_failed(error: subprocess.CalledProcessError) -> str:
-    """What a command that has failed in `bytes_sent_by` said last, or how it ended where it said nothing."""
+    """The last line of a command that failed in `bytes_sent_by`, or how it ended if it said nothing."""
     if line := _last_line(error.stderr):
         return line
     killed = error.returncode < 0
@@ -76,17 +76,16 @@ def why_failed(error: subprocess.CalledProcessError) -> str:
 def bytes_sent_by(command: Sequence[str]) -> int:
     """The bytes that a command, and what it starts, sends over the loopback interface.
 
-    What it shows goes nowhere. Raises `NoNamespace`, and `subprocess.CalledProcessError` where the command fails.
+    Its output is discarded. Raises `NoNamespace`, and `subprocess.CalledProcessError` if the command fails.
     """
     return _sent(COUNTED, command, "lo")
 
 
 def bytes_sent_by_two(command: Sequence[str], megabits: int) -> int:
-    """The bytes that a command sends that runs twice, in two networks, over a link that lets so many megabits a second
-    through in each direction.
+    """The bytes that two runs of a command send, in two networks, over a link of `megabits` a second in each direction.
 
-    Each finds in the variable SIDE which one it is, 0 or 1; the first one's address is `ADDRESS`, and their ends of the
-    link are the interfaces `first` and `second`. Raises what `bytes_sent_by` raises.
+    Each finds in the variable SIDE which one it is, 0 or 1; the address of the first one is `ADDRESS`, and their ends
+    of the link are the interfaces `first` and `second`. Raises what `bytes_sent_by` raises.
     """
     other = f"{ADDRESS[:-1]}2"
     given = {"address": ADDRESS, "other": other, "megabits": str(megabits), "burst": str(BURST_BYTES)}
@@ -103,7 +102,7 @@ def _sent(script: str, command: Sequence[str], interfaces: str) -> int:
 
 @cache
 def _try(enter: tuple[str, ...]) -> None:
-    """Raise `NoNamespace` where there can be none. That there can be one is found out once."""
+    """Raise `NoNamespace` if none can be made. Success is remembered."""
     try:
         tried = subprocess.run([*enter, "sh", "true"], capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
@@ -113,8 +112,8 @@ def _try(enter: tuple[str, ...]) -> None:
 
 
 def _in_a_group(command: Sequence[str]) -> str:
-    """What a command writes. However this ends, so does its group: by SIGTERM, so that a launcher ends the processes of
-    its run, and behind that by SIGKILL."""
+    """Return what a command writes. However this function ends, it also ends the command's process group: by SIGTERM,
+    so that a launcher ends the processes of its run, then by SIGKILL."""
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )  # fmt: skip
@@ -122,7 +121,7 @@ def _in_a_group(command: Sequence[str]) -> str:
         output, errors = process.communicate()
     finally:
         until = time.monotonic() + ENDING_SECONDS
-        with suppress(ProcessLookupError):  # none of the group is left
+        with suppress(ProcessLookupError):  # no process of the group is left
             os.killpg(process.pid, signal.SIGTERM)
             while time.monotonic() < until:
                 process.poll()

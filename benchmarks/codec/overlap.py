@@ -1,17 +1,17 @@
-"""What is gained where gradients travel, and weights change, beside the backward pass, over a slow link.
+"""How much time is saved by sending gradients and updating weights during the backward pass, over a slow link.
 
-`tuili train` with DDP runs as on two machines, in two network namespaces with a throttled link between them, in each
-way on the same blocks and from the same weights; ways take turns, in an order of their own in each round. A way is a
-form of gradients and what runs beside the backward pass: `off`, `communication` or `update`. Buckets are small, which
-leaves something to hide; those of `off-large` are as large as DDP makes them by default. Figures by way:
+`tuili train` with DDP runs as on two machines, in two network namespaces with a throttled link between them. All ways
+use the same blocks and start from the same weights; they take turns, in a new order in each round. A way is a form of
+gradients and what overlaps with the backward pass: `off`, `communication` or `update`. Buckets are small, which leaves
+something to hide; in `off-large` they are as large as DDP makes them by default. Figures by way:
 
-- `WAY`: seconds of a step, behind the first ones and those that are traced;
-- `WAY_communication_hidden`, `WAY_update_hidden`: shares, from the trace of process 0;
-- `WAY_sent`: bytes a step of a whole run, of both processes together, with what its start sends;
+- `WAY`: seconds of a step, without the first ones and those that are traced;
+- `WAY_communication_hidden`, `WAY_update_hidden`: hidden shares, from the trace of process 0;
+- `WAY_sent`: bytes a step over a whole run, of both processes together, including what its start sends;
 - `faster_than_OTHER`: seconds of another way over those of the first one, round by round;
-- `link`: megabits a second of single messages of the size of a bucket's gradients in 3 bits, behind pauses.
+- `link`: megabits a second of single messages of the size of a bucket's gradients in 3 bits, sent after pauses.
 
-What is hidden is told by the clock: a process has one core here, which encodes and computes in turns.
+What is hidden is measured by the clock: here a process has one core, which encodes and computes in turns.
 
 What is measured before an interruption is kept.
 """
@@ -39,10 +39,10 @@ from tuili.train import read_hidden, read_log
 WAYS = ("3bit-update", "3bit-communication", "3bit-off", "3bit-off-large", "fp16-off", "fp16-off-large", "fp16-update")
 GRADIENTS = {"3bit": "{form: 3bit, rotate: true, precondition: true}", "fp16": "{form: fp16}"}
 FIRST_STEPS = 2
-"""Those of a session that are not traced."""
+"""The steps of a session that come before the traced ones."""
 PROCESSES = 2
 MESSAGE_BYTES, MESSAGES = 100_000, 50
-"""Of a bucket of 1 MB in 3 bits; a message may take longer than the link alone, as where others compute."""
+"""The size of a 1 MB bucket in 3 bits. A message may take longer than the link alone needs, as when others compute."""
 PLACED = f"""
 [ $SIDE = 0 ] && interface=first || interface=second
 export RANK=$SIDE LOCAL_RANK=0 WORLD_SIZE={PROCESSES} LOCAL_WORLD_SIZE=1
@@ -50,11 +50,11 @@ export MASTER_ADDR={ADDRESS} MASTER_PORT=29500 GLOO_SOCKET_IFNAME=$interface
 export OMP_NUM_THREADS={max(1, usable_cores() // PROCESSES)}
 exec "$@"
 """
-"""What torchrun would set on two machines; both have one process with its share of the cores."""
+"""What torchrun would set on two machines. Each has one process with its share of the cores."""
 
 
 class Run(NamedTuple):
-    """What one run has shown: seconds of a step, bytes of a step, hidden shares by what is hidden."""
+    """What one run has shown: seconds of a step, bytes of a step, and hidden shares by what is hidden."""
 
     seconds: float
     sent: float
@@ -76,7 +76,7 @@ def measure(
         "train.dist.bucket_mb=1",
     ),
 ) -> Measured:
-    """Seconds and shares by way. steps: of a run, of which the first ones and those `traced` are not timed."""
+    """Seconds and shares by way. steps: the steps of a run; the first ones and the `traced` ones are not timed."""
     settings: dict[str, Any] = {
         "recipe": recipe,
         "steps": steps,
@@ -102,7 +102,7 @@ def measure(
 
 
 def link_rates(megabits: int) -> list[float]:
-    """Of each of some messages."""
+    """The rate of each message."""
     with tempfile.TemporaryDirectory() as scratch:
         return megabits_by_message(megabits, MESSAGE_BYTES, MESSAGES, Path(scratch))
 
@@ -147,5 +147,5 @@ def trained(way: str, recipe: str, overrides: Sequence[str], steps: int, traced:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM, too, leaves nothing of a run behind
     run("overlap", measure)

@@ -1,10 +1,11 @@
-"""How fast gradients are packed and unpacked, how many bytes a number takes, and on which links that pays.
+"""How fast gradients are packed and unpacked, how many bytes a number takes, and on which links packing pays.
 
-Numbers are normal, and more than the caches hold. GB/s are of fp32 numbers, in or out. A link pays below the speed at
-which an all-reduce of packed numbers takes as long as one of fp32 or fp16 ones, with no communication hidden behind
-computing: of W processes each sends 2 (W - 1) / W of the bytes, encodes and decodes 1 + 1 / W of the numbers, and adds
-up 1 - 1 / W of them as it decodes them (see docs/distributed.md). Preconditioning divides and multiplies each number
-once. Converting to fp16 is taken to cost nothing. Links are told of for each way of packing in `PACKED`.
+Numbers are normally distributed, and more than the caches hold. GB/s count fp32 numbers, in or out. Packing pays on
+links below the speed at which an all-reduce of packed numbers takes as long as one of fp32 or fp16 numbers, with no
+communication hidden behind computing: each of W processes sends 2 (W - 1) / W of the bytes, encodes and decodes
+1 + 1 / W of the numbers, and adds up 1 - 1 / W of them as it decodes them (see docs/distributed.md). Preconditioning
+divides and multiplies each number once. Converting to fp16 is assumed to cost nothing. The speed of the link is given
+for each way of packing in `PACKED`.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ PACKED = {
     "_with_errors": ("encode_with_errors", "decode", "add"),
     "_rotated_with_errors": ("encode_rotated_with_errors", "decode_rotated", "add_rotated"),
 }
-"""Ways of packing: how their figures are named behind the bits; what encodes, decodes, and adds to a mean; and what is
-done beside that."""
+"""Ways of packing: the suffix of their figures after the bits; the calls that encode, decode, and add to a mean; and
+what is done besides."""
 
 
 def measure(
     numbers: int = 1 << 24, runs: int = 7, warmup: int = 2, threads: int = 1, processes: tuple[int, ...] = (2, 8)
 ) -> Measured:
-    """Figures by the bits of a number, without and with rotation. processes: of the links that are told of."""
+    """Figures by the bits of a number, without and with rotation. processes: for how many the link speeds are given."""
     library = load()
     if isinstance(library, Unavailable):
         raise SystemExit(f"codec: {library}")
@@ -90,15 +91,15 @@ def measure(
 def paying_link(
     encode: float, decode: float, add: float, size: float, of_number: float, world_size: int, *beside: float
 ) -> float:
-    """The Gbit/s below which packed numbers arrive sooner; 0 where they are no smaller.
+    """The Gbit/s below which packed numbers arrive sooner; 0 if they are no smaller.
 
-    encode, decode, add: GB/s of fp32 numbers. size, of_number: the bytes of a number that is packed, or is not. beside:
-    GB/s of what else is done with each number once.
+    encode, decode, add: GB/s of fp32 numbers. size, of_number: the bytes of a packed and of an unpacked number. beside:
+    GB/s of anything else that is done with each number once.
     """
     sent = 2 * (world_size - 1) / world_size
     own = 1 / world_size
     seconds = 4 * ((1 + own) / encode + (1 + own) / decode + (1 - own) / add + sum(1 / speed for speed in beside))
-    return max(0.0, 8 * sent * (of_number - size) / seconds)  # both of 10^9 numbers
+    return max(0.0, 8 * sent * (of_number - size) / seconds)  # both for 10^9 numbers
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The bytes that a step of training really sends, by the form of its gradients and the number of processes.
+"""The bytes that a training step really sends, by the form of its gradients and the number of processes.
 
-`tuili train` with DDP runs twice in a network namespace, with more steps the second time: the difference is what those
-steps sent, with everything beside gradients, and what the start sent cancels out. Figures by form and number:
+`tuili train` with DDP runs twice in a network namespace, with more steps the second time. The difference is what those
+steps sent, including everything besides gradients; what the start sent cancels out. Figures by form and number:
 
 - `FORM_by_N`: bytes a step, of all processes together;
 - `FORM_by_N_less_than_fp32`, `…_fp16`: the share of the bytes that is saved, run by run.
@@ -39,7 +39,7 @@ FORMS: Mapping[str, str] = {
 """The forms, as a recipe has them."""
 BASELINES = ("fp32", "fp16")
 FIRST_STEPS, FIRST_STEPS_OF_POWERSGD = 2, 12
-"""Of the shorter run: behind the plain ones of PowerSGD."""
+"""Steps of the shorter run; with PowerSGD they go past its plain first ones."""
 
 
 def measure(
@@ -56,7 +56,7 @@ def measure(
         "train.compile=off",
     ),
 ) -> Measured:
-    """Bytes and shares by form, of `FORMS`, and number of processes. steps: those in which the two runs differ.
+    """Bytes and shares by form, of `FORMS`, and number of processes. steps: how many more the second run has.
 
     By default the model starts from the shipped one, so that no run learns a tokenizer.
     """
@@ -80,10 +80,10 @@ def measure(
 def saved(
     forms: Sequence[str], processes: Sequence[int], runs: int, sent: Callable[[str, int, int], float]
 ) -> dict[str, Figure]:
-    """The figures, from the bytes that `sent` counts of a form, a number of processes, and the number of a run."""
+    """The figures, from the bytes that `sent` counts for a form, a number of processes, and the number of a run."""
     figures: dict[str, Figure] = {}
     counted = {(count, form): list[float]() for count in processes for form in forms}
-    for number, (count, form) in product(range(runs), counted):  # so that one run is whole where hours are cut
+    for number, (count, form) in product(range(runs), counted):  # so that one run is complete if time runs out
         counted[count, form].append(sent(form, count, number))
     for count in processes:
         of_forms = {form: counted[count, form] for form in forms}
@@ -97,7 +97,7 @@ def saved(
 
 
 def sent_by_step(recipe: str, overrides: Sequence[str], steps: int, form: str, processes: int) -> float:
-    """The bytes of one step, of all processes together."""
+    """The bytes that all processes together send in one step."""
     counted = []
     first = FIRST_STEPS_OF_POWERSGD if form == "powersgd" else FIRST_STEPS
     for until in (first, first + steps):
@@ -126,5 +126,5 @@ def sent_by_step(recipe: str, overrides: Sequence[str], steps: int, form: str, p
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM, too, leaves nothing of a run behind
     run("traffic", measure)

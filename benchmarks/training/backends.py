@@ -1,14 +1,14 @@
-"""What the ways in which processes share a training cost on the cores of one machine.
+"""What the ways in which processes can share a training run cost on the cores of one machine.
 
-`tuili train` by each of them, in turns and in an order of their own in each round, with the same blocks, AdamW and the
-same threads in all: one process alone, two replicas, and two processes of each backend of torch and of DeepSpeed. What
-each has made of the settings, such as its number format, is in the record. Figures by way:
+`tuili train` runs in each way, in turns and in a new order in each round, always with the same blocks, AdamW and the
+same threads: one process alone, two replicas, and two processes of each backend of torch and of DeepSpeed. What each
+has made of the settings, such as its number format, is in the record. Figures by way:
 
-- `WAY`: tokens a second of all processes together, behind the first steps;
+- `WAY`: tokens a second of all processes together, after the first steps;
 - `WAY_over_alone`: that over what one process alone does in the same round;
 - `WAY_sent`: bytes that all processes send in a step, as the system counts them at their sockets;
-- `WAY_memory`: the most GB that all processes have held together until the first steps were done; what two of them
-  share counts once.
+- `WAY_memory`: the most GB that all processes held together until the first steps were done; memory that they share
+  counts once.
 
 What is measured before an interruption is kept.
 """
@@ -41,14 +41,14 @@ WAYS = (ALONE, "replicas", "ddp", "fsdp2", "zero3")
 FIRST_STEPS = 4
 """Not timed: they compile, find the sizes of buckets, and wait for the first data."""
 PLAN = ("precision", "device", "compile", "kernels")
-"""What a run records of how its steps are executed."""
+"""What a run records about how its steps are executed."""
 LEAST_BLOCKS = 200
-"""Of a run for which a process prepares the data, as for all longer ones."""
+"""The fewest blocks of a run whose data a process prepares, as in all longer ones."""
 LOOK_SECONDS = 0.2
 
 
 class Run(NamedTuple):
-    """What a run has shown: tokens a second, bytes that were sent in a step, the most bytes of memory, and its plan."""
+    """What a run has shown: tokens a second, bytes sent in a step, the most bytes of memory, and its plan."""
 
     speed: float
     sent: float
@@ -64,8 +64,8 @@ def measure(
     rounds: int = 5,
     overrides: tuple[str, ...] = ("optimizer.kind=adamw", "optimizer.learning_rate=1e-3"),
 ) -> Measured:
-    """Tokens a second, bytes and GB by way. steps: of a run, of which the first ones are not timed; they have to be as
-    many as let a process prepare the data, as in any longer run."""
+    """Tokens a second, bytes and GB by way. steps: the steps of a run, of which the first ones are not timed; there
+    must be enough for a process to prepare the data, as in any longer run."""
     train = load_recipe(recipe, overrides, Recipe).train
     if steps * train.accumulation < LEAST_BLOCKS:
         least = -(-LEAST_BLOCKS // train.accumulation)
@@ -86,7 +86,7 @@ def measure(
 
 
 def figures(found: Mapping[str, Sequence[Run]]) -> dict[str, Figure]:
-    """Those of the runs of each way, round by round."""
+    """The figures of the runs of each way, round by round."""
     speeds = {way: Figure("tokens/s", [run.speed for run in runs]) for way, runs in found.items()}
     return {
         **speeds,
@@ -97,14 +97,14 @@ def figures(found: Mapping[str, Sequence[Run]]) -> dict[str, Figure]:
 
 
 def trained(command: Sequence[str]) -> Run:
-    """One run. Raises `InputError` where it fails."""
+    """One run. Raises `InputError` if it fails."""
     most = 0
     with tempfile.TemporaryDirectory(prefix="backends-") as place, Killable(command, Path(place, "run")) as one:
         launcher = one.start().pid
 
         def look() -> None:
             nonlocal most
-            if one.step() <= FIRST_STEPS:  # a look takes time of the processes, but none of what is timed
+            if one.step() <= FIRST_STEPS:  # a look costs the processes time, but not in the timed steps
                 most = max(most, sum(map(_held, _family(launcher))))
 
         one.to_the_end(look, LOOK_SECONDS)
@@ -117,12 +117,12 @@ def trained(command: Sequence[str]) -> Run:
 
 
 def _family(process: int) -> list[int]:
-    """A process and all that it has started, and those that they have."""
+    """A process and all its descendants."""
     return [process, *(member for child in children(process) for member in _family(child))]
 
 
 def _held(process: int) -> int:
-    """Bytes of memory: of what it shares with others, its part."""
+    """Bytes of memory that a process holds; of shared memory, its proportional share."""
     with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
         for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -131,5 +131,5 @@ def _held(process: int) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM, too, leaves nothing of a run behind
     run("backends", measure)

@@ -1,15 +1,15 @@
-"""How soon a training of several processes notices that one of them hangs, by the clock and with the default time-out.
+"""How soon a run of several processes notices that one of them hangs, by the clock and with the default timeout.
 
-One process is stopped a random number of steps behind the step at which one was stopped before, and at a random moment
-in a step: process 0, another one, or the process that prepares the data. SIGSTOP stops all of it. Of others, such as
-`first_thread`, only the thread that trains is stopped, as a debugger does it: the other threads show that it lives, as
-where it waits for a lock without end. Then the launcher ends the one that hangs, and the run goes on. With replicas
-process 0 is the command itself, which nothing ends: it is stopped, and goes on when the others have ended. Figures, by
-backend and by who was stopped, as `ddp_first_told`:
+One process is stopped a random number of steps after the step at which the last one was stopped, and at a random moment
+in a step: process 0, another one, or the process that prepares the data. SIGSTOP stops the whole process. For victims
+such as `first_thread`, only the training thread is stopped, as a debugger does it: the other threads show that the
+process lives, as if it waited for a lock forever. The launcher then ends the hanging process, and the run resumes. With
+replicas, process 0 is the command itself, which nothing ends: it is stopped, and continues when the others have ended.
+Figures, by backend and by who was stopped, as in `ddp_first_told`:
 
-- `told`: seconds until a line tells that a process does not answer;
-- `ended`: seconds until all others that train have ended, where they do: of replicas process 0 goes on;
-- `recovery`: seconds until the first step behind that.
+- `told`: seconds until a line reports that a process does not answer;
+- `ended`: seconds until all other training processes have ended, if they do: process 0 of replicas continues;
+- `recovery`: seconds until the first step after that.
 
 What was measured before an interruption is kept, backend by backend.
 """
@@ -36,7 +36,7 @@ from tuili.train import read_log
 
 RESTARTS = 1000
 NOTICED = ("does not answer", "has not answered", "sign of life")
-"""What the line has that tells it."""
+"""What a line that reports the hang contains."""
 VICTIMS = {
     "ddp": ("first", "other", "preparation", "first_thread", "other_thread"),
     "fsdp2": ("first", "other", "first_thread", "other_thread"),
@@ -44,9 +44,9 @@ VICTIMS = {
     "replicas": ("first", "other", "preparation", "first_thread", "other_thread"),
 }
 THREAD = "_thread"
-"""How the names end of those whose thread alone is stopped."""
+"""The suffix of victims of which only a thread is stopped."""
 PREPARATION = b"tuili.train.feed.preparation"
-"""The module by whose name the process that prepares the data is started."""
+"""The name of the module that runs as the process that prepares the data."""
 
 
 def measure(
@@ -59,7 +59,7 @@ def measure(
     overrides: tuple[str, ...] = ("optimizer.kind=adamw", "optimizer.learning_rate=2e-3"),
     seed: int = 1,
 ) -> Measured:
-    """Seconds. times: how often each is stopped. interval: steps between two checkpoints, and two stops at most."""
+    """Seconds. times: how often each is stopped. interval: steps between checkpoints, and at most between stops."""
     asked = {"recipe": recipe, "times": times, "steps": steps, "interval": interval, "processes": processes}
     asked |= {"overrides": list(overrides), "seed": seed}
     cells, found = Cells("hanging", asked), dict[str, Figure]()
@@ -78,21 +78,21 @@ def measure(
 def _stopped(
     command: Sequence[str], victims: Sequence[str], times: int, interval: int, seed: int
 ) -> list[tuple[str, dict[str, float]]]:
-    """Who was stopped, and the seconds that it took; the rest of the run is not waited for."""
+    """Who was stopped, and the seconds that it took; does not wait for the rest of the run."""
     rng, stops, at = random.Random(seed), list[tuple[str, dict[str, float]]](), 0
     order = [victim for victim in victims for _ in range(times)]
     rng.shuffle(order)
     with tempfile.TemporaryDirectory(prefix="hanging-") as place, Killable(command, Path(place, "run")) as one:
         one.start()
         for victim in order:
-            at += rng.randint(10, interval)  # the first steps of a session are waited for in another way
+            at += rng.randint(10, interval)  # for the first steps of a session, processes wait in another way
             stops.append((victim, _stop(one, victim, at, rng)))
             at = one.step()
     return stops
 
 
 def _stop(one: Killable, victim: str, at: int, rng: random.Random) -> dict[str, float]:
-    """Let a process hang behind a step, and wait until the run goes on."""
+    """Let a process hang after a step, and wait until the run resumes."""
     one.until(lambda: one.step() >= at)
     time.sleep(rng.uniform(0, _step_seconds(one)))
     of_torch = {rank: process for process in workers(one.start().pid) if (rank := _rank(process)) is not None}
@@ -114,7 +114,7 @@ def _stop(one: Killable, victim: str, at: int, rng: random.Random) -> dict[str, 
 
 @contextmanager
 def _stopped_process(process: int) -> Iterator[None]:
-    """It goes on behind the `with` block, if it has not ended."""
+    """Stop a process. It continues after the `with` block, if it has not ended."""
     os.kill(process, signal.SIGSTOP)
     yield
     with suppress(ProcessLookupError):
@@ -129,8 +129,8 @@ def _measured(
     others: Sequence[int],
     ended: Callable[[], None],
 ) -> dict[str, float]:
-    """Seconds since a process was stopped. lines, session: what was told, and seen to begin, before. others: those that
-    are to end. ended: is called when they have ended."""
+    """Seconds since a process was stopped. lines, session: how many lines were printed, and sessions begun, before
+    that. others: the processes that should end. ended: called when they have ended."""
     found = dict[str, float]()
 
     def since(name: str, holds: Callable[[], bool]) -> None:
@@ -148,7 +148,7 @@ def _measured(
 
 
 def _victim(launcher: int, of_torch: Mapping[int, int], victim: str) -> int:
-    """A process of a run. of_torch: those that the launcher has started for torch, by their ranks; of replicas none."""
+    """A process of a run. of_torch: the processes that the launcher started for torch, by rank; empty for replicas."""
     if not of_torch and victim == "first":
         return launcher
     if of_torch and victim != "preparation":
@@ -162,7 +162,7 @@ def _prepares(process: int) -> bool:
 
 
 def _rank(process: int) -> int | None:
-    """That of a process which the launcher has started for torch; None of another one."""
+    """The rank of a process that the launcher started for torch; None for any other process."""
     environment = Path(f"/proc/{process}/environ").read_bytes().split(b"\0")
     ranks = [entry.removeprefix(b"RANK=") for entry in environment if entry.startswith(b"RANK=")]
     return int(ranks[0]) if ranks else None
@@ -174,5 +174,5 @@ def _step_seconds(one: Killable) -> float:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM, too, leaves nothing of a run behind
     run("hanging", measure)

@@ -1,7 +1,7 @@
-"""Stops the thread of a process that Python began with, and no other one, as a debugger does it: the others show that
-the process lives. It goes on where whoever holds it ends.
+"""Stops the initial thread of a Python process and no other, as a debugger does it: the others show that the process
+lives. The thread continues when its holder ends.
 
-A process of its own holds it: who traces a process is told of its end in place of whoever has started it.
+A separate process is the holder, because a process's end is reported to its tracer instead of its parent.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from contextlib import contextmanager
 from tuili.errors import InputError
 
 SEIZE, INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
-"""Of Linux's ptrace: to watch a thread, and to stop it; and of its waitpid, to wait for what is watched."""
+"""Constants of Linux: for ptrace, to watch a thread and to stop it; for waitpid, to wait for what is watched."""
 
 
 @contextmanager
 def held_thread(process: int) -> Iterator[None]:
-    """Hold it until the `with` block ends, or the process.
+    """Hold the thread until the `with` block or the process ends.
 
-    Raises `InputError` where the system does not allow it.
+    Raises `InputError` if the system does not allow it.
     """
     command = [sys.executable, "-m", "benchmarks.training.held_thread", str(process)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
@@ -37,7 +37,7 @@ def held_thread(process: int) -> Iterator[None]:
 
 
 def hold(process: int) -> None:
-    """What the holder does: it prints an empty line when the thread stands still, or why it does not."""
+    """Run as the holder: print an empty line once the thread stands still, or why it does not."""
     ptrace = ctypes.CDLL(None, use_errno=True).ptrace
     ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
     for request in (SEIZE, INTERRUPT):

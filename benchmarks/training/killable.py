@@ -20,14 +20,14 @@ from tuili.errors import InputError
 LOOK_SECONDS, PATIENCE_SECONDS = 0.02, 300.0
 TAIL_BYTES = 8192
 CHECKPOINT, HALF_WRITTEN = "step-", ".step-"
-"""How the names of checkpoints begin."""
+"""The prefixes of the names of checkpoints."""
 RESUMED = re.compile(r"^going on from step (\d+)$", re.MULTILINE)
 TUILI = (sys.executable, "-m", "tuili")
 
 
 @dataclass(frozen=True)
 class Write:
-    """A checkpoint that was written. step: its own. steps: that were made meanwhile. As far as looks tell."""
+    """A checkpoint that was written. step: its own. steps: how many were made meanwhile. As far as polling shows."""
 
     step: int
     seconds: float
@@ -35,10 +35,10 @@ class Write:
 
 
 class Killable:
-    """A run in a folder. It is started when something is asked of it, and goes on if it has begun; at the end of the
-    `with` block nothing of it is left.
+    """A run in a folder. It starts when a method needs it, and resumes if it has begun; when the `with` block ends, no
+    process of it is left.
 
-    patience: seconds without a new step behind which it is taken to hang. program: what is given the command.
+    patience: seconds without a new step after which the run counts as hanging. program: what the command is passed to.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Killable:
         self._log: BinaryIO | None = None
         self._sessions = 0
         self.given_again = 0
-        """How often its command was given again because the run had ended with an error, and not by a kill of ours."""
+        """How often the command was given again because the run had ended with an error, not because we killed it."""
 
     def __enter__(self) -> Killable:
         return self
@@ -67,7 +67,7 @@ class Killable:
             self._end(self._process, [self._process.pid, *children(self._process.pid)])
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Give the command, unless it runs."""
+        """Give the command, unless it is running."""
         if self._process is None or self._process.poll() is not None:
             self.given_again += self._process is not None and self._process.returncode != 0
             resume = ["--resume"] if (self.folder / "run.json").is_file() else []
@@ -77,9 +77,9 @@ class Killable:
         return self._process
 
     def has_ended(self, may_fail: bool = False) -> bool:
-        """Whether it is at its end. Where it has failed, which `may_fail` allows, the command is given again.
+        """Whether the run has reached its end. If it has failed and `may_fail` allows that, the command is given again.
 
-        Raises `InputError` where it has failed otherwise.
+        Raises `InputError` if it has failed and may not.
         """
         if self._process is None or (ended := self._process.poll()) is None:
             return False
@@ -90,7 +90,7 @@ class Killable:
         return not ended
 
     def to_the_end(self, look: Callable[[], object] = lambda: None, every: float = LOOK_SECONDS) -> float:
-        """Let it end, look now and then, and return the seconds. Raises what `to` does."""
+        """Let the run end, call `look` now and then, and return the seconds. Raises what `to` raises."""
         begun = time.monotonic()
         self.start()
         self.to(lambda: False, look, every)
@@ -99,9 +99,9 @@ class Killable:
     def to(
         self, holds: Callable[[], bool], look: Callable[[], object] = lambda: None, every: float = LOOK_SECONDS
     ) -> None:
-        """Wait for a condition, or for its end.
+        """Wait for a condition, or for the end of the run.
 
-        Raises `InputError` where the run has failed, or has made no step for the seconds of its patience.
+        Raises `InputError` if the run has failed, or has made no step for `patience` seconds.
         """
         at, until = self.step(), time.monotonic() + self._patience
         while not self.has_ended() and not holds():
@@ -114,7 +114,7 @@ class Killable:
     def until(self, holds: Callable[[], bool], every: float = LOOK_SECONDS, may_fail: bool = False) -> None:
         """Wait for a condition. may_fail: whether the run may fail meanwhile, once.
 
-        Raises `InputError` where the run is at its end before, has failed, or does not go on.
+        Raises `InputError` if the run ends before that, has failed, or makes no progress.
         """
         until, given_before = time.monotonic() + self._patience, self.given_again
         while not holds():
@@ -124,11 +124,11 @@ class Killable:
             time.sleep(every)
 
     def strike(self, whom: str, rng: random.Random, killed: Callable[[], object] = lambda: None) -> None:
-        """SIGKILL to one of its processes, `worker`; to the `launcher`, which is the command; or to `all`. Where there
-        is no worker yet, to the launcher.
+        """Send SIGKILL to one of the run's processes (`worker`), to the `launcher`, which is the command, or to `all`.
+        If there is no worker yet, the launcher is killed.
 
-        When nothing is left of a run whose launcher was killed, the command is given again, as a supervisor would.
-        killed: is called before, when they have been killed.
+        When nothing is left of a run whose launcher was killed, the command is given again, as a supervisor would do.
+        killed: called after the kill and before that.
         """
         launcher = self.start()
         others = workers(launcher.pid)
@@ -141,16 +141,16 @@ class Killable:
             self.start()
 
     def said(self) -> list[str]:
-        """The lines that all its sessions have written for the user so far."""
+        """The lines that all sessions have written for the user so far."""
         return self._errors.read_text(errors="replace").strip().splitlines()
 
     def resumed(self) -> list[int]:
-        """The steps that its sessions have gone on from."""
+        """The steps that the sessions resumed from."""
         return list(map(int, RESUMED.findall("\n".join(self.said()))))
 
     def session(self) -> int:
-        """How many sessions have been seen so far to begin a log: each begins a new file. The last one that was seen
-        stays open, so that no later one can have its number on the disk."""
+        """How many sessions have been seen to begin a log so far: each begins a new file. The last one seen stays open,
+        so that no later one can have its inode number."""
         log = self.folder / "log.jsonl"
         known = None if self._log is None else os.fstat(self._log.fileno())
         if log.is_file() and (known is None or not os.path.samestat(known, log.stat())):
@@ -161,7 +161,7 @@ class Killable:
         return self._sessions
 
     def step(self) -> int:
-        """The last step that the log tells of, or 0."""
+        """The last step in the log, or 0."""
         log = self.folder / "log.jsonl"
         if not log.is_file():
             return 0
@@ -175,7 +175,7 @@ class Killable:
         return self._steps_of(CHECKPOINT)
 
     def half_saved(self) -> list[int]:
-        """The steps of what is being written, or was left half written."""
+        """The steps of checkpoints that are being written, or were left half written."""
         return self._steps_of(HALF_WRITTEN)
 
     def _steps_of(self, prefix: str) -> list[int]:
@@ -187,11 +187,11 @@ class Killable:
             raise InputError(f"the run has not gone on for {self._patience:g} s, at step {self.step()}")
 
     def _end(self, launcher: subprocess.Popen[bytes], whom: Sequence[int], others: Sequence[int] = ()) -> None:
-        """Kill some processes, the launcher among them, and wait until they and those that end with it are gone."""
+        """Kill some processes, including the launcher, and wait until they and those that end with it are gone."""
         for process in whom:
             kill(process)
         if launcher.wait() == -signal.SIGKILL:
-            self._process = None  # it has not failed by itself
+            self._process = None  # it did not fail by itself
         until = time.monotonic() + PATIENCE_SECONDS
         while any(map(is_alive, [*whom, *others])):
             if time.monotonic() > until:
@@ -200,7 +200,7 @@ class Killable:
 
 
 class Writes:
-    """Notes the checkpoints that a run writes. `look` is called now and then."""
+    """Records the checkpoints that a run writes. `look` has to be called now and then."""
 
     def __init__(self, run: Killable, clock: Callable[[], float] = time.monotonic) -> None:
         self._run, self._clock = run, clock
@@ -208,7 +208,7 @@ class Writes:
         self.seen = list[Write]()
 
     def look(self) -> None:
-        """See what is being written, and what no longer is."""
+        """See which checkpoints are being written, and which no longer are."""
         now, at = self._clock(), self._run.half_saved()
         for step in at:
             self._begun.setdefault(step, now)

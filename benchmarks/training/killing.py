@@ -1,4 +1,4 @@
-"""Kills of a run at random moments, and what each has cost. What follows from all of them is left to `recovery`."""
+"""Kills a run at random moments and measures what each kill costs. Figures of all kills are left to `recovery`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ VICTIMS = ("worker", "launcher", "saving", "starting")
 STRUCK = ("worker", "launcher", "all")
 WRITE_LOOK_SECONDS = 0.005
 LEAST_GOODPUT = 0.2
-"""Below it a run that is killed by the clock is taken not to go on."""
+"""Below this goodput, a run that is killed by the clock counts as making no progress."""
 FIRST_STEPS = 5
-"""Steps behind a resume whose time says little of the others."""
+"""Steps after a resume whose time says little about the others."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Of a run that was left alone, in seconds: all of it, until the first step, a step, and behind the last one; and
-    of its writes beside steps the seconds and the steps."""
+    """The pace of a run that was left alone, in seconds: the whole run, until the first step, a step, and after the
+    last one; and of each write during steps, the seconds and the steps."""
 
     whole: float
     start: float
@@ -38,23 +38,23 @@ class Pace:
 
     @property
     def write(self) -> float:
-        """Seconds of a write; 0 where none was seen."""
+        """Seconds of a write; 0 if none was seen."""
         return statistics.median(self.writes) if self.writes else 0.0
 
     def times(self, seconds: float) -> int:
-        """How many times the steps take so long at least."""
+        """By how much to multiply the steps for the run to take at least `seconds`."""
         return max(1, math.ceil((seconds - self.start - self.end) / (self.whole - self.start - self.end)))
 
     def around(self, steps: float) -> float:
-        """Seconds of a run whose steps behind the first one take so long."""
+        """Seconds of a whole run whose steps after the first one take `steps` seconds."""
         return self.start + steps + self.end
 
 
 @dataclass(frozen=True)
 class Kill:
-    """What a kill has cost. strikes: how often a process was killed. recovery: seconds from the last one to the first
-    step behind it. cost: seconds from the first one until the run is where it was. lost: steps that were done again.
-    beside: steps beside a write that it has cut; None where it has cut none."""
+    """What a kill cost. strikes: how often something was killed. recovery: seconds from the last strike to the first
+    step after it. cost: seconds from the first strike until the run is back where it was. lost: steps that were
+    repeated. beside: steps made during a write that was cut off; None if no write was."""
 
     victim: str
     strikes: int
@@ -65,7 +65,7 @@ class Kill:
 
 
 def left_alone(run: Killable, steps: int) -> Pace:
-    """Let a run end, and note its pace."""
+    """Let a run end, and record its pace."""
     writes, begun = Writes(run), time.monotonic()
     first = last = 0.0
 
@@ -90,10 +90,10 @@ def left_alone(run: Killable, steps: int) -> Pace:
 
 
 def kept(log: Sequence[Mapping[str, Any]], resumed: Iterable[int]) -> float:
-    """Seconds that the steps of a log behind its first would have taken without kills. resumed: from where it went on.
+    """Seconds that a log's steps after the first would have taken without kills. resumed: the steps resumed from.
 
-    A log has each step once, and no time between sessions. What a kill has cost is at most in the first steps behind a
-    resume, which count as the median step. All others count as they were, so that those beside a write are in it.
+    A log has each step once, and no time between sessions. A kill can only have slowed the first steps after a resume,
+    so these count as the median step. All others count as they were, so the steps made during a write are included.
     """
     took: dict[int, float] = {line["step"]: line["seconds"] - before["seconds"] for before, line in pairwise(log)}
     first = {step + ahead for step in resumed for ahead in range(1, FIRST_STEPS + 1)}
@@ -109,9 +109,10 @@ def kill(
     pace: Pace,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[Kill, int]:
-    """Wait until a step, kill a victim at a random moment, and wait until the run is where it was; also that step.
+    """Wait for a step, kill a victim at a random moment, and wait until the run is back where it was.
 
-    Raises `InputError` where it is at its end before, has failed, or does not go on.
+    Returns the kill, and the step where the run was. Raises `InputError` if the run ends before that, has failed, or
+    makes no progress.
     """
     run.start()
     run.until(lambda: run.step() >= at)
@@ -146,7 +147,7 @@ def kill(
 
 
 def end_under_kills(run: Killable, rng: random.Random, steps: int, pace: Pace, times: int) -> int:
-    """Let a run end, of which all processes are killed at random moments behind its last step, and return how often."""
+    """Let a run end, and kill all its processes at random moments after its last step; returns how often."""
     done = 0
     run.start()
     run.to(lambda: run.step() >= steps)
@@ -161,16 +162,16 @@ def end_under_kills(run: Killable, rng: random.Random, steps: int, pace: Pace, t
 
 
 class Struck(Protocol):
-    """What is killed by the clock."""
+    """Something that is killed by the clock."""
 
     def start(self) -> object:
-        """Begin, or go on."""
+        """Begin, or resume."""
 
     def has_ended(self, may_fail: bool = False) -> bool:
-        """Whether it is at its end."""
+        """Whether it has reached its end."""
 
     def strike(self, whom: str, rng: random.Random) -> None:
-        """Kill some of it."""
+        """Kill part of it, or all."""
 
 
 def kill_by_the_clock(
@@ -181,9 +182,9 @@ def kill_by_the_clock(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[int, float]:
-    """Kill a run after each so many seconds until it ends; how often, and its seconds. alone: those without kills.
+    """Kill a run every `every` seconds until it ends; returns how often, and its seconds. alone: seconds without kills.
 
-    Raises `InputError` where it does not come to its end.
+    Raises `InputError` if the run does not reach its end.
     """
     begun, kills = clock(), 0
     run.start()

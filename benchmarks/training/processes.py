@@ -1,4 +1,4 @@
-"""The processes of a run: which there are, and how one is killed. Whose they are is left to `killable`."""
+"""The processes of a run: which ones exist, and how to kill one. Which run they belong to is left to `killable`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 
 
 def children(parent: int) -> Iterator[int]:
-    """The processes that one has started."""
+    """The child processes of a process."""
     with suppress(FileNotFoundError, ProcessLookupError):
         yield from map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
 
 
 def workers(parent: int) -> list[int]:
-    """Those that take part in its run: not the one by which Python tidies up behind processes that share memory."""
+    """The children that take part in the run: all but the one by which Python cleans up shared memory."""
     found = list[int]()
     for process in children(parent):
         with suppress(FileNotFoundError, ProcessLookupError):
@@ -26,13 +26,13 @@ def workers(parent: int) -> list[int]:
 
 
 def kill(process: int) -> None:
-    """SIGKILL to a process, if it is there."""
+    """Send SIGKILL to a process, if it exists."""
     with suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
 
 
 def is_alive(process: int) -> bool:
-    """Whether a process is there, and not merely to be collected."""
+    """Whether a process exists and is not a zombie."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

@@ -1,40 +1,40 @@
-"""How a training of several processes goes on where they are killed: seconds until it learns again, steps that are done
-twice, and whether it ends with the bytes of a run that was left alone.
+"""How a training run of several processes recovers from kills: seconds until it learns again, steps that are repeated,
+and whether it ends with the bytes of a run that was left alone.
 
-A kill comes a random number of steps behind the step at which the run was killed before, and a random moment in a step.
-SIGKILL goes to one of the processes, behind which the launcher starts all again; to the launcher, with which the others
-end; to all at once at a random moment of the writing of a checkpoint; or to a process or the launcher, and at a random
-moment of the start behind that once more: `worker`, `launcher`, `saving` and `starting`. In the end all are killed
-while the model is being written. Where the launcher was killed, the same command with `--resume` is given as soon as
-nothing of the run is left, as a supervisor would. Which kill comes when is random, too; there are equally many of each
-kind. Then others, by DDP, are killed by the clock, a random one of these ways, until they end; they have as many times
-the steps as it takes for two kills.
+A kill comes a random number of steps after the step at which the run was last killed, at a random moment in a step.
+SIGKILL goes to one of the processes, after which the launcher restarts all of them; to the launcher, with which the
+others end; to all at once, at a random moment while a checkpoint is written; or to a process or the launcher, and then
+once more at a random moment of the restart. These are `worker`, `launcher`, `saving` and `starting`. In the end all are
+killed while the model is being written. After the launcher is killed, the same command is given with `--resume` as soon
+as nothing of the run is left, as a supervisor would do. The order of the kills is random, too; there are equally many
+of each kind. Further DDP runs are killed by the clock, in a random one of these ways each time, until they end; their
+steps are multiplied so that there is time for two kills.
 
-Replicas have no launcher but process 0, which is the command: for them `launcher` is that, and `worker` another replica
-or the process that prepares the data, behind which process 0 starts all again.
+Replicas have no launcher other than process 0, which is the command: for them `launcher` is process 0, and `worker` is
+another replica or the process that prepares the data, after whose end process 0 restarts all.
 
-Figures, those of another backend than `ddp` with its name before theirs, as `replicas_recovery`; others are killed less
-often and in fewer steps, which their goodput tells, too:
+The figures of a backend other than `ddp` begin with its name, as in `replicas_recovery`. Other backends are killed less
+often and over fewer steps, which also shows in their goodput:
 
-- `recovery`: seconds from a kill to the first step behind it, and `recovery_p95`; `VICTIM_recovery` by what was killed;
-- `VICTIM_lost`: steps that were done and are done again, over those between two checkpoints. A checkpoint is written
-  beside the next steps, so that at most an interval can be lost, and the steps beside a write that the kill has cut;
-- `within_interval`: kills behind which at most an interval was lost; `within_bound`: no more than that with the steps
-  beside a cut write; `half_saved`: those that have cut a write;
-- `write` and `write_steps`: seconds of a write and steps beside it, in the run that was left alone;
-- `goodput`: the seconds that the killed run would have taken without kills over those that it took. Its own log tells
-  what it would have taken, as the machine drifts from run to run: the seconds of its steps, each once, of which the
-  first five behind a resume count as the median step. Only the start and the end, outside these steps, are those of the
-  run that was left alone, `seconds_alone` in all. Steps that are slower for longer behind a kill are not in it;
-- `goodput_every_60`: the share of time that a run keeps which is killed every 60 seconds: 1 less the seconds that a
-  kill has cost over 60, as the end may come long behind the last kill. `kills_every_60`: how often it was killed.
-  `seconds_every_60`: what it took, and `seconds_without_every_60`: what it would have taken, by its log;
-  `seconds_alone_every_60`: what as many steps took that were left alone, with which slower steps would show;
-- `given_again`: how often a run has ended with an error, and by no kill of its command, so that it was given again;
-- `same_bytes`: for each killed run 1 where the weights are those of the run that was left alone.
+- `recovery`: seconds from a kill to the first step after it, and `recovery_p95`; `VICTIM_recovery` by what was killed;
+- `VICTIM_lost`: steps that are repeated, as a share of the checkpoint interval. A checkpoint is written alongside the
+  next steps, so at most an interval can be lost, plus the steps made during a write that the kill cut off;
+- `within_interval`: share of kills that lost at most an interval; `within_bound`: share that lost at most that plus the
+  steps made during a write that was cut off; `half_saved`: kills that cut off a write;
+- `write` and `write_steps`: seconds of a write and steps made during it, in the run that was left alone;
+- `goodput`: the seconds that the killed run would have taken without kills, over those that it took. The former come
+  from its own log, because the machine drifts from run to run: they are the seconds of its steps, each once, with the
+  first five after a resume counted as the median step. Only the start and the end, outside these steps, are those of
+  the run that was left alone, `seconds_alone` in all. Steps that stay slow for longer after a kill are not counted;
+- `goodput_every_60`: the share of time that a run keeps when it is killed every 60 seconds: 1 minus the seconds that a
+  kill cost over 60, because the end may come long after the last kill. `kills_every_60`: how often it was killed.
+  `seconds_every_60`: what it took; `seconds_without_every_60`: what it would have taken without kills, by its log;
+  `seconds_alone_every_60`: what the same number of steps took when left alone, which would reveal slower steps;
+- `given_again`: how often a run ended with an error, without its command being killed, so that it was given again;
+- `same_bytes`: for each killed run, 1 if its weights are those of the run that was left alone.
 
-The run alone, the one that is killed at random and those by the clock are kept, each as a whole, where the benchmark is
-interrupted.
+The run that is left alone, the one that is killed at random and those killed by the clock are each kept, as a whole, if
+the benchmark is interrupted.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ from tuili.store import model_hash
 from tuili.train import read_log
 
 CLOCK_KILLS = 2
-"""By the clock, at least, in a run."""
+"""The fewest kills by the clock in a run."""
 ENDING_KILLS = 2
-"""While the model is being written."""
+"""Kills while the model is being written."""
 RESTARTS = 1000
 GOAL = (
     "recovery 20 s, at most an interval and the steps beside a cut write lost, goodput 0.6 with a kill in 60 s and 0.9 "
@@ -96,9 +96,10 @@ def measure(
     seed: int = 1,
     warm_up: int = 4,
 ) -> Measured:
-    """The figures. interval: steps between two checkpoints. gap: the least and the most of that between two kills.
-    every: seconds between two kills by the clock, a run for each. warm_up: steps of a run before, which fills caches; 0
-    leaves it out. Other backends than DDP have kills and steps of their own, and none by the clock."""
+    """The figures. interval: steps between two checkpoints. gap: the least and the greatest share of it between two
+    kills. every: seconds between two kills by the clock, with a run for each. warm_up: steps of a preliminary run,
+    which fills caches; 0 leaves it out. Backends other than DDP have their own numbers of kills and steps, and no kills
+    by the clock."""
     if min(kills, other_kills) < 1:
         raise InputError("kills: give 1 or more")
     if "zero3" in backends and find_spec("deepspeed") is None:
@@ -131,7 +132,7 @@ def measure_backend(
     seed: int,
     warm_up: int,
 ) -> dict[str, Figure]:
-    """The figures of one backend. gaps: the least and the most steps between two kills."""
+    """The figures of one backend. gaps: the least and the greatest number of steps between two kills."""
     alone = cells.get(f"{backend}, alone", partial(_alone, command, steps, warm_up))
     pace = Pace(**alone["pace"])
     struck = cells.get(f"{backend}, killed", partial(_killed, command, steps, kills, gaps, seed, pace))
@@ -168,7 +169,7 @@ def measure_backend(
 
 
 def figures(kills: Sequence[Kill], interval: int, ending: int) -> dict[str, Figure]:
-    """Those of some kills, with so many steps between two checkpoints, and so many kills behind the last step."""
+    """The figures of some kills. interval: steps between two checkpoints. ending: kills after the last step."""
     recoveries = [one.recovery for one in kills]
     within = [one.lost <= interval + (one.beside or 0) for one in kills]
     found = {
@@ -223,11 +224,11 @@ def _killed_by_the_clock(command: Sequence[str], steps: int, every: int, seed: i
 
 
 def _left_by(run: Killable) -> Mapping[str, Any]:
-    """What is seen of a killed run that has ended."""
+    """What can be read from a killed run that has ended."""
     steps, model = kept(read_log(run.folder), run.resumed()), model_hash(run.folder / "model")
     return {"kept": steps, "given_again": run.given_again, "hash": model}
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM, too, leaves nothing of a run behind
     run("recovery", measure)

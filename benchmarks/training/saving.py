@@ -1,20 +1,20 @@
-"""What saving costs a run: `tuili train` that saves every so many steps, over one that saves at its end alone, and over
-those of its own steps beside which nothing is saved.
+"""What saving costs a run: `tuili train` that saves at intervals, against one that saves only at its end, and against
+its own steps during which nothing is saved.
 
-Both take their steps by the same execution plan, as any run does, in turns and in an order of their own in each round:
-by replicas, and by as many processes of DDP. The log has a line for each step, and tells the seconds between the second
-checkpoint and the last step. So all that saving takes is in them: the comparison of the processes' bits, the copy, what
-processes tell one another, and what steps lose to the writer beside them. In and out of that time there goes as much of
-a write. Figures, those of another backend than `replicas` with its name before theirs, as `ddp_cost`:
+Both use the same execution plan, as any run does, and take turns, in a new order in each round: with replicas, and with
+as many processes of DDP. The log has a line for each step, which gives the seconds between the second checkpoint and
+the last step. These include all that saving takes: the comparison of the processes' bits, the copy, the messages
+between processes, and what steps lose to the writer that runs alongside. As much of a write reaches into that period as
+out of it. The figures of a backend other than `replicas` begin with its name, as in `ddp_cost`:
 
-- `alone_seconds`, `saving_seconds`: that time; `cost`: what `saving` takes more than `alone` of the same round. It
-  tells of the machine, too, which is slower at one time than at another;
-- `cost_within`: what the mean step of a run that saves takes more than the mean one of its quiet steps, which come
-  behind a write and before the next checkpoint. No difference between runs is in it, nor what quiet steps may lose;
-- `alone_within`: the same of the runs that do not save, which learn from the same blocks. It is about 0; what it is
-  beside comes from the blocks and the machine, and is in `cost_within`, too;
-- `held_up`: the share of a run in which saving has held up the steps, for the copy and for a write that is late;
-- `write`, `write_steps`: the seconds of each write, and how many steps were made beside it;
+- `alone_seconds`, `saving_seconds`: that time; `cost`: how much longer `saving` takes than `alone` in the same round.
+  It also reflects the machine, which is slower at some times than at others;
+- `cost_within`: how much longer the mean step of a saving run takes than its mean quiet step. Quiet steps come after a
+  write and before the next checkpoint. Differences between runs are not included, nor what quiet steps may lose;
+- `alone_within`: the same for the runs that do not save, which learn from the same blocks. It is about 0; any
+  difference comes from the blocks and the machine, and is in `cost_within`, too;
+- `held_up`: the share of a run for which saving held up the steps, for the copy and for a write that is late;
+- `write`, `write_steps`: the seconds of each write, and how many steps were made during it;
 - `parameters`, and `checkpoint`: the bytes on the disk.
 
 What is measured before an interruption is kept.
@@ -47,16 +47,16 @@ WAYS = ("alone", "saving")
 SIZE = "model.overrides={hidden_size: 320, intermediate_size: 960, moe_intermediate_size: 144}"
 """About 25M parameters."""
 PLAN = ("precision", "replicas", "device", "compile", "kernels")
-"""What a run records of how its steps are executed."""
+"""What a run records about how its steps are executed."""
 HELD_UP = re.compile(r"checkpoints held the training up for ([0-9.]+) s of ")
 LOOK_SECONDS = 0.1
 QUIET = 5
-"""Steps of an interval are quiet in the last two of so many parts of it."""
+"""An interval has this many parts; steps in the last two of them are quiet."""
 
 
 class Saved(NamedTuple):
-    """What a run has shown. moments: the seconds of the run at its begin and behind each step. held_up: share of the
-    whole run. writes: seconds and steps of each that was seen beside steps."""
+    """What a run has shown. moments: the seconds of the run at its beginning and after each step. held_up: share of the
+    whole run. writes: seconds and steps of each write that was seen during steps."""
 
     moments: Sequence[float]
     held_up: float
@@ -77,7 +77,7 @@ def measure(
     folder: str = "",
 ) -> Measured:
     """Seconds and shares. interval: steps between two checkpoints. folder: on the disk to measure, by default the
-    system's own for scratch files."""
+    system's folder for temporary files."""
     if steps % interval or steps < 3 * interval:
         raise InputError(f"steps {steps}: take a multiple of the interval, {interval}, and at least three of it")
     if not interval // QUIET:
@@ -103,7 +103,7 @@ def measure(
 
 
 def figures(alone: Sequence[Saved], saving: Sequence[Saved], interval: int) -> dict[str, Figure]:
-    """Those of the runs of both ways, round by round."""
+    """The figures of both kinds of runs, round by round."""
     seconds, without = (
         Figure("s", [one.moments[-1] - one.moments[2 * interval] for one in runs]) for runs in (saving, alone)
     )
@@ -123,15 +123,15 @@ def figures(alone: Sequence[Saved], saving: Sequence[Saved], interval: int) -> d
 
 
 def cost_within(one: Saved, interval: int) -> float:
-    """What the mean step of a run takes more than the mean quiet one, as a share of that.
+    """How much longer the mean step of a run takes than its mean quiet step, as a share of the latter.
 
-    The time of a checkpoint's step ends when its state is collected; that of the next one begins with the copy, and the
-    write is beside it and those that follow. The last two fifths of an interval are quiet. The steps that count begin
-    and end in the middle of quiet ones: half of these come before a checkpoint, and half behind its write. So a run
-    that steadily gets faster or slower shows no cost.
+    The time of a checkpoint's step ends when its state is collected; that of the next step begins with the copy, and
+    the write runs alongside it and those that follow. The last two fifths of an interval are quiet. The steps that
+    count begin and end in the middle of quiet ones: half of these come before a checkpoint, and half after its write.
+    So a run that steadily gets faster or slower shows no cost.
 
-    Raises `InputError` where a write was not over by then. It ends in the step behind those that were made beside it,
-    and old checkpoints are removed in the one behind that.
+    Raises `InputError` if a write was not over before the quiet steps. It ends in the step after those that were made
+    during it, and old checkpoints are removed in the step after that.
     """
     half, steps = interval // QUIET, len(one.moments) - 1
     quiet = range(interval - 2 * half, interval)
@@ -145,15 +145,15 @@ def cost_within(one: Saved, interval: int) -> float:
 
 
 def _checked(way: str, command: Sequence[str], steps: int, interval: int, folder: str) -> Saved:
-    """A run that `cost_within` does not refuse: another one would not be kept."""
+    """A run that `cost_within` accepts: one that it refuses must not be kept."""
     found = trained(way, command, steps, interval, folder)
     cost_within(found, interval)
     return found
 
 
 def trained(way: str, command: Sequence[str], steps: int, interval: int, folder: str) -> Saved:
-    """A run. Raises `InputError` where it fails."""
-    every = interval if way == "saving" else steps + 1  # the last one is saved behind the last step, outside the time
+    """A run. Raises `InputError` if it fails."""
+    every = interval if way == "saving" else steps + 1  # the last one is saved after the last step, outside the time
     with (
         tempfile.TemporaryDirectory(prefix="saving-", dir=folder or None) as place,
         Killable((*command, f"checkpoint.interval={every}"), Path(place, "run")) as one,
@@ -175,5 +175,5 @@ def trained(way: str, command: Sequence[str], steps: int, interval: int, folder:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing of a run is left then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that SIGTERM, too, leaves nothing of a run behind
     run("saving", measure)

@@ -1,6 +1,6 @@
 """Training: recipe, curriculum, objective, optimizers, checkpoints, and the loop that runs them.
 
-`train` makes a model folder by a `Recipe`; see `docs/training.md` and `docs/recipes.md`.
+`train` makes a model folder from a `Recipe`; see `docs/training.md` and `docs/recipes.md`.
 """
 
 import lazy_loader

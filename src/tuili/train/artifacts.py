@@ -1,6 +1,6 @@
-"""What a run leaves beside its log and checkpoints: a tokenizer before the first step, a model folder after the last.
+"""What a run writes besides its log and checkpoints: a tokenizer before the first step, a model folder after the last.
 
-The places of both are named by `folder`.
+`folder` and `training_folder` define where both are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuili.train.trainer import TrainingState
 from tuili.train.training_folder import ParentModel, TrainingFolder
 
 NOT_IN_LINEAGE = ("step", "seconds", "workers")
-"""Figures of the log that an entry of the lineage says by other fields, or need not say."""
+"""Figures of the log that a lineage entry holds in other fields, or does not need."""
 
 
 def prepare_tokenizer(
@@ -29,11 +29,10 @@ def prepare_tokenizer(
     sources: Sequence[Source],
     tell: Callable[[str], None],
 ) -> Tokenizer:
-    """The tokenizer of a run that begins, saved in its folder: that of its parent, or one learnt from the sources.
+    """The tokenizer of a new run, saved in its folder: its parent's, or one learnt from the sources.
 
-    A sample of each source is checked first. Raises `InputError`
-    for a wrong sample, `ConfigError` for a tokenizer that is larger than the recipe allows, and `TuiliError` where it
-    cannot be written.
+    A sample of each source is checked first. Raises `InputError` for a wrong sample, `ConfigError` for a tokenizer that
+    is larger than the recipe allows, and `TuiliError` if it cannot be written.
     """
     check_sample(sources)
     if parent:
@@ -57,10 +56,10 @@ def write_model(
     state: TrainingState,
     figures: Mapping[str, Any],
 ) -> None:
-    """Write the model folder of a finished run; its lineage goes on from the parent's.
+    """Write the model folder of a finished run; its lineage extends the parent's.
 
-    `figures` is the last line of the log. Where sessions have shared the steps in several ways, of which the recipe is
-    but the last, the lineage counts them. Raises `TuiliError` where the folder cannot be written.
+    `figures` is the last line of the log. If sessions shared the steps in several ways, of which the recipe states only
+    the last, the lineage counts the steps of each. Raises `TuiliError` if the folder cannot be written.
     """
     shared = state.shared if len(state.shared) > 1 else {}
     entry = LineageEntry(

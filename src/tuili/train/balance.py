@@ -1,7 +1,7 @@
-"""Balancing the experts once more, behind the last step: no gradient, and every domain weighing the same.
+"""Balancing the experts once more after the last step, without gradients and with equal weight for every domain.
 
-Each step of a training balances the load of its own blocks, in which long responses and heavier domains weigh more
-(`data.weights`, the curriculum). Here each domain has blocks of its own, and the load is the mean of their shares.
+Each training step balances the load of its own blocks, in which long responses and domains of higher weight count more
+(`data.weights`, the curriculum). Here each domain has its own blocks, and the load is the mean of their shares.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from tuili.train.build import domain_blocks
 from tuili.train.setup import TrainingSetup
 
 RATE = 0.09
-"""How far a bias moves in the first round, as a logit, where an expert's load is off by the mean load; later rounds
-move it less and less."""
+"""How far, as a logit, a bias moves in the first round if an expert's load is off by the mean load; each later round
+moves it less."""
 LARGEST_MOVE = 0.03
-"""Of a bias in the first round, as a logit."""
+"""The largest move of a bias in the first round, as a logit."""
 
 
 def balance_domains(
     setup: TrainingSetup, sources: Sequence[Source], tokenizer: Tokenizer, rounds: int, tell: Callable[[str], None]
 ) -> None:
-    """Set the biases of the second choice in `rounds` rounds, each over one block of every domain of the run.
+    """Adjust the biases of the second choice in `rounds` rounds, each over one block of every domain of the run.
 
-    `tell` hears what is done, and after the first round how long the others will take.
+    `tell` receives what is done and, after the first round, how long the others will take.
 
-    `sources` are those of the run; its files, whose domains are unknown, are passed over. The tokens that are learnt
-    count, each in the layers that it would run at the end of the training.
+    `sources` are the run's; its files are skipped, because their domains are unknown. Only learnt tokens count, each in
+    the layers that it would run through at the end of the training.
     """
     tell(f"balancing the experts in {rounds} rounds, every domain weighing the same")
     begun = monotonic()
@@ -51,7 +51,7 @@ def balance_domains(
 
 
 def _shares(setup: TrainingSetup, block: Block, generator: torch.Generator) -> Tensor:
-    """The share of each expert in the second choices of a block, layer by layer [L, E]."""
+    """Each expert's share of the second choices in a block, layer by layer [L, E]."""
     with setup.plan.autocast():
         setup.objective(block.to(setup.model.device), 1.0, generator)
     load_LE = torch.stack([router.load for router in setup.model.routers()]).float()
@@ -62,7 +62,7 @@ def _shares(setup: TrainingSetup, block: Block, generator: torch.Generator) -> T
 
 @contextmanager
 def _counting(model: TuiliForCausalLM) -> Iterator[None]:
-    """The model counts its load and explores nothing, for the time of the `with` block."""
+    """Inside the `with` block, the model counts its load and does not explore."""
     was_training, exploration = model.training, [router.exploration for router in model.routers()]
     model.train()
     for router in model.routers():

@@ -1,7 +1,6 @@
-"""From a recipe to the parts of a training: model, objective, and blocks from the stream of `stream`.
+"""From a recipe to the parts of a training: model, objective, and blocks from the stream of `feed.stream`.
 
-Every replica of a run builds the same parts here. What is done with them is left to `trainer`, what a run writes to
-`artifacts`.
+Every replica of a run builds the same parts here. `trainer` uses them, and `artifacts` writes the results of a run.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ def build_training(
     tokenizer_folder: Path,
     tell: Callable[[str], None] = lambda line: None,
 ) -> TrainingSetup:
-    """The parts of a training, with the kernels that the plan names. `tell` is given lines for the user.
+    """The parts of a training, with the kernels that the plan names. `tell` receives lines for the user.
 
     tokenizer_folder: where the tokenizer is saved, for another process to read.
     """
@@ -66,7 +65,7 @@ def build_training(
     objective = Objective(recipe.objective, model)
     stream = _stream(recipe)
     block = next(open_stream(stream, curriculum, sources, tokenizer, StreamState())).to(plan.device)
-    # A kernel is generated for the shapes it first sees. Shown the first block, all sessions and replicas get the same.
+    # A kernel is generated for the shapes it sees first: with the first block, all sessions and replicas get the same.
     torch.compiler.reset()
     _forward_backward(model, objective, block, plan)
 
@@ -76,7 +75,7 @@ def build_training(
 
 
 def with_weights(setup: TrainingSetup, weights: Mapping[str, Tensor]) -> TrainingSetup:
-    """The same training with another model, which holds these weights as a whole."""
+    """The same training with another model that holds these weights in full."""
     model = TuiliForCausalLM(setup.model.config)
     load_weights(model, weights)
     _place(model, setup.plan)
@@ -84,7 +83,7 @@ def with_weights(setup: TrainingSetup, weights: Mapping[str, Tensor]) -> Trainin
 
 
 def _place(model: TuiliForCausalLM, plan: ExecutionPlan) -> None:
-    """Put a model on the device, and give it the kernels, that a plan names."""
+    """Move a model to the plan's device, and give it the plan's kernels."""
     nn.Module.to(model, plan.device)  # the library's own `to` has another type
     set_kernels(model, fused=plan.compiled, native=plan.kernels == "native", flex=plan.kernels == "flex")
 
@@ -98,10 +97,10 @@ def prepared_blocks(
     state: StreamState,
     timeout: int = TIMEOUT,
 ) -> AbstractContextManager[PreparedBlocks]:
-    """The blocks of a run from a state on, by a process of their own where they are many, else by a thread.
+    """The blocks of a run from a given state on, prepared by a separate process if they are many, else by a thread.
 
-    tokenizer_folder: where the tokenizer is saved, for that process to read. timeout: seconds that are waited for a
-    sign of its life.
+    tokenizer_folder: where the tokenizer is saved, for that process to read. timeout: how many seconds to wait for a
+    sign of life from it.
     """
     if deserves_a_process(stream, state):
         return preparing(stream, tokenizer_folder, state, timeout)
@@ -117,7 +116,7 @@ def training_stream(recipe: Recipe, tokenizer: Tokenizer) -> BlockStream:
 def training_feed(recipe: Recipe, file: Path, alone: bool, tell: Callable[[str], None]) -> TrainingFeed:
     """How the run of a recipe reads a file.
 
-    alone: whether it reads nothing else. tell: is given a line where a tokenizer is learnt first, as the run would.
+    alone: whether it reads nothing else. tell: receives a line if a tokenizer is learnt first, as the run would do.
     """
     config = _stream(recipe)
     data = data_with(config.data, file)
@@ -131,7 +130,7 @@ def training_feed(recipe: Recipe, file: Path, alone: bool, tell: Callable[[str],
 
 
 def domain_blocks(recipe: Recipe, sources: Sequence[Source], tokenizer: Tokenizer) -> list[BlockStream]:
-    """The blocks of each domain of a run on its own, from its first problem on; files have none."""
+    """A separate stream of blocks for each domain of a run, from its first problem on; files have none."""
     train, names = recipe.train, recipe.data.domain_names
     encode = partial(encode_record, tokenizer, experts=_expert_names(recipe.model))
     open_blocks = partial(BlockStream, rows=train.rows, length=train.length, pad_id=tokenizer.token_id(PAD))
@@ -149,9 +148,9 @@ def _stream(recipe: Recipe) -> StreamConfig:
 
 
 def _expert_names(config: ModelConfig) -> tuple[str, ...]:
-    """The domains of the model's experts: those of the model that it starts from, or else the built-in ones.
+    """The domains of the model's experts: those of the model that it starts from, otherwise the built-in ones.
 
-    Experts of a model from which some were removed have none.
+    If experts have been removed from a model, its other experts have no domains.
     """
     if config.start is None:
         return BUILT_IN_DOMAINS
@@ -167,9 +166,9 @@ def build_model(
 ) -> TuiliForCausalLM:
     """A model of the size that the recipe names, for this tokenizer, with the weights of the model it starts from.
 
-    conversations: whether it learns conversations, so that it is one that reads them.
-    Without such a model the weights are new and follow from torch's global seed. `tell` is given a line that names the
-    fields in which the configuration differs from that model's. Raises `ConfigError` where the weights do not fit.
+    Without such a model the weights are new and follow from torch's global seed. conversations: whether it learns, and
+    so can read, conversations. `tell` receives a line that names the fields in which the configuration differs from
+    that model's. Raises `ConfigError` if the weights do not fit.
     """
     experts = _expert_names(config)
     fitted = {
@@ -203,7 +202,7 @@ def build_model(
 
 
 def _forward_backward(model: TuiliForCausalLM, objective: Objective, block: Block, plan: ExecutionPlan) -> None:
-    """One pass over a block that leaves the model as it was."""
+    """One forward and backward pass over a block that leaves the model unchanged."""
     model.train()
     with untouched(model):
         with plan.autocast():
@@ -213,7 +212,7 @@ def _forward_backward(model: TuiliForCausalLM, objective: Objective, block: Bloc
 
 @contextmanager
 def untouched(model: nn.Module) -> Iterator[None]:
-    """Clears the gradients and restores the buffers afterwards, so that passes inside leave the model as it was."""
+    """Clear the gradients and restore the buffers after the `with` block, so that passes in it change nothing else."""
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     yield
     model.zero_grad()

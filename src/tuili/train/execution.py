@@ -1,8 +1,8 @@
 """How the steps of a run are executed: device, number format, kernels and number of processes, resolved once.
 
-The optimizer's state, and the weights that it changes, are always fp32. `bf16` means that matrix products run in it
-under `torch.autocast`, `fp16` that DeepSpeed computes with copies of the weights in it. What the recipe may say is
-left to `recipe`, how processes share a step to `dist`.
+The optimizer state and the weights that the optimizer updates are always fp32. With `bf16`, matrix products run in bf16
+under `torch.autocast`; with `fp16`, DeepSpeed computes with fp16 copies of the weights. `recipe` defines what a recipe
+may say, `dist` how processes share a step.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ FULL_GPU_REMEDY = "use fewer train.rows or train.device=cpu, in another --out wh
 
 @dataclass(frozen=True)
 class ExecutionPlan:
-    """What the recipe says about the execution of steps, with a decision in place of every `auto`."""
+    """The recipe's settings for executing steps, with a decision in place of every `auto`."""
 
     precision: Precision
     replicas: int
     """Processes that share a step."""
     device: torch.device
     compiled: bool
-    """Whether chains of small operations run compiled."""
+    """Whether chains of small operations are compiled."""
     kernels: Kernels
-    """What runs the experts and the attention: the native library, flex attention beside torch, or torch alone."""
+    """What runs the experts and the attention: the native library, torch with flex attention, or torch alone."""
 
     @classmethod
     def resolve(
         cls, settings: TrainConfig, begun_in: Path | None = None, tell: Callable[[str], None] = lambda line: None
     ) -> ExecutionPlan:
-        """The plan for this machine. `begun_in` is the folder of the run that is resumed, if `settings` are its own.
+        """The plan for this machine. `begun_in` is the folder of the run being resumed, if `settings` come from it.
 
-        `tell` is given a line where native kernels are not to be had and need not be. Raises `InputError` where this
-        machine lacks the GPU, the compiler or the library that the settings ask for.
+        `tell` receives a line if native kernels are unavailable but not required. Raises `InputError` if this machine
+        lacks the GPU, the compiler or the library that the settings ask for.
         """
         remedy = (
             [f"{begun_in} began with it: resume it where there is one, or choose another --out"] if begun_in else []
@@ -68,7 +68,7 @@ class ExecutionPlan:
         return cls(precision, replicas, device, compiled, kernels)
 
     def settings(self) -> dict[str, Any]:
-        """The plan by the names and in the values of the recipe's section `train`, as JSON can hold them."""
+        """The plan with the names and values of the recipe's section `train`, ready for JSON."""
         return {
             "precision": self.precision,
             "replicas": self.replicas,
@@ -78,7 +78,7 @@ class ExecutionPlan:
         }
 
     def applied_to(self, recipe: Recipe) -> Recipe:
-        """The recipe with this plan in place of what it says itself."""
+        """The recipe with its execution settings replaced by this plan."""
         return recipe.model_copy(update={"train": recipe.train.model_copy(update=self.settings())})
 
     def autocast(self) -> AbstractContextManager[None]:
@@ -87,9 +87,9 @@ class ExecutionPlan:
 
 
 def find_device(wanted: DeviceSetting, setting: str, remedy: str = "use cpu or auto") -> torch.device:
-    """The device that a setting of a recipe means, a GPU by itself where there is one.
+    """The device that a setting of a recipe selects; `auto` is a GPU if there is one.
 
-    Raises `InputError`, which names the setting, where it asks for a GPU that torch does not see.
+    Raises `InputError`, which names the setting, if it asks for a GPU and torch finds none.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
         raise InputError(f"{setting} = cuda: torch finds no GPU here; {remedy}")
@@ -98,7 +98,7 @@ def find_device(wanted: DeviceSetting, setting: str, remedy: str = "use cpu or a
 
 @contextmanager
 def noticing_full_gpu(remedy: str) -> Iterator[None]:
-    """Turns what torch raises where the memory of a GPU is too small into an `InputError` that tells the remedy."""
+    """Turn torch's error for a GPU that is out of memory into an `InputError` that states the remedy."""
     try:
         yield
     except torch.OutOfMemoryError as error:
@@ -106,9 +106,9 @@ def noticing_full_gpu(remedy: str) -> Iterator[None]:
 
 
 def can_compile(wanted: Literal["auto", "on", "off"], device: torch.device, remedy: str = "use off or auto") -> bool:
-    """Whether to compile chains of small operations: what the recipe says, or whether a compiler is at hand.
+    """Whether to compile chains of small operations: as the recipe says, or for `auto` if a compiler is available.
 
-    Raises `InputError` where the recipe asks for it and there is no compiler.
+    Raises `InputError` if the recipe asks for compilation and there is no compiler.
     """
     if wanted == "off":
         return False
@@ -129,10 +129,10 @@ def find_kernels(
     tell: Callable[[str], None],
     remedy: str = "use torch or auto",
 ) -> Kernels:
-    """What the recipe says; or native kernels on a CPU that has them, and flex attention on a GPU if it is compiled.
+    """What the recipe says; for `auto`, native kernels on a CPU if available, and flex attention on a GPU if compiled.
 
-    `tell` is given a line where the recipe leaves it open and a CPU has no native kernels. Raises `InputError` where
-    the recipe asks for what this device cannot do.
+    `tell` receives a line if the recipe says `auto` and native kernels are unavailable on a CPU. Raises `InputError` if
+    the recipe asks for kernels that this device cannot run.
     """
     if wanted == "torch":
         return "torch"
@@ -154,9 +154,9 @@ def find_kernels(
 def find_precision(
     wanted: Literal["auto"] | Precision, device: torch.device, fused: bool, remedy: str = "use fp32 or bf16"
 ) -> Precision:
-    """What the recipe says, or the faster format. Raises `InputError` where it asks for fp16 on a CPU.
+    """What the recipe says; for `auto`, the faster format. Raises `InputError` if the recipe asks for fp16 on a CPU.
 
-    bf16 is faster where the hardware multiplies it. On a CPU the operations around the products must be fused too, by a
+    bf16 is faster if the hardware multiplies it. On a CPU the operations around the products must also be fused, by a
     compiler or the native library, because they convert from bf16 and back.
     """
     if wanted == "fp16" and device.type == "cpu":
@@ -169,9 +169,9 @@ def find_precision(
 
 
 def find_replicas(wanted: Literal["auto"] | int, accumulation: int, device: torch.device) -> int:
-    """How many processes share a step: what the recipe says, or as many as its blocks and the cores allow.
+    """How many processes share a step: what the recipe says; for `auto`, as many as its blocks and the cores allow.
 
-    One on a GPU, which a single process keeps busy.
+    On a GPU `auto` is one, because a single process keeps a GPU busy.
     """
     if wanted != "auto":
         return wanted
@@ -181,7 +181,7 @@ def find_replicas(wanted: Literal["auto"] | int, accumulation: int, device: torc
 
 @contextmanager
 def divided_cores(processes: int) -> Iterator[None]:
-    """Inside, torch uses as many threads as there are cores for each of the processes, but no more than before."""
+    """Inside the `with` block, torch uses one thread for each core in a process's share, but no more than before."""
     before = torch.get_num_threads()
     if processes > 1:
         torch.set_num_threads(max(1, min(before, usable_cores() // processes)))

@@ -1,8 +1,8 @@
-"""The way of a block's learnt tokens through a model: each leaves at an exit that is drawn at random.
+"""The path of a block's learnt tokens through a model: each leaves at a randomly drawn exit.
 
-Only tokens of responses are learnt, and only they go beyond the trunk. The head therefore runs once for each token, and
-the work falls to the mean depth; this is possible because reasoning layers read only what the trunk wrote. What is
-learnt from the states is left to the callers, such as `objective`.
+Only response tokens are learnt, and only they go beyond the trunk. The head therefore runs once per token, and the work
+falls to the mean depth; this is possible because reasoning layers read only what the trunk wrote. Callers such as
+`objective` decide what is learnt from the states.
 
 Dimensions: B rows, T positions, Q tokens a row beyond the trunk, N learnt tokens, M hidden size, E experts.
 """
@@ -20,8 +20,8 @@ from tuili.data import IGNORE_INDEX, Block
 from tuili.model import Route, TuiliForCausalLM
 
 DOMAIN_LOGIT_MARGIN = 2.0
-"""The logit of the domain's expert is led this far above all others, and no further: an expert with a score near zero
-would be of no use as a token's second expert."""
+"""The loss raises the logit of the domain's expert this far above all others, and no further: an expert with a score
+near zero would be of no use as a token's second expert."""
 
 PAD_TO_MULTIPLE_TOKENS = 8
 """Beyond the trunk, rows are padded to a multiple of this many tokens, so that few different shapes occur."""
@@ -29,7 +29,7 @@ PAD_TO_MULTIPLE_TOKENS = 8
 
 @dataclass(frozen=True)
 class ExitTokens:
-    """The tokens that leave at one exit: their hidden states, the tokens that follow them, and their places in the
+    """The tokens that leave at one exit: their hidden states, the tokens that follow them, and their positions in the
     block, counted row by row."""
 
     hidden_NM: Tensor
@@ -39,10 +39,10 @@ class ExitTokens:
 
 @dataclass(frozen=True)
 class ExitWalk:
-    """Where the learnt tokens of a block have left, from the trunk's exit to the full depth.
+    """The exits at which the learnt tokens of a block left, from the trunk's exit to the full depth.
 
-    groups: for each group of reasoning layers the routes of its layers, which of the group's tokens are real, and the
-    expert of each one's domain, or -1.
+    groups: for each group of reasoning layers, the routes of its layers, which of the group's tokens are real, and the
+    expert of each token's domain, or -1.
     """
 
     exits: Sequence[ExitTokens]
@@ -50,7 +50,7 @@ class ExitWalk:
 
     @property
     def hidden_NM(self) -> Tensor:
-        """The states of all, exit by exit, before the final norm."""
+        """The hidden states of all tokens, exit by exit, before the final norm."""
         return torch.cat([exit.hidden_NM for exit in self.exits])
 
     @property
@@ -60,15 +60,16 @@ class ExitWalk:
 
     @property
     def place_N(self) -> Tensor:
-        """Their places in the block."""
+        """Their positions in the block."""
         return torch.cat([exit.place_N for exit in self.exits])
 
 
 def walk_exits(model: TuiliForCausalLM, block: Block, beyond: Sequence[float], generator: torch.Generator) -> ExitWalk:
     """Run a block through a model.
 
-    beyond: the share of each row's learnt tokens that goes beyond each exit but the last. generator: decides which
-    tokens; models with as many exits let the same ones leave in the same order for the same state of it.
+    beyond: for each exit except the last, the share of each row's learnt tokens that goes beyond it. generator: decides
+    which tokens; with the same generator state, models with equally many exits let the same tokens leave in the same
+    order.
     """
     network = model.model
     hidden_BTM, shared, frame = network.encode(
@@ -104,7 +105,7 @@ def walk_exits(model: TuiliForCausalLM, block: Block, beyond: Sequence[float], g
 
 
 def _shuffle_learnt(targets_BT: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The columns of each row, the learnt ones first in random order; and the number of learnt ones in each row."""
+    """The columns of each row, with the learnt ones first in random order; and how many are learnt in each row."""
     learnt_BT = targets_BT != IGNORE_INDEX
     key_BT = torch.rand(targets_BT.shape, generator=generator, device=targets_BT.device)
     return (key_BT + ~learnt_BT).argsort(dim=1), learnt_BT.sum(dim=1)
@@ -117,7 +118,7 @@ def _columns(hidden_BTM: Tensor, index_BQ: Tensor) -> Tensor:
 def _exit_tokens(
     hidden_BQM: Tensor, index_BQ: Tensor, targets_BT: Tensor, first_B: Tensor, end_B: Tensor, *, gather: bool
 ) -> ExitTokens:
-    """The tokens of rank first … end - 1 in each row; `gather` if the states are still in the order of columns."""
+    """The tokens of ranks first … end - 1 in each row. gather: whether the states are still in column order."""
     rank_Q = torch.arange(index_BQ.shape[1], device=index_BQ.device)
     row_N, rank_N = ((rank_Q >= first_B[:, None]) & (rank_Q < end_B[:, None])).nonzero(as_tuple=True)
     column_N = index_BQ[row_N, rank_N]
@@ -128,16 +129,16 @@ def _exit_tokens(
 def router_losses(walk: ExitWalk) -> tuple[Tensor, Tensor]:
     """The z-loss over all tokens; and how far the domain's expert is below its margin, over tokens of known domain.
 
-    Both are means over the layers of means over the tokens. The routes of a group of layers come with the tokens that
-    are real, and with the domain of each, or -1. All layers are computed at once: one by one, the many small operations
-    would take longer.
+    Both are averaged over the tokens, then over the layers. Each group of layers has its routes, the mask of its real
+    tokens, and the domain of each token, or -1. All layers are computed at once, because the many small operations
+    would take longer layer by layer.
     """
     groups = walk.groups
     logits_XE = torch.cat([route.logits_NE for routes, _, _ in groups for route in routes])
     layers = sum(len(routes) for routes, _, _ in groups)
 
     def of_layers(of_groups: list[Tensor]) -> Tensor:
-        """What each token has in each layer, from what it has in each group."""
+        """The values of each token in each layer, from its values in each group."""
         return torch.cat([of_N.repeat(len(routes)) for (routes, _, _), of_N in zip(groups, of_groups, strict=True)])
 
     def mean(loss_X: Tensor, chosen: list[Tensor]) -> Tensor:

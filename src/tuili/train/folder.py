@@ -1,6 +1,6 @@
 """The folder of a run of any kind: the names in it, the lock, and `run.json`, which fixes what all its sessions share.
 
-That of a recipe's run is in `training_folder`. What stands in checkpoints is left to `checkpoint`, in the log to `log`.
+`training_folder` adds the folder of a recipe's run. `checkpoint` defines what checkpoints contain, `log` the log.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from tuili.train.dist.processes.place import start_by_torchrun
 RUN_FILE = "run.json"
 REWRITE_REMEDY = "add --resume to write it again"
 AGAIN_REMEDY = "mend that, and give the same command again"
-"""Before there is a run that could be resumed."""
+"""For errors before there is a run that could be resumed."""
 LOOK_SECONDS = 0.2
 
 
 class RunFolder:
     """The folder of a run: `run.json`, which a session writes when the run has begun, and the `model` that it makes.
 
-    Raises `InputError` where no folder can be.
+    Raises `InputError` if no folder can be made at `path`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +45,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Make the folder and keep other sessions out of it. Raises `InputError` while another one trains in it."""
+        """Make the folder and lock other sessions out of it. Raises `InputError` if another one is training in it."""
         with ExitStack() as stack:
             with writing(self.path, "choose another place"):
                 self.path.mkdir(parents=True, exist_ok=True)
@@ -59,15 +59,15 @@ class RunFolder:
             yield
 
     def name_session(self) -> str:
-        """A word of this session's own, which other processes find in the folder, on other machines, too."""
+        """A unique name for this session, saved in the folder so that processes on any machine can find it there."""
         session = secrets.token_hex(8)
         with writing(self._session, "make room"):
             write_durably(self._session, session.encode())
         return session
 
     def refuse_other_session(self, session: str, seconds: float) -> None:
-        """Raise `InputError` where this is not the folder in which that session, of another process, trains: by what is
-        seen within so many seconds."""
+        """Raise `InputError` if this does not prove, within `seconds`, to be the folder in which that session of
+        another process trains."""
         until = time.monotonic() + seconds
         while self._found_session() != session:
             if time.monotonic() >= until:
@@ -84,20 +84,20 @@ class RunFolder:
             return ""
 
     def refuse_own_model(self, start: Path, setting: str) -> None:
-        """Raise `InputError` where the run would read a model from the place of its own; `setting` says who asks."""
+        """Raise `InputError` if the run would read a model from where it writes its own. `setting` says who asks."""
         if start.resolve() == self.model.resolve():
             raise InputError(f"{setting} is where this run writes its own model: choose another --out")
 
     def refuse_inside(self, model: Path, setting: str) -> None:
-        """The same where it would write into a model's folder, which holds nothing else."""
+        """Like `refuse_own_model`, and also if the run would write into a model's folder, which holds nothing else."""
         self.refuse_own_model(model, setting)
         if self.path.resolve().is_relative_to(model.resolve()):
             raise InputError(f"--out {self.path} is in the folder of {setting}: choose another one")
 
     def recorded(self, resume: bool) -> dict[str, Any] | None:
-        """What stands in `run.json`; None where no run has begun.
+        """The contents of `run.json`; None if no run has begun.
 
-        Raises `InputError` where one has, without `resume`, and for a file that is damaged.
+        Raises `InputError` if one has begun and `resume` is not set, and if the file is damaged.
         """
         if not self.run_file.is_file():
             return None
@@ -109,23 +109,23 @@ class RunFolder:
             raise self.damaged() from error
 
     def begun_on(self) -> str | None:
-        """The kind of device that the run began on; None where none has begun."""
+        """The kind of device that the run began on; None if none has begun."""
         return self._begun_with().get("device")
 
     def begun_by_torchrun(self) -> bool:
-        """Whether the run began in processes that the same torchrun started that has started this one."""
+        """Whether the run began in processes started by the same torchrun that started this one."""
         start = start_by_torchrun()
         return start is not None and self._begun_with().get("start") == start
 
     def _begun_with(self) -> dict[str, Any]:
-        """What stands in `run.json`; nothing where it is damaged, which is told by those who need it."""
+        """The contents of `run.json`; empty if it is damaged, which the methods that need it report."""
         try:
             return dict(json.loads(self.run_file.read_bytes()))
         except (OSError, ValueError, TypeError, RecursionError):
             return {}
 
     def refuse_other(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        """Raise `InputError` where the run began with something else, naming the first difference."""
+        """Raise `InputError`, which names the first difference, if the run began with something else."""
         flat_then, flat_now = dict(flattened(then)), dict(flattened(now))
         for key in sorted(flat_then.keys() | flat_now.keys()):
             if flat_now.get(key) != flat_then.get(key):
@@ -137,10 +137,11 @@ class RunFolder:
     def changes_since(
         self, fixed: Mapping[str, Any], resume: bool, *made: Path, newer: Collection[str] = ()
     ) -> list[str] | None:
-        """How the environment differs from the one in which a run began by `begin_with`; None where none has begun.
+        """How the environment differs from the one in which a run began by `begin_with`; None if none has begun.
 
-        made: what a run makes. newer: what runs of earlier versions of Tuili did not record. Raises `InputError` where
-        the run is not to be resumed or began otherwise, and where there is what another run has made.
+        made: further paths that a run makes. newer: what runs of earlier versions of Tuili did not record. Raises
+        `InputError` if a run has begun and `resume` is not set, if it began otherwise, and if there is something that
+        another run has made.
         """
         then = self.recorded(resume)
         if then is None:
@@ -156,7 +157,7 @@ class RunFolder:
         return environment_changes(environment_then, self.environment_now())
 
     def environment_now(self) -> dict[str, Any]:
-        """What the bits of a session depend on beside what is fixed."""
+        """What the bits of a session depend on besides what is fixed."""
         return environment()
 
     def begin_with(self, fixed: Mapping[str, Any]) -> None:
@@ -165,12 +166,12 @@ class RunFolder:
             self.record({"environment": self.environment_now()} | dict(fixed))
 
     def damaged(self) -> InputError:
-        """The refusal of a `run.json` that no session has written."""
+        """The error for a `run.json` that no session can have written."""
         return InputError(f"{self.run_file} is damaged: choose another --out")
 
     def identity(self) -> str:
-        """What checkpoints of this run have in common, and those of runs with another `run.json` have not. The
-        environment that began it is no part of that.
+        """An identifier that all checkpoints of this run share, and none of a run with another `run.json`. It does not
+        depend on the environment in which the run began.
         """
         fixed = {name: value for name, value in json.loads(self.run_file.read_bytes()).items() if name != "environment"}
         return hashlib.sha256(json.dumps(fixed, sort_keys=True).encode()).hexdigest()
@@ -181,24 +182,24 @@ class RunFolder:
 
 
 def environment() -> dict[str, Any]:
-    """What else the bits of a run depend on: the threads that torch uses now, this code, and the versions below it."""
+    """What else the bits of a run depend on: torch's current threads, this code, and the versions below it."""
     return {"threads": torch.get_num_threads(), "code": loaded_code()} | current_versions()
 
 
 @cache
 def loaded_code() -> str:
-    """The hash of this code, as this process has loaded it."""
+    """The hash of this code as this process loaded it."""
     return code_hash()
 
 
 def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any] | None = None) -> list[str]:
-    """How the environment, or `now`, differs from one that was recorded."""
+    """How `now`, by default the current environment, differs from a recorded one."""
     now = environment() if now is None else now
     return [f"{name} from {then[name]} to {now.get(name)}" for name in then if then[name] != now.get(name)]
 
 
 def flattened(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The values of nested sections by dotted names."""
+    """The values of nested sections, with their dotted names."""
     for key, value in tree.items():
         if isinstance(value, dict) and value:
             yield from flattened(value, f"{prefix}{key}.")

@@ -1,8 +1,8 @@
-"""The log of a run: a progress line, `log.jsonl`, and where the recipe asks for them TensorBoard's event files and a
+"""The log of a run: a progress line, `log.jsonl` and, if the recipe asks for them, TensorBoard event files and a
 textfile for Prometheus.
 
-It averages the figures of the steps between two lines. Where the figures come from is left to `trainer`, those of the
-processes to `workers`.
+A line averages the figures of the steps since the line before. `trainer` provides the figures, `workers` those of the
+processes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PROGRESS_FORMATS = {
     "tokens_per_second": "{:,.0f} tok/s",
     "gflops_per_second": "{:.0f} GFLOP/s",
 }
-"""The figures of the progress line, and how they are shown."""
+"""The figures on the progress line, and their formats."""
 
 
 class LogConfig(Config):
@@ -50,7 +50,7 @@ class LogConfig(Config):
     tensorboard: bool = False
     """Write event files for TensorBoard as well; needs the package `tensorboard`."""
     textfile: str | None = None
-    """A file, `*.prom`, for the textfile collector of Prometheus's node exporter; its folder must be there."""
+    """A file, `*.prom`, for the textfile collector of Prometheus's node exporter; its folder must exist."""
 
     @field_validator("tensorboard")
     @classmethod
@@ -68,12 +68,12 @@ class RunningMeans:
         self._counts: Counter[str] = Counter()
 
     def add(self, figures: Mapping[str, float]) -> None:
-        """Take one value for each name."""
+        """Add one value for each name."""
         self._sums.update(figures)
         self._counts.update(figures.keys())
 
     def take(self) -> dict[str, float]:
-        """The means so far; starts anew."""
+        """Return the means so far, and start anew."""
         means = {name: total / self._counts[name] for name, total in self._sums.items()}
         self._sums.clear()
         self._counts.clear()
@@ -81,10 +81,10 @@ class RunningMeans:
 
 
 class TrainingLog:
-    """The log of a run that goes on after step `first` of `steps`, having trained for `seconds` before.
+    """The log of a run that continues after step `first` of `steps` and has trained for `seconds` before.
 
-    tokens: those that were read before; a line then says how many have been read in all. restarts: how often processes
-    of the run were lost, and lost which of them, as far as that is known. Lines that a crash left beyond `first` are
+    tokens: the number read before; if given, each line says how many have been read in total. restarts: how often
+    processes of the run were lost. lost: which ones, as far as is known. Lines that a crash left beyond `first` are
     dropped.
     """
 
@@ -133,8 +133,8 @@ class TrainingLog:
         self, step: int, figures: Mapping[str, float], *, tokens: int, flops: float, memory: int,
         workers: Sequence[Work] = (),
     ) -> None:  # fmt: skip
-        """Take up a finished step: its figures, the tokens that it read, its operations (0 if unknown), the most bytes
-        of memory that were held so far, and what each process has done."""
+        """Record a finished step: its figures, the tokens that it read, its operations (0 if unknown), the peak memory
+        so far in bytes, and what each process has done."""
         self._workers.add(workers)
         self._means.add(figures)
         self._tokens += tokens
@@ -183,7 +183,7 @@ class TrainingLog:
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run's log in order; one that a crash cut short or a disk has spoilt is left out."""
+    """The lines of a run's log in order, without those that a crash cut short or a disk corrupted."""
     path, lines = folder / LOG_FILE, []
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     for line in text.split("\n")[:-1]:

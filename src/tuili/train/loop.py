@@ -1,4 +1,4 @@
-"""The training loop: the trainer's steps with log, checkpoints and signals around them.
+"""The training loop: the trainer's steps, with logging, checkpoints and signal handling around them.
 
 What a step does is left to `trainer`, what a run is built from to `build`.
 """
@@ -31,13 +31,13 @@ def training_loop(
     out: Path,
     tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[TrainingState, TrainingLog]:
-    """Train from a checkpoint, or from the start, to the last step or the first signal to end.
+    """Train from a checkpoint, or from the start, to the last step or until the first signal to end.
 
     Returns the state reached, which is also saved as a checkpoint, and the log. out: the folder of the run, for a trace
-    where the recipe asks for one. `tell` is the trainer's. Raises
-    `CheckpointError` when a checkpoint cannot be written, `ReplicaDied` when another replica is killed, and
-    `TuiliError` when a replica fails, when the gradient is no longer finite, and when a replica is killed after a
-    Ctrl-C. Where a process of torch's has gone it raises what torch does: `dist.launch` or torchrun sees what follows.
+    if the recipe asks for one. `tell` is the trainer's. Raises `CheckpointError` when a checkpoint cannot be written,
+    `ReplicaDied` when another replica is killed, and `TuiliError` when a replica fails, when the gradient is no longer
+    finite, and when a replica is killed after a Ctrl-C. If a process of a torch backend is lost, torch's own error is
+    raised, and `dist.launch` or torchrun handles what follows.
     """
     with (
         Trainer(setup, checkpoint, group, tell) as trainer,
@@ -57,7 +57,7 @@ def training_loop(
             traces = traced_steps(steps, setup.recipe.train, group, out, trainer.state.step, tell)
             save_between(trainer, traces, setup.recipe, checkpoints, log_step, lambda: log.seconds)
         except ReplicaDied as error:
-            if interrupted.is_set():  # nobody wants it to begin again
+            if interrupted.is_set():  # nobody wants a restart then
                 raise TuiliError(f"{error} while the run was being interrupted: add --resume to go on") from error
             raise
     return state, log
@@ -71,7 +71,7 @@ def worker_loop(
     out: Path,
     stop: Callable[[], bool] = lambda: False,
 ) -> TrainingState:
-    """What the other replicas run beside `training_loop`: the same steps, of which they save their parts.
+    """What the other replicas run alongside `training_loop`: the same steps, and they save their parts of the state.
 
     Returns the state reached. stop: whether this process wants all to end.
     """
@@ -89,7 +89,7 @@ def traced_steps(
     first: int,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Iterator[StepResult]:
-    """The steps from `first` on, some of them traced; how long a process writes its trace, the last step tells not."""
+    """The steps from `first` on, some of them traced. The last step does not tell how long the trace takes to write."""
     wanted, left = train.dist.trace or 0, max(0, train.steps - first - WARM_UP_STEPS)
     if first < train.steps and left < wanted:
         tell(f"train.dist.trace = {wanted}: {left} steps are left for it behind the first {WARM_UP_STEPS} of a session")
@@ -97,7 +97,7 @@ def traced_steps(
 
 
 def trace_file(out: Path, group: Group, step: int) -> Path:
-    """Where a process writes the trace of the steps of a session that goes on from this one."""
+    """The file for a process's trace of a session that starts from this step."""
     return out / (f"trace-{group.rank}-from-{step}.json" if step else f"trace-{group.rank}.json")
 
 
@@ -109,9 +109,9 @@ def save_between(
     log_step: Callable[[StepResult], None] = lambda result: None,
     seconds: Callable[[], float] = lambda: 0.0,
 ) -> None:
-    """Make the steps, and save the state after each interval and at the end, which comes when all of it is saved.
+    """Run the steps, and save the state after each interval and at the end. Returns once everything is saved.
 
-    A write may be slower than so many steps: then they wait for it.
+    A write may take longer than `steps_beside` steps: then the steps wait for it.
     """
     state = trainer.state
     saved = state.step
@@ -123,7 +123,7 @@ def save_between(
 
     for result in steps:
         is_due = state.step % recipe.checkpoint.interval == 0 or state.step == recipe.train.steps
-        collected = trainer.collect() if is_due else None  # all meet, before one writes the log
+        collected = trainer.collect() if is_due else None  # all processes meet, before process 0 writes the log
         log_step(result)
         if state.step - saved < recipe.checkpoint.steps_beside:
             checkpoints.check()
@@ -131,6 +131,6 @@ def save_between(
             checkpoints.wait()
         if collected is not None:
             save(collected, beside_steps=state.step < recipe.train.steps)
-    if saved < state.step:  # it was interrupted
+    if saved < state.step:  # the run was interrupted
         save(trainer.collect(), beside_steps=False)
     checkpoints.close()

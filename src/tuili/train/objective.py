@@ -1,6 +1,6 @@
-"""What training minimises: the next token at each token's own exit, and two auxiliary losses of the routers.
+"""What training minimises: the next-token loss at each token's own exit, and two auxiliary losses of the routers.
 
-Which tokens are learnt, and how they come to their exits, is left to `exit_walk`, gradients and steps to `trainer`.
+`exit_walk` decides which tokens are learnt and how they reach their exits; `trainer` handles gradients and steps.
 
 Dimensions: N learnt tokens, V vocabulary.
 """
@@ -28,11 +28,11 @@ class ObjectiveConfig(Config):
         (0.35, 0.2, 0.15, 0.3),
     )
     """Shares of the learnt tokens that leave at each exit, from the trunk's to the full depth: at the start and at the
-    end, linear between. Trained evenly from the start, the trunk learns to drown what the layers above it add."""
+    end, linear in between. With even shares from the start, the trunk learns to drown out what the layers above add."""
     router_z: NonNegativeFloat = 1e-4
     """Weight of the router's z-loss (Zoph et al. 2022, arXiv 2202.08906)."""
     domain_prior: tuple[NonNegativeFloat, NonNegativeFloat] = (0.1, 0.01)
-    """Weight at the start and the end, linear between, of the loss that leads a token to its domain's expert."""
+    """Weight of the loss that steers a token to its domain's expert: at the start and at the end, linear in between."""
 
     @model_validator(mode="after")
     def _sums_to_one(self) -> ObjectiveConfig:
@@ -46,8 +46,8 @@ class ObjectiveConfig(Config):
 class ObjectiveResult:
     """A scalar loss, and metrics for the log.
 
-    The metrics are the parts of the loss before they are weighted (`cross_entropy`, `z_loss`, `domain_loss`), the
-    `accuracy` of the next token over all tokens and by exit (`accuracy_LAYERS`), and `flops`.
+    The metrics are the unweighted parts of the loss (`cross_entropy`, `z_loss`, `domain_loss`), the next-token
+    `accuracy` over all tokens and by exit (`accuracy_LAYERS`), and `flops`.
     """
 
     loss: Tensor
@@ -55,7 +55,7 @@ class ObjectiveResult:
 
 
 class Objective:
-    """The loss of a block, by calling it; see the head of this file."""
+    """Computes the loss of a block when called; see the module docstring."""
 
     def __init__(self, config: ObjectiveConfig, model: TuiliForCausalLM) -> None:
         self._config, self.model = config, model
@@ -95,7 +95,7 @@ class Objective:
         return ObjectiveResult(total, metrics)
 
     def _flops(self, exits: Sequence[ExitTokens], block: Block) -> float:
-        """Operations of the linear layers, forward and backward: 6 a parameter and token. Attention is not counted."""
+        """Operations of the linear layers, forward and backward: 6 per parameter and token, without attention."""
         config = self.model.config
         beyond = sum(len(exit.target_N) * number for number, exit in enumerate(exits))
         head = sum(len(exit.target_N) for exit in exits) * config.vocab_size * config.hidden_size

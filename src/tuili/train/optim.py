@@ -1,9 +1,9 @@
-"""The optimizers of a run, behind one step and one set of named state tensors.
+"""The optimizers of a run, with a common step and one set of named state tensors.
 
 With `adamw`, AdamW updates all parameters. With `muon`, Muon updates the matrices of the hidden linear layers, and
 AdamW the rest: the embedding, the head, the routers, the 3-D experts and all vectors. Each process of a group updates
-a share of the parameters and holds the optimizer state of that share alone (stage 1 of ZeRO; Rajbhandari et al. 2020,
-arXiv 1910.02054). The rate over time is left to `schedule`.
+a share of the parameters and holds the optimizer state of only that share (ZeRO stage 1; Rajbhandari et al. 2020,
+arXiv 1910.02054). `schedule` defines the learning rate over time.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class OptimizerConfig(Config):
 
     kind: Literal["adamw", "muon"] = "adamw"
     learning_rate: PositiveFloat = 3e-3
-    """Peak rate. Muon's updates are scaled to AdamW's size, so that both use the same."""
+    """Peak learning rate. Muon's updates are scaled to the size of AdamW's, so both use the same rate."""
     betas: tuple[Beta, Beta] = (0.9, 0.95)
     weight_decay: NonNegativeFloat = 0.1
     """Weight decay of matrices; vectors (norms, biases) have none."""
 
 
 def build_adamw(config: OptimizerConfig, decayed: Sequence[Tensor], free: Sequence[Tensor]) -> AdamW:
-    """AdamW over parameters of which some have weight decay."""
+    """AdamW with weight decay for the parameters `decayed` and none for `free`."""
     groups: list[dict[str, Any]] = [
         {"params": list(decayed), "weight_decay": config.weight_decay},
         {"params": list(free), "weight_decay": 0.0},
@@ -48,9 +48,9 @@ def build_adamw(config: OptimizerConfig, decayed: Sequence[Tensor], free: Sequen
 
 
 class Optimizers:
-    """One or two torch optimizers over the named parameters of a model, of which each process of a group has a copy.
+    """One or two torch optimizers over the named parameters of a model that each process of a group has a copy of.
 
-    The copies step alike. All processes call the methods, but for `load`, in the same order.
+    All copies take the same steps. All processes call the methods, except `load`, in the same order.
     """
 
     muon: type[StackedMuon] = StackedMuon
@@ -75,9 +75,9 @@ class Optimizers:
         return [name for name in names if self._owners[name] == self._group.rank]
 
     def _share_out(self, names: list[str], work_of: Callable[[Tensor], int]) -> dict[str, int]:
-        """The process that updates each parameter, so that all have about as much work.
+        """The process that updates each parameter, chosen so that all have about the same amount of work.
 
-        The largest goes first, always to the process with the least so far (Graham 1969).
+        The largest parameters are assigned first, each to the process with the least work so far (Graham 1969).
         """
         work, owners = [0] * self._group.world_size, {}
         for name in sorted(names, key=lambda name: -work_of(self._named[name])):
@@ -86,7 +86,7 @@ class Optimizers:
         return owners
 
     def reduce_gradients(self) -> None:
-        """Add up the gradients of all processes where they are needed; elsewhere they keep no meaning."""
+        """Sum the gradients of all processes in those that need them; in the others they become meaningless."""
         used = self._group.all_gather([parameter.grad is not None for parameter in self._named.values()])
         for parameter, anywhere in zip(self._named.values(), map(any, zip(*used, strict=True)), strict=True):
             if anywhere and parameter.grad is None:
@@ -95,7 +95,7 @@ class Optimizers:
         self._group.reduce(self._gradients(changing), self._owners_of(changing))
 
     def clip(self, largest: float | None) -> float:
-        """Scale the gradients, added up before, so that their common norm is at most `largest`. Returns the norm."""
+        """Scale the summed gradients so that their global norm is at most `largest`. Returns the norm before that."""
         own = self._gradients(self._own(self._changing()))
         squares = float(torch.stack(torch._foreach_norm(own)).square().sum()) if own else 0.0
         norm = math.sqrt(sum(self._group.all_gather(squares)))
@@ -104,7 +104,7 @@ class Optimizers:
         return norm
 
     def step(self, scale: float) -> None:
-        """One update with the learning rate at `scale` of its peak; clears the gradients."""
+        """Make one update with `scale` times the peak learning rate, and clear the gradients."""
         changing = self._changing()
         with record_function(Span.UPDATE):
             self._update(scale)
@@ -112,7 +112,7 @@ class Optimizers:
         self._group.exchange([self._named[name].data for name in changing], self._owners_of(changing))
 
     def clear(self) -> None:
-        """Forget the gradients."""
+        """Clear the gradients."""
         for parameter in self._named.values():
             parameter.grad = None
 
@@ -123,7 +123,7 @@ class Optimizers:
             optimizer.step()
 
     def second_moment(self, name: str) -> Tensor | None:
-        """AdamW's mean square of the gradients of a parameter that this process updates; None before its first step."""
+        """AdamW's mean squared gradient of a parameter that this process updates; None before its first step."""
         optimizer, parameter = self._updated_by[name]
         moment: Tensor | None = optimizer.state.get(parameter, {}).get("exp_avg_sq")
         return moment
@@ -137,7 +137,7 @@ class Optimizers:
         }
 
     def collect(self) -> dict[str, Tensor]:
-        """What this process holds of the state as `parameter:quantity`, for parameters that have had a gradient."""
+        """This process's optimizer state, by `parameter:quantity`, for parameters that have had a gradient."""
         return {
             f"{name}:{quantity}": value
             for optimizer, names in self._optimizers
@@ -146,7 +146,7 @@ class Optimizers:
         }
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `collect` gave in all processes for the same model and configuration."""
+        """Restore what `collect` returned in all processes for the same model and configuration."""
         by_name: dict[str, dict[str, Tensor]] = {}
         for key in tensors:
             name, _, quantity = key.rpartition(":")
@@ -157,7 +157,7 @@ class Optimizers:
             optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
     def _own_part(self, value: Tensor, parameter: Tensor) -> Tensor:
-        """What this process holds of a quantity of a parameter that it updates."""
+        """The part that this process holds of a state tensor of a parameter that it updates."""
         return value
 
     def _changing(self) -> list[str]:
@@ -175,7 +175,7 @@ def _parameters(optimizer: Optimizer) -> list[Tensor]:
 
 
 def hidden_matrices(model: nn.Module) -> frozenset[str]:
-    """The names of the weights of linear layers, without those of the head and of embeddings tied to it."""
+    """The names of the weights of linear layers, except the head's and those of embeddings tied to it."""
     tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     output = getattr(model, "get_output_embeddings", lambda: None)()
     if isinstance(output, nn.Linear):

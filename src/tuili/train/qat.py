@@ -1,6 +1,6 @@
-"""Quantisation-aware training: which whole numbers a run learns, and from which step on.
+"""Quantisation-aware training: which integer format a run learns, and from which step on.
 
-What is rounded, and how, says `tuili.store.Quantization`; `tuili.model` learns through it.
+`tuili.store.Quantization` defines what is rounded and how; `tuili.model` trains through the rounding.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from tuili.store import Quantization, WholeNumbers
 
 
 class QatConfig(Config):
-    """The numbers of a run's model. It is saved in them, and runs in them without being rounded again."""
+    """The integer format of a run's model. The model is saved in it, and runs in it without being rounded again."""
 
     numbers: WholeNumbers | None = None
-    """`int8`: weights by output, and inputs by token. `w4a8`: weights of 4 bits in groups of 32 inputs. Or none."""
+    """`int8`: weights per output, and inputs per token. `w4a8`: 4-bit weights in groups of 32 inputs. Or none."""
     start: NonNegativeInt = 0
-    """Steps without rounding, before the first one with it."""
+    """Steps without rounding, before the first step with it."""
     cache: Literal["int8"] | None = None
-    """Whether keys and values are rounded, too."""
+    """Whether keys and values are rounded too."""
 
     def at(self, step: int) -> Quantization | None:
-        """The numbers of a step, from 0."""
+        """The quantisation of a step, counted from 0; None without rounding."""
         return None if self.numbers is None or step < self.start else Quantization(self.numbers, self.cache)

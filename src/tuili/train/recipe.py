@@ -1,7 +1,7 @@
 """The schema of a training recipe: every choice that a run depends on, checked before anything is built.
 
-The sections that belong to a component stand in its file. How files and overrides become one recipe is left
-to `tuili.config`.
+A section that belongs to a component is defined in the component's module. `tuili.config` turns files and overrides
+into one recipe.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ FITTED_FIELDS = (
 
 
 def _refusal(size: str, overrides: Mapping[str, Any]) -> str | None:
-    """Why a size does not take these overrides; None if it does."""
+    """Why a size does not accept these overrides; None if it does."""
     try:
         preset(size, **overrides)
     except ConfigError as error:
@@ -66,11 +66,11 @@ def _fault(key: tuple[str, ...], value: Any, reason: str) -> ValidationError:
 
 
 class ModelConfig(Config):
-    """A named size, the fields of its configuration that differ, and the weights to start from."""
+    """A named size, overrides of fields of its configuration, and the weights to start from."""
 
     preset: str = "nano"
     start: str | None = None
-    """A model of that size whose weights and tokenizer are taken: a folder, a hub name or a shipped name."""
+    """A model of that size that provides weights and tokenizer: a folder, a hub name or a shipped name."""
     overrides: dict[str, Any] = Field({})
 
     def configuration(self, **fitted: Any) -> TuiliConfig:
@@ -93,7 +93,7 @@ class ModelConfig(Config):
 
     @model_validator(mode="after")
     def _possible(self) -> ModelConfig:
-        """Raises an error that names the first override which the size does not take together with those before it."""
+        """Raise an error that names the first override that the size does not accept together with those before it."""
         if _refusal(self.preset, self.overrides):
             for count, (name, value) in enumerate(self.overrides.items(), start=1):
                 if reason := _refusal(self.preset, dict(islice(self.overrides.items(), count))):
@@ -102,7 +102,7 @@ class ModelConfig(Config):
 
 
 class TrainConfig(Config):
-    """How long, how much at once, and on what."""
+    """How long a run trains, how much data each step takes, and on what hardware."""
 
     steps: PositiveInt = 1000
     seed: int = Field(1, ge=0, lt=SEEDS_PER_SPLIT)
@@ -111,25 +111,25 @@ class TrainConfig(Config):
     length: int = Field(512, ge=32)
     """Tokens of a row."""
     accumulation: PositiveInt = 1
-    """Blocks whose gradients are averaged for one step; each weighs the same, however many tokens it has."""
+    """Blocks (micro-batches) whose gradients a step averages, with equal weight however many tokens each has."""
     replicas: Literal["auto"] | PositiveInt = "auto"
-    """Processes among which the blocks of a step are divided; `auto` is as many as the cores allow, one on a GPU. For
-    all backends but `replicas`, `auto` is as many as were started."""
+    """Processes that share the blocks of a step; `auto` is as many as the cores allow, and one on a GPU. For all
+    backends except `replicas`, `auto` is the number of processes that were started."""
     dist: DistConfig = DistConfig()
     balance_rounds: NonNegativeInt = 0
-    """Rounds behind the last step that balance the experts without gradient, every domain weighing the same."""
+    """Rounds after the last step that balance the experts without gradients, with equal weight for every domain."""
     clip: PositiveFloat | None = 1.0
-    """Largest norm of the gradient; null does not limit it."""
+    """Maximum norm of the gradient; null disables clipping."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """`auto` is bf16 where the hardware multiplies it and, on a CPU, small operations are native or compiled; else
+    """`auto` is bf16 if the hardware multiplies it and, on a CPU, small operations are native or compiled; otherwise
     fp32. `fp16`, for `zero3` on a GPU, scales the loss."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """Run chains of small operations compiled; `auto` does so where a C++ compiler, or on a GPU Triton, is at hand."""
+    """Compile chains of small operations; `auto` does so if a C++ compiler, or on a GPU Triton, is available."""
     kernels: Literal["auto", "native", "flex", "torch"] = "auto"
-    """Experts, attention and small operations by the native library or by torch, its attention by flex attention or by
-    other operations; `auto` is native on a CPU where the library is to be had, and flex on a GPU if `compile` is on."""
+    """What runs experts, attention and small operations: the native library, or torch, with or without flex attention;
+    `auto` is native on a CPU if the library is available, and flex on a GPU if `compile` is on."""
     device: DeviceSetting = "auto"
-    """`auto` is a GPU where there is one."""
+    """`auto` is a GPU if there is one."""
 
     @model_validator(mode="after")
     def _fits(self) -> TrainConfig:
@@ -205,7 +205,8 @@ class Recipe(Config):
         return self
 
     def _misfit(self, section: str, key: str, field: str, reason: str) -> ValidationError:
-        """An error that names the key, or the model's field where the key has its default, which fits every size."""
+        """An error that names the key; or the overridden field of the model if the key still has its default, which
+        fits every size."""
         settings = getattr(self, section)
         value = getattr(settings, key)
         if field in self.model.overrides and value == getattr(type(settings)(), key):

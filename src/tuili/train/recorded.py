@@ -1,4 +1,4 @@
-"""What a model has learnt from, by the recipes that its lineage records."""
+"""What a model was trained on, according to the recipes that its lineage records."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RecordedTraining:
-    """What the last training of a model read at its end, which is when the curriculum had come to its last stage.
+    """What the last training of a model read at its end, when the curriculum had reached its last stage.
 
-    exits: the shares of the learnt tokens that left at each exit then. length: tokens of a row.
+    exits: the shares of the learnt tokens that left at each exit then. length: tokens in a row.
     """
 
     data: DataConfig
@@ -35,7 +35,7 @@ class RecordedTraining:
 
 
 def recorded_training(folder: Path) -> RecordedTraining | None:
-    """The last training that the lineage of a model's folder records; None where none can be read today."""
+    """The last training that the lineage of a model's folder records; None if this version of Tuili can read none."""
     for entry, recorded in _trainings(folder):
         try:
             data = DataConfig.model_validate(recorded)
@@ -52,13 +52,13 @@ def recorded_training(folder: Path) -> RecordedTraining | None:
 def recorded_sources(folder: Path) -> list[Source]:
     """The sources that the model of a folder was trained on, those of the last training first, without word noise.
 
-    A domain that was trained in other levels or languages before is there for each of them. Files that have moved since
-    are left out, with a line in the log. Empty where no recipe is recorded that can be read today.
+    A domain that was previously trained with other levels or languages appears once for each of them. Files that have
+    since moved are left out, with a line in the log. Empty if this version of Tuili can read no recorded recipe.
     """
     sources: dict[tuple[str, str], Source] = {}
     for entry, recorded in _trainings(folder):
         try:
-            # No source depends on the weights, which may name domains that are no more.
+            # No source depends on the weights, and these may name domains that no longer exist.
             data = DataConfig.model_validate({**recorded, "word_noise": 0.0, "weights": {}})
         except ValidationError:
             continue  # of another version of Tuili
@@ -72,8 +72,8 @@ def recorded_sources(folder: Path) -> list[Source]:
 
 
 def _trainings(folder: Path) -> Iterator[tuple[LineageEntry, dict[str, Any]]]:
-    """The trainings of a model, the last one first, each with its section `data` as far as it is known today."""
-    known = DataConfig.model_fields  # `wording`, of former versions, is no more among them
+    """The trainings of a model, latest first, each with those fields of its section `data` that still exist."""
+    known = DataConfig.model_fields  # without `wording`, a field of former versions
     for entry in reversed(read_lineage(folder)):
         if "data" in entry.recipe:
             yield entry, {key: value for key, value in entry.recipe["data"].items() if key in known}

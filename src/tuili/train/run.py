@@ -1,6 +1,6 @@
-"""A training run from recipe to model folder: its sessions, its restarts, and the order in which its parts come.
+"""A training run from recipe to model folder: its sessions, its restarts, and the order of its parts.
 
-The parts are built by `build`, trained by `loop`, and written by `artifacts`.
+`build` builds the parts, `loop` trains them, and `artifacts` writes the results.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from tuili.train.worker import Others, common_facts, processes_here, run_worker,
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How far a run came. `figures` is the last line of its log. Of several processes that were started for the run,
-    others than process 0 know neither figures nor seconds."""
+    """How far a run came. `figures` is the last line of its log. If several processes were started for the run, only
+    process 0 knows figures and seconds."""
 
     step: int
     tokens: int
@@ -53,25 +53,25 @@ class TrainingResult:
     plan: ExecutionPlan
     """How its steps are executed, in later sessions too."""
     spent: Mapping[str, float]
-    """The seconds of each part of the steps."""
+    """The seconds spent in each part of the steps."""
     earlier: float = 0.0
-    """The seconds that were trained before this call."""
+    """The seconds of training before this call."""
 
 
 def train(
     recipe: Recipe, out: Path, *, resume: bool = False, console: Console | None = None, restarts: int | None = None
 ) -> TrainingResult:
-    """Train by a recipe in the folder `out`; with `resume`, go on from its newest checkpoint, if it has one.
+    """Train with a recipe in the folder `out`; with `resume`, resume from its newest checkpoint, if it has one.
 
-    When a replica is killed, the run goes on from the newest checkpoint, or from the start, `restarts` times at most,
-    by default `MAX_RESTARTS`. With the backends of torch all processes that were started for a run call this; where one
-    of them has gone, it raises `ReplicaDied` in the others.
+    When a replica is killed, the run restarts from the newest checkpoint, or from the start, at most `restarts` times,
+    by default `MAX_RESTARTS`. With torch's backends, all processes that were started for a run call this; if one of
+    them is lost, it raises `ReplicaDied` in the others.
 
-    Raises `InputError` when `out` already holds a run and `resume` is not set, when that run began with another
-    recipe or other files or on another kind of device, while another process trains it, where a GPU has too little
-    memory, and where the processes are not those that the backend needs. Raises `TuiliError` when something cannot be
-    written, after as many deaths of replicas, and when Tuili's code has changed before a restart; see
-    `loop.training_loop` for what else may happen while training.
+    Raises `InputError` if `out` already holds a run and `resume` is not set, if that run began with another recipe or
+    other files or on another kind of device, if another process is training it, if a GPU has too little memory, and if
+    the processes are not those that the backend needs. Raises `TuiliError` if something cannot be written, if a replica
+    is killed after that many restarts, and if Tuili's code has changed before a restart; see `loop.training_loop` for
+    what else may happen during training.
     """
     console = console or Console(stderr=True)
     most = MAX_RESTARTS if restarts is None else restarts
@@ -123,8 +123,8 @@ def train_once(
     tell: Callable[[str], None],
     others: Others | None = None,
 ) -> TrainingResult:
-    """What `train` does, until a replica dies, which raises `ReplicaDied`; with the processes that torchrun started, if
-    they are not started here."""
+    """What `train` does until a replica dies, which raises `ReplicaDied`. others: the processes that torchrun started,
+    if they are not started here."""
     processes = others.group if others else None
     curriculum, sources = build_curriculum(recipe.stream), build_sources(recipe.data, recipe.train.seed)
     folder = TrainingFolder(out, recipe)
@@ -173,13 +173,13 @@ def train_once(
         _tell_refused_documents(state.stream, tell)
         is_finished = state.step == recipe.train.steps
         if is_finished:
-            if recipe.train.dist.backend in ("fsdp2", "zero3"):  # here is but a share of the model
+            if recipe.train.dist.backend in ("fsdp2", "zero3"):  # this process holds only a share of the model
                 setup = with_weights(setup, read_checkpoint(folder.checkpoints, state.step, "model").tensors["model"])
             if recipe.train.balance_rounds:
                 balance_domains(setup, sources, tokenizer, recipe.train.balance_rounds, tell)
             write_model(folder, parent, recipe, setup.model, tokenizer, state, log.last)
         if processes:
-            processes.all_gather(None)  # now the others may end, too
+            processes.all_gather(None)  # now the others may end too
     model = folder.model if is_finished else None
     return TrainingResult(state.step, state.tokens, state.seconds, log.last, model, plan, state.spent)
 

@@ -1,6 +1,6 @@
-"""Learning rates over time, as fractions of the peak: linear warm-up, then decay along half a cosine or a line.
+"""Learning-rate schedules, as fractions of the peak: linear warm-up, then decay along half a cosine or a line.
 
-`rate_scale` serves the training of a model, `warmup_cosine` that of smaller networks.
+`rate_scale` is for training a model, `warmup_cosine` for training smaller networks.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ class ScheduleConfig(Config):
     """The learning rate over time."""
 
     warmup: NonNegativeInt = 100
-    """Steps until the full rate is reached; in a short run a tenth of its steps, if that is less."""
+    """Steps until the peak rate is reached, or a tenth of the run's steps if that is less."""
     decay: Literal["cosine", "linear"] = "cosine"
     floor: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """The fraction of the rate that is left at the last step."""
+    """The fraction of the peak rate at the last step."""
 
 
 def rate_scale(schedule: ScheduleConfig, step: int, steps: int) -> float:
@@ -34,7 +34,7 @@ def rate_scale(schedule: ScheduleConfig, step: int, steps: int) -> float:
 
 
 def warmup_cosine(progress: float, warmup: float) -> float:
-    """The fraction of the peak rate at a progress in (0, 1]: it rises until `warmup`, and falls to 0 at the end."""
+    """The fraction of the peak rate at `progress` in (0, 1]: it rises until `warmup`, then falls to 0 at the end."""
     if progress < warmup:
         return progress / warmup
     return _half_cosine(progress - warmup, 1 - warmup)

@@ -1,4 +1,4 @@
-"""The parts of a training, which every process of a run has: `build` makes them, `trainer` and `dist` use them."""
+"""The parts of a training that every process of a run has: `build` makes them, `trainer` and `dist` use them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tuili.train.recipe import Recipe
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """What every replica of a run builds alike."""
+    """The parts that every replica of a run builds identically."""
 
     recipe: Recipe
     plan: ExecutionPlan
     model: TuiliForCausalLM
     objective: Objective
     open_blocks: Callable[[StreamState], AbstractContextManager[PreparedBlocks]]
-    """Begins to prepare the blocks of the run from a state of their stream on."""
+    """Starts to prepare the blocks of the run from a given state of their stream."""

@@ -1,4 +1,4 @@
-"""Signals that end a run, which is saved first."""
+"""Signals that end a run once it is saved."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from threading import Event, current_thread, main_thread
 from types import FrameType
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, what systems send, and what a terminal sends that is closed."""
+"""Sent by Ctrl-C, by systems that end a process, and when a terminal is closed."""
 
 
 @contextmanager
 def interruptible() -> Iterator[Event]:
-    """The first of `ENDING_SIGNALS` sets the event instead of ending the process; the second one ends it, unless it
-    tells that the terminal is closed, which shells and the system tell one after the other.
+    """The first of `ENDING_SIGNALS` sets the event instead of ending the process; the second one ends it, unless it is
+    the signal of a closed terminal, which the shell and the system both send, one after the other.
 
     A signal that this process ignores stays ignored, as with nohup.
     """
@@ -36,7 +36,7 @@ def interruptible() -> Iterator[Event]:
 
 @contextmanager
 def hearing_signals(note: Callable[[int], object]) -> Iterator[None]:
-    """Call `note` with each of `ENDING_SIGNALS` in place of what it would do. For the main thread."""
+    """Call `note` with each of `ENDING_SIGNALS` instead of the signal's own effect. Only for the main thread."""
     terminals = [number for number in (1, 2) if os.isatty(number)]
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -53,7 +53,7 @@ def hearing_signals(note: Callable[[int], object]) -> Iterator[None]:
 
 
 def _leave_closed(terminals: Sequence[int]) -> None:
-    """Write to nowhere in place of terminals that are closed: a write would fail, and end the run before it saves."""
+    """Redirect closed terminals to the null device: writing to one would fail and end the run before it is saved."""
     for number in terminals:
         if not os.isatty(number):
             nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,6 +1,6 @@
-"""What a run tells Prometheus: a file for the textfile collector of its node exporter, new with each line of the log.
+"""A run's metrics for Prometheus: a file for its node exporter's textfile collector, rewritten with each log line.
 
-Its figures are those of `log`, of each process those of `workers`.
+`log` provides the figures of the run, `workers` those of each process.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ OF_A_WORKER = {
 
 
 def refuse_missing_folder(path: Path) -> None:
-    """Raise `InputError` where the file would have no folder."""
+    """Raise `InputError` if the folder of the file does not exist."""
     if not path.absolute().parent.is_dir():
         raise InputError(f"log.textfile: {path.parent} is no folder: make it, or name a file in another one")
 
 
 class Textfile(Collector):
-    """The file of one run, whose name is a label of all its figures. Raises `InputError` where it has no folder."""
+    """The file of one run; the run's name labels all its metrics. Raises `InputError` if the folder does not exist."""
 
     def __init__(self, path: Path, run: str) -> None:
         refuse_missing_folder(path)
         self.path, self._run, self._sent, self._line = path, run, list[int](), dict[str, Any]()
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Tell of a line of the log. Raises `OSError` where the file cannot be written."""
+        """Write the metrics of a log line. Raises `OSError` if the file cannot be written."""
         self._line = dict(line)
         sent = line.get("workers", {}).get("sent_bytes", [])
         self._sent = [*map(sum, zip(self._sent or [0] * len(sent), sent, strict=True))]
@@ -73,7 +73,7 @@ class Textfile(Collector):
         ]
 
     def _metric(self, kind: type[Family], name: str, text: str, told: float | Sequence[float]) -> Family:
-        """told: of the run, or of each process in the order of their ranks."""
+        """told: the value of the run, or the values of all processes in rank order."""
         name = f"tuili_train_{name}"
         if not isinstance(told, Sequence):
             metric = kind(name, text, labels=["run"])

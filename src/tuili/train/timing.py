@@ -1,4 +1,4 @@
-"""Where the time of a run goes, and what the rest of it will take, from its first steps. Shown by `log`."""
+"""Where the time of a run goes, and a forecast of the rest from its first steps. Shown by `log`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 Clock = Callable[[], float]
 
 WARM_UP_STEPS, TIMED_STEPS = 2, 8
-"""After the first steps of a session, which are slower, these steps tell how fast it is."""
+"""The first steps of a session are slower; the timed steps after them measure its speed."""
 
 
 @contextmanager
 def spending(seconds: MutableMapping[str, float], part: str, clock: Clock = time.perf_counter) -> Iterator[None]:
-    """Adds the time of the `with` block to that of a part."""
+    """Add the duration of the `with` block to the seconds of a part."""
     begun = clock()
     try:
         yield
@@ -29,7 +29,7 @@ def spending(seconds: MutableMapping[str, float], part: str, clock: Clock = time
 
 
 def peak_memory(device: torch.device | None = None) -> int:
-    """The most bytes of memory that this process has held so far: of a GPU that is given, else of the machine."""
+    """The peak memory of this process so far, in bytes: on the given GPU, otherwise on the machine."""
     if device is not None and device.type == "cuda":
         import torch
 
@@ -39,16 +39,16 @@ def peak_memory(device: torch.device | None = None) -> int:
 
 
 class Forecast:
-    """What a session that begins after step `first` of `steps` will take."""
+    """A forecast for a session that begins after step `first` of `steps`."""
 
     def __init__(self, first: int, steps: int, clock: Clock = time.perf_counter) -> None:
         self._first, self._steps, self._clock = first, steps, clock
         self._begun, self._tokens = 0.0, 0
 
     def after(self, step: int, tokens: int, memory: int) -> str | None:
-        """The line for the user, after the step from which it is known, if others are left; else None.
+        """The line for the user, once, after the last timed step, if further steps are left; otherwise None.
 
-        tokens: those of this step. memory: the most bytes that all processes together have held so far.
+        tokens: the number in this step. memory: the peak of all processes together so far, in bytes.
         """
         timed = step - self._first - WARM_UP_STEPS
         if timed == 0:

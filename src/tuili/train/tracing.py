@@ -1,4 +1,4 @@
-"""A profiler's trace of some steps of a run, on request. What it tells is left to `dist.overlap.hidden`."""
+"""A profiler's trace of some steps of a run, on request. What it shows is left to `dist.overlap.hidden`."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from tuili.train.timing import WARM_UP_STEPS
 Step = TypeVar("Step")
 REMEDY = "add --resume to go on and to trace later steps"
 END, END_BYTES = b'"traceName": ', 8192
-"""What torch writes last into a trace, with the path of the file."""
+"""What torch writes last into a trace, followed by the path of the file."""
 
 
 def traced(
     steps: Iterable[Step], count: int | None, file: Path, before_writing: Callable[[], None] = lambda: None
 ) -> Iterator[Step]:
-    """The same steps, of which so many behind the first ones, which are slower, are traced to a file; None traces none.
+    """Yield the same steps and trace `count` of them to a file, after the first, slower ones. None traces none.
 
-    The file is in Chrome's format, which Perfetto shows, with all threads of the process. Without any of those steps
-    there is none. before_writing: called behind the last of them: writing takes long where a model has many kernels.
-    Raises `NotWritten` where it cannot be written as a whole.
+    The file is in Chrome's format, which Perfetto shows, with all threads of the process. If none of those steps is
+    run, no file is written. before_writing: called after the last of them, because writing takes long if a model has
+    many kernels. Raises `NotWritten` if the file cannot be written as a whole.
     """
     iterator = iter(steps)
     if count is not None:
@@ -52,12 +52,12 @@ def _tracing(steps: Iterator[Step], file: Path, before_writing: Callable[[], Non
 
 
 def _write(profiler: profile, file: Path) -> None:
-    """The trace as a whole, or `NotWritten`: torch tells nothing where the disk is full."""
+    """Write the whole trace, or raise `NotWritten`: torch does not report a full disk."""
     part = file.with_name(f".{file.name}.part")
     with writing(file, REMEDY):
         if is_special(file):
             raise OSError("it is there, and no regular file")
-        part.touch()  # raises what torch does not
+        part.touch()  # raises the errors that torch does not
         try:
             profiler.export_chrome_trace(str(part))
             flush(part)

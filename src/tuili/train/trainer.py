@@ -1,8 +1,8 @@
-"""The trainer: from blocks to weights, one step after the other, resumable bit for bit.
+"""The trainer: from blocks to weights, step by step, resumable bit for bit.
 
-All randomness of a block follows from the seed and the block's number, so that no generator's state needs saving. What
-is minimised is left to `objective`, which documents come and who learns from them to `feed`, how processes that share
-the steps meet to `dist`, log and checkpoints to `loop`.
+All randomness of a block follows from the seed and the block's number, so no generator state needs saving. `objective`
+defines what is minimised, `feed` which documents come and which process learns from them, and `dist` how processes that
+share the steps work together. `loop` adds log and checkpoints.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from tuili.train.workers import Meter, Work
 
 @dataclass
 class TrainingState:
-    """How far a run is: steps done, tokens read, seconds trained, of which some in each part of a step, the state of
-    its stream of blocks, and how many steps were shared under each backend with each form of gradients.
+    """How far a run is: steps done, tokens read, seconds trained, the seconds spent in each part of a step, the state
+    of its stream of blocks, and how many steps were shared with each backend and form of gradients.
 
-    Only process 0 of a group, which writes it down, knows all but the first two.
+    Only process 0 of a group, which saves the state, knows more than the first two.
     """
 
     step: int = 0
@@ -57,7 +57,7 @@ class TrainingState:
 class StepResult:
     """What one step of all replicas did: figures for the log, tokens read, and operations of linear layers.
 
-    memory: the most bytes of the device that all replicas together have held so far. workers: what each has done.
+    memory: the peak device memory of all replicas together so far, in bytes. workers: what each replica has done.
     """
 
     figures: Mapping[str, float]
@@ -71,11 +71,11 @@ _DIFFER = "nothing of this step is saved; go on by --resume from the step that w
 
 
 class Trainer:
-    """A model, its optimizers and the state of its run: the same in all replicas of a group after each step.
+    """A model, its optimizers and the state of its run: identical in all replicas of a group after each step.
 
-    Goes on from a checkpoint, if there is one. Waits until all replicas are ready. What works beside the training ends
-    with the `with` block. `tell` is given a line about how they share the training, where that is not in the memory of
-    one machine.
+    Resumes from a checkpoint, if there is one. Waits until all replicas are ready. Background work ends with the `with`
+    block. `tell` receives a line about how the replicas share the training, unless they do so in the memory of one
+    machine.
     """
 
     def __init__(
@@ -103,19 +103,18 @@ class Trainer:
             self._backend.stop()
 
     def collect(self) -> Pieces:
-        """What this process writes of a checkpoint, which later steps may change. All replicas call it behind the same
-        step.
+        """This process's part of a checkpoint, which later steps may change. All replicas call it after the same step.
 
-        Raises `TuiliError` where they differ, and what the calls of the group raise.
+        Raises `TuiliError` if their weights differ, and whatever the calls of the group raise.
         """
         if not self._backend.agrees():
             raise told_once(self._group, TuiliError(f"step {self.state.step}: the replicas' weights differ: {_DIFFER}"))
         return self._backend.collect()
 
     def steps(self, stop: Callable[[], bool]) -> Generator[StepResult, None, None]:
-        """Train step by step to the last one, or until `stop` is true in any replica before a step.
+        """Train step by step to the last one, or until `stop` returns true in any replica before a step.
 
-        Raises `TuiliError` when the gradient is not finite, and what the calls of the group raise.
+        Raises `TuiliError` if the gradient is not finite, and whatever the calls of the group raise.
         """
         recipe, model, state, group = self._setup.recipe, self._model, self.state, self._group
         train, way, seconds = recipe.train, self._way(), None
@@ -129,19 +128,19 @@ class Trainer:
                 state.shared[way] = state.shared.get(way, 0) + 1
                 state.step += 1
                 state.tokens += result.tokens
-                is_known = recipe.qat.at(state.step) == recipe.qat.at(state.step - 1)  # else the next one may compile
+                is_known = recipe.qat.at(state.step) == recipe.qat.at(state.step - 1)  # else the next step may compile
                 seconds = taken() if is_known else None
                 model.quantize(recipe.qat.at(state.step))
                 yield result
 
     def _way(self) -> str:
-        """How steps are shared: the backend, and in what form gradients travel, and weights where they are packed."""
+        """How steps are shared: the backend, and the form in which gradients, and packed weights if any, are sent."""
         dist, is_half = self._setup.recipe.train.dist, self._setup.plan.precision == "fp16"
         packed = "" if dist.weights == "fp32" else f", weights in {dist.weights}"
         return f"{dist.backend}, {'fp16' if is_half else dist.gradients.form}{packed}"
 
     def _step(self, prepared: PreparedBlocks) -> tuple[StepResult, Callable[[], float]]:
-        """One step, and what tells how many seconds have passed since its data were there."""
+        """Make one step. Returns its result, and a function that returns the seconds since its data arrived."""
         recipe, model, state, group = self._setup.recipe, self._model, self.state, self._group
         accumulation = recipe.train.accumulation
         scale = rate_scale(recipe.schedule, state.step, recipe.train.steps)
@@ -149,7 +148,7 @@ class Trainer:
         numbers = range(state.step * accumulation, (state.step + 1) * accumulation)
         with spending(state.spent, "waiting for data"):
             blocks, after = deal_blocks(prepared, numbers, group)
-        begun = time.monotonic()  # others wait for data as long as process 0 lives
+        begun = time.monotonic()  # the others wait for data as long as process 0 lives
         state.stream = after or state.stream
         with spending(state.spent, "forward and backward"):
             figures = [self._learn(block, number, number == max(blocks)) for number, block in blocks.items()]
@@ -165,7 +164,7 @@ class Trainer:
         return result, lambda: time.monotonic() - begun
 
     def _update(self, scale: float) -> dict[str, float]:
-        """Clip the gradients and change the weights by them; returns the gradient's norm and the rate for the log."""
+        """Clip the gradients and update the weights; returns the gradient norm and the learning rate for the log."""
         recipe, state, backend = self._setup.recipe, self.state, self._backend
         figures = {"learning_rate": recipe.optimizer.learning_rate * scale}
         if (loss_scale := backend.loss_scale) is not None:
@@ -181,10 +180,10 @@ class Trainer:
         return figures | ({"gradient_norm": norm} if is_finite else {})
 
     def _learn(self, block: Block, number: int, last: bool) -> dict[str, float]:
-        """Add a block's share to the gradients; returns its figures, `tokens` and `flops` among them.
+        """Accumulate the gradients of a block; returns its figures, including `tokens` and `flops`.
 
-        A step takes the mean of its blocks' losses, not of their tokens' losses: every block weighs the same.
-        last: whether it is the last one of this process in the step.
+        A step uses the mean of its blocks' losses, not of their tokens' losses: every block has the same weight.
+        last: whether it is this process's last block in the step.
         """
         train, device = self._setup.recipe.train, self._model.device
         torch.manual_seed(_block_seed("model", train.seed, number))
@@ -195,16 +194,16 @@ class Trainer:
 
 
 def _block_seed(use: str, seed: int, number: int) -> int:
-    """A generator's seed for one use in one block. torch's generator on a CPU reads no more than these 32 bits."""
+    """The seed of a generator for one use in one block. torch's CPU generator reads only these 32 bits."""
     return random.Random(f"{use}/{seed}/{number}").getrandbits(32)
 
 
 def _step_result(
     of_replicas: Sequence[Sequence[dict[str, float]]], rates: dict[str, float], memory: int, workers: Sequence[Work]
 ) -> StepResult:
-    """The result of a step from the figures of its blocks, which each replica lists in the order of their numbers."""
+    """The result of a step from the figures of its blocks, which each replica lists by block number."""
     means, tokens, flops = RunningMeans(), 0, 0.0
-    for figures in chain.from_iterable(zip(*of_replicas, strict=True)):  # by number: the blocks go round the replicas
+    for figures in chain.from_iterable(zip(*of_replicas, strict=True)):  # by number: blocks are dealt round robin
         tokens += int(figures.pop("tokens"))
         flops += figures.pop("flops")
         means.add(figures)
@@ -212,7 +211,7 @@ def _step_result(
 
 
 def _add_up_loads(model: TuiliForCausalLM, group: Group) -> None:
-    """Add up the tokens that the routers have given to each expert, from which `after_step` balances them."""
+    """Add up, over all replicas, the tokens routed to each expert; `after_step` balances the experts by these loads."""
     loads = [router.load for router in model.routers()]
     for load, *of_replicas in zip(loads, *group.all_gather([load.tolist() for load in loads]), strict=True):
         load.copy_(torch.tensor(of_replicas, dtype=load.dtype).sum(0))

@@ -1,5 +1,5 @@
-"""The folder of a recipe's run: what a training has in common with the sessions before it, which may be of earlier
-versions of Tuili, and where it may differ from them.
+"""The folder of a recipe's run: what a session must have in common with earlier ones, possibly made by earlier versions
+of Tuili, and where it may differ from them.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tuili.train.qat import QatConfig
 from tuili.train.recipe import Recipe
 
 CHANGEABLE_SECTIONS: dict[str, Any] = {"checkpoint": True, "log": True, "train": {"dist": True, "replicas": True}}
-"""Sections of the recipe that a later session may change. They have no influence on the weights, but for those of
-`train`, which are how processes share the steps: a change of that is told."""
+"""Sections of the recipe that a later session may change. They do not influence the weights, except the settings of
+`train` on how processes share the steps: the user is told of a change to those."""
 PLAN_SETTINGS = ("precision", "replicas", "device", "compile", "kernels")
 """The settings of an `ExecutionPlan`, which `run.json` holds at its top level."""
 
@@ -38,9 +38,9 @@ class ParentModel:
 
 
 class TrainingFolder(RunFolder):
-    """The folder of a recipe's run; the log stands in it beside what is named here.
+    """The folder of a recipe's run. Besides what is named here, it contains the log.
 
-    `run.json` is written when everything else that a session needs is on the disk: a run without it has not begun.
+    `run.json` is written once everything else that a session needs is on disk: a run without it has not begun.
     """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
@@ -51,7 +51,7 @@ class TrainingFolder(RunFolder):
 
     @cached_property
     def parent(self) -> ParentModel | None:
-        """The model that the run starts from. Raises `ModelFolderError` where it is not found or not sound."""
+        """The model that the run starts from. Raises `ModelFolderError` if it is missing or invalid."""
         if self._recipe.model.start is None:
             return None
         start = resolve_model(self._recipe.model.start)
@@ -70,9 +70,9 @@ class TrainingFolder(RunFolder):
         }
 
     def begin(self, plan: ExecutionPlan) -> None:
-        """Flush the tokenizer, which must be there, to the disk, then record that the run has begun by this plan.
+        """Flush the tokenizer, which must exist, to disk, then record that the run has begun with this plan.
 
-        Raises `NotWritten` where that cannot be.
+        Raises `NotWritten` if that fails.
         """
         with writing(self.path, AGAIN_REMEDY):
             flush_all(self.tokenizer)
@@ -83,10 +83,10 @@ class TrainingFolder(RunFolder):
             flush(self.path)
 
     def recorded_settings(self, resume: bool) -> dict[str, Any] | None:
-        """The settings of the plan that the run in this folder began with; None where no run has begun.
+        """The settings of the plan that the run in this folder began with; None if no run has begun.
 
-        Raises `InputError` when the run is not to be resumed, or began with another recipe or other files, and when
-        there are checkpoints or a model without a `run.json`.
+        Raises `InputError` if a run has begun and `resume` is not set, if it began with another recipe or other files,
+        and if there are checkpoints or a model without a `run.json`.
         """
         then = self.recorded(resume)
         if then is None:
@@ -96,28 +96,28 @@ class TrainingFolder(RunFolder):
                 raise InputError(f"{self.path} has {what} and no {RUN_FILE}: choose another --out")
             return None
         try:
-            # Runs that began before there were backends and forms to choose from had replicas, and fp32.
+            # Runs from before backends and forms could be chosen used replicas and fp32.
             forms = {"backend": "replicas", "gradients": "fp32", "weights": "fp32", "gradients.precondition": False}
             self._environment = forms | dict(then.pop("environment"))
             then.pop("start", None)
-            # Runs that began before there were kernels to choose from train by torch alone.
+            # Runs from before kernels could be chosen train with torch alone.
             then["recipe"]["train"] = {"kernels": "auto"} | then["recipe"]["train"]
             then = {"kernels": "torch"} | then
-            # Runs that began when there were forms to choose from, and took all, are like those of today.
+            # Runs from when forms of problems could be chosen are like today's if they used all of them.
             data = dict(then["recipe"]["data"]).items()
             then["recipe"]["data"] = {key: value for key, value in data if (key, value) != ("wording", "seen")}
-            # Runs that began before domains had weights drew the domains of a phase evenly.
+            # Runs from before domains had weights drew the domains of a phase evenly.
             then["recipe"]["data"].setdefault("weights", {})
-            # Runs that began before whole numbers could be learnt learn none.
+            # Runs from before there was quantisation-aware training use none.
             then["recipe"].setdefault("qat", QatConfig().model_dump())
-            # Runs that began before their domains were recorded may have had others, where they had all.
+            # Runs from before domains were recorded may have had other ones, if they used all.
             if then["recipe"]["data"]["domains"] == self._recipe.model_dump(mode="json")["data"]["domains"] != "all":
                 then = {"domains": self._fixed["domains"]} | then
             then = {"domains": "those of an earlier version"} | then
-            # The number of processes may change, and was once recorded with the recipe, too.
+            # The number of processes may change; earlier versions also recorded it with the recipe.
             then["recipe"]["train"].pop("replicas", None)
             settings = {name: then.pop(name) for name in PLAN_SETTINGS}
-            if settings["precision"] == "fp16" and self._recipe.train.dist.backend != "zero3":  # zero3 alone scales
+            if settings["precision"] == "fp16" and self._recipe.train.dist.backend != "zero3":  # only zero3 scales
                 settings["precision"] = then["recipe"]["train"]["precision"] = self._recipe.train.precision
                 self._environment["precision"] = "fp16"
             self._environment["processes"] = settings["replicas"]
@@ -132,7 +132,7 @@ class TrainingFolder(RunFolder):
         return environment_changes(self._environment, now)
 
     def _processes(self) -> dict[str, Any]:
-        """How processes share the run, flat."""
+        """How processes share the run, by flat names."""
         config = self._recipe.train.dist
         gradients = config.gradients.model_dump()
         names = {"backend": config.backend, "islands": config.islands, "gradients": gradients.pop("form")}

@@ -1,6 +1,6 @@
-"""What the other processes of a run do, while process 0 does what `run` says: they build the same parts and train.
+"""What the other processes of a run do while process 0 does what `run` describes: they build the same parts and train.
 
-Replicas are started by process 0, those of torch's backends by torchrun or `dist.launch`.
+Process 0 starts replicas; torchrun or `dist.launch` starts the processes of torch's backends.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def run_worker(
     step: int | None,
     stop: Callable[[], bool] = lambda: False,
 ) -> TrainingState:
-    """The part of a further replica in the run of the folder `out`, from the checkpoint of a step or from the start.
+    """Train as a further replica in the run of the folder `out`, from the checkpoint of a step or from the start.
 
     Returns the state reached. stop: whether this process wants all to end.
     """
@@ -59,7 +59,7 @@ def run_worker(
 
 @contextmanager
 def _told_to_all(group: Group) -> Iterator[None]:
-    """What keeps this process from beginning ends the others, too. Replicas hear of it as it is raised."""
+    """If an error keeps this process from starting, end the others too. Replicas learn of it when it is raised."""
     try:
         with noticing_full_gpu(FULL_GPU_REMEDY):
             yield
@@ -70,9 +70,9 @@ def _told_to_all(group: Group) -> Iterator[None]:
 
 
 def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple[TrainingState, ExecutionPlan]:
-    """The part of a process that torchrun has started beside process 0, from whose word on it works.
+    """Train in a process that torchrun has started alongside process 0, as process 0's message says.
 
-    Returns the state reached, and how the steps were executed. A signal to end lets all processes end.
+    Returns the state reached, and how the steps were executed. A signal to end makes all processes end.
     """
     first, *_ = processes.all_gather(None)
     if "fault" in first:
@@ -94,7 +94,7 @@ def work_beside_first(processes: TorchGroup, recipe: Recipe, out: Path) -> tuple
 
 
 class Others:
-    """The processes beside process 0, which wait for its word: how to train, or why it cannot prepare the run."""
+    """The processes other than process 0. They wait for its message: how to train, or why it cannot prepare the run."""
 
     def __init__(self, processes: TorchGroup) -> None:
         self.group, self._wait = processes, True
@@ -107,7 +107,7 @@ class Others:
             self._say(as_word(error))
 
     def begin(self, folder: TrainingFolder, plan: ExecutionPlan, step: int | None) -> None:
-        """Let them train in the same folder, by a plan, from the checkpoint of a step, or from the start."""
+        """Let them train in the same folder, by an execution plan, from the checkpoint of a step or from the start."""
         place = {"session": folder.name_session(), "path": str(folder.path.resolve())}
         self._say({**place, "plan": plan.settings(), "step": step})
 
@@ -117,8 +117,8 @@ class Others:
 
 
 def common_facts(recipe: Recipe, place: Place, begun_on: str | None = None) -> dict[str, str]:
-    """What all processes of a run must have been started with, by name; where each makes the same update by itself,
-    also what decides how its sums are rounded. begun_on: the device that the run began with, if it has begun."""
+    """What all processes of a run must have been started with, by name. If each makes the same update by itself, this
+    includes what decides how its sums are rounded. begun_on: the device that the run began with, if it has begun."""
     facts = {name: json.dumps(value) for name, value in flattened(recipe.model_dump(mode="json"))}
     facts |= {"Tuili's code": code_hash()}
     facts |= {f"version of {of}": version for of, version in current_versions().items()}
@@ -134,7 +134,7 @@ def common_facts(recipe: Recipe, place: Place, begun_on: str | None = None) -> d
 
 
 def processes_here(count: int) -> int:
-    """Among how many of so many processes of this machine the cores are divided that this one sees. Where torchrun, or
-    what stands for it, has started some, who sets the threads sets those of each."""
+    """How many of `count` processes on this machine share the cores that this one sees: 1 if torchrun, or what stands
+    in for it, has started several and `OMP_NUM_THREADS` is set, because that applies to each of them."""
     place = Place.find()
     return 1 if THREADS_VARIABLE in os.environ and place is not None and place.world_size > 1 else count

@@ -1,7 +1,7 @@
-"""One view of all processes of a run: how fast each one is, who waits for whom, and what each has sent.
+"""One view of all processes of a run: how fast each one is, which waits for which, and how much each has sent.
 
-Each process measures itself, by `Meter`; process 0 adds up what all tell with each step, by `Workers`. Where that is
-shown is left to `log` and `textfile`.
+Each process measures itself with a `Meter`; in process 0, `Workers` adds up what all report with each step. `log` and
+`textfile` show the result.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 SCHEDULER = Path("/proc/thread-self/schedstat")
 SENT_BYTES = slice(200, 208)
-"""Where Linux tells the bytes that a socket of TCP has sent, in what it tells of it (`struct tcp_info`)."""
+"""The part of Linux's `struct tcp_info` that holds the number of bytes that a TCP socket has sent."""
 
 
 @dataclass(frozen=True)
 class Work:
     """What one process has done in a step.
 
-    seconds: in which it computed, or waited for a core, and not for other processes. sent: bytes over TCP.
+    seconds: the time in which it computed or waited for a core, but not for other processes. sent: bytes over TCP.
     """
 
     tokens: int
@@ -34,7 +34,7 @@ class Work:
 
 
 def busy_seconds() -> float:
-    """In which this thread has computed or waited for a core so far. Elsewhere than on Linux, in which it computed."""
+    """The seconds for which this thread has so far computed or, on Linux only, waited for a core."""
     with suppress(OSError, ValueError):
         computed, waited, _ = SCHEDULER.read_text().split()
         return (int(computed) + int(waited)) / 1e9
@@ -42,14 +42,14 @@ def busy_seconds() -> float:
 
 
 def sent_bytes() -> dict[str, int]:
-    """What each open socket of this process has sent over TCP so far, by its name; nothing elsewhere than on Linux.
+    """The bytes that each open socket of this process has sent over TCP so far, by its name; empty except on Linux.
 
-    So whatever sends by sockets is counted, as gloo does, with headers of its own and without those of TCP.
+    This counts whatever is sent through sockets, as by gloo, including the sender's own headers but not those of TCP.
     """
     sent = dict[str, int]()
     with suppress(OSError):
         for link in Path("/proc/self/fd").iterdir():
-            with suppress(OSError):  # no socket of TCP, or closed just now
+            with suppress(OSError):  # not a TCP socket, or just closed
                 if (name := str(link.readlink())).startswith("socket:"):
                     with socket.socket(fileno=os.dup(int(link.name))) as twin:
                         told = twin.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SENT_BYTES.stop)
@@ -58,7 +58,7 @@ def sent_bytes() -> dict[str, int]:
 
 
 class Meter:
-    """Measures the steps of this process, from the last call of `read` on."""
+    """Measures the steps of this process, from one call of `read` to the next."""
 
     def __init__(
         self, busy: Callable[[], float] = busy_seconds, sent: Callable[[], Mapping[str, int]] = sent_bytes
@@ -67,31 +67,30 @@ class Meter:
         self._before = busy(), sent()
 
     def read(self, tokens: int) -> Work:
-        """What was done since the last call, with so many tokens. Sockets that are closed take with them what they have
-        sent since then."""
+        """The work since the last call, on `tokens` tokens. What a socket has sent since then is not counted if it has
+        been closed."""
         now = self._busy(), self._sent()
         (busy, sent), self._before = self._before, now
         return Work(tokens, now[0] - busy, sum(count - sent.get(name, 0) for name, count in now[1].items()))
 
 
 class Workers:
-    """The processes of a run, between two lines of its log."""
+    """The work of a run's processes between two lines of its log."""
 
     def __init__(self, restarts: int = 0, lost: Sequence[int] = ()) -> None:
         self.restarts, self.lost = restarts, Counter(lost)
-        """How often the processes have begun again because one of them was lost, and which, as far as it is known."""
+        """How often the processes restarted because one was lost, and how often each one was, as far as is known."""
         self._steps: list[Sequence[Work]] = []
 
     def add(self, works: Sequence[Work]) -> None:
-        """Take up a step: what each process has done, in the order of their ranks."""
+        """Record a step: what each process has done, in rank order."""
         self._steps.append(works)
 
     def take(self, seconds: float) -> dict[str, Any] | None:
-        """What stands in the log, for the steps since the last call, which took so many seconds.
+        """The entry in the log for the steps since the last call, which took `seconds`.
 
-        Lists in the order of the ranks: the tokens of each in a second of its work; the share of the time for which it
-        waited for the slowest one, as far as that had more to do; bytes sent; how often it was lost. None for a process
-        alone.
+        Its lists are in rank order: each process's tokens per second of its own work; the share of the time for which
+        it waited because the slowest one had more work; bytes sent; how often it was lost. None for a single process.
         """
         steps, self._steps = self._steps, []
         if not steps or len(steps[0]) < 2:
@@ -111,7 +110,7 @@ class Workers:
 
 
 def in_words(view: dict[str, Any], seconds: float) -> str:
-    """A view as a line for the user."""
+    """A view, formatted as a line for the user."""
     speeds, slowest = view["tokens_per_second"], view["slowest"]
     waiting = max(view["waiting"])
     longest = view["waiting"].index(waiting)

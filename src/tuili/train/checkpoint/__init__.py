@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written in the background by all of its processes, verified before they are used.
+"""Checkpoints of a run: all of its processes write them in the background, and each is verified before it is used.
 
 `layout` says what a checkpoint consists of, `manager` when it is written, `writing` and `reading` how, `saving` whether
 a disk still answers.

@@ -1,8 +1,8 @@
-"""The checkpoints of a run: copied in a step, written beside the next ones, and moved into place as a whole.
+"""The checkpoints of a run: copied within a step, written during the next ones, and moved into place as a whole.
 
-Each process of a group writes what it has. The first one waits for the others' parts on the disk, in its writer, and
-publishes them; that one of them has failed, all hear behind the next step. What is written is left to `writing`, how
-long a disk may take to `saving`.
+Each process of a group writes what it holds. The writer of process 0 waits until the parts of the others are on the
+disk, and publishes them. If one of them fails, all processes learn of it after the next step. `writing` defines what is
+written, `saving` how long a disk may take.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from tuili.train.checkpoint.writing import (
 from tuili.train.dist.group import SHARING_SECONDS, Group, SingleProcess, told_once
 
 LEAVING_SECONDS = 3.0
-"""For parts that may come, where the training has ended by an error and nothing more of them comes to the disk."""
+"""How long to wait for further parts after the training has ended with an error and nothing more reaches the disk."""
 TELLING_SECONDS = 30.0
-"""After which it is told that the training waits for a disk."""
+"""After this time, the user is told that the training waits for a disk."""
 LEAST_BESIDE = 5
-"""Steps that may be made beside any write, which gives way to them."""
+"""Steps that may always be made alongside a write, which gives way to them."""
 
 
 class CheckpointConfig(Config):
@@ -53,30 +53,30 @@ class CheckpointConfig(Config):
     interval: PositiveInt = 200
     """Steps between two checkpoints."""
     keep: PositiveInt = 2
-    """How many stay on disk."""
+    """How many checkpoints stay on disk."""
 
     beside: float = Field(0.1, gt=0, le=1)
-    """Share of an interval in which steps are made beside the writing of one, before they wait for it: what a kill may
-    cost beside an interval. 1 waits for a slow disk at the next one alone."""
+    """Share of an interval for which steps continue while a checkpoint is written, before they wait for it: what a kill
+    may cost on top of an interval. With 1, steps wait for a slow disk only at the next checkpoint."""
 
     @property
     def steps_beside(self) -> int:
-        """The steps of that share, at least `LEAST_BESIDE`."""
+        """That share in steps, at least `LEAST_BESIDE`."""
         return max(LEAST_BESIDE, math.ceil(self.beside * self.interval))
 
 
 class CheckpointManager:
-    """One process's view of the checkpoints of a run. One writer at a time; `close` (or `with`) waits for it.
+    """One process's view of the checkpoints of a run. It has one writer at a time; `close` (or `with`) waits for it.
 
-    All processes of a group call `save`, `check` and `close` alike. What kept one of them from writing, such as a full
-    disk, the next call raises in all as `CheckpointError`; the checkpoints on the disk stay as they are. A disk that
-    does not answer any more is told by process 0 alone. Where the training has failed already, `tell` is given the
-    writer's error; and a line where a disk takes long, or an old checkpoint cannot be removed.
+    All processes of a group call `save`, `check` and `close` alike. If one of them could not write, for example because
+    of a full disk, the next call raises `CheckpointError` in all of them; the checkpoints on the disk stay as they are.
+    Only process 0 reports a disk that no longer answers. If the training has already failed, the writer's error is
+    passed to `tell`, and so is a line when a disk takes long or an old checkpoint cannot be removed.
 
-    run: what tells this run from others. last: the step of the checkpoint that the run goes on from, by default of the
-    newest one that is there; `latest` finds it out, too.
+    run: what distinguishes this run from others. last: the step of the checkpoint from which the run resumes, by
+    default that of the newest one on disk; `latest` also sets it.
 
-    The first process removes what a crash has left half written: the others save when it has been made there.
+    In process 0 the constructor removes what a crash left half written; the other processes save only after that.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class CheckpointManager:
         self._saving: Saving | None = None
         self._until, self._has_told_left = math.inf, False
         self.stall = 0.0
-        """Seconds for which `save` and `wait` have held up the training in all."""
+        """Total seconds for which `save` and `wait` have held up the training."""
         if self._group.rank == 0:
             for leftover in folder.glob(f"{SCRATCH_PREFIX}*/"):
                 try:
@@ -115,13 +115,13 @@ class CheckpointManager:
                 self._until = time.monotonic() + LEAVING_SECONDS
                 self._wait(saving)
                 ended, fault = saving.report()[:2]
-                if fault is not None:  # beside the error that is under way
+                if fault is not None:  # in addition to the error being raised
                     self._tell(str(self._failure(saving, self._group.rank, fault, hangs=not ended)))
 
     def save(self, step: int, tensors: Pieces, state: Mapping[str, Any], *, beside_steps: bool = True) -> None:
-        """Copy the tensors now and write them in the background. Waits only until the write before has ended.
+        """Copy the tensors now and write them in the background. Waits only until the previous write has ended.
 
-        tensors, state: what this process writes; the state is that of process 0. beside_steps: whether steps follow, to
+        tensors, state: what this process writes; only process 0's state is used. beside_steps: whether steps follow, to
         which the writer gives way.
         """
         self.wait()
@@ -132,12 +132,12 @@ class CheckpointManager:
         self.stall += time.perf_counter() - begun
 
     def check(self) -> Sequence[int]:
-        """Hear how far all processes are with writing; returns those that write. Raises the error of one that has
-        failed, without waiting."""
+        """Exchange how far all processes are with writing; returns the ranks that still write. If one has failed,
+        raises its error without waiting."""
         saving = self._saving
         if saving is None:
             return ()
-        self._group.anyone(False)  # others wait longer in it for process 0, which may still be writing the log
+        self._group.anyone(False)  # here the others wait longer for process 0, which may still be writing the log
         reports = self._group.all_gather(saving.report())
         for rank, (ended, fault, _) in enumerate(reports):
             if fault is not None:
@@ -154,25 +154,25 @@ class CheckpointManager:
         return [rank for rank, (*_, writes) in enumerate(reports) if writes]
 
     def wait(self) -> None:
-        """What `close` does, between steps, which it holds up."""
+        """Do what `close` does, but between steps: the time counts as `stall`."""
         begun = time.perf_counter()
         self.close()
         self.stall += time.perf_counter() - begun
 
     def close(self) -> None:
-        """Wait until everything is on disk, as long as those that write get on with it."""
+        """Wait until everything is on disk, as long as the processes that write make progress."""
         while (saving := self._saving) is not None:
             saving.wait()
             self._tell_once(saving, self.check())
 
     def latest(self) -> Checkpoint | None:
-        """What `latest_checkpoint` gives, which is told of damaged ones. The run goes on from it."""
+        """Return `latest_checkpoint`, which reports damaged ones to `tell`. The run resumes from the result."""
         if (checkpoint := latest_checkpoint(self._folder, self._tell)) is not None:
             self._last = checkpoint.step
         return checkpoint
 
     def _write(self, pieces: dict[str, dict[str, Piece]], state: str, saving: Saving) -> None:
-        """What the writer does: process 0's ends when the checkpoint is there, that of others with their parts."""
+        """The writer thread. In process 0 it ends when the checkpoint is in place, in the others with their parts."""
         scratch, rank, world_size = self._scratch(saving.step), self._group.rank, self._group.world_size
         scratch.mkdir(parents=True, exist_ok=True)
         part = write_part(scratch, rank, world_size, pieces, saving.go_on)
@@ -184,7 +184,7 @@ class CheckpointManager:
         saving.left = prune(self._folder, self._keep, self._last, saving.step)
 
     def _parts_of_others(self, saving: Saving, scratch: Path) -> list[Part]:
-        """Wait for them, in the writer of process 0."""
+        """Wait for the parts of the other processes, in the writer of process 0."""
         saving.writes, begun = False, time.monotonic()
         grown, seen = begun, -1
         while (parts := parts_of(scratch, self._group.world_size - 1)) is None:
@@ -200,8 +200,8 @@ class CheckpointManager:
         return parts
 
     def _failure(self, saving: Saving, rank: int, fault: str, *, hangs: bool) -> CheckpointError:
-        """The error of all processes where one has failed to write. Who is the last to end removes all they wrote,
-        unless a disk hangs: the next session does it then."""
+        """The error that all processes raise when one has failed to write. The last process to end removes all they
+        wrote, unless a disk hangs: then the next session does."""
         saving.leave()
         if not hangs:
             self._wait(saving)
@@ -213,13 +213,13 @@ class CheckpointManager:
         return CheckpointError(f"checkpoint {path} was not written: {who}{fault}; {kept}")
 
     def _wait(self, saving: Saving) -> None:
-        """Wait until the writer of this process has ended, or hangs."""
+        """Wait until the writer of this process has ended or hangs."""
         while not saving.is_over:
             saving.wait()
             self._tell_once(saving, [self._group.rank] if saving.writes else [])
 
     def _tell_once(self, saving: Saving, writing: Sequence[int]) -> None:
-        """Tell who is still writing, where this process has waited long for them."""
+        """Report which processes are still writing if this process has waited long for them."""
         if saving.is_told or not writing or saving.waited < TELLING_SECONDS:
             return
         saving.is_told = True
@@ -233,7 +233,7 @@ class CheckpointManager:
 
 
 def _copied(value: Tensor | Piece) -> Piece:
-    """What later steps do not change."""
+    """A copy, which later steps do not change."""
     piece = Piece.of(value)
     numbers = torch.empty(piece.numbers.shape, dtype=piece.numbers.dtype).copy_(piece.numbers.detach())
     return replace(piece, numbers=numbers)

@@ -1,4 +1,4 @@
-"""Checkpoints are verified, and their tensors put together when they are asked for, whoever has written them.
+"""Reading checkpoints: they are verified, and their tensors are assembled on demand, whichever processes wrote them.
 
 The names of the files are left to `layout`.
 """
@@ -30,14 +30,14 @@ from tuili.train.checkpoint.layout import (
 )
 
 Tensors = Mapping[str, Mapping[str, Tensor]]
-"""Named tensors in groups, each as a whole."""
+"""Whole named tensors, by group."""
 
 
 class StoredTensors(Mapping[str, Tensor]):
-    """The tensors of a group, each of which is read, and put together, when it is asked for."""
+    """The tensors of a group. Each is read and assembled when it is asked for."""
 
     def __init__(self, folder: Path, table: Mapping[str, Any]) -> None:
-        """Raises `ValueError` where a type is none of torch's."""
+        """Raises `ValueError` if a type is not one of torch's."""
         self._folder, self._table = folder, table
         for name, entry in table.items():
             if not isinstance(getattr(torch, entry["dtype"], None), torch.dtype):
@@ -59,13 +59,13 @@ class StoredTensors(Mapping[str, Tensor]):
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Of all tensors, which are not read for it."""
+        """The shapes of all tensors, without reading the tensors."""
         return {name: tuple(entry["shape"]) for name, entry in self._table.items()}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was saved after a step: groups of named tensors, and whatever JSON can hold. run: whose it is, if known."""
+    """What was saved after a step: named tensors in groups, and whatever JSON can hold. run: its run, if known."""
 
     step: int
     tensors: Mapping[str, StoredTensors]
@@ -74,9 +74,9 @@ class Checkpoint:
 
 
 def read_checkpoint(folder: Path, step: int, *groups: str) -> Checkpoint:
-    """The checkpoint of a step, with all groups of tensors or with some. What of it is read is verified first.
+    """Read the checkpoint of a step, with all or some groups of tensors. What is read of it is verified first.
 
-    Raises `CheckpointError` if that is damaged, and `TuiliError` where the disk does not give it, sound as it may be.
+    Raises `CheckpointError` if that is damaged, and `TuiliError` if the disk cannot return it, even if it is sound.
     """
     path = checkpoint_path(folder, step)
     try:
@@ -95,11 +95,11 @@ def read_checkpoint(folder: Path, step: int, *groups: str) -> Checkpoint:
 def latest_checkpoint(
     folder: Path, tell: Callable[[str], None], run: str | None = None, weights: Mapping[str, Tensor] | None = None
 ) -> Checkpoint | None:
-    """The newest checkpoint that is sound and of this run and model, None if there is none.
+    """The newest checkpoint that is sound and belongs to this run and model, or None if there is none.
 
-    run: what tells this run from others. weights: those of the model, of whatever value. `tell` is given one line for
-    each checkpoint that is passed over. Raises `CheckpointError` if none of them can be used, and what
-    `read_checkpoint` raises besides.
+    run: what distinguishes this run from others. weights: the model's, of any value. `tell` is given one line for each
+    checkpoint that is skipped. Raises `CheckpointError` if there are checkpoints but none can be used, and also what
+    `read_checkpoint` raises.
     """
     steps = saved_steps(folder)
     for step in reversed(steps):
@@ -115,7 +115,7 @@ def latest_checkpoint(
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Let a model have all of these weights, of which one at a time is in memory beside it."""
+    """Load all of these weights into a model, with one at a time in memory besides the model."""
     own = model.state_dict()
     assert own.keys() == weights.keys()
     for name, value in own.items():
@@ -141,8 +141,8 @@ def _read(path: Path, step: int, groups: Sequence[str]) -> Checkpoint:
 
 
 def _refuse_foreign(checkpoint: Checkpoint, path: Path, run: str | None, weights: Mapping[str, Tensor] | None) -> None:
-    """Raise `CheckpointError` for a checkpoint of another run, or, where its run is not known, of another kind of run
-    or of another model."""
+    """Raise `CheckpointError` for a checkpoint of another run, or, as far as that is unknown, of another kind of run or
+    of another model."""
     if None not in (run, checkpoint.run) and run != checkpoint.run:
         raise CheckpointError(f"{path} is of another run")
     if weights is None:
@@ -154,7 +154,7 @@ def _refuse_foreign(checkpoint: Checkpoint, path: Path, run: str | None, weights
 
 
 def _tables_of_earlier_version(path: Path, names: Iterable[str]) -> dict[str, Any]:
-    """The tensors of a checkpoint of an earlier version, which has one file for each group."""
+    """The tensors of a checkpoint written by an earlier version, with one file for each group."""
     tables: dict[str, Any] = {}
     for file in names:
         if file.endswith(TENSORS_SUFFIX):
@@ -165,7 +165,7 @@ def _tables_of_earlier_version(path: Path, names: Iterable[str]) -> dict[str, An
                         "shape": list(value.shape),
                         "parts": [[file, 0, value.numel()]],
                     }
-                    for name in stored.keys()  # noqa: SIM118  # it is no mapping
+                    for name in stored.keys()  # noqa: SIM118  # not a mapping
                     for value in [stored.get_tensor(name)]
                 }
     return tables

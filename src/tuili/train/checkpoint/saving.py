@@ -1,6 +1,6 @@
-"""A checkpoint that a thread writes beside the training: whether the thread gets on, and what has stopped it.
+"""A checkpoint that a thread writes during the training: whether the thread makes progress, and what has stopped it.
 
-What it writes is left to `writing`, who waits for it to `manager`.
+`writing` defines what the thread writes, `manager` who waits for it.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from tuili.machine import give_way
 
 LOOK_SECONDS = 0.02
 LOOK_AT_MOST = 1.0
-"""As which a look counts that took longer: this process was stopped, as by Ctrl-Z."""
+"""The most seconds that a single look counts for: if it took longer, this process was stopped, as by Ctrl-Z."""
 HANGING_SECONDS = 300.0
-"""How long is waited for a writer of which nothing more comes to the disk."""
+"""How long to wait for a writer while nothing more from it reaches the disk."""
 
 
 class Saving:
-    """The writing of one checkpoint, from when this is made. `write` is called in a thread, and calls `go_on`.
+    """The writing of one checkpoint, which begins at construction. `write` runs in a thread and calls `go_on`.
 
-    The thread does not keep the process from ending: a disk may never answer it. Beside steps it gives way to them, and
-    takes moments in which they leave a core to it, as where processes wait for one another.
+    The thread does not keep the process from ending, because a disk may never answer it. While steps run, it gives way
+    to them, and works when they leave a core idle, as when processes wait for one another.
     """
 
     def __init__(self, step: int, write: Callable[[Saving], None], *, beside_steps: bool) -> None:
@@ -32,13 +32,13 @@ class Saving:
         self.others_ended: float | None = None
         """When, by `time.monotonic`, all other processes were known to have written their parts."""
         self.writes = True
-        """Whether the thread has something to write, and does not wait for the others' parts."""
+        """Whether the thread has something to write, rather than waiting for the parts of other processes."""
         self.left: str | None = None
-        """What the thread could not remove behind the checkpoint, as a line."""
+        """A line about what the thread could not remove after the checkpoint."""
         self.waited = 0.0
-        """Seconds for which `wait` has waited in all."""
+        """Total seconds for which `wait` has waited."""
         self.is_told = False
-        """Whether it was told that this takes long."""
+        """Whether the user was told that this takes long."""
         self._looked, self._idle = time.monotonic(), 0.0
         self._moves, self._moves_seen = 0, 0
         self._is_left = False
@@ -47,16 +47,16 @@ class Saving:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the thread has."""
+        """Whether the thread has ended."""
         return self._job.done()
 
     @property
     def is_over(self) -> bool:
-        """Whether the thread has ended, or hangs."""
+        """Whether the thread has ended or hangs."""
         return self.has_ended or self._idle > HANGING_SECONDS
 
     def go_on(self) -> None:
-        """The thread has got on. Raises `CheckpointError` where nobody waits for it any more."""
+        """Record that the thread has made progress. Raises `CheckpointError` if nobody waits for it any more."""
         if self._is_left:
             raise CheckpointError("nobody waits for it any more")
         self._moves += 1
@@ -71,13 +71,13 @@ class Saving:
         self._looked, self._moves_seen = now, moves
 
     def leave(self) -> None:
-        """Let the thread end as soon as it gets on."""
+        """Make the thread end the next time it makes progress."""
         self._is_left = True
 
     def report(self) -> tuple[bool, str | None, bool]:
-        """Whether the thread has ended; what keeps it from writing; and whether it may be writing.
+        """Whether the thread has ended, what keeps it from writing, and whether it may still be writing.
 
-        An error of the thread that is no fault of the disk is raised.
+        If the thread failed with an error that is not the disk's fault, raises that error.
         """
         if self.has_ended:
             return True, _fault(self._job), False
@@ -97,7 +97,7 @@ class Saving:
 
 
 def _fault(job: Future[None]) -> str | None:
-    """What has kept a thread that has ended from writing. What is no fault of the disk is raised as it was."""
+    """What kept a thread that has ended from writing. An error that is not the disk's fault is raised unchanged."""
     error = job.exception()
     if isinstance(error, (OSError, CheckpointError)):
         return getattr(error, "strerror", None) or str(error)

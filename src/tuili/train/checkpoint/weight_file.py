@@ -1,6 +1,6 @@
-"""The bytes of a weight file, one tensor after the other and without a copy of them.
+"""The bytes of a weight file, one tensor after the other, without copying them.
 
-The library of safetensors returns a whole file, and copies all numbers twice for it. The layout is told in
+The safetensors library returns a whole file, and copies all numbers twice to do so. The layout is described in
 `tuili.store.safetensors`.
 """
 
@@ -24,15 +24,15 @@ KINDS = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-"""What safetensors calls the types that a checkpoint can hold."""
+"""The safetensors names of the types that a checkpoint can hold."""
 ALIGNMENT = 8
-"""The header takes a multiple of so many bytes."""
+"""The size of the header is a multiple of this many bytes."""
 
 
 def weight_file(tensors: Mapping[str, Tensor]) -> Iterator[memoryview]:
-    """Its header, then each tensor. Raises `KeyError` for a type that is not among `KINDS`.
+    """Yield the header, then each tensor. Raises `KeyError` for a type that is not among `KINDS`.
 
-    Wider numbers come first, so that each tensor begins at a multiple of its numbers' size, as readers need it.
+    Wider numbers come first, so that each tensor begins at a multiple of its numbers' size, as readers require.
     """
     in_order = sorted(tensors.items(), key=lambda named: -named[1].itemsize)
     header, end = {}, 0

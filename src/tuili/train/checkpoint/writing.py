@@ -1,4 +1,4 @@
-"""How the processes of a run write a checkpoint: each its files, and the first one the manifest of all.
+"""How the processes of a run write a checkpoint: each writes its own files, and process 0 the manifest of all.
 
 When that happens is left to `manager`, the names of the files to `layout`.
 """
@@ -31,14 +31,14 @@ from tuili.train.checkpoint.layout import (
 from tuili.train.checkpoint.weight_file import weight_file
 
 SUMMED = 1 << 22
-"""So many bytes are summed up before they are written: meanwhile the file does not grow, as if nobody wrote it."""
+"""This many bytes are hashed, then written. While they are hashed, the file does not grow, as if nobody wrote it."""
 
 
 @dataclass(frozen=True)
 class Piece:
     """What one process holds of a tensor: a run of its numbers, in the order in which they lie in memory.
 
-    numbers: of any shape. shape: of the whole. begin: how many numbers of the whole come before.
+    numbers: of any shape. shape: that of the whole tensor. begin: how many numbers of the whole come before.
     """
 
     numbers: Tensor
@@ -47,25 +47,25 @@ class Piece:
 
     @classmethod
     def of(cls, value: Tensor | Piece) -> Piece:
-        """A whole tensor is a piece, too."""
+        """Turn a whole tensor into a piece; a piece stays as it is."""
         return value if isinstance(value, Piece) else cls(value, value.shape, 0)
 
 
 Pieces = Mapping[str, Mapping[str, Tensor | Piece]]
-"""What one process writes: by group and name whole tensors, or pieces. The pieces of all processes make up each tensor
-exactly once, and process 0 has all groups, if with nothing in them."""
+"""What one process writes, by group and name: whole tensors, or pieces. The pieces of all processes cover each tensor
+exactly once. Process 0 has all groups, even if they are empty."""
 
 Part = dict[str, Any]
-"""What one process has written, as JSON can hold it: `files` with the bytes and the SHA-256 sum of each, and the
-`tensors` of each group: the type, the shape, and the file, the first number and the count of a run."""
+"""What one process has written, in a form that JSON can hold: `files` with the size in bytes and the SHA-256 sum of
+each, and the `tensors` of each group: the type, the shape, and the file, first number and count of a run."""
 
 
 def write_part(
     folder: Path, rank: int, world_size: int, pieces: dict[str, dict[str, Piece]], go_on: Callable[[], None]
 ) -> Part:
-    """Write what a process has, and tell what that is. `go_on` is called whenever more is on the disk.
+    """Write what a process holds, and return a description of it. `go_on` is called whenever more is on the disk.
 
-    Takes each group out of `pieces` in turn, so that its memory is free when it is written.
+    Takes each group out of `pieces` in turn, so that its memory is freed once it is written.
     """
     mark = f"-{rank + 1:05d}-of-{world_size:05d}" if world_size > 1 else ""
     part: Part = {"files": {}, "tensors": {}}
@@ -88,12 +88,12 @@ def write_part(
 
 
 def hand_over(scratch: Path, rank: int, part: Part, go_on: Callable[[], None]) -> None:
-    """Tell process 0 by a file that this process has written its part. `go_on` is that of `write_part`."""
+    """Tell process 0, by a file, that this process has written its part. `go_on` is as in `write_part`."""
     _write_file(scratch / _part_file(rank), [json.dumps(part).encode()], go_on)
 
 
 def parts_of(scratch: Path, count: int) -> list[Part] | None:
-    """The parts of processes 1 to `count`, as soon as all have handed them over."""
+    """The parts of processes 1 to `count` once all have been handed over; None before that."""
     files = [scratch / _part_file(rank) for rank in range(1, count + 1)]
     if not all(file.is_file() for file in files):
         return None
@@ -104,8 +104,8 @@ def parts_of(scratch: Path, count: int) -> list[Part] | None:
 
 
 def size_of(scratch: Path) -> int:
-    """The bytes that all processes have written there so far, as far as they are seen here."""
-    with suppress(OSError):  # another one renames or removes a file
+    """The bytes that all processes have written to the folder so far, as far as they are visible here."""
+    with suppress(OSError):  # another process renames or removes a file
         return sum(file.stat().st_size for file in scratch.iterdir())
     return 0
 
@@ -119,9 +119,9 @@ def publish(
     state: str,
     go_on: Callable[[], None],
 ) -> None:
-    """Make a checkpoint of the parts of all processes, in the order of their ranks, which lie in `scratch`.
+    """Make a checkpoint of the parts of all processes, which lie in `scratch`. parts: in rank order.
 
-    `go_on` is that of `write_part`. Raises `CheckpointError` where they are not there, or do not make up whole tensors.
+    `go_on` is as in `write_part`. Raises `CheckpointError` if files are missing, or do not make up whole tensors.
     """
     files: dict[str, Any] = {}
     for rank, part in enumerate(parts):
@@ -137,7 +137,7 @@ def publish(
     document = json.dumps({CHECKSUM: checksum(manifest)} | manifest)
     _write_file(scratch / MANIFEST_FILE, [document.encode()], go_on)
     flush(scratch)
-    # Only a damaged checkpoint can stand here or later: the run went on from an earlier one.
+    # Only a damaged checkpoint can be at this step or a later one: the run resumed from an earlier one.
     for damaged_step in [number for number in saved_steps(folder) if number >= step]:
         shutil.rmtree(checkpoint_path(folder, damaged_step))
     scratch.rename(checkpoint_path(folder, step))
@@ -145,10 +145,10 @@ def publish(
 
 
 def prune(folder: Path, keep: int, last: int | None, step: int) -> str | None:
-    """Remove what is not needed behind the checkpoint of a step: all but the newest `keep`, and those behind `last`,
-    which the run had before. The run has passed over them: they are not sound.
+    """Remove what is no longer needed after the checkpoint of `step`: all but the newest `keep`, and those after
+    `last`, the run's previous checkpoint. The run skipped these when it resumed: they are not sound.
 
-    Returns a line that tells of one that cannot be removed, if there is any.
+    Returns a line about one that cannot be removed, if there is any.
     """
     steps, fault = saved_steps(folder), None
     sound = [number for number in steps if number == step or (number < step if last is None else number <= last)]
@@ -156,13 +156,13 @@ def prune(folder: Path, keep: int, last: int | None, step: int) -> str | None:
         path = checkpoint_path(folder, old_step)
         try:
             shutil.rmtree(path)
-        except OSError as error:  # as where another machine has a file open
+        except OSError as error:  # for example because another machine has a file open
             fault = f"{path} is not needed any more, and cannot be removed: {error.strerror or error}"
     return fault
 
 
 def _joined(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The tensors of all parts. Raises `CheckpointError` where some of their numbers are there twice or not at all."""
+    """The tensors of all parts. Raises `CheckpointError` if some of their numbers occur twice or not at all."""
     joined: dict[str, Any] = {group: {} for group in tables[0]}
     for table in tables:
         for group, entries in table.items():

@@ -1,5 +1,5 @@
 """How processes share the steps of a training run. Only `tuili.train` imports from here.
 
-`group` has the interface by which processes meet, `backend` the one that the trainer uses; the other modules implement
-them, and start processes.
+`group` defines the interface through which processes communicate, and `backend` the one that the trainer uses. The
+other modules implement them, and start processes.
 """

@@ -1,7 +1,7 @@
-"""What the trainer asks of the processes that share a training: gradients to one step, weights to one checkpoint.
+"""What the trainer asks of processes that share a training: one step from all gradients, one checkpoint of all weights.
 
-Replicas do that by the methods of their `ReplicaGroup`; DDP and FSDP2, by torch's wrapped modules, are left to `ddp`
-and `fsdp2`, DeepSpeed's ZeRO-3 to `zero3`. What a step consists of is left to `trainer`.
+Replicas do this through the methods of their `ReplicaGroup`. DDP and FSDP2, which use torch's wrapped modules, are left
+to `ddp` and `fsdp2`, and DeepSpeed's ZeRO-3 to `zero3`. What a step consists of is left to `trainer`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from tuili.train.optim import Optimizers
 from tuili.train.setup import TrainingSetup
 
 DIVERGED_REMEDY = "begin again in another --out with a lower optimizer.learning_rate"
-"""What to do where a gradient is not finite: a run that is resumed would come there again."""
+"""What to do if a gradient is not finite: a resumed run would run into it again."""
 
 
 class Backend(ABC):
     """One process's part in a training that its group shares.
 
-    All processes of a group call the methods in the same order. Those that meet other processes raise what
-    `Group.all_gather` raises. `group` is how they tell one another small things.
+    All processes of a group call the methods in the same order. Methods that communicate with other processes raise
+    what `Group.all_gather` raises. The processes exchange small values through `group`.
     """
 
     def __init__(self, setup: TrainingSetup, group: Group) -> None:
@@ -41,21 +41,21 @@ class Backend(ABC):
         self._scale = 1.0
 
     def begin(self, scale: float) -> None:
-        """A step begins, with the learning rate at `scale` of its peak."""
+        """Begin a step, with the learning rate at `scale` of its peak."""
         self._scale = scale
 
     @abstractmethod
     def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
-        """Add a block's share of a step to the gradients; `last` is true of this process's last one in the step."""
+        """Add a block's share of a step to the gradients; `last` is true for this process's last block of the step."""
 
     def reduce_gradients(self) -> None:
-        """Add up the gradients of all processes, as far as the backward passes have not."""
+        """Sum the gradients of all processes, as far as the backward passes have not done so."""
         self._optimizers.reduce_gradients()
 
     def update(self) -> float:
-        """One update of the weights by the clipped gradients.
+        """Update the weights once, by the clipped gradients.
 
-        Clears the gradients, and returns the norm that they had. Where that is not finite, the weights stay the same.
+        Clears the gradients, and returns the norm that they had. If that is not finite, the weights stay the same.
         """
         norm = self._optimizers.clip(self._setup.recipe.train.clip)
         if math.isfinite(norm):
@@ -64,41 +64,41 @@ class Backend(ABC):
 
     @property
     def loss_scale(self) -> float | None:
-        """By what the loss is multiplied, so that small gradients do not vanish; None where it is not.
+        """The factor by which the loss is multiplied so that small gradients do not vanish; None if it is not scaled.
 
         It falls with each update whose norm is not finite, and rises again.
         """
         return None
 
     def agrees(self) -> bool:
-        """Whether all processes that hold the same weights have the same bits of them."""
+        """Whether all processes that hold the same weights hold exactly the same bits."""
         number = sum_of_bits(self._setup.model.state_dict().values())
         return len(set(self._group.all_gather(number))) == 1
 
     def _confirm_travel(self, names: AbstractSet[str], least: int) -> None:
-        """Raise `TuiliError` where fewer gradients than `least` have gone the way that was asked for."""
+        """Raise `TuiliError` if fewer parts of the gradients than `least` were sent in the form that was asked for."""
         if len(names) < least:
             form, found = self._setup.recipe.train.dist.gradients.form, len(names)
             fault = f"gradients were to travel as {form}: {found} parts of them have, of {least} or more"
             raise told_once(self._group, TuiliError(fault))
 
     def collect(self) -> Pieces:
-        """What this process writes of a checkpoint; it may change with the next step.
+        """What this process writes to a checkpoint; it may change with the next step.
 
-        Here the model is whole in all processes, of which each writes a part.
+        Here every process holds the whole model, and writes a part of it.
         """
         return {"model": own_part(self._setup.model.state_dict(), self._group), "optimizer": self._optimizers.collect()}
 
-    def stop(self) -> None:  # noqa: B027  # most have nothing of that kind
-        """End what works beside the training and needs no other process. Comes last, behind errors, too."""
+    def stop(self) -> None:  # noqa: B027  # most have no such work
+        """End background work that needs no other process. Called last, also after errors."""
 
     @abstractmethod
     def close(self) -> None:
-        """End what works beside the training. No more can be learnt then."""
+        """End background work. No more training is possible afterwards."""
 
 
 class Replicas(Backend):
-    """Processes that share weights, gradients and the optimizer's work by the methods of their group."""
+    """Processes that share weights, gradients and the optimizer's work through the methods of their group."""
 
     def __init__(
         self, setup: TrainingSetup, group: ReplicaGroup, tensors: Tensors | None, tell: Callable[[str], None]
@@ -116,18 +116,18 @@ class Replicas(Backend):
         confirm(group, facts)
 
     def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
-        """Forward and backward."""
+        """Run the forward and backward pass."""
         with self._setup.plan.autocast():
             result = self._setup.objective(block, progress, generator)
         (result.loss / self._setup.recipe.train.accumulation).backward()
         return result
 
     def close(self) -> None:
-        """Nothing works beside it."""
+        """Does nothing: there is no background work."""
 
 
 class LossModule(nn.Module):
-    """The loss of a block as a module's forward pass, which torch's wrappers need to see as a whole."""
+    """A block's loss as the forward pass of one module, because torch's wrappers need to see it as a whole."""
 
     def __init__(self, setup: TrainingSetup) -> None:
         super().__init__()
@@ -141,9 +141,9 @@ class LossModule(nn.Module):
 
 
 def own_part(tensors: Mapping[str, Tensor], group: Group) -> dict[str, Tensor]:
-    """Of tensors that all processes have alike those that this one writes: about as many bytes as each other one."""
+    """The tensors that this process writes, of those that all processes hold: about as many bytes as any other."""
     total, before, own = sum(value.nbytes for value in tensors.values()), 0, dict[str, Tensor]()
-    for name, value in sorted(tensors.items()):  # a state that was loaded may have another order
+    for name, value in sorted(tensors.items()):  # a loaded state may be in another order
         if before * group.world_size // max(1, total) == group.rank:
             own[name] = value
         before += value.nbytes
@@ -151,9 +151,9 @@ def own_part(tensors: Mapping[str, Tensor], group: Group) -> dict[str, Tensor]:
 
 
 def sum_of_bits(tensors: Iterable[Tensor]) -> int:
-    """A number that differs where the tensors do, most likely, also where values have changed places.
+    """A checksum that most likely differs if the tensors differ, even if values have only swapped places.
 
-    Each value counts by its place, as whole numbers; tensors have 4 bytes a number, and are on one device.
+    Each value, read as an integer, is weighted by its place; tensors have 4 bytes per number, and are on one device.
     """
     total, places = 0, torch.empty(0)
     for tensor in tensors:
@@ -166,13 +166,13 @@ def sum_of_bits(tensors: Iterable[Tensor]) -> int:
 
 
 _RUN, _FACTOR = 1 << 14, 1_000_003
-"""How many values are summed up at once, whose products stay in the cache of a core, and by what runs count."""
+"""How many values are summed at once, so that their products stay in a core's cache, and the factor between runs."""
 
 
 def confirm(group: Group, facts: Mapping[str, tuple[Any, Any]]) -> None:
-    """Raise `TuiliError` in all processes where one of them has found something else than was asked for.
+    """Raise `TuiliError` in all processes if one of them has found something other than was asked for.
 
-    facts: by name what was found here, and what was asked for.
+    facts: by name, what was found here and what was asked for.
     """
     for rank, found in enumerate(group.all_gather({name: found for name, (found, _) in facts.items()})):
         for name, (_, wanted) in facts.items():
@@ -181,7 +181,7 @@ def confirm(group: Group, facts: Mapping[str, tuple[Any, Any]]) -> None:
 
 
 def begin_alike(backend: Backend) -> None:
-    """Raise `TuiliError` in all processes where they do not begin with the same weights."""
+    """Raise `TuiliError` in all processes if they do not start with the same weights."""
     if not backend.agrees():
         raise TuiliError(
             "the processes do not begin with the same weights: start all with the same files on like machines"

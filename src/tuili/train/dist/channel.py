@@ -1,6 +1,6 @@
-"""A socket between two processes of one machine. Small values travel over it as JSON.
+"""A socket between two processes of one machine, which carries small values as JSON.
 
-It tells when the process at its other end has gone, or does not answer. What they say is left to `shared_memory`.
+It reports when the process at the other end has exited or does not answer. What is sent is left to `shared_memory`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from tuili.train.dist.group import ReplicaDied
 
 @dataclass
 class Channel:
-    """One end."""
+    """One end of the socket."""
 
     connection: Connection
     rank: int
-    """That of the other process."""
+    """The rank of the process at the other end."""
     closed: Callable[[], BaseException]
-    """Makes the error to raise when it has gone."""
+    """Makes the error to raise when the other process has exited."""
     seconds: float = 0
-    """How long this process waits for the other one; 0 is without end."""
+    """How long this process waits for the other one; 0 means without limit."""
 
     def wait_at_most(self, seconds: float) -> None:
-        """Let nothing that is sent or received from now on take longer, beside the time in which this process itself
-        is stopped, as by Ctrl-Z: that interrupts the call, which begins anew."""
+        """Limit each later send and receive to this many seconds. Time in which this process itself is stopped, as by
+        Ctrl-Z, does not count: that interrupts the call, which then starts again."""
         self.seconds = seconds
         limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
         with socket.socket(fileno=os.dup(self.connection.fileno())) as end:
@@ -41,12 +41,12 @@ class Channel:
                 end.setsockopt(socket.SOL_SOCKET, option, limit)
 
     def send_bytes(self, data: bytes) -> None:
-        """Raises what `receive_bytes` raises."""
+        """Raises the same errors as `receive_bytes`."""
         with self._noticing_loss():
             self.connection.send_bytes(data)
 
     def receive_bytes(self) -> bytes:
-        """Raises `ReplicaDied` where the other process has not answered in time, and `closed` where it has gone."""
+        """Raises `ReplicaDied` if the other process does not answer in time, and `closed()` if it has exited."""
         with self._noticing_loss():
             return self.connection.recv_bytes()
 
@@ -61,11 +61,11 @@ class Channel:
             raise self.closed() from None
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """A value, or an error. Raises what `receive_bytes` raises."""
+        """Send a value or an error. Raises the same errors as `receive_bytes`."""
         self.send_bytes(json.dumps(message).encode())
 
     def receive(self) -> Any:
-        """The value of a message. Raises `TuiliError` where it is an error, and what `receive_bytes` raises."""
+        """The value of a message. Raises `TuiliError` if it is an error, and the same errors as `receive_bytes`."""
         message = json.loads(self.receive_bytes())
         if "error" in message:
             raise TuiliError(message["error"])

@@ -1,4 +1,4 @@
-"""The backend that a recipe names, for the group that its processes have made."""
+"""Opens the backend that a recipe names, over the group that its processes have formed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tuili.train.setup import TrainingSetup
 def open_backend(
     setup: TrainingSetup, group: Group, tensors: Tensors | None, tell: Callable[[str], None] = lambda line: None
 ) -> Backend:
-    """The backend that a recipe names, begun from the tensors of a checkpoint or from the weights of the model.
+    """The backend that a recipe names, starting from a checkpoint's tensors or from the model's weights.
 
-    `tell` is given a line about what torch or DeepSpeed has made of the model. Raises `TuiliError` where that is not
-    what was asked for.
+    `tell` receives a line that describes what torch or DeepSpeed has made of the model. Raises `TuiliError` if that is
+    not what was asked for.
     """
     name = setup.recipe.train.dist.backend
     if name == "replicas":

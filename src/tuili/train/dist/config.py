@@ -1,6 +1,6 @@
-"""The section `train.dist` of a recipe: how processes share a training, and in what form their gradients travel.
+"""The section `train.dist` of a recipe: how processes share a training, and in which form their gradients travel.
 
-What the backends do is left to `backend`, `ddp`, `fsdp2` and `zero3`, how gradients travel to `hooks`.
+What the backends do is left to `backend`, `ddp`, `fsdp2` and `zero3`, and how gradients travel to `hooks`.
 """
 
 from __future__ import annotations
@@ -19,29 +19,30 @@ TIMEOUT = 15
 
 
 class GradientConfig(Config):
-    """In what form gradients travel, and what becomes of what that loses."""
+    """In which form gradients travel, and what happens to the resulting errors."""
 
     form: GradientFormat = "fp32"
-    """Packed numbers of so many bits with a scale for each 256; fp16 and torch's PowerSGD are for comparison."""
+    """Packed numbers have so many bits each, and a scale for each 256; fp16 and torch's PowerSGD are for comparison."""
     rotate: bool = False
-    """Packed ones: turn each block by random signs and a Hadamard matrix before it is rounded."""
+    """Packed gradients: rotate each block by random signs and a Hadamard matrix before it is rounded."""
     clip: float = Field(1.0, ge=0.01, le=1)
-    """Packed ones: the share of a block's largest number that codes reach; what is beyond is cut off."""
+    """Packed gradients: the fraction of a block's largest number that the codes reach; larger numbers are clipped."""
     precondition: bool = False
-    """Packed ones of DDP: divide each number by the root of AdamW's mean square of it before it is rounded, so that it
-    errs in proportion to its own size."""
+    """Packed gradients of DDP: divide each number by the root of AdamW's mean square of it before it is rounded, so
+    that its error is proportional to its own size."""
     keep_errors: float | None = Field(None, ge=0, lt=1)
-    """Packed ones: weight of the past in the moving average of the errors, 0.8 in ZeRO++; null: errors are lost."""
+    """Packed gradients: weight of the past in the moving average of the errors, 0.8 in ZeRO++; null drops errors."""
     reset_errors: PositiveInt = RESET_ERRORS
-    """Steps after which that average begins anew."""
+    """Steps after which that average starts again."""
     rank: PositiveInt = 1
     """PowerSGD: the rank of its matrices."""
     start: int = Field(10, ge=2)
-    """PowerSGD: plain steps before the first one with matrices. Torch advises a tenth of all, and the warm-up."""
+    """PowerSGD: plain steps before the first one with matrices. Torch advises a tenth of all steps, and at least the
+    warm-up."""
 
     @property
     def bits(self) -> CodeBits | None:
-        """The bits of a packed number; None where gradients are not packed."""
+        """The bits of a packed number; None if gradients are not packed."""
         return cast(CodeBits, int(self.form[0])) if self.form.endswith("bit") else None
 
     @model_validator(mode="after")
@@ -66,29 +67,29 @@ class DistConfig(Config):
     """How processes share a training."""
 
     backend: BackendName = "replicas"
-    """`replicas` are processes of one machine that meet in shared memory. The others are processes
-    of any machines: torch's `ddp`, each with the whole model, and `fsdp2`, each with a share of it, as in DeepSpeed's
-    `zero3`."""
+    """`replicas` are processes of one machine that exchange gradients in shared memory. The other backends run
+    processes on any machines: torch's `ddp`, where each holds the whole model, and `fsdp2`, where each holds a shard of
+    it, as in DeepSpeed's `zero3`."""
     islands: PositiveInt = 1
-    """FSDP2: groups of processes that each hold the whole model; gradients are packed between them."""
+    """FSDP2: the number of groups of processes that each hold the whole model; gradients are packed between them."""
     expert_parallel: PositiveInt = 1
-    """FSDP2: processes that divide the experts of each layer by number. A plan for GPUs: no training is begun with it,
-    and `tuili plan train` shows it."""
+    """FSDP2: the number of processes that divide the experts of each layer by index. A plan for GPUs, which `tuili plan
+    train` shows: no training starts with it."""
     gradients: GradientConfig = GradientConfig()
     weights: Literal["fp32", "8bit"] = "fp32"
-    """FSDP2: in what form processes send one another the shares of a layer that they are about to compute. 8bit are
-    packed numbers, which stand in for the weights in each pass, as ZeRO++ has it; what is learnt stays in fp32."""
+    """FSDP2: the form in which processes send each other the shards of a layer that they are about to compute. With
+    8bit, packed numbers stand in for the weights in each pass, as in ZeRO++; the trained weights stay in fp32."""
     bucket_mb: PositiveFloat | None = None
-    """DDP: MiB of gradients that are sent together; null is 1 for those that come first, and 25."""
+    """DDP: MiB of gradients that are sent together; null means 1 for the first bucket, and 25 for the others."""
     overlap: Literal["off", "communication", "update"] = "communication"
-    """DDP: what runs beside the backward pass: nothing, as always with PowerSGD; the averages of the buckets; or also
+    """DDP: what runs during the backward pass: nothing, as always with PowerSGD; the averaging of buckets; or also
     their updates."""
     trace: PositiveInt | None = None
-    """Steps behind the first two of a session of which each process writes a profiler's trace, `trace-0.json`, or
-    `trace-0-from-500.json` where the session goes on from step 500."""
+    """The number of steps, after the first two of a session, that each process records in a profiler trace,
+    `trace-0.json`, or `trace-0-from-500.json` if the session resumes from step 500."""
     timeout: PositiveInt = TIMEOUT
-    """Seconds for which a process waits for another one in a step, beside those of the last step, and else for a sign
-    that it lives."""
+    """Seconds that a process waits for another one in a step, on top of the duration of the last step, and otherwise
+    for a sign of life."""
 
     @model_validator(mode="after")
     def _has_effect(self) -> DistConfig:
@@ -99,7 +100,7 @@ class DistConfig(Config):
             if self.backend != "ddp":
                 raise ValueError(f"{name} = {value} is of ddp's buckets, and backend = {self.backend}: "
                                  f"use ddp, or leave {name} out")  # fmt: skip
-            if form == "powersgd" and value != "off":  # which is what happens
+            if form == "powersgd" and value != "off":  # which is what PowerSGD does anyway
                 raise ValueError(f"{name} = {value}: torch's PowerSGD takes all gradients together: "
                                  f"use another form of gradients, or leave {name} out")  # fmt: skip
         if self.islands > 1 and self.backend != "fsdp2":

@@ -1,6 +1,6 @@
-"""DDP as a backend: every process holds the whole model and its optimizer, and gradients are averaged as they come.
+"""DDP as a backend: every process holds the whole model and its optimizer, and gradients are averaged as they arrive.
 
-In what form they travel is left to `hooks`.
+In which form they travel is left to `hooks`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _BESIDE = {
 
 
 class Ddp(Backend):
-    """Each process makes the whole step from the same gradients, and so has the bits of all others."""
+    """Each process makes the whole step from the same gradients, and so holds the same bits as all others."""
 
     def __init__(
         self, setup: TrainingSetup, group: TorchGroup, tensors: Tensors | None, tell: Callable[[str], None]
@@ -59,8 +59,8 @@ class Ddp(Backend):
             LossModule(setup),
             process_group=group.of_gradients(),
             bucket_cap_mb=-(-size // 2**20) if config.gradients.form == "powersgd" else config.bucket_mb,
-            forward_sync_buffers=False,  # the loads of the routers are added up
-            find_unused_parameters=True,  # else the buckets, and with them what was lost, change after the first step
+            forward_sync_buffers=False,  # the routers' loads are summed elsewhere
+            find_unused_parameters=True,  # else buckets, and the errors kept for them, change after the first step
         )
         if by_bucket:
             self._updates = BucketUpdates(by_bucket, self._module, model)
@@ -80,35 +80,35 @@ class Ddp(Backend):
         self._confirm(tell)
 
     def _second_moment(self, name: str) -> Tensor | None:
-        """By the name of a parameter in the module that DDP wraps."""
+        """AdamW's second moment of a parameter, by its name in the module that DDP wraps."""
         return self._optimizers.second_moment(name.removeprefix("model."))
 
     def begin(self, scale: float) -> None:
-        """The rate is also that of updates in the backward pass."""
+        """The learning rate also applies to updates during the backward pass."""
         super().begin(scale)
         if self._updates is not None:
             self._updates.scale = scale
 
     def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
-        """Forward and backward; with the last block of a step, all gradients are averaged."""
-        share = self._group.world_size / self._setup.recipe.train.accumulation  # DDP divides by the first
+        """Run the forward and backward pass; with the last block of a step, all gradients are averaged."""
+        share = self._group.world_size / self._setup.recipe.train.accumulation  # DDP divides by the world size
         with nullcontext() if last else self._module.no_sync():
             with record_function(Span.FORWARD):
                 loss, metrics = self._module(block, progress, generator)
-            self._settle()  # the buckets that they read are filled anew
+            self._settle()  # the backward pass refills the buckets that pending updates read
             with record_function(Span.BACKWARD), self._hook.raising() if self._hook else nullcontext():
                 (loss * share).backward()
         return ObjectiveResult(loss, metrics)
 
     def reduce_gradients(self) -> None:
-        """The backward passes have done that. Raises `TuiliError` where they have not, in the form asked for."""
+        """The backward passes have done this. Raises `TuiliError` if they did not use the form asked for."""
         if self._form is not None:
             self._confirm_travel(self._form.names, 1)
 
     def update(self) -> float:
-        """With `overlap: update` weights have changed, or are about to, even if the norm that it returns is not finite.
+        """With `overlap: update`, weights have changed, or are about to, even if the returned norm is not finite.
 
-        Raises `TuiliError` where not all of them have.
+        Raises `TuiliError` if that is not so for all of them.
         """
         if self._updates is None:
             return super().update()
@@ -123,18 +123,18 @@ class Ddp(Backend):
         return norm
 
     def agrees(self) -> bool:
-        """With the weights as they are to be."""
+        """Compares the weights after all pending updates."""
         self._settle()
         return super().agrees()
 
     def collect(self) -> Pieces:
-        """Also what the form of this process's gradients carries. The state, too, is whole in all processes."""
+        """Also what this process's form of gradients carries. All processes hold the whole optimizer state, too."""
         self._settle()
         optimizer = own_part(self._optimizers.collect(), self._group)
         return {**super().collect(), "optimizer": optimizer, **collect_errors(self._group, self._way, self._form)}
 
     def stop(self) -> None:
-        """End the thread that updates weights: a process that ends while torch works in one is aborted."""
+        """End the thread that updates weights: a process that exits while torch works in a thread is aborted."""
         if self._updates is not None:
             self._updates.close()
 
@@ -148,7 +148,7 @@ class Ddp(Backend):
             self._updates.settle()
 
     def _confirm(self, tell: Callable[[str], None]) -> None:
-        """Tell what torch has made of the model. Raises `TuiliError` where that is not what was asked for."""
+        """Report what torch has made of the model. Raises `TuiliError` if that is not what was asked for."""
         device, count = self._setup.plan.device.type, self._group.world_size
         found = sorted({parameter.device.type for parameter in self._module.parameters()})
         config = self._setup.recipe.train.dist
@@ -158,5 +158,5 @@ class Ddp(Backend):
         if isinstance(self._hook, OrderedHook):
             facts["threads beside the backward pass"] = (self._hook.threads, list(_THREADS[config.overlap]))
         confirm(self._group, facts)
-        beside = _BESIDE["off" if form == "powersgd" else config.overlap]  # its one bucket is full at the end
+        beside = _BESIDE["off" if form == "powersgd" else config.overlap]  # its only bucket is full at the end
         tell(f"ddp: {count} processes on {device}, each with the whole model; gradients travel as {form} {beside}")

@@ -1,7 +1,7 @@
-"""FSDP2 as a backend: each process holds a share of every parameter and of its optimizer's state.
+"""FSDP2 as a backend: each process holds a shard of every parameter and of its optimizer state.
 
-A layer's parameters are gathered for its forward and its backward pass, and its gradients go back to those who hold
-the shares. Several islands that each hold the whole model average their gradients, packed or as they are.
+A layer's parameters are gathered for its forward and its backward pass, and its gradients go back to the processes that
+hold the shards. Several islands that each hold the whole model average their gradients, packed or unpacked.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ISLANDS, SHARES = "islands", "shares"
 
 
 class Fsdp2(Backend):
-    """Each layer is a unit whose parameters are gathered together; what is around the layers is another one."""
+    """Each layer is a unit whose parameters are gathered together; everything outside the layers is another unit."""
 
     def __init__(
         self, setup: TrainingSetup, group: TorchGroup, tensors: Tensors | None, tell: Callable[[str], None]
@@ -54,7 +54,7 @@ class Fsdp2(Backend):
             self._codec = open_codec("train.dist.weights = 8bit", setup.plan.device, "fp32")
             for unit in _units(self._module):
                 gather = PackedGather(self._codec)
-                unit.set_custom_all_gather(gather)  # type: ignore[arg-type]  # torch keeps that class to itself
+                unit.set_custom_all_gather(gather)  # type: ignore[arg-type]  # torch does not export that class
                 self._gathers.append(gather)
         if packs:
             self._average = packed_average(config.gradients, mesh[ISLANDS].get_group(), setup.plan.device)
@@ -66,8 +66,8 @@ class Fsdp2(Backend):
         self._confirm(weights, tell)
 
     def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
-        """Forward and backward. Gradients reach their shares with each block, and other islands with the last one."""
-        share = self._group.world_size / self._setup.recipe.train.accumulation  # FSDP2 divides by the first
+        """Run both passes. Gradients reach their shards with each block, and the other islands with the last one."""
+        share = self._group.world_size / self._setup.recipe.train.accumulation  # FSDP2 divides by the world size
         self._units.set_requires_all_reduce(last)
         if self._hook is not None:
             self._hook.is_last = last
@@ -76,8 +76,8 @@ class Fsdp2(Backend):
         return ObjectiveResult(loss, metrics)
 
     def reduce_gradients(self) -> None:
-        """The backward passes have done that. Raises `TuiliError` where they have not, in the form asked for, and where
-        the weights have not been gathered in theirs."""
+        """The backward passes have done this. Raises `TuiliError` if they did not use the form asked for, or if the
+        weights were not gathered in theirs."""
         if self._average is not None:
             self._confirm_travel(self._average.names, len(_units(self._module)))
         if not all(gather.has_gathered for gather in self._gathers):
@@ -86,7 +86,7 @@ class Fsdp2(Backend):
             raise told_once(self._group, TuiliError(fault))
 
     def agrees(self) -> bool:
-        """Islands hold the same shares, and all processes what is not divided."""
+        """Whether all islands hold the same shards, and all processes the same undivided tensors."""
         tensors = list(self._setup.model.state_dict().values())
         whole = sum_of_bits(tensor for tensor in tensors if not isinstance(tensor, DTensor))
         divided = sum_of_bits(tensor.to_local() for tensor in tensors if isinstance(tensor, DTensor))
@@ -95,7 +95,7 @@ class Fsdp2(Backend):
         return len(set(of_whole)) == len(islands) == 1
 
     def collect(self) -> Pieces:
-        """The shares of this process; of several islands, the first one writes."""
+        """The shards of this process; of several islands, only the first one writes."""
         model, optimizer = self._setup.model.state_dict(), self._optimizers.collect()
         tensors = {"model": model, "optimizer": optimizer}
         shares = {name: own_shares(named, self._group.rank, self._shares) for name, named in tensors.items()}
@@ -108,7 +108,7 @@ class Fsdp2(Backend):
                 packing.close()
 
     def _confirm(self, weights: int, tell: Callable[[str], None]) -> None:
-        """Tell what torch has made of the model. Raises `TuiliError` where that is not what was asked for."""
+        """Report what torch has made of the model. Raises `TuiliError` if that is not what was asked for."""
         device, count, model = self._setup.plan.device.type, self._group.world_size, self._setup.model
         config = self._setup.recipe.train.dist
         layers, parameters = [*model.model.trunk, *model.model.reasoning], list(model.parameters())
@@ -129,14 +129,14 @@ class Fsdp2(Backend):
 
 
 def _mesh(group: TorchGroup, islands: int, device: torch.device) -> DeviceMesh:
-    """The processes by island and by share, over groups that wait as long as `group` does."""
+    """The processes by island and by shard, over groups with the same timeout as `group`."""
     ranks = torch.arange(group.world_size).view(islands, -1)
     groups = [group.of_gradients(ranks.T.tolist()), group.of_gradients(ranks.tolist())]
     return DeviceMesh.from_group(groups, device.type, ranks, mesh_dim_names=(ISLANDS, SHARES))
 
 
 def _units(module: nn.Module) -> list[FSDPModule]:
-    """What is gathered together."""
+    """The units, each of which is gathered together."""
     return [part for part in module.modules() if isinstance(part, FSDPModule)]
 
 
@@ -146,5 +146,5 @@ def _shard(module: LossModule, mesh: DeviceMesh) -> FSDPModule:
         fully_shard(layer, mesh=mesh)
     fully_shard(module, mesh=mesh)
     root = cast(FSDPModule, module)
-    root.set_reduce_scatter_unused_params(True)  # all processes reduce the same, whatever their blocks have used
+    root.set_reduce_scatter_unused_params(True)  # all processes reduce the same, whatever their blocks used
     return root

@@ -1,8 +1,8 @@
-"""How FSDP2 gathers weights in 8 bits a number, with a scale for each 256 of them, as ZeRO++ has it (Wang et al. 2023,
+"""How FSDP2 gathers weights in 8 bits per number, with a scale for each 256 of them, as in ZeRO++ (Wang et al. 2023,
 arXiv 2306.10209).
 
-Each process sends what it holds of a unit as one message. All go on with what was sent, its sender too, so that they
-compute with the same bits. What is updated and saved are the shares, which stay in fp32.
+Each process sends its shard of a unit as one message. All processes, the sender included, continue with what was sent,
+so that they compute with the same bits. The shards themselves stay in fp32: they are what is updated and saved.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ BITS: Final = 8
 
 
 class PackedGather:
-    """What `FSDPModule.set_custom_all_gather` takes of a unit, with fp32 tensors on the CPU."""
+    """The all-gather of one unit for `FSDPModule.set_custom_all_gather`, with fp32 tensors on the CPU."""
 
     def __init__(self, codec: GradientCodec) -> None:
         self._codec, self.has_gathered = codec, False
-        """Whether the unit has been gathered so."""
+        """Whether the unit has been gathered in this way."""
 
     def allocate(self, size: Sequence[int], *, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Memory for what is gathered."""
+        """Memory for the gathered numbers."""
         return torch.empty(*size, dtype=dtype, device=device)
 
     def __call__(
         self, output_tensor: Tensor, input_tensor: Tensor, group: dist.ProcessGroup, async_op: bool = False
     ) -> None:
-        """Fill the output with the numbers of all processes, in the order of their ranks. It is done when this ends.
+        """Fill the output with the numbers of all processes, in rank order. It is complete when this returns.
 
         The input may be a part of the output.
         """

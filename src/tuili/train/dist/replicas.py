@@ -1,6 +1,7 @@
-"""Starts processes of this machine that share a run's steps, and tells how they end.
+"""Starts processes on this machine that share a run's steps, and reports how they end.
 
-What they exchange is left to `shared_memory`, what a replica computes to `trainer`, what it is built from to `build`.
+What they exchange is left to `shared_memory`, what a replica computes to `trainer`, and what it is built from to
+`build`.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from tuili.train.dist.shared_memory import SharedMemory, SharedMemoryGroup
 from tuili.train.signals import ENDING_SIGNALS
 
 EXIT_TIMEOUT_SECONDS = 5.0
-"""How long a process whose socket has closed may take to end."""
+"""How long a process may take to end after its socket has closed."""
 
 
 @contextmanager
@@ -54,10 +55,10 @@ def launch_replicas(
 ) -> Iterator[ReplicaGroup]:
     """Run `work(group, *arguments)` in `world_size - 1` further processes, and give this process its view of the group.
 
-    `tensors` have the shapes of those that the processes will share in one call at most. `work` must be a function of
-    a module. The processes use as many threads as this one. They end with the `with` block, or with this process,
-    however it ends, or where they wait for it and it stands still. Signals that end it do not reach them: this process
-    decides what follows from one. `timeout` is that of `SharedMemoryGroup`.
+    `tensors` have the shapes of the most that the processes will share in one call. `work` must be a module-level
+    function. The processes use as many threads as this one. They end with the `with` block, or with this process,
+    however it ends, or if they wait for it while it is stopped. Signals that end this process do not reach them: it
+    decides what follows from a signal. `timeout` is that of `SharedMemoryGroup`.
     """
     if world_size == 1:
         yield SingleProcess()
@@ -67,7 +68,7 @@ def launch_replicas(
     for tensor in tensors:
         sizes[tensor.dtype] += tensor.numel()
     memory = {dtype: context.RawArray("b", (world_size + 1) * size * dtype.itemsize) for dtype, size in sizes.items()}
-    resource_tracker.ensure_running()  # starting it would unblock the signals
+    resource_tracker.ensure_running()  # starting it later would unblock the signals
     silent, links = dict[int, ReplicaDied](), dict[int, socket.socket]()
 
     def kill_silent(error: ReplicaDied) -> None:
@@ -75,7 +76,7 @@ def launch_replicas(
         silent[error.lost] = error
         processes[error.lost - 1].kill()
 
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # a new process inherits this
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # a new process inherits this mask
     opened = ExitStack()
     try:
         for rank in range(1, world_size):
@@ -99,7 +100,7 @@ def launch_replicas(
         for process in processes:
             process.kill()
         for process in processes:
-            process.join(EXIT_TIMEOUT_SECONDS)  # one that waits for a disk cannot be killed
+            process.join(EXIT_TIMEOUT_SECONDS)  # a process that waits for a disk cannot be killed
 
 
 def _run_replica(
@@ -107,7 +108,7 @@ def _run_replica(
     work: Callable[..., object],
     arguments: Any,
 ) -> None:
-    """What a further process does: its work, until that or process 0 ends."""
+    """What a further process does: run `work`, until that or process 0 ends."""
     rank, world_size, threads, timeout, connection, link, memory = settings
     end_with_parent()
     heartbeat = Heartbeat(rank, {0: link}, partial(_end_beside_silent_first, rank))  # for as long as this process lives
@@ -116,7 +117,7 @@ def _run_replica(
     channel.wait_at_most(PREPARATION_SECONDS)
     try:
         work(SharedMemoryGroup(rank, world_size, [channel], memory, timeout, heartbeat), *arguments)
-    except ReplicaDied as error:  # process 0 hears nothing, or has lost yet another one, and is about to end this one
+    except ReplicaDied as error:  # process 0 is stopped, or has lost another process and is about to end this one
         if heartbeat.first_tells():
             time.sleep(MEETING_SECONDS)
         _end_beside_silent_first(rank, error)
@@ -128,17 +129,17 @@ def _run_replica(
 
 
 def _end_beside_silent_first(rank: int, error: ReplicaDied) -> None:
-    """End this process, because process 0 stands still, as where it alone was stopped. One of them says so."""
+    """End this process because process 0 does not respond, as when it alone was stopped. Only replica 1 reports it."""
     try:
         if rank == 1:
             sys.stderr.write(f"tuili: error: replica {rank}: {error}\n")
             sys.stderr.flush()
-    finally:  # nobody may read it any more
+    finally:  # perhaps nobody reads stderr any more
         os._exit(EXIT_ALONE)
 
 
 def _death_error(rank: int, process: BaseProcess, silent: Mapping[int, ReplicaDied]) -> TuiliError:
-    """The error that says how a process ended. silent: why some were killed by process 0."""
+    """The error that says how a process ended. silent: why process 0 killed some of them, by rank."""
     process.join(EXIT_TIMEOUT_SECONDS)
     if rank in silent:
         return silent[rank]

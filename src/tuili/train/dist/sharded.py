@@ -1,4 +1,4 @@
-"""Optimizers of shares of parameters, as FSDP2 divides them, and what each process writes of a checkpoint.
+"""Optimizers for shards of parameters, as FSDP2 divides them, and what each process writes to a checkpoint.
 
 What is divided, and how, is left to `fsdp2`.
 
@@ -22,7 +22,7 @@ from tuili.train.optim import Optimizers
 
 
 class Island(SingleProcess):
-    """A group as the optimizer of a share sees it: it owns its share of all, and adds up over those of its island."""
+    """The group as a shard's optimizer sees it: it owns its shard of everything, and sums over its own island."""
 
     def __init__(self, group: TorchGroup, shares: int) -> None:
         begin = group.rank // shares * shares
@@ -34,7 +34,7 @@ class Island(SingleProcess):
 
 
 class ShardedMuon(StackedMuon):
-    """Muon of shares. Every process gathers the matrices that are made orthogonal, as each makes all of them in DDP."""
+    """Muon on shards. Every process gathers and orthogonalises all matrices, as every process also does in DDP."""
 
     def _update(self, settings: dict[str, Any], matrices: list[Tensor]) -> None:
         shares = [_share(matrix) for matrix in matrices]
@@ -48,23 +48,23 @@ class ShardedMuon(StackedMuon):
 
 
 class ShardedOptimizers(Optimizers):
-    """The optimizers of the shares that this process holds. A state is collected as shares, and loaded as a whole."""
+    """The optimizers of the shards that this process holds. State is collected as shards, and loaded as a whole."""
 
     muon = ShardedMuon
 
     def reduce_gradients(self) -> None:
-        """FSDP2 has done that in the backward pass."""
+        """FSDP2 has done this in the backward pass."""
 
     def _own_part(self, value: Tensor, parameter: Tensor) -> Tensor:
-        return value if value.shape != parameter.shape else distributed(value, parameter)  # the count of steps is whole
+        return value if value.shape != parameter.shape else distributed(value, parameter)  # the step count is whole
 
     def _gradients(self, names: Iterable[str]) -> list[Tensor]:
         return [_share(gradient) for gradient in super()._gradients(names)]
 
 
 def own_shares(tensors: Mapping[str, Tensor], rank: int, shares: int) -> dict[str, Tensor | Piece]:
-    """What a process writes of tensors that are divided by rows among the first `shares` processes, as
-    `torch.chunk` does it; process 0 writes those that are not divided, others than the first ones nothing."""
+    """What a process writes of these tensors. The first `shares` processes each write their shard of tensors that are
+    divided by rows, as `torch.chunk` does it; process 0 also writes undivided tensors, and the rest write nothing."""
     own = dict[str, Tensor | Piece]()
     for name, value in tensors.items():
         if isinstance(value, DTensor) and rank < shares:
@@ -78,19 +78,19 @@ def own_shares(tensors: Mapping[str, Tensor], rank: int, shares: int) -> dict[st
 
 
 def distributed(value: Tensor, parameter: Tensor) -> DTensor:
-    """A tensor that all processes have as a whole, divided as a parameter is."""
+    """A tensor that all processes hold as a whole, divided in the same way as a parameter."""
     assert isinstance(parameter, DTensor)
     return distribute_tensor(value, parameter.device_mesh, parameter.placements, src_data_rank=None)
 
 
 def _share(tensor: Tensor) -> Tensor:
-    """What this process holds of a tensor that is divided; its own memory, not a copy."""
+    """This process's shard of a divided tensor: its memory, not a copy."""
     assert isinstance(tensor, DTensor)
     return tensor.to_local()
 
 
 def _joined(share: Tensor, parameter: Tensor) -> Tensor:
-    """The whole tensor of which each process has a share as it has of a parameter."""
+    """The whole tensor, of which each process holds a shard like its shard of a parameter."""
     assert isinstance(parameter, DTensor)
     joined = DTensor.from_local(
         share,

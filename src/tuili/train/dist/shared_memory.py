@@ -1,7 +1,7 @@
-"""A group of processes of one machine: they exchange values through sockets and tensors in shared memory.
+"""A group of processes on one machine, which exchange values through sockets and tensors through shared memory.
 
-Sums are made in an order that the ranks fix, so that all processes go on with the same bits. How values travel is left
-to `channel`, who starts the processes to `replicas`.
+Sums are made in an order fixed by the ranks, so that all processes continue with the same bits. How values travel is
+left to `channel`, and starting the processes to `replicas`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from tuili.train.dist.group import MEETING_SECONDS, PREPARATION_SECONDS, Replica
 from tuili.train.dist.processes.heartbeat import Heartbeat
 
 NOTICING_SECONDS = 5
-"""How much longer others wait in a step, for process 0, than that waits for yet another one."""
+"""In a step, how much longer the others wait for process 0 than process 0 may wait for yet another process."""
 
 SharedMemory = Mapping[torch.dtype, Any]
-"""For each number format a block of shared memory with one row for each process, and a last row for what they share."""
+"""For each number format, a block of shared memory with one row per process, and a last row for what they share."""
 
 
 class SharedMemoryGroup:
     """A `ReplicaGroup` of several processes, of which process 0 started the others.
 
-    `channels` lead from process 0 to all others, in the order of their ranks, and from another process to process 0.
-    timeout: seconds for which processes wait for others in a step beside those of the last one, and else for a sign of
-    life, by the heartbeat. Where process 0 may have to read data they wait for it as long as it shows that it lives, an
-    hour at most, and between two steps ten minutes.
+    `channels` lead from process 0 to all others, in rank order, and from every other process to process 0.
+    timeout: seconds that processes wait for others in a step on top of the last step's duration, and otherwise for a
+    sign of life, by the heartbeat. Where process 0 may have to read data, they wait for it as long as it shows signs of
+    life, an hour at most, and between two steps ten minutes at most.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class SharedMemoryGroup:
         self.rank, self.world_size = rank, world_size
         self._channels, self._timeout, self._heartbeat = channels, timeout, heartbeat
         self._patience: float | None = timeout
-        """Seconds without a sign of life behind which a process is taken to hang; None where none is missed."""
+        """Seconds without a sign of life after which a process is taken to hang; None if nobody watches for signs."""
         self._in_step = self._between_steps = float(PREPARATION_SECONDS)
-        """How long processes wait for one another in a step, and others for process 0 behind it."""
+        """How long processes wait for each other in a step, and how long the others wait for process 0 after it."""
         self._rows = {
             dtype: torch.frombuffer(block, dtype=dtype).view(world_size + 1, -1) for dtype, block in memory.items()
         }
@@ -70,12 +70,12 @@ class SharedMemoryGroup:
             return list(first.receive())
 
     def anyone(self, value: bool) -> bool:
-        """By the values of all. Behind a step, until the next one, others wait for process 0 longer."""
+        """Gathers the values of all. After a step, until the next one, the others wait longer for process 0."""
         self._wait_for_first(self._between_steps)
         return any(self.all_gather(value))
 
     def share(self, tensors: Sequence[Tensor]) -> None:
-        """The tensors come to lie in the last row, unless they are on another device."""
+        """The tensors move into the last row, unless they are on another device than the CPU."""
         places = [(tensor, rows[-1]) for tensor, rows in self._places(tensors) if tensor.device.type == "cpu"]
         for tensor, place in places:
             if self.rank == 0:
@@ -85,7 +85,7 @@ class SharedMemoryGroup:
         self.all_gather(None)
 
     def reduce(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
-        """Each process copies what others own to its row, and adds to its own tensors those of the others."""
+        """Each process copies the tensors that others own into its row, and adds the others' rows to those it owns."""
         places = list(zip(self._places(tensors), owners, strict=True))
         for (tensor, rows), owner in places:
             if owner != self.rank:
@@ -96,10 +96,11 @@ class SharedMemoryGroup:
             if owner == self.rank:
                 for other in others:
                     tensor += rows[other]
-        self.all_gather(None)  # nobody writes to its row before all have read it
+        self.all_gather(None)  # no process overwrites its row before all have read it
 
     def exchange(self, tensors: Sequence[Tensor], owners: Sequence[int]) -> None:
-        """Each process copies its tensors to its row, and reads those of the others in theirs. Shared ones stay."""
+        """Each process copies its own tensors into its row, and reads the others from their owners' rows. Shared
+        tensors need no copy."""
         places = [
             (place, owner)
             for place, owner in zip(self._places(tensors), owners, strict=True)
@@ -113,10 +114,10 @@ class SharedMemoryGroup:
             for (tensor, rows), owner in places:
                 if owner != self.rank:
                     tensor.copy_(rows[owner])
-            self.all_gather(None)  # nobody writes to its row before all have read it
+            self.all_gather(None)  # no process overwrites its row before all have read it
 
     def scatter(self, parts: Sequence[bytes]) -> bytes:
-        """Process 0 sends every other one its part."""
+        """Process 0 sends every other process its part."""
         if self.rank == 0:
             with self._telling_loss():
                 for channel, part in zip(self._channels, parts[1:], strict=True):
@@ -130,9 +131,9 @@ class SharedMemoryGroup:
         return part
 
     def pace(self, seconds: float | None) -> None:
-        """For process 0 whoever takes as long as the last step did, and the timeout, is taken to hang, and in a step of
-        which nobody knows how long it takes whoever shows no sign of life. For the others process 0 is, without one, or
-        where it takes a step and a little longer: it may wait for yet another one."""
+        """Process 0 takes a process to hang that takes longer than the last step plus the timeout, or, in a step of
+        unknown duration, that shows no sign of life. The others take process 0 to hang if it shows no sign of life, or
+        takes longer than that by a step and a little more: it may be waiting for yet another process."""
         self._between_steps = MEETING_SECONDS
         step = MEETING_SECONDS if seconds is None else seconds + self._timeout
         self._in_step = step if self.rank == 0 else step + (seconds or 0) + NOTICING_SECONDS
@@ -141,12 +142,12 @@ class SharedMemoryGroup:
         self._patience = None if self.rank == 0 and seconds is not None else self._timeout
 
     def pause(self) -> None:
-        """As long as for a step of which nobody knows how long it takes, whatever shows that they live."""
+        """Wait as long as in a step of unknown duration, with or without signs of life."""
         self.pace(None)
         self._patience = None if self.rank == 0 else MEETING_SECONDS
 
     def watched(self) -> AbstractContextManager[None]:
-        """Process 0 kills whoever shows no sign of life, unless it is known how long a step takes. Others end where
+        """Process 0 kills a process that shows no sign of life, unless the step's duration is known. The others end if
         process 0 shows none."""
         if self._heartbeat is None or self._patience is None:
             return nullcontext()
@@ -154,7 +155,7 @@ class SharedMemoryGroup:
 
     @contextmanager
     def _telling_loss(self) -> Iterator[None]:
-        """Where process 0 has lost one, the others hear that it knows: it ends what it does before it ends them."""
+        """If process 0 loses a process, tell the others that it knows: it finishes its work before it ends them."""
         try:
             yield
         except ReplicaDied:
@@ -167,7 +168,7 @@ class SharedMemoryGroup:
             self._channels[0].wait_at_most(seconds)
 
     def _places(self, tensors: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Each tensor, and its places in all rows."""
+        """Each tensor, and its place in every row."""
         filled: Counter[torch.dtype] = Counter()
         for tensor in tensors:
             start = filled[tensor.dtype]

@@ -1,7 +1,7 @@
-"""A `Group` of processes of any machines over torch.distributed: what they say to one another, and how long they wait.
+"""A `Group` of processes on any machines over torch.distributed: how they communicate, and how long they wait.
 
-Small values travel as JSON over gloo; torch's own exchange of objects would pickle them. How processes come together is
-left to `processes`, and how gradients are added up to the backends.
+Small values travel as JSON over gloo; torch's own object collectives would pickle them. How processes find each other
+is left to `processes`, and how gradients are summed to the backends.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from tuili.train.dist.processes.heartbeat import BUSY_SECONDS, Heartbeat
 from tuili.train.dist.processes.place import Place
 
 NOTICING_SECONDS = 5
-"""How much later the heartbeat ends a process in a step than torch raises an error, with which it ends in order."""
+"""How much later, in a step, the heartbeat ends a process than torch raises an error, with which it ends cleanly."""
 
 SILENT_SECONDS = 9
-"""How much longer than the timeout a process may show no sign of life in a step, however long that is: with the default
-all others have ended within 30 seconds, of which process 0 has 5 to tell it."""
+"""How much longer than the timeout a process may show no sign of life in a step, however long the step: with the
+default timeout, all others have ended within 30 seconds, 5 of them for process 0 to report the loss."""
 
 
 class TorchGroup:
-    """A `Group` of processes that torch.distributed has brought together, inside of `joined`.
+    """A `Group` of processes that torch.distributed has connected, inside `joined`.
 
-    They wait for one another for `seconds`, or in steps as `pace` says, and for process 0 longer where it may have to
-    write or to read: as long as all live, between two steps `MEETING_SECONDS` at most. Of one that shows no sign of
-    life for `timeout` seconds it is taken that it hangs.
+    Processes wait for each other for `seconds`, or in steps as `pace` says. They wait longer for process 0 where it may
+    have to write or read: as long as all are alive, but between two steps at most `MEETING_SECONDS`. A process that
+    shows no sign of life for `timeout` seconds is taken to hang.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class TorchGroup:
         self._heartbeat, self._timeout, self._seconds, self._in_steps = heartbeat, timeout, seconds, in_steps
         self._silence = self._patience = float(timeout)
         self._writing = float(PREPARATION_SECONDS)
-        """How long process 0 may take for what it alone has to do between two steps."""
+        """How long process 0 may take between two steps for work that it alone does."""
         self._control = gloo_group(seconds)
         self._groups = [self._control]
 
     def all_gather(self, value: Any) -> list[Any]:
-        """Two exchanges: of the sizes, and of what is as long as the longest."""
-        if not self._in_steps:  # process 0 prepares the run, or writes the model
+        """Two all-gathers: of the sizes, and of the values padded to the longest."""
+        if not self._in_steps:  # process 0 may be preparing the run or writing the model
             self._heartbeat.meet(self._silence, PREPARATION_SECONDS)
         own = _bytes(json.dumps(value).encode())
         sizes = torch.empty(self.world_size, dtype=torch.int64)
@@ -68,7 +68,7 @@ class TorchGroup:
         return [json.loads(_data(row[:size])) for row, size in zip(everyone, sizes.tolist(), strict=True)]
 
     def anyone(self, value: bool) -> bool:
-        """The sum of ones."""
+        """An all-reduce that counts the true values."""
         self._heartbeat.meet(self._silence, self._writing, self._tell_busy if self._in_steps else None)
         count = torch.tensor([int(value)])
         with self.watched():
@@ -76,7 +76,7 @@ class TorchGroup:
         return bool(count)
 
     def scatter(self, parts: Sequence[bytes]) -> bytes:
-        """Every process gets as much as the longest part, and cuts it."""
+        """Every process receives its part padded to the longest, and cuts off the padding."""
         self._heartbeat.meet(self._silence, PREPARATION_SECONDS)
         first = self.rank == 0
         sizes = torch.tensor([len(part) for part in parts] if first else [0] * self.world_size)
@@ -88,35 +88,35 @@ class TorchGroup:
         return _data(part[: int(sizes[self.rank])])
 
     def get_ready(self, fault: TuiliError | None = None) -> None:
-        """Wait until all are ready. fault: why this one is not, for which the others raise an error of its kind."""
+        """Wait until all are ready. fault: why this one is not; the others then raise an error of the same kind."""
         for rank, of_other in enumerate(self.all_gather(None if fault is None else as_word(fault))):
             if of_other and fault is None:
                 raise from_word(of_other, f"process {rank} has failed")
 
     def for_steps(self) -> TorchGroup:
-        """The same processes, in steps of which each waits for others for the timeout longer than the last one took.
+        """The same processes, in steps where each waits for the others for the last step's duration plus the timeout.
 
-        Comes when all are ready, and raises what `get_ready` raises.
+        Returns once all are ready, and raises what `get_ready` raises.
         """
         self.get_ready()
         return TorchGroup(self.place, self._heartbeat, self._timeout, MEETING_SECONDS, in_steps=True)
 
     def pace(self, seconds: float | None) -> None:
-        """Whoever takes as long as the last step did, beside the timeout, is taken to hang, and in a step of which
-        nobody knows how long it takes whoever shows no sign of life."""
+        """A process that takes longer than the last step plus the timeout is taken to hang; in a step of unknown
+        duration, one that shows no sign of life."""
         self._silence, self._writing = self._timeout, MEETING_SECONDS
         if seconds is None:
             self._wait(MEETING_SECONDS, self._silence)
-        else:  # the other one may have stood still since the step began, and this one has waited since its end
+        else:  # the other one may have hung since the step began, while this one waits only since its own work ended
             self._wait(seconds + self._timeout, self._timeout + min(2 * seconds + NOTICING_SECONDS, SILENT_SECONDS))
 
     def pause(self) -> None:
-        """As long as before a process has come at all."""
+        """Wait as long as for a process that has not started yet."""
         self._silence = MEETING_SECONDS
         self._wait(MEETING_SECONDS, self._silence)
 
     def watched(self) -> AbstractContextManager[None]:
-        """By the heartbeat: all others in process 0, and process 0 in the others."""
+        """By the heartbeat: process 0 watches all others, and they watch process 0."""
         return self._heartbeat.watching(self._patience)
 
     def _tell_busy(self) -> None:
@@ -126,13 +126,13 @@ class TorchGroup:
             sys.stderr.flush()
 
     def _wait(self, seconds: float, patience: float) -> None:
-        """seconds: for one another, in torch. patience: for a sign of life, where that does not end before."""
+        """seconds: torch's timeout. patience: the wait for a sign of life, if torch's timeout is not shorter."""
         self._seconds, self._patience = seconds, patience
         for group in self._groups:
             group.set_timeout(timedelta(seconds=seconds))
 
     def of_gradients(self, groups: Sequence[Sequence[int]] | None = None) -> dist.ProcessGroup:
-        """A group on which nothing else is sent: of all processes, or that of `groups` in which this one is."""
+        """A group that carries nothing else: of all processes, or the one of `groups` that contains this process."""
         wait = timedelta(seconds=self._seconds)
         if groups is None:
             made = dist.new_group(timeout=wait)
@@ -144,7 +144,7 @@ class TorchGroup:
 
 
 def gloo_group(seconds: float) -> dist.ProcessGroup:
-    """A group that can send bytes from the CPU."""
+    """A process group that can send bytes from the CPU."""
     group = dist.new_group(backend="gloo", timeout=timedelta(seconds=seconds))
     assert isinstance(group, dist.ProcessGroup)
     return group

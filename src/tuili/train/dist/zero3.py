@@ -1,8 +1,8 @@
-"""DeepSpeed's ZeRO-3 as a backend: each process holds a share of every parameter and of its optimizer's state.
+"""DeepSpeed's ZeRO-3 as a backend: each process holds a shard of every parameter and of its optimizer state.
 
-A layer's parameters are gathered for its forward and its backward pass, and its gradients go back in shares
-(Rajbhandari et al. 2020, arXiv 1910.02054). DeepSpeed flattens the shares, so that AdamW alone can update them. Its own
-checkpoints are pickles; ours have the shares. What it is told is left to `zero3_settings`.
+A layer's parameters are gathered for its forward and its backward pass, and its gradients go back in shards
+(Rajbhandari et al. 2020, arXiv 1910.02054). DeepSpeed flattens the shards, so that only AdamW can update them. Its own
+checkpoints are pickles; ours contain the shards. DeepSpeed's settings are left to `zero3_settings`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from tuili.train.optim import build_adamw
 from tuili.train.setup import TrainingSetup
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
-"""What AdamW keeps of each number, beside the count of the steps."""
+"""What AdamW keeps for each number, besides the step count."""
 SCALER, SCALER_STATE = "loss_scaler", ("cur_scale", "cur_iter", "last_overflow_iter", "cur_hysteresis")
-"""The group of a checkpoint's tensors that holds the state of the loss scaler, and what that is."""
+"""The group of a checkpoint's tensors that holds the state of the loss scaler, and the names in that state."""
 
 
 class Zero3(Backend):
-    """Each layer is a unit whose parameters are gathered together; those around the layers are gathered one by one."""
+    """Each layer is a unit whose parameters are gathered together; those outside the layers are gathered one by one."""
 
     def __init__(
         self, setup: TrainingSetup, group: TorchGroup, tensors: Tensors | None, tell: Callable[[str], None]
@@ -64,31 +64,31 @@ class Zero3(Backend):
             dist_init_required=False,
         )
         self._zero: Any = self._engine.optimizer
-        for parameter in model.model.shared_key_value.parameters():  # it gives no tensors, by which DeepSpeed would see
-            deepspeed.zero.register_external_parameter(module, parameter)  # that its backward pass begins
+        for parameter in model.model.shared_key_value.parameters():  # it returns no tensors from which DeepSpeed
+            deepspeed.zero.register_external_parameter(module, parameter)  # would see that its backward pass begins
         if tensors is not None:
             self._load(tensors)
             load_errors(group, "zero3", None, tensors, tell)
         self._confirm(sizes, tell)
 
     def learn(self, block: Block, progress: float, generator: torch.Generator, last: bool) -> ObjectiveResult:
-        """Forward and backward. Gradients reach their shares with each block."""
+        """Run the forward and backward pass. Gradients reach their shards with each block."""
         self._engine.set_gradient_accumulation_boundary(last)
         loss, metrics = self._engine(block, progress, generator)
-        self._engine.backward(loss)  # divides by the blocks of a process, and averages over the processes
+        self._engine.backward(loss)  # divides by the blocks per process, and averages over the processes
         return ObjectiveResult(loss, metrics)
 
     def reduce_gradients(self) -> None:
-        """The backward passes have done that."""
+        """The backward passes have done this."""
 
     def update(self) -> float:
-        """DeepSpeed's own step, which clips too. In fp16 one that overflows is left out, and has an infinite norm."""
+        """DeepSpeed's own step, which also clips. In fp16 a step that overflows is skipped and has an infinite norm."""
         for group in self._zero.param_groups:
             group["lr"] = self._setup.recipe.optimizer.learning_rate * self._scale
         try:
             self._engine.step()
         except Exception as error:
-            if "loss scale already at minimum" not in str(error):  # it has no class of its own
+            if "loss scale already at minimum" not in str(error):  # the error has no class of its own
                 raise
             fault = f"gradients overflow in fp16 however small the loss is made: {DIVERGED_REMEDY}"
             raise told_once(self._group, TuiliError(fault)) from error
@@ -96,11 +96,11 @@ class Zero3(Backend):
 
     @property
     def loss_scale(self) -> float | None:
-        """By what the loss is multiplied in fp16."""
+        """The factor by which the loss is multiplied in fp16."""
         return float(self._zero.loss_scale) if self._engine.fp16_enabled() else None
 
     def collect(self) -> Pieces:
-        """The shares of this process in fp32; process 0 writes what all have alike."""
+        """The shards of this process in fp32; process 0 also writes what is the same in all processes."""
         first, library = self._group.rank == 0, self._library
         model, optimizer = dict[str, Tensor | Piece](), dict[str, Tensor | Piece]()
         for name, value in self._setup.model.state_dict(keep_vars=True).items():
@@ -109,7 +109,7 @@ class Zero3(Backend):
             elif first:
                 model[name] = value
         for flat, names in self._shares():
-            if not (state := self._zero.optimizer.state.get(flat)):  # every step so far was left out
+            if not (state := self._zero.optimizer.state.get(flat)):  # every step so far was skipped
                 continue
             for name in names:
                 parameter = self._named[name]
@@ -124,23 +124,23 @@ class Zero3(Backend):
         return pieces
 
     def close(self) -> None:
-        """Take DeepSpeed's hooks off the model."""
+        """Remove DeepSpeed's hooks from the model."""
         self._engine.destroy()
 
     def _piece(self, name: str, parameter: Any, share: Tensor) -> dict[str, Piece]:
-        """What of a share is no filling, by a name; nothing where that is all."""
+        """A shard without its padding, under a name; nothing if it is all padding."""
         begin = share.numel() * self._group.rank
         numbers = share.detach()[: max(0, parameter.ds_numel - begin)]
         return {name: Piece(numbers, parameter.ds_shape, begin)} if numbers.numel() else {}
 
     def _shares(self) -> Iterator[tuple[Tensor, list[str]]]:
-        """What this process holds of the parameters, in fp32 and flat, and the names of those that are in it."""
+        """The flat fp32 shards that this process holds, each with the names of the parameters in it."""
         names = {id(parameter): name for name, parameter in self._named.items()}
         for flat, parameters in zip(self._zero.fp32_partitioned_groups_flat, self._zero.fp16_groups, strict=True):
             yield flat, [names[id(parameter)] for parameter in parameters]
 
     def _load(self, tensors: Tensors) -> None:
-        """Go on from what any backend has collected. A count of steps is common to all parameters in a flat share."""
+        """Continue from what any backend has collected. All parameters in a flat shard have a common step count."""
         model, saved, states = tensors["model"], tensors["optimizer"], self._zero.optimizer.state
         for flat, names in self._shares():
             steps = [saved[key] for name in names if (key := f"{name}:step") in saved]
@@ -160,12 +160,12 @@ class Zero3(Backend):
                 setattr(scaler, name, type(getattr(scaler, name))(value))
 
     def _own_share(self, value: Tensor, parameter: Any) -> Tensor:
-        """What this process holds of a value for a parameter: all shares are of one size, filled up with zeros."""
+        """This process's shard of a value for a parameter: all shards have the same size, padded with zeros."""
         size, begin = parameter.ds_tensor.numel(), parameter.ds_tensor.numel() * self._group.rank
         return functional.pad(value.flatten(), (0, size * self._group.world_size - value.numel()))[begin : begin + size]
 
     def _confirm(self, sizes: Sequence[int], tell: Callable[[str], None]) -> None:
-        """Tell what DeepSpeed has made of the model. Raises `TuiliError` where that is not what was asked for."""
+        """Report what DeepSpeed has made of the model. Raises `TuiliError` if that is not what was asked for."""
         device, count, precision = self._setup.plan.device.type, self._group.world_size, self._setup.plan.precision
         model, parameters = self._setup.model.model, list(self._named.values())
         shares: list[Tensor] = [getattr(parameter, "ds_tensor", torch.empty(0)) for parameter in parameters]

@@ -1,6 +1,6 @@
-"""What DeepSpeed is told: its settings as a recipe has them, and which processes share a model.
+"""What DeepSpeed is given: its settings, derived from a recipe, and the processes that share a model.
 
-What is done with it is left to `zero3`.
+How they are used is left to `zero3`.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ LOSS_SCALING = {
     "hysteresis": 1,
     "min_loss_scale": 1,
 }
-"""In fp16 the loss is multiplied by 2^16 at first; half of it after each step that overflows, which is left out, and
-twice as much behind every 1,000 steps without one."""
+"""In fp16 the loss is multiplied by 2^16 at first; by half as much after each step that overflows, which is skipped,
+and by twice as much after every 1,000 steps without an overflow."""
 LARGEST_BUCKET = 500_000_000
-"""Numbers of the gradients that are sent together at most, DeepSpeed's own default: it has room for as many."""
+"""The most gradient values that are sent together, DeepSpeed's own default: it allocates room for as many."""
 
 
 def load_deepspeed(device: torch.device) -> Any:
-    """The package, for a device. It tells errors alone, and compiles nothing at run time.
+    """The package, for a device. It logs only errors, and compiles nothing at run time.
 
-    On a CPU it would compile an exchange of its own, for minutes; where that is killed, a lock stays behind, for which
-    all later runs wait.
+    On a CPU it would spend minutes compiling its own communication extension; if that is killed, it leaves a lock for
+    which all later runs wait.
     """
     os.environ.setdefault("DS_ACCELERATOR", device.type)
     os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed refuses to start without it
     import deepspeed
 
     deepspeed.utils.logger.setLevel("ERROR")
-    warnings.filterwarnings("ignore", r"`torch\.distributed\.\w+` is deprecated", FutureWarning)  # it calls them so
+    warnings.filterwarnings("ignore", r"`torch\.distributed\.\w+` is deprecated", FutureWarning)  # DeepSpeed's calls
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     return deepspeed
 
 
 def deepspeed_settings(recipe: Recipe, plan: ExecutionPlan, processes: int, layer: int) -> dict[str, Any]:
-    """The settings for a training that so many processes share. layer: the weights of the largest layer."""
+    """The settings for a training that so many processes share. layer: the number of weights of the largest layer."""
     train = recipe.train
     return {
         "train_micro_batch_size_per_gpu": train.rows,
@@ -63,30 +63,30 @@ def deepspeed_settings(recipe: Recipe, plan: ExecutionPlan, processes: int, laye
 
 
 class Processes:
-    """The processes among which DeepSpeed divides a model, in the form in which it asks for them."""
+    """The processes among which DeepSpeed divides a model, through the interface that it expects."""
 
     def __init__(self, group: dist.ProcessGroup) -> None:
         self._group = group
 
     def get_data_parallel_group(self) -> dist.ProcessGroup:
-        """All."""
+        """All processes."""
         return self._group
 
     def get_data_parallel_world_size(self) -> int:
-        """How many there are."""
+        """The number of processes."""
         return self._group.size()
 
     def get_data_parallel_rank(self) -> int:
-        """Which of them this one is."""
+        """The rank of this process among them."""
         return self._group.rank()
 
     def get_model_parallel_group(self) -> None:
-        """No layer is divided in its computation."""
+        """None: the computation of a layer is not divided."""
 
     def get_model_parallel_world_size(self) -> int:
-        """One computes a layer."""
+        """One process computes a layer."""
         return 1
 
     def get_model_parallel_rank(self) -> int:
-        """The first of one."""
+        """The first of this one process."""
         return 0

@@ -1,4 +1,4 @@
-"""What the steps of a run are fed with: which data in which order, prepared beside the training, dealt to processes.
+"""The data that the steps of a run read: which, in which order, prepared alongside training, and dealt to processes.
 
 Only `tuili.train` imports from here.
 """

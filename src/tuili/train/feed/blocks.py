@@ -1,7 +1,7 @@
-"""The blocks of a step on their way: as bytes between processes, and from process 0 of a group to all that learn.
+"""The transport of a step's blocks: as bytes between processes, and from process 0 of a group to all that learn.
 
-A block is prepared once, however many processes share the steps. What stands in it is left to `tuili.data`, how it is
-prepared to `preparation`.
+A block is prepared once, however many processes share the steps. `tuili.data` defines what it contains, `preparation`
+how it is prepared.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PreparedBlocks = Iterator[tuple[Block, StreamState]]
 """Blocks, each with the state of their stream after it."""
 
 NUMBERS = torch.int32
-"""In this format the numbers of a block travel."""
+"""The format in which the numbers of a block are sent."""
 
 
 def deal_blocks(
@@ -28,7 +28,7 @@ def deal_blocks(
 ) -> tuple[Mapping[int, Block], StreamState | None]:
     """The blocks of a step that this process learns from, by number, and in process 0 the state after all of them.
 
-    They go round the processes. Only process 0 reads `prepared`.
+    Blocks are dealt to the processes round robin. Only process 0 reads `prepared`.
     """
     parts, after, size = list[bytes](), None, group.world_size
     if group.rank == 0:
@@ -40,7 +40,7 @@ def deal_blocks(
 
 
 def encode_blocks(blocks: Sequence[Block], after: StreamState | None = None) -> bytes:
-    """Blocks of one shape, and perhaps the state after them: a line of JSON, then their numbers."""
+    """Encode blocks of the same shape, and optionally the state after them: a line of JSON, then their numbers."""
     tensors = [getattr(block, field.name) for block in blocks for field in fields(block)]
     numbers = torch.stack(tensors).to(NUMBERS).unflatten(0, (len(blocks), -1))
     head = {"shape": numbers.shape, "after": None if after is None else asdict(after)}
@@ -49,7 +49,7 @@ def encode_blocks(blocks: Sequence[Block], after: StreamState | None = None) -> 
 
 
 def decode_blocks(data: bytes) -> list[Block]:
-    """The blocks in what `encode_blocks` gave."""
+    """The blocks in what `encode_blocks` returned."""
     head, _, numbers = data.partition(b"\n")
     of_blocks = torch.frombuffer(bytearray(numbers), dtype=NUMBERS).view(json.loads(head)["shape"]).long()
     return [Block(*of_block) for of_block in of_blocks]

@@ -1,7 +1,7 @@
 """The curriculum: from the progress of a run to the weight of each domain and file.
 
-Three stages follow the phases of the domains, from logic judgement over multi-step to cross-domain problems;
-`uniform` is the control. Which documents are drawn by these weights is left to `tuili.data.stream`.
+Three stages follow the phases of the domains, from logic judgement through multi-step to cross-domain problems;
+`uniform` is the control. `tuili.data.stream` draws documents by these weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Shares = tuple[NonNegativeFloat, NonNegativeFloat, NonNegativeFloat]
 
 
 class CurriculumConfig(Config):
-    """The order in which the domains come: by phases, or all of them in the same shares from first to last."""
+    """The order in which the domains come: by phases, or all of them in the same shares throughout the run."""
 
     kind: Literal["phases", "uniform"] = "phases"
     boundaries: tuple[Progress, Progress] = (0.2, 0.6)
@@ -39,8 +39,8 @@ class CurriculumConfig(Config):
 class Curriculum:
     """Weights over the sources of a run: those of the domains add up to 1, and each file has the weight in `files`.
 
-    The domains of a phase divide its share by their weights in `domains`, and all domains do so where there are no
-    phases. Raises `ConfigError` when a stage gives no weight to any of the domains.
+    The domains of a phase divide its share in proportion to their weights in `domains`; without phases, all domains
+    divide the whole in this way. Raises `ConfigError` if a stage gives no weight to any of the domains.
     """
 
     def __init__(self, config: CurriculumConfig, domains: Mapping[str, float], files: Mapping[str, float]) -> None:

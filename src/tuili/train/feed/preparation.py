@@ -1,10 +1,10 @@
-"""Blocks that another process prepares: their way from its stream to the process that trains.
+"""Blocks that another process prepares: their path from its stream to the training process.
 
-Generating problems is plain Python. In a thread it would hold the interpreter's lock, for which every operation of the
-training waits. The process is started by its own command, so that it imports nothing of the program that trains:
+Generating problems is plain Python: in a thread it would hold the interpreter lock, for which every operation of the
+training waits. The process is started by its own command, so that it imports nothing of the training program:
 `python -m tuili.train.feed.preparation`, with a request of one line of JSON on its standard input. It ends when that is
-closed. Between blocks a thread tells twice a second that it lives. What a stream gives is left to `tuili.data`; who
-learns from which block to `blocks`.
+closed. Between blocks, a thread sends a sign of life twice a second. `tuili.data` defines what a stream yields,
+`blocks` which process learns from which block.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ from tuili.train.feed.stream import StreamConfig, build_curriculum, build_source
 from tuili.train.signals import ENDING_SIGNALS
 
 SIZE = Struct("<Q")
-"""Before each message stands its length in bytes. An empty one tells that the process lives."""
+"""Each message is preceded by its length in bytes. An empty message is a sign of life."""
 BEAT_SECONDS = 0.5
 EXIT_TIMEOUT_SECONDS = 5.0
-"""How long a process that was killed may take to end: one that waits for a disk cannot be killed."""
+"""How long a killed process may take to end: one that waits for a disk cannot be killed."""
 
 MIN_BLOCKS_OF_A_PROCESS = 200
-"""For fewer blocks the start of another process, some seconds of one core, does not pay."""
+"""For fewer blocks, starting another process, which takes some seconds of one core, does not pay off."""
 
 
 def deserves_a_process(config: StreamConfig, state: StreamState) -> bool:
-    """Whether a run still needs so many blocks that the start of a process pays, and that can make them.
+    """Whether a run still needs enough blocks for starting a process to pay off, and that process can prepare them.
 
-    It cannot where a script has registered a domain in this process.
+    It cannot if a script has registered a domain in this process.
     """
     is_long = config.blocks_after(state) >= MIN_BLOCKS_OF_A_PROCESS
     return is_long and {*config.data.domain_names, *config.data.weights} <= set(BUILT_IN_DOMAINS)
@@ -62,16 +62,16 @@ def deserves_a_process(config: StreamConfig, state: StreamState) -> bool:
 def preparing(
     config: StreamConfig, tokenizer: Path, state: StreamState, timeout: int = TIMEOUT
 ) -> Iterator[PreparedBlocks]:
-    """The blocks of a run from a state on, each with the state after it, made by a process of their own.
+    """The blocks of a run from a given state on, each with the state after it, prepared by a separate process.
 
-    tokenizer: the folder of the run's tokenizer. timeout: seconds that are waited for a sign of life. Raises, in the
-    place of a block, the `TuiliError` that the process met, and `ReplicaDied` when it was killed or hangs. The process
-    ends with the `with` block, or with this process.
+    tokenizer: the folder of the run's tokenizer. timeout: how many seconds to wait for a sign of life. In place of a
+    block, raises the `TuiliError` that occurred in the process, and `ReplicaDied` if it was killed or hangs. The
+    process ends with the `with` block, or with this process.
     """
     request = {"stream": config.model_dump_json(), "tokenizer": str(tokenizer), "state": asdict(state)}
     command = [sys.executable, "-m", "tuili.train.feed.preparation"]
     environment = os.environ | same_modules()
-    # This process decides what follows from a signal; a new one inherits which it does not hear.
+    # This process decides how to react to a signal; the new one inherits the mask of those that it does not receive.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     try:
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -91,7 +91,7 @@ def preparing(
 
 
 def _received(process: subprocess.Popen[bytes], source: IO[bytes], timeout: int = TIMEOUT) -> PreparedBlocks:
-    patience, beats = max(MEETING_SECONDS, timeout), 0  # it cannot tell that it lives before it has imported all
+    patience, beats = max(MEETING_SECONDS, timeout), 0  # no sign of life comes before its imports are done
     while (data := _message(source, patience)) is not None:
         patience = timeout
         if not data:
@@ -112,7 +112,7 @@ def _received(process: subprocess.Popen[bytes], source: IO[bytes], timeout: int 
 
 
 def _message(source: IO[bytes], patience: float) -> bytes | None:
-    """The next message; None where the process has ended, also in the middle of one."""
+    """The next message; None if the process has ended, even in the middle of one."""
     if (size := _read(source, SIZE.size, patience)) is None:
         return None
     (length,) = SIZE.unpack(size)
@@ -120,7 +120,7 @@ def _message(source: IO[bytes], patience: float) -> bytes | None:
 
 
 def _read(source: IO[bytes], length: int, patience: float) -> bytes | None:
-    """So many bytes, past the buffer; None where fewer come. Raises `ReplicaDied` where nothing comes for so long."""
+    """`length` bytes, bypassing the buffer; None if fewer come. Raises `ReplicaDied` if none come for `patience` s."""
     data = b""
     while len(data) < length:
         _await(source, patience)
@@ -132,7 +132,7 @@ def _read(source: IO[bytes], length: int, patience: float) -> bytes | None:
 
 
 def _await(source: IO[bytes], patience: float, clock: Callable[[], float] = time.monotonic) -> None:
-    """Wait until there is something to read. The time in which this process is stopped, as by Ctrl-Z, counts not."""
+    """Wait until there is something to read. Time in which this process is stopped, as by Ctrl-Z, does not count."""
     silent, before = 0.0, clock()
     while not wait([source.fileno()], BEAT_SECONDS):
         now = clock()
@@ -142,7 +142,7 @@ def _await(source: IO[bytes], patience: float, clock: Callable[[], float] = time
 
 
 def _main() -> None:
-    """What the process does."""
+    """Run the process that prepares blocks."""
     sink = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever else is printed must not come between the blocks
     request = json.loads(sys.stdin.buffer.readline())
@@ -163,7 +163,7 @@ def _main() -> None:
 
 @contextmanager
 def _beating(sink: IO[bytes]) -> Iterator[None]:
-    """Tell that this process lives while the `with` block lasts."""
+    """Send signs of life of this process during the `with` block."""
     ended = Event()
 
     def beat() -> None:
@@ -191,13 +191,13 @@ def _send_blocks(request: dict[str, Any], sink: IO[bytes]) -> None:
 
 
 def _send(sink: IO[bytes], data: bytes) -> None:
-    """A message, from any thread: one call of `write` is never interrupted by another."""
+    """Send a message, from any thread: one call of `write` is never interrupted by another."""
     sink.write(SIZE.pack(len(data)) + data)
     sink.flush()
 
 
 def _end_with(wait: Callable[[], object]) -> None:
-    """End this process when the other one has closed its end, however it ended."""
+    """End this process when the other one has closed its end of the pipe, however it ended."""
     wait()
     os._exit(1)
 

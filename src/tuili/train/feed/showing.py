@@ -1,4 +1,4 @@
-"""How a training of Tuili's own models reads a file, for those who look at the file before the training begins."""
+"""How a training of Tuili's own models reads a file, for inspecting the file before the training begins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tuili.train.feed.stream import DataConfig, StreamConfig, build_curriculum, 
 
 
 class TrainingFeed:
-    """A file as a training reads it. See `tuili.data.showing.Feed`. config: of the training, which reads the file."""
+    """A file as a training reads it. See `tuili.data.showing.Feed`. config: of the training that reads the file."""
 
     def __init__(self, config: StreamConfig, tokenizer: Tokenizer, file: Path) -> None:
         self.tokenizer, self.capacity, self.pad_id = tokenizer, config.length, tokenizer.token_id(PAD)
@@ -23,7 +23,7 @@ class TrainingFeed:
         self._encode = partial(encode_record, tokenizer, experts=config.experts)
 
     def records(self) -> Iterator[showing.FedRecord]:
-        """The records of the file. Raises `RecordError` for a bad line, and for a problem that is held out."""
+        """The records of the file. Raises `RecordError` for a bad line and for a held-out problem."""
         return map(showing.FedRecord, read_training_records(self._file))
 
     def encode(self, record: Record) -> Document:
@@ -31,13 +31,13 @@ class TrainingFeed:
         return self._encode(record)
 
     def open(self) -> BlockStream:
-        """The blocks of the training, from its first on."""
+        """The blocks of the training, from the first one on."""
         sources = build_sources(self._config.data, self._config.seed)
         return open_stream(self._config, build_curriculum(self._config), sources, self.tokenizer, StreamState())
 
 
 def data_with(data: DataConfig, file: Path, alone: bool = False) -> DataConfig:
-    """The data of a training that reads a file, too, with weight 1 where it did not; or nothing else."""
+    """The data of a training that also reads a file, with weight 1 if it did not before; or, if `alone`, only that."""
     if alone:
         return data.model_copy(update={"domains": (), "weights": {}, "files": {file: 1.0}})
     if realpath(file) in map(realpath, data.files):

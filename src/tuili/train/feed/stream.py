@@ -1,6 +1,6 @@
 """The data of a run: the recipe's section `data`, and the stream of blocks that follows from it.
 
-Nothing here imports the model, so that a process that only prepares blocks starts soon.
+Nothing here imports the model, so that a process that only prepares blocks starts quickly.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from tuili.train.feed.curriculum import Curriculum, CurriculumConfig
 
 
 def _existing(domain: str) -> str:
-    phase(domain)  # raises for a name that no domain has today
+    phase(domain)  # raises if no domain has this name today
     return domain
 
 
 def _different(files: Any) -> Any:
-    """Raises `ValueError` for a file that is named twice, and for one that is called as a domain."""
+    """Raises `ValueError` for a file that is named twice, and for one that has the name of a domain."""
     if isinstance(files, Mapping):
         names = [str(Path(name)) for name in files if isinstance(name, str | Path)]
         places = [realpath(name) for name in names]
@@ -56,7 +56,7 @@ def _different(files: Any) -> Any:
 
 
 FileWeights = Annotated[dict[Path, PositiveFloat], BeforeValidator(_different)]
-"""Files of data, each with its weight against 1 for all domains together."""
+"""Data files, each with its weight relative to 1 for all domains together."""
 
 
 class DataConfig(Config):
@@ -64,21 +64,21 @@ class DataConfig(Config):
 
     domains: Literal["all"] | tuple[str, ...] = "all"
     weights: dict[Annotated[str, AfterValidator(_existing)], PositiveFloat] = Field({})
-    """Weights of domains against the others of their phase: a domain that is not named weighs 1."""
+    """Weights of domains relative to the others of their phase; a domain that is not named has weight 1."""
     levels: tuple[NonNegativeFloat, ...] = (0.4, 0.3, 0.15, 0.1, 0.05)
     """Weights of levels 1, 2, … among the problems of each domain."""
     languages: dict[Language, PositiveFloat] = Field({Language.EN: 1.0}, min_length=1)
     """Weights of the languages among the problems of each domain."""
     conversations: float = Field(0.0, ge=0, le=1)
-    """Share of the problems of the domains that stand in a conversation: behind courtesies, a system message or earlier
-    turns, or as a follow-up. A model that learns some is one of conversations."""
+    """Share of the domains' problems that are part of a conversation: after courtesies, a system message or earlier
+    turns, or as a follow-up. A model that learns any is a model for conversations."""
     word_noise: float = Field(0.0, ge=0, le=1)
-    """Share of the other problems of the domains in whose prompts some words are changed, so that a model learns to
-    understand sentences that it has never read."""
+    """Share of the domains' other problems whose prompts have some words changed, so that a model learns to understand
+    sentences that it has never read."""
     files: FileWeights = Field({})
     """JSONL files of your own."""
     vocabulary: int = Field(VOCABULARY_SIZE, ge=MIN_VOCABULARY_SIZE)
-    """Most entries of the tokenizer. It is learnt from this data before training starts, or comes with a model."""
+    """Maximum vocabulary of the tokenizer, which is learnt from this data before training, or comes with a model."""
 
     @property
     def domain_names(self) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ class DataConfig(Config):
 
     @property
     def domain_weights(self) -> dict[str, float]:
-        """The weight of each of the chosen domains, in that order."""
+        """The weight of each chosen domain, in the order of their experts."""
         return {name: self.weights.get(name, 1.0) for name in self.domain_names}
 
     @field_validator("domains")
@@ -113,7 +113,7 @@ Part = Literal["all", "learnt", "held"]
 
 
 class StreamConfig(Config):
-    """All that the blocks of a run depend on, beside the tokenizer."""
+    """Everything that the blocks of a run depend on, except the tokenizer."""
 
     data: DataConfig
     curriculum: CurriculumConfig
@@ -125,7 +125,7 @@ class StreamConfig(Config):
     rows: int
     length: int
     part: Part = "all"
-    """Of the records of files: all, or those that `RecordSource.part` holds back, or the others."""
+    """Which records of files: all, those that `RecordSource.part` holds back, or the others."""
 
     def blocks_after(self, state: StreamState) -> int:
         """How many blocks the run still needs after a state of its stream."""
@@ -139,7 +139,7 @@ def build_curriculum(config: StreamConfig) -> Curriculum:
 
 
 def build_sources(data: DataConfig, seed: int, part: Part = "all") -> list[Source]:
-    """The domains that a recipe names, then its files, or a part of their records."""
+    """The domains that a recipe names, then its files or a part of their records."""
     levels = {level: weight for level, weight in enumerate(data.levels, start=1) if weight}
     shares = data.conversations, data.word_noise
     tasks = [TaskSource(name, levels, seed, data.languages, *shares) for name in data.domain_names]
@@ -150,7 +150,7 @@ def build_sources(data: DataConfig, seed: int, part: Part = "all") -> list[Sourc
 def open_stream(
     config: StreamConfig, curriculum: Curriculum, sources: Sequence[Source], tokenizer: Tokenizer, state: StreamState
 ) -> BlockStream:
-    """The blocks of a run from a state of its stream on. All blocks of a step share the weights of its progress."""
+    """The blocks of a run from a given stream state on. All blocks of a step share the weights of its progress."""
 
     def weights(block: int) -> Mapping[str, float]:
         return curriculum.weights(block // config.accumulation / config.steps)

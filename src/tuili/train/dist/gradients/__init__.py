@@ -1,1 +1,1 @@
-"""How the gradients of all processes become one: the forms in which they travel, and what rounding loses of them."""
+"""How the gradients of all processes are averaged: the forms in which they travel, and their rounding errors."""

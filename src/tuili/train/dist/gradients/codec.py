@@ -1,9 +1,10 @@
 """The mean of gradients over processes that send them in a few bits: an all-reduce of packed bytes.
 
-Each process is one part's owner. It gets that part of all processes as messages (all-to-all), averages what they hold,
-encodes the mean, and sends that to all (all-gather). Everybody, the owner too, goes on with what was sent, so that all
-have the same bits. What rounding loses goes, on both ways, into a moving average that is added the next time: LoCo (Xie
-et al. 2024, arXiv 2407.04480). How gradients are encoded is left to `native/codec.py`, who calls this to `hooks.py`.
+Each process owns one part of a tensor. It receives that part from all processes as messages (all-to-all), averages
+their contents, encodes the mean, and sends that to all (all-gather). Every process, the owner included, continues with
+what was sent, so that all have the same bits. What rounding loses, both times, goes into a moving average that is added
+the next time: LoCo (Xie et al. 2024, arXiv 2407.04480). How gradients are encoded is left to `native/codec.py`, and
+calling this to `hooks.py`.
 
 N: numbers of a tensor, P: those of a part.
 """
@@ -27,22 +28,22 @@ from tuili.native import CODEC_BLOCK, CodeBits, GradientCodec, message_bytes
 
 @dataclass(frozen=True)
 class PackedSettings:
-    """How gradients are packed. bits: of a number, beside 2 bytes for each 256 of them."""
+    """How gradients are packed. bits: per number, in addition to 2 bytes for each 256 numbers."""
 
     bits: CodeBits = 3
     rotate: bool = False
-    """Turn each block by random signs and a Hadamard matrix first."""
+    """First rotate each block by random signs and a Hadamard matrix."""
     clip: float = 1.0
-    """The share of a block's largest number that codes reach."""
+    """The fraction of a block's largest number that the codes reach."""
     keep: float | None = None
-    """Weight of the errors so far in their moving average; None: what is lost is lost."""
+    """Weight of the errors so far in their moving average; None drops errors."""
     reset: int = 1024
-    """Rounds after which the averages begin anew."""
+    """Rounds after which the averages start again."""
 
 
 @dataclass
 class _Errors:
-    """The averages of what a tensor has lost: where its numbers were encoded, and where the mean of its part was."""
+    """The average errors of a tensor: from encoding its numbers, and from encoding the mean of this process's part."""
 
     number_N: Tensor
     mean_P: Tensor
@@ -60,17 +61,17 @@ class PackedAverage:
     codec: GradientCodec
     settings: PackedSettings
     names: set[str] = field(default_factory=set)
-    """What has been averaged here so far."""
+    """The names of the tensors that have been averaged here so far."""
     kind: ClassVar[str] = "packed"
     _errors: dict[str, _Errors] = field(default_factory=dict)
 
     @property
     def carries(self) -> bool:
-        """Whether later means depend on earlier ones: on what those have lost, or on how many there were."""
+        """Whether later means depend on earlier ones: on their errors, or on how many there were."""
         return self.settings.keep is not None or self.settings.rotate
 
     def average(self, tensor: Tensor, name: str) -> None:
-        """Replace a tensor by what all receive of its mean. `name` keeps its errors apart from those of others.
+        """Replace a tensor by its mean as all processes receive it. `name` keeps its errors apart from those of others.
 
         A block of 256 in which a number of any process is not finite, or above 1e30, becomes NaN in all processes.
         Raises `InputError` for a tensor that is not fp32, contiguous and on the CPU.
@@ -96,7 +97,7 @@ class PackedAverage:
         for source, message in enumerate(received.reshape(world, -1)):
             self.codec.decode(message, mean_P, add=source > 0, weight=1 / world)
 
-        room = max(sizes)  # parts differ by a block at most
+        room = max(sizes)  # parts differ in size by one block at most
         own, everyone = np.zeros(room, np.uint8), np.empty((world, room), np.uint8)
         self._encode(mean_P, own[: sizes[rank]], errors, errors.mean_P, world)
         dist.all_gather_single(_torch(everyone.reshape(-1)), _torch(own), self.group)
@@ -106,15 +107,15 @@ class PackedAverage:
         self.names.add(name)
 
     def forget(self) -> None:
-        """Drop all errors: names that do not come again would keep theirs."""
+        """Drop all errors: those of names that are not used again would stay in memory."""
         self._errors.clear()
 
     def close(self) -> None:
-        """End the codec's threads. No more can be averaged then."""
+        """End the codec's threads. No more can be averaged afterwards."""
         self.codec.close()
 
     def state(self) -> dict[str, Tensor]:
-        """The errors of this process by `name:quantity`, and the rounds behind them; those of others are others."""
+        """This process's errors under `name:quantity`, and its rounds so far; each process has its own."""
         return {
             f"{name}:{quantity}": value
             for name, errors in self._errors.items()
@@ -127,9 +128,9 @@ class PackedAverage:
         }
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave: without its errors where they are not kept any more.
+        """Continue from what `state` gave, without its errors if they are no longer kept.
 
-        Raises `InputError` for that of another rank or of a group of another size.
+        Raises `InputError` for the state of another rank or of a group of another size.
         """
         names = {key.rpartition(":")[0] for key in tensors}
         for name in sorted(names):
@@ -154,13 +155,13 @@ class PackedAverage:
         return torch.tensor([self.group.rank(), self.group.size()])
 
     def _errors_of(self, name: str, count: int, part: slice) -> _Errors:
-        """Raises `InputError` where the errors that were loaded are those of another tensor or another group."""
+        """Raises `InputError` if the loaded errors are those of another tensor or another group."""
         with_errors = self.settings.keep is not None
         sizes = (count, part.stop - part.start) if with_errors else (0, 0)
         if name not in self._errors:
             self._errors[name] = _Errors(torch.zeros(sizes[0]), torch.zeros(sizes[1]))
         errors = self._errors[name]
-        if with_errors and not errors.number_N.numel():  # they were not kept so far
+        if with_errors and not errors.number_N.numel():  # errors were not kept so far
             errors.number_N, errors.mean_P = torch.zeros(sizes[0]), torch.zeros(sizes[1])
         if (found := (errors.number_N.numel(), errors.mean_P.numel())) != sizes:
             raise InputError(
@@ -174,7 +175,8 @@ class PackedAverage:
     def _encode(
         self, number_P: NDArray[np.float32], out: NDArray[np.uint8], errors: _Errors, error_P: Tensor, place: int
     ) -> None:
-        """place: whose numbers they are; each rank, and the mean behind them, is turned by signs of its own."""
+        """place: whose numbers these are: a rank's, or, after the last rank, the mean's. Each has random signs of its
+        own."""
         settings = self.settings
         self.codec.encode(
             number_P,
@@ -188,7 +190,7 @@ class PackedAverage:
 
 
 def parts_of(count: int, world_size: int) -> list[slice]:
-    """The part of each process: about equally many whole blocks."""
+    """The part of each process: about the same number of whole blocks."""
     blocks = -(-count // CODEC_BLOCK)
     places = [min(count, CODEC_BLOCK * (blocks * rank // world_size)) for rank in range(world_size + 1)]
     return [slice(begin, end) for begin, end in pairwise(places)]

@@ -1,6 +1,6 @@
-"""What a form of gradients carries from step to step, in checkpoints: each process goes on with its own.
+"""What a form of gradients carries from step to step, in checkpoints: each process continues with its own state.
 
-What that is, such as what packed gradients have lost, is left to `codec` and `baselines`.
+What that is, such as the errors of packed gradients, is left to `codec` and `baselines`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tuili.errors import InputError
 from tuili.train.dist.group import Group
 
 ERRORS = "errors"
-"""The group of a checkpoint's tensors that holds this, as `rank/way kind/name`."""
+"""The group of a checkpoint's tensors that holds this state, as `rank/way kind/name`."""
 OTHERS = "it was lost by other processes"
 
 
@@ -24,33 +24,33 @@ class GradientForm(Protocol):
 
     @property
     def kind(self) -> str:
-        """Forms of one kind can go on from one another's state."""
+        """Forms of the same kind can continue from each other's state."""
 
     @property
     def carries(self) -> bool:
-        """Whether a step depends on what earlier ones have left."""
+        """Whether a step depends on state that earlier steps left."""
 
     @property
     def names(self) -> AbstractSet[str]:
-        """The parts of the gradients that have travelled so far."""
+        """The parts of the gradients that have been sent so far."""
 
     def state(self) -> dict[str, Tensor]:
-        """What this process carries, by name; `errors` is the end of the names of what was lost."""
+        """What this process carries, by name; the names of errors end in `errors`."""
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Go on from what `state` gave. Raises `InputError` for that of another process."""
+        """Continue from what `state` gave. Raises `InputError` for the state of another process."""
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Drop the state and start again."""
 
     def close(self) -> None:
-        """End what works beside the training."""
+        """End background work."""
 
 
 def collect_errors(group: Group, way: str, form: GradientForm | None) -> dict[str, dict[str, Tensor]]:
-    """What this process carries, as a group of tensors; nothing where its form carries nothing.
+    """What this process carries, as a group of tensors; nothing if its form carries nothing.
 
-    way: the backend, and what else the names of the parts depend on.
+    way: the backend, and whatever else the names of the parts depend on.
     """
     if form is None or not form.carries:
         return {}
@@ -64,9 +64,9 @@ def load_errors(
     tensors: Mapping[str, Mapping[str, Tensor]],
     tell: Callable[[str], None],
 ) -> None:
-    """Go on with what this process carried when the tensors of a checkpoint were collected.
+    """Continue with what this process carried when the tensors of a checkpoint were collected.
 
-    `tell` is given a line where something was lost then that is not added to gradients any more.
+    `tell` receives a line if errors of that time are no longer added to gradients.
     """
     saved = tensors.get(ERRORS, {})
     ranks = sorted({int(key.partition("/")[0]) for key in saved})
@@ -85,7 +85,7 @@ def load_errors(
     else:
         try:
             form.load(held)
-        except InputError:  # they were in other islands
+        except InputError:  # the processes were in other islands
             obstacle = OTHERS
     if form and (obstacle := next(filter(None, group.all_gather(obstacle)), None)):
         form.forget()

@@ -1,7 +1,7 @@
-"""Ways in which gradients travel between processes: hooks for DDP and FSDP2.
+"""How gradients travel between processes: hooks for DDP and FSDP2.
 
-How they are averaged is left to `codec` and `baselines`. DDP's buckets go through one lane, in their order: each is
-encoded and sent while the gradients of the next are computed. What is updated there is left to `updates`.
+How they are averaged is left to `codec` and `baselines`. DDP's buckets go through one lane, in order: each is encoded
+and sent while the gradients of the next one are computed. How weights are then updated is left to `updates`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Averaged = torch.futures.Future[torch.Tensor]
 def packed_average(config: GradientConfig, group: dist.ProcessGroup, device: torch.device) -> PackedAverage:
     """The mean of packed gradients over a group.
 
-    Raises `InputError` where the native library is not to be had, and for gradients on another device than the CPU.
+    Raises `InputError` if the native library is not available, and for gradients on another device than the CPU.
     """
     assert config.bits, "these gradients are not packed"
     codec = open_codec(f"train.dist.gradients.form = {config.form}", device, "fp32")
@@ -44,9 +44,9 @@ def packed_average(config: GradientConfig, group: dist.ProcessGroup, device: tor
 
 
 def open_codec(setting: str, device: torch.device, remedy: str) -> GradientCodec:
-    """What packs numbers, as a setting asks for.
+    """The codec that packs numbers because `setting` asks for it.
 
-    Raises `InputError` where the native library is not to be had, and for numbers on another device than the CPU.
+    Raises `InputError` if the native library is not available, and for numbers on another device than the CPU.
     """
     if device.type != "cpu":
         raise InputError(f"{setting}: only numbers on the CPU can be packed: use {remedy}")
@@ -65,14 +65,14 @@ def hook_ddp(
     updates: BucketUpdates | None = None,
     moments: Moments | None = None,
 ) -> Hook:
-    """Let the gradients of a model travel in a form, over a group that nothing else is sent on.
+    """Send the gradients of a model in the form that `config` asks for, over a group that carries nothing else.
 
-    beside: whether they do so beside the backward pass, or hold it up. updates: what becomes of their means, if the
-    optimizer does not wait for all of them. moments: by which gradients are preconditioned, if they are.
+    beside: whether this runs alongside the backward pass or blocks it. updates: what applies the means, if the
+    optimizer does not wait for all of them. moments: what gradients are preconditioned by, if they are.
 
-    DDP divides the gradients into other buckets after its first step, unless `find_unused_parameters` is set; errors
-    begin anew then. On gloo, PowerSGD needs all of them in one bucket. Raises `InputError` where the form is not to be
-    had.
+    After its first step, DDP divides the gradients into other buckets, unless `find_unused_parameters` is set; errors
+    then start again. On gloo, PowerSGD needs all gradients in one bucket. Raises `InputError` if the form is not
+    available.
     """
     device = next(model.parameters()).device
     if config.form == "powersgd":
@@ -87,19 +87,19 @@ def hook_ddp(
 
 
 def hook_fsdp(model: nn.Module, average: PackedAverage) -> IslandHook:
-    """Average the sharded gradients of FSDP2 over a further group: between islands that each shard a model.
+    """Average FSDP2's sharded gradients over a further group: between islands that each shard a model.
 
-    Each shard of gradients is first summed inside its island, by FSDP2, and then averaged between islands.
+    FSDP2 first sums each shard of gradients inside its island; then this averages it between islands.
     """
     hook = IslandHook(average)
     for name, module in model.named_modules():
         if isinstance(module, FSDPModule):
-            module.set_all_reduce_hook(partial(hook, name=name or "(root)"))  # a part may have any other name
+            module.set_all_reduce_hook(partial(hook, name=name or "(root)"))  # the parts may have any other name
     return hook
 
 
 class IslandHook:
-    """Averages shards of gradients behind the last block of a step; the sums of earlier blocks wait for that."""
+    """Averages shards of gradients after the last block of a step; until then it sums those of earlier blocks."""
 
     def __init__(self, average: PackedAverage) -> None:
         self._average, self._sums = average, dict[str, Tensor]()
@@ -107,7 +107,7 @@ class IslandHook:
         """Whether the next backward pass is that of a step's last block."""
 
     def __call__(self, shard: Tensor, *, name: str) -> None:
-        """What FSDP2 calls with each shard, which it adds to the gradients as it then is."""
+        """FSDP2 calls this with each shard, and then adds the shard, as changed here, to the gradients."""
         if name in self._sums:
             shard += self._sums.pop(name)
         if self.is_last:
@@ -125,16 +125,16 @@ class Hook:
 
     @contextmanager
     def raising(self) -> Iterator[None]:
-        """Around a backward pass: what went wrong in a thread is raised as it was, not as DDP tells it."""
+        """Around a backward pass: an error in a thread is raised as it was, not as DDP reports it."""
         yield
 
     def close(self) -> None:
-        """End what works beside the training. Waits for buckets that are on their way: at most the group's timeout."""
+        """End background work. Waits for buckets in flight, at most for the group's timeout."""
         self.form.close()
 
 
 class OrderedHook(Hook):
-    """Averages DDP's buckets in a lane, one after another. Their names are made of their places and parameters."""
+    """Averages DDP's buckets in a lane, one after another. Their names consist of their indices and parameters."""
 
     def __init__(
         self,
@@ -150,20 +150,20 @@ class OrderedHook(Hook):
         self._names = dict[int, str]()
         self._failure: Exception | None = None
 
-    def start(self, _, bucket):  # type: ignore[no-untyped-def]  # DDP refuses types that are written as text
-        """Begin to average a bucket. Returns the future of its mean."""
+    def start(self, _, bucket):  # type: ignore[no-untyped-def]  # DDP refuses annotations given as strings
+        """Start to average a bucket. Returns the future of its mean."""
         numbers, parameters, gradients = bucket.buffer(), bucket.parameters(), bucket.gradients()
         done = Averaged(devices=[numbers.device] if numbers.is_cuda else [])
         names = [self._of_parameter[id(parameter)] for parameter in parameters]
         name = f"{bucket.index()}/{names[0]}/{names[-1]}/{numbers.numel()}"
-        if self._names.get(bucket.index(), name) != name:  # other buckets, and perhaps fewer
+        if self._names.get(bucket.index(), name) != name:  # DDP has made other buckets, perhaps fewer
             self._names.clear()
             self._do(self.form.forget)
         self._names[bucket.index()] = name
 
         def work() -> None:
             try:
-                if self._failure is not None:  # others may still be in the exchange of that bucket
+                if self._failure is not None:  # other processes may still be exchanging the bucket that failed
                     raise self._failure
                 with record_function(Span.AVERAGE), self._preconditioned(dict(zip(names, gradients, strict=True))):
                     self._average.average(numbers, name)
@@ -172,7 +172,7 @@ class OrderedHook(Hook):
                 done.set_result(numbers)
             except Exception as error:
                 self._failure = error
-                done.set_exception(error)  # type: ignore[arg-type]  # DDP raises one of its own for it
+                done.set_exception(error)  # type: ignore[arg-type]  # DDP raises its own error for it
 
         with record_function(Span.BUCKET):
             self._do(work)
@@ -180,7 +180,7 @@ class OrderedHook(Hook):
 
     @property
     def threads(self) -> list[str]:
-        """Those that work beside the backward pass."""
+        """The threads that run alongside the backward pass."""
         lanes = [self._lane, None if self._updates is None else self._updates.lane]
         return [lane.name for lane in lanes if lane is not None and lane.is_alive]
 

@@ -1,9 +1,9 @@
-"""Gradients are divided by the root of AdamW's second moment while they are packed.
+"""Divides gradients by the root of AdamW's second moment while they are packed.
 
-Rounding errs alike for all numbers that share a scale. AdamW divides each by the root of its own mean square: where
-small numbers stand beside large ones, the error is most of what their step is made of. All processes of DDP have the
-same moments, so that none has to be sent; and what is divided by them errs everywhere in proportion to what AdamW
-expects. 1-bit Adam (Tang et al. 2021, arXiv 2102.02888) packs what such moments scale, too, and lets them stand still.
+Rounding makes errors of the same size in all numbers that share a scale. AdamW divides each number by the root of its
+own mean square: if small numbers share a scale with large ones, their steps consist mostly of error. All DDP processes
+hold the same moments, so none has to be sent; and the error of a number divided by them is in proportion to what
+AdamW expects. 1-bit Adam (Tang et al. 2021, arXiv 2102.02888) also packs what such moments scale, but freezes them.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from contextlib import contextmanager
 from torch import Tensor
 
 Moments = Callable[[str], Tensor | None]
-"""The mean square of a parameter's gradients by its name; None where there is none."""
+"""The mean square of a parameter's gradients, by the parameter's name; None if there is none."""
 LEAST = 0.3
-"""The least divisor over the mean one of a parameter: numbers that hardly ever had a gradient would else be far larger
-than all that share their scale."""
+"""The smallest divisor relative to a parameter's mean divisor: otherwise, numbers that hardly ever had a gradient would
+become far larger than all others that share their scale."""
 
 
 @contextmanager
 def preconditioned(gradients: Mapping[str, Tensor], moments: Moments) -> Iterator[None]:
-    """Divide the gradients, by name, in place, and multiply by the same behind the `with` block."""
+    """Divide the gradients, given by name, in place, and multiply them by the same divisors after the `with` block."""
     divisors = {name: divisor for name in gradients if (divisor := _divisor(moments(name))) is not None}
     for name, divisor in divisors.items():
         gradients[name].div_(divisor)

@@ -1,4 +1,4 @@
-"""What runs beside DDP's backward pass: `lanes` are threads and streams, and `updates` change the weights of buckets.
+"""What runs alongside DDP's backward pass: `lanes` has threads and streams, `updates` changes the weights of buckets.
 
-`spans` names the parts of a step in a trace, and `hidden` tells from one what share of them is hidden.
+`spans` names the parts of a step in a trace, and `hidden` computes from a trace what share of them is hidden.
 """

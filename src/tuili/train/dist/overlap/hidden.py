@@ -1,9 +1,10 @@
-"""How much of communication and updates is hidden behind other work, by a trace that `train.dist.trace` asks for.
+"""How much of communication and updates is hidden behind other work, according to a trace from `train.dist.trace`.
 
     python -m tuili.train.dist.overlap.hidden runs/nano/trace-0.json
 
-Communication is hidden while the main thread computes a forward or a backward pass; an update, while it computes or
-another bucket is averaged. Times are those of threads: on a GPU, where they start kernels, they say little.
+Communication is hidden while the main thread computes a forward or a backward pass; an update is hidden while the main
+thread computes or another bucket is averaged. Times are those of threads: on a GPU, where threads only start kernels,
+they say little.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from tuili.train.dist.group import EXIT_REFUSED
 from tuili.train.dist.overlap.spans import Span
 
 Times = Sequence[tuple[float, float]]
-"""Beginnings and ends, apart from one another and in order."""
+"""Pairs of beginning and end, disjoint and in order."""
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """Microseconds of a trace, of one process: in all, and as far as they are hidden."""
+    """Microseconds in the trace of one process: in total, and how many of them are hidden."""
 
     communication: float
     communication_hidden: float
@@ -35,7 +36,7 @@ class Hidden:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Hidden shares by what is hidden; 0 of nothing."""
+        """The hidden share of communication and of updates; 0 if there are none."""
         return {
             "communication": self.communication_hidden / max(self.communication, 1e-9),
             "update": self.update_hidden / max(self.update, 1e-9),
@@ -43,7 +44,7 @@ class Hidden:
 
 
 def read_hidden(file: Path) -> Hidden:
-    """What a trace tells. Raises `InputError` where it is none of a training whose gradients go through our thread."""
+    """The hidden times of a trace. Raises `InputError` if not of a training whose gradients go through our thread."""
     try:
         events = json.loads(file.read_bytes())["traceEvents"]
         spans = [event for event in events if event.get("cat") == "user_annotation"]
@@ -59,9 +60,9 @@ def read_hidden(file: Path) -> Hidden:
 
 
 def hidden(events: Sequence[dict[str, Any]]) -> Hidden:
-    """The same of a trace's events: with `name`, `tid` (a thread), and `ts` and `dur` in microseconds.
+    """The same for a trace's events, with `name`, `tid` (a thread), and `ts` and `dur` in microseconds.
 
-    Raises `ValueError` where no gradients travel.
+    Raises `ValueError` if no gradients travel.
     """
 
     def times(*spans: Span, thread: int | None = None) -> Times:
@@ -88,13 +89,13 @@ def hidden(events: Sequence[dict[str, Any]]) -> Hidden:
 
 
 def _until_last(whole: tuple[float, float], buckets: Times) -> tuple[float, float]:
-    """A backward pass without what it waits for at its end, when it has computed its last bucket."""
+    """A backward pass without its wait at the end, after it has computed its last bucket."""
     begin, end = whole
     return begin, max((at for at, _ in buckets if begin <= at <= end), default=end)
 
 
 def _joined(times: Iterable[tuple[float, float]]) -> Times:
-    """What any of them covers."""
+    """The union of these times."""
     joined = list[tuple[float, float]]()
     for begin, end in sorted(times):
         if joined and begin <= joined[-1][1]:
@@ -105,7 +106,7 @@ def _joined(times: Iterable[tuple[float, float]]) -> Times:
 
 
 def _without(times: Times, others: Times) -> Times:
-    """What the others do not cover."""
+    """The parts of these times that the others do not cover."""
     left = list[tuple[float, float]]()
     for begin, end in times:
         for other_begin, other_end in others:
@@ -126,7 +127,7 @@ def _length(times: Times) -> float:
 
 
 def main(files: Sequence[str]) -> None:
-    """Print what each trace tells. Raises `InputError` where none is named."""
+    """Print what each trace shows. Raises `InputError` if none is named."""
     if not files:
         raise InputError("name traces, as in python -m tuili.train.dist.overlap.hidden runs/nano/trace-0.json")
     for file in files:

@@ -1,6 +1,6 @@
-"""Work beside the main thread: a thread that does what it is given and, on a GPU, a stream of its own.
+"""Work alongside the main thread: a thread that does what it is given and, on a GPU, has a stream of its own.
 
-What is done there is left to `hooks`, where buckets of gradients are averaged, and to `updates`.
+What is done there is left to `hooks`, which averages buckets of gradients, and to `updates`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NEVER = 1 << 30
 
 
 class Done:
-    """Work that a lane has been given."""
+    """A piece of work that a lane has been given."""
 
     def __init__(self) -> None:
         self._ended = Event()
@@ -26,7 +26,7 @@ class Done:
         self._reached: torch.cuda.Event | None = None
 
     def run(self, work: Work, stream: torch.cuda.Stream | None, before: torch.cuda.Event | None = None) -> None:
-        """Do it, in the lane's thread; on a stream, behind what `before` marks. `wait` raises all that goes wrong."""
+        """Do the work, in the lane's thread; on a stream, after the event `before`. `wait` raises any error of it."""
         try:
             with torch.cuda.stream(stream) if stream else nullcontext():
                 if stream and before:
@@ -39,7 +39,7 @@ class Done:
             self._ended.set()
 
     def wait(self) -> None:
-        """Wait until it is done; on a GPU, what this thread starts behind that waits. Raises what the work has."""
+        """Wait until the work is done; on a GPU, what this thread starts afterwards waits. Raises the work's error."""
         self._ended.wait()
         if self._failure:
             raise self._failure
@@ -48,20 +48,20 @@ class Done:
 
 
 class Lane:
-    """A thread that does one thing after another: of what waits, the least `order` first, and then the first given.
+    """A thread that does one piece of work after another: the lowest `order` first, and then the first given.
 
-    Work may follow what the thread that gives it has started on its own stream before.
+    Work may depend on what the thread that gives it has already started on its own stream.
     """
 
     def __init__(self, name: str, device: torch.device) -> None:
         self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._numbers, self._queue = count(), PriorityQueue[tuple[int, int, Work | None]]()
-        # a process that ends does not wait for such a thread, which may wait for a process that is no more
+        # a process that exits does not wait for a daemon thread, which may itself wait for a process that is gone
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def put(self, work: Work, order: int = 0) -> Done:
-        """Begin with a piece of work when its turn comes. Raises `RuntimeError` where the thread has ended."""
+        """Queue a piece of work. Raises `RuntimeError` if the thread has ended."""
         if not self.is_alive:
             raise RuntimeError(f"the thread {self.name} has ended, and takes no more work")
         done, stream = Done(), self._stream
@@ -71,16 +71,16 @@ class Lane:
 
     @property
     def name(self) -> str:
-        """That of the thread."""
+        """The thread's name."""
         return self._thread.name
 
     @property
     def is_alive(self) -> bool:
-        """Whether it goes on."""
+        """Whether the thread still runs."""
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """End the thread, behind all that it has been given."""
+        """End the thread after all the work that it has been given."""
         self._queue.put((NEVER, next(self._numbers), None))
         self._thread.join()
 

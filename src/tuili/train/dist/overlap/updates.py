@@ -1,7 +1,7 @@
-"""Updates of the parameters of a bucket as soon as the mean of its gradients is there.
+"""Updates the parameters of a bucket as soon as the mean of its gradients is available.
 
-They run beside the averages of later buckets, and beside the next forward pass: that waits in front of each layer for
-the layer's own parameters. Nothing can be clipped: the norm of a gradient is known when the last bucket is there.
+Updates run while later buckets are averaged, and during the next forward pass, which waits before each layer for that
+layer's own parameters. Nothing can be clipped: the norm of the gradient is known only when the last bucket is there.
 How buckets are averaged is left to `hooks`.
 """
 
@@ -20,10 +20,10 @@ from tuili.train.optim import OptimizerConfig, Optimizers
 
 
 class BucketOptimizers(Optimizers):
-    """The optimizers of parameters that are updated some at a time, by gradients that are not their own.
+    """Optimizers that update some parameters at a time, by gradients that are not the parameters' own `grad`.
 
-    They see each parameter as a further tensor in the same memory, so that nobody else touches its gradient. AdamW
-    makes the same bits as with all at once; Muon, which multiplies matrices of one shape together, may round otherwise.
+    They see each parameter as a further tensor in the same memory, so that nothing else touches its gradient. AdamW
+    gives the same bits as all at once; Muon, which multiplies matrices of one shape together, may round differently.
     """
 
     def __init__(self, config: OptimizerConfig, model: nn.Module) -> None:
@@ -35,7 +35,7 @@ class BucketOptimizers(Optimizers):
                 group["params"] = [twin_of[id(parameter)] for parameter in group["params"]]
 
     def step_of(self, gradients: Mapping[str, Tensor], scale: float) -> None:
-        """One update of these parameters, with the learning rate at `scale` of its peak."""
+        """Update these parameters once, with the learning rate at `scale` of its peak."""
         for name, gradient in gradients.items():
             self._twins[name].grad = gradient
         self._update(scale)
@@ -44,13 +44,13 @@ class BucketOptimizers(Optimizers):
 
 
 class BucketUpdates:
-    """The updates of a step, in a lane of their own. `scale` is the learning rate over its peak, of the next ones."""
+    """The updates of a step, in their own lane. `scale` is the learning rate of the next updates, over its peak."""
 
     def __init__(self, optimizers: BucketOptimizers, root: nn.Module, model: TuiliForCausalLM) -> None:
         self._optimizers, self.scale, self.lane = optimizers, 1.0, Lane("updates", model.device)
         self.names = set[str]()
-        """The parameters that have been updated, or are about to be, since they were last cleared."""
-        units = [root, *model.model.reasoning]  # what the next forward pass begins with comes first
+        """The parameters that have been updated, or are about to be, since this set was last cleared."""
+        units = [root, *model.model.reasoning]  # in the order in which the next forward pass needs them
         of_layers = {id(own): number for number, layer in enumerate(units[1:], 1) for own in layer.parameters()}
         self._places = {id(own): (name, of_layers.get(id(own), 0)) for name, own in model.named_parameters()}
         self._pending: list[list[Done]] = [[] for _ in units]
@@ -60,7 +60,7 @@ class BucketUpdates:
         ]
 
     def start(self, parameters: Sequence[Tensor], gradients: Sequence[Tensor]) -> None:
-        """Begin to update parameters by their gradients, which stay as they are until `settle`."""
+        """Start to update parameters by their gradients, which must not change until `settle`."""
         scale, (names, units) = self.scale, zip(*(self._places[id(own)] for own in parameters), strict=True)
         of_names = dict(zip(names, gradients, strict=True))
 
@@ -74,12 +74,12 @@ class BucketUpdates:
         self.names.update(names)
 
     def settle(self) -> None:
-        """Wait until all weights are what they are to be."""
+        """Wait until all pending updates are done."""
         for unit in range(len(self._pending)):
             self._wait(unit)
 
     def close(self) -> None:
-        """End the thread, behind what it has begun; nothing waits for it any more."""
+        """End the thread after its pending updates; nothing waits for it any more."""
         for hook in self._hooks:
             hook.remove()
         self.lane.close()

@@ -1,1 +1,1 @@
-"""The processes of a run that torchrun or `launch` starts: how they find one another, and know that the others live."""
+"""The processes of a run that torchrun or `launch` starts: how they meet, and how they know that the others live."""

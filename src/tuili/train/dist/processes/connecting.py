@@ -1,5 +1,5 @@
-"""How the connections are made over which processes tell one another that they live: process 0 listens at a port that
-it tells the others in the store, and admits those that know a word that stands there, too."""
+"""How processes make the connections for their heartbeats: process 0 listens at a port that it publishes in the store,
+and admits processes that know a secret word, which it publishes there, too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tuili.train.dist.processes.place import Place
 
 LOCAL = ("localhost", "127.0.0.1")
 RANK_DIGITS = 8
-"""With which a process says who it is, behind the word."""
+"""The number of digits in which a process states its rank, after the word."""
 
 
 @contextmanager
@@ -28,9 +28,8 @@ def connected(
 ) -> Iterator[Heartbeat]:
     """Connections to process 0, at this address, for as long as the `with` block lasts.
 
-    All processes that `store` connects call this, and wait for one another for so many seconds. silent: that of
-    `Heartbeat`.
-    Raises `InputError` where one of them does not come through.
+    All processes that `store` connects call this, and wait for each other for `seconds`. silent: that of `Heartbeat`.
+    Raises `InputError` if one of them does not get through.
     """
     with ExitStack() as opened:
         try:
@@ -67,10 +66,10 @@ def _to_others(
 
 
 def _admitted(server: socket.socket, word: str, count: int, seconds: float) -> dict[int, socket.socket]:
-    """So many connections over which the word has come, by the ranks of the processes. Strangers, whatever they do,
-    hold nobody up.
+    """The first `count` connections that send the word, by the ranks of the processes. Strangers, whatever they do,
+    delay nobody.
 
-    Raises `TimeoutError` where not all have come behind so many seconds.
+    Raises `TimeoutError` if not all have come within `seconds`.
     """
     until, admitted, heard = time.monotonic() + seconds, dict[int, socket.socket](), dict[socket.socket, bytes]()
     with selectors.DefaultSelector() as selector, ExitStack() as opened:
@@ -83,7 +82,7 @@ def _admitted(server: socket.socket, word: str, count: int, seconds: float) -> d
                 other = key.fileobj
                 assert isinstance(other, socket.socket)
                 if other is server:
-                    with suppress(BlockingIOError, ConnectionError):  # it has gone again
+                    with suppress(BlockingIOError, ConnectionError):  # the peer is gone again
                         come = opened.enter_context(server.accept()[0])
                         come.setblocking(False)
                         heard[come] = b""
@@ -106,7 +105,7 @@ def _admitted(server: socket.socket, word: str, count: int, seconds: float) -> d
 
 
 def _told(other: socket.socket, most: int) -> bytes:
-    """What has come; nothing where the connection has ended."""
+    """The bytes that have come; none if the connection has ended."""
     try:
         return other.recv(most)
     except OSError:

@@ -1,5 +1,5 @@
-"""What becomes of a run whose processes have ended: whether it goes on, and else its exit code. And how a process ends
-that has noticed that another one has."""
+"""What happens to a run whose processes have ended: whether it restarts, and its exit code if not. Also how a process
+ends that has noticed the loss of another one."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from tuili.train.dist.processes.place import Place
 
 EXIT_INTERRUPTED = 130
 CONSEQUENCES = (0, EXIT_ALONE, EXIT_INTERRUPTED)
-"""Exit codes of processes that say nothing about why another one has failed."""
+"""Exit codes that say nothing about why another process has failed."""
 REQUESTS = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
-"""Who sends these wants a process to end, and not to begin again."""
+"""Whoever sends these signals wants a process to end, and not to restart."""
 
 
 @dataclass(frozen=True)
 class End:
-    """How a process has ended: `status` is its exit code, or the negative number of the signal that killed it."""
+    """How a process has ended: `status` is its exit code, or the negated number of the signal that killed it."""
 
     rank: int
     status: int
     asked: bool = False
-    """Whether the launcher had sent it a signal before."""
+    """Whether the launcher had already sent it a signal."""
 
 
 class Death(NamedTuple):
-    """Why a run is to go on, and which process was lost, where that is known."""
+    """Why a run is to restart, and which process was lost, if known."""
 
     why: str
     rank: int | None = None
 
 
 def cause_of_death(ends: Sequence[End]) -> Death | None:
-    """Why a run whose processes have ended like this, in this order, is to go on; None if it is not.
+    """Why a run whose processes have ended like this, in this order, is to restart; None if it is not.
 
-    The first process that has ended for a reason of its own decides. Where none has, others than those that noticed it
-    have gone, or did not answer until the launcher killed them.
+    The first process that has ended for a reason of its own decides. If none has, the lost processes are others
+    than those that noticed the loss: they are gone, or did not answer until the launcher killed them.
     """
     if first := first_reason(ends):
         if first.status > 0 or first.status in REQUESTS:
@@ -61,16 +61,16 @@ def first_reason(ends: Sequence[End]) -> End | None:
 
 
 def exit_code(ends: Sequence[End], interrupted: bool) -> int:
-    """The exit code of a run that does not go on: the first reason that a process has had, even if it was asked to end.
+    """The exit code of a run that does not restart: the first reason that any process had, even if it was asked to end.
 
-    interrupted: whether the launcher was.
+    interrupted: whether the launcher was interrupted.
     """
     if reasons := _reasons(ends):
         return reasons[0]
     statuses = {end.status for end in ends}
-    if statuses == {0}:  # also where it was interrupted too late
+    if statuses == {0}:  # also if it was interrupted too late
         return 0
-    if any(status < 0 and status not in REQUESTS for status in statuses):  # perhaps while it saved
+    if any(status < 0 and status not in REQUESTS for status in statuses):  # perhaps while saving
         return EXIT_FAILED
     return EXIT_INTERRUPTED if interrupted or EXIT_INTERRUPTED in statuses else EXIT_FAILED
 
@@ -80,18 +80,18 @@ def _reasons(ends: Sequence[End]) -> list[int]:
 
 
 def tell_loss(place: Place | None, error: ReplicaDied) -> None:
-    """Print why this process ends, unless another one says it: process 0 does, or what stands in for it."""
+    """Print why this process ends, unless another one reports it: process 0 does, or one that stands in for it."""
     is_first = place is None or place.rank == 0
     if is_first or (place is not None and place.stands_in and not error.first_tells):
         who = "" if is_first or place is None else f"process {place.rank}: "
-        remedy = "" if LAUNCHER_VARIABLE in os.environ else ": add --resume to go on"  # the launcher may do it
+        remedy = "" if LAUNCHER_VARIABLE in os.environ else ": add --resume to go on"  # the launcher may restart it
         sys.stderr.write(f"tuili: error: {who}{error}{remedy}\n")
         sys.stderr.flush()
 
 
 def end_beside_silent(place: Place, error: ReplicaDied) -> None:
-    """End this process, because another one hangs, or has gone. Process 0 says so, unless it is that."""
+    """End this process because another one hangs or is gone. Process 0 reports it, unless process 0 is that one."""
     try:
         tell_loss(place, error)
-    finally:  # nobody may read it any more
+    finally:  # perhaps nobody reads stderr any more
         os._exit(EXIT_ALONE)

@@ -1,9 +1,9 @@
-"""By what processes know that others live, while they wait for them: each has a connection to process 0, over which
-both tell twice a second that they live, by a thread.
+"""How processes know that others live while they wait for them: each has a connection to process 0, over which a thread
+of each side sends a heartbeat twice a second.
 
-So process 0 may take long to read data or to write a checkpoint, and all may take long to begin: others wait as long as
-they live. Where a process is killed its machine closes the connection. How connections are made is left to
-`connecting`, and how processes meet behind that to `processes`.
+So process 0 may take long to read data or write a checkpoint, and all may take long to start: the others wait as long
+as they live. If a process is killed, its machine closes the connection. How connections are made is left to
+`connecting`, and how processes then meet to `processes`.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from tuili.train.dist.group import ReplicaDied
 BEAT, HERE, TELLS = b".", b"!", b"?"
 BEAT_SECONDS = 0.5
 TELLS_SECONDS = 5
-"""How long process 0 may take to notice what another one has noticed, before that one says it; and how long others may
-wait for one another once process 0 has gone."""
+"""How long process 0 may take to notice what another process has noticed, before that process reports it; and how long
+others may wait for each other once process 0 is gone."""
 BUSY_SECONDS = 30
-"""After which it may be told that all wait for process 0."""
+"""How long all wait for process 0 before that may be reported."""
 SEND_SECONDS = 5
-"""For a word of more weight to find room in a connection."""
+"""How long a more important word than a heartbeat may wait for room in a connection."""
 
 
 class Heartbeat:
     """One process's end of the connections: to all others in process 0, to process 0 in the others.
 
-    silent: called by a thread for each that shows no sign of life where this process watches, and for process 0 where
-    this one goes on with a step when that has gone. It ends one of the two, because what waits may not be
-    interruptible.
+    silent: called by a thread for each process that shows no sign of life while this process watches, and for process 0
+    if this process continues with a step after process 0 is gone. It ends one of the two processes, because the waiting
+    call may not be interruptible.
     """
 
     def __init__(self, rank: int, links: Mapping[int, socket.socket], silent: Callable[[ReplicaDied], None]) -> None:
         self._is_first, self._links, self._give_up = rank == 0, links, silent
         self._silent = dict[int, float]()
-        """Seconds, from the first sign of life on."""
+        """Seconds without a sign of life, by rank, from the first sign on."""
         self._changed, self._come, self._tells = Condition(), 0, False
         self._gone: str | None = None
         self._patience: float | None = None
@@ -52,10 +52,10 @@ class Heartbeat:
         self._thread.start()
 
     def meet(self, seconds: float, at_most: float, busy: Callable[[], None] | None = None) -> None:
-        """Wait until process 0 has come here. All processes call this equally often, and meet behind it.
+        """Wait until process 0 has come here. All processes call this equally often, and meet afterwards.
 
-        busy: called once where that takes long. Raises `ReplicaDied` where process 0 has ended, shows no sign of life
-        for so many seconds, or does not come in `at_most`.
+        busy: called once if that takes long. Raises `ReplicaDied` if process 0 has ended, shows no sign of life for
+        `seconds`, or does not come within `at_most`.
         """
         if self._is_first:
             self._tell(HERE)
@@ -70,7 +70,7 @@ class Heartbeat:
                 busy = None
 
     def _first_comes(self, seconds: float) -> bool:
-        """Whether process 0 comes in a moment. Raises `ReplicaDied` as `meet` does."""
+        """Whether process 0 comes within a moment. Raises `ReplicaDied` as `meet` does."""
         with self._changed:
             if not self._come:
                 if self._gone:
@@ -85,7 +85,7 @@ class Heartbeat:
 
     @contextmanager
     def watching(self, seconds: float) -> Iterator[None]:
-        """Give up where another one shows no sign of life for so many seconds, while the `with` block lasts."""
+        """Give up if another process shows no sign of life for `seconds`, while the `with` block lasts."""
         before, self._patience = self._patience, seconds
         try:
             yield
@@ -93,8 +93,8 @@ class Heartbeat:
             self._patience = before
 
     def first_tells(self) -> bool:
-        """Whether process 0 says why the run ends, which process 0 lets the others know by calling this; they wait a
-        little for its word."""
+        """Whether process 0 reports why the run ends. Process 0 calls this to tell the others that it does; they wait
+        a little for its word."""
         if self._is_first:
             self._tell(TELLS)
             return True
@@ -103,7 +103,7 @@ class Heartbeat:
             return self._tells
 
     def close(self) -> None:
-        """Stop."""
+        """End the heartbeat."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
@@ -117,10 +117,10 @@ class Heartbeat:
         with selectors.DefaultSelector() as selector:
             for rank, link in self._links.items():
                 selector.register(link, selectors.EVENT_READ, rank)
-            while not self._ended and selector.get_map():  # whoever is left may end at once
+            while not self._ended and selector.get_map():  # the last process left may end at once
                 ready = selector.select(max(0.0, sent + BEAT_SECONDS - time.monotonic()))
                 now = time.monotonic()
-                passed, before = min(now - before, 2 * BEAT_SECONDS), now  # not where this one itself stood still
+                passed, before = min(now - before, 2 * BEAT_SECONDS), now  # not while this process was stopped
                 heard = {key.data for key, _ in ready if self._hear(key.data)}
                 for key, _ in ready:
                     if key.data not in heard:
@@ -136,7 +136,7 @@ class Heartbeat:
             self._leave_behind_first()
 
     def _hear(self, rank: int) -> bool:
-        """Take up what has come; false where the other process has ended."""
+        """Process what has come; false if the other process has ended."""
         why = "process 0 has ended"
         try:
             told = self._links[rank].recv(1 << 16)
@@ -163,7 +163,7 @@ class Heartbeat:
                 self._give_up(error)
 
     def _leave_behind_first(self) -> None:
-        """Process 0 has gone, which has watched all: whoever is in a step, perhaps beside one that hangs, gives up."""
+        """Process 0, which watched all, is gone: a process that is in a step, perhaps with one that hangs, gives up."""
         with self._changed:
             self._changed.wait_for(lambda: self._ended, TELLS_SECONDS)
             while not self._ended and self._patience is None:
@@ -176,12 +176,12 @@ class Heartbeat:
 
     def _beat(self) -> None:
         for link in self._links.values():
-            with suppress(OSError):  # also where there is no room, as the other one has long stood still:
-                os.write(link.fileno(), BEAT)  # the socket's own methods would wait for it
+            with suppress(OSError):  # also if there is no room because the other one has long been stopped:
+                os.write(link.fileno(), BEAT)  # the socket's own methods would wait for room
 
     def _tell(self, word: bytes) -> None:
         for link in self._links.values():
-            with suppress(OSError):  # whoever has gone is noticed where all meet
+            with suppress(OSError):  # a lost process is noticed where all meet
                 link.sendall(word)
 
 

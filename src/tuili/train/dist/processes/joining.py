@@ -1,7 +1,7 @@
 """How a process joins those that were started together with it, as a group until the training ends.
 
-Who starts the processes is left to `launch` or torchrun, how they find one another to `rendezvous`, and what they say
-to one another to `torch_group`.
+Starting the processes is left to `launch` or torchrun, how they find each other to `rendezvous`, and how they
+communicate to `torch_group`.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from tuili.train.dist.torch_group import TorchGroup
 from tuili.train.recipe import TrainConfig
 
 CONNECTING_SECONDS = 30
-"""How long processes that have all come may take to make their connections: none of them has anything to load then."""
+"""How long processes that have all come may take to connect: none of them has anything left to load by then."""
 
 
 @contextmanager
 def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup]:
     """The processes that were started together with this one, as a group until the `with` block ends.
 
-    device: the one that the run began with, if it has begun. Raises `InputError` where `check_place` does, where a
-    process has no GPU of its own, and where the processes do not come together. What torch raises inside the block
-    where another process has gone, or does not answer in time, becomes `ReplicaDied`. Where this process waits in torch
-    for one that shows no sign of life, it ends without more ado.
+    device: the one that the run began with, if it has begun. Raises `InputError` if `check_place` does, if a process
+    has no GPU of its own, or if the processes do not meet and connect. What torch raises inside the block if another
+    process is gone or does not answer in time becomes `ReplicaDied`. If this process waits in torch for one that shows
+    no sign of life, it exits immediately.
     """
     place = check_place(train)
     assert place is not None, "replicas start processes by themselves"
@@ -65,7 +65,7 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
             )
             everyone = dist.group.WORLD
             assert everyone is not None
-            for waiting in (store, everyone):  # from here on the heartbeat tells who hangs
+            for waiting in (store, everyone):  # from now on the heartbeat detects who hangs
                 waiting.set_timeout(timedelta(seconds=MEETING_SECONDS))
             with heartbeat.watching(train.dist.timeout):
                 group = TorchGroup(place, heartbeat, train.dist.timeout)
@@ -78,7 +78,7 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
         try:
             with noticing_loss():
                 yield group
-        except ReplicaDied as error:  # closing the group would wait for those who are gone
+        except ReplicaDied as error:  # closing the group would wait for processes that are gone
             error.first_tells = heartbeat.first_tells()
             raise
         except BaseException:
@@ -90,7 +90,7 @@ def joined(train: TrainConfig, device: str | None = None) -> Iterator[TorchGroup
 
 
 def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
-    """Raise `InputError` in all processes where not all were started with the same."""
+    """Raise `InputError` in all processes unless all were started with the same facts."""
     first, *others = group.all_gather(dict(facts))
     for rank, other in enumerate(others, start=1):
         for name in first | other:
@@ -101,7 +101,7 @@ def agree(group: TorchGroup, facts: Mapping[str, str]) -> None:
 
 
 def _take_own_gpu(place: Place) -> str | None:
-    """Let this process use a GPU of its own; what is wrong where there are fewer than processes on this machine."""
+    """Let this process use a GPU of its own. Returns what is wrong if this machine has fewer GPUs than processes."""
     number, count = place.local_rank, torch.cuda.device_count()
     if "LOCAL_RANK" not in os.environ and count > 1:
         return "environment: LOCAL_RANK is missing: should be the number of a process on its machine, and of its GPU"

@@ -1,8 +1,8 @@
-"""Starts the processes of a run on this machine, and starts them again where one was killed.
+"""Starts the processes of a run on this machine, and restarts them if one was killed.
 
-What each of them does is the command that it is given; how they meet is left to `processes`, what their ends mean to
-`ended`. Torchrun starts processes, too: it kills the others 30 seconds behind a failure, in which a checkpoint may not
-be written, and does not tell those that it has killed from those that have failed.
+What each process does is decided by the command that it runs; how they meet is left to `processes`, and what their ends
+mean to `ended`. Torchrun also starts processes, but it kills the others 30 seconds after a failure, in which time a
+checkpoint may not get written, and does not distinguish those it has killed from those that have failed.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from tuili.train.signals import hearing_signals
 
 LOOK_SECONDS = 0.05
 KILLED_SECONDS = 5.0
-"""For a process to end by SIGKILL: one that waits for a disk may not."""
+"""How long a process may take to end by SIGKILL: one that waits for a disk may not end."""
 ADDRESS = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds for which the launcher waits."""
+    """How many seconds the launcher waits."""
 
     notice: float = 5
-    """Where a process has gone: for the others to notice it, say so and end by themselves, before SIGTERM."""
+    """If a process is gone: for the others to notice it, report it and end by themselves, before SIGTERM."""
     reason: float = 10
-    """Where processes have noticed that another one has gone: for that one, which may be about to end."""
+    """If processes have noticed that another one is gone: for that one, which may be about to end."""
     silence: float = 30
-    """For a process that has not ended then: after SIGTERM, before SIGKILL."""
+    """For a process that has not ended by then: after SIGTERM, before SIGKILL."""
     saving: float = 300
-    """For processes that may be writing a checkpoint, after a signal, or the failure of another one than process 0; and
-    where another one has ended well."""
+    """For processes that may be writing a checkpoint, after a signal or the failure of a process other than process 0;
+    and after another process has ended well."""
 
 
 def launch(
@@ -58,9 +58,9 @@ def launch(
 ) -> int:
     """Run `python COMMAND` in several processes until all have ended, and return the exit code.
 
-    Where a process is killed by a signal, or does not answer any more, all are started again, `restarts` times at most,
-    with `--resume` if `can_resume` then allows it. Raises `TuiliError` after that, and when Tuili's code has changed
-    meanwhile; `KeyboardInterrupt` where all have ended by Ctrl-C or a signal before one could say so.
+    If a process is killed by a signal, or no longer answers, all are restarted, `restarts` times at most, with
+    `--resume` if `can_resume` then allows it. Raises `TuiliError` if a process is lost after that, or if Tuili's code
+    has changed meanwhile; `KeyboardInterrupt` if Ctrl-C or a signal has ended all before one could report it.
     """
     code, lost = code_hash(), list[int | None]()
     with _heard() as signals:
@@ -83,8 +83,8 @@ def launch(
 
 
 class _Processes:
-    """The processes of one start, for which others were lost before, of some of which it is known which they were.
-    `signals` are those that the launcher has got so far."""
+    """The processes of one start. `lost` has the rank of each process lost before it, None if that is not known;
+    `signals` are those that the launcher has received so far."""
 
     def __init__(
         self,
@@ -97,25 +97,25 @@ class _Processes:
     ) -> None:
         self._signals, self._patience, self._tell = signals, patience, tell
         self._ends = list[End]()
-        # where they meet, at a free port; torch does not say that it exports it
+        # where they meet, at a free port; torch does not declare the class as exported
         self._store = dist.TCPStore(ADDRESS, 0, is_master=True, wait_for_workers=False)  # type: ignore[attr-defined]
         self._running = {
             rank: subprocess.Popen(
                 [sys.executable, *command],
                 env={**os.environ, **same_modules(), **_place(rank, count, lost, self._store.port)},
-                start_new_session=True,  # Ctrl-C reaches the launcher alone
+                start_new_session=True,  # Ctrl-C reaches only the launcher
             )
             for rank in range(count)
         }
         self._asked = False
 
     def wait(self) -> list[End]:
-        """Wait until all have ended, in the order of the ends that it returns.
+        """Wait until all have ended. Returns their ends in order.
 
-        Where one fails, it ends the others; where one ends well, it gives them time.
+        If one fails, this ends the others; if one ends well, it gives the others time.
         """
         self._look(lambda: bool(self._signals or self._ends))
-        if not self._signals and not any(end.status for end in self._ends):  # they end together
+        if not self._signals and not any(end.status for end in self._ends):  # then the others end, too
             self._look(lambda: bool(self._signals) or any(end.status for end in self._ends), self._patience.saving)
         if not self._signals and first_reason(self._ends) is None:
             self._look(lambda: bool(self._signals) or first_reason(self._ends) is not None, self._patience.reason)
@@ -125,10 +125,10 @@ class _Processes:
         seconds = self._patience.saving if is_known else self._patience.silence
         until, passed_on, may_save = time.monotonic() + seconds, -1, is_known
         while self._running and time.monotonic() < until:
-            if may_save and 0 not in self._running:  # it alone makes a checkpoint of what all have written
+            if may_save and 0 not in self._running:  # it alone makes a checkpoint of what all wrote
                 may_save, seconds = False, self._patience.silence
                 until = time.monotonic() + seconds
-            if len(self._signals) > passed_on:  # the second Ctrl-C, too, is for them
+            if len(self._signals) > passed_on:  # a second Ctrl-C is also for them
                 passed_on = len(self._signals)
                 self._send(signal.SIGTERM)
             self._look(lambda: True)
@@ -140,7 +140,7 @@ class _Processes:
         return self._ends + [End(rank, -signal.SIGKILL, self._asked) for rank in self._running]
 
     def _look(self, found: Callable[[], bool], seconds: float = float("inf")) -> None:
-        """Note who has ended, until a condition holds, all have ended, or the time is over."""
+        """Record which processes have ended, until a condition holds, all have ended, or the time is up."""
         until = time.monotonic() + seconds
         while True:
             ended = [
@@ -162,7 +162,7 @@ class _Processes:
 
 
 def _place(rank: int, count: int, lost: Sequence[int | None], port: int) -> Mapping[str, str]:
-    """What a process finds in its environment, as if torchrun had started it."""
+    """The environment variables of a process, as if torchrun had started it."""
     threads = {THREADS_VARIABLE: str(max(1, usable_cores() // count))} if THREADS_VARIABLE in os.environ else {}
     return threads | {
         "RANK": str(rank),
@@ -173,19 +173,19 @@ def _place(rank: int, count: int, lost: Sequence[int | None], port: int) -> Mapp
         "MASTER_PORT": str(port),
         "TORCHELASTIC_RESTART_COUNT": str(len(lost)),
         LOST_VARIABLE: " ".join(str(one) for one in lost if one is not None),
-        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the launcher has the store in which they meet
-        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # DDP warns of what is meant
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the launcher owns the store in which they meet
+        "TORCH_CPP_LOG_LEVEL": os.environ.get("TORCH_CPP_LOG_LEVEL", "ERROR"),  # DDP warns of what is intended
         LAUNCHER_VARIABLE: str(os.getpid()),
     }
 
 
 @contextmanager
 def _heard() -> Iterator[list[int]]:
-    """Signals that would end this process, in place of what they would do; only the main thread may hear them."""
+    """Collects signals that would end this process, instead of letting them; only the main thread can receive them."""
     heard = list[int]()
 
     def note(number: int) -> None:
-        if not heard or number != signal.SIGHUP:  # which comes twice where a terminal is closed
+        if not heard or number != signal.SIGHUP:  # which comes twice when a terminal closes
             heard.append(number)
 
     with hearing_signals(note) if current_thread() is main_thread() else nullcontext():

@@ -1,4 +1,4 @@
-"""By what a process knows that another one is lost, where torch raises something."""
+"""How a process recognises, from the errors that torch raises, that another process is lost."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _SIGNS_OF_LOSS = (
     "Write timeout [",
     "Gloo connectFullMesh failed",
 )
-"""What gloo says of connections that are lost, in plain errors; which of it comes depends on who notices it first. What
-else goes wrong in gloo is no loss."""
+"""What gloo says about lost connections, in plain errors; which of these appears depends on who notices the loss first.
+Other errors of gloo do not mean a loss."""
 
 
 @contextmanager
 def noticing_loss() -> Iterator[None]:
-    """Turns what torch raises where another process has gone, or does not answer in time, into `ReplicaDied`.
+    """Turns what torch raises if another process is gone or does not answer in time into `ReplicaDied`.
 
-    Other errors stay as they are: a run that meets them is not begun again.
+    Other errors stay as they are: a run that meets them is not restarted.
     """
     try:
         yield
@@ -41,5 +41,5 @@ def noticing_loss() -> Iterator[None]:
 
 
 def without_place(error: Exception) -> str:
-    """The message of torch without the line of its source, and without what gloo adds for its own users."""
+    """Torch's message without its source line, and without what gloo adds for its own users."""
     return re.sub(r"^\[\S*?:\d+\]\s*|\.? This is typically caused by .*", "", one_line(error))

@@ -1,4 +1,4 @@
-"""Which process of a run this one is, as torchrun tells it in the environment, and whether the recipe is for that."""
+"""Which process of a run this one is, according to torchrun's environment, and whether that suits the recipe."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ LOST_VARIABLE = "TUILI_LOST_PROCESSES"
 
 @dataclass(frozen=True)
 class Place:
-    """Where torchrun, or what stands for it, has put this process."""
+    """Where torchrun, or what stands in for it, has put this process."""
 
     rank: int
     world_size: int
     local_size: int
-    """Processes on this machine."""
+    """The number of processes on this machine."""
     local_rank: int = 0
-    """The number of this one among them."""
+    """The number of this process among them."""
 
     @classmethod
     def find(cls) -> Place | None:
-        """The place that the environment names, if it names one. Raises `InputError` for one that is none."""
+        """The place that the environment names, if it names one. Raises `InputError` if that cannot be a place."""
         if not {"RANK", "WORLD_SIZE"} <= os.environ.keys():
             return None
         rank, world_size = variable("RANK"), variable("WORLD_SIZE")
@@ -37,12 +37,12 @@ class Place:
 
     @property
     def stands_in(self) -> bool:
-        """Whether this process tells what process 0 does not: on each machine the first other one does."""
+        """Whether this process reports what process 0 does not: on each machine, the first other process does."""
         return self.rank > 0 and self.local_rank == int(self.rank == self.local_rank)
 
 
 def where_first_is() -> tuple[str, int]:
-    """The address and the port at which processes meet. Raises `InputError` where the environment does not say it."""
+    """The address and port at which processes meet. Raises `InputError` if the environment does not say."""
     address, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
     if not (address and port.isdecimal()):
         raise InputError(
@@ -52,12 +52,12 @@ def where_first_is() -> tuple[str, int]:
 
 
 def start_by_torchrun() -> str | None:
-    """What all processes have in common that torchrun starts for one command, again and again; None without torchrun.
+    """What all processes that torchrun starts for one command have in common, across restarts; None without torchrun.
 
-    That is the name of the run, or without one the torchrun that runs here: its number, and when it began.
+    That is the name of the run, or without one the torchrun that runs here: its process number and start time.
     """
     run = os.environ.get("TORCHELASTIC_RUN_ID")
-    if run != "none":  # torchrun's word for a run without a name
+    if run != "none":  # what torchrun calls a run without a name
         return run
     parent = os.getppid()
     status = Path(f"/proc/{parent}/stat")
@@ -66,23 +66,23 @@ def start_by_torchrun() -> str | None:
 
 
 def end_with_starter() -> None:
-    """End this process as soon as torchrun, or what stands for it, is gone, if one of them has started it."""
+    """End this process as soon as torchrun or the launcher is gone, if one of them has started it."""
     if not {"TORCHELASTIC_RUN_ID", LAUNCHER_VARIABLE}.isdisjoint(os.environ):
         end_with_launcher()
 
 
 def restarts_so_far() -> int:
-    """How often torchrun, or what stands for it, has begun again because a process was lost."""
+    """How often torchrun or the launcher has restarted the run because a process was lost."""
     return variable("TORCHELASTIC_RESTART_COUNT", 0)
 
 
 def lost_so_far() -> list[int]:
-    """The processes that were lost before all began again, as far as they are known: torchrun does not tell them."""
+    """The processes that were lost before the restarts, as far as they are known: torchrun does not name them."""
     return [int(rank) for rank in os.environ.get(LOST_VARIABLE, "").split()]
 
 
 def variable(name: str, default: int | None = None) -> int:
-    """A number in the environment. Raises `InputError` where it is missing, without a default, or none."""
+    """A number in the environment. Raises `InputError` if it is not a number, or is missing and has no default."""
     value = os.environ.get(name, "" if default is None else str(default))
     if not value.isdecimal():
         raise InputError(f"environment: {name} = {value!r}: should be a number, as torchrun sets it")
@@ -90,9 +90,9 @@ def variable(name: str, default: int | None = None) -> int:
 
 
 def check_place(train: TrainConfig) -> Place | None:
-    """The place of this process in a run with these settings, None where its backend starts processes by itself.
+    """The place of this process in a run with these settings; None if its backend starts processes by itself.
 
-    Raises `InputError` where there are no processes for the backend, other ones than it was to have, or too many.
+    Raises `InputError` if there are no processes for the backend, other processes than it was to have, or too many.
     """
     place, backend = Place.find(), train.dist.backend
     if backend == "replicas":
@@ -113,7 +113,7 @@ def check_place(train: TrainConfig) -> Place | None:
 
 
 def check_replicas(train: TrainConfig, place: Place) -> None:
-    """Raise `InputError` where torchrun has started processes for which there are no replicas."""
+    """Raise `InputError` if torchrun has started processes that cannot become replicas."""
     if place.local_size < place.world_size:
         raise InputError(
             f"train.dist.backend = replicas: {place.world_size} processes were started on several machines, and "
@@ -123,7 +123,7 @@ def check_replicas(train: TrainConfig, place: Place) -> None:
 
 
 def check_count(train: TrainConfig, count: int) -> None:
-    """Raise `InputError` where these settings are not for as many processes, or need a package that is missing."""
+    """Raise `InputError` if these settings do not suit `count` processes, or need a package that is missing."""
     if train.dist.backend == "zero3" and find_spec("deepspeed") is None:
         raise InputError("train.dist.backend = zero3: DeepSpeed is not installed: pip install 'tuili[deepspeed]'")
     if train.dist.expert_parallel > 1:

@@ -1,7 +1,7 @@
-"""How the processes of a start find one another: in a store, where process 0 gives each start a word of its own.
+"""How the processes of a start find each other: in a store, where process 0 gives each start a word of its own.
 
-Torchrun keeps a store when it starts processes again, and counts that for each machine by itself. So no process knows
-from its environment what in the store is left from before: it shows a token, and believes an answer that names it.
+Torchrun keeps its store across restarts, and counts restarts on each machine separately. So no process knows from its
+environment what in the store is left over from before: it shows a token, and trusts only an answer that names it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from tuili.train.dist.group import MEETING_SECONDS
 from tuili.train.dist.processes.place import Place, where_first_is
 
 HANDSHAKE_SECONDS = 15
-"""How long a store may take to answer, where something listens."""
+"""How long a store may take to answer, if something listens."""
 FAULT_SECONDS = 5
-"""How long processes wait for those that have not come, where it is known that the run will not begin."""
+"""How long processes wait for those that have not come, once it is known that the run will not begin."""
 EXCUSE_SECONDS = 20
-"""How long a process that cannot take part waits for those to whom it says so: they may load for longer than it."""
+"""How long a process that cannot take part waits for those it informs of that: they may take longer than it to load."""
 LOOK_SECONDS = 0.05
 
 
 def meet(place: Place, address: str, port: int) -> Store:
-    """What the processes of this start share, and no earlier ones, when all of them have come.
+    """A store that the processes of this start share, and no earlier ones, once all of them have come.
 
-    Raises `InputError` in all that have come where one cannot take part, was started as one of another number than
-    process 0, or has not come in time; and where a stranger has the port.
+    Raises `InputError` in all that have come if one cannot take part, was started with another world size than process
+    0, or has not come in time; and if a stranger has the port.
     """
     until = time.monotonic() + MEETING_SECONDS
     store = _opened(place, address, port, until)
@@ -59,7 +59,7 @@ def meet(place: Place, address: str, port: int) -> Store:
 
 
 def excuse(place: Place, address: str, port: int, fault: str) -> None:
-    """Tell the others, as far as they come soon, why this process cannot take part."""
+    """Tell the others, if they come soon, why this process cannot take part."""
     until = time.monotonic() + EXCUSE_SECONDS
     with suppress(InputError, RuntimeError):
         store = _opened(place, address, port, until)
@@ -70,20 +70,20 @@ def excuse(place: Place, address: str, port: int, fault: str) -> None:
 
 
 def tell_other_machines(fault: str) -> None:
-    """Tell processes of other machines, which nothing else ends, why this one does not come to them."""
+    """Tell processes on other machines, which nothing else ends, why this one does not join them."""
     with suppress(InputError):
         if (place := Place.find()) and place.local_size < place.world_size:
             excuse(place, *where_first_is(), fault)
 
 
 def _gather(place: Place, store: Store, until: float, fault: str | None = None) -> tuple[str, str | None]:
-    """What process 0 does: its word, and why the run cannot begin, as it has answered all that have come."""
+    """What process 0 does. Returns its word, and why the run cannot begin, as it has told all that have come."""
     word, cards, expected = secrets.token_hex(8), dict[int, dict[str, Any]](), place.world_size
     store.set("start", word)
     while len(cards) < expected - 1 and time.monotonic() < until:
         keys = (f"{word}/{number}" for number in range(store.add(f"{word}/came", 0)))
-        came = (json.loads(store.get(key)) for key in keys if store.check([key]))  # else it was killed between the two
-        cards = {card["rank"]: card for card in came}  # of a process that was started again, the newest
+        came = (json.loads(store.get(key)) for key in keys if store.check([key]))  # else it was killed before `set`
+        cards = {card["rank"]: card for card in came}  # the newest of a restarted process
         expected = max([place.world_size, *(card["size"] for card in cards.values())])
         if fault is None and (fault := next(filter(None, (_fault(card, place) for card in cards.values())), None)):
             until = min(until, time.monotonic() + FAULT_SECONDS)
@@ -99,7 +99,7 @@ def _gather(place: Place, store: Store, until: float, fault: str | None = None) 
 
 
 def _fault(card: dict[str, Any], place: Place) -> str | None:
-    """Why a run cannot begin, by what a process says of itself."""
+    """Why a run cannot begin, according to what a process says about itself."""
     rank, size, fault = card["rank"], card["size"], card["fault"]
     if fault:
         return f"process {rank} has failed: {fault}"
@@ -110,15 +110,15 @@ def _fault(card: dict[str, Any], place: Place) -> str | None:
 
 
 def _join(place: Place, store: Store, until: float, fault: str | None = None) -> tuple[str, str | None] | None:
-    """What another process does: the word of process 0, and why the run cannot begin, as process 0 says.
+    """What another process does. Returns process 0's word, and why the run cannot begin, as process 0 says.
 
-    None where the store is that of a process 0 that has begun without this one.
+    None if the store is that of a process 0 that has begun without this one.
     """
     card = {"rank": place.rank, "size": place.world_size, "token": secrets.token_hex(8), "fault": fault}
     word, begun = "", None
     while time.monotonic() < until:
         if store.check(["start"]) and (newest := store.get("start").decode()) != word:
-            word = newest  # or that of an earlier start, whose process 0 does not answer
+            word = newest  # perhaps of an earlier start, whose process 0 does not answer
             store.set(f"{word}/{store.add(f'{word}/came', 1) - 1}", json.dumps(card))
         if word and store.check([f"{word}/answer"]):
             answer = json.loads(store.get(f"{word}/answer"))
@@ -126,16 +126,16 @@ def _join(place: Place, store: Store, until: float, fault: str | None = None) ->
                 store.add(f"{word}/heard", 1)
                 return word, answer["fault"]
             begun = begun or time.monotonic()
-            if not _agent_has_store() and time.monotonic() > begun + FAULT_SECONDS:  # else process 0 begins anew
+            if not _agent_has_store() and time.monotonic() > begun + FAULT_SECONDS:  # else process 0 starts again
                 return None
         time.sleep(LOOK_SECONDS)
     return word, f"process 0 of {place.world_size} did not come: check that all were started"
 
 
 def _await_first(store: Store, address: str, port: int) -> None:
-    """Wait for a word of process 0, which gives it as soon as it has made the store.
+    """Wait for a word of process 0, which sets it as soon as it has made the store.
 
-    Raises `InputError` where the store is that of others.
+    Raises `InputError` if the store belongs to others.
     """
     until = time.monotonic() + FAULT_SECONDS
     while not store.check(["start"]):
@@ -145,7 +145,7 @@ def _await_first(store: Store, address: str, port: int) -> None:
 
 
 def _agent_has_store() -> bool:
-    """Whether whoever has started the processes has the store, from before they begin."""
+    """Whether torchrun or the launcher, which started the processes, owns the store, from before they begin."""
     return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
 
 
@@ -154,9 +154,9 @@ def _in_use(address: str, port: int) -> InputError:
 
 
 def _opened(place: Place, address: str, port: int, until: float) -> Store:
-    """The store: with torchrun, or what stands for it; else with process 0.
+    """The store, which torchrun or the launcher owns, or else process 0.
 
-    Raises `InputError` where something else listens there: torch would wait for its answer without end.
+    Raises `InputError` if something else listens there: torch would wait for its answer without end.
     """
     is_here = place.rank == 0 and not _agent_has_store()
     if not is_here:
@@ -164,8 +164,8 @@ def _opened(place: Place, address: str, port: int, until: float) -> Store:
     found: SimpleQueue[Store | Exception] = SimpleQueue()
 
     def connect() -> None:
-        wait = timedelta(seconds=2 * HANDSHAKE_SECONDS)  # nobody hears of it then
-        try:  # torch does not say that it exports it
+        wait = timedelta(seconds=2 * HANDSHAKE_SECONDS)  # nobody waits for it by then
+        try:  # torch does not declare the class as exported
             store = dist.TCPStore(address, port, is_master=is_here, wait_for_workers=False, timeout=wait)  # type: ignore[attr-defined]
             store.set_timeout(timedelta(seconds=MEETING_SECONDS))
             found.put(store)
