@@ -1,6 +1,7 @@
 """An answer: its steps, checked one by one, and a receipt of what it cost and how sure it is.
 
-`written` turns tokens into steps, `controller` makes attempts until an answer stands, `promises` says what is promised.
+`written` turns tokens into steps, `controller` makes attempts until an answer is accepted, `promises` decides what is
+promised.
 """
 
 from __future__ import annotations
@@ -29,24 +30,24 @@ class Outcome(StrEnum):
     """How a request ended. Every request ends in exactly one of these ways."""
 
     ANSWERED = "answered"
-    """No step is wrong, the claim is settled if the prompt has one, a program agrees with the examples if the prompt
-    shows some, and the confidence is high enough for the error tolerance if there is one."""
+    """No step is wrong. If the prompt makes a claim, it is settled; if it shows examples, the program agrees with them;
+    if there is an error tolerance, the confidence is high enough for it."""
     BEST_EFFORT = "best_effort"
     """The best answer within the budget. The receipt's `reason` names its shortcoming."""
     ABSTAINED = "abstained"
-    """There is no answer, or none with enough confidence for the error tolerance."""
+    """There is no answer, or no answer with enough confidence for the error tolerance."""
     CANCELLED = "cancelled"
     FAILED = "failed"
-    """An error inside the engine, which is in the log."""
+    """An error inside the engine, recorded in the log."""
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What is guaranteed about an answer, or in `why` the reason that nothing is.
+    """What is guaranteed about an answer. If nothing is, `why` gives the reason.
 
     With probability 1 - delta over the calibration sample, at most a share `error_tolerance` of the answers given to
-    requests of this class is wrong, if requests come as that sample came. Of `n` answers to the sample `wrong` were
-    wrong, which bounds their error by `bound`.
+    requests of this class is wrong, provided that requests are distributed like that sample. On the sample, `n` answers
+    were given and `wrong` of them were wrong, which bounds their error by `bound`.
     """
 
     error_tolerance: float | None = None
@@ -63,13 +64,13 @@ class Promise:
 class Receipt:
     """What an answer cost and how sure it is.
 
-    attempts: responses that were decoded. milliseconds: `total` from receiving the request to its end, tokenising and
-    judging included; `queue`, `prefill` and `decode` are sums over the attempts. tokens: of the `prompt`, and
-    `generated` in all attempts; of the answer given, `reasoning` and `answer`. layer_steps: layers times tokens of all
-    attempts, rejected drafts and tokens that the verifier read included. mean_depth: mean layers of a decoded token.
-    stop: why the attempt that is given ended. checked: its number of steps by verdict. confidence: the probability that
-    the answer is right, None for a model that has no verifier and is not calibrated. promise: what is guaranteed about
-    the answer.
+    attempts: number of responses decoded. milliseconds: `total` runs from receiving the request to its end, including
+    tokenising and judging; `queue`, `prefill` and `decode` are sums over the attempts. tokens: `prompt`; `generated` in
+    all attempts; `reasoning` and `answer` of the answer given. layer_steps: layers times tokens over all attempts,
+    including rejected drafts and the tokens that the verifier read. mean_depth: mean layers of a decoded token. stop:
+    why the attempt that was given ended. checked: number of its steps by verdict. confidence: the probability that the
+    answer is right, None for a model that has no verifier and is not calibrated. promise: what is guaranteed about the
+    answer.
     """
 
     attempts: int
@@ -84,35 +85,35 @@ class Receipt:
     confidence: float | None = None
     promise: Promise = field(default_factory=Promise)
     reused: int = 0
-    """Prompt tokens that were taken from the prefix cache."""
+    """Prompt tokens taken from the prefix cache."""
     ignored: Ignored = field(default_factory=Ignored)
-    """Messages of the conversation that the model was not given."""
+    """Messages of the conversation that were not given to the model."""
     runtime: str = ""
-    """How the model was run: the runner and its numbers, as calibrations name them."""
+    """How the model was run: the runner and its number format, as named in calibrations."""
     read_as: str | None = None
-    """The text that the model and the checker were given in place of the prompt; None where it is the prompt."""
+    """The text that the model and the checker received instead of the prompt; None if they received the prompt."""
     calculator: CalculatorMode = "off"
     """Whether the checker wrote values into the steps."""
     written_by: Mapping[str, int] = field(default_factory=dict)
     """The number of steps of the answer by who wrote their values."""
     untraced: int = 0
-    """Steps of the answer that hold although some of their numbers come from nowhere."""
+    """Steps of the answer that hold although some of their numbers have no known source."""
     unused: tuple[str, ...] = ()
     """Numbers of the question that no step of the answer used."""
     familiar: Familiar | None = None
-    """How familiar the prompt is; None where nothing tells it."""
+    """How familiar the prompt is; None if the model has no measure of it."""
     proof: Proof | None = None
-    """What the prompt claims and whether the steps of the answer prove or refute it; None where it claims nothing that
-    can be read, unless the answer is one to a claim."""
+    """What the prompt claims, and whether the steps of the answer prove or refute it. None if no claim could be read,
+    unless the answer has the form of an answer to a claim."""
     trial: Trial | None = None
-    """What the program of the answer does with the examples that the prompt shows; None where it shows none, and where
-    the answer is no program."""
+    """How the program in the answer performs on the examples shown in the prompt; None if the prompt shows none or the
+    answer is not a program."""
 
 
 @dataclass(frozen=True)
 class AnswerToken:
-    """A token with its log-probability, and the likeliest tokens at its place with theirs; None and none for a token
-    that nothing stands before. A token is bytes of text in UTF-8, which need not be whole characters.
+    """A token with its log-probability, and the likeliest tokens at its position with theirs. A token with nothing
+    before it has `logprob` None and an empty `top`. A token is UTF-8 bytes, which need not form whole characters.
     """
 
     data: bytes
@@ -124,9 +125,9 @@ class AnswerToken:
 class Answer:
     """The answer to one prompt.
 
-    answer: empty if no response has one, or none with enough confidence. logprobs: the answer's tokens, where
-    log-probabilities were asked for; of a response without a whole answer, what was written of the answer or, before
-    that, of the response. prompt_logprobs: the tokens of the prompt, where theirs were asked for.
+    answer: empty if no response has one, or none with enough confidence. logprobs: the answer's tokens, if their
+    log-probabilities were requested; if the response has no whole answer, the part of the answer that was written or,
+    failing that, the tokens of the response. prompt_logprobs: the tokens of the prompt, if theirs were requested.
     """
 
     prompt: str
@@ -137,7 +138,7 @@ class Answer:
     prompt_logprobs: tuple[AnswerToken, ...] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The documented form: `answer`, `steps` and `receipt`."""
+        """The documented JSON form: `answer`, `steps` and `receipt`."""
         receipt = self.receipt
         parts = {
             "promise": vars(receipt.promise),
@@ -154,7 +155,7 @@ class Answer:
 
 
 def explain(prompt: str, generation: Generation, tokenizer: Tokenizer, context: Context) -> Answer:
-    """The answer that a single generation is, with its steps checked in `context`."""
+    """Turn a single generation into an answer, with its steps checked in `context`."""
     read = read_as(prompt).text
     written = tokenizer, generation.tokens, generation.depths
     judged = JudgedChain(context, read)
@@ -193,7 +194,7 @@ def shortcoming(response: ParsedResponse, stop: str, refines_untraced: bool = Fa
     """Why a response is not accepted as an answer; empty if it is.
 
     Args:
-        refines_untraced: whether a step with numbers from nowhere is such a reason.
+        refines_untraced: whether a step with untraced numbers counts as a shortcoming.
     """
     place = first_fault(response.steps, refines_untraced)
     if place is not None:
@@ -207,7 +208,7 @@ def shortcoming(response: ParsedResponse, stop: str, refines_untraced: bool = Fa
 
 
 def first_fault(steps: Sequence[CheckedStep], refines_untraced: bool) -> int | None:
-    """The place of the first step that is wrong, or that has numbers from nowhere where that is a reason to refine."""
+    """The index of the first step that is wrong or, if `refines_untraced`, has untraced numbers."""
     faults = (step.verdict.status is Status.INVALID or (refines_untraced and step.from_nowhere) for step in steps)
     return next((place for place, fault in enumerate(faults) if fault), None)
 
@@ -218,12 +219,12 @@ def count_verdicts(response: ParsedResponse) -> dict[str, int]:
 
 
 def count_writers(response: ParsedResponse) -> dict[str, int]:
-    """The number of steps by who wrote their values, the model or the checker."""
+    """The number of steps by who wrote their values: the model or the checker."""
     return dict(Counter(step.written_by for step in response.steps))
 
 
 def count_untraced(response: ParsedResponse) -> int:
-    """The number of steps that hold although some of their numbers come from nowhere."""
+    """The number of steps that hold although some of their numbers have no known source."""
     return sum(step.from_nowhere for step in response.steps)
 
 

@@ -1,6 +1,6 @@
-"""One attempt at an answer, checked; and the choice among several attempts.
+"""One checked attempt at an answer, and the choice among several attempts.
 
-How the next attempt begins is left to `controller`, the confidence in an answer to `promises`.
+`controller` decides how the next attempt begins; `promises` estimates the confidence in an answer.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from tuili.engine.trial import Trial
 from tuili.engine.written import ParsedResponse
 
 WRONG_STEP_WEIGHT = 0.1
-"""Factor on the vote of an answer that has a shortcoming."""
+"""Factor applied to the vote of an answer that has a shortcoming."""
 CUT_OFF = "a limit has cut the answer off"
-"""Why prose that has been cut is no whole answer. Another attempt would have less room still."""
+"""Why prose that was cut off is not a whole answer. Another attempt would have even less room."""
 MIN_TOKEN_PROB = 1e-6
-"""Token probabilities count as at least this, so that a single token does not decide the mean."""
+"""Lower bound on token probabilities, so that a single token does not dominate the mean."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A sequence that has ended, and its response, steps of the prompt included.
+    """A sequence that has ended, and its parsed response, including any steps in the prompt.
 
-    shortcoming: why the response is no acceptable answer, empty if it is one. validity_logits, validity_probs: as in
-    `Sequence`; empty without a verifier, or where it has not read the response. proof: what the response shows of the
-    claim of its prompt; None where there is no claim. trial: what its program does with the examples of the prompt.
+    shortcoming: why the response is not acceptable as an answer; empty if it is. validity_logits, validity_probs: as in
+    `Sequence`; empty if there is no verifier or it has not read the response. proof: what the response shows about the
+    prompt's claim; None if there is no claim. trial: how its program performs on the examples in the prompt.
     """
 
     sequence: Sequence
@@ -44,7 +44,7 @@ class Attempt:
 
     @cached_property
     def top_logprobs(self) -> list[float]:
-        """For each decoded token, the log-probability of the likeliest token at its place."""
+        """For each decoded token, the log-probability of the likeliest token at its position."""
         return [log(max(prob, MIN_TOKEN_PROB)) for prob in self.sequence.top_probs]
 
     @cached_property
@@ -57,8 +57,8 @@ class Attempt:
 
 
 def best_of(attempts: Iterable[Attempt]) -> Attempt:
-    """The attempt to answer with: first those without a shortcoming, then those that only lack a claim to be read or
-    were cut off, then by the weighted votes for their answers.
+    """Choose the attempt to answer with. Attempts without a shortcoming come first, then those whose only shortcoming
+    is an unreadable claim or being cut off. Ties are broken by the weighted votes for their answers.
     """
     attempts = list(attempts)
     votes: defaultdict[str, float] = defaultdict(float)
@@ -69,7 +69,7 @@ def best_of(attempts: Iterable[Attempt]) -> Attempt:
 
 
 def verifier_missed_some(attempts: Iterable[Attempt]) -> bool:
-    """Whether there are attempts that the verifier should have read and could not."""
+    """Whether the verifier should have read some attempt but could not."""
     return any(not (attempt.shortcoming or attempt.validity_logits) for attempt in attempts)
 
 

@@ -1,4 +1,4 @@
-"""The end of a request: the answer that its attempts come to, and the receipt of what they cost."""
+"""The end of a request: the answer chosen from its attempts, and the receipt of what they cost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tuili.store import AnyTokenizer
 
 
 def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) -> Answer:
-    """The answer that the attempts come to."""
+    """Choose the answer from the attempts."""
     if not state.attempts:
         return _unwritten(state, settings, cancelled)
     best, request = best_of(state.attempts), state.request
@@ -55,7 +55,7 @@ def conclude(state: RequestState, settings: ControlSettings, cancelled: bool) ->
 
 
 def _unwritten(state: RequestState, settings: ControlSettings, cancelled: bool) -> Answer:
-    """The answer to a request of which nothing was written, because none was wanted or it was cancelled before."""
+    """The answer to a request for which nothing was written: none was wanted, or it was cancelled first."""
     outcome = Outcome.CANCELLED if cancelled else Outcome.ABSTAINED
     reason = "" if cancelled else "no answer was asked for"
     receipt = replace(_receipt(state, settings, outcome, reason), promise=state.promise())
@@ -65,15 +65,15 @@ def _unwritten(state: RequestState, settings: ControlSettings, cancelled: bool) 
 
 
 def failure(state: RequestState, settings: ControlSettings, error: Exception) -> Answer:
-    """The answer to a request in which an error came up."""
+    """The answer to a request that failed with an error."""
     reason = f"an error inside the engine: {error!r}"
     receipt = _receipt(state, settings, Outcome.FAILED, reason)
     return Answer(state.request.prompt, "", (), replace(receipt, promise=replace(state.promise(), why=reason)))
 
 
 def _logprobs(best: Attempt, tokenizer: AnyTokenizer) -> tuple[AnswerToken, ...]:
-    """The tokens behind the steps, up to the one that ends the text. Without a whole answer, all that there are; and
-    where none stand behind the steps, those of the steps.
+    """The tokens that follow the steps, up to the one that ends the text. Without a whole answer, all tokens that
+    follow the steps; if there are none, the tokens of the steps.
     """
     sequence, start, end = best.sequence, best.response.reasoning_tokens, len(best.sequence.tokens)
     if best.response.complete:
@@ -89,7 +89,7 @@ def _logprobs(best: Attempt, tokenizer: AnyTokenizer) -> tuple[AnswerToken, ...]
 
 
 def _prompt_logprobs(state: RequestState, settings: ControlSettings) -> tuple[AnswerToken, ...] | None:
-    """The tokens of the prompt, where they have been scored."""
+    """The tokens of the prompt, if they have been scored."""
     if state.scored is None or state.scored.stop is not StopReason.READ:
         return None
     scored, tokenizer = state.scored, settings.dialect.tokenizer

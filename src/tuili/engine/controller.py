@@ -1,9 +1,9 @@
-"""The control loop of one request: attempt, check, and while the budget lasts correct what the checker found wrong.
+"""The control loop of one request: attempt, check and, while the budget lasts, correct what the checker found wrong.
 
-Each attempt is a sequence for the scheduler. The next one starts behind the steps that hold, with the wrong step
-corrected where the checker knows how, and at full depth where the budget allows it. Where no step is wrong but the
-confidence is too low, further attempts are sampled at random and vote, weighted by their confidence. The scheduler
-keeps the limits of a sequence; `conclusion` makes the answer.
+Each attempt is a sequence that the scheduler runs. The next attempt continues from the steps that hold; the first wrong
+step is corrected if the checker knows how, and the attempt runs at full depth if the budget allows it. If no step is
+wrong but the confidence is too low, further attempts are sampled at random, and all attempts vote, weighted by their
+confidence. The scheduler enforces the limits of a sequence; `conclusion` makes the answer.
 """
 
 from __future__ import annotations
@@ -28,21 +28,22 @@ from tuili.grammars import GrammarCompiler
 from tuili.steps import Context, Status, check_chain
 
 RESAMPLING_TEMPERATURE = 0.8
-"""The least temperature of an attempt that is to differ from the attempts before."""
+"""Minimum temperature of an attempt that should differ from the previous ones."""
 FULL_DEPTH_WITHIN_LIMITS: tuple[Depth, float] = ("auto", inf)
-"""Depth and exit threshold of a sequence that leaves early only where its limits make it."""
+"""Depth and exit threshold of a sequence that exits early only when its limits force it to."""
 MIN_STEP_CONFIDENCE = 0.5
-"""A step that the checker cannot decide needs this probability of the verifier."""
+"""Minimum verifier probability for a step that the checker cannot decide."""
 
 
 @dataclass(frozen=True)
 class ControlSettings:
-    """What the control loop knows of the model.
+    """What the control loop knows about the model.
 
-    dialect: how it is asked. grammars: compiles those of requests. exits: layers at each exit. context: tokens that a
-    sequence may have. exit_threshold: probability at which a token leaves early. verifies: whether there is a verifier.
-    confidence: None for a model that is not calibrated. clock: the engine's, in seconds. runtime: how the model is run.
-    refines_untraced: whether a step that holds, but has numbers from nowhere, is a reason for a further attempt.
+    dialect: how the model is prompted and read. grammars: compiles the grammars of requests. exits: layers at each
+    exit. context: maximum tokens of a sequence. exit_threshold: probability at which a token exits early. verifies:
+    whether there is a verifier. confidence: None for a model that is not calibrated. clock: the engine's clock, in
+    seconds. runtime: how the model is run. refines_untraced: whether a step that holds but has untraced numbers
+    triggers a further attempt.
     """
 
     dialect: Dialect
@@ -59,12 +60,12 @@ class ControlSettings:
 
 @dataclass
 class RequestState:
-    """A running request: what was asked, and the sequences and attempts so far.
+    """A running request: what was asked, and its sequences and attempts so far.
 
-    prompt: token ids. question: where in the prompt those stand that were asked about. claims: what an answer has to
-    settle. deadline, received_at: by the engine's clock, in seconds. min_confidence: what the answer needs, None where
-    any answer will do. promise: says what is promised at the time of the call. familiar: how familiar the prompt is,
-    None where nothing tells it.
+    prompt: token ids. question: the slice of the prompt whose log-probabilities may be requested. claims: what an
+    answer has to settle. deadline, received_at: in seconds of the engine's clock. min_confidence: the confidence that
+    the answer needs, None if any answer will do. promise: returns what is promised at the time of the call. familiar:
+    how familiar the prompt is, None if the model has no measure of it.
     """
 
     request: Request
@@ -79,16 +80,16 @@ class RequestState:
     sequences: list[Sequence] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
     scored: Sequence | None = None
-    """The sequence that tells the log-probabilities of the prompt."""
+    """The sequence that scores the prompt's log-probabilities."""
     judged: JudgedChain = field(init=False)
-    """The beginning of all that is judged in the request's context."""
+    """The root of everything judged in the request's context."""
 
     def __post_init__(self) -> None:
         self.judged = JudgedChain(self.request.context, self.request.question, self.request.earlier)
 
 
 def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Sequence, bool, bool]:
-    """Yield one sequence after the other. Send, when it has ended, whether the request was cancelled.
+    """Yield one sequence after another. When it has ended, send back whether the request was cancelled.
 
     Returns whether the request was cancelled.
     """
@@ -133,7 +134,7 @@ def run_attempts(state: RequestState, settings: ControlSettings) -> Generator[Se
 
 
 def _value_writer(state: RequestState, settings: ControlSettings, sequence: Sequence) -> ValueWriter | None:
-    """What writes the checker's values into a response; None where it writes none."""
+    """The object that writes the checker's values into a response; None if the checker writes none."""
     mode, dialect = state.request.calculator or "off", settings.dialect
     if mode == "off":
         return None
@@ -142,7 +143,7 @@ def _value_writer(state: RequestState, settings: ControlSettings, sequence: Sequ
 
 
 def _scored_sequence(state: RequestState) -> Sequence:
-    """The sequence that tells the log-probabilities of the tokens that were asked about."""
+    """The sequence that scores the log-probabilities of the requested tokens."""
     request, question = state.request, state.question
     prompt, start = state.prompt[: question.stop], max(1, question.start)
     limits, depth = _limits_left(state), request.depth
@@ -150,7 +151,7 @@ def _scored_sequence(state: RequestState) -> Sequence:
 
 
 def _resampled(state: RequestState) -> Sampling:
-    """The sampling of an attempt that is to differ from the attempts before."""
+    """The sampling settings of an attempt that should differ from the previous ones."""
     sampling = state.request.sampling
     temperature = max(RESAMPLING_TEMPERATURE, sampling.temperature)
     seed = (sampling.seed + len(state.attempts)) % 2**63
@@ -168,9 +169,9 @@ def _limits_left(state: RequestState) -> SequenceLimits:
 
 
 def _verifier_sequence(state: RequestState, settings: ControlSettings, response: list[int]) -> Sequence | None:
-    """The sequence by which the verifier reads a response.
+    """The sequence in which the verifier reads a response.
 
-    None without a verifier, where the budget has no room for it, and where time is limited and nothing is promised.
+    None if there is no verifier, if the budget has no room for it, or if time is limited and nothing is promised.
     """
     limits, ids = _limits_left(state), [*state.prompt, *response]
     not_needed = state.min_confidence is None and state.deadline is not None
@@ -182,7 +183,7 @@ def _verifier_sequence(state: RequestState, settings: ControlSettings, response:
 
 
 def with_step_confidences(attempt: Attempt, prefix_tokens: int) -> Attempt:
-    """An attempt with the verifier's probability for each step that the checker cannot decide."""
+    """Add the verifier's probability to each step of an attempt that the checker cannot decide."""
     if not attempt.validity_probs:
         return attempt
     steps, reason = list(attempt.response.steps), attempt.shortcoming
@@ -199,13 +200,13 @@ def with_step_confidences(attempt: Attempt, prefix_tokens: int) -> Attempt:
 
 
 def _settled(state: RequestState, settings: ControlSettings) -> bool:
-    """Whether an answer stands that no further attempt would change."""
+    """Whether the current answer would not be changed by a further attempt."""
     reason = best_of(state.attempts).shortcoming
     return reason in (UNREAD_CLAIM, CUT_OFF) or not (reason or confidence_shortcoming(state, settings))
 
 
 def confidence_shortcoming(state: RequestState, settings: ControlSettings) -> str:
-    """Why the confidence in the answer is not enough; empty if it is."""
+    """Why the confidence in the answer is too low; empty if it is high enough."""
     if state.min_confidence is None:
         return ""
     if any(sequence.depth_limited for sequence in state.sequences):
@@ -217,7 +218,7 @@ def confidence_shortcoming(state: RequestState, settings: ControlSettings) -> st
 
 
 def confidence_of(state: RequestState, settings: ControlSettings) -> float | None:
-    """The probability that the answer of the attempts so far is right; None where nothing estimates it."""
+    """The probability that the answer of the attempts so far is right; None if nothing estimates it."""
     probs = best_of(state.attempts).validity_probs
     if settings.confidence is not None and (probs or not settings.verifies):
         return settings.confidence.of(state.attempts, state.familiar)
@@ -227,7 +228,7 @@ def confidence_of(state: RequestState, settings: ControlSettings) -> float | Non
 def _next_prefix(
     attempt: Attempt, attempts: list[Attempt], context: Context, refines_untraced: bool
 ) -> tuple[tuple[CheckedStep, ...], bool]:
-    """The steps behind which the next attempt starts, and whether it is to be sampled at random."""
+    """The steps that the next attempt continues from, and whether it should be sampled at random."""
     steps = attempt.response.steps
     wrong = first_fault(steps, refines_untraced)
     if wrong is None:
@@ -245,7 +246,7 @@ def _texts(steps: tuple[CheckedStep, ...]) -> list[str]:
 
 
 def correct_step(step: CheckedStep, before: tuple[CheckedStep, ...], context: Context) -> CheckedStep | None:
-    """A wrong step with the value or conclusion that the checker expects; None where that does not make it valid."""
+    """Replace a wrong step's value or conclusion by the one that the checker expects; None if that is not valid."""
     if step.verdict.expected is None:
         return None
     for sign in ("=>", "="):

@@ -1,4 +1,4 @@
-"""Greedy decoding of many prompts, with a depth chosen for each token. `answer` turns a generation into an answer."""
+"""Greedy decoding of many prompts, with a depth chosen per token. `answer` turns a generation into an answer."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tuili.store import AnyTokenizer
 class Generation:
     """The response to one prompt.
 
-    text: without special tokens other than `<think>`. tokens: ids, `<|end|>` included. depths: layers that ran for each
-    token. stop: `end`, or `length` where the limit cut the response. seconds: wall-clock of waiting for a slot
-    (`queue`), of reading the prompt (`prefill`) and of decoding (`decode`).
+    text: without special tokens other than `<think>`. tokens: ids, including `<|end|>`. depths: layers run for each
+    token. stop: `end`, or `length` if the limit cut the response off. seconds: wall-clock time waiting for a slot
+    (`queue`), reading the prompt (`prefill`) and decoding (`decode`).
     """
 
     text: str
@@ -35,11 +35,11 @@ class Decoder:
 
     Args:
         scheduler: runs the sequences; its slots are the batch size.
-        depth: layers for every token, one of the model's exits; `auto`: as many as each token needs; `exact`: the full
-            depth, drafted by the trunk.
-        exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
-        max_new_tokens: tokens of a response, at most.
-    Raises `InputError` for a depth that is no exit of the model, or a threshold outside [0, 1].
+        depth: layers for every token, one of the model's exits; `auto`: as many as each token needs; `exact`: full
+            depth, with drafts from the trunk.
+        exit_threshold: probability at which a token exits early at depth `auto`; the model's own if None.
+        max_new_tokens: maximum tokens of a response.
+    Raises `InputError` for a depth that is not an exit of the model, or a threshold outside [0, 1].
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class Decoder:
         self._dialect = dialect_of(tokenizer)
 
     def generate(self, asked: Iterable[str | Turns], progress: Callable[[int], None] | None = None) -> list[Generation]:
-        """One generation for each prompt, in order. Prompts are read as the engine reads them.
+        """Generate one response for each prompt, in order. Prompts are read in the same way as by the engine.
 
         Args:
             asked: single questions, or questions with the turns before them.
             progress: called with the number of prompts that have just been answered.
-        Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context.
+        Raises `PromptError` for a prompt that is empty, not UTF-8, or too long for the model's context.
         """
         limits = SequenceLimits(self.max_new_tokens)
         encoded = [self.encode(Turns.of(one)) for one in asked]
@@ -86,7 +86,7 @@ class Decoder:
         ]
 
     def encode(self, turns: Turns) -> list[int]:
-        """The ids of a question behind earlier turns. Raises `PromptError` as `generate` does."""
+        """The ids of a question that follows earlier turns. Raises `PromptError` as `generate` does."""
         return self._dialect.encode(turns, self.context)
 
     def _text(self, ids: list[int]) -> str:
@@ -94,7 +94,7 @@ class Decoder:
 
 
 def check_depth(depth: Depth, exit_threshold: float | None, exits: tuple[int, ...]) -> None:
-    """Raise `InputError` for a depth that is no exit of the model, or a threshold outside [0, 1]."""
+    """Raise `InputError` for a depth that is not an exit of the model, or a threshold outside [0, 1]."""
     if exit_threshold is not None and not 0 <= exit_threshold <= 1:
         raise InputError(f"threshold {exit_threshold} is no probability: use 0 to 1")
     if isinstance(depth, int) and depth not in exits:

@@ -1,8 +1,8 @@
-"""Events on their way from the engine's thread to tasks of event loops: a loop is woken once for all that it has not
-yet seen, however many tasks wait and however many steps were made meanwhile.
+"""Delivery of events from the engine's thread to tasks in event loops. A loop is woken once for all the events it has
+not yet seen, however many tasks are waiting and however many steps the engine has made meanwhile.
 
-The first text of a request that a reader sees and its answer are urgent; other tokens can wait for others of their
-request, since what a task does with one token, such as sending it to a client, costs as much as with ten.
+The first text of a request that a reader sees and its answer are urgent. Other tokens can wait for more tokens of their
+request, because handling one token in a task, such as sending it to a client, costs as much as handling ten.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from tuili.steps import THINK
 
 
 class Mailbox:
-    """What has come for one task of `loop`, which alone uses it. But `held` belongs to the thread of the engine: what
-    has not been sent. begun: whether there was anything to see.
+    """Events that have arrived for one task of `loop`, and are used only by that task. The exception is `held`, which
+    belongs to the engine's thread: events not yet sent. begun: whether there has been anything to see.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -27,13 +27,13 @@ class Mailbox:
         self._waiting: asyncio.Future[None] | None = None
 
     def put(self, entries: list[Event | Exception]) -> None:
-        """Add events, or the error that ends them."""
+        """Add events, or the error that ends the stream."""
         self._entries += entries
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
     async def take(self) -> list[Event]:
-        """All events since the last call, at least one. Raises the error that ended them, when they have been taken."""
+        """All events since the last call, at least one. Raises the error that ended the stream once they are taken."""
         if not self._entries:
             self._waiting = self.loop.create_future()
             try:
@@ -50,7 +50,7 @@ class Mailbox:
 
 
 class _Post:
-    """What waits to be handed out in one event loop."""
+    """Entries waiting to be handed out in one event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -58,20 +58,20 @@ class _Post:
         self._called = False
 
     def send(self) -> None:
-        """Let the loop hand out what waits, unless it is about to. Raises `RuntimeError` where it has been closed."""
+        """Schedule a hand-out of the entries unless one is pending. Raises `RuntimeError` if the loop is closed."""
         if not self._called or self._loop.is_closed():
             self._called = True
             self._loop.call_soon_threadsafe(self._hand_out)
 
     def _hand_out(self) -> None:
-        self._called = False  # before anything is taken: what comes from here on has a call of its own
+        self._called = False  # before anything is taken: entries added from here on schedule their own call
         while self.entries:
             mailbox, entries = self.entries.popleft()
             mailbox.put(entries)
 
 
 class Delivery:
-    """Takes entries in the engine's thread. `send` gives those that were added to the loops of their mailboxes."""
+    """Collects entries in the engine's thread. `send` passes them to the event loops of their mailboxes."""
 
     def __init__(self) -> None:
         self._posts: dict[asyncio.AbstractEventLoop, _Post] = {}
@@ -79,7 +79,7 @@ class Delivery:
         self._patient: dict[Mailbox, None] = {}
 
     def add(self, mailbox: Mailbox, entry: Event | Exception) -> None:
-        """Take an event, or the error that ends them."""
+        """Add an event, or the error that ends the stream."""
         mailbox.held.append(entry)
         if isinstance(entry, Answered | Exception) or (not mailbox.begun and _is_seen(entry)):
             mailbox.begun = True
@@ -88,7 +88,7 @@ class Delivery:
             self._patient[mailbox] = None
 
     def send(self, *, urgent_only: bool = False) -> bool:
-        """Wake every loop that something has come for, or something urgent. Returns whether there was any."""
+        """Wake every loop that has entries, or urgent entries. Returns whether there were any."""
         due = self._urgent if urgent_only else self._urgent | self._patient
         self._urgent = {}
         for mailbox in due:
@@ -98,12 +98,12 @@ class Delivery:
         for loop in {mailbox.loop for mailbox in due}:
             try:
                 self._posts[loop].send()
-            except RuntimeError:  # it has been closed, and nobody waits
+            except RuntimeError:  # the loop is closed, and nobody is waiting
                 del self._posts[loop]
         return bool(due)
 
     def _post(self, loop: asyncio.AbstractEventLoop) -> _Post:
-        """What waits in a loop. When one comes that is new, those that have been closed since are forgotten."""
+        """The post of a loop. Creating one for a new loop also drops those of loops closed since."""
         if loop not in self._posts:
             self._posts = {other: post for other, post in self._posts.items() if not other.is_closed()}
             self._posts[loop] = _Post(loop)

@@ -1,6 +1,6 @@
 """The engine of one process: requests in, answers out. `service` offers the same for asyncio.
 
-It drives the control loop of every request, and hands the sequences of all attempts to one scheduler.
+It drives the control loop of every request and passes the sequences of all attempts to one scheduler.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Listener = Callable[[Event], None]
 
 @dataclass(eq=False)
 class Ticket:
-    """A request that has been admitted. `answer` is there once it has ended."""
+    """An admitted request. `answer` is set once it has ended."""
 
     state: RequestState
     sequence: Sequence
@@ -44,7 +44,7 @@ class Ticket:
     key: QueueKey = field(repr=False)
     listener: Listener | None = field(repr=False)
     streamed: bool = True
-    """Whether the listener hears of tokens and steps."""
+    """Whether the listener receives tokens and steps."""
     attempts: int = 0
     events: EventBuilder | None = field(default=None, repr=False)
     cancelled: bool = False
@@ -53,10 +53,11 @@ class Ticket:
 
 @dataclass(frozen=True)
 class PreparedRequest:
-    """A request whose prompt has been tokenised. `received_at`: by the engine's clock, in seconds.
+    """A request whose prompt has been tokenised. `received_at`: in seconds of the engine's clock.
 
-    question: where in `ids` the tokens stand whose log-probabilities may be asked for, without those that the engine
-    put around them; of no meaning if they are not. familiar: how familiar the prompt is, None where nothing tells it.
+    question: the slice of `ids` whose log-probabilities may be requested, without the tokens that the engine added
+    around it; meaningless if none are requested. familiar: how familiar the prompt is, None if the model has no measure
+    of it.
     """
 
     request: Request
@@ -71,11 +72,11 @@ class Engine:
 
     Args:
         scheduler: runs the sequences of all requests.
-        tokenizer: that of the model, which tells whether it writes steps or prose.
-        promises: what is promised about answers.
-        exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
-        conversation: whether the model was trained on conversations. It is for callers, who ask accordingly.
-        calculator: whether the checker writes values into steps, for requests that do not say so themselves.
+        tokenizer: the model's tokenizer, which determines whether the model writes steps or prose.
+        promises: decides what is promised about answers.
+        exit_threshold: probability at which a token exits early at depth `auto`; the model's own if None.
+        conversation: whether the model was trained on conversations, so that callers can ask accordingly.
+        calculator: whether the checker writes values into steps, for requests that do not specify it.
     """
 
     def __init__(
@@ -108,11 +109,11 @@ class Engine:
         )
         self._tickets: dict[Sequence, Ticket] = {}
         self._listener_errors: list[Exception] = []
-        """What listeners raised in this step."""
+        """Exceptions that listeners raised in this step."""
 
     @property
     def slots(self) -> int:
-        """Responses that are decoded together, at most."""
+        """Maximum number of responses decoded together."""
         return self.scheduler.runner.slots
 
     @property
@@ -127,23 +128,23 @@ class Engine:
 
     @property
     def chat_template(self) -> str:
-        """The text of the model's chat template; empty where it has none."""
+        """The text of the model's chat template; empty if it has none."""
         tokenizer = self._dialect.tokenizer
         return tokenizer.template.source if isinstance(tokenizer, ForeignTokenizer) and tokenizer.template else ""
 
     @property
     def prose(self) -> bool:
-        """Whether the model writes prose, and gets messages by a chat template of its own."""
+        """Whether the model writes prose and receives messages through its own chat template."""
         return self._dialect.prose
 
     @property
     def stats(self) -> SchedulerStats:
-        """Counts of what has been done so far."""
+        """Counts of the work done so far."""
         return self.scheduler.stats
 
     @property
     def busy(self) -> bool:
-        """Whether a request is still to be answered."""
+        """Whether a request remains to be answered."""
         return bool(self._tickets)
 
     def admit(
@@ -157,27 +158,27 @@ class Engine:
         """Admit a request.
 
         Args:
-            listener: called with the events of the request, in order, the last of which is `Answered`.
-            streamed: whether the listener hears of tokens and steps too, or of the answer alone.
-            min_confidence: the confidence that the answer needs, where no error tolerance determines it.
+            listener: called with the events of the request, in order; the last one is `Answered`.
+            streamed: whether the listener also receives tokens and steps, or only the answer.
+            min_confidence: the confidence that the answer needs, if no error tolerance determines it.
 
-        Raises `PromptError` for a prompt that is empty, is not UTF-8 or does not fit the model's context, `InputError`
-        for what the model cannot do or has no time for, and for an unknown calculator, `NotPromised` for an error
-        tolerance that cannot be promised or whose promise was revoked,
-        `Overloaded` when too many requests wait, or this one cannot be answered in time behind those admitted before.
+        Raises `PromptError` for a prompt that is empty, not UTF-8, or too long for the model's context; `InputError`
+        for what the model cannot do or has no time for, and for an unknown calculator; `NotPromised` for an error
+        tolerance that cannot be promised or whose promise was revoked; `Overloaded` if too many requests are waiting,
+        or this one cannot be answered in time after those already admitted.
         """
         prepared = self.prepare(request)
         return self.admit_prepared(prepared, listener, min_confidence=min_confidence, streamed=streamed)
 
     def prepare(self, request: Request) -> PreparedRequest:
-        """Check and tokenise the prompt of a request. Any thread may do this. The request's time runs from here."""
+        """Check and tokenise a request's prompt, on any thread. The request's time runs from this call."""
         received_at = self.scheduler.clock()
         if not request.writes and request.sampling.prompt_logprobs is None:
             raise InputError("writes: neither an answer nor log-probabilities of the prompt are asked for")
         request = replace(request, calculator=_calculator(request, self.calculator))
         request, ids, question = self._dialect.read(request, self._settings.context)
         if request.grammar is not None:
-            self._settings.grammars.compile(request.grammar, ids)  # and keep it
+            self._settings.grammars.compile(request.grammar, ids)  # which also caches it
         return PreparedRequest(request, ids, received_at, question, self.promises.familiar(ids))
 
     def admit_prepared(
@@ -188,7 +189,7 @@ class Engine:
         min_confidence: float | None = None,
         streamed: bool = True,
     ) -> Ticket:
-        """`admit` for a request that has been prepared."""
+        """`admit`, for a prepared request."""
         request, ids = prepared.request, prepared.ids
         milliseconds = request.budget.deadline_ms
         deadline = None if milliseconds is None else prepared.received_at + milliseconds / 1000
@@ -212,9 +213,9 @@ class Engine:
         return ticket
 
     def step(self) -> list[Ticket]:
-        """Go on with all requests by one token. Returns those that have been answered.
+        """Advance all requests by one token. Returns those that have been answered.
 
-        A request whose listener raises is cancelled; the error is raised here when the others have gone on.
+        A request whose listener raises is cancelled; the error is re-raised here once the other requests have advanced.
         """
         answered = []
         for sequence in self.scheduler.step():
@@ -238,7 +239,7 @@ class Engine:
         return answered
 
     def cancel(self, ticket: Ticket) -> None:
-        """End a request at once and free what it holds. Nothing happens to one that has been answered."""
+        """End a request at once and free its resources. Has no effect on a request that has been answered."""
         if ticket.answer is None:
             ticket.cancelled = True
             self.scheduler.cancel(ticket.sequence)
@@ -267,7 +268,7 @@ class Engine:
         self._track(ticket, sequence)
 
     def _next_sequence(self, ticket: Ticket) -> Sequence | None:
-        """The sequence of the next attempt; None where there is none, and the ticket has its answer."""
+        """The sequence of the next attempt. None if there is none; the ticket then has its answer."""
         try:
             return ticket.loop.send(ticket.cancelled)
         except StopIteration as end:
@@ -275,7 +276,7 @@ class Engine:
             return None
 
     def _fail(self, ticket: Ticket, error: Exception) -> None:
-        """End a request in which an error came up, and no other."""
+        """End a request that failed with an error, leaving all others running."""
         LOG.exception("a request has failed")
         self._tickets.pop(ticket.sequence, None)
         self.scheduler.cancel(ticket.sequence)
@@ -295,7 +296,7 @@ class Engine:
             self.cancel(ticket)
 
     def _track(self, ticket: Ticket, sequence: Sequence) -> None:
-        """Note that a request now waits for this sequence."""
+        """Record that a request is now waiting for this sequence."""
         ticket.sequence, ticket.events = sequence, None
         self._tickets[sequence] = ticket
         if sequence.read_from is not None:
@@ -316,11 +317,11 @@ class Engine:
                 self._fail(ticket, error)
 
     def observe(self) -> Observation | None:
-        """What experts and attention heads have done since the last call; None where nothing ran."""
+        """The activity of experts and attention heads since the last call; None if nothing ran."""
         return self.scheduler.runner.observe()
 
     def answer(self, requests: Iterable[Request]) -> list[Answer]:
-        """Answer requests together, and wait for all. Raises what `admit` raises for the first that is refused."""
+        """Answer requests together and wait for all. Raises what `admit` raises for the first that is refused."""
         tickets: list[Ticket] = []
         try:
             tickets.extend(self.admit(request) for request in requests)
@@ -332,7 +333,7 @@ class Engine:
         return [ticket.answer for ticket in tickets if ticket.answer is not None]
 
     def check(self) -> None:
-        """Assert that every running sequence belongs to one request, and every request has one sequence."""
+        """Assert that every running sequence belongs to one request, and that every request has one sequence."""
         self.scheduler.check()
         live = self.scheduler.running + self.scheduler.waiting
         assert live == len(self._tickets)
@@ -341,7 +342,7 @@ class Engine:
 
 
 def _calculator(request: Request, default: CalculatorMode) -> CalculatorMode:
-    """Whether the checker writes values. Raises `InputError` for a word that says nothing about that."""
+    """The calculator mode of a request. Raises `InputError` for an unknown mode."""
     asked = default if request.calculator is None else request.calculator
     if asked not in get_args(CalculatorMode):
         raise InputError(f"calculator = {asked!r}: use {', '.join(get_args(CalculatorMode))}")

@@ -1,4 +1,4 @@
-"""The events of a request: tokens as they are decoded, steps as they are checked, and at last the answer."""
+"""The events of a request: tokens as they are decoded, steps as they are checked, and finally the answer."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tuili.store import AnyTokenizer
 
 
 class TokenWritten(NamedTuple):
-    """The text that one token adds, and the layers that ran for it. Attempts count from 1.
+    """The text that one token adds, and the layers run for it. Attempts are counted from 1.
 
-    thought, answer: of a model that writes prose, the parts of the text that are thinking and that are answer. What is
-    told of an answer stays; where a step of the thinking is wrong, nothing is told of it before it is chosen. thought
-    is None for a model of steps, whose answers are told when they have been judged.
+    thought, answer: for a model that writes prose, the parts of the text that are thinking and answer. Once emitted,
+    answer text is final: if a step of the thinking is wrong, no answer text is emitted before the answer is chosen.
+    thought is None for a model that writes steps, whose answers are emitted after they have been judged.
     """
 
     attempt: int
@@ -33,7 +33,7 @@ class TokenWritten(NamedTuple):
 
 @dataclass(frozen=True)
 class StepJudged:
-    """A whole step with the checker's verdict and where its numbers come from.
+    """A complete step with the checker's verdict and the sources of its numbers.
 
     `number` counts the steps of the response from 1.
     """
@@ -62,9 +62,9 @@ class EventBuilder:
 
     Args:
         reader: reads the response.
-        judged: the beginning of what has been judged of the request.
-        prefix_steps: steps that the prompt has already, which the tokens continue.
-        stops: texts before the first of which the response ends.
+        judged: the root of what has been judged for the request.
+        prefix_steps: steps already in the prompt, which the tokens continue.
+        stops: the response ends before the first of these texts.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class EventBuilder:
         self._stops = StopTextFilter(stops) if stops else None
         self._reader, self._judged, self._sound = reader, judged, True
         self._writer: Writer = "model"
-        """Who has written the value in the line that is not whole yet."""
+        """Who has written the value in the unfinished line."""
         self._seen_tokens, self._seen_steps = 0, len(prefix_steps)
         for line in prefix_steps:
             _, self._judged = self._judged.then(line)

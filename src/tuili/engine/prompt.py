@@ -1,7 +1,7 @@
-"""Checking a prompt before it is tokenised, and tokenising it; and prompts that come as token ids.
+"""Checks and tokenises prompts, including prompts given as token ids.
 
-Ids that begin with `<|begin|>` are read exactly as they are. Other ids stand where the text of a question stands,
-between the special tokens that `encode_prompt` puts around it.
+Ids that begin with `<|begin|>` are read exactly as they are. Other ids take the place of a question's text, between the
+special tokens that `encode_prompt` puts around it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from tuili.store import BEGIN, SPECIAL_TOKENS, USER, AnyTokenizer, Tokenizer
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: str, context: int, earlier: Sequence[tuple[str, str]] = ()) -> list[int]:
-    """The ids of a prompt behind earlier questions and answers.
+    """The ids of a prompt that follows earlier questions and answers.
 
     Args:
-        context: tokens that the model can take, of which at least one must be left for the response.
-    Raises `PromptTooLong` for one that does not fit, `PromptError` for one that is empty or is not UTF-8.
+        context: the maximum tokens of the model, of which at least one must be left for the response.
+    Raises `PromptTooLong` for one that does not fit, `PromptError` for one that is empty or not UTF-8.
     """
     if not prompt.strip():
         raise PromptError("the prompt is empty: write a question")
@@ -30,20 +30,19 @@ def check_text(tokenizer: AnyTokenizer, whole: str, context: int) -> None:
     """Raise `PromptError` for a text that is empty or not UTF-8, `PromptTooLong` for one that can never fit."""
     if not whole.strip():
         raise PromptError("the prompt is empty: write a question")
-    if any("\ud800" <= character <= "\udfff" for character in whole):  # Python reads bytes that are not UTF-8 as these
+    if any("\ud800" <= character <= "\udfff" for character in whole):  # how Python decodes bytes that are not UTF-8
         raise PromptError("the prompt is not UTF-8: write it in that encoding")
     longest, size = tokenizer.max_token_bytes, len(whole.encode())
-    if size > context * longest:  # known without tokenising all of it
+    if size > context * longest:  # known without tokenising the whole text
         raise PromptTooLong(
             f"the prompt has {size} bytes: the model's context takes at most {context - 1} tokens, of {longest} at most"
         )
 
 
 def given_ids(tokenizer: Tokenizer, ids: Sequence[int], context: int) -> list[int]:
-    """What is read where these ids are given as a prompt.
+    """The ids that are read when these ids are given as a prompt.
 
-    Raises `PromptTooLong` for ids that do not fit, `PromptError` for some that the vocabulary does not have and for
-    none at all.
+    Raises `PromptTooLong` for ids that do not fit, `PromptError` if there are none or some are not in the vocabulary.
     """
     if not ids:
         raise PromptError("the prompt is empty: there are no token ids")
@@ -58,12 +57,12 @@ def given_ids(tokenizer: Tokenizer, ids: Sequence[int], context: int) -> list[in
 
 
 def is_whole(tokenizer: Tokenizer, ids: Sequence[int]) -> bool:
-    """Whether given ids are all that is read, special tokens included."""
+    """Whether the given ids are the whole input, special tokens included."""
     return ids[0] == tokenizer.token_id(BEGIN)
 
 
 def question_text(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, str]:
-    """The text of the last question among given ids, from which the checker may take its facts, and all before it."""
+    """The text of the last question in the given ids, from which the checker may take facts, and all text before it."""
     special = {tokenizer.token_id(token) for token in SPECIAL_TOKENS}
     user = tokenizer.token_id(USER)
     last = max((place for place, token in enumerate(ids) if token == user), default=-1)
@@ -73,7 +72,7 @@ def question_text(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, str]:
 
 
 def fitting(ids: list[int], context: int) -> list[int]:
-    """The same ids. Raises `PromptTooLong` where they leave no room for a response."""
+    """The same ids. Raises `PromptTooLong` if they leave no room for a response."""
     if len(ids) >= context:
         raise PromptTooLong(f"the prompt has {len(ids)} tokens: the model's context takes at most {context - 1}")
     return ids

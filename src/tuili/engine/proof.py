@@ -1,6 +1,6 @@
-"""Whether a response settles what its prompt claims: by its steps alone, and by an answer that says the same.
+"""Whether a response settles the claim of its prompt: by its steps alone, and by an answer that says the same.
 
-What a prompt claims, and which chains prove or refute it, is left to `tuili.steps`.
+`tuili.steps` decides what a prompt claims and which chains prove or refute it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ UNREAD_CLAIM = "what the question claims could not be read, so nothing shows tha
 
 
 class ProofVerdict(StrEnum):
-    """What the steps of an answer show of a claim."""
+    """What the steps of an answer show about a claim."""
 
     PROVEN = "proven"
     REFUTED = "refuted"
     OPEN = "open"
     UNREAD = "unread"
-    """The answer is one to a claim, and none could be read."""
+    """The answer has the form of an answer to a claim, but no claim could be read."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What the prompt claims, in the step language, and what the steps of the answer show of it.
+    """The prompt's claim, in the step language, and what the steps of the answer show about it.
 
-    The claim is None where it could not be read.
+    The claim is None if it could not be read.
     """
 
     claim: str | None
@@ -36,10 +36,10 @@ class Proof:
 
 
 def judge_proof(claim: str | None, prompt: str, response: ParsedResponse, context: Context) -> tuple[Proof | None, str]:
-    """What a whole response shows of the claim of its prompt, and why that does not settle it; empty if it does.
+    """What a whole response shows about its prompt's claim, and why it does not settle the claim; empty if it does.
 
-    There is neither where nothing is claimed. Where no claim could be read, no answer settles one. A response without a
-    whole answer leaves the claim open, which is no reason of its own.
+    Returns neither if nothing is claimed. If the claim could not be read, no answer settles it. A response without a
+    whole answer leaves the claim open, which does not count as a reason here.
     """
     if claim is None:
         if response.complete and answers_a_claim(prompt, response.answer):

@@ -1,7 +1,8 @@
-"""A request: a prompt, how to sample, and a budget that no answer overruns.
+"""A request: a prompt, how to sample, and a budget that no answer exceeds.
 
-Values of budgets and sampling are checked here, prompts in `prompt`, and what depends on the model at admission. The
-scheduler keeps the limits of tokens, layer-steps and time, the controller those of attempts and tolerated error.
+Budgets and sampling settings are validated here, prompts in `prompt`, and what depends on the model at admission. The
+scheduler enforces the limits on tokens, layer-steps and time; the controller enforces those on attempts and tolerated
+error.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tuili.grammars import Grammar
 
 Depth = int | Literal["auto", "exact"]
-"""Layers for every token; `auto`: as many as each token needs; `exact`: full depth, drafted by the trunk."""
+"""Layers for every token; `auto`: as many as each token needs; `exact`: full depth, with drafts from the trunk."""
 
 MAX_ATTEMPTS, MAX_TOKENS, MAX_LAYER_STEPS = 64, 1_000_000, 10**9
 MAX_DEADLINE_MS = 86_400_000.0
@@ -34,7 +35,7 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def _as_pairs(values: Any) -> Any:
-    """Pairs in the order of their ids, from a mapping or from pairs, of which the last one of an id counts."""
+    """Pairs sorted by id, from a mapping or from pairs; the last pair of an id counts."""
     pairs = values.items() if isinstance(values, Mapping) else values
     try:
         return tuple(sorted(dict(pairs).items()))
@@ -47,12 +48,12 @@ class _Settings(BaseModel):
 
 
 class Budget(_Settings):
-    """What one request may spend, in all its attempts together.
+    """What one request may spend over all its attempts.
 
-    max_steps: reasoning attempts; `max_attempts` is accepted as another name of it, and refused where both are given
-    and differ. error_tolerance: the largest share of wrong answers among those given with this budget; without it
-    nothing is promised. deadline_ms: wall-clock milliseconds from admission. max_tokens: decoded tokens.
-    max_layer_steps: layers times decoded tokens, rejected drafts included.
+    max_steps: reasoning attempts; `max_attempts` is accepted as an alias, and rejected if both are given and differ.
+    error_tolerance: the largest share of wrong answers among those given with this budget; without it nothing is
+    promised. deadline_ms: wall-clock milliseconds from admission. max_tokens: decoded tokens. max_layer_steps: layers
+    times decoded tokens, including rejected drafts.
     """
 
     max_steps: Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)] = 1
@@ -76,13 +77,13 @@ class Budget(_Settings):
 
     @property
     def max_attempts(self) -> int:
-        """Another name of `max_steps`."""
+        """Alias of `max_steps`."""
         return self.max_steps
 
     @model_validator(mode="before")
     @classmethod
     def _rename_attempts(cls, values: Any) -> Any:
-        """Take `max_attempts` for `max_steps`."""
+        """Accept `max_attempts` for `max_steps`."""
         if not isinstance(values, Mapping) or "max_attempts" not in values:
             return values
         rest = {name: value for name, value in values.items() if name != "max_attempts"}
@@ -95,13 +96,13 @@ class Budget(_Settings):
 
 
 class Sampling(_Settings):
-    """How tokens are drawn. The same seed, prompt and settings give the same tokens.
+    """How tokens are sampled. The same seed, prompt and settings give the same tokens.
 
-    temperature: 0 takes the likeliest token. top_p, top_k: draw among the likeliest tokens that make up this
-    probability, and among this many (0: all). stop: texts at which the response ends, in steps too; they are left out.
-    logit_bias: what is added to the logits of tokens, by their ids: -100 bans a token, 100 makes it the only choice.
-    logprobs: report for each token of the answer its log-probability, and those of so many likeliest tokens, before
-    biases and temperature. prompt_logprobs: the same for each token of the prompt, at full depth.
+    temperature: 0 takes the likeliest token. top_p, top_k: sample among the likeliest tokens that make up this
+    probability, and among this many (0: all). stop: texts at which the response ends, also inside steps; they are not
+    part of the response. logit_bias: added to the logits of tokens, by id: -100 bans a token, 100 makes it the only
+    choice. logprobs: report for each token of the answer its log-probability and those of this many likeliest tokens,
+    before biases and temperature. prompt_logprobs: the same for each token of the prompt, at full depth.
     """
 
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
@@ -116,9 +117,10 @@ class Sampling(_Settings):
 
 @dataclass(frozen=True)
 class Ignored:
-    """Messages of a conversation that the model was not given, because it was trained on single questions.
+    """Messages of a conversation that were not given to the model, because it was trained on single questions.
 
-    system: instructions, whatever they are called. earlier: all others, such as earlier questions and answers.
+    system: number of instructions, whatever their role is called. earlier: number of all others, such as earlier
+    questions and answers.
     """
 
     system: int = 0
@@ -127,9 +129,9 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Request:
-    """One question. `depth` and `sampling` are those of the first attempt; later ones may go deeper and vary.
+    """One question. `depth` and `sampling` apply to the first attempt; later attempts may go deeper and vary.
 
-    context: what the checker may take for granted, by default what the prompt and the questions before it give.
+    context: what the checker may take for granted; by default, what the prompt and the questions before it state.
     """
 
     prompt: str
@@ -140,37 +142,37 @@ class Request:
     """Requests of higher priority start first."""
     context: Context = field(default_factory=Context)
     earlier: tuple[tuple[str, str], ...] = ()
-    """Earlier questions and answers of the conversation. Nothing is promised about a request that has some."""
+    """Earlier questions and answers of the conversation. Nothing is promised about a request that has any."""
     ignored: Ignored = field(default_factory=Ignored)
-    """What was left out of the conversation. Nothing is promised where that is more than instructions."""
+    """What was left out of the conversation. Nothing is promised if that is more than instructions."""
     prompt_ids: tuple[int, ...] | None = None
-    """The prompt as token ids, in place of its text; see `tuili.engine.prompt`."""
+    """The prompt as token ids, instead of its text; see `tuili.engine.prompt`."""
     messages: tuple[Mapping[str, Any], ...] = ()
-    """The whole conversation as the chat template of an imported model reads it, the last question included: `role`,
-    `content` and whatever else the template knows. Without, it gets the prompt and the turns before it."""
+    """The whole conversation as passed to the chat template of an imported model, including the last question: `role`,
+    `content` and whatever else the template knows. If empty, it receives the prompt and the turns before it."""
     tools: tuple[Mapping[str, Any], ...] = ()
-    """What the chat template of an imported model is told of functions, as JSON schemas."""
+    """Functions, as JSON schemas, that are passed to the chat template of an imported model."""
     thinks: bool = True
-    """Whether an imported model that can think before it answers is to. Its chat template must know of that."""
+    """Whether an imported model that can think before it answers should do so. Its chat template must support that."""
     continues: bool = False
-    """Whether an imported model is to go on with the text of the prompt, as if it had written it itself."""
+    """Whether an imported model should continue the text of the prompt as if it had written it itself."""
     writes: bool = True
-    """Whether an answer is wanted; otherwise only the log-probabilities of the prompt are."""
+    """Whether an answer is wanted; otherwise only the log-probabilities of the prompt are computed."""
     calculator: CalculatorMode | None = None
-    """Whether the checker writes values into the steps, in place of the model or of its wrong ones; None as the model
-    was taught. The engine fills it in."""
+    """Whether the checker writes values into the steps, instead of the model or in place of its wrong values. None
+    means as the model was taught; the engine fills it in."""
     grammar: Grammar | None = None
-    """The form of the answer, behind the thinking. Nothing is promised about a request that has one."""
+    """The form of the answer that follows the thinking. Nothing is promised about a request that has one."""
     client: str = ""
-    """Who asks, where several do: a name that the caller vouches for. Each client has alarms of its own."""
+    """Who asks, if there are several clients: a name that the caller vouches for. Each client has its own alarms."""
     read_as: str | None = None
-    """What the model and the checker get in place of the prompt, None for the prompt itself. The engine sets it: it
-    reads the prompt, and earlier questions likewise, by `tuili.steps.read_as`. It takes a prompt of token ids as it is,
-    and one whose log-probabilities are asked for."""
+    """What the model and the checker receive instead of the prompt; None for the prompt itself. The engine sets it: it
+    reads the prompt, and likewise earlier questions, by `tuili.steps.read_as`. Prompts of token ids, and prompts whose
+    log-probabilities are requested, are taken as they are."""
 
     @property
     def question(self) -> str:
-        """The text of the prompt that the model and the checker get."""
+        """The text of the prompt that the model and the checker receive."""
         return self.prompt if self.read_as is None else self.read_as
 
 
@@ -178,8 +180,8 @@ def parse_settings(kind: type[Settings], values: Mapping[str, Any], named: Calla
     """A `Budget` or `Sampling` from plain values.
 
     Args:
-        named: what the caller's users call a field.
-    Raises `InputError`, in one line, for an unknown name or a value out of range: which one, and what would be right.
+        named: maps a field to the name that the caller's users know it by.
+    Raises `InputError`, in one line, for an unknown name or a value out of range; it says which, and what is valid.
     """
     try:
         return kind.model_validate(dict(values))

@@ -1,4 +1,4 @@
-"""The engine for asyncio: it runs in a thread of its own, and tasks of any event loop await answers or events."""
+"""The engine for asyncio: it runs in its own thread, and tasks of any event loop await answers or events."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from tuili.engine.runtime.runner import Observation
 from tuili.errors import TuiliError
 
 MAX_COMMAND_SECONDS = 0.002
-"""Time for commands between two steps, so that many new requests do not hold up running ones."""
+"""Time limit for commands between two steps, so that many new requests do not hold up running ones."""
 PATIENCE_SECONDS = 0.016
-"""For which tokens wait for others of their request while the engine is busy, but for the first text that is seen. It
-is one picture of a screen, so nobody sees the difference; to send a token costs as much as to write it with a small
+"""How long tokens wait for others of their request while the engine is busy, except for the first visible text. It is
+one frame of a screen, so nobody sees the difference; sending a token costs as much as decoding it in a small
 model."""
 SWITCH_SECONDS = 0.0005
-"""After which a thread that waits for Python's lock gets it, while a service is open. By default it is ten times as
-long, and so long an event loop beside a busy engine can answer nobody."""
+"""While a service is open, how long a thread waits for Python's lock before it gets it. The default is ten times as
+long, and for that long an event loop alongside a busy engine cannot answer anybody."""
 _INTERVALS, _INTERVALS_LOCK = list[float](), Lock()
-"""For each open service, the interval that it found. The last one that closes brings back what the first one found."""
+"""The switch interval that each open service found. The last one to close restores what the first one found."""
 
 Result = TypeVar("Result")
 Command = tuple[Callable[[], None], Callable[[Exception], None]]
-"""What the engine's thread is to do, and what it does where the engine has failed before."""
+"""What the engine's thread should do, and what it does instead if the engine has already failed."""
 
 
 class Closed(TuiliError):
-    """The service takes no more requests."""
+    """The service accepts no more requests."""
 
 
 class _Call:
-    """A request on its way through the engine, and where its task waits for events or for the error that ends them."""
+    """A request in progress, with the mailbox in which its task waits for events or for the error that ends them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.mailbox = Mailbox(loop)
@@ -56,15 +56,15 @@ class _Call:
 class Service:
     """Use it as `async with Service(engine) as service:`, and call `answer`, `stream` or `batches`.
 
-    Requests may come from any task of any event loop. Those that are running at the end of the block are cancelled.
+    Requests may come from any task of any event loop. Those still running at the end of the block are cancelled.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._live = set[_Call]()
-        """Requests that have been admitted and not answered."""
+        """Requests that have been admitted but not answered."""
         self._delivery, self._sent_at = Delivery(), 0.0
-        """What is to be delivered, and when all of it was last sent, in seconds."""
+        """The entries to be delivered, and when all of them were last sent, in seconds."""
         self._lock = Lock()
         self._commands: SimpleQueue[Command | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -73,7 +73,7 @@ class Service:
 
     @property
     def alive(self) -> bool:
-        """Whether it takes requests."""
+        """Whether it accepts requests."""
         return self._open
 
     async def __aenter__(self) -> Service:
@@ -114,9 +114,7 @@ class Service:
         raise AssertionError("a request ends with its answer")
 
     async def stream(self, request: Request | PreparedRequest) -> AsyncIterator[Event]:
-        """The events of one request as they come, the last of which is `Answered`. Closing the iterator cancels the
-        request.
-        """
+        """The events of one request as they arrive, `Answered` last. Closing the iterator cancels the request."""
         async with aclosing(self.batches(request)) as batches:
             async for events in batches:
                 for event in events:
@@ -125,10 +123,10 @@ class Service:
     async def batches(
         self, request: Request | PreparedRequest, *, streamed: bool = True
     ) -> AsyncGenerator[list[Event], None]:
-        """`stream`, with all events together that have come since the last ones were taken.
+        """Like `stream`, but yields together all events that have arrived since the last ones were taken.
 
         Args:
-            streamed: whether tokens and steps are told, or the answer alone.
+            streamed: whether tokens and steps are reported too, or only the answer.
         """
         self._streams += 1
         call, ended = _Call(asyncio.get_running_loop()), False
@@ -148,25 +146,25 @@ class Service:
                 self._withdraw(call)
 
     def _withdraw(self, call: _Call) -> None:
-        """Cancel a request that nobody waits for any more."""
+        """Cancel a request that nobody is waiting for any more."""
 
         def cancel() -> None:
             if call.ticket is not None:
                 self._engine.cancel(call.ticket)
 
         call.withdrawn = True
-        with suppress(Closed):  # a closed service has cancelled everything
+        with suppress(Closed):  # a closed service has already cancelled everything
             self._post(cancel, lambda _: None)
 
     def _post(self, run: Callable[[], None], fail: Callable[[Exception], None]) -> None:
-        """Run a command in the engine's thread, between two steps. `fail` is called where the engine has failed."""
+        """Run a command in the engine's thread, between two steps. `fail` is called if the engine has failed."""
         with self._lock:
             if not self._open:
                 raise Closed("the engine has been closed: it takes no more requests")
             self._commands.put((run, fail))
 
     def _result_of(self, function: Callable[[], Result]) -> Future[Result]:
-        """What a function returns or raises in the engine's thread."""
+        """A future for what a function returns or raises in the engine's thread."""
         future: Future[Result] = Future()
 
         def run() -> None:
@@ -184,12 +182,12 @@ class Service:
         return future
 
     def _close(self) -> None:
-        """Take no more commands. The thread ends after those that have been taken."""
+        """Accept no more commands. The thread ends after those already accepted."""
         with self._lock:
             self._open = False
             self._commands.put(None)
 
-    # What the engine's thread does
+    # Methods run by the engine's thread
 
     def _admit(self, call: _Call, prepared: PreparedRequest, streamed: bool) -> None:
         def listen(event: Event) -> None:
@@ -207,12 +205,12 @@ class Service:
             self._delivery.add(call.mailbox, error)
 
     def _send(self, urgent_only: bool = False) -> None:
-        """Send off what there is to deliver, or what is urgent of it."""
+        """Send all pending entries, or only the urgent ones."""
         if self._delivery.send(urgent_only=urgent_only) and not urgent_only:
             self._sent_at = time.perf_counter()
 
     def _run(self) -> None:
-        """Commands, then a step, until the service is closed."""
+        """Alternate between commands and a step until the service is closed."""
         try:
             while self._run_commands():
                 self._engine.step()
@@ -231,7 +229,7 @@ class Service:
             self._send()
 
     def _run_commands(self) -> bool:
-        """Run posted commands: for a moment while the engine is busy, else until it is. False once closed."""
+        """Run posted commands: briefly while the engine is busy, otherwise until it is. Returns False once closed."""
         until = time.perf_counter() + MAX_COMMAND_SECONDS
         while not self._engine.busy or (not self._commands.empty() and time.perf_counter() < until):
             if not self._engine.busy:

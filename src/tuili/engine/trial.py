@@ -1,7 +1,7 @@
-"""Whether a program that answers a prompt gives the values that the prompt itself shows.
+"""Whether a program given as the answer produces the values that the prompt shows.
 
-Which examples a prompt shows, and how a program is run within bounds, is left to `tuili.steps.programs`. Inputs that
-the prompt does not tell are of no concern here.
+`tuili.steps.programs` decides which examples a prompt shows, and runs programs within bounds. Inputs that the prompt
+does not mention are not considered here.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from tuili.steps import programs
 
 
 class TrialVerdict(StrEnum):
-    """What a program does with the examples of its prompt."""
+    """How a program performs on the examples of its prompt."""
 
     AGREES = "agrees"
-    """It gives each of the values that the prompt shows; what it does with other inputs is not known."""
+    """It produces every value that the prompt shows; its behaviour on other inputs is not known."""
     CONTRADICTS = "contradicts"
-    """It gives another value, or an error, for one of them."""
+    """It produces a different value, or an error, for one of them."""
     OPEN = "open"
-    """It cannot be read, has another name, or was not run to its end within the bounds."""
+    """It cannot be read, has another name, or did not run to its end within the bounds."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The function that the prompt shows examples of, how many they are, and what the program of the answer does."""
+    """The function that the prompt shows examples of, how many there are, and how the answer's program performs."""
 
     function: str
     examples: int
@@ -34,10 +34,9 @@ class Trial:
 
 
 def try_program(shown: programs.Specification | None, response: ParsedResponse) -> tuple[Trial | None, str]:
-    """What the program of a whole response does with the examples of its prompt, and why it is not right; empty if it
-    may be.
+    """How a whole response's program performs on the prompt's examples, and why it is not right; empty if it may be.
 
-    There is neither where the prompt shows no examples, and where the answer is no program.
+    Returns neither if the prompt shows no examples or the answer is not a program.
     """
     if shown is None or not response.complete or response.answer.split(maxsplit=1)[0] != "def":
         return None, ""

@@ -1,6 +1,6 @@
 """From decoded tokens back to text: the steps of a response, each with its verdict, sources and mean depth.
 
-What an answer cost is left to `answer`.
+`answer` accounts for what an answer cost.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from tuili.store import AnyTokenizer, Tokenizer
 
 Writer = Literal["model", "checker"]
 Pieces = tuple[tuple[str, int], ...]
-"""The text of each token, and the layers that ran for it."""
+"""The text of each token, and the layers run for it."""
 
 
 @dataclass(frozen=True)
 class CheckedStep:
     """One step of a response, the checker's verdict, and the mean number of layers that its tokens used.
 
-    The depth of a step that the checker corrected is 0, because no layer ran for it.
+    A step corrected by the checker has depth 0, because no layers ran for it.
     """
 
     text: str
@@ -35,13 +35,13 @@ class CheckedStep:
     depth: float
     pieces: Pieces
     last_token: int | None = None
-    """The place of the step's last token among those of the attempt, None where the attempt did not decode it."""
+    """The index of the step's last token within the attempt, None if the attempt did not decode it."""
     confidence: float | None = None
-    """The verifier's probability that the step holds, where the checker cannot decide it."""
+    """The verifier's probability that the step holds, if the checker cannot decide it."""
     sources: StepSources = field(default_factory=StepSources)
     """Where the step's numbers come from."""
     written_by: Writer = "model"
-    """Who wrote the value of the step, or its conclusion."""
+    """Who wrote the value or conclusion of the step."""
 
     @property
     def corrected(self) -> bool:
@@ -50,11 +50,11 @@ class CheckedStep:
 
     @property
     def from_nowhere(self) -> bool:
-        """Whether the step holds although some of its numbers come from nowhere."""
+        """Whether the step holds although some of its numbers have no known source."""
         return self.verdict.status is Status.VALID and not self.sources.traced
 
     def as_json(self) -> dict[str, Any]:
-        """The documented form. `reason`, `expected` and `confidence` are null where there are none."""
+        """The documented JSON form. `reason`, `expected` and `confidence` are null if there are none."""
         return {
             "text": self.text,
             "verdict": str(self.verdict.status),
@@ -70,9 +70,9 @@ class CheckedStep:
 
 @dataclass(frozen=True)
 class ParsedResponse:
-    """A response as text. complete: whether it has a whole answer behind a closed block of steps.
+    """A response as text. complete: whether a whole answer follows a closed block of steps.
 
-    reasoning_tokens, answer_tokens: decoded tokens of the steps, and those behind them. unused: the numbers of the
+    reasoning_tokens, answer_tokens: decoded tokens of the steps, and those after them. unused: the numbers of the
     prompt that no step used.
     """
 
@@ -95,14 +95,14 @@ def parse_tokens(
     judged: JudgedChain | None = None,
     calculated: Sequence[int] = (),
 ) -> ParsedResponse:
-    """The response that tokens spell out, with each step checked in `context`.
+    """Parse the response that tokens spell out, with each step checked in `context`.
 
     Args:
-        prefix_steps: steps that the prompt has already, which the tokens continue.
-        stops: texts before the first of which the response ends.
+        prefix_steps: steps already in the prompt, which the tokens continue.
+        stops: the response ends before the first of these texts.
         cut: whether a limit ended the response, so that its last line may be incomplete.
-        judged: the beginning of what has been judged in `context`, which is taken over.
-        calculated: the places of tokens that the checker has written.
+        judged: the root of what has been judged in `context`, which is reused.
+        calculated: the indices of tokens that the checker wrote.
     """
     pieces = tuple(zip(_pieces(tokenizer, tokens), depths, strict=True))
     decoded = _before_stops(pieces, stops)
@@ -129,14 +129,14 @@ def parse_prose(
     inside: bool = False,
     calculated: Sequence[int] = (),
 ) -> ParsedResponse:
-    """The response in prose that tokens spell out, with each line of its thinking checked.
+    """Parse the prose response that tokens spell out, with each line of its thinking checked.
 
     Args:
-        judged: the beginning of what is judged in the context of the request.
-        prefix_steps: steps that the prompt has already, which the tokens continue.
-        stops: texts before the first of which the response ends.
+        judged: the root of what has been judged in the request's context.
+        prefix_steps: steps already in the prompt, which the tokens continue.
+        stops: the response ends before the first of these texts.
         inside: whether the prompt has opened the thinking.
-        calculated: the places of tokens that the checker has written.
+        calculated: the indices of tokens that the checker wrote.
     """
     pieces = tuple(zip(_pieces(tokenizer, tokens), depths, strict=True))
     written = _Written(pieces, _before_stops(pieces, stops), calculated)
@@ -150,19 +150,19 @@ def parse_prose(
 
 
 class _Written:
-    """The pieces of a response and its text, which ends before the first stop text. ends: where each piece ends."""
+    """The pieces of a response, and its text up to the first stop text. ends: where each piece ends."""
 
     def __init__(self, pieces: Pieces, text: str, calculated: Sequence[int]) -> None:
         self.pieces, self.text, self._calculated = pieces, text, calculated
         self.ends = list(accumulate(len(piece) for piece, _ in pieces))
 
     def writer(self, start: int, end: int) -> Writer:
-        """Who wrote the value in the text in [start, end)."""
+        """Who wrote the value in the text range [start, end)."""
         first, last = bisect_right(self.ends, start), bisect_left(self.ends, end)
         return "checker" if any(first <= place <= last for place in self._calculated) else "model"
 
     def between(self, start: int, end: int) -> Pieces:
-        """The pieces that have characters in [start, end), cut to these."""
+        """The pieces with characters in [start, end), trimmed to that range."""
         parts = []
         for place in range(bisect_right(self.ends, start), len(self.pieces)):
             text, depth = self.pieces[place]
@@ -176,7 +176,7 @@ class _Written:
 def _checked(
     judged: JudgedChain, prefix_steps: Sequence[CheckedStep], lines: Sequence[str], written: _Written, start: int
 ) -> tuple[tuple[CheckedStep, ...], JudgedChain]:
-    """Steps that the prompt has, and lines that were written behind them from `start` on; and what is judged next."""
+    """The steps in the prompt followed by the lines written from `start` on, and the chain of what is judged next."""
     known, chain = judged.judge((*(step.text for step in prefix_steps), *lines))
     steps = [
         replace(step, last_token=None, sources=line.sources) for step, line in zip(prefix_steps, known, strict=False)

@@ -1,7 +1,7 @@
 """The reasoning model: configuration and network, registered with transformers' Auto classes; verifier; folders.
 
-Importing it registers the model type `tuili`, and those of imported models with factors, so it imports torch and
-transformers at once. What a folder holds is read without them by `tuili.store`.
+Importing this package registers the model type `tuili` and the types of imported models with factors, so it imports
+torch and transformers at once. `tuili.store` reads a model's folder without them.
 """
 
 from transformers import AutoConfig, AutoModelForCausalLM

@@ -1,8 +1,8 @@
 """Layered attention: each head blends three readings of the past, with gates computed from the query.
 
-(a) one pooled key and value for each closed semantic unit, (b) the tokens of a window and the document's first one,
-(c) all tokens of the best-scoring units. Units come from `units.py`, stored keys from `cache.py`. The form follows
-Native Sparse Attention (Yuan et al. 2025, arXiv 2502.11089) with units of varying length in place of blocks.
+(a) one pooled key and value for each closed semantic unit, (b) the tokens of a window and the document's first token,
+(c) all tokens of the best-scoring units. Units come from `units.py`, stored keys from `cache.py`. The design follows
+Native Sparse Attention (Yuan et al. 2025, arXiv 2502.11089) with units of varying length instead of blocks.
 
 Dimensions: B rows, T queries, S stored tokens, U units, H query heads, K key/value heads, G = H / K, D head size.
 """
@@ -23,12 +23,12 @@ from tuili.model.units import Units
 Blend = Callable[..., tuple[Tensor, Tensor]]
 
 MIN_SUM = 1e-30
-"""A sum of exponentials is at least this, so that one that vanishes gives weights of 0 and no NaN."""
+"""The lower bound for a sum of exponentials, so that a vanishing sum gives weights of 0 instead of NaN."""
 
 
 @dataclass(frozen=True)
 class KeyValues:
-    """One set of keys and values: those of every token, and for layered attention the mean of each unit."""
+    """One key/value set: the keys and values of every token, and for layered attention the means of each unit."""
 
     key_BKSD: Tensor
     value_BKSD: Tensor
@@ -47,10 +47,10 @@ class KeyValues:
 
 @dataclass(frozen=True)
 class View:
-    """Which stored tokens and units each query may read. Built once for all layers of a forward pass."""
+    """The stored tokens and units that each query may read. Built once for all layers of a forward pass."""
 
     causal_BTS: Tensor
-    """Tokens of the query's document up to the query. A query that is padding reads everything, so that it stays
+    """Tokens of the query's document up to the query. A padding query reads everything, so that its output stays
     finite."""
     window_BTS: Tensor | None = None
     units_BTU: Tensor | None = None
@@ -59,10 +59,10 @@ class View:
     top_units: int = 0
     max_unit: int = 0
     reads_all_units: bool = True
-    """No query sees more than `top_units` units, so that none has to be left out."""
+    """True if no query sees more than `top_units` units, so that none has to be left out."""
 
     def at(self, index_BQ: Tensor) -> View:
-        """The view of some of the queries, by their column."""
+        """The view of some of the queries, given by their columns."""
 
         def pick(mask_BTX: Tensor) -> Tensor:
             return mask_BTX.gather(1, index_BQ[..., None].expand(-1, -1, mask_BTX.shape[2]))
@@ -91,7 +91,7 @@ def _rows(x: Tensor | None, rows: Tensor) -> Tensor | None:
 
 
 def dense_view(document_BT: Tensor, document_BS: Tensor) -> View:
-    """Plain causal attention inside each document. Padding is document -1; the queries are the last T of S tokens."""
+    """Plain causal attention within each document. Padding is document -1; the queries are the last T of S tokens."""
     T, S = document_BT.shape[1], document_BS.shape[1]
     column_S = torch.arange(S, device=document_BS.device)
     before_TS = column_S[None, :] <= column_S[S - T :, None]
@@ -123,9 +123,9 @@ def layered_view(
 
 
 def attend(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor | None, view: View) -> Tensor:
-    """Attention by masks over all keys: the slow form, for any number of queries.
+    """Masked attention over all keys: the slow form, for any number of queries.
 
-    Returns [B, H, T, D]. Without gates it is plain attention over `view.causal_BTS`.
+    Returns [B, H, T, D]. Without gates, it is plain attention over `view.causal_BTS`.
     """
     if gate_BTH3 is None:
         return _read(query_BHTD, kv.key_BKSD, kv.value_BKSD, view.causal_BTS[:, None])
@@ -143,17 +143,18 @@ def _read(query_BHTD: Tensor, key_BKSD: Tensor, value_BKSD: Tensor, mask: Tensor
 
 
 def blend_readings(gate_BTH3: Tensor, pooled: Tensor, local: Tensor, selected: Tensor) -> Tensor:
-    """The sum of three readings [B, H, T, D], weighted by gates."""
+    """The sum of three readings [B, H, T, D], weighted by the gates."""
     gate_BHT3 = gate_BTH3.float().softmax(-1).to(pooled.dtype).transpose(1, 2)
     return gate_BHT3[..., 0:1] * pooled + gate_BHT3[..., 1:2] * local + gate_BHT3[..., 2:3] * selected
 
 
 def attend_joint(query_BHTD: Tensor, kv: KeyValues, gate_BTH3: Tensor, view: View, blend: Blend) -> Tensor:
-    """The form for training and for short decoded texts: the three readings in one pass.
+    """The form for training and for decoding short texts: the three readings in one pass.
 
-    It takes one product with all keys, one pass over their logits (`blend`, which is `blend_weights`, compiled or not),
-    and one product with all values. Returns [B, H, T, D], equal to `attend` unless the largest logit of one reading is
-    more than 80 below that of another. The larger one alone would count then; normed queries and keys stay far from it.
+    It computes one product with all keys, one pass over their logits (`blend`, which is `blend_weights`, compiled or
+    not), and one product with all values. Returns [B, H, T, D], equal to `attend` unless the largest logit of one
+    reading is more than 80 below that of another: then only the larger one would count. The logits of normed queries
+    and keys stay far closer together.
     """
     assert view.window_BTS is not None and view.units_BTU is not None
     assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None
@@ -186,7 +187,7 @@ def blend_weights(
 ) -> tuple[Tensor, Tensor]:
     """The weight of each token's and each unit's value, from their logits, 0/1 masks and gate logits [B, H, T, 3].
 
-    The masks are factors, because an exponential of minus infinity takes a slow path on CPUs.
+    The masks are factors, because the exponential of minus infinity takes a slow path on CPUs.
     """
     dtype = token_BHTS.dtype
     token_BHTS, unit_BHTU = token_BHTS.float(), unit_BHTU.float()
@@ -204,7 +205,7 @@ def blend_weights(
 def unit_scores(query_BHTD: Tensor, unit_key_BKUD: Tensor, visible_BTU: Tensor) -> Tensor:
     """[B, K, T, U]: the sum over a group's query heads of query · unit key; -inf for invisible units.
 
-    The heads of a group share a score, so that they read the same keys and values.
+    The heads of a group share a score, so that they all read the same keys and values.
     """
     B, H, T, D = query_BHTD.shape
     K = unit_key_BKUD.shape[1]
@@ -214,7 +215,7 @@ def unit_scores(query_BHTD: Tensor, unit_key_BKUD: Tensor, visible_BTU: Tensor) 
 
 
 def _best_units(query_BHTD: Tensor, unit_key_BKUD: Tensor, view: View) -> Tensor:
-    """The mask [B, K or 1, T, U] of the `top_units` best visible units of each query, or of all if they are fewer."""
+    """The mask [B, K or 1, T, U] of each query's `top_units` best visible units, or of all if there are fewer."""
     assert view.units_BTU is not None
     visible_B1TU = view.units_BTU[:, None]
     if view.reads_all_units:
@@ -236,7 +237,7 @@ def _tokens_of(chosen_BKTU: Tensor, heads: int, view: View) -> Tensor:
 def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: View, units: Units) -> Tensor:
     """The fast form for one query in each row: it gathers only the units and tokens that the query reads.
 
-    Returns [B, H, 1, D], equal to `attend` for the same input. Reads at most U + W + 1 + k · `max_unit` keys a head.
+    Returns [B, H, 1, D], equal to `attend` for the same input. Reads at most U + W + 1 + k · `max_unit` keys per head.
     """
     assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None and view.units_BTU is not None
     B, K, S, _ = kv.key_BKSD.shape
@@ -266,10 +267,10 @@ def attend_sparse(query_BH1D: Tensor, kv: KeyValues, gate_B1H3: Tensor, view: Vi
 
 @contextmanager
 def record_reads() -> Iterator[list[Tensor]]:
-    """Collects, for the time of the `with` block, how much each call of `attend_sparse` reads: [B, K, 2].
+    """Records how much each call of `attend_sparse` reads while the `with` block runs: [B, K, 2].
 
     For each key/value head, the first number counts the distinct units and tokens that the query needs. The second
-    counts the rows that are gathered for it: also fillers, and tokens that two readings share.
+    counts the rows gathered for it, including fillers and tokens that two readings share.
     """
     reads = list[Tensor]()
     token = _READS.set(reads)
@@ -294,14 +295,14 @@ def _count_reads(token_BKY: Tensor, real_BKY: Tensor, units_B1U: Tensor) -> Tens
 
 
 def _real_first(real_BKX: Tensor, token_BKX: Tensor) -> tuple[Tensor, Tensor]:
-    """Masks and tokens with the real tokens in front, cut behind the last real token of any head."""
+    """Masks and tokens with the real tokens first, truncated after the last real token of any head."""
     longest = max(1, int(real_BKX.sum(-1).max()))
     real = real_BKX.to(torch.uint8).topk(longest, dim=-1)
     return real.values.bool(), token_BKX.gather(2, real.indices)
 
 
 def _gathered(query_BH1D: Tensor, kv: KeyValues, token_BKX: Tensor, real_BKX: Tensor) -> Tensor:
-    """Attention of one query in each row over X chosen tokens of each key/value head."""
+    """Attention of one query in each row over the X chosen tokens of each key/value head."""
     B, H, _, D = query_BH1D.shape
     K = kv.key_BKSD.shape[1]
     index_BKXD = token_BKX[..., None].expand(-1, -1, -1, D)

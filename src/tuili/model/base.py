@@ -27,20 +27,20 @@ class TuiliPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     _no_split_modules = ["TrunkLayer", "ReasoningLayer"]
     _supports_sdpa = True
-    _keep_in_fp32_modules_strict = ["router"]  # its choices and the steps of its bias are too fine for fewer bits
+    _keep_in_fp32_modules_strict = ["router"]  # its choices and its bias steps need the precision of fp32
 
     @classmethod
     def _load_pretrained_model(
         cls, model: PreTrainedModel, state_dict: Any, checkpoint_files: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """As in transformers, which asks this for the weights in some files, wherever they come from; whole numbers
-        become the weights that they stand for."""
+        """As in transformers, which calls this to load weight files from any source; whole numbers become the weights
+        that they stand for."""
         if state_dict is None and checkpoint_files is not None:
             state_dict = read_whole_numbers([Path(file) for file in checkpoint_files])
         return super()._load_pretrained_model(model, state_dict, checkpoint_files, *args, **kwargs)
 
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """As in transformers; in whole numbers, where the model was trained for them."""
+        """As in transformers; saves whole numbers if the model was trained in them."""
         quantization = self.config.shape.quantization
         if quantization is not None and kwargs.get("state_dict") is None:
             kwargs["state_dict"] = stored_state(self.state_dict(), quantization)
@@ -48,10 +48,10 @@ class TuiliPreTrainedModel(PreTrainedModel):
 
     @classmethod
     def _can_set_experts_implementation(cls) -> bool:
-        return True  # transformers would look for its decorator in this file, and it is in experts.py
+        return True  # transformers looks for its decorator in this file, but it is in experts.py
 
     def get_correct_experts_implementation(self, requested_experts: str | None) -> str:
-        """`Experts.forward` is the default; transformers' `grouped_mm` and `batched_mm` can be asked for."""
+        """`Experts.forward` is the default; transformers' `grouped_mm` and `batched_mm` can be requested."""
         of_factors = any(".experts." in name for name in self.config.ranks or ())
         if of_factors and requested_experts not in (None, "eager"):
             raise InputError(
@@ -62,7 +62,7 @@ class TuiliPreTrainedModel(PreTrainedModel):
     def activation_checkpointing_enable(
         self, activation_checkpointing_kwargs: dict[str, Any] | None = None, *args: Any, **kwargs: Any
     ) -> None:
-        """As in transformers, without the reentrant form. The older `gradient_checkpointing_enable` calls this."""
+        """As in transformers, without the reentrant form. Also called by the older `gradient_checkpointing_enable`."""
         settings = {"use_reentrant": False} | (activation_checkpointing_kwargs or {})
         if settings["use_reentrant"]:
             raise InputError(

@@ -1,8 +1,8 @@
 """The cache layer: keys and values of every token, and for layered attention their sums over each unit.
 
-There is one layer for each trunk layer, and one for the set that the reasoning layers share. The first one also keeps
-the `Units` of each row, and the last embeddings for the short convolution. The class registers itself for the layer
-type `tuili`, so that `DynamicCache(config=…)` builds it.
+Each trunk layer has one cache layer, and the reasoning layers share one. The first cache layer also stores the `Units`
+of each row, and the last embeddings for the short convolution. The class registers itself for the layer type `tuili`,
+so that `DynamicCache(config=…)` builds it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tuili.errors import InputError
 from tuili.model.units import Units, membership
 
 MIN_RECENT_TOKENS = 128
-"""The embeddings of at least so many tokens are kept, and of all tokens of the last call, so that any of these can be
-taken back."""
+"""The embeddings of at least this many tokens, and of all tokens of the last call, are stored, so that `crop` can
+remove any of these tokens."""
 
 
 class TuiliCacheLayer(DynamicLayer):
-    """Keys and values [B, K, S, D] of tokens and their sums [B, K, U, D] over units, kept in fp32."""
+    """Keys and values [B, K, S, D] of tokens and, in fp32, their sums [B, K, U, D] over units."""
 
     _layer_type = "tuili"
 
@@ -44,7 +44,7 @@ class TuiliCacheLayer(DynamicLayer):
         return unit_means(self._sums, key_BKTD.dtype)
 
     def extend(self, embeds_BTM: Tensor, before: int) -> Tensor:
-        """Stores new embeddings; returns them behind the last `before` ones, zeros where there are fewer."""
+        """Stores new embeddings; returns them preceded by the last `before` stored ones, zeros for missing ones."""
         new = embeds_BTM.shape[1]
         if self._recent_BTM is not None:
             embeds_BTM = torch.cat([self._recent_BTM[:, -MIN_RECENT_TOKENS:], embeds_BTM], dim=1)
@@ -52,9 +52,9 @@ class TuiliCacheLayer(DynamicLayer):
         return F.pad(embeds_BTM, (0, 0, before, 0))[:, -(new + before) :]
 
     def crop(self, tokens_to_remove: int) -> None:
-        """Forgets the last `-tokens_to_remove` tokens of each row. The next call of `pool` takes the sums anew.
+        """Removes the last `-tokens_to_remove` tokens of each row. The next call of `pool` recomputes the sums.
 
-        Raises `InputError`, and forgets nothing, where too few embeddings would be left for the tokens to come.
+        Raises `InputError`, and removes nothing, if too few embeddings would be left for the next tokens.
         """
         if self._recent_BTM is not None and tokens_to_remove < 0:
             recent_BTM = self._recent_BTM[:, :tokens_to_remove]
@@ -107,14 +107,14 @@ def add_to_units(
     unit_BT: Tensor,
     count: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Adds T tokens to the sums of keys and values [B, K, U, D] and to the number of tokens [B, U] of each unit."""
+    """Adds T tokens to each unit's sums of keys and values [B, K, U, D] and to its number of tokens [B, U]."""
     member_BUT = membership(unit_BT, count, torch.float32)
-    # Where autocast is on, which is in training, the product itself runs in fewer bits.
+    # With autocast on, as in training, the product itself runs in fewer bits.
     key_BKUD = (member_BUT[:, None] @ key_BKTD.float()).float()
     value_BKUD = (member_BUT[:, None] @ value_BKTD.float()).float()
     size_BU = member_BUT.sum(-1)
     if sums is not None:
-        # Where rows have left the batch, fewer units may be in use than the sums were made for.
+        # After rows have left the batch, fewer units may be in use than the sums have room for.
         known = min(count, sums[2].shape[1])
         key_BKUD[:, :, :known] += sums[0][:, :, :known]
         value_BKUD[:, :, :known] += sums[1][:, :, :known]

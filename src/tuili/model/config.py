@@ -2,7 +2,7 @@
 
 Named sizes (`nano` … `r1-70b`) are in `presets.py`, the network that a configuration describes is in `modeling.py`.
 `tuili.store.ModelShape` has the fields that describe a network, their defaults and their bounds, without transformers.
-Annotations are evaluated here, unlike elsewhere: `strict` checks values only against types that are no strings.
+Annotations are evaluated in this file, unlike elsewhere, because `strict` ignores types that are strings.
 """
 
 from dataclasses import fields
@@ -21,15 +21,15 @@ class TuiliConfig(PreTrainedConfig):
     """A trunk with its own keys and values, then groups of reasoning layers that share one more key/value set.
 
     Depth: `trunk_layers` + `num_groups` × `group_layers` layers, an exit after the trunk and after every group.
-    Embeddings: to each are added those of the `convolution_width` - 1 tokens before it, weighted; 1 adds none.
+    Embeddings: each gets the weighted embeddings of the `convolution_width` - 1 tokens before it added; 1 adds none.
     Attention (`layered`): each head blends pooled semantic units, the last `window` tokens with the first one, and
     the tokens of the `top_units` best-scoring units. A unit ends at one of `separator_token_ids` or after
     `max_unit` tokens. `layered=False` is plain grouped-query attention.
     Experts: the reasoning layers route every token to `num_experts_per_tok` of `num_experts` feed-forward experts;
-    the trunk is dense. `domains` names the experts. While training, a share `router_exploration` of the tokens takes
-    a random second expert, so that the model still works where few experts are kept.
-    Numbers: `quantization` has the fields of `tuili.store.Quantization` where the model was trained for whole numbers.
-    Factors: `ranks` names the matrices that are kept as products of smaller ones; see `tuili.store.matrix_shapes`.
+    the trunk is dense. `domains` names the experts. In training, a share `router_exploration` of the tokens takes a
+    random second expert, so that the model still works when only a few experts are kept.
+    Numbers: `quantization` has the fields of `tuili.store.Quantization` if the model was trained in whole numbers.
+    Factors: `ranks` names the matrices that are stored as products of smaller ones; see `tuili.store.matrix_shapes`.
     Asking: `conversation` says whether the model was trained on conversations (`multi`) or on single questions.
     """
 
@@ -80,34 +80,34 @@ class TuiliConfig(PreTrainedConfig):
     def __post_init__(self, **kwargs: Any) -> None:
         depth = ModelShape.count_layers(self.trunk_layers, self.group_layers, self.num_groups, self.num_hidden_layers)
         self.num_hidden_layers = depth
-        # One cache layer for each trunk layer and one for the shared set; the other layers store nothing.
+        # Each trunk layer and the shared set has one cache layer; the other layers store nothing.
         stored = self.trunk_layers + 1
         self.layer_types = ["tuili"] * stored + ["dummy"] * (depth - stored)
         super().__post_init__(**kwargs)
 
     def validate_architecture(self) -> None:
-        """Refuses values that no network can have. `strict` calls this."""
+        """Refuses values that no network can have. Called by `strict`."""
         assert self._fields_of(ModelSettings)
 
     def validate_token_ids(self) -> None:
-        """`ModelShape` refuses ids beyond the vocabulary, of which transformers only warns."""
+        """Does nothing: `ModelShape` refuses ids beyond the vocabulary, for which transformers only warns."""
 
     def validate_layer_type(self) -> None:
-        """`layer_types` is derived above, and names a cache layer that transformers does not know."""
+        """Does nothing: `layer_types` is derived above, and names a cache layer that transformers does not know."""
 
     @property
     def shape(self) -> ModelShape:
-        """The fields that say what network it is, without torch and transformers."""
+        """The fields that describe the network, without torch and transformers."""
         return self._fields_of(ModelShape)
 
     @property
     def exit_layers(self) -> tuple[int, ...]:
-        """The depths at which a token may leave, from the trunk's to the full one."""
+        """The depths at which a token may exit, from the trunk's depth to the full depth."""
         return ModelShape.exits(self.trunk_layers, self.group_layers, self.num_groups)
 
     @property
     def residual_scale(self) -> float:
-        """Factor on the initial size of what a layer adds to the stream: one over the root of the number of adds."""
+        """The factor on the initial size of a layer's update to the residual stream: 1 / √(number of updates)."""
         assert self.num_hidden_layers is not None
         return float((2 * self.num_hidden_layers) ** -0.5)
 

@@ -1,10 +1,10 @@
 """Domain experts: a router that sends each token to two of the experts, and the experts as 3-D tensors.
 
-A token's first choice is the expert with the best score. Its second choice is made by logit plus a bias, which moves
-after each step towards equal load by second choices (loss-free balancing, Wang et al. 2024, arXiv 2408.15664). So
-balancing never pulls a token away from its domain's expert, and can reach its goal whatever the mixture of domains. The
-bias is added to logits, because scores near 0 differ by less than any of its steps. Auxiliary losses are left to the
-training objective.
+A token's first choice is the expert with the best score. Its second choice is the expert with the largest logit plus
+bias. After each step, the bias moves so that second choices spread the load equally (loss-free balancing, Wang et al.
+2024, arXiv 2408.15664). Balancing therefore never pulls a token away from its domain's expert, and can reach its goal
+for any mixture of domains. The bias is added to logits, because scores near 0 differ by less than one step of the bias.
+Auxiliary losses are part of the training objective.
 
 Dimensions: N tokens, E experts, k choices of each token, D hidden size, F expert size.
 """
@@ -30,14 +30,14 @@ from tuili.model.native_ops import Choosing, mixture, takes_layer
 
 @dataclass
 class Routing:
-    """How many tokens chose each expert first, and how many chose it at all. Filled while a recording runs."""
+    """The number of tokens that chose each expert first, and that chose it at all. Filled during a recording."""
 
     first_E: Tensor
     all_E: Tensor
 
 
 class Route(NamedTuple):
-    """What a router decides: logits, the chosen experts and their weights."""
+    """The output of a router: logits, the chosen experts and their weights."""
 
     logits_NE: Tensor
     expert_Nk: Tensor
@@ -45,7 +45,7 @@ class Route(NamedTuple):
 
 
 class Router(nn.Module):
-    """Scores experts by a sigmoid in fp32. The weights are the scores of the chosen experts, divided by their sum."""
+    """Scores experts by a sigmoid in fp32. The scores of the chosen experts, divided by their sum, are the weights."""
 
     balance_bias: Tensor
     load: Tensor
@@ -60,7 +60,7 @@ class Router(nn.Module):
         self.recording: Routing | None = None
 
     def forward(self, hidden_ND: Tensor, real_N: Tensor | None = None) -> Route:
-        """Chooses the experts of each token. `real_N` is False for fillers, which do not count as load."""
+        """Chooses the experts of each token. `real_N` is False for fillers, which do not count towards the load."""
         chosen = self._choose(hidden_ND)
         if self.training:
             self.load += self._count(chosen.expert_Nk[:, 1:], real_N)
@@ -68,7 +68,7 @@ class Router(nn.Module):
         return chosen
 
     def explorers(self, hidden_ND: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
-        """Which tokens explore [N, 1], and by what random numbers [N, E]."""
+        """Which tokens explore [N, 1], and the random numbers that decide their choices [N, E]."""
         if not self.training or self.exploration <= 0:
             return None, None
         explores_N1 = torch.rand(len(hidden_ND), 1, device=hidden_ND.device) < self.exploration
@@ -90,26 +90,26 @@ class Router(nn.Module):
         rest = rest_NE.topk(self.top_k - 1, dim=-1)
         expert_Nk = torch.cat([first_N1, rest.indices], dim=1)
         weight_Nk = score_NE.gather(1, expert_Nk)
-        if self.allowed_E is not None:  # where fewer experts are allowed than are chosen, the rest weigh nothing
+        if self.allowed_E is not None:  # forbidden experts, chosen if too few are allowed, get weight 0
             weight_Nk[:, 1:] = weight_Nk[:, 1:] * rest.values.isfinite()
         weight_Nk = weight_Nk / weight_Nk.sum(-1, keepdim=True).clamp(min=1e-9)
         return Route(logits_NE, expert_Nk, weight_Nk.to(hidden_ND.dtype))
 
     @torch.no_grad()
     def _count(self, expert_Nk: Tensor, real_N: Tensor | None) -> Tensor:
-        """How many choices of real tokens each expert has."""
+        """The number of choices that each expert got from real tokens."""
         real_Nk = expert_Nk if real_N is None else expert_Nk[real_N]
         return torch.bincount(real_Nk.flatten(), minlength=len(self.weight))
 
     def record(self, expert_Nk: Tensor, real_N: Tensor | None) -> None:
-        """Counts the choices of real tokens while a recording runs."""
+        """Counts the choices of real tokens during a recording."""
         if self.recording is not None:
             self.recording.first_E += self._count(expert_Nk[:, :1], real_N)
             self.recording.all_E += self._count(expert_Nk, real_N)
 
     @torch.no_grad()
     def balance(self, rate: float) -> None:
-        """Moves the bias of the second choice one step of size `rate` towards equal load, and forgets the load."""
+        """Moves the bias of the second choice one step of size `rate` towards equal load, and resets the load."""
         load_E = self.load.float()
         self.move_bias(rate * (load_E.mean() - load_E).sign())
         self.load.zero_()
@@ -118,14 +118,14 @@ class Router(nn.Module):
     def move_bias(self, by_E: Tensor) -> None:
         """Adds to the bias of the second choice."""
         self.balance_bias += by_E
-        self.balance_bias -= self.balance_bias.mean()  # a common offset decides nothing
+        self.balance_bias -= self.balance_bias.mean()  # a common offset changes no choice
 
 
 def route_tokens(hidden_ND: Tensor, weight_ED: Tensor, balance_bias_E: Tensor, top_k: int) -> tuple[Tensor, Tensor]:
-    """The chosen experts of each token and their weights [N, k], with the weight and the bias of a router.
+    """The chosen experts of each token and their weights [N, k], given the weight and the bias of a router.
 
-    The fast form of `Router` for inference with all experts allowed: for a few tokens it is fewer operations. It takes
-    the same experts, of equal logits perhaps another one, and gives their weights up to the rounding of a sigmoid.
+    The fast form of `Router` for inference with all experts allowed: for a few tokens it takes fewer operations. It
+    chooses the same experts, except perhaps among equal logits. The weights agree up to the rounding of a sigmoid.
     """
     logit_NE = F.linear(hidden_ND.float(), weight_ED.float())
     choices, rest_NE = [logit_NE.argmax(-1, keepdim=True)], logit_NE + balance_bias_E
@@ -148,7 +148,7 @@ class Experts(Roundable, Fusable):
         size, hidden = config.moe_intermediate_size, config.hidden_size
         self.gate_up_proj = nn.Parameter(torch.empty(self.num_experts, 2 * size, hidden))
         self.down_proj = nn.Parameter(torch.empty(self.num_experts, hidden, size))
-        self.act_fn = nn.SiLU()  # for the implementations of transformers
+        self.act_fn = nn.SiLU()  # read by transformers' implementations of experts
 
     def forward(self, hidden_states: Tensor, top_k_index: Tensor, top_k_weights: Tensor) -> Tensor:
         """Sorts the tokens by expert and runs each expert over its own contiguous slice.
@@ -160,7 +160,7 @@ class Experts(Roundable, Fusable):
         sorting = Sorting.by_group(top_k_index, self.num_experts)
         inputs_YD = sort_rows(hidden_states.to(output_dtype(hidden_states)), sorting)
         gate_up_YF = self._products(inputs_YD, self.gate_up_proj, sorting.sizes)
-        # A filler has weight 0, so that neither its output nor its gradient counts.
+        # A filler has weight 0, so neither its output nor its gradient counts.
         weight_Y1 = sorting.sort(top_k_weights)[:, None]
         active_YF = self.kernel(weighted_gated_silu)(gate_up_YF, weight_Y1)
         return sum_choices(self._products(active_YF, self.down_proj, sorting.sizes), sorting)
@@ -182,7 +182,7 @@ class Experts(Roundable, Fusable):
 
 
 class MixtureOfExperts(Fusable):
-    """A router and its experts. Returns also the route, for the auxiliary losses of a training objective."""
+    """A router and its experts. Also returns the route, for the auxiliary losses of a training objective."""
 
     def __init__(self, config: TuiliConfig) -> None:
         super().__init__()
@@ -214,14 +214,14 @@ class MixtureOfExperts(Fusable):
 
 @dataclass
 class RoutingRecord:
-    """How many tokens chose each expert in each reasoning layer, while a recording ran."""
+    """The number of tokens that chose each expert in each reasoning layer during a recording."""
 
     layers: list[Routing] = field(default_factory=list)
 
 
 @contextmanager
 def record_routing(routers: list[Router]) -> Iterator[RoutingRecord]:
-    """Counts, for the time of the `with` block, how many tokens each router sends to each expert."""
+    """Counts how many tokens each router sends to each expert while the `with` block runs."""
     record = RoutingRecord()
     for router in routers:
         zeros_E = torch.zeros(router.weight.shape[0], dtype=torch.long, device=router.weight.device)

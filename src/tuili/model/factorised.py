@@ -1,9 +1,9 @@
-"""Dense models of the Llama, Qwen2 and Qwen3 families that have factors of low rank or whole numbers in their folder.
+"""Dense models of the Llama, Qwen2 and Qwen3 families whose folders hold low-rank factors or whole numbers.
 
-transformers has no such networks: these are its own, with factors in the place of the linear layers that `ranks` of the
-configuration names, and with the weights that whole numbers stand for where `quantization` says so. Which model types
-they have is said by `tuili.store`; Tuili's own networks are in `modeling`.
-Annotations are evaluated here, as in `config`.
+transformers has no such networks. These are its networks with two changes: factors replace the linear layers that the
+configuration's `ranks` names, and if `quantization` is set, whole numbers are loaded as the weights that they stand
+for. `tuili.store` defines their model types; Tuili's own networks are in `modeling`.
+Annotations are evaluated in this file, as in `config`.
 
 Dimensions: I and O inputs and outputs of a matrix.
 """
@@ -48,7 +48,7 @@ class LowRankLinear(nn.Module):
 
 
 def _keep_factors(network: nn.Module, ranks: Mapping[str, int] | None) -> None:
-    """Put factors in the place of these linear layers of a network."""
+    """Replace the linear layers of a network that `ranks` names by factors."""
     for name, rank in (ranks or {}).items():
         linear = network.get_submodule(name)
         assert isinstance(linear, nn.Linear)
@@ -57,21 +57,21 @@ def _keep_factors(network: nn.Module, ranks: Mapping[str, int] | None) -> None:
 
 
 class _WholeNumbers:
-    """Loading and saving whole numbers, for a class in front of one of transformers."""
+    """Loads and saves whole numbers: a mixin to put before a model class of transformers."""
 
     @classmethod
     def _load_pretrained_model(
         cls, model: Any, state_dict: Any, checkpoint_files: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """As in transformers, which asks this for the weights in some files; whole numbers become the weights that they
-        stand for."""
+        """As in transformers, which calls this to load weight files; whole numbers become the weights that they stand
+        for."""
         if state_dict is None and checkpoint_files is not None:
             state_dict = read_whole_numbers([Path(file) for file in checkpoint_files], foreign=True)
         loading: Any = super()
         return loading._load_pretrained_model(model, state_dict, checkpoint_files, *args, **kwargs)
 
     def save_pretrained(self, save_directory: Any, *args: Any, **kwargs: Any) -> None:
-        """As in transformers; in whole numbers, where the model was trained for them."""
+        """As in transformers; saves whole numbers if the model was trained in them."""
         model: Any = self
         if model.config.quantization is not None and kwargs.get("state_dict") is None:
             numbers, tied = Quantization(**model.config.quantization), model.config.tie_word_embeddings
@@ -82,7 +82,7 @@ class _WholeNumbers:
 
 @strict
 class TuiliLlamaConfig(LlamaConfig):
-    """A Llama model with factors or whole numbers. ranks, quantization: as `tuili.store.DenseShape` has them."""
+    """A Llama model with factors or whole numbers. ranks, quantization: as in `tuili.store.DenseShape`."""
 
     model_type = "tuili_llama"
     ranks: dict[str, int] | None = None
@@ -145,20 +145,20 @@ _KINDS: dict[str, tuple[type[PreTrainedConfig], Any]] = {
 
 
 def register_factorised() -> None:
-    """Tell transformers' Auto classes of these model types."""
+    """Register these model types with transformers' Auto classes."""
     for config_class, model_class in _KINDS.values():
         AutoConfig.register(config_class.model_type, config_class)
         AutoModelForCausalLM.register(config_class, model_class)
 
 
 def load_dense(folder: Path, dtype: torch.dtype) -> Any:
-    """What transformers makes of the folder of an imported model, which has been checked, in these numbers."""
+    """Load an imported model with transformers, from a folder that has been checked, in this number format."""
     with quiet_transformers():
         return AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, trust_remote_code=False)
 
 
 def factorised_dense(config: Any, ranks: Mapping[str, int], dtype: torch.dtype) -> Any:
-    """A new network with factors, of the sizes and the family of a configuration of transformers."""
+    """A new network with factors, with the family and the sizes of a transformers configuration."""
     config_class, model_class = _KINDS[config.model_type]
     fields = config.to_dict() | {"ranks": dict(ranks), "architectures": [model_class.__name__]}
     del fields["model_type"]

@@ -1,11 +1,11 @@
-"""Products that a model learns in the numbers in which it will run: whole numbers forward, plain gradients backward.
+"""Quantisation-aware training: products use whole numbers forward, as in inference, and plain gradients backward.
 
-A module that has such products is `Roundable`; `set_rounding` switches all of a model. Forward, a product is that of
-the native step: exact sums of whole numbers, times the scales of both sides. Backward, rounding counts as the identity
-(the straight-through estimator, Bengio et al. 2013, arXiv 1308.3432), but for weights that were clipped, which get no
-gradient (`rounding.trust_mask`). Weights themselves stay as they are: optimisers and checkpoints know nothing of it.
+A module that has such products is `Roundable`; `set_rounding` switches all modules of a model. Forward, a product is
+the native step's: exact sums of whole numbers, multiplied by the scales of both sides. Backward, rounding counts as the
+identity (the straight-through estimator, Bengio et al. 2013, arXiv 1308.3432), except that clipped weights get no
+gradient (`rounding.trust_mask`). The weights themselves stay unchanged, so optimisers and checkpoints need no change.
 
-Dimensions: Y rows, I inputs, O outputs, E groups of rows, with a matrix for each; D head size.
+Dimensions: Y rows, I inputs, O outputs, E groups of rows, each with its own matrix; D head size.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ Use = Literal["body", "head", "decides"]
 
 
 class Roundable(nn.Module):
-    """A module that computes in whole numbers where `rounding` says so."""
+    """A module that computes in whole numbers if `rounding` is set."""
 
     rounding: Quantization | None = None
 
 
 def set_rounding(model: nn.Module, rounding: Quantization | None) -> None:
-    """Let every roundable module of a model compute in these numbers; None for its own ones."""
+    """Make every roundable module of a model compute in these numbers; None for its own number format."""
     for module in model.modules():
         if isinstance(module, Roundable):
             module.rounding = rounding
 
 
 class RoundableLinear(Roundable, nn.Linear):
-    """A linear layer without bias. One that is small and decides much is not rounded, and a head keeps 8 bits."""
+    """A linear layer without bias. A small layer that decides much is not rounded, and a head keeps 8 bits."""
 
     def __init__(self, inputs: int, outputs: int, use: Use = "body") -> None:
         super().__init__(inputs, outputs, bias=False)
@@ -55,8 +55,8 @@ class RoundableLinear(Roundable, nn.Linear):
 
 
 def rounded_linear(x: Tensor, weight_OI: Tensor, bits: Bits, mixing: int = 0) -> Tensor:
-    """`x` [..., I] times the transposed matrix, both rounded: [..., O]. mixing: the inputs of a block that is mixed
-    before; 0 for none."""
+    """`x` [..., I] times the transposed matrix, both rounded: [..., O]. mixing: the number of inputs in a block that is
+    mixed before rounding; 0 for no mixing."""
     x_YI = x.flatten(0, -2)
     return rounded_products(x_YI, weight_OI[None], [len(x_YI)], bits, mixing).view(*x.shape[:-1], len(weight_OI))
 
@@ -71,12 +71,12 @@ def rounded_products(x_YI: Tensor, weight_EOI: Tensor, sizes: Sequence[int], bit
 
 
 def foreign_linear(x: Tensor, weight_OI: Tensor, bits: Bits = 8) -> Tensor:
-    """`rounded_linear` as the native step has it for an imported model: with inputs that are mixed in 8 bits, too."""
+    """`rounded_linear` as in the native step of an imported model, which mixes inputs at 8 bits too."""
     return rounded_linear(x, weight_OI, bits, mixing_of(weight_OI.shape[1]))
 
 
 class _Products(torch.autograd.Function):
-    """On a CPU, products of 8 bits have the bits of the native step's."""
+    """On a CPU, products of 8 bits are bit-identical to those of the native step."""
 
     @staticmethod
     def forward(
@@ -86,7 +86,7 @@ class _Products(torch.autograd.Function):
         number_YI = x.number.to(torch.int8)
         if bits == 8:
             matrix_EOI, scale_EO = weight.number.to(torch.int8), weight.scale[..., 0]
-        else:  # scales differ along a sum: they go into its terms
+        else:  # scales differ along the sum, so they are multiplied into its terms
             matrix_EOI, scale_EO = weight.value, None
         out_YO = torch.empty(len(x_YI), weight_EOI.shape[1], dtype=dtype, device=x_YI.device)
         for e, rows in _runs(sizes):
@@ -118,7 +118,7 @@ class _Products(torch.autograd.Function):
 
 
 def _runs(sizes: Sequence[int]) -> Iterator[tuple[int, slice]]:
-    """The groups that have rows, and where these are."""
+    """The groups that have rows, and the slice of each."""
     begin = 0
     for group, size in enumerate(sizes):
         if size:
@@ -127,14 +127,14 @@ def _runs(sizes: Sequence[int]) -> Iterator[tuple[int, slice]]:
 
 
 def _sums(number_YI: Tensor, matrix_OI: Tensor, dtype: torch.dtype) -> Tensor:
-    """Rows times the transposed matrix: exact for whole numbers of 8 bits on a CPU, else in `dtype`."""
+    """Rows times the transposed matrix: exact for 8-bit whole numbers on a CPU, else in `dtype`."""
     if matrix_OI.dtype is torch.int8 and number_YI.is_cpu:
         return torch._int_mm(number_YI, matrix_OI.t())
     return number_YI.to(dtype) @ matrix_OI.to(dtype).t()
 
 
 class _Mixed(torch.autograd.Function):
-    """`rounding.mixed`, whose matrix is symmetric."""
+    """`rounding.mixed`; its matrix is symmetric, so the gradient has the same form."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, block: int) -> Tensor:
@@ -147,13 +147,13 @@ class _Mixed(torch.autograd.Function):
 
 
 def rounded_embeddings(embeds: Tensor, mixing: int = 0) -> Tensor:
-    """Rows of an embedding [..., I] as they are stored in 8 bits, or read back from a head whose blocks are mixed."""
+    """Rows of an embedding [..., I] as stored in 8 bits, or as read back from a head whose blocks are mixed."""
     value = round_weight(mixed(embeds.detach().float() / max(1, mixing), mixing), 8).value
     return _Unchanged.apply(embeds, mixed(value, mixing))  # type: ignore[no-any-return]  # apply is untyped
 
 
 def rounded_heads(head_D: Tensor) -> Tensor:
-    """Keys or values [..., D] as a cache of 8 bits keeps them."""
+    """Keys or values [..., D] as an 8-bit cache stores them."""
     return _Unchanged.apply(head_D, round_heads(head_D.detach()))  # type: ignore[no-any-return]  # apply is untyped
 
 
@@ -163,7 +163,7 @@ def foreign_embeddings(embeds: Tensor) -> Tensor:
 
 
 class _Unchanged(torch.autograd.Function):
-    """The second tensor, whose gradient goes to the first."""
+    """Returns the second tensor; its gradient goes to the first."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, rounded: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Layered attention of training by torch's flex attention: the form for GPUs, whose memory grows with no square of T.
+"""Layered attention for training by torch's flex attention: the form for GPUs, whose memory does not grow with T².
 
-Each reading is one call, in which a function says key by key what is masked, so that no score is stored. Its slow twins
-are `attend` and `attend_joint` in `attention.py`; what may be read comes from `reach.py`. Compiled, flex attention is
-one kernel each way; torch differentiates it on GPUs alone.
+Each reading is one call, whose mask is a function of each query and key, so no score is stored. Its slow twins are
+`attend` and `attend_joint` in `attention.py`; `reach.py` says what each query may read. Compiled, flex attention is one
+kernel each way; torch differentiates it only on GPUs.
 
 Dimensions: B rows, Q queries, S tokens, U units, N blocks of keys, X keys of one reading, H query heads, K key/value
 heads, D head size.
@@ -27,22 +27,22 @@ Mask = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """Whether a key is read, given the numbers of row, query head, query and key."""
 
 BLOCK = 128
-"""Queries and keys that a kernel takes or skips as one; torch's own default."""
+"""The number of queries or keys that a kernel processes or skips as one block; torch's default."""
 
 MIN_HEAD_SIZE = 16
-"""Of flex attention's kernels on a GPU."""
+"""The smallest head size of flex attention's kernels on a GPU."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """The keys that each query reads: from `low_BQ` to `high_BQ`, and `also_BQ`. All are -1 where it reads none."""
+    """The keys that each query reads: from `low_BQ` to `high_BQ`, and `also_BQ`. All are -1 if it reads none."""
 
     low_BQ: Tensor
     high_BQ: Tensor
     also_BQ: Tensor
 
     def mask(self) -> Mask:
-        """Whether a key is among them."""
+        """The mask of these keys."""
         low_BQ, high_BQ, also_BQ = self.low_BQ, self.high_BQ, self.also_BQ
 
         def reads(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class Span:
         return reads
 
     def blocks(self, keys: int) -> BlockMask:
-        """The mask over so many keys, with the blocks in which any query of a block reads a key."""
+        """The mask over `keys` keys, with the blocks of keys that any query of a block reads."""
         B, Q = self.low_BQ.shape
         ends = (self.low_BQ, self.high_BQ, self.also_BQ)
         padding = _blocks(Q) * BLOCK - Q
@@ -69,22 +69,22 @@ class Span:
 
 
 def _blocks(length: int) -> int:
-    """Never one alone: the compiler would make a case of its own of it, and there are to be few."""
+    """The number of blocks, at least 2: the compiler would treat 1 as a special case, and few cases are wanted."""
     return max(2, -(-length // BLOCK))
 
 
 @dataclass(frozen=True)
 class FlexView:
-    """What the queries of a frame may read, sorted by their columns, so that the blocks of keys that are read are few.
+    """What the queries of a frame may read, sorted by their columns, so that few blocks of keys are read.
 
-    units: how many there are, as a dimension of tensors.
+    units: the number of units, as a tensor dimension.
     """
 
     reach: Reach
     units: int
 
     def at(self, index_BQ: Tensor, real_BQ: Tensor | None = None) -> FlexView:
-        """The view of some of the queries, by their place. One that is not real reads nothing."""
+        """The view of some of the queries, given by their indices. A query that is not real reads nothing."""
         return replace(self, reach=self.reach.at(index_BQ, real_BQ))
 
     def first(self, queries: int, real_BQ: Tensor | None = None) -> FlexView:
@@ -97,17 +97,17 @@ class FlexView:
 
     @cached_property
     def place_BQ(self) -> Tensor:
-        """Where each query of the sorted ones stands, those that read nothing last."""
+        """The index of each sorted query among the unsorted ones; queries that read nothing come last."""
         order_BQ = self.reach.order_BQ.long()
         return torch.where(order_BQ < 0, -1 - order_BQ, order_BQ)
 
     @cached_property
     def back_BQ(self) -> Tensor:
-        """Where each query stands among the sorted ones."""
+        """The index of each query among the sorted ones."""
         return self.place_BQ.argsort(dim=1)
 
     def _sorted(self, value_BS: Tensor) -> Tensor:
-        """The value at the column of each sorted query; -1 for one that reads nothing."""
+        """The value at the column of each sorted query; -1 for a query that reads nothing."""
         column_BQ = self.reach.column_BQ.long().gather(1, self.place_BQ)
         return value_BS.gather(1, column_BQ).masked_fill(self.reach.order_BQ < 0, -1)
 
@@ -121,19 +121,19 @@ class FlexView:
 
     @cached_property
     def _units(self) -> Span:
-        """Closed units of the query's document, and always the first one."""
+        """Closed units of the query's document, and always its first unit."""
         unit_BS = self.reach.unit_BS
         first_BQ = self._sorted(unit_BS.gather(1, self.reach.start_BS.long()))
         return Span(first_BQ, (self._sorted(unit_BS) - 1).clamp(min=-1), first_BQ)
 
     @cached_property
     def pooled(self) -> BlockMask:
-        """Over units: those that a query may read."""
+        """The mask over units: those that a query may read."""
         return self._units.blocks(self.units)
 
     @cached_property
     def local(self) -> BlockMask:
-        """Over tokens: those of the window, and the document's first one."""
+        """The mask over tokens: those of the window, and the document's first token."""
         start_BQ, column_BQ = self._document.low_BQ, self._document.high_BQ
         near_BQ = torch.maximum(start_BQ, column_BQ - self.reach.window + 1)
         return Span(near_BQ, column_BQ, start_BQ).blocks(self.reach.unit_BS.shape[1])
@@ -143,10 +143,10 @@ class FlexView:
         return self._document.blocks(self.reach.unit_BS.shape[1])
 
     def selected(self, chosen_BKQU: Tensor, heads: int) -> BlockMask:
-        """Over tokens: those of the units chosen for each sorted query, in any block of its document."""
+        """The mask over tokens: those of the units chosen for each sorted query, in any block of its document."""
         causal, unit_BS = self._causal, self.reach.unit_BS.clamp(min=0)
         may_read = causal.mask_mod
-        # A tensor, because a number in a mask may become a size that varies, which not every kernel takes.
+        # A tensor, because a number in a mask may become a variable size, which not every kernel accepts.
         group_H = torch.arange(heads, device=unit_BS.device) // (heads // chosen_BKQU.shape[1])
 
         def reads(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ class FlexView:
 
     @torch.no_grad()
     def choose(self, query_BHQD: Tensor, unit_key_BKUD: Tensor) -> Tensor:
-        """The mask [B, K, Q, U] of the `top_units` best units that each sorted query may read, or of all it may."""
+        """The mask [B, K, Q, U] of the `top_units` best units that each sorted query may read, or of all if fewer."""
         unit_U = torch.arange(self.units, device=query_BHQD.device)
         row_B11 = torch.arange(len(query_BHQD), device=query_BHQD.device)[:, None, None]
         place_Q1 = torch.arange(query_BHQD.shape[2], device=query_BHQD.device)[:, None]
@@ -179,7 +179,7 @@ class FlexView:
 
 
 def takes_flex(embeds_BTM: Tensor, head_size: int) -> bool:
-    """Whether `attend_flex` can read for tokens of these embeddings: in fp32, bf16 or fp16, with heads of some size."""
+    """Whether `attend_flex` works for tokens with these embeddings: in fp32, bf16 or fp16, with large enough heads."""
     return head_size >= MIN_HEAD_SIZE and output_dtype(embeds_BTM) in (torch.float32, torch.bfloat16, torch.float16)
 
 
@@ -190,7 +190,7 @@ def attend_flex(
     view: FlexView,
     read: Callable[..., Tensor],
 ) -> Tensor:
-    """What each query reads [B, H, Q, D]; zeros for one that reads nothing. `read` is `read_all`, compiled or not."""
+    """What each query reads [B, H, Q, D]; zeros if it reads nothing. `read` is `read_all`, compiled or not."""
     assert kv.unit_key_BKUD is not None and kv.unit_value_BKUD is not None
     query_BHQD = _reordered(query_BHQD, view.place_BQ)
     chosen_BKQU = view.choose(query_BHQD, kv.unit_key_BKUD)
@@ -215,7 +215,7 @@ def read_all(
     local: BlockMask,
     selected: BlockMask,
 ) -> Tensor:
-    """The three readings, blended. Compiled as a whole, so that few graphs serve all layers."""
+    """The three readings, blended. They are compiled as one function, so that few graphs serve all layers."""
     return blend_readings(
         gate_BQH3,
         flex_attention(query_BHQD, unit_key_BKUD, unit_value_BKUD, block_mask=pooled, enable_gqa=True),

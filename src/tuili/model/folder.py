@@ -1,7 +1,7 @@
 """Models in folders: load one with its tokenizer, refuse one that is no sound network, and save one atomically.
 
-A folder is in Hugging Face layout. How it is found and replaced, and which files are safe to open, is left to
-`tuili.store`; what the network computes is left to `modeling`.
+A folder is in Hugging Face layout. `tuili.store` finds and replaces folders, and decides which files are safe to open;
+`modeling` defines what the network computes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tuili.store import (
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in evaluation mode with its tokenizer and the folder that both came from."""
+    """A model in evaluation mode, with its tokenizer and the folder that both came from."""
 
     model: TuiliForCausalLM
     tokenizer: Tokenizer
@@ -46,10 +46,10 @@ class LoadedModel:
 
 
 def load_model(name: str | Path, dtype: torch.dtype = torch.float32, config: TuiliConfig | None = None) -> LoadedModel:
-    """Load a model and its tokenizer, ready for inference. `config` takes the place of the folder's configuration.
+    """Load a model and its tokenizer, ready for inference. `config` replaces the folder's configuration.
 
-    Raises `ModelFolderError`, in one line, when the folder is missing, unsafe, damaged or of another model type, when
-    its tensors are not exactly those that its configuration asks for, and when its files are not those that its lineage
+    Raises `ModelFolderError`, in one line, if the folder is missing, unsafe, damaged or of another model type, if its
+    tensors are not exactly those that its configuration requires, or if its files are not those that its lineage
     records.
     """
     path = resolve_model(name)
@@ -68,21 +68,21 @@ def load_model(name: str | Path, dtype: torch.dtype = torch.float32, config: Tui
                 output_loading_info=True,
             )
             model, info = loaded
-        except Exception as error:  # a folder from anywhere can fail in any way that the libraries know
+        except Exception as error:  # an untrusted folder can make the libraries raise any exception
             raise ModelFolderError(f"{path} cannot be loaded: {one_line(error)}") from error
     faults = {
         kind: [str(key[0] if isinstance(key, tuple) else key) for key in info[f"{kind}_keys"]] for kind in TENSOR_FAULTS
     }
     refuse_faults(path, faults)
     tokenizer = load_tokenizer(path, model.config.vocab_size)
-    check_recorded(path)  # last, because other errors say more
+    check_recorded(path)  # last, because the other errors say more
     return LoadedModel(model.eval(), tokenizer, path)
 
 
 def save_model(folder: Path, model: TuiliForCausalLM, tokenizer: Tokenizer, lineage: Sequence[LineageEntry]) -> str:
-    """Write a model folder in one move and return its hash, which is also noted in the last lineage entry.
+    """Write a model folder atomically and return its hash, which the last lineage entry also records.
 
-    What is there already is replaced as `tuili.store.replaced_folder` says.
+    `tuili.store.replaced_folder` says how an existing folder is replaced.
     """
     with replaced_folder(folder) as fresh:
         write_model_files(fresh, model, tokenizer)
@@ -93,20 +93,20 @@ def save_model(folder: Path, model: TuiliForCausalLM, tokenizer: Tokenizer, line
 
 
 def write_model_files(fresh: Path, model: TuiliForCausalLM, tokenizer: Tokenizer) -> None:
-    """Write weights, configuration and tokenizer to a path where nothing is."""
+    """Write weights, configuration and tokenizer to a path that does not exist yet."""
     with quiet_transformers():
         model.save_pretrained(fresh)
         transformers_tokenizer(tokenizer).save_pretrained(fresh)
-    for weights in fresh.glob("*.safetensors"):  # safetensors lets their owner alone read them
+    for weights in fresh.glob("*.safetensors"):  # safetensors makes them readable by their owner only
         weights.chmod(stat.S_IMODE((fresh / "config.json").stat().st_mode))
 
 
 def check_folder(path: Path) -> TuiliConfig:
-    """The configuration of a sound, safe and readable model folder. Reads no tensor.
+    """The configuration of a sound, safe and readable model folder. No tensor is read.
 
     Raises `ModelFolderError` for any other folder.
     """
-    # Of the fields that it does not write itself, transformers obeys some: to fetch kernels, to read other files.
+    # transformers obeys some fields that Tuili never writes: to fetch kernels, or to read other files.
     check_files(path, known_fields=TuiliConfig().to_dict().keys())
     try:
         config = TuiliConfig.from_pretrained(path, local_files_only=True)
@@ -120,7 +120,7 @@ def check_folder(path: Path) -> TuiliConfig:
 def _check_parameters(path: Path, config: TuiliConfig) -> None:
     """Refuse a configuration that asks for more parameters than the folder's weights can hold.
 
-    Raises `ModelFolderError` also when no network can be built from it.
+    Also raises `ModelFolderError` if no network can be built from the configuration.
     """
     try:
         parameters = count_parameters(config).total

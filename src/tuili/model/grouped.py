@@ -1,4 +1,4 @@
-"""Rows sorted by group, and their products with one matrix for each group, with gradients that cost little.
+"""Rows sorted by group, and their products with one matrix for each group, with cheap gradients.
 
 Autograd's gradient of `weight[e]` fills a tensor of the size of all weights for every group, and its gradient of an
 index adds rows one by one. Both are avoided here. On a GPU the product is torch's `grouped_mm`.
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 PAD_GROUPS_TO_ROWS = 16
-"""Each group is filled up to a multiple of so many rows, where there are enough rows for that to pay."""
+"""Each group is padded to a multiple of this number of rows, if there are enough rows for that to pay off."""
 
 
 def grouped_linear(input_YI: Tensor, weight_EOI: Tensor, sizes: list[int]) -> Tensor:
@@ -35,7 +35,7 @@ def grouped_linear(input_YI: Tensor, weight_EOI: Tensor, sizes: list[int]) -> Te
 
 
 def grouped_mm(input_YI: Tensor, weight_EOI: Tensor, sizes: list[int]) -> Tensor:
-    """`grouped_linear` by torch's own product, whose rows must take a multiple of 16 bytes."""
+    """`grouped_linear` by torch's own operation; each row must take a multiple of 16 bytes."""
     ends = torch.tensor(sizes, device=input_YI.device).cumsum(0, dtype=torch.int32)
     return F.grouped_mm(input_YI, weight_EOI.transpose(1, 2), offs=ends)
 
@@ -77,10 +77,11 @@ def _parts(sizes: list[int], first: Tensor, second: Tensor, per_group: Tensor) -
 
 @dataclass(frozen=True)
 class Sorting:
-    """Where the choices of N tokens go when sorted by group, each group filled up to a multiple of some rows.
+    """The positions of N tokens' choices when sorted by group; filler rows pad each group to a multiple of some number.
 
-    Matrix libraries build a kernel for each new shape, and the fillers keep the shapes few. `row_Nk` is the sorted row
-    of each choice, `token_Y` the token of each sorted row (0 in fillers), `sizes` the rows of each group.
+    Matrix libraries build a kernel for each new shape; the fillers keep the number of shapes small. `row_Nk` is the
+    sorted row of each choice, `token_Y` the token of each sorted row (0 in fillers), `sizes` the number of rows of each
+    group.
     """
 
     row_Nk: Tensor
@@ -95,7 +96,7 @@ class Sorting:
         multiple = PAD_GROUPS_TO_ROWS if choices >= 2 * PAD_GROUPS_TO_ROWS * groups else 1
         counts_E = torch.bincount(group_X, minlength=groups)
         sizes_E = (counts_E + multiple - 1) // multiple * multiple
-        shift_E = (sizes_E - counts_E).cumsum(0) - (sizes_E - counts_E)  # fillers of the groups before
+        shift_E = (sizes_E - counts_E).cumsum(0) - (sizes_E - counts_E)  # fillers of the preceding groups
         order_X = group_X.argsort(stable=True)
         sorted_row_X = torch.arange(choices, device=device) + shift_E[group_X[order_X]]
         token_Y = group_X.new_zeros(int(sizes_E.sum())).scatter_(0, sorted_row_X, order_X // group_Nk.shape[1])

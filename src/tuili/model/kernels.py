@@ -1,11 +1,11 @@
-"""Forms of what a model does: chains of elementwise operations plain or compiled, larger parts by the native library.
+"""Implementations of a model's operations: plain torch, compiled elementwise chains, or the native library.
 
-A module that has a choice is `Fusable`; `set_kernels` makes it for all modules of a model. All forms give the same
-numbers up to rounding. Training may use the others, inference uses the plain one. What the library does is left to
-`native_ops`.
+A module with several implementations is `Fusable`; `set_kernels` chooses for all modules of a model. All of them give
+the same numbers up to rounding. Training may use any of them, inference uses the plain one. `native_ops` calls the
+library.
 
 Dimensions: B rows, T tokens, S = T + W tokens with those before them, W distances, H heads, D head size, M hidden size,
-F expert or feed-forward size, N tokens that are learnt, V vocabulary.
+F expert or feed-forward size, N tokens with a loss, V vocabulary.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Fusable(nn.Module):
-    """A module whose `kernel(f)` is `f`, or `f` compiled while it trains and is fused.
+    """A module whose `kernel(f)` is `f`, or a faster form of `f` while the module trains.
 
-    by_library: whether it trains by the native library, where it has a part that can. by_flex: whether its attention
-    trains by torch's flex attention.
+    fused: whether training uses compiled kernels. by_library: whether training uses the native library for those parts
+    of the module that it implements. by_flex: whether training uses torch's flex attention.
     """
 
     fused = False
@@ -37,24 +37,24 @@ class Fusable(nn.Module):
 
     @property
     def native(self) -> bool:
-        """Whether it uses the native library in its present state."""
+        """Whether the module uses the native library in its present state."""
         return self.by_library and self.training
 
     @property
     def flex(self) -> bool:
-        """Whether it uses flex attention in its present state."""
+        """Whether the module uses flex attention in its present state."""
         return self.by_flex and self.training
 
     def kernel(self, function: Function) -> Function:
-        """The form of a function that this module uses in its present state."""
+        """The implementation of a function that this module uses in its present state."""
         if self.native and function in BY_LIBRARY:
             return cast(Function, BY_LIBRARY[function])
         return compiled(function) if self.fused and self.training else function
 
 
 def set_kernels(model: nn.Module, *, fused: bool, native: bool = False, flex: bool = False) -> None:
-    """Let every fusable module of a model train with compiled kernels or with plain ones, and by the native library, by
-    flex attention or by torch's other operations."""
+    """Choose for every fusable module of a model whether training uses compiled kernels, the native library and flex
+    attention."""
     for module in model.modules():
         if isinstance(module, Fusable):
             module.fused, module.by_library, module.by_flex = fused, native, flex
@@ -62,7 +62,7 @@ def set_kernels(model: nn.Module, *, fused: bool, native: bool = False, flex: bo
 
 @cache
 def compiled(function: Function) -> Function:
-    """The function compiled for shapes of any size. Needs a C++ compiler, or Triton on a GPU."""
+    """The function, compiled for shapes of any size. Needs a C++ compiler, or Triton on a GPU."""
     return cast(Function, torch.compile(function, dynamic=True))
 
 
@@ -73,7 +73,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tenso
 
 
 def norm_and_rotate(x_BTHD: Tensor, weight_D: Tensor, cos_BTD: Tensor, sin_BTD: Tensor, eps: float) -> Tensor:
-    """The norm of each head, then rotary position embedding of the pairs (i, i + D/2). Returns [B, H, T, D]."""
+    """Norms each head, then applies rotary position embedding to the pairs (i, i + D/2). Returns [B, H, T, D]."""
     x_BTHD = rms_norm(x_BTHD, weight_D, eps, torch.float32).to(x_BTHD.dtype)
     cos_BT1D, sin_BT1D = cos_BTD[:, :, None].to(x_BTHD.dtype), sin_BTD[:, :, None].to(x_BTHD.dtype)
     return rotate(x_BTHD, cos_BT1D, sin_BT1D).transpose(1, 2).contiguous()
@@ -86,20 +86,20 @@ def gated_silu(gate_up: Tensor) -> Tensor:
 
 
 def weighted_gated_silu(gate_up: Tensor, weight: Tensor) -> Tensor:
-    """`gated_silu` times a weight for each row."""
+    """`gated_silu`, multiplied by a weight for each row."""
     return gated_silu(gate_up) * weight.to(gate_up.dtype)
 
 
 def convolve(embeds_BTM: Tensor, weight_WM: Tensor, reach_BT: Tensor) -> Tensor:
-    """Adds to each token those 1 to W before it, channel by channel times a weight, if they are of its document.
+    """Adds to each token the tokens 1 to W before it in its document, each multiplied by a weight for each channel.
 
-    reach_BT: how many tokens of its document stand before each token.
+    reach_BT: the number of tokens that precede each token in its document.
     """
     return add_before(embeds_BTM, F.pad(embeds_BTM, (0, 0, len(weight_WM), 0)), weight_WM, reach_BT)
 
 
 def add_before(embeds_BTM: Tensor, padded_BSM: Tensor, weight_WM: Tensor, reach_BT: Tensor) -> Tensor:
-    """The same, of the last T tokens in `padded_BSM`, which has W more before them."""
+    """Like `convolve`; `padded_BSM` holds the T tokens and the W before them."""
     W, T = len(weight_WM), embeds_BTM.shape[1]
     for distance, weight_M in enumerate(weight_WM, start=1):
         before_BTM = padded_BSM[:, W - distance :][:, :T]
@@ -108,7 +108,7 @@ def add_before(embeds_BTM: Tensor, padded_BSM: Tensor, weight_WM: Tensor, reach_
 
 
 def token_loss(logits_NV: Tensor, target_N: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean cross-entropy of tokens, and 1 for each token whose largest logit is its target's, else 0."""
+    """The mean cross-entropy of tokens, and 1 for each token whose target has the largest logit, else 0."""
     wide_NV = logits_NV.float()
     return F.cross_entropy(wide_NV, target_N), (wide_NV.detach().argmax(-1) == target_N).float()
 
@@ -120,10 +120,10 @@ BY_LIBRARY: dict[Callable[..., Any], Callable[..., Any]] = {
     convolve: native_chains.convolve,
     token_loss: native_chains.token_loss,
 }
-"""Each chain, and what it is by the native library."""
+"""Each chain, and its implementation in the native library."""
 
 
 def output_dtype(x: Tensor) -> torch.dtype:
-    """The number format in which a matrix product of `x` will run: that of autocast, where it is on."""
+    """The number format in which a matrix product of `x` will run: autocast's format if autocast is on."""
     device = x.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype

@@ -1,6 +1,6 @@
 """The layers of the network: trunk layers, which write keys and values, and reasoning layers, which only read them.
 
-What a query may read is in `attention.py`, the experts are in `experts.py`, the whole network is in `modeling.py`.
+`attention.py` decides what a query may read, `experts.py` holds the experts, `modeling.py` the whole network.
 
 Dimensions: B rows, T tokens, S stored tokens, H heads, K key/value heads, D head size, M hidden size.
 """
@@ -30,9 +30,9 @@ from tuili.model.units import Units
 class Frame:
     """What all layers of one forward pass know about its tokens.
 
-    view: what each may read; a `Reach` where the model trains by the native library, a `FlexView` by flex attention.
-    cos_BTD, sin_BTD: rotary angles. units: of all tokens so far, None without layered attention. cache: None where
-    nothing is stored. real_BT: False for padding, None where there is none. sparse: each row has one query, which
+    view: what each token may read; a `Reach` when training with the native library, a `FlexView` with flex attention.
+    cos_BTD, sin_BTD: rotary angles. units: the units of all tokens so far; None without layered attention. cache: None
+    if nothing is stored. real_BT: False for padding; None without padding. sparse: each row has one query, which
     gathers what it reads.
     """
 
@@ -45,7 +45,7 @@ class Frame:
     sparse: bool = False
 
     def at(self, index_BQ: Tensor, real_BQ: Tensor | None) -> Frame:
-        """The frame of some tokens, given by their columns; `real_BQ` is False for a column that is only a filler."""
+        """The frame of some tokens, given by their columns; `real_BQ` is False for fillers."""
         wide_BQD = index_BQ[..., None].expand(-1, -1, self.cos_BTD.shape[-1])
         return replace(
             self,
@@ -66,7 +66,7 @@ class Frame:
         )
 
     def rows(self, rows: Tensor) -> Frame:
-        """The frame of some rows of the batch. Nothing can be stored in the cache through it."""
+        """The frame of some rows of the batch. It has no cache, so nothing can be stored through it."""
         return replace(
             self,
             view=self.view.rows(rows),
@@ -79,7 +79,7 @@ class Frame:
 
 
 class RMSNorm(Fusable):
-    """`kernels.rms_norm` with a weight; gives the number format that the next matrix product runs in."""
+    """`kernels.rms_norm` with a weight; the output has the number format in which the next matrix product runs."""
 
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
@@ -99,11 +99,11 @@ class Projection(RoundableLinear):
 
 
 class ShortConvolution(Fusable):
-    """Adds to each token a weighted sum of the few before it in its document, channel by channel.
+    """Adds to each token a weighted sum of the few tokens before it in its document, channel by channel.
 
-    Neighbours that mean something together (`P2`, `49`) so share a vector, and the first layer can already look up what
-    followed what. Methods: smeared keys (Olsson et al. 2022, arXiv 2209.11895), short convolutions (Poli et al. 2023,
-    arXiv 2302.10866). `reach_BT` counts the tokens that stand before each token in its document, so that packing and
+    Neighbours that belong together (`P2`, `49`) thus share a vector, and the first layer can already look up which
+    token followed which. Methods: smeared keys (Olsson et al. 2022, arXiv 2209.11895), short convolutions (Poli et al.
+    2023, arXiv 2302.10866). `reach_BT` is the number of tokens that precede each token in its document, so packing and
     padding change nothing.
     """
 
@@ -140,7 +140,7 @@ class KeyValueProjection(Roundable, Fusable):
         key_BKSD, value_BKSD = key_BKTD, value_BKTD
         if frame.cache is not None:
             key_BKSD, value_BKSD = frame.cache.update(key_BKTD, value_BKTD, self.cache_index)
-        if not self.layered or isinstance(frame.view, Reach):  # the native form makes the units' means itself
+        if not self.layered or isinstance(frame.view, Reach):  # the native form computes the units' means itself
             return KeyValues(key_BKSD, value_BKSD)
         assert frame.units is not None
         if frame.cache is None:
@@ -152,7 +152,7 @@ class KeyValueProjection(Roundable, Fusable):
 
 
 class LayeredAttention(Fusable):
-    """Queries, gates and the output projection of one layer. Its keys and values are handed in."""
+    """Queries, gates and the output projection of one layer. The caller passes in the keys and values."""
 
     def __init__(self, config: TuiliConfig, output_scale: float) -> None:
         super().__init__()
@@ -219,7 +219,7 @@ class TrunkLayer(GradientCheckpointingLayer):
 
 
 class ReasoningLayer(GradientCheckpointingLayer):
-    """Attention over the shared keys and values, then the domain experts. Returns also the router's decision.
+    """Attention over the shared keys and values, then the domain experts. Also returns the router's decision.
 
     Untrained, it adds nothing to the stream.
     """

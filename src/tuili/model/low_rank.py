@@ -1,7 +1,7 @@
-"""Matrices that are kept as factors of low rank: W = outer · inner, and for experts W_e = outer · core_e · inner.
+"""Matrices stored as low-rank factors: W = outer · inner, and for experts W_e = outer · core_e · inner.
 
-Which of a network's matrices are kept so, and at which rank, is said by `TuiliConfig.ranks`. How the factors are found
-is left to `tuili.compress`.
+`TuiliConfig.ranks` names the matrices of a network that are stored as factors, and their ranks. `tuili.compress`
+finds the factors.
 
 Dimensions: N tokens, Y sorted rows, k choices of each token, E experts, D hidden size, F expert size, I and O inputs
 and outputs of a matrix, R rank, S and R of shared bases.
@@ -26,7 +26,7 @@ STACKS = ("gate_up_proj", "down_proj")
 
 
 class LowRankProjection(nn.Module):
-    """A linear layer without bias as two, one behind the other."""
+    """A linear layer without bias, as two linear layers in sequence."""
 
     def __init__(self, inputs: int, outputs: int, rank: int) -> None:
         super().__init__()
@@ -38,8 +38,8 @@ class LowRankProjection(nn.Module):
 
 
 class ExpertMatrices(nn.Module):
-    """The matrices [O, I] of all experts as factors: `inner` [E, R, I] and `outer` [E, O, R], or with bases that all
-    share, `inner` [R, I], `core` [E, S, R] and `outer` [O, S]."""
+    """The matrices [O, I] of all experts as factors: `inner` [E, R, I] and `outer` [E, O, R], or with shared bases,
+    `inner` [R, I], `core` [E, S, R] and `outer` [O, S]."""
 
     def __init__(self, sizes: tuple[int, ...], rank: Rank) -> None:
         super().__init__()
@@ -48,19 +48,19 @@ class ExpertMatrices(nn.Module):
 
     @property
     def factors(self) -> list[Tensor]:
-        """From the input to the output; those of three dimensions are one for each expert."""
+        """The factors from the input to the output; a factor with three dimensions has one matrix for each expert."""
         parameters = dict(self.named_parameters())
         return [parameters[name] for name in ("inner", "core", "outer") if name in parameters]
 
 
 class LowRankExperts(Roundable, Fusable):
-    """The experts of a layer, `gate_up_proj` or `down_proj` or both as factors. In place of `Experts`."""
+    """The experts of a layer with `gate_up_proj`, `down_proj` or both as factors. Replaces `Experts`."""
 
     gate_up_proj: ExpertMatrices | nn.Parameter
     down_proj: ExpertMatrices | nn.Parameter
 
     def __init__(self, matrices: Mapping[str, tuple[tuple[int, ...], Rank | None]]) -> None:
-        """matrices: the sizes [E, O, I] and the rank of each, none for a whole one."""
+        """matrices: the sizes [E, O, I] of each and its rank, None for a matrix without factors."""
         super().__init__()
         for name, (sizes, rank) in matrices.items():
             setattr(self, name, nn.Parameter(torch.empty(sizes)) if rank is None else ExpertMatrices(sizes, rank))
@@ -71,9 +71,9 @@ class LowRankExperts(Roundable, Fusable):
         gate_up, down = factors_of(self.gate_up_proj), factors_of(self.down_proj)
         inputs_NI = hidden_ND.to(output_dtype(hidden_ND))
         last: Tensor | None = None
-        if gate_up[0].dim() == 2:  # a basis that all experts share reads a token once
+        if gate_up[0].dim() == 2:  # a shared input basis is applied once for each token
             inputs_NI, gate_up = self._product(inputs_NI, gate_up[0], []), gate_up[1:]
-        if down[-1].dim() == 2 and self.rounding is None:  # and writes it once; where it is rounded, that is each term
+        if down[-1].dim() == 2 and self.rounding is None:  # so is a shared output basis, unless each term is rounded
             down, last = down[:-1], down[-1]
         if len(hidden_ND) == 1 and self.rounding is None:
             terms = []
@@ -90,13 +90,13 @@ class LowRankExperts(Roundable, Fusable):
         return summed_NI if last is None else self._product(summed_NI, last, [])
 
     def _through_sorted(self, x_YI: Tensor, factors: list[Tensor], sorting: Sorting) -> Tensor:
-        """Sorted rows through the factors of their experts."""
+        """Multiplies sorted rows by the factors of their experts."""
         for factor in factors:
             x_YI = self._product(x_YI, factor, sorting.sizes)
         return x_YI
 
     def _product(self, x_YI: Tensor, factor: Tensor, sizes: list[int]) -> Tensor:
-        """Rows through a factor: one of each expert, whose rows have these sizes, or one for all."""
+        """Multiplies rows by a factor: one for each expert, with `sizes` rows each, or one for all rows."""
         matrices, sizes = (factor, sizes) if factor.dim() == 3 else (factor[None], [len(x_YI)])
         if self.rounding is None:
             return grouped_linear(x_YI, matrices, sizes)
@@ -105,12 +105,12 @@ class LowRankExperts(Roundable, Fusable):
 
 
 def factors_of(matrices: ExpertMatrices | Tensor) -> list[Tensor]:
-    """The factors of the matrices of experts; of whole ones these themselves."""
+    """The factors of the experts' matrices; a matrix without factors is its own only factor."""
     return matrices.factors if isinstance(matrices, ExpertMatrices) else [matrices]
 
 
 def keep_factors(network: nn.Module, shape: ModelShape) -> None:
-    """Put factors in the place of the matrices of a network for which its shape has ranks."""
+    """Replace the matrices of a network for which its shape has ranks by factors."""
     matrices, ranks = matrix_shapes(shape), shape.ranks or {}
     for name, rank in ranks.items():
         place, _, last = name.rpartition(".")
@@ -124,7 +124,7 @@ def keep_factors(network: nn.Module, shape: ModelShape) -> None:
 
 
 def _through(x_NI: Tensor, factors: list[Tensor], expert: int) -> Tensor:
-    """Rows of one expert through its factors."""
+    """Multiplies the rows of one expert by its factors."""
     for factor in factors:
         x_NI = F.linear(x_NI, factor[expert] if factor.dim() == 3 else factor)
     return x_NI

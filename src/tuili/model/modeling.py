@@ -1,7 +1,7 @@
 """The Tuili model as a transformers model: a trunk, groups of reasoning layers, an exit after each, one head.
 
-Every token runs the trunk, which also writes the one set of keys and values that all reasoning layers read. So the
-depth of one token changes nothing for the others: a token that exits early leaves no hole in any cache, and prompt
+Every token runs the trunk, which also writes the one set of keys and values that all reasoning layers read. The depth
+of one token therefore does not affect other tokens: a token that exits early leaves no hole in any cache, and prompt
 tokens need no reasoning layer at all. The layers are in `layers.py`.
 
 Dimensions: B rows, T tokens, S stored tokens, Q queries that go beyond the trunk, M hidden size, V vocabulary.
@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationMixin  # named among the bases, where transformers looks for it
+from transformers import GenerationMixin  # a direct base, because transformers looks for it there
 from transformers.cache_utils import Cache, DynamicCache
 from transformers.modeling_outputs import ModelOutput
 from transformers.utils.deprecation import deprecate_kwarg
@@ -63,7 +63,7 @@ class TuiliOutput(ModelOutput):
 class TuiliModel(TuiliPreTrainedModel, Roundable, Fusable):
     """The network without its head.
 
-    sparse_above: with more tokens stored than this, a decoded token gathers what it reads; below, masks are faster.
+    sparse_above: if more tokens than this are stored, a decoded token gathers what it reads; below, masks are faster.
     """
 
     sparse_above = 256
@@ -97,14 +97,15 @@ class TuiliModel(TuiliPreTrainedModel, Roundable, Fusable):
         logits_to_keep: int | Tensor = 0,
         **kwargs: Any,
     ) -> TuiliOutput:
-        """Runs the trunk over all tokens and the reasoning layers up to `depth` over those that are kept.
+        """Runs the trunk over all tokens, and the reasoning layers up to `depth` over the kept tokens.
 
         Args:
-            position_ids: [B, T]; a 0 starts a new document, which sees nothing of the ones before it in the row.
-                A row's first token starts one whatever its position.
-            unit_ends: [B, T] bool; True where a semantic unit ends. Needed with `inputs_embeds`, else read from ids.
+            position_ids: [B, T]; a 0 starts a new document, which sees nothing of earlier documents in the row.
+                A row's first token starts a document at any position.
+            unit_ends: [B, T] bool; True if a token ends a semantic unit. Required with `inputs_embeds`; otherwise
+                derived from the ids.
             depth: one of `config.exit_layers`; the full depth if None.
-            logits_to_keep: the last n columns, or the indices of the columns, that go beyond the trunk; 0 is all.
+            logits_to_keep: the number of last columns, or the column indices, to run beyond the trunk; 0 is all.
         """
         check_keywords(kwargs, (), position_ids)
         groups = self.groups(depth)
@@ -134,7 +135,7 @@ class TuiliModel(TuiliPreTrainedModel, Roundable, Fusable):
         inputs_embeds: Tensor | None = None,
         unit_ends: Tensor | None = None,
     ) -> tuple[Tensor, KeyValues, Frame]:
-        """The trunk: returns its output [B, T, M], the shared keys and values, and the frame of these tokens."""
+        """Runs the trunk. Returns its output [B, T, M], the shared keys and values, and the frame of these tokens."""
         if (input_ids is None) == (inputs_embeds is None):
             raise InputError("give exactly one of input_ids and inputs_embeds")
         embeds_BTM = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
@@ -157,7 +158,7 @@ class TuiliModel(TuiliPreTrainedModel, Roundable, Fusable):
         return range(self.config.num_groups if depth is None else exits.index(depth))
 
     def reason(self, hidden_BQM: Tensor, shared: KeyValues, frame: Frame, group: int) -> tuple[Tensor, list[Route]]:
-        """Runs one group of reasoning layers over the tokens of a frame. Returns [B, Q, M] and the routes."""
+        """Runs one group of reasoning layers over the tokens of a frame. Returns states [B, Q, M] and routes."""
         routes = []
         size = self.config.group_layers
         for layer in self.reasoning[group * size : (group + 1) * size]:
@@ -175,9 +176,9 @@ class TuiliModel(TuiliPreTrainedModel, Roundable, Fusable):
         memory: TuiliCacheLayer | None,
         unit_ends: Tensor | None,
     ) -> tuple[Frame, Tensor]:
-        """The frame of these tokens, and how many tokens of its document stand before each [B, T].
+        """The frame of these tokens, and the number of tokens that precede each in its document [B, T].
 
-        `memory` is written last, so that a call that is refused leaves the cache as it was.
+        `memory` is written last, so that a refused call leaves the cache unchanged.
         """
         B, T, _ = embeds_BTM.shape
         past = cache.get_seq_length() if cache is not None else 0
@@ -199,7 +200,7 @@ class TuiliModel(TuiliPreTrainedModel, Roundable, Fusable):
 
         seen_BT = real_BT.cumsum(1) - 1
         if past > 0:
-            # A row that is being continued holds one document, number 0; its padding is -1.
+            # A continued row holds one document, number 0; its padding is -1.
             assert memory is not None and memory.document_BS is not None
             seen_BT = seen_BT + (memory.document_BS >= 0).sum(1, keepdim=True)
             document_BT = torch.where(real_BT, 0, -1)
@@ -235,7 +236,7 @@ class TuiliModel(TuiliPreTrainedModel, Roundable, Fusable):
         return Frame(view, cos_BTD, sin_BTD, units, cache, mask_BT, sparse), reach_BT
 
     def _unit_ends(self, input_ids: Tensor | None, embeds_BTM: Tensor, unit_ends: Tensor | None) -> Tensor:
-        """Where units end [B, T]: as given in `unit_ends`, else at separators."""
+        """The tokens that end a unit [B, T]: as given in `unit_ends`, else the separators."""
         if unit_ends is None:
             if input_ids is None:
                 raise InputError("give unit_ends with inputs_embeds: without token ids no unit can be found")
@@ -253,7 +254,7 @@ def _keeps_all(logits_to_keep: int | Tensor) -> bool:
 
 
 class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
-    """The language model: the network, and one head for all exits."""
+    """The language model: the network, and one head that all exits share."""
 
     _tied_weights_keys = {"lm_head.weight": "model.embed_tokens.weight"}
 
@@ -265,10 +266,10 @@ class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
         self.quantize(config.shape.quantization)
 
     def quantize(self, quantization: Quantization | None) -> None:
-        """Let products be computed, and learnt, in whole numbers, which the model is then saved in; None for its own
-        numbers. Weights stay as they are in memory.
+        """Compute and train products in whole numbers, and save the model in them; None returns to its own number
+        format. The weights in memory stay unchanged.
 
-        Raises `InputError` for a model that is too narrow for them.
+        Raises `InputError` if the model is too narrow for the whole numbers.
         """
         hidden = self.config.hidden_size
         if quantization is not None and quantization.numbers == "w4a8" and hidden % WEIGHT_GROUP:
@@ -293,7 +294,7 @@ class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
     ) -> TuiliOutput:
         """See `TuiliModel.forward`. `labels` [B, T] are shifted inside; a label of -100 is ignored.
 
-        The loss is the mean over the labels, or with `num_items_in_batch` the sum over them divided by that number.
+        The loss is the mean over the labels; with `num_items_in_batch`, the sum over the labels divided by that number.
         """
         check_keywords(kwargs, LOSS, position_ids)
         if labels is not None and not _keeps_all(logits_to_keep):
@@ -320,9 +321,9 @@ class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
         return (layer.moe.router for layer in self.model.reasoning)
 
     def after_step(self, scale: float = 1.0) -> None:
-        """Balances the routers' load; to be called after each step of the optimiser.
+        """Balances the routers' load; call it after each optimiser step.
 
-        `scale` is the present learning rate over its peak, so that the biases come to rest together with the weights.
+        `scale` is the current learning rate divided by its peak, so that the biases settle together with the weights.
         """
         for router in self.routers():
             router.balance(self.config.router_bias_rate * scale)
@@ -339,5 +340,5 @@ class TuiliForCausalLM(TuiliPreTrainedModel, Generation, GenerationMixin):
             router.allowed_E = allowed_E
 
     def record_routing(self) -> AbstractContextManager[RoutingRecord]:
-        """Counts how many tokens go to each expert in each reasoning layer, for the time of a `with` block."""
+        """Counts how many tokens go to each expert in each reasoning layer while a `with` block runs."""
         return record_routing(list(self.routers()))

@@ -1,6 +1,6 @@
-"""Layered attention of training by the native library, as an operation of torch with a gradient.
+"""Layered attention for training, by the native library, as a torch operation with a gradient.
 
-Its slow twins are `attend` and `attend_joint` in `attention.py`; what may be read is in `reach.py`.
+Its slow twins are `attend` and `attend_joint` in `attention.py`; `reach.py` says what each query may read.
 
 Dimensions: B rows, Q queries, S tokens, U units, H query heads, K key/value heads, D head size.
 """
@@ -21,14 +21,14 @@ from tuili.native.attention import AttentionCallRecord, AttentionTensorsRecord, 
 
 
 def takes_attention(embeds_BTM: Tensor) -> bool:
-    """Whether `attend_native` can read for tokens of these embeddings: on a CPU, in fp32 or bf16."""
+    """Whether `attend_native` works for tokens with these embeddings: on a CPU, in fp32 or bf16."""
     return embeds_BTM.is_cpu and output_dtype(embeds_BTM) in NUMBERS
 
 
 def attend_native(query_BHQD: Tensor, kv: KeyValues, gate_BQH3: Tensor, reach: Reach) -> Tensor:
-    """What each query reads [B, Q, H, D]; zeros for one that reads nothing.
+    """What each query reads [B, Q, H, D]; zeros for a query that reads nothing.
 
-    The means of units are made on the way from the tokens' keys and values.
+    The library computes the means of units from the tokens' keys and values.
     """
     read_BQHD: Tensor
     read_BQHD, _ = _attend(
@@ -51,7 +51,7 @@ def _attend(
     window: int,
     top_units: int,
 ) -> tuple[Tensor, Tensor]:
-    """What the queries read [B, Q, H, D], and four numbers [B, Q, H, 4] of each that the backward pass needs."""
+    """What the queries read [B, Q, H, D], and four numbers for each [B, Q, H, 4] that the backward pass needs."""
     B, H, Q, D = query_BHQD.shape
     read_BQHD, sums_BQH4 = query_BHQD.new_empty(B, Q, H, D), torch.empty(B, Q, H, 4)
     inputs, places = [query_BHQD, gate_BQH3, key_BKSD, value_BKSD], [order_BQ, column_BQ, start_BS, unit_BS]
@@ -96,7 +96,7 @@ def _(_read: Tensor, _sums: Tensor, *inputs: Any) -> list[Tensor]:
 
 
 def _gradients(inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Room for the gradients; the heads of a token lie side by side, as the layers before want them."""
+    """Memory for the gradients; the heads of a token are contiguous, as the preceding layers need them."""
     query_BHQD, gate_BQH3, key_BKSD, value_BKSD = inputs
     d_query, d_key, d_value = (
         tensor.new_empty(tensor.transpose(1, 2).shape).transpose(1, 2) for tensor in (query_BHQD, key_BKSD, value_BKSD)

@@ -1,11 +1,10 @@
-"""Chains of small operations by the native library: each a single pass over memory, with its gradient.
+"""Chains of small operations in the native library: each runs in one pass over memory, and has a gradient.
 
-The functions have the names and the signatures of their twins in `kernels`, which they replace while a model trains by
-the library. They are plain autograd functions: a registered operator's way through the dispatcher takes longer than
-some of these passes.
+The functions have the names and signatures of their twins in `kernels`, and replace them while a model trains with the
+library. They are plain autograd functions: dispatching a registered operator takes longer than some of these passes.
 
-Dimensions: B rows, T tokens, W distances, H heads, D head size or size of a norm, M hidden size, N tokens that are
-learnt, V vocabulary.
+Dimensions: B rows, T tokens, W distances, H heads, D head size or size of a norm, M hidden size, N tokens with a
+loss, V vocabulary.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float, dtype: torch.dtype) -> Tenso
 
 
 def norm_and_rotate(x_BTHD: Tensor, weight_D: Tensor, cos_BTD: Tensor, sin_BTD: Tensor, eps: float) -> Tensor:
-    """`kernels.norm_and_rotate`. The result [B, H, T, D] lies in memory as its input does."""
+    """`kernels.norm_and_rotate`. The result [B, H, T, D] has the memory layout of the input."""
     angles = (cos_BTD.contiguous(), sin_BTD.contiguous())
     turned_BTHD: Tensor = _Norm.apply(x_BTHD.contiguous(), weight_D, *angles, eps, x_BTHD.dtype)
     return turned_BTHD.transpose(1, 2)
@@ -141,7 +140,7 @@ def _run(
     out_dtype: torch.dtype | None = None,
     **tensors: Tensor | None,
 ) -> None:
-    """Call the library for rows of as many numbers as the last dimension of x; a gated unit has twice `size`."""
+    """Call the library for the rows of x along its last dimension; a gated unit's row has twice `size` numbers."""
     assert all(tensor.is_contiguous() and tensor.is_cpu for tensor in tensors.values() if tensor is not None)
     assert x.dtype in NUMBERS and (out_dtype is None or out_dtype in NUMBERS)
     record = RowsRecord(

@@ -1,8 +1,8 @@
-"""A layer of experts with its router as calls of the native library, forward and backward.
+"""An expert layer with its router as calls of the native library, forward and backward.
 
-Its twin in plain torch is `MixtureOfExperts`, which takes this form where it can. The layer is one plain autograd
-function: a registered operator's way through the dispatcher takes longer than some of the passes, and the gradient of
-the tokens is added up in the calls. It works in fp32, or in bf16 with fp32 weights.
+Its twin in plain torch is `MixtureOfExperts`, which uses this form when it can. The layer is one plain autograd
+function: dispatching a registered operator takes longer than some of the passes, and the library's calls themselves sum
+the gradient of the tokens. It works in fp32, or in bf16 with fp32 weights.
 
 Dimensions: N tokens, k choices of each token, X = N * k, E experts, D hidden size, F expert size.
 """
@@ -23,7 +23,7 @@ NUMBERS = (torch.float32, torch.bfloat16)
 
 
 def calls() -> Training:
-    """The library with as many threads as torch has."""
+    """The library, with as many threads as torch uses."""
     found = training(torch.get_num_threads())
     assert not isinstance(found, Unavailable), found.reason
     return found
@@ -31,11 +31,11 @@ def calls() -> Training:
 
 @dataclass(frozen=True)
 class Choosing:
-    """How tokens choose, beside their logits.
+    """What decides a token's choices, besides its logits.
 
-    The bias counts for choices behind the first. allowed_E: None for all experts. A token that explores takes its
-    choices behind the first by the random numbers in place of the logits. The choices behind the first of tokens that
-    are real, None for all, are added to `load_E`.
+    The bias affects the choices after the first. allowed_E: None for all experts. A token that explores makes the
+    choices after the first by the random numbers instead of the logits. real_N: None if all tokens are real. The
+    choices of real tokens after the first are added to `load_E`.
     """
 
     choices: int
@@ -48,7 +48,7 @@ class Choosing:
 
 
 def takes_layer(hidden_ND: Tensor, router_ED: Tensor, gate_up_E2FD: Tensor, down_EDF: Tensor) -> bool:
-    """Whether `mixture` can stand for a layer with these tensors."""
+    """Whether `mixture` can compute a layer with these tensors."""
     matrices_fp32 = router_ED.dtype is gate_up_E2FD.dtype is down_EDF.dtype is torch.float32
     even = hidden_ND.shape[1] % 2 == 0 and down_EDF.shape[2] % 2 == 0  # a row of bf16 is read in pairs
     return hidden_ND.is_cpu and hidden_ND.dtype in NUMBERS and matrices_fp32 and even
@@ -57,9 +57,9 @@ def takes_layer(hidden_ND: Tensor, router_ED: Tensor, gate_up_E2FD: Tensor, down
 def mixture(
     hidden_ND: Tensor, router_ED: Tensor, gate_up_E2FD: Tensor, down_EDF: Tensor, choosing: Choosing
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Each token's weighted sum of its experts; the logits of all experts, the choices and their weights.
+    """Each token's weighted sum of its experts' outputs; the logits of all experts, the choices and their weights.
 
-    Logits are fp32, sums and weights have the number format of the tokens.
+    Logits are fp32; sums and weights have the number format of the tokens.
     """
     given = (hidden_ND.contiguous(), router_ED, gate_up_E2FD, down_EDF, choosing)
     found: tuple[Tensor, Tensor, Tensor, Tensor] = _Mixture.apply(*given)
@@ -107,7 +107,7 @@ class _Mixture(torch.autograd.Function):
             products.dout, products.dweight = _place(dout_ND := dout_ND.contiguous()), _place(dweight_Nk)
             calls().run("experts", products, backward=True)
             dweight_Nk = dweight_Nk if given_Nk is None else dweight_Nk + given_Nk
-        drouter_ED = torch.zeros_like(router_ED)  # without tokens nothing is written
+        drouter_ED = torch.zeros_like(router_ED)  # the library writes nothing if there are no tokens
         dlogits_NE, dweight_Nk = (None if grad is None else grad.contiguous() for grad in (dlogits_NE, dweight_Nk))
         routing.dlogits, routing.dweight = _place(dlogits_NE), _place(dweight_Nk)
         routing.dx, routing.dmatrix = _place(dx_ND), _place(drouter_ED)
@@ -132,7 +132,7 @@ def _records(
     sorting: Tensor,
     allowed_E: Tensor | None,
 ) -> tuple[RouteRecord, ExpertsRecord]:
-    """The calls of the router and of its experts, without inputs and results of one direction."""
+    """The records of the router's and the experts' calls, without the fields that only one direction uses."""
     N, k = expert_Nk.shape
     E, D, F = down_EDF.shape
     x, expert, weight, bf16 = _place(x_ND), _place(expert_Nk), _place(weight_Nk), x_ND.dtype is torch.bfloat16

@@ -1,7 +1,7 @@
-"""Named sizes: one word stands for a whole configuration, of which single fields can be changed.
+"""Named sizes: one word stands for a whole configuration, whose fields can be overridden.
 
-Their parameter counts stand in `docs/models.md`, held by a test. The two largest are plans: they are only ever built on
-the meta device, which takes no memory.
+Their parameter counts are in `docs/models.md`, checked by a test. The two largest are plans: they are only ever built
+on the meta device, which takes no memory.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What the queries of a training step may read: columns in place of masks, for the native library and flex attention.
+"""What the queries of a training step may read: columns instead of masks, for the native library and flex attention.
 
-It says the same as `View` in `attention.py`, but that padding and fillers read nothing.
+It is equivalent to `View` in `attention.py`, except that padding and fillers read nothing.
 
 Dimensions: B rows, T tokens, S tokens that may be read, Q queries.
 """
@@ -18,10 +18,10 @@ from tuili.model.units import Units
 
 @dataclass(frozen=True)
 class Reach:
-    """All tensors are int32.
+    """What each query may read. All tensors are int32.
 
-    column_BQ: the token of each query. order_BQ: the queries by their columns, then -1 - query for each that reads
-    nothing. start_BS, unit_BS: the first token of a token's document, and its unit; a unit of -1 is padding.
+    column_BQ: the token of each query. order_BQ: the queries sorted by their columns, then -1 - query for each that
+    reads nothing. start_BS: the first token of each token's document. unit_BS: each token's unit, -1 for padding.
     """
 
     column_BQ: Tensor
@@ -33,7 +33,7 @@ class Reach:
 
     @classmethod
     def of(cls, document_BS: Tensor, units: Units, *, window: int, top_units: int) -> Reach:
-        """That of every token of packed documents. Padding, which is document -1, stands at the ends of a row."""
+        """The reach of every token of packed documents. Padding, which is document -1, is at the ends of a row."""
         column_BS = (
             torch.arange(document_BS.shape[1], dtype=torch.int32, device=document_BS.device)
             .expand_as(document_BS)
@@ -45,7 +45,7 @@ class Reach:
         return cls(column_BS, order_BS, start_BS, units.unit_BS.int(), window, top_units)
 
     def at(self, index_BQ: Tensor, real_BQ: Tensor | None = None) -> Reach:
-        """The reach of some of the queries, by their place. One that is not real reads nothing."""
+        """The reach of some of the queries, given by their indices. A query that is not real reads nothing."""
         return self._of(self.column_BQ.gather(1, index_BQ), real_BQ)
 
     def first(self, queries: int, real_BQ: Tensor | None = None) -> Reach:

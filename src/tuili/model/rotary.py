@@ -1,4 +1,4 @@
-"""Rotary position embedding (Su et al. 2021, arXiv 2104.09864): the angles of positions, and turning by them.
+"""Rotary position embedding (Su et al. 2021, arXiv 2104.09864): the angles of positions, and the rotation by them.
 
 Dimensions: B rows, T tokens, D head size.
 """
@@ -17,6 +17,6 @@ def rotary(position_BT: Tensor, head_dim: int, theta: float) -> tuple[Tensor, Te
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turns the pairs (i, i + D/2) of the last dimension. Cosines and sines need only be broadcastable to `x`."""
+    """Rotates the pairs (i, i + D/2) of the last dimension. Cosines and sines need only be broadcastable to `x`."""
     low, high = x.chunk(2, dim=-1)
     return x * cos + torch.cat([-high, low], dim=-1) * sin

@@ -1,8 +1,8 @@
-"""Weights and inputs of products as whole numbers, in torch: to the bit what the native step makes of them.
+"""Weights and inputs of products rounded to whole numbers, in torch: bit-identical to the native step.
 
-Rounding is to the nearest, to even of two that are equally near; scales are symmetric. The twins in numpy stand in
-`tuili.native.rounding`, those in C++ in its `prepare.h` and `cache.h`. How a model learns through them is left to
-`fake_quantization`.
+Rounding is to the nearest number, ties to even; quantisation scales are symmetric. The numpy twins are in
+`tuili.native.rounding`, the C++ twins in its `prepare.h` and `cache.h`. `fake_quantization` trains a model through
+these functions.
 
 Dimensions: N outputs, K inputs, G groups of 32 inputs, I inputs of a group, D head size.
 """
@@ -18,7 +18,7 @@ from tuili.store import WEIGHT_GROUP
 
 MOST = 127
 LEAST_ROW, LEAST_OUTPUT, LEAST_HEAD = 1e-30, 1e-30, 1e-20
-"""Where nothing in a row, an output or a head is larger than this, their scales stay finite."""
+"""Scales stay finite even if no number in a row, an output or a head exceeds these bounds."""
 Bits = Literal[4, 8]
 
 
@@ -34,13 +34,13 @@ class Rounded(NamedTuple):
 
     @property
     def value(self) -> Tensor:
-        """What the numbers stand for, [..., K]."""
+        """The values that the numbers stand for, [..., K]."""
         value = self.number * self.scale
         return value if self.bits == 8 else value.flatten(-2)
 
 
 def round_rows(x: Tensor) -> Rounded:
-    """Inputs of products [..., K], by the largest size of each row. A row of nothing gets the scale 0."""
+    """Rounds inputs of products [..., K] by each row's largest absolute value. A row below `LEAST_ROW` gets scale 0."""
     x = x.float()
     top = x.abs().amax(-1, keepdim=True)
     is_something = top >= LEAST_ROW
@@ -49,11 +49,11 @@ def round_rows(x: Tensor) -> Rounded:
 
 
 def round_weight(weight: Tensor, bits: Bits) -> Rounded:
-    """Weights [..., N, K]: from -127 to 127 by the largest size of each output, or with 4 bits from -8 to 7 by that of
-    each group of inputs, which stands for -8; its scale is a number of fp16.
+    """Rounds weights [..., N, K]. 8 bits: from -127 to 127, by the largest absolute value of each output. 4 bits: from
+    -8 to 7, by the number of largest absolute value in each group of inputs, which becomes -8; the scale is in fp16.
 
-    Rounded weights are rounded to themselves, with the same scales (with 4 bits where a group's largest size is above
-    the least normal number of fp16): so a model that was read from whole numbers computes with the very same.
+    Rounding already rounded weights gives the same numbers and scales (with 4 bits, if a group's largest absolute value
+    is above the smallest normal fp16 number), so a model that was read from whole numbers computes with the same ones.
     """
     if bits == 4:
         group, scale = _in_steps(weight)
@@ -63,10 +63,10 @@ def round_weight(weight: Tensor, bits: Bits) -> Rounded:
 
 
 def trust_mask(weight: Tensor, rounded: Rounded) -> Tensor | None:
-    """True for weights [..., N, K] that are at most half a step from what they were rounded to; None for all.
+    """True for weights [..., N, K] that are at most half a step from their rounded value; None if all are.
 
     The others were clipped, and the gradient at the rounded weight says little about them: the trust estimator of QuEST
-    (Panferov et al. 2025, arXiv 2502.05003). Scales of 8 bits clip nothing.
+    (Panferov et al. 2025, arXiv 2502.05003). At 8 bits, nothing is clipped.
     """
     if rounded.bits == 8:
         return None
@@ -75,7 +75,7 @@ def trust_mask(weight: Tensor, rounded: Rounded) -> Tensor | None:
 
 
 def _in_steps(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """The groups of weights [..., N, G, I] in steps of their scales, and the scales [..., N, G, 1]."""
+    """The groups of weights [..., N, G, I] divided by their scales, and the scales [..., N, G, 1]."""
     group = weight.unflatten(-1, (-1, WEIGHT_GROUP))
     largest = group.gather(-1, group.abs().argmax(-1, keepdim=True))
     scale = (largest / -8).half().float()
@@ -83,10 +83,10 @@ def _in_steps(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def mixed(x: Tensor, block: int) -> Tensor:
-    """The Walsh-Hadamard transform of each block of inputs [..., K], not normalised; a block of 0 leaves all as it is.
+    """The Walsh-Hadamard transform of each block of inputs [..., K], not normalised; a block of 0 changes nothing.
 
-    Both sides of a product have it before they are rounded to fewer bits, or in an imported model: what is much larger
-    than its neighbours is spread over them. Stages have the order of the native step, and so the bits.
+    Both sides of a product are transformed before they are rounded to 4 bits, or to 8 bits in an imported model: the
+    transform spreads outliers over their neighbours. The order of stages is the native step's, and so are the bits.
     """
     if block == 0:
         return x
@@ -100,7 +100,7 @@ def mixed(x: Tensor, block: int) -> Tensor:
 
 
 def round_heads(head: Tensor) -> Tensor:
-    """Keys or values [..., D] as a cache of 8 bits keeps them, by the largest size of each head."""
+    """Keys or values [..., D] as an 8-bit cache stores them, rounded by the largest absolute value of each head."""
     wide = head.float()
     top = wide.abs().amax(-1, keepdim=True).clamp(min=LEAST_HEAD)
     rounded: Tensor = (wide * (MOST / top)).round_() * (top / MOST)

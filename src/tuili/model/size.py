@@ -1,4 +1,4 @@
-"""How large a model is, counted from the network itself; `tuili.store` counts the same from its shape alone."""
+"""The size of a model, counted from the network itself; `tuili.store` counts the same from the shape only."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tuili.store import Parameters
 
 
 def count_parameters(config: TuiliConfig) -> Parameters:
-    """Count the parameters of a network on the meta device, which takes no memory, whatever the size."""
+    """Count the parameters of a network on the meta device, which takes no memory at any size."""
     return _counted(config.to_json_string(use_diff=False))
 
 
-@lru_cache(maxsize=16)  # a folder is checked several times in a process, and building takes longer than all else of it
+@lru_cache(maxsize=16)  # one process checks a folder several times, and building the network is the slowest part
 def _counted(document: str) -> Parameters:
     config = TuiliConfig.from_dict(json.loads(document))
     with torch.device("meta"):

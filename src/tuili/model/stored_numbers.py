@@ -1,6 +1,6 @@
-"""The weights of a model that was trained for whole numbers, as they stand in its folder, and back.
+"""Conversion of whole-number weights between the network and a model folder, for models trained in whole numbers.
 
-Which tensors these are, and how they are laid out, says `tuili.store.Quantization`; the rounding is that of `rounding`.
+`tuili.store.Quantization` says which tensors these are and how they are laid out; `rounding` rounds them.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _HEAD, _EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 def stored_state(
     state: Mapping[str, Tensor], quantization: Quantization, *, foreign: bool = False, tied: bool = True
 ) -> dict[str, Tensor]:
-    """The tensors of a folder, from those of the network. A head that is the embedding is left out.
+    """The tensors of a folder, given those of the network. A head that is tied to the embedding is left out.
 
-    foreign: of an imported model, whose blocks are mixed for 8 bits too. tied: whether its head is its embedding; one
-    that is not keeps full numbers.
+    foreign: whether the model is an imported one, whose blocks are mixed at 8 bits too. tied: whether the head is the
+    embedding; if not, the embedding keeps full numbers.
     Raises `NotMakeable` for weights that are not finite, or too large for 4 bits.
     """
     stored = dict[str, Tensor]()
@@ -50,7 +50,7 @@ def stored_state(
 
 
 def network_state(stored: Mapping[str, Tensor], *, foreign: bool = False) -> dict[str, Tensor]:
-    """The tensors of the network, from those of a folder: what whole numbers stand for, in float32.
+    """The tensors of the network, given those of a folder: the values that whole numbers stand for, in float32.
 
     foreign: as in `stored_state`.
     """
@@ -71,10 +71,10 @@ def network_state(stored: Mapping[str, Tensor], *, foreign: bool = False) -> dic
 
 
 def read_whole_numbers(files: Sequence[Path], *, foreign: bool = False) -> dict[str, Tensor] | None:
-    """The tensors of the network from weight files with whole numbers; None where there are none, and nothing is read.
+    """The tensors of the network from weight files with whole numbers; None, without reading, if there are none.
 
     foreign: as in `stored_state`.
-    Raises `ModelFolderError` where numbers and scales do not fit together.
+    Raises `ModelFolderError` if numbers and scales do not fit together.
     """
     if not any(file.suffix == ".safetensors" and _has_scales(file) for file in files):
         return None
@@ -88,7 +88,7 @@ def read_whole_numbers(files: Sequence[Path], *, foreign: bool = False) -> dict[
 
 
 def _mixing(quantization: Quantization, inputs: int, bits: int, foreign: bool) -> int:
-    """The inputs of a block that is mixed before it is rounded; 0 for none."""
+    """The number of inputs in a block that is mixed before it is rounded; 0 for no mixing."""
     if bits == 4:
         return quantization.mixing(inputs)
     return mixing_of(inputs) if foreign else 0
@@ -101,12 +101,12 @@ def _has_scales(file: Path) -> bool:
 
 
 def _two_in_a_byte(number: Tensor) -> Tensor:
-    """Numbers from -8 to 7, [..., G, I], as bytes [..., G * I / 2]: 8 more each, the earlier one in the low half."""
+    """Packs numbers from -8 to 7, [..., G, I], plus 8, into bytes [..., G * I / 2], the first in the low half."""
     low, high = (number.flatten(-2) + 8).to(torch.uint8).unflatten(-1, (-1, 2)).unbind(-1)
     both: Tensor = low | high << 4
     return both
 
 
 def _one_by_one(byte: Tensor) -> Tensor:
-    """The numbers in such bytes, as floats [..., G * I]."""
+    """Unpacks such bytes into floats [..., G * I]."""
     return torch.stack([byte & 15, byte >> 4], -1).flatten(-2).float() - 8

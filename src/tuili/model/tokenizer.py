@@ -1,6 +1,6 @@
 """The tokenizer as transformers knows it: what `AutoTokenizer` reads from a model's folder, and the chat template.
 
-What Tuili itself does with texts and ids is in `tuili.store`.
+Tuili's own conversion between texts and ids is in `tuili.store`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ CHAT_TEMPLATE = (
 
 
 def transformers_tokenizer(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
-    """A tokenizer for transformers, which saves itself in Hugging Face layout.
+    """The tokenizer as one of transformers, which saves itself in Hugging Face layout.
 
-    A tokenizer that was read from a folder keeps everything that its files say, such as another chat template.
+    A tokenizer that was read from a folder keeps everything in its files, such as a different chat template.
     """
     if tokenizer.files:
         with TemporaryDirectory() as folder:

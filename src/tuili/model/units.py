@@ -1,7 +1,7 @@
-"""Semantic units: runs of tokens that end at a separator, and the bookkeeping that attention needs of them.
+"""Semantic units: runs of tokens that end at a separator, and the bookkeeping that attention needs for them.
 
-A document's first token is a unit of its own, so that every query sees at least one unit. Units are counted over
-real tokens only, which makes them independent of padding. How attention reads them is in `attention.py`.
+A document's first token is a unit of its own, so that every query sees at least one unit. Only real tokens are
+counted, so units do not depend on padding. `attention.py` says how attention reads them.
 
 Dimensions: B rows, T new tokens, S all tokens so far, U units.
 """
@@ -15,15 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 PAD_COUNT_TO_UNITS = 8
-"""The number of units, as a dimension of tensors, is rounded up to a multiple of it."""
+"""Tensor dimensions that count units are rounded up to a multiple of this."""
 
 
 @dataclass(frozen=True)
 class Units:
     """The units of all tokens so far, numbered from 0 in each row; padding belongs to unit -1.
 
-    unit_BS: the unit of each token. begun_B: the number of units. open_B: the tokens in the unit that is still open, 0
-    where the last token closed its unit.
+    unit_BS: the unit of each token. begun_B: the number of units. open_B: the number of tokens in the unit that is
+    still open, 0 if the last token closed its unit.
     """
 
     unit_BS: Tensor
@@ -32,7 +32,7 @@ class Units:
 
     @property
     def count(self) -> int:
-        """The largest number of units in a row, rounded up so that the shapes of tensors over units are few."""
+        """The largest number of units in a row, rounded up so that few tensor shapes occur."""
         return -(-max(1, int(self.begun_B.max())) // PAD_COUNT_TO_UNITS) * PAD_COUNT_TO_UNITS
 
     def select(self, rows: Tensor) -> Units:
@@ -40,42 +40,42 @@ class Units:
         return Units(self.unit_BS[rows], self.begun_B[rows], self.open_B[rows])
 
     def without_last(self, tokens: int) -> Units:
-        """The units before the last `tokens` tokens of each row, none of which may start another document."""
+        """The units without the last `tokens` tokens of each row. No dropped token may start another document."""
         kept_BS, dropped_BS = self.unit_BS[:, :-tokens], self.unit_BS[:, -tokens:]
         last_B1 = F.pad(kept_BS, (1, 0), value=-1).amax(dim=1, keepdim=True)
-        # The last unit that is kept was open if dropped tokens continued it, or if it still is.
+        # The last kept unit was open if dropped tokens continued it, or if it is still open.
         continued_B = (dropped_BS == last_B1).any(dim=1)
         was_open_B = torch.where((dropped_BS < 0).all(dim=1), self.open_B > 0, continued_B) & (last_B1[:, 0] >= 0)
         return Units(kept_BS, last_B1[:, 0] + 1, torch.where(was_open_B, (kept_BS == last_B1).sum(dim=1), 0))
 
     def starts_BU(self, count: int) -> Tensor:
-        """[B, count + 1]: the column where each unit starts, S for a unit that does not exist."""
+        """[B, count + 1]: the column at which each unit starts; S for a unit that does not exist."""
         wanted_U = torch.arange(count + 1, device=self.unit_BS.device)
         wanted_BU = wanted_U.expand(self.unit_BS.shape[0], -1).contiguous()
         return torch.searchsorted(self.unit_BS, wanted_BU)
 
 
 def unit_ends_of(ids_BT: Tensor, separators: list[int] | None) -> Tensor:
-    """[B, T]: True where a token is one of the separators."""
+    """[B, T]: True if a token is one of the separators."""
     return torch.isin(ids_BT, torch.tensor(separators or [], device=ids_BT.device))
 
 
 def segment(ends_BT: Tensor, starts_BT: Tensor, real_BT: Tensor, max_unit: int, past: Units | None) -> Units:
-    """The units of all tokens so far, with T more tokens divided into units.
+    """Divides T more tokens into units, and returns the units of all tokens so far.
 
     Args:
-        ends_BT: True where a token is a separator and thus ends its unit.
-        starts_BT: True where a document starts.
+        ends_BT: True if a token is a separator and thus ends its unit.
+        starts_BT: True if a token starts a document.
         real_BT: False for padding.
         max_unit: a unit also ends after this many tokens.
-        past: the units of the tokens before, or None.
+        past: the units of the earlier tokens, or None.
     """
     B, T = real_BT.shape
     column_T = torch.arange(T, device=real_BT.device)
     open_B = past.open_B if past is not None else column_T.new_zeros(B)
     begun_B = past.begun_B if past is not None else column_T.new_zeros(B)
     hard_BT = (ends_BT | starts_BT) & real_BT
-    # Tokens since the last hard end: those of this call, and before the first one also the carried open unit.
+    # Tokens since the last hard end. Before this call's first hard end, the carried open unit counts too.
     last_BT = torch.where(hard_BT, column_T, -1).cummax(dim=1).values
     before_BT = torch.cat([last_BT.new_full((B, 1), -1), last_BT[:, :-1]], dim=1)
     skipped_BT = (~real_BT).cumsum(dim=1)  # left padding does not count
@@ -93,7 +93,7 @@ def segment(ends_BT: Tensor, starts_BT: Tensor, real_BT: Tensor, max_unit: int, 
 
 
 def _open_length(end_BT: Tensor, real_BT: Tensor, open_B: Tensor) -> Tensor:
-    """The real tokens behind the last end of a row; where there is no end, those of the unit before are added."""
+    """The number of real tokens after a row's last end; a row without an end adds those of the carried open unit."""
     ends_after_BT = end_BT.flip(1).cumsum(1).flip(1)
     trailing_B = ((ends_after_BT == 0) & real_BT).sum(dim=1)
     return torch.where(end_BT.any(dim=1), trailing_B, trailing_B + open_B)
@@ -109,6 +109,6 @@ def has_hole(document_BS: Tensor) -> bool:
 
 
 def membership(unit_BT: Tensor, count: int, dtype: torch.dtype) -> Tensor:
-    """1 where a token belongs to a unit, in shape [B, U, T]; padding belongs to none."""
+    """[B, U, T]: 1 if a token belongs to a unit, else 0; padding belongs to none."""
     unit_U = torch.arange(count, device=unit_BT.device)
     return (unit_BT[:, None, :] == unit_U[None, :, None]).to(dtype)

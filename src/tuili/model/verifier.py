@@ -1,8 +1,8 @@
-"""The verifier: a small network on a frozen language model that says after each token whether all so far is right.
+"""The verifier: a small network on a frozen language model that judges after each token whether all so far is right.
 
-It reads the states of the full depth at every token of a response, and how likely the full depth and the trunk found
-the token. Its file is read and written by `tuili.store`, and it is trained by `tuili.posttrain`. What its probabilities
-lead to is decided by the engine.
+For every token of a response, the verifier reads the state at full depth, and the probabilities that the full depth
+and the trunk gave to the token. `tuili.store` reads and writes its file, `tuili.posttrain` trains it, and the engine
+decides what follows from its probabilities.
 
 Dimensions: A rows, T tokens, Q tokens of a response, M hidden size of the language model, V its vocabulary, F features,
 C the verifier's channels, H heads, D head size, S scalars, E ends of steps and answers, P points of a curve.
@@ -31,12 +31,12 @@ from tuili.store import (
 )
 
 MIN_LOG_PROBABILITY, LOG_PROBABILITY_SCALE = -15.0, 3.0
-"""Log-probabilities below the first are alike; they are divided by the second."""
+"""Log-probabilities are clamped at the first number and divided by the second."""
 ROTARY_BASE_TOKENS = 1000.0
 SPANS_TOKENS = (4, 8, 16, None)
-"""The least of each scalar is taken over so many last tokens; None for all tokens so far."""
+"""The numbers of last tokens over which each scalar's minimum is taken; None for all tokens so far."""
 STATE_SCALE = 0.1
-"""So that at first the scalars, which say most, are heard."""
+"""It is small so that the scalars, which say the most, dominate at first."""
 
 
 def response_features(
@@ -45,9 +45,9 @@ def response_features(
     """The features [A, T, F] of the tokens `id_AT` of responses.
 
     Args:
-        state_ATM: the normed states at full depth after each token was read, which the head reads.
-        logit_ATV, trunk_logit_ATV: what the full depth and the trunk expected in the place of each token. Without a
-            trunk the full depth stands for it.
+        state_ATM: the normed states at full depth, which the head reads, after the model read each token.
+        logit_ATV, trunk_logit_ATV: the logits of the full depth and of the trunk that predict each token. Without
+            trunk logits, the full depth's take their place.
         embedding_VM: the embeddings of the language model.
     """
     log_ATV = logit_ATV.float().log_softmax(-1)
@@ -70,10 +70,10 @@ def response_features(
 
 @torch.inference_mode()
 def features_of(model: TuiliForCausalLM, rows: Sequence[tuple[Sequence[int], int]]) -> Tensor:
-    """The features [A, Q, F] of responses, which a language model reads at full depth. Q is the longest response's.
+    """The features [A, Q, F] of responses, read by a language model at full depth. Q is the longest response's length.
 
-    Each row holds the ids of a prompt and its response, and how many of them belong to the prompt. The reasoning layers
-    run only over the responses and the last token of each prompt.
+    Each row holds the ids of a prompt and its response, and the number of ids that belong to the prompt. The reasoning
+    layers run only over the responses and the last token of each prompt.
     """
     longest, longest_response = max(len(ids) for ids, _ in rows), max(len(ids) - prompt for ids, prompt in rows)
     pad, device = model.config.pad_token_id, model.device
@@ -95,7 +95,7 @@ def features_of(model: TuiliForCausalLM, rows: Sequence[tuple[Sequence[int], int
 
 
 class Verifier(nn.Module):
-    """Causal self-attention over the tokens of a response, and one logit for each."""
+    """Causal self-attention over the tokens of a response, with one logit for each token."""
 
     def __init__(self, config: VerifierConfig) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class Verifier(nn.Module):
         self.output = nn.Linear(size, 1)
 
     def forward(self, feature_ATF: Tensor) -> Tensor:
-        """The logits [A, T] that nothing is wrong up to and with each token; at `<|end|>`, that the answer is right."""
+        """The logits [A, T] that all up to and including each token is right; at `<|end|>`, that the answer is."""
         state_AT2M, scalar_ATS = feature_ATF.split([2 * self.config.state_size, SCALAR_FEATURES], dim=-1)
         hidden_ATC = self.scalars(_least(scalar_ATS)) + STATE_SCALE * self.states(self.dropout(state_AT2M))
         position_1T = torch.arange(feature_ATF.shape[1], device=feature_ATF.device)[None]
@@ -147,7 +147,7 @@ class _Block(nn.Module):
 
 
 def _least(scalar_ATS: Tensor) -> Tensor:
-    """[A, T, S × spans]: the scalars of each token, and the least value of each over the spans that end there."""
+    """[A, T, S × (1 + spans)]: each token's scalars, and the minimum of each over the spans that end at the token."""
     scalar_AST = scalar_ATS.transpose(1, 2)
     parts = [scalar_AST]
     for span in SPANS_TOKENS:
@@ -159,7 +159,7 @@ def _least(scalar_ATS: Tensor) -> Tensor:
 
 
 def probabilities(calibration: VerifierCalibration, logit_E: Tensor, is_answer_E: Tensor) -> Tensor:
-    """The probability for each logit of a step's or of an answer's end."""
+    """The probability for each logit at the end of a step or of an answer."""
     return torch.where(is_answer_E, _along(calibration.answer, logit_E), _along(calibration.step, logit_E))
 
 
@@ -174,20 +174,20 @@ def _along(curve: Curve, logit_E: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class LoadedVerifier:
-    """A verifier in evaluation mode, how its logits become probabilities, and the figures measured after training."""
+    """A verifier in evaluation mode, its calibration from logits to probabilities, and its metrics after training."""
 
     network: Verifier
     calibration: VerifierCalibration
     figures: Mapping[str, float]
 
     def probabilities(self, logit_E: Tensor, is_answer_E: Tensor) -> Tensor:
-        """The probability for each logit of a step's or of an answer's end."""
+        """The probability for each logit at the end of a step or of an answer."""
         return probabilities(self.calibration, logit_E, is_answer_E)
 
     def judge(self, feature_TF: Tensor) -> tuple[Tensor, Tensor]:
         """The logit and the probability [T] for each token of a whole response.
 
-        The last token ends an answer, so that its probability is an answer's; every other one has that of a step.
+        The last token ends the answer, so it gets an answer's probability; every other token gets a step's.
         """
         logit_T: Tensor = self.network(feature_TF[None])[0]
         is_answer_T = torch.arange(len(logit_T), device=logit_T.device) == len(logit_T) - 1
@@ -195,15 +195,15 @@ class LoadedVerifier:
 
 
 def write_verifier(folder: Path, verifier: LoadedVerifier) -> None:
-    """Write a verifier into the folder of its language model, whole or not at all."""
+    """Write a verifier into the folder of its language model, atomically."""
     tensors = {name: tensor.numpy(force=True) for name, tensor in verifier.network.state_dict().items()}
     write_verifier_file(folder, VerifierFile(verifier.network.config, verifier.calibration, verifier.figures, tensors))
 
 
 def read_verifier(folder: Path) -> LoadedVerifier | None:
-    """The verifier of a model folder; None if it has none.
+    """The verifier of a model folder; None if the folder has none.
 
-    Raises `ModelFolderError` for a file that is damaged, that is no verifier, or that belongs to another model.
+    Raises `ModelFolderError` if the file is damaged, is no verifier, or belongs to another model.
     """
     stored = read_verifier_file(folder)
     if stored is None:

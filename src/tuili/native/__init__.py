@@ -1,4 +1,4 @@
-"""The native library: C++ without dependencies, called over plain memory by ctypes."""
+"""The native library: C++ without dependencies, called through ctypes on plain memory."""
 
 from tuili.native.codec import BLOCK as CODEC_BLOCK
 from tuili.native.codec import CodeBits, GradientCodec, MessageError, message_bytes

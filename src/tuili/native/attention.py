@@ -1,4 +1,4 @@
-"""The structures of training/attention_calls.h, as ctypes has them. What they are for stands there."""
+"""The structures of training/attention_calls.h in ctypes. The header documents their fields."""
 
 from __future__ import annotations
 

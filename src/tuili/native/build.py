@@ -1,12 +1,11 @@
 """Compiling the native library: into a cache folder at first use, or into a wheel.
 
 A wheel has every instruction set. At first use only one is compiled, which takes a third of the time: the best one that
-this processor runs, or the one that is asked for.
+this processor supports, or the requested one.
 
-A library is sealed: a file beside it holds its hash, and one without a true seal is never loaded but built anew. The
-cache is keyed by the sources, the flags and the kind of machine; the name of a file holds the compiler and the
-instruction set, so that a machine without a compiler still finds what was built before. Loading it is left to
-`library.py`.
+A library is sealed: a file next to it holds its hash, and a library without a valid seal is rebuilt, never loaded. The
+cache key covers the sources, the flags and the kind of machine. A file's name contains the compiler and the instruction
+set, so that a machine without a compiler still finds what was built before. `library.py` loads the library.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ SECONDS = 600
 
 FLAGS = (
     "-std=c++17", "-O3", "-fPIC", "-pthread", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti",
-    "-ffp-contract=off",  # a sum is rounded where the source says so, in every block alike
+    "-ffp-contract=off",  # sums are rounded where the source says so, identically in every block
     "-fno-math-errno", "-Wno-psabi", "-Wno-ignored-attributes",
 )  # fmt: skip
 LINK_FLAGS = ("-shared", "-pthread", "-Wl,--as-needed", "-Wl,--no-undefined")
 PLAIN_UNITS = ("dispatch", "threads")
-"""Those that belong to no instruction set."""
+"""The translation units that belong to no instruction set."""
 UNITS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "x86_64": {
         "avx2": ("-mavx2", "-mfma", "-mf16c"),
@@ -53,14 +52,14 @@ UNITS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "aarch64": {"neon": ("-march=armv8.2-a+dotprod",)},
 }  # fmt: skip
-"""The instruction sets of a kind of machine, the plainest first, with their flags."""
+"""The instruction sets of each kind of machine, plainest first, with their compiler flags."""
 PROCESSOR = Path("/proc/cpuinfo")
 NEEDED = {
     "avx2": {"avx2", "fma", "f16c"},
     "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vnni", "avx512_bf16"},
     "neon": {"asimddp"},
 }
-"""What Linux must say of a processor that runs an instruction set."""
+"""The flags that Linux reports for a processor that supports an instruction set."""
 
 
 class BuildError(TuiliError):
@@ -68,19 +67,19 @@ class BuildError(TuiliError):
 
 
 def instruction_sets() -> tuple[str, ...]:
-    """Those that this processor runs, the best first."""
+    """The instruction sets that this processor supports, best first."""
     has: set[str] = set()
-    with suppress(OSError), PROCESSOR.open() as lines:  # the first core tells it; asking many takes time
+    with suppress(OSError), PROCESSOR.open() as lines:  # the first core suffices; reading many takes time
         has = next((set(line.split()) for line in lines if line.startswith(("flags", "Features"))), has)
     units = list(UNITS.get(platform.machine(), {}))
     return (*(unit for unit in reversed(units) if NEEDED[unit] <= has), "portable")
 
 
 def built(wanted: str = "", *, compiles: bool = True) -> Path:
-    """A sealed library for this machine: of the wheel, of the cache, or compiled now. It has the wanted instruction set
-    where that runs here. Raises `BuildError`.
+    """A sealed library for this machine: from the wheel, from the cache, or compiled now. It has the wanted instruction
+    set if the processor supports that. Raises `BuildError`.
 
-    compiles: False leaves out the last one.
+    compiles: False never compiles.
     """
     if is_sealed(PREBUILT):
         return PREBUILT
@@ -99,7 +98,7 @@ def built(wanted: str = "", *, compiles: bool = True) -> Path:
     try:
         _make_private(folder)
         with _locked(folder / "lock"):
-            if not is_sealed(folder / name):  # else another process has just built it
+            if not is_sealed(folder / name):  # otherwise another process has just built it
                 compile_library(compiler, folder / name, unit)
     except OSError as error:
         raise BuildError(f"{folder} cannot be written: {error.strerror or error}") from error
@@ -108,7 +107,7 @@ def built(wanted: str = "", *, compiles: bool = True) -> Path:
 
 def compile_library(compiler: str, library: Path, unit: str | None = None) -> None:
     """Compile the sources to `library`, with one unit or with all, and seal it. A unit that the compiler refuses is
-    left out; the portable one stands in for it. Raises `BuildError`, and `OSError` where files cannot be written."""
+    left out; the portable unit replaces it. Raises `BuildError`, and `OSError` if files cannot be written."""
     units = {"portable": (), **UNITS.get(platform.machine(), {})}
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=".build-") as scratch:
         folder = Path(scratch)
@@ -116,7 +115,7 @@ def compile_library(compiler: str, library: Path, unit: str | None = None) -> No
         made = _compile(compiler, folder, dict.fromkeys(PLAIN_UNITS, ()) | wanted, needed={*PLAIN_UNITS, "portable"})
         if not made.keys() & units.keys():
             made |= _compile(compiler, folder, {"portable": ()}, needed={"portable"})
-        # Of an inline function that several units hold, the linker keeps the first one: it must run on every machine.
+        # If several units contain an inline function, the linker keeps the first: it must run on every machine.
         objects = [str(made[name]) for name in (*PLAIN_UNITS, *units) if name in made]
         part = folder / library.name
         _run([[compiler, *LINK_FLAGS, *objects, "-o", str(part)]], needed=[True])
@@ -129,7 +128,7 @@ def compile_library(compiler: str, library: Path, unit: str | None = None) -> No
 
 
 def is_sealed(library: Path) -> bool:
-    """Whether a library is there, whole, and built from these very sources."""
+    """Whether a library exists, is complete, and was built from these exact sources."""
     try:
         return _seal_of(library).read_text() == _seal(library)
     except (OSError, UnicodeDecodeError):
@@ -137,8 +136,8 @@ def is_sealed(library: Path) -> bool:
 
 
 def cache_folder() -> Path:
-    """Where libraries are kept: `TUILI_NATIVE_CACHE`, or `tuili/native` in the user's folder of caches. Raises
-    `BuildError` where there is none."""
+    """The folder for built libraries: `TUILI_NATIVE_CACHE`, or `tuili/native` in the user's cache folder. Raises
+    `BuildError` if there is none."""
     own = os.environ.get(CACHE_VARIABLE)
     try:
         if own:
@@ -154,7 +153,7 @@ def cache_folder() -> Path:
 
 @cache
 def key() -> str:
-    """A hash of all that a library is made of, but for the compiler."""
+    """A hash of everything that determines a library, except the compiler."""
     digest = hashlib.sha256(repr((sysconfig.get_platform(), FLAGS, LINK_FLAGS, UNITS)).encode())
     for file in sorted(file for file in SOURCE.rglob("*") if file.is_file()):
         digest.update(f"\0{file.relative_to(SOURCE)}\0".encode() + file.read_bytes())
@@ -169,7 +168,7 @@ def find_compiler() -> str | None:
 
 
 def _identity(compiler: str) -> str:
-    """A compiler's name and a hash of its file's place, size and time: it is not run for that."""
+    """A compiler's name and a hash of its file's path, size and modification time, found without running it."""
     file = Path(os.path.realpath(compiler))
     facts = file.stat()
     digest = hashlib.sha256(f"{file}\0{facts.st_size}\0{facts.st_mtime_ns}".encode()).hexdigest()
@@ -192,7 +191,7 @@ def _sealed_in(folder: Path, pattern: str) -> Path | None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether nobody else but root can put a library there."""
+    """Whether nobody but this user and root can put a library there."""
     facts = folder.stat()
     return facts.st_uid in (os.geteuid(), 0) and not facts.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
@@ -206,12 +205,12 @@ def _make_private(folder: Path) -> None:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # given back when the file is closed, even by a crash
+        fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed, even by a crash
         yield
 
 
 def _compile(compiler: str, folder: Path, units: Mapping[str, tuple[str, ...]], needed: set[str]) -> dict[str, Path]:
-    """The object files of those units that compile, all at once."""
+    """Compile all units at once; returns the object files of those that compile."""
     objects = {name: folder / f"{name}.o" for name in units}
     commands = [
         [compiler, *FLAGS, *flags, "-c", str(SOURCE / f"{name}.cpp"), "-o", str(objects[name])]
@@ -222,7 +221,7 @@ def _compile(compiler: str, folder: Path, units: Mapping[str, tuple[str, ...]], 
 
 
 def _run(commands: list[list[str]], needed: list[bool]) -> list[bool]:
-    """Run all commands at once; whether each succeeded. Raises `BuildError` where a needed one did not."""
+    """Run all commands at once; returns whether each succeeded. Raises `BuildError` if a needed one failed."""
     running = []
     try:
         for command in commands:

@@ -1,7 +1,7 @@
 """Gradients as packed whole numbers of 2, 3, 4 or 8 bits, by the native library.
 
-What a message holds stands in `source/training/codec_calls.h`. What is lost by rounding can go into a moving average
-that is added the next time (LoCo; Xie et al. 2024, arXiv 2407.04480). Who sends what to whom is left to the caller.
+`source/training/codec_calls.h` describes the message format. A moving average of the rounding errors can be added to
+the next gradients (LoCo; Xie et al. 2024, arXiv 2407.04480). The caller decides who sends what to whom.
 
 N: numbers.
 """
@@ -21,7 +21,7 @@ from tuili.native.rounding import Floats
 
 CodeBits = Literal[2, 3, 4, 8]
 BLOCK = 256
-"""Numbers that share a scale."""
+"""The number of gradients that share a scale."""
 HEADER_BYTES = 16
 FAULTS = {
     1: "it is {found} bytes long, and {count} numbers were expected of it: send it whole, for as many numbers",
@@ -46,18 +46,18 @@ class CodecRecord(ctypes.Structure):
 
 
 class MessageError(TuiliError):
-    """Bytes that should be packed gradients are not, or of another number of them."""
+    """Bytes that are not packed gradients, or not of the expected number of gradients."""
 
 
 def message_bytes(count: int, bits: CodeBits) -> int:
-    """The bytes of a message of so many numbers: a header, 2 for each block's scale, `bits` for each 8 codes."""
+    """The bytes of a message of `count` numbers: a header, 2 for each block's scale, `bits` for every 8 codes."""
     return HEADER_BYTES + 2 * -(-count // BLOCK) + bits * -(-count // 8)
 
 
 class GradientCodec:
-    """Encodes and decodes with one pool of threads, one call at a time. The interpreter's lock is given back.
+    """Encodes and decodes with one thread pool, one call at a time. Calls release the interpreter's lock.
 
-    Results are the same bits for any number of threads and with every instruction set.
+    Results are bit-identical for any number of threads and every instruction set.
     """
 
     def __init__(self, library: Library, threads: int = 1) -> None:
@@ -67,7 +67,7 @@ class GradientCodec:
         self._lock = Lock()
 
     def close(self) -> None:
-        """End the threads. The codec must not be used any more."""
+        """End the threads. The codec must not be used afterwards."""
         self._end(self._pool)
 
     def encode(
@@ -81,19 +81,19 @@ class GradientCodec:
         keep: float = 0.0,
         out: NDArray[np.uint8] | None = None,
     ) -> NDArray[np.uint8]:
-        """Numbers as a message of `message_bytes(N, bits)` bytes, in `out` where that is given.
+        """Encode numbers as a message of `message_bytes(N, bits)` bytes, in `out` if given.
 
-        Of a block of 256, the number of the largest size stands for the least code, -2^(bits - 1). So a number errs by
-        half of its scale at most, or by a whole one where it is of the other sign and nearly as large.
-        seed: from 0 to 2^32 - 1; whole blocks are turned by random signs and a Hadamard matrix before they are rounded,
-        which spreads a number that is much larger than its neighbours. clip: from 0.01 to 1; the least code stands for
-        that share of the largest number, and what is beyond the codes is cut off, so that the others err less. error_N:
-        is added to the numbers first, and then becomes `keep` times itself and 1 - `keep` times what was lost now.
+        In each block of 256, the number of largest absolute value gets the lowest code, -2^(bits - 1). So a number's
+        error is at most half of the scale, or a whole scale if the number has the other sign and is nearly as large.
+        seed: from 0 to 2^32 - 1; random signs and a Hadamard matrix rotate whole blocks before rounding, which spreads
+        outliers over their neighbours. clip: from 0.01 to 1; the lowest code stands for this share of the largest
+        number, and numbers beyond the range of codes are clipped, so that the others have smaller errors. error_N: is
+        added to the numbers first, and then becomes `keep` times itself plus 1 - `keep` times the new rounding errors.
 
-        A block without a number above 1e-30 in size becomes zeros. One with a number that is not finite, or above 1e30,
-        becomes NaN as a whole, so that all who decode it see it alike; its errors stay as they were.
-        Raises `InputError` where an array has another kind, size or layout, bits are none of 2, 3, 4 and 8, or the seed
-        or clip is out of range.
+        A block without an absolute value above 1e-30 becomes zeros. A block with a number that is not finite, or above
+        1e30, becomes NaN as a whole, so that every decoder sees the same; its errors stay unchanged.
+        Raises `InputError` if an array has the wrong kind, size or layout, `bits` is not 2, 3, 4 or 8, or `seed` or
+        `clip` is out of range.
         """
         if bits not in (2, 3, 4, 8):
             raise InputError(f"bits = {bits}: the codec has 2, 3, 4 and 8")
@@ -125,10 +125,10 @@ class GradientCodec:
         return message
 
     def decode(self, message: NDArray[np.uint8], number_N: Floats, *, add: bool = False, weight: float = 1.0) -> Floats:
-        """Write the numbers of a message, times a weight, into an array, or add them to what is there. Returns it.
+        """Write the numbers of a message, times a weight, into an array, or add them to its content. Returns the array.
 
-        Raises `MessageError` where the message is not whole or of another number of numbers, `InputError` where the
-        array has another kind or layout.
+        Raises `MessageError` if the message is incomplete or holds a different number of numbers, `InputError` if the
+        array has the wrong kind or layout.
         """
         _check("numbers", number_N, np.float32, written=True)
         _check("the message", message, np.uint8)

@@ -1,6 +1,6 @@
 """Dense decoders of the Llama, Qwen2 and Qwen3 families as the native step reads them.
 
-Their tensors have the names of Hugging Face folders; those of exits stand by the depth of the exit.
+Their tensors have the names of Hugging Face folders; the names of exits' tensors start with the exit's depth.
 
 Dimensions: D head size, X some tokens.
 """
@@ -25,13 +25,13 @@ Ids = NDArray[np.int32] | None
 def pack_dense(
     frequency: Floats, factor: float, exits: Mapping[str, Floats], thinking: Ids = None, common: Ids = None
 ) -> Pack:
-    """How to pack a decoder.
+    """A function that packs a decoder.
 
     Args:
-        frequency, factor: of rotary embedding [D / 2]; cosines and sines are taken times the factor.
+        frequency, factor: the frequencies of the rotary embedding [D / 2]; the factor scales cosines and sines.
         exits: the tensors of all exits but the last.
-        thinking, common: the tokens [X] that are chosen among in thinking, and those whose logits tell how sure exits
-            are; None for all.
+        thinking, common: the tokens [X] that can be chosen while thinking, and those whose logits give the confidence
+            of exits; None for all.
     """
     return partial(_pack, frequency, factor, exits, thinking, common)
 
@@ -91,7 +91,7 @@ def _layer(sizes: Sizes, weights: Weights, index: int) -> LayerRecord:
 
 
 def _exit(weights: Weights, exits: Mapping[str, Floats], depth: int, plain: int) -> ExitRecord:
-    """The parts of an exit, which stay in fp32: they are small, and decide."""
+    """The parts of an exit, which stay in fp32 because they are small and make decisions."""
     adapter = (weights.packed(exits[f"{depth}.{part}.weight"], "fp32") for part in ("down", "up"))
     names = (f"{depth}.confidence.{layer}.{part}" for layer in (0, 2) for part in ("weight", "bias"))
     confidence = [np.ascontiguousarray(exits[name], np.float32) for name in names]

@@ -1,6 +1,6 @@
-"""The native library in this process: loaded once, with one instruction set, or the reason why it is not to be had.
+"""The native library in this process: loaded once, with one instruction set, or the reason why it is unavailable.
 
-Where it comes from, and how it is compiled, is left to `build.py`.
+`build.py` finds or compiles it.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from tuili.errors import TuiliError, one_line
 from tuili.native.build import PREBUILT, BuildError, built, instruction_sets
 
 ABI = 7
-"""Grows with every change of a structure or a function that both sides see; `dispatch.cpp` says the same number."""
+"""Increased with every change to a structure or function that both sides use; equal to the number in `dispatch.cpp`."""
 INSTRUCTION_SET_VARIABLE = "TUILI_INSTRUCTION_SET"
 
 
 @dataclass(frozen=True)
 class Library:
-    """The loaded library. `short` keeps the interpreter's lock during a call, `long` gives it back to other threads."""
+    """The loaded library. `short` keeps the interpreter's lock during a call, `long` releases it."""
 
     short: ctypes.PyDLL
     long: ctypes.CDLL
     path: Path
     instruction_set: str
     instruction_sets: tuple[str, ...]
-    """Those that this processor runs, the best first. Each is compiled where it is asked for."""
+    """The instruction sets that this processor supports, best first. Each is compiled on request."""
 
     @property
     def origin(self) -> str:
-        """Where it comes from: the package, or a compiler of this machine."""
+        """The library's origin: the package, or a compiler on this machine."""
         return "of the package" if self.path == PREBUILT else f"compiled here by {self.path.stem.rsplit('-', 2)[0]}"
 
     def __str__(self) -> str:
@@ -42,7 +42,7 @@ class Library:
 
 @dataclass(frozen=True)
 class Unavailable:
-    """Why there is no native library here, in one line. asked: whether `TUILI_INSTRUCTION_SET` asks for one."""
+    """Why there is no native library here, in one line. asked: whether `TUILI_INSTRUCTION_SET` requests one."""
 
     reason: str
     asked: bool = field(default=False, repr=False)
@@ -52,17 +52,17 @@ class Unavailable:
 
 
 def function(library: ctypes.CDLL, name: str, result: Any, *arguments: Any) -> Any:
-    """A function of the library with the types of its result and arguments, which nobody else can change."""
+    """A function of the library with its own result and argument types, which no other caller can change."""
     found = library[name]
     found.restype, found.argtypes = result, arguments
     return found
 
 
 def load(*, compiles: bool = True) -> Library | Unavailable:
-    """The library of this process; whatever fails is a reason, never an exception. `TUILI_INSTRUCTION_SET` names an
-    instruction set in place of the best one.
+    """The library of this process; a failure becomes a reason, never an exception. `TUILI_INSTRUCTION_SET` names an
+    instruction set to use instead of the best one.
 
-    compiles: whether it is compiled where that was not done before.
+    compiles: whether to compile the library if it has not been compiled before.
     """
     return _load(os.environ.get(INSTRUCTION_SET_VARIABLE, ""), compiles)
 
@@ -71,7 +71,7 @@ def load(*, compiles: bool = True) -> Library | Unavailable:
 def _load(wanted: str, compiles: bool) -> Library | Unavailable:
     try:
         return _opened(built(wanted, compiles=compiles), wanted)
-    except (TuiliError, OSError, AttributeError) as error:  # the last one: what a compiler made has not our functions
+    except (TuiliError, OSError, AttributeError) as error:  # the last one: the compiled library lacks our functions
         return Unavailable(one_line(error), asked=bool(wanted))
 
 

@@ -1,7 +1,7 @@
-"""Memory for the native library: aligned for its vectors, for weights in large pages behind one another, and for texts
-so that it goes back to the system with them.
+"""Memory for the native library, aligned for vector instructions.
 
-Large pages and neighbouring matrices let a product read at the speed of memory: about a tenth is lost without them.
+Weights are contiguous in large pages: this lets a product read at memory speed; without it, about a tenth is lost. The
+memory of a text returns to the system with the text.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import numpy.typing as npt
 ALIGNMENT = 64
 LARGE_PAGE = 2 << 20
 CHUNK = 16 << 20
-"""An arena grows by at least so many bytes. What is never written takes no memory, but for a large page's rest."""
+"""An arena grows by at least this many bytes. Unwritten pages take no memory, except the rest of a large page."""
 MAPPED = 1 << 20
-"""Bytes from which on a piece is worth pages of its own."""
+"""An array of at least this many bytes gets pages of its own."""
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class Take(Protocol):
-    """Memory for so many numbers of a kind: zeros, from a multiple of 64 bytes on."""
+    """Allocates zeroed memory for `count` numbers of a kind, aligned to 64 bytes."""
 
     def __call__(self, count: int, kind: type[Scalar]) -> npt.NDArray[Scalar]: ...
 
 
 def aligned(count: int, kind: type[Scalar]) -> npt.NDArray[Scalar]:
-    """Such memory on its own."""
+    """Allocates such memory on its own."""
     size = np.dtype(kind).itemsize * count
     memory = np.zeros(size + ALIGNMENT, np.uint8)
     begin = -memory.ctypes.data % ALIGNMENT
@@ -38,8 +38,8 @@ def aligned(count: int, kind: type[Scalar]) -> npt.NDArray[Scalar]:
 
 
 def returned(count: int, kind: type[Scalar]) -> npt.NDArray[Scalar]:
-    """Such memory on its own, which the system has back as soon as nobody refers to it, where it is large. The heap
-    would keep what is freed below something in use."""
+    """Allocates such memory on its own. Large memory returns to the system as soon as nothing refers to it; the heap
+    would keep freed memory below memory in use."""
     size = np.dtype(kind).itemsize * count
     if size < MAPPED:
         return aligned(count, kind)
@@ -47,13 +47,13 @@ def returned(count: int, kind: type[Scalar]) -> npt.NDArray[Scalar]:
 
 
 class Arena:
-    """Such memory, cut from large pages. A chunk is given back when the last array in it is gone."""
+    """Allocates such memory from large pages. A chunk is freed when the last array in it is gone."""
 
     def __init__(self) -> None:
         self._left = np.zeros(0, np.uint8)
 
     def take(self, count: int, kind: type[Scalar]) -> npt.NDArray[Scalar]:
-        """The next piece."""
+        """Allocates the next piece."""
         size = np.dtype(kind).itemsize * count
         room = -(-size // ALIGNMENT) * ALIGNMENT
         if room > self._left.size:
@@ -67,6 +67,6 @@ def _large_pages(size: int) -> npt.NDArray[np.uint8]:
     memory = np.frombuffer(mapped, np.uint8)
     begin = -memory.ctypes.data % LARGE_PAGE
     if hasattr(mmap, "MADV_HUGEPAGE"):  # on Linux
-        with suppress(OSError):  # this kernel has none
+        with suppress(OSError):  # this kernel has no large pages
             mapped.madvise(mmap.MADV_HUGEPAGE, begin // mmap.PAGESIZE * mmap.PAGESIZE)
     return memory[begin : begin + size]

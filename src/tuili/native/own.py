@@ -10,7 +10,7 @@ from tuili.native.weights import Weights, model_record, rotary_angles
 
 
 def pack_own(sizes: Sizes, weights: Weights) -> ModelRecord:
-    """A model, by the names of its tensors in its folder."""
+    """The record of a model, whose tensors are named as in its folder."""
     shared = "model.shared_key_value"
     back = weights.numbers("model.convolution.weight")
     taps = np.concatenate([back[::-1], np.ones_like(back, shape=(1, sizes.hidden_size))])
@@ -28,7 +28,7 @@ def pack_own(sizes: Sizes, weights: Weights) -> ModelRecord:
 
 
 def _layer(sizes: Sizes, weights: Weights, index: int, is_trunk: bool) -> LayerRecord:
-    """A layer; of the fields, those of the other kind stay empty."""
+    """The record of a layer; the fields of the other kind of layer stay empty."""
     trunk = sizes.exit_layers[0]
     name = f"model.trunk.{index}" if is_trunk else f"model.reasoning.{index - trunk}"
     attention = f"{name}.attention"
@@ -48,7 +48,7 @@ def _layer(sizes: Sizes, weights: Weights, index: int, is_trunk: bool) -> LayerR
         set=min(index, trunk),
         own=is_trunk,
     )
-    if sizes.layered and weights.whole:  # gates decide: a model of whole numbers has learnt them in fp32
+    if sizes.layered and weights.whole:  # gates decide, so models trained in whole numbers keep them in fp32
         layer.gates = weights.packed(weights.numbers(gates), "fp32")
     if is_trunk:
         layer.norm = weights.keep(weights.norm(f"{name}.mlp_norm.weight"))

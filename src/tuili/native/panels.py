@@ -1,7 +1,6 @@
-"""Weights as the native products read them: panels of 64 outputs, see docs/native.md. How they are rounded is left to
-`rounding.py`.
+"""Weights as the native products read them: panels of 64 outputs, see docs/native.md. `rounding.py` rounds the weights.
 
-N: outputs of a matrix, P: those of a panel, K: inputs.
+N: outputs of a matrix, P: outputs of a panel, K: inputs.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from tuili.native.rounding import INT4_GROUP, Floats, bf16_of, int4_of, int8_of,
 NumberFormat = Literal["fp32", "bf16", "int8", "int4"]
 FORMATS: tuple[NumberFormat, ...] = get_args(NumberFormat)
 PackedFormat = Literal[NumberFormat, "affine"]
-"""With int4 of models that were not trained for it."""
+"""`affine` is the int4 of models that were not trained in whole numbers."""
 STEP: Mapping[PackedFormat, tuple[int, int]] = {
     "fp32": (1, 4),
     "bf16": (2, 4),
@@ -29,13 +28,13 @@ STEP: Mapping[PackedFormat, tuple[int, int]] = {
     "int4": (INT4_GROUP, INT4_GROUP // 2 + 2),
     "affine": (INT4_GROUP, INT4_GROUP // 2 + 4),
 }
-"""The inputs that one step through a panel takes, and the bytes of an output in it; ordered as `enum class Format`."""
+"""The number of inputs in one step through a panel, and an output's bytes in a step; ordered as `enum class Format`."""
 
 SUM_BLOCK = 32
-"""Inputs whose products are summed apart in fp32, where a model's logits are compared with those of another program."""
+"""The number of inputs summed separately in fp32, for models whose logits are compared with another program's."""
 PANEL = 64
 PANEL_UNIT = 16
-"""The last panel of a matrix is padded to a multiple of it, in outputs."""
+"""The last panel of a matrix is padded to a multiple of this number of outputs."""
 
 
 class MatrixRecord(ctypes.Structure):
@@ -50,7 +49,7 @@ class MatrixRecord(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Matrix:
-    """A packed matrix. `record` points into the arrays, which must live as long as it is in use."""
+    """A packed matrix. `record` points into the arrays, which must live as long as the record is in use."""
 
     format: PackedFormat
     outputs: int
@@ -59,8 +58,8 @@ class Matrix:
     scale_N: Floats | None
     sum_N: npt.NDArray[np.int32] | None
     mixing: int = 0
-    """Inputs of a block: they are mixed before they are rounded, or their products are summed apart in fp32.
-    0: there are no blocks."""
+    """The number of inputs in a block. Blocks are mixed before rounding; in fp32, the products of each block are summed
+    separately. 0: there are no blocks."""
 
     @property
     def record(self) -> MatrixRecord:
@@ -80,12 +79,12 @@ class Matrix:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that one product reads."""
+        """The bytes that one product reads."""
         return sum(array.nbytes for array in (self.panels, self.scale_N, self.sum_N) if array is not None)
 
 
 Packer = Callable[[MatrixRecord, Floats], bool]
-"""Packs weights in fp32, bf16 or int8 into zeros as `pack` does without it, and says whether all are finite."""
+"""Packs weights as fp32, bf16 or int8 into zeroed memory, as `pack` does itself; returns whether all are finite."""
 
 
 def pack(
@@ -96,12 +95,12 @@ def pack(
     foreign: bool = False,
     packer: Packer | None = None,
 ) -> Matrix:
-    """Pack weights into memory of `take`. Where int4 is asked and the inputs are no multiple of 32, the matrix is int8.
+    """Pack weights into memory from `take`. int4 becomes int8 if the number of inputs is no multiple of 32.
 
-    foreign: the model was not trained for whole numbers. Single inputs are then much larger than the others, and round
-    badly beside them: int8 mixes its inputs, where their number allows it, and int4 is affine. packer: packs faster.
+    foreign: the model was not trained in whole numbers. Such models have outlier inputs, next to which the others round
+    badly: int8 therefore mixes its inputs if their number allows it, and int4 is affine. packer: packs faster.
 
-    Raises `InputError` where a weight is not finite, or too large for the format.
+    Raises `InputError` if a weight is not finite, or too large for the format.
     """
     outputs, inputs = weight_NK.shape
     kind: PackedFormat = "int8" if number_format == "int4" and inputs % INT4_GROUP else number_format
@@ -119,7 +118,7 @@ def pack(
             raise not_finite(outputs, inputs)
         return matrix
     scales, sums = list[Floats](), list[npt.NDArray[np.int32]]()
-    for begin in range(0, outputs, PANEL):  # so much at once stays in the cache
+    for begin in range(0, outputs, PANEL):  # one panel at a time stays in the cache
         weight_PK = np.ascontiguousarray(weight_NK[begin : begin + PANEL], np.float32)
         if not np.isfinite(weight_PK).all():
             raise not_finite(outputs, inputs)
@@ -143,7 +142,7 @@ def pack(
 
 
 def not_finite(outputs: int, inputs: int) -> InputError:
-    """What a matrix with such weights is refused by."""
+    """The error for a matrix with weights that are not finite."""
     return InputError(f"a matrix of {outputs} x {inputs} has weights that are not finite: it cannot be packed")
 
 
@@ -160,8 +159,11 @@ def fill(
     number_PX: npt.NDArray[Any],
     constant_PSC: npt.NDArray[np.float16] | None = None,
 ) -> None:
-    """Put the numbers and constants of P outputs, from number `begin` on, into their panel: in each of S steps a word
-    of each output, for every word that an output has in it, then the constants likewise."""
+    """Write the numbers and constants of P outputs, starting at output `begin`, into their panel.
+
+    Each of the S steps holds the first word of every output, then the second word of every output, and so on, then the
+    constants in the same order.
+    """
     outputs, of_output = len(number_PX), _bytes_of_output(kind, inputs)
     width = _padded(outputs, PANEL_UNIT)
     panel_SB = panels[begin * of_output :][: width * of_output].reshape(-1, width * STEP[kind][1])
@@ -184,7 +186,7 @@ def _padded(value: int, unit: int) -> int:
 
 
 def joined(parts: Sequence[npt.NDArray[Scalar]], take: Take) -> npt.NDArray[Scalar] | None:
-    """Numbers of all outputs, padded; None where the format has none."""
+    """The numbers of all outputs, padded; None if the format has none."""
     if not parts:
         return None
     numbers = np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""The structures of step.h, as ctypes has them. What they are for stands there."""
+"""The structures of step.h in ctypes. step.h documents their fields."""
 
 from __future__ import annotations
 

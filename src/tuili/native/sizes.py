@@ -1,4 +1,4 @@
-"""The sizes that the native step wants to know of a model, by their names in config.json."""
+"""The model sizes that the native step needs, by their names in config.json."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tuili.native.records import SizesRecord
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes of a model. What stands behind `rms_norm_eps` has the values of a model without it.
+    """The sizes of a model. The defaults of the fields after `rms_norm_eps` describe a model without the feature.
 
-    exit_layers: the depths of exits, the full one last. per_layer_kv: whether every layer has keys and values of its
-    own; else those behind the trunk share one set. head_norms: whether queries and keys are normed.
+    exit_layers: the depths of exits, ending with the full depth. per_layer_kv: whether every layer has its own keys and
+    values; otherwise all layers after the trunk share one set. head_norms: whether queries and keys are normed.
     """
 
     vocab_size: int
@@ -37,30 +37,30 @@ class Sizes:
 
     @staticmethod
     def of(shape: object) -> Sizes:
-        """The sizes of anything that has these attributes."""
+        """The sizes of any object that has these attributes."""
         return Sizes(**{each.name: getattr(shape, each.name) for each in fields(Sizes) if hasattr(shape, each.name)})
 
     @property
     def layers(self) -> int:
-        """All layers."""
+        """The number of layers."""
         return self.exit_layers[-1]
 
     @property
     def num_groups(self) -> int:
-        """Groups of layers behind the trunk, each with an exit."""
+        """The number of layer groups after the trunk, each with an exit."""
         return len(self.exit_layers) - 1
 
     @property
     def sets(self) -> int:
-        """Sets of keys and values."""
+        """The number of key/value sets."""
         return self.layers if self.per_layer_kv else self.exit_layers[0] + 1
 
     @property
     def expert_layers(self) -> int:
-        """Layers that have experts."""
+        """The number of layers with experts."""
         return 0 if self.per_layer_kv else self.layers - self.exit_layers[0]
 
     @property
     def record(self) -> SizesRecord:
-        """The structure that C functions read, without the format of the cache."""
+        """The structure that C functions read; its cache format is not set."""
         return SizesRecord(**{name: getattr(self, name) for name, *_ in SizesRecord._fields_ if hasattr(self, name)})

@@ -1,7 +1,6 @@
-"""The slots of the native step: the keys and values of running texts, each in memory of its own.
+"""The slots of the native step: the KV cache of running texts, one slot in its own memory for each text.
 
-Nothing is ever moved between slots, and tokens are taken back by writing over them. `source/cache.h` says what lies
-where.
+Nothing is ever moved between slots, and tokens are removed by overwriting them. `source/cache.h` describes the layout.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ CacheFormat = Literal["fp32", "bf16", "int8"]
 CACHE_FORMATS: tuple[CacheFormat, ...] = get_args(CacheFormat)
 """In the order of `enum class CacheFormat`."""
 BLOCK = 16
-"""Tokens and units are kept in blocks of so many."""
+"""The number of tokens or units in a block."""
 _CELLS: dict[CacheFormat, Any] = {"fp32": np.float32, "bf16": np.uint16, "int8": np.int8}
 
 
@@ -41,8 +40,8 @@ class Slots:
     """`count` slots, all empty at first.
 
     Args:
-        planes: sets of keys and values, times two, times the key/value heads.
-        width: the size of a head, padded to `BLOCK`.
+        planes: the number of key/value sets, times two, times the number of key/value heads.
+        width: the head size, padded to `BLOCK`.
         has_units: whether the means of units are read.
     """
 
@@ -55,7 +54,7 @@ class Slots:
         self.address = ctypes.addressof(self._record)
 
     def reserve(self, slot: int, tokens: int, units: int) -> None:
-        """Make room for so many tokens and units in all. What is there is copied where there is too little."""
+        """Make room for this many tokens and units in total. If the slot has too little room, its content is copied."""
         record = self._records[slot]
         if tokens <= record.tokens and units <= record.units:
             return
@@ -69,17 +68,17 @@ class Slots:
         self._hold(slot, new, *sizes)
 
     def clear(self, slot: int) -> None:
-        """Nothing in a slot is needed any more. Where its room is large, it is given back."""
+        """Mark a slot's content as no longer needed. If its memory is large, it is freed."""
         if sum(array.nbytes for array in self._arrays[slot]) >= MAPPED:
             self._hold(slot, self._room(0, 0), 0, 0)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the room in all slots."""
+        """Bytes of memory in all slots."""
         return sum(array.nbytes for arrays in self._arrays for array in arrays)
 
     def save(self, slot: int, tokens: int, units: int) -> SavedSlot:
-        """A copy of the first tokens and units."""
+        """A copy of a slot's first tokens and units."""
         pieces = zip(self._arrays[slot], self._lengths(tokens, units), strict=True)
         return SavedSlot(tuple(_copied(array[..., :length]) for array, length in pieces))
 
@@ -96,7 +95,7 @@ class Slots:
         self._records[slot] = SlotRecord(*places, tokens, units)
 
     def _room(self, tokens: int, units: int) -> Sequence[NDArray[Any]]:
-        """Keys and values of tokens, their scales, keys and values of unit means, the first token of each unit."""
+        """Memory for tokens' keys and values, their scales, units' mean keys and values, and units' first tokens."""
         kv, scale, unit_kv, unit_start = self._lengths(tokens, units)
         return (
             returned(self._planes * kv, self._cell).reshape(self._planes, kv),
@@ -106,7 +105,7 @@ class Slots:
         )
 
     def _lengths(self, tokens: int, units: int) -> tuple[int, ...]:
-        """The last dimensions of these arrays; blocks are whole."""
+        """The last dimensions of these arrays, rounded up to whole blocks."""
         tokens, units = (-(-count // BLOCK) * BLOCK for count in (tokens, units if self._has_units else 0))
         return tokens * self._width, tokens if self._scaled else 0, units * self._width, units
 

@@ -1,8 +1,8 @@
 """The decode step in Python: a model packed for the native library, its batches, and the parts of a step.
 
-A step reads rows of an integer table, one token each: `trunk`, then `group` after `group` over the rows that go on,
-with an `exit` in between. Results of a row are bit-equal whatever stands beside it. Which rows run is left to the
-engine, the table of layers to `own` and `dense`.
+A step reads rows of an integer table, one token each: `trunk`, then `group` after `group` over the rows that continue,
+with an `exit` in between. A row's results are bit-identical in any batch. The engine decides which rows run; `own` and
+`dense` build the table of layers.
 
 Dimensions: R rows, W columns of the short convolution, M hidden size, V vocabulary, E experts.
 """
@@ -31,20 +31,21 @@ from tuili.native.slots import BLOCK, CACHE_FORMATS, CacheFormat, Slots
 from tuili.native.weights import Weights
 
 Pack = Callable[[Sizes, Weights], ModelRecord]
-"""Makes the record of a model, without its cache, its counters and its threads."""
+"""Builds the record of a model, without its cache, counters and threads."""
 Among = Literal["all", "thinking"]
 HEADS: tuple[Among, ...] = get_args(Among)
-"""What a token is chosen among: the tokens of each of these heads, in the order of `enum Among`."""
+"""The sets of tokens that the next token can be chosen among, one head for each, in the order of `enum Among`."""
 HELD_MULTIPLICATIONS = 90_000_000
-"""A call of fewer than this, about a millisecond, keeps the interpreter's lock: to get it back can take longer."""
+"""A call with fewer, which takes about 1 ms, keeps the interpreter's lock: reacquiring the lock can take longer."""
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What all steps so far saw; they add to it.
+    """Counts over all steps so far; every step adds to them.
 
-    expert_tokens: [layers of experts, E] tokens that chose each expert. tokens: [layers] tokens that ran.
-    active_share: [layers] the sum over these of the share of heads whose output is at least a tenth of the largest's.
+    expert_tokens: [expert layers, E] tokens that chose each expert. tokens: [layers] tokens that ran each layer.
+    active_share: [layers] the sum over these tokens of the share of heads whose output is at least a tenth of the
+    largest head's.
     """
 
     expert_tokens: NDArray[np.int64]
@@ -55,8 +56,8 @@ class Counters:
 class Batch:
     """Memory for the rows of a step.
 
-    table: [R, 4 + W] slot, position, unit, tokens that the unit held before, the last ids with the token itself last.
-    hidden: [R, M]. logits: [R, V], best, top_prob: [R] after an exit. going: the rows that `group` and `exit` take.
+    table: [R, 4 + W] slot, position, unit, earlier tokens in the unit, the last ids ending with the token's own.
+    hidden: [R, M]. logits: [R, V], best, top_prob: [R] after an exit. going: the rows that `group` and `exit` run.
     """
 
     def __init__(self, model: NativeModel, rows: int) -> None:
@@ -77,8 +78,8 @@ class NativeModel:
 
     Args:
         weights: tensors by their names in the model's folder; float32, or bf16 as uint16.
-        threads: how many work on a large call.
-        pack: what the tensors mean.
+        threads: the number of threads for a large call.
+        pack: builds the model's record from the tensors.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class NativeModel:
         )
         pool = function(library.short, "tuili_threads", ctypes.c_void_p, ctypes.c_int32)(threads)
         ending = weakref.finalize(self, function(library.short, "tuili_threads_end", None, ctypes.c_void_p), pool)
-        ending.atexit = False  # a thread that is in a call then still needs the pool
+        ending.atexit = False  # at exit, a thread may still be in a call that needs the pool
         packing = Weights(weights, number_format, partial(packed_by, library, threads, pool))
         self._record, self._kept = pack(sizes, packing), packing.kept
         self._record.sizes.cache = CACHE_FORMATS.index(cache_format)
@@ -113,7 +114,7 @@ class NativeModel:
         batch, slots, integer = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32
 
         def both(name: str, result: Any, *arguments: Any) -> list[Callable[..., Any]]:
-            """A call that keeps the interpreter's lock, and the same that gives it back."""
+            """Two forms of a call: one keeps the interpreter's lock, one releases it."""
             return [
                 function(each, f"tuili_{name}", result, batch, *arguments) for each in (library.short, library.long)
             ]
@@ -127,50 +128,50 @@ class NativeModel:
         self._short_rows = HELD_MULTIPLICATIONS * layers // (most * packing.matrix_bytes)
 
     def slots(self, count: int) -> Slots:
-        """Empty slots for so many texts."""
+        """Empty slots for `count` texts."""
         sizes = self.sizes
         planes = sizes.sets * 2 * sizes.num_key_value_heads
         return Slots(count, planes, -(-sizes.head_dim // BLOCK) * BLOCK, self.cache_format, sizes.layered)
 
     def batch(self, rows: int) -> Batch:
-        """Memory for so many rows."""
+        """Memory for this many rows."""
         return Batch(self, rows)
 
     def step_bytes(self, rows: int) -> int:
-        """The bytes of workspace that a step over so many rows needs."""
+        """The bytes of workspace that a step over this many rows needs."""
         needed = function(self.library.short, "tuili_step_bytes", ctypes.c_int64, ctypes.c_void_p, ctypes.c_int32)
         return int(needed(self.address, rows))
 
     def trunk(self, slots: Slots, batch: Batch, count: int) -> None:
-        """Read the tokens of rows 0 to `count` - 1 of the table: they enter their slots, and go through the trunk."""
+        """Write the tokens of table rows 0 to `count` - 1 into their slots, and run the trunk over them."""
         assert count <= len(batch.table)
         read = self._trunk[count > self._short_rows](batch.address, slots.address, count)
         assert read == count, f"row {batch.table[read]} has no room in its slot, or ids beyond the vocabulary"
 
     def group(self, slots: Slots, batch: Batch, index: int, count: int) -> None:
-        """Take the first `count` rows of `batch.going` through a group of layers."""
+        """Run a group of layers over the first `count` rows of `batch.going`."""
         self._group[count > self._short_rows](batch.address, slots.address, index, count)
 
     def exit(self, batch: Batch, count: int, among: Among = "all") -> None:
-        """Work out the logits, the likeliest token and its probability for the first `count` rows of `batch.going`.
-        Logits of tokens that it is not chosen among are minus infinity."""
+        """Compute the logits, the likeliest token and its probability for the first `count` rows of `batch.going`.
+        Tokens outside `among` have logits of minus infinity."""
         self._exit[count > self._short_rows](batch.address, count, HEADS.index(among))
 
     def ids_of(self, some: Among) -> NDArray[np.int32] | None:
-        """The tokens of a head; None where they are all. They live as long as the model."""
+        """The tokens of a head; None if it has all tokens. The array lives as long as the model."""
         head = self._record.heads[HEADS.index(some)]
         if not head.ids:
             return None
         return np.ctypeslib.as_array(ctypes.cast(head.ids, ctypes.POINTER(ctypes.c_int32)), (head.matrix.outputs,))
 
     def confidence(self, slots: Slots, batch: Batch, index: int, count: int) -> None:
-        """Work out how likely the likeliest token at an exit is that of the full depth, into `batch.top_prob`, for the
-        first `count` rows of `batch.going`."""
+        """Compute, into `batch.top_prob`, the probability that an exit's likeliest token is also the full depth's, for
+        the first `count` rows of `batch.going`."""
         self._confidence[count > self._short_rows](batch.address, slots.address, index, count)
 
     def leave(self, slots: Slots, batch: Batch, index: int, count: int) -> None:
-        """Let the first `count` rows of `batch.going` leave at an exit: deeper layers get keys and values of their
-        states, and these become those that its adapter makes."""
+        """Let the first `count` rows of `batch.going` leave at an exit: deeper layers get keys and values computed from
+        their states, and then the exit's adapter transforms the states."""
         self._leave[count > self._short_rows](batch.address, slots.address, index, count)
 
 

@@ -1,6 +1,6 @@
-"""What the native library computes of all characters and words of a text, in whole numbers alone.
+"""The native library's integer computations over all characters and words of a text.
 
-What a word is, and what hashes are for, is left to the caller, as is a twin in numpy where there is no library.
+The caller defines words and uses the hashes, and has a numpy twin for use without the library.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ Places = NDArray[np.intp]
 
 CLASSES = 11
 BASIC = 2**16
-"""Code points that the table of classes has."""
+"""The number of code points in the table of classes."""
 _int, _word, _pointer = ctypes.c_int64, ctypes.c_uint64, ctypes.c_void_p
 
 
 class Scanned(NamedTuple):
-    """The characters of a text that show, and its words."""
+    """The visible characters of a text, and its words."""
 
     codes: NDArray[np.uint32]
     """Code points [characters]."""
     classes: NDArray[np.uint8]
     """The class of each [characters]."""
     class_counts: list[int]
-    """How many characters each class has [classes]."""
+    """The number of characters in each class [classes]."""
     starts: Places
-    """Where each word begins [words]."""
+    """The start of each word [words]."""
     ends: Places
-    """Where each word ends, exclusive [words]."""
+    """The exclusive end of each word [words]."""
     hashes: Hashes
     """A hash of each word [words]."""
 
@@ -55,9 +55,9 @@ class ScanRecord(ctypes.Structure):
 
 
 class TextKernels:
-    """Functions of arrays, which may be called from several threads. Calls keep the interpreter's lock.
+    """Functions on arrays, which several threads may call. Calls keep the interpreter's lock.
 
-    Arrays of another kind raise `TypeError`, and those of sizes that do not fit `IndexError`.
+    Arrays of the wrong kind raise `TypeError`, arrays of the wrong size raise `IndexError`.
     """
 
     def __init__(self, library: Library, table: NDArray[np.uint8]) -> None:
@@ -66,7 +66,7 @@ class TextKernels:
             raise IndexError(f"a table of {len(table)} classes up to {table.max()}: give {BASIC}, below {CLASSES}")
         self._table = table
         self._secret = secrets.randbits(64) | 1
-        """Decides where hashes stand in tables, and nothing that is told."""
+        """Decides the positions of hashes in tables, and does not affect results."""
         short = library.short
         self._scan = function(short, "tuili_scan", None, _pointer)
         self._runs = function(short, "tuili_runs", None, _pointer, _int, _int, _pointer)
@@ -76,7 +76,7 @@ class TextKernels:
         self._least = function(short, "tuili_least_products", None, _pointer, _int, _pointer, _int, _pointer)
 
     def scan(self, codes: NDArray[np.uint32]) -> Scanned:
-        """The words of a text, given by the code points of its characters."""
+        """The visible characters and the words of a text, given the code points of its characters."""
         count = len(codes)
         shown, classes = np.empty(count, np.uint32), np.empty(count, np.uint8)
         starts, ends, hashes = np.empty(count, np.intp), np.empty(count, np.intp), np.empty(count, np.uint64)
@@ -87,13 +87,13 @@ class TextKernels:
         return Scanned(shown[:left], classes[:left], call.class_count[:], starts[:words], ends[:words], hashes[:words])
 
     def runs(self, hashes: Hashes, n: int) -> Hashes:
-        """A hash of each run of n hashes [hashes - n + 1], none where there are fewer than n."""
+        """A hash of each run of n hashes [hashes - n + 1]; empty for fewer than n hashes."""
         found = np.empty(max(0, len(hashes) - n + 1), np.uint64)
         self._runs(_address(hashes, np.uint64), len(hashes), n, found.ctypes.data)
         return found
 
     def stretches(self, hashes: Hashes, starts: Places, ends: Places) -> Hashes:
-        """A hash of each stretch of hashes, from its start to its end, exclusive [stretches]."""
+        """A hash of each stretch of hashes, from its start to its exclusive end [stretches]."""
         if len(starts) != len(ends):
             raise IndexError(f"{len(starts)} starts and {len(ends)} ends: give one of each for a stretch")
         if len(starts) and not (starts.min() >= 0 and (starts <= ends).all() and ends.max() <= len(hashes)):
@@ -104,15 +104,17 @@ class TextKernels:
         return found
 
     def repeated(self, hashes: Hashes) -> NDArray[np.bool_]:
-        """Which of the hashes have stood before. Raises `MemoryError`."""
+        """Which hashes have occurred earlier in the array. Raises `MemoryError`."""
         again = np.empty(len(hashes), np.bool_)
         if not self._repeated(_address(hashes, np.uint64), len(hashes), self._secret, again.ctypes.data):
             raise MemoryError
         return again
 
     def commonest(self, runs: Hashes, n: int, length_sums: Places) -> int:
-        """The characters that the commonest of runs of n words takes up, the longest where several are; 0 where none
-        stands twice. length_sums: the characters of all words before each word, and of all. Raises `MemoryError`.
+        """The number of characters that all occurrences of the commonest run of n words take up.
+
+        Among equally common runs, the longest counts; 0 if no run occurs twice. length_sums: the number of characters
+        before each word, and in all words. Raises `MemoryError`.
         """
         if len(runs) and len(length_sums) < len(runs) + n:
             raise IndexError(f"{len(length_sums)} sums of lengths for {len(runs)} runs of {n} words: give one a word")
@@ -123,7 +125,7 @@ class TextKernels:
         return found
 
     def least_products(self, hashes: Hashes, factors: Hashes) -> Hashes:
-        """For each factor its least product with a hash, modulo 2^64 [factors]."""
+        """The least product, modulo 2^64, of each factor with any hash [factors]."""
         least = np.full(len(factors), np.iinfo(np.uint64).max, np.uint64)
         addresses = _address(hashes, np.uint64), _address(factors, np.uint64)
         self._least(addresses[0], len(hashes), addresses[1], len(factors), least.ctypes.data)

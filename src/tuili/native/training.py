@@ -1,7 +1,6 @@
-"""Training by the native library: its calls as ctypes has them, with one pool of threads and one workspace for all.
+"""Training with the native library: its calls in ctypes, which all share one thread pool and one workspace.
 
-What the calls do stands in `source/training/calls.h`. Where the memory of their tensors comes from is left to the
-caller.
+`source/training/calls.h` documents the calls. The caller provides the memory of their tensors.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class RouteRecord(ctypes.Structure):
 
 
 class Chain(IntEnum):
-    """`enum class Chain`: what is done with each row."""
+    """`enum class Chain`: the operation on each row."""
 
     NORM = 0
     GATE = 1
@@ -55,7 +54,7 @@ class Chain(IntEnum):
 
 
 ROWS_OF_A_PIECE = 64
-"""Of so many rows, the gradients of a gain are added up together."""
+"""The number of rows whose gain gradients are summed together."""
 
 
 class RowsRecord(ctypes.Structure):
@@ -69,9 +68,9 @@ class RowsRecord(ctypes.Structure):
 
 
 class Training:
-    """The calls of the library, one at a time. They give the interpreter's lock back.
+    """The calls of the library, one at a time. Calls release the interpreter's lock.
 
-    The workspace stays from call to call: memory that is new to a process costs more than many a call.
+    The workspace is reused from call to call: memory that is new to a process costs more than many calls.
     """
 
     def __init__(self, library: Library, threads: int) -> None:
@@ -86,13 +85,13 @@ class Training:
         self._workspace: NDArray[np.uint8] = aligned(1, np.uint8)
 
     def workspace_bytes(self, name: str, record: Any) -> int:
-        """What a call needs in either direction: `experts`, `route` or `attention`. The record gets the pool."""
+        """The workspace for `experts`, `route` or `attention` in either direction. Also sets the record's pool."""
         record.threads = self.pool
         needed: int = self._bytes[name](ctypes.addressof(record))
         return needed
 
     def run(self, name: str, record: Any, *, backward: bool) -> None:
-        """Such a call in one direction."""
+        """Run such a call in one direction."""
         with self._lock:
             needed = self.workspace_bytes(name, record)
             if self._workspace.nbytes < needed:
@@ -101,7 +100,7 @@ class Training:
             self._calls[name, backward](ctypes.addressof(record))
 
     def run_rows(self, record: RowsRecord, chain: Chain) -> None:
-        """A chain over the rows of a tensor, backward where the record says so."""
+        """Run a chain over the rows of a tensor, backward if the record says so."""
         record.threads = self.pool
         with self._lock:
             self._rows(ctypes.addressof(record), chain)
@@ -109,6 +108,6 @@ class Training:
 
 @cache
 def training(threads: int) -> Training | Unavailable:
-    """The calls with a pool of so many threads, or the reason why there are none."""
+    """The calls with a pool of this many threads, or the reason why the library is unavailable."""
     library = load()
     return library if isinstance(library, Unavailable) else Training(library, threads)

@@ -1,6 +1,6 @@
-"""The verifier in the native library: a logit for each token of a response, from the states that a model left behind.
+"""The verifier in the native library: a logit for each token of a response, computed from the model's states.
 
-Dimensions: T tokens of a response and the one before them, M hidden size, Q = T - 1.
+Dimensions: T tokens of a response and the token before them, M hidden size, Q = T - 1.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STATE_SCALE = 0.1
 
 
 class NativeVerifier:
-    """A verifier of a model; its own products are made in fp32.
+    """A verifier of a model; its own products are in fp32.
 
     Args:
         channels, heads, layers: its configuration.
@@ -38,7 +38,7 @@ class NativeVerifier:
         self._model, self._head_size = model, channels // heads
         weights = Weights(tensors, "fp32")
         scale_2M = np.full(2 * model.sizes.hidden_size, STATE_SCALE, np.float32)
-        if model.sizes.per_layer_kv:  # embeddings of others are read as they are
+        if model.sizes.per_layer_kv:  # other models read their embeddings unscaled
             scale_2M[model.sizes.hidden_size :] *= model.sizes.hidden_size**0.5
         states = weights.packed(weights.numbers("states.weight") * scale_2M, "fp32")
         self._blocks = (VerifierLayerRecord * layers)(*(_block(weights, f"blocks.{index}") for index in range(layers)))
@@ -56,10 +56,10 @@ class NativeVerifier:
         self._bytes = function(library.short, "tuili_verify_bytes", ctypes.c_int64, *pointers[1:], ctypes.c_int32)
 
     def logits(self, trunk_TM: Floats | None, full_TM: Floats, ids: Sequence[int]) -> Floats:
-        """The logits [Q] that nothing is wrong up to and with each of the response's tokens `ids`.
+        """The logits [Q] that all up to and including each of the response's tokens `ids` is right.
 
-        `trunk_TM`, `full_TM`: the states behind the trunk and at full depth, of the token before and of each of `ids`.
-        Without the former, what the full depth expected stands for what the trunk did.
+        `trunk_TM`, `full_TM`: the states after the trunk and at full depth, of the preceding token and of each of
+        `ids`. Without trunk states, the full depth's predictions replace the trunk's.
         """
         tokens = len(ids) + 1
         assert len(full_TM) == tokens > 1

@@ -24,10 +24,10 @@ EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
 
 class Weights:
-    """Tensors by their names in the model's folder, float32, bf16 as uint16, or whole numbers, which are packed as they
-    are where the format has whole numbers; each look may read one from its file.
+    """Tensors by their names in the model's folder: float32, bf16 as uint16, or whole numbers, which are packed
+    unchanged if the format has whole numbers. Each access may read a tensor from its file.
 
-    foreign: whether the model was not trained for whole numbers, as in `pack`. packer: see there.
+    foreign: whether the model was not trained in whole numbers, as in `pack`. packer: as in `pack`.
     Results are pointers and records into copies, which live as long as the list `kept`.
     """
 
@@ -47,12 +47,12 @@ class Weights:
         return np.ascontiguousarray(tensor, np.float32)
 
     def norm(self, name: str, scale: float = 1.0) -> Floats:
-        """The gain of a norm, times the root of its size."""
+        """The gain of a norm, times the square root of its size and `scale`."""
         gain = self.numbers(name)
         return gain * np.float32(gain.size**0.5) * np.float32(scale)
 
     def bias(self, *names: str) -> int | None:
-        """The address of the biases of some linear layers as one; None where they have none."""
+        """The address of the concatenated biases of some linear layers; None if they have none."""
         if names[0] not in self.tensors:
             return None
         return self.keep(np.concatenate([self.numbers(name) for name in names]))
@@ -64,7 +64,7 @@ class Weights:
         return copy.ctypes.data
 
     def matrix(self, *names: str) -> MatrixRecord:
-        """The matrices of some linear layers as one, packed; those that are kept as factors stand behind each other."""
+        """The matrices of some linear layers, packed as one; those stored as factors form a chain."""
         parts = list[MatrixRecord]()
         for as_one, group in groupby(names, lambda name: name in self.tensors):
             some = tuple(group)
@@ -82,14 +82,14 @@ class Weights:
         return self.packed(np.concatenate(parts) if len(parts) > 1 else parts[0], self.format)
 
     def _product(self, name: str) -> MatrixRecord:
-        """A matrix that is kept as two factors."""
+        """A matrix that is stored as two factors."""
         inner, outer = (self._joined(f"{name.removesuffix('weight')}{part}.weight") for part in ("inner", "outer"))
         outer.inner = self.records([inner])
         return outer
 
     def head(self, tokens: NDArray[np.int32] | None = None) -> HeadRecord:
-        """That of the logits, of all tokens or of some, packed; it may be tied to the embedding. With int4 that of a
-        foreign model is int8: it loses the most."""
+        """The packed head that computes the logits of all tokens or of some; it may be tied to the embedding. With
+        int4, a foreign model's head is int8, because it loses the most."""
         rows, kept = (slice(None), None) if tokens is None else (tokens, self.keep(tokens))
         if self.whole:
             whole = whole_of(self.tensors, self._head)
@@ -98,7 +98,7 @@ class Weights:
         return HeadRecord(self.packed(self.numbers(self._head)[rows], number_format), kept)
 
     def packed(self, weight_NK: Floats, number_format: NumberFormat) -> MatrixRecord:
-        """A packed matrix."""
+        """Packs a matrix."""
         return self._kept(pack(weight_NK, number_format, self._arena.take, foreign=self.foreign, packer=self._packer))
 
     def _kept(self, matrix: Matrix) -> MatrixRecord:
@@ -108,7 +108,7 @@ class Weights:
 
     @property
     def whole(self) -> bool:
-        """Whether matrices are whole numbers, and are to stay so."""
+        """Whether matrices are whole numbers and stay so."""
         return self.format in ("int8", "int4") and self._head + SCALE_SUFFIX in self.tensors
 
     @property
@@ -116,14 +116,14 @@ class Weights:
         return HEAD if HEAD in self.tensors else EMBEDDING
 
     def _mixing(self, whole: Whole) -> int:
-        """The inputs of a block of a matrix that were mixed before they became numbers of 8 bits."""
+        """The number of inputs in a block that was mixed before rounding to 8 bits; 0 for none."""
         return mixing_of(whole.number.shape[-1]) if self.foreign and whole.format == "int8" else 0
 
     def _packed_whole(self, whole: Whole) -> MatrixRecord:
         return self._kept(pack_whole(whole, self._arena.take, self._mixing(whole)))
 
     def matrices(self, name: str) -> int:
-        """The address of the records of a tensor's matrices, one for each expert; of factors those of the last."""
+        """The address of the records of a tensor's matrices, one for each expert; for factors, of the last factor's."""
         names = [name] if name in self.tensors else [f"{name}.{part}" for part in ("inner", "core", "outer")]
         factors = [self._each(factor) for factor in names if factor in self.tensors]
         experts, address = max(map(len, factors)), None
@@ -135,7 +135,7 @@ class Weights:
         return address
 
     def _each(self, name: str) -> list[MatrixRecord]:
-        """The matrices of all experts, or the one that they share."""
+        """The matrices of all experts, or the one matrix that they share."""
         if not self.whole:
             stack = self.numbers(name)
             return [self.packed(weight_NK, self.format) for weight_NK in stack.reshape(-1, *stack.shape[-2:])]
@@ -143,7 +143,7 @@ class Weights:
         return [self._packed_whole(Whole(*parts)) for parts in zip(*whole, strict=True)]
 
     def records(self, records: Sequence[ctypes.Structure]) -> int:
-        """The address of records behind one another."""
+        """The address of an array of records."""
         array = (type(records[0]) * len(records))(*records)
         self.kept.append(array)
         return ctypes.addressof(array)
@@ -152,8 +152,8 @@ class Weights:
 def model_record(
     sizes: Sizes, weights: Weights, layers: Sequence[LayerRecord], tied: bool = False, **more: Any
 ) -> ModelRecord:
-    """The record of a model with these layers. tied: its embedding is read from its packed head, and kept nowhere else.
-    more: what only some have."""
+    """The record of a model with these layers. tied: the embedding is read from the packed head, and stored nowhere
+    else. more: the fields that only some models have."""
     if not tied:
         embedding_VM = weights.tensors[EMBEDDING]
         if embedding_VM.dtype == np.int8:
@@ -172,13 +172,13 @@ def model_record(
 
 
 def rotary_angles(positions: int, head_size: int, base: float) -> Floats:
-    """`angles` of the frequencies that fall from 1 to nearly 1 / `base`."""
+    """`angles` for the frequencies that fall from 1 to nearly 1 / `base`."""
     exponent = np.arange(0, head_size, 2, dtype=np.float32) / np.float32(head_size)
     return angles(positions, (np.float64(base) ** -exponent.astype(np.float64)).astype(np.float32))
 
 
 def angles(positions: int, frequency: Floats, factor: float = 1.0) -> Floats:
-    """[S, D]: the cosines of the D / 2 angles of each position, then their sines, all times a factor."""
+    """[S, D]: for each position, the cosines of its D / 2 angles, then their sines, all times a factor."""
     angle = np.arange(positions, dtype=np.float32)[:, None] * frequency
     waves = np.concatenate([np.cos(angle, dtype=np.float64), np.sin(angle, dtype=np.float64)], axis=1)
     return (waves * factor).astype(np.float32)

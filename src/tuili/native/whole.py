@@ -1,8 +1,8 @@
-"""Matrices that are whole numbers already, as a model that was trained for them has in its folder: packed as they are.
+"""Packs matrices that are already whole numbers, as in the folder of a model that was trained in them.
 
-Numbers of 8 bits, [..., N, K], have a scale for each output, [..., N, 1]. Those of 4 bits stand two in a byte,
-[..., N, K / 2], 8 more each and the earlier one in the low half, and have a scale for each group, [..., N, G]: blocks
-of their inputs were mixed before they were rounded.
+Numbers of 8 bits, [..., N, K], have a scale for each output, [..., N, 1]. Numbers of 4 bits are stored plus 8, two in a
+byte, [..., N, K / 2], the first in the low half, and have a scale for each group, [..., N, G]; blocks of their inputs
+were mixed before rounding.
 
 N: outputs, K: inputs, G: groups of 32 inputs, P: outputs of a panel; X: numbers or bytes of an output.
 """
@@ -23,19 +23,19 @@ SCALE_SUFFIX = "_scale"
 
 
 class Whole(NamedTuple):
-    """The numbers of a matrix, int8 [N, K], or uint8 [N, K / 2] as above, and its scales, float32."""
+    """The numbers of a matrix, int8 [N, K] or uint8 [N, K / 2] as above, and its scales, float32."""
 
     number: NDArray[Any]
     scale: Floats
 
     @property
     def format(self) -> PackedFormat:
-        """What it is packed as."""
+        """The format in which the matrix is packed."""
         return "int8" if self.number.dtype == np.int8 else "int4"
 
 
 def whole_of(tensors: Mapping[str, NDArray[Any]], *names: str) -> Whole:
-    """Some tensors of whole numbers with the same inputs as one."""
+    """Concatenates whole-number tensors with the same inputs."""
     numbers, scales = [tensors[name] for name in names], [tensors[name + SCALE_SUFFIX] for name in names]
     return Whole(np.concatenate(numbers), np.concatenate(scales).astype(np.float32))
 
@@ -53,15 +53,15 @@ def value_of(whole: Whole, mixing: int = 0) -> Floats:
 
 
 def one_by_one(byte: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The numbers in bytes that hold two, from 0 to 15."""
+    """Unpacks bytes that hold two numbers from 0 to 15."""
     return np.stack([byte & 15, byte >> 4], axis=-1).reshape(*byte.shape[:-1], -1)
 
 
 def pack_whole(whole: Whole, take: Take = aligned, mixing: int = 0) -> Matrix:
-    """Pack a matrix: with 8 bits to what `pack` makes of the weights that it stands for.
+    """Pack a matrix. With 8 bits, the result equals that of `pack` for the weights that the numbers stand for.
 
-    mixing: inputs of a block that were mixed before they became numbers of 8 bits, as in `Matrix`.
-    Raises `InputError` where a scale is not finite.
+    mixing: the number of inputs in a block that was mixed before rounding to 8 bits, as in `Matrix`.
+    Raises `InputError` if a scale is not finite.
     """
     number_NX, scale = whole
     outputs, is_int8 = len(number_NX), whole.format == "int8"

@@ -1,6 +1,6 @@
-"""Prompts of bare logic, `A -> B, A. B?`: formulas, and behind them the one that is asked.
+"""Prompts of bare logic such as `A -> B, A. B?`: formulas, followed by the formula that is asked about.
 
-They are read as such only where a turn begins with them and ends with the question, or with how to answer it.
+A prompt is read this way only if a turn begins with the formulas and ends with the question, or with how to answer it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _INSTRUCTION = re.compile(
     rf"{_VALUE}(?: ?(?:or|或) ?{_VALUE})?|{_VALUE} ?(?:or|或|/) ?{_VALUE})?(?:回答|作答)?\s*[.?]?\s*",
     re.IGNORECASE,
 )
-"""All that may stand behind the question: in which words to answer."""
+"""All that may follow the question: in which words to answer."""
 _IMPLICATIONS = ("->", "<->")
 
 
 def bare_question(text: str) -> list[str] | None:
-    """The formulas before the question about them, of a text that is no more than that; None for any other text.
+    """The formulas before the question, if a text consists of formulas and a question alone; None for any other text.
 
-    A name or its negation alone is a statement only if another formula has the name, too: `Hello.` is none. The asked
-    formula is made of the same names, and is not itself stated or denied.
+    A name or its negation alone is a statement only if another formula also contains the name: `Hello.` is not a
+    statement. The asked formula uses the same names, and is not itself stated or denied.
     """
     found = _QUESTION.fullmatch(text)
     asked = found and _ASKED.fullmatch(found["asked"])
@@ -60,7 +60,7 @@ def bare_question(text: str) -> list[str] | None:
 
 
 def _formula(text: str) -> Term:
-    """A formula of names alone. Raises `Unreadable` for anything else."""
+    """Parses a formula of names and connectives alone. Raises `Unreadable` for anything else."""
     term = parse_statement(text)
     if not _is_formula(term):
         raise Unreadable("no formula of names alone")
@@ -79,7 +79,7 @@ def _is_formula(term: Term) -> bool:
 
 
 def _atom(term: Term) -> Term:
-    """A formula without the negations before it."""
+    """Strips the leading negations from a formula."""
     while isinstance(term, terms.Unary):
         term = term.operand
     return term

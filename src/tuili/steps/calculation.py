@@ -1,8 +1,9 @@
-"""The checker as a calculator: the value behind the `=` of a line that is still being written.
+"""The checker as a calculator: the value after the `=` of a line that is still being written.
 
-Only calculations have one: an operation or a function whose names all have values. Literals may be written in many
-ways, names and equations say something of their own, and a chain of `=` leads somewhere that its writer knows. So does
-a quantity whose unit is none of the line's. Whether the whole line then holds is `checker`'s verdict.
+Only calculations get a value: an operation or a function in which every name has a value. A literal may be written in
+many ways, a name or an equation makes a statement of its own, and only the writer of a chain of `=` knows where it
+leads. A quantity whose unit does not occur in the line gets no value either. `checker` decides whether the whole line
+then holds.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ from tuili.steps.values.values import Quantity
 from tuili.steps.verdict import Status, StepFault
 
 CalculatorMode = Literal["off", "repair", "forced"]
-"""off: the model writes all values. repair: the checker puts right values in the place of wrong ones, when their lines
-are whole. forced: the checker writes each value that it can calculate, and the model what is to be calculated."""
+"""off: the model writes all values. repair: the checker replaces wrong values with right ones once their lines are
+complete. forced: the checker writes each value that it can calculate, and the model writes what is to be calculated."""
 MAX_LINE = 400
-"""Characters of a line that is calculated. Longer ones are no steps of arithmetic."""
+"""The maximum length in characters of a line that is calculated. Longer lines are not steps of arithmetic."""
 UNEQUAL_SIGNS = ("!=", "<=", ">=")
-"""Signs that end with `=`, and that no value is written behind."""
+"""Operators that end with `=` but are not followed by a value."""
 _POWER = re.compile(r"\^[0-9]+$")
 _OPERATIONS = terms.Binary | terms.Call | terms.Sum | terms.Index
 
 
 def calculate(line: str, context: Context, decimals: bool = False) -> str | None:
-    """The value that belongs behind a line, which ends with `=`; None where it is none that can be calculated.
+    """The value that belongs after the `=` at the end of a line; None if no value can be calculated.
 
     `48 / 2 =`, and `Bob = 48 / 2 =` for a name without a value.
 
     Args:
-        decimals: whether quotients of whole numbers are written as decimals where that is exact, as people write them:
+        decimals: whether quotients of whole numbers are written as decimals if that is exact, as people write them:
             `48 / 5 = 9.6`. Otherwise they are fractions, unless the line has decimals.
     """
     if len(line) > MAX_LINE or "\n" in line:
@@ -63,20 +64,20 @@ def calculate(line: str, context: Context, decimals: bool = False) -> str | None
 
 
 def _is_calculation(term: Term) -> bool:
-    """Whether something is to be worked out: a sign before a literal is none."""
+    """Whether a term is something to work out. A sign before a literal is not."""
     if isinstance(term, terms.Unary):
         return term.op in ("!", "%") or (term.op == "-" and _is_calculation(term.operand))
     return isinstance(term, _OPERATIONS)
 
 
 def _stands_in(unit: str, calculation: str) -> bool:
-    """Whether a calculation has a unit, or the one whose power it is."""
+    """Whether a calculation contains a unit, or the unit of which it is a power."""
     symbol = unit if unit in calculation else _POWER.sub("", unit)
     return re.search(rf"\b{re.escape(symbol)}\b", calculation) is not None
 
 
 def _ratios(term: Term) -> Iterator[bool]:
-    """For each part of a term, whether it is a fraction written as one literal."""
+    """Yields for each part of a term whether it is a fraction written as one literal."""
     yield isinstance(term, terms.Ratio)
     for part in terms.children(term):
         yield from _ratios(part)

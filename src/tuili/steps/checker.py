@@ -1,6 +1,6 @@
 """The exact checker: it gives every line a verdict, within bounds on size and work.
 
-Deciding is left to `claims`, `inference`, `trace` and `universal`, what later lines may rely on to `context`.
+`claims`, `inference`, `trace` and `universal` decide the lines; `context` holds what later lines may rely on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tuili.steps.language.terms import Claim, Inference, Instance, Prose, Trace,
 from tuili.steps.verdict import Status, StepFault, Verdict
 
 CHECKER_VERSION = 3
-"""Which verdicts these are: raised whenever any verdict on any line in any context may change.
+"""The version of the checker's verdicts. It increases whenever any verdict on any line in any context may change.
 
 What was measured with the checker's verdicts, such as a calibration, holds for one version only.
 """

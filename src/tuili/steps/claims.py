@@ -1,4 +1,4 @@
-"""Decides a claim: evaluates its parts and compares neighbouring ones. A name at its head may be a definition."""
+"""Decides a claim: evaluates its parts and compares neighbouring ones. A claim `x = …` may be a definition."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _definition(name: str, rest: Sequence[tuple[str, Term]], context: Context) -
 
 
 def _is_repeated(term: Term, other: Term) -> bool:
-    """Whether two terms are written alike, zeros at the end of decimals apart: `5` and `5.0`."""
+    """Whether two terms are written alike, ignoring zeros at the end of decimals: `5` and `5.0`."""
     match term, other:
         case terms.Number(), terms.Number():
             return term.value == other.value
@@ -101,7 +101,7 @@ def _is_repeated(term: Term, other: Term) -> bool:
 
 
 def _determined(name: str, term: Term, context: Context) -> Verdict:
-    """The verdict on a value for a name of the problem: it must follow from the facts."""
+    """The verdict on a value for a name of the problem: the value must follow from the facts."""
     statements = (*context.given, *context.conclusions)
     budget = evaluation_budget()
     facts = [statement for statement in statements if linear.is_linear(statement, budget)]

@@ -1,6 +1,6 @@
 """What a line may rely on: the labelled facts and the program of the prompt, and what the chain has shown so far.
 
-Whether an inference may use a premise is decided by `grounding`.
+`grounding` decides whether an inference may use a premise.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from tuili.steps.work_budget import WorkBudget
 class Context:
     """What a line of a chain may rely on.
 
-    `facts` maps the labels of a prompt to statements, `program` maps them to lines of a program. `names` holds the
-    values of the names that were defined so far, `conclusions` what was inferred so far. `events` is the number of
-    the program's events that were retold so far. `unlabelled` holds the statements that the prompt gives without a
-    label. `protected` are the words of what looks like a statement but could not be read, and the labels of such;
-    `unread` says whether a labelled entry is among it, which may have said anything. `shown` are the lines `for all …`
-    and the instances that the chain has shown so far.
+    `facts` maps the labels of a prompt to statements, and `program` maps them to program lines. `names` holds the
+    values of the names defined so far, and `conclusions` the statements inferred so far. `events` is the number of
+    program events retold so far. `unlabelled` holds the statements that the prompt gives without a label. `protected`
+    holds the words and labels of text that looks like a statement but could not be read; `unread` says whether this
+    text includes a labelled entry, which may have said anything. `shown` holds the `for all …` lines and the instances
+    that the chain has shown so far.
     """
 
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -48,9 +48,9 @@ class Context:
         """Reads what a prompt gives: entries like `P1: A -> B` and `L2: y = x * 3`, and sentences like `Let x = 3.`
 
         Args:
-            earlier: questions before it in the same conversation, which give statements too, and their answers,
+            earlier: the questions before it in the same conversation, which also give statements, and their answers,
                 which give none.
-        The table in `docs/steps.md` says what is given, and what is protected only.
+        The table in `docs/steps.md` says what is given, and what is only protected.
         """
         given = prompt.read(text, earlier)
         return cls(
@@ -78,13 +78,14 @@ class Context:
 
     @property
     def is_grounded(self) -> bool:
-        """Whether the problem says where premises come from. Otherwise a conclusion only holds if its premises do."""
+        """Whether the problem says where premises come from. If not, a conclusion only holds if its premises do."""
         return bool(self.facts or self.program or self.unlabelled or self.protected or self.unread)
 
     def _with_event(self) -> Context:
-        """The context after the next event, without the conclusions that the variable's new value puts out of date.
+        """The context after the next event, without the conclusions that the variable's new value makes out of date.
 
-        If a fact mentions the variable, these are all conclusions, and all values of names that the facts mention.
+        If a fact mentions the variable, all conclusions are dropped, and so are all values of names that the facts
+        mention.
         """
         event = self.execution.event(self.events)
         assert event is not None, "a valid trace line retells an event"
@@ -104,7 +105,7 @@ class Context:
 
     @cached_property
     def statements(self) -> Mapping[str, Term]:
-        """The facts that can be read, by label, without those about a variable that the program has changed."""
+        """The readable facts by label, except those about a variable that the program has changed."""
         statements = _statements(tuple(self.facts.items()))
         return {label: term for label, term in statements.items() if self._counts(term)}
 
@@ -121,12 +122,12 @@ class Context:
 
     @property
     def values(self) -> Mapping[str, Value]:
-        """The value of every name that has one: in the program's state, by a definition, or by a fact."""
+        """The value of every name that has one: from the program's state, a definition or a fact."""
         return self._solution[0]
 
     @cached_property
     def _solution(self) -> tuple[Mapping[str, Value], set[str]]:
-        """All values, and the names to which the facts give two values: those have none."""
+        """All values, and the names to which the facts give two values. Those names have no value."""
         definitions, without = self._definitions, set[str]()
         while True:
             known, contested = self._solve(definitions)
@@ -158,7 +159,7 @@ class Context:
 
     @cached_property
     def unknowns(self) -> frozenset[str]:
-        """The names in the statements and the program of the problem, and in what was concluded."""
+        """The names in the statements and the program of the problem, and in the conclusions so far."""
         facts = (*_statements(tuple(self.facts.items())).values(), *map(parse_statement, self.unlabelled))
         return _mentioned((*facts, *self.conclusions)) | self.execution.variables
 
@@ -168,7 +169,7 @@ class Context:
         return frozenset((*self.facts, *self.program, *filter(LABEL.fullmatch, self.protected)))
 
     def belongs_to_problem(self, name: str) -> bool:
-        """Whether a line may not define a name at will."""
+        """Whether a name belongs to the problem, so that no line may define it at will."""
         others = (self.unknowns, self.facts, self.program)
         return any(name in some for some in others) or self._is_protected(name)
 
@@ -176,7 +177,7 @@ class Context:
         return prompt.EVERY_NAME in self.protected or bool(shared(self.protected, (name,)))
 
     def may_be_given(self, statement: Term) -> bool:
-        """Whether something that could not be read may give a statement that was not found."""
+        """Whether text that could not be read may give a statement that was not found."""
         return self.unread or bool(shared(self.protected, _mentioned((statement, *self.given))))
 
     @property

@@ -1,4 +1,4 @@
-"""Which premises an inference may use: labelled or restated facts, former conclusions, and what can be computed."""
+"""Which premises an inference may use: labelled or restated facts, earlier conclusions, and what can be computed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tuili.steps.work_budget import WorkBudget
 def resolve(step: Inference, context: Context) -> list[Term]:
     """The premises as statements, each once.
 
-    Without facts or a program, every premise is granted that the known values do not refute.
-    Raises `Undecided` for an unknown label, for one inside a statement, and for a premise that may stand where the
-    prompt could not be read, `Ungrounded` for any other premise that nothing supports.
+    Without facts or a program, every premise is granted that the known values do not refute. Raises `Undecided` for an
+    unknown label, for a label inside a statement, and for a premise that an unreadable part of the prompt may give.
+    Raises `Ungrounded` for any other premise that nothing supports.
     """
     budget = evaluation_budget()
     if context.labels:
@@ -25,7 +25,7 @@ def resolve(step: Inference, context: Context) -> list[Term]:
 
 
 def _refuse_labels(statement: Term, context: Context) -> None:
-    """Refuses a statement that mentions a label without a value: it names a statement and is none itself."""
+    """Refuses a statement that mentions a label without a value: a label names a statement and is not one itself."""
     for name in sorted(names(statement) & context.labels):
         if name not in context.values:
             raise Undecided(f"{name} is a label: write the statement itself")

@@ -1,6 +1,6 @@
 """Whether the words before a label only say that something is given: `Premises:`, `Here is what we know about Ann:`.
 
-What a whole sentence says is left to `sentences`, which words stand before a label to `prompt`.
+`sentences` decides what a whole sentence says; `prompt` decides which words come before a label.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from tuili.steps.sentences import LEADING, may_doubt
 
 MAX_HEADING = 200
-"""Characters of a heading with a topic."""
+"""The maximum length in characters of a heading with a topic."""
 
 _PUNCTUATION = frozenset(",:-*•–—·")
 _LEADING_PHRASE = re.compile(
@@ -28,20 +28,20 @@ _NOUN = r"(?:the|our|this|that|these|those|his|her|their) [a-z]+"
 _TOPIC = re.compile(
     rf"{_NAME}(?:, {_NAME})*(?:,? and {_NAME})?|{_NOUN}(?: (?:at|in|of|on|from|for) {_NOUN}){{0,2}}(?: last night)?"
 )
-"""Names, or a noun with an article, perhaps in a place: `Ann, Bob and Cid`, `the people at the party`."""
+"""Names, or a noun with an article and possibly a place: `Ann, Bob and Cid`, `the people at the party`."""
 _NO_TOPIC = re.compile(
     r"\b(?:claims?|rumou?rs?|myths?|lies?|liars?|falsehoods?|guess(?:es)?|beliefs?|opinions?|theor(?:y|ies)|hypothes[ie]s|"
     r"conjectures?|stor(?:y|ies)|dreams?|plans?|wish(?:es)?|hopes?|future|cases?|scenarios?|situations?|worlds?|options?|"
     r"statements?|sentences?|propositions?|premises?|conclusions?|goals?|reports?|accounts?|versions?|words?|letters?|"
     r"testimon(?:y|ies)|possibilit(?:y|ies)|alternatives?|contrary|reverse|unknown|questions?)\b"
 )
-"""Nouns for what may not be so."""
+"""Nouns for things that may not be so."""
 
 
 def is_lead(text: str) -> bool:
-    """Whether the words before a label say no more than that something is given, about a plain topic perhaps.
+    """Whether the words before a label say only that something is given, possibly about a plain topic.
 
-    A topic stands in a heading that ends in a colon: `Facts about the people at the party:`.
+    A topic occurs in a heading that ends in a colon: `Facts about the people at the party:`.
     """
     if len(text) <= MAX_HEADING and (about := _ABOUT.fullmatch(text)):
         topic = about["topic"]

@@ -1,7 +1,7 @@
-"""Decides an inference: to which theory its statements belong, and whether the conclusion follows.
+"""Decides an inference: which theory its statements belong to, and whether the conclusion follows.
 
-From premises that contradict each other only `false` may be concluded: everything follows from them, so nothing else
-is shown. Whether the premises may be used is decided by `grounding`.
+From premises that contradict each other only `false` may be concluded: everything follows from them, so nothing else is
+shown. `grounding` decides whether the premises may be used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a prompt gives: its labelled statements, its program, and what only looks like a statement.
+"""What a prompt gives: its labelled statements, its program, and text that only looks like a statement.
 
-A sentence is read whole or not at all. What is not read gives nothing, and its words are protected: no line may give
-them a value at will. What one sentence says is decided by `sentences`, what follows from it by `context`.
+A sentence is read as a whole or not at all. A sentence that is not read gives nothing, and its words are protected: no
+line may give them a value at will. `sentences` decides what one sentence says, `context` what follows from it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from tuili.steps.verdict import Unreadable
 MAX_PROMPT_CHARACTERS = 20_000
 MAX_PROMPT_ENTRIES = 200
 EVERY_NAME = "*"
-"""Stands among protected names for all names there are."""
+"""Represents all possible names among the protected names."""
 UNREADABLE_LINE = ""
 
 _LETTER = re.compile(f"[A-Za-z{CJK}]")
@@ -50,7 +50,7 @@ _PROGRAM_WORDS = KEYWORDS | FUNCTIONS.keys() | {"if", "while", "for", "range", "
 
 @dataclass
 class Given:
-    """What a prompt gives. `unread`: a labelled entry could not be read, and may have said anything."""
+    """What a prompt gives. `unread`: whether a labelled entry, which may have said anything, could not be read."""
 
     facts: dict[str, str] = field(default_factory=dict)
     program: dict[str, str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Given:
 
 
 def read(prompt: str, earlier: Sequence[tuple[str, str]] = ()) -> Given:
-    """What a prompt gives, together with the questions before it. What was answered to those gives nothing."""
+    """What a prompt gives, together with the questions before it. The answers to those questions give nothing."""
     reader = _Reader()
     for question, answer in earlier:
         reader.read_turn(question)
@@ -76,7 +76,7 @@ class _Reader:
         self._given = Given()
         self._bodies: dict[str, list[str]] = {}
         self._has_labels = False
-        """Whether earlier turns have labels."""
+        """Whether earlier turns contain labels."""
         self._doubted: set[str] = set()
         self._doubts_all = False
         self._used: set[str] = set()
@@ -88,16 +88,16 @@ class _Reader:
         self._heading = ""
         """The unfinished sentence on the lines before a line with labels."""
         self._is_choice = False
-        """Whether the entries that come next are to be judged."""
+        """Whether the entries that follow are to be judged."""
         self._latest: tuple[Sequence[str], Sequence[str]] = (), ()
         """The labels and the statements of the latest sentence that had any."""
         self._conditions: Sequence[str] = ()
         """The condition of this turn's question."""
         self._is_next = False
-        """Whether no other sentence stands between that one and the next."""
+        """Whether no other sentence stands between the sentence in `_latest` and the next one."""
 
     def read_turn(self, text: str) -> None:
-        """Takes in the text of one turn."""
+        """Reads the text of one turn."""
         given, before = self._given, replace(self._given)
         bodies, doubted, used, assigned = self._bodies, self._doubted, self._used, self._assigned
         given.facts, given.program, given.unlabelled, given.protected = {}, {}, [], set()
@@ -109,10 +109,10 @@ class _Reader:
         self._join_program(before.program, used, assigned)
 
     def _join_facts(self, before: Given, bodies: dict[str, list[str]], doubted: set[str]) -> None:
-        """Adds what was given in earlier turns.
+        """Adds what earlier turns gave.
 
-        A statement without a label gives way to one of this turn about the same name, a labelled one to one with the
-        same label, and what mentions this label gives way with it.
+        A statement of this turn replaces an unlabelled one about the same name. A labelled statement of this turn
+        replaces one with the same label, and drops every statement that mentions this label.
         """
         given, anew = self._given, self._bodies.keys() & bodies.keys()
         mentioned = self._stated.union(anew, given.protected, *map(words, given.unlabelled)) - KEYWORDS
@@ -126,7 +126,7 @@ class _Reader:
         self._bodies, self._doubted = {**bodies, **self._bodies}, self._doubted | (doubted - anew)
 
     def _join_program(self, before: dict[str, str], used: set[str], assigned: set[str]) -> None:
-        """Puts the lines of earlier turns before those of this one, unless these begin a program again."""
+        """Puts the program lines of earlier turns before this turn's, unless this turn starts a program again."""
         own = self._given.program
         if own and next(iter(own)) == next(iter(before), ""):
             self._given.protected |= used
@@ -139,7 +139,7 @@ class _Reader:
     def _read(self, text: str) -> None:
         written = plain(text[:MAX_PROMPT_CHARACTERS])
         read = joined(written)
-        if len(text) > MAX_PROMPT_CHARACTERS:  # what the last line would have been is not known
+        if len(text) > MAX_PROMPT_CHARACTERS:  # the rest of the last line is unknown
             self._is_cut, read = True, read.rpartition("\n")[0]
         if read == written and (statements := bare_question(read)):
             self._take_condition(statements, "")
@@ -158,7 +158,7 @@ class _Reader:
         self._read_prose(prose)
 
     def _read_prose(self, text: str) -> None:
-        """Reads lines without labels. An unfinished sentence at their end is the heading of the labels after them."""
+        """Reads lines without labels. An unfinished sentence at their end is the heading of the labels that follow."""
         if text.strip():
             rest = self._finished(text)
             self._heading = "" if RELATION.search(rest) and not rest.endswith(":") else rest
@@ -167,7 +167,7 @@ class _Reader:
     def _read_line(self, line: str, marks: Sequence[re.Match[str]], is_continued: bool) -> str:
         """Reads a line with labels. Returns the unfinished sentence at its end.
 
-        `is_continued`: whether labels stand on the next line, too.
+        `is_continued`: whether the next line also has labels.
         """
         ends = [*(mark.start() for mark in marks), len(line)][1:]
         before = line[: marks[0].start()]
@@ -195,7 +195,7 @@ class _Reader:
         return "" if entries else lead
 
     def _read_program_line(self, label: str, body: str, is_continued: bool) -> str:
-        """Takes in a line of the program. Returns what the words before the next label are if it cannot be read."""
+        """Reads a program line. Returns the words before the next label: its text if it cannot be read, else none."""
         source = body.rstrip(" \t.,;")
         source = without_separator(source if is_continued or not source.endswith(" and") else body).strip()
         if label in self._given.program or source.endswith("!"):
@@ -209,16 +209,16 @@ class _Reader:
         return ""
 
     def _finished(self, text: str) -> str:
-        """Reads the whole sentences of a text without labels. Returns the rest."""
+        """Reads the complete sentences of a text without labels. Returns the rest."""
         *whole, (rest, _) = sentences(text)
         for sentence, end in whole:
             self._read_sentence(sentence, end)
         return rest
 
     def _read_labelled(self, lead: str, entries: Sequence[tuple[str, str]], end: str, is_continued: bool) -> None:
-        """Reads a sentence with labels: every entry is a statement, or none is given.
+        """Reads a sentence with labels: either every entry is a statement, or none is given.
 
-        `is_continued`: whether another label comes next, so that a comma or `and` may stand at the end.
+        `is_continued`: whether another label follows, so that a comma or `and` may stand at the end.
         """
         if not entries:
             return
@@ -272,7 +272,7 @@ class _Reader:
                 self._given.protected |= words(asked)
 
     def _take_condition(self, statements: Sequence[str], asked: str) -> None:
-        """Takes in the condition of a question. Where two are asked under conditions, neither is given.
+        """Reads the condition of a question. If two questions have conditions, neither condition is given.
 
         No line may choose a value for what is asked.
         """
@@ -286,7 +286,7 @@ class _Reader:
         self._given.unlabelled += statements
 
     def _judge(self, sentence: str) -> None:
-        """Takes in what a sentence says about other sentences."""
+        """Reads what a sentence says about other sentences."""
         if not sentence.strip():
             return
         self._doubted |= doubted(sentence)
@@ -304,16 +304,16 @@ class _Reader:
         given.protected.update(*map(words, statements))
 
     def protect(self, text: str) -> None:
-        """Protects the words of what looks like a statement in a text that gives nothing."""
+        """Protects the words of everything that looks like a statement in a text that gives nothing."""
         for sentence, _ in sentences(text):
             if RELATION.search(sentence) or has_a_label(sentence):
                 self._given.protected |= words(sentence)
 
     def result(self) -> Given:
-        """What was given in all turns together."""
+        """What all turns together give."""
         given = self._given
         if shared(given.protected, frozenset().union(*map(words, self._conditions)) - KEYWORDS):
-            self._drop(self._conditions)  # something unread is about the same names, perhaps another condition
+            self._drop(self._conditions)  # something unread, perhaps another condition, is about the same names
         given.protected |= self._used - self._assigned
         unsure = {label for label, bodies in self._bodies.items() if len(bodies) > 1}
         unsure |= self._bodies.keys() if self._doubts_all else self._bodies.keys() & self._doubted

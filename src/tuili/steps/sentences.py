@@ -1,6 +1,6 @@
 """What one sentence of a prompt says: its statements, or what it says about other sentences.
 
-Splitting a prompt into sentences and entries with labels is left to `prompt`, reading a statement to `language.parser`.
+`prompt` splits a prompt into sentences and labelled entries; `language.parser` parses a statement.
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ _LIKE_A_LABEL = re.compile(
     rf"(?:(?<![A-Za-z0-9_{CJK}])|(?<=[0-9])[A-Za-z_]*[{CJK}])"
     rf"""[A-Za-z_{CJK}]+[-.]?[0-9][A-Za-z0-9_]*[])}}*_."'`]*[ \t]*:"""
 )
-"""A word with a number and a colon, looked for from the word's start only, as a long one takes long from each place."""
+"""A word with a number and a colon. Only the word's start is tried, as trying each place of a long word is slow."""
 _TIME = r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
 _TIME_OF_DAY = re.compile(
     "(?:(?<=[是在从到至午晨晚早夜])|(?<=[晚早]上)|(?<=显示)|(?<=例如)|(?<=大约)|(?<=时[间刻]为))"
     rf"{_TIME}(?=\s*(?:$|\n|[,.;?!)\]】”』」{CJK}]))"
     rf"|(?<=[{CJK}])(?<!前提|条件|规则|线索|陈述|命题)(?=[0-9]{{2}}:){_TIME}(?=[起到至开出结发抵离准])"
 )
-"""A time of day behind a word, in places where no label stands: `现在是09:06`, `讲座10:55开始`, but not `前提1:30`."""
+"""A time of day after a word, in places where no label stands: `现在是09:06`, `讲座10:55开始`, but not `前提1:30`."""
 RELATION = re.compile(
     r"[=<>≔≕≝←-⇿∀∃∈∉∋∌∝∧∨∼-⋓⊢-⊯⋐-⋣⟰-⟿⤀-⥿⨀-⫿¬]"
     r"|\\[A-Za-z]|&(?:[lg][te]|ne)\b|\bin [\[{]|\bset \w+ to -?[0-9]"
     r"|\b[A-Za-z](?::| (?:is|be|equals?)\b(?: \w+){0,4}) ?-?[0-9]+(?:[./][0-9]+)?(?=\W*$|[,;]| and\b)"
     r"|(?<![A-Za-z])[A-Za-z] ?(?:等于|大于|小于|不等于|是|为|取|属于) ?-?[0-9]"
 )
-"""What makes a sentence look like a statement, in words too: `x ≥ 3`, `x is at least 3`."""
+"""What makes a sentence look like a statement, also in words: `x ≥ 3`, `x is at least 3`."""
 TAIL = re.compile(
     r"[,\n]\s*(?:and\s+|then\s+)?(?:is|are|does|do|can|must|will|what|how|find|compute|calculate|evaluate|determine|"
     r"decide|prove|show)\s",
     re.IGNORECASE,
 )
-"""Where a question or a task begins behind what is given: `Let x = 3, what is x + 1?`"""
+"""Where a question or a task begins after what is given: `Let x = 3, what is x + 1?`"""
 
 MAX_CONDITION = 2000
-"""Characters of a question with its condition. A longer one gives nothing."""
+"""The maximum length in characters of a question with its condition. A longer one gives nothing."""
 MAX_SENTENCE = 4000
-"""Characters of a sentence that is searched for doubts. A longer one counts as one."""
+"""The maximum length in characters of a sentence that is searched for doubts. A longer one counts as a doubt."""
 _END = re.compile(rf"[.;?](?=\s|$)|!(?=\s*$|\s+[A-Za-z{CJK}])")
 _GOES_ON = re.compile(
     r"(?:(?<![\s,])[ \t,]*\n|;)\s*(?=(?:(?i:and/or|xor|or|nor|unless|else|otherwise|alternatively|provided|as long as|"
     r"only if|until)|if|iff|but|when)\b|\?|或|除非|否则)"
     r"|(?<![\s,])[ \t]*\n\s*(?=and\b[^\n]*->|implies\b|<?->|=>|[+^/=<>])|;\s*(?=如果|要么|若|前提是|只要|只有)"
 )
-"""Where a statement goes on behind the end of a line or a semicolon: with an operator, or with what takes it back."""
+"""Where a statement continues after a newline or a semicolon: with an operator, or with a clause that takes it back."""
 _TO_GO_ON = re.compile(r"(?<=\b(?i:or))[ \t]*\n\s*")
 _ARROW_LATER = re.compile(r"(?i:or|nor|and)\b[^\n;]*->")
 _WORD = re.compile(NAME)
@@ -146,7 +146,7 @@ _ASKS_NO_VALUE = re.compile(
     "|[真假证错误改]|[对是]吗|判断|矛盾|成立|正确|可能|是否|不对|反例|否定|相反|否则|撤回|如果|若|谎|不要用|不用它|别用",
     re.IGNORECASE,
 )
-"""What asks whether a statement is true, or under which condition: `How many of these hold: …`, `Determine if …`."""
+"""Words that ask whether a statement is true, or on what condition: `How many of these hold: …`, `Determine if …`."""
 _BEFORE = r"[\s,:;.•·*#\"'“‘]*"
 """What may stand before a statement without changing it, unlike a minus or a root."""
 _SUPPOSING = re.compile(rf"{_BEFORE}(?:(?:suppose|assume)\b|假设|已知|设|令)", re.IGNORECASE)
@@ -166,7 +166,7 @@ _CONDITIONS = tuple(
 )
 """Questions with the condition under which they are asked: `What is x if 2x + 3 = 11`, `已知2x + 3 = 11, 求x`.
 
-The last one asks by a name alone, `2x + 3 = 11, x = ?`, and is one only with its question mark.
+The last pattern asks by a name alone, `2x + 3 = 11, x = ?`, and needs the question mark.
 """
 _ASKED_BY_NAME = _CONDITIONS[-1]
 _ONE_NAME = re.compile(rf"\W*(?:{NAME})[ =?]*")
@@ -174,16 +174,16 @@ _UNSURE_MINUS = re.compile(
     rf"-\s|(?i:{'|'.join(sorted(LEADING))})\s*-(?!>)|[A-Za-z_]{{2,}}\s+-(?=[A-Za-z0-9(])"
     rf"|[{CJK}][{CJK}0-9_]+\s*-(?=[A-Za-z0-9(])"
 )
-"""What makes a minus unsure: a dash of a list, or a negative number behind a word: `- 3x = 6`, `Given -3x = 6`."""
+"""What makes a minus ambiguous: a list dash, or a negative number after a word: `- 3x = 6`, `Given -3x = 6`."""
 _NAME = f"(?:{NAME})"
 _FOR = re.compile(rf" for {_NAME}(?:(?: ?,| and) {_NAME})*\s*$")
 _SOLVE_FOR = re.compile(rf"\s*solve for {_NAME} ?:", re.IGNORECASE)
 
 
 def joined(text: str) -> str:
-    """A text in which a sentence does not end before a line or clause that takes it back: `x > 3; or y = 2`.
+    """Joins each sentence with a following line or clause that continues it or takes it back: `x > 3; or y = 2`.
 
-    A comma stays beside an arrow and behind a list, so that `A; or B -> C` is not read as `(A or B) -> C`.
+    A comma remains next to an arrow and after a list, so that `A; or B -> C` is not read as `(A or B) -> C`.
     """
 
     def gap(found: re.Match[str]) -> str:
@@ -198,7 +198,8 @@ def joined(text: str) -> str:
 def sentences(text: str) -> Iterator[tuple[str, str]]:
     """The sentences of a text without labels, each with the mark that ends it; the last one may have none.
 
-    A supposition and the question behind it are one sentence: of `Suppose x + 3 = 7. What is x?` the point is a comma.
+    A supposition and the question after it are one sentence: in `Suppose x + 3 = 7. What is x?` the full stop is read
+    as a comma.
     """
     supposed: tuple[str, str] | None = None
     for sentence, end in _split(text):
@@ -223,36 +224,36 @@ def _split(text: str) -> Iterator[tuple[str, str]]:
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of a text. A text without any has the empty one, so that a prompt with it is one with statements."""
+    """The words of a text. A text without words has the empty word, so that its prompt counts as having statements."""
     return frozenset(_WORD.findall(text) or [""])
 
 
 def shared(some: Iterable[str], others: Iterable[str]) -> frozenset[str]:
-    """The names of `others` that are among some words, or inside one without spaces: `小明` in `若小明`."""
+    """The names of `others` that are among the words `some`, or inside a word without spaces: `小明` in `若小明`."""
     whole = frozenset(some)
     unspaced = "\n".join(word for word in whole if not word.isascii())
     return frozenset(name for name in others if name in whole or (not name.isascii() and name in unspaced))
 
 
 def has_a_label(text: str) -> bool:
-    """Whether a text has what looks like a label, in another form perhaps: `Premise1: A`, `前提1:x = 3`."""
+    """Whether a text contains what looks like a label, possibly in another form: `Premise1: A`, `前提1:x = 3`."""
     return bool(_LIKE_A_LABEL.search(_TIME_OF_DAY.sub(" ", text)))
 
 
 def doubted(text: str) -> frozenset[str]:
-    """The labels in a sentence that calls what it names into doubt: `Only one of P1 and P2 is true`."""
+    """The labels in a sentence that casts doubt on what it names: `Only one of P1 and P2 is true`."""
     labels = frozenset(_LABELS.findall(text))
     is_doubt = labels and (_DOUBT.search(_TRUE_OR_FALSE.sub("so", text)) or _DOUBT_ZH.search(text))
     return labels if is_doubt else frozenset()
 
 
 def may_doubt(text: str) -> bool:
-    """Whether a text has a word that may call something into doubt: `false`, `unless`, `whether`."""
+    """Whether a text contains a word that may cast doubt on something: `false`, `unless`, `whether`."""
     return bool(_DOUBT.search(text) or _ASKS_NO_VALUE.search(text))
 
 
 def doubts_all(text: str) -> bool:
-    """Whether a sentence calls all statements into doubt: `Exactly one of these is true`; a long one may."""
+    """Whether a sentence casts doubt on all statements: `Exactly one of these is true`; a long one counts as doubt."""
     return len(text) > MAX_SENTENCE or bool(
         (_STATEMENTS.search(text) and _DOUBT_OF_ALL.search(_TRUE_OR_FALSE.sub("so", text)))
         or _DOUBT_OF_ALL_ZH.search(text)
@@ -260,32 +261,32 @@ def doubts_all(text: str) -> bool:
 
 
 def doubts_the_last(text: str) -> bool:
-    """Whether a sentence calls the one before it into doubt: `This is false`, `True or false`."""
+    """Whether a sentence casts doubt on the one before it: `This is false`, `True or false`."""
     return bool(_DOUBT_OF_THE_LAST.match(text))
 
 
 def takes_back(text: str) -> bool:
-    """Whether a sentence takes the latest statement back, even if others stand between them: `Ignore that`."""
+    """Whether a sentence takes back the latest statement, even if others stand between them: `Ignore that`."""
     return bool(_TAKEN_BACK.search(text))
 
 
 def asks_which(text: str) -> bool:
-    """Whether a sentence asks which statements are true, those before it too: `Which is right`."""
+    """Whether a sentence asks which statements are true, including those before it: `Which is right`."""
     return bool(_WHICH.search(text))
 
 
 def offers_a_choice(text: str) -> bool:
-    """Whether the entries that come next are to be judged: `Which of these is right`."""
+    """Whether a sentence says that the entries after it are to be judged: `Which of these is right`."""
     return len(text) > MAX_SENTENCE or bool(_CHOICE.search(text))
 
 
 def is_opening(text: str) -> bool:
-    """Whether an unfinished sentence goes on behind an empty line: by its colon, or as a bare task, `Prove that`."""
+    """Whether an unfinished sentence continues after an empty line: by its colon, or as a bare task, `Prove that`."""
     return bool(_OPENING.search(text))
 
 
 def without_separator(text: str) -> str:
-    """A text without the commas, semicolons and `and` at its end."""
+    """Strips the commas, semicolons and `and` from the end of a text."""
     while True:
         text = text.rstrip(" \t,;")
         if text != "and" and not text.endswith((" and", ",and")):
@@ -324,7 +325,7 @@ def unlabelled_statements(sentence: str, end: str) -> list[str] | None:
 
 
 def _statements(text: str) -> list[str] | None:
-    """The statements that commas, lines and `and` join in a text; None unless all of it is statements."""
+    """The statements that commas, line ends and `and` join in a text; None unless the whole text is statements."""
     pieces = list(_pieces(text))
     if any(map(_UNSURE_MINUS.match, pieces)):
         return None
@@ -339,9 +340,9 @@ def _statements(text: str) -> list[str] | None:
 def condition(sentence: str, end: str) -> tuple[list[str], str] | None:
     """The condition of a question, as statements, and what is asked: `If x + y = 5 and x = 2, what is y`.
 
-    Of what is asked by a name alone, as in `x + 3 = 7, y = ?`, nothing is told: a step may define it.
-    A condition behind which another statement stands is an implication and gives nothing; nor does one whose truth may
-    be what is asked, such as one that says nothing about a name. `end` is the mark at the sentence's end.
+    If the question is a name alone, as in `x + 3 = 7, y = ?`, what is asked is empty: a step may define the name. A
+    condition followed by another statement is an implication and gives nothing. Neither does a condition whose truth
+    may be the question, such as one without a name. `end` is the mark at the sentence's end.
     """
     if end == "!" or len(sentence) > MAX_CONDITION:
         return None
@@ -369,7 +370,7 @@ def _asks_a_value(asked: str, statements: Sequence[str]) -> bool:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """The parts of a text between commas outside brackets, and between lines."""
+    """The parts of a text, split at line ends and at commas outside brackets."""
     depth, start = 0, 0
     for place, character in enumerate(text):
         depth += (character in "([{") - (character in ")]}")

@@ -1,7 +1,7 @@
 """Decides a trace line: it must retell the next event of the program in the context.
 
-Every part of an assignment must have the assigned value. The first part of a decided condition must be the condition
-as the program has it; each further part must be the same comparison of the same values, or the truth value.
+Every part of an assignment must have the assigned value. The first part of a decided condition must be the condition as
+the program writes it; each further part must be the same comparison of the same values, or the truth value.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tuili.steps.work_budget import WorkBudget
 
 
 def decide(step: terms.Trace, context: Context) -> Verdict:
-    """The verdict on a trace line. Raises a `StepFault`, for an event that has no value, too."""
+    """The verdict on a trace line. Raises a `StepFault`, also if the event has no value."""
     if not context.program:
         raise Undecided("no program to trace")
     event = context.execution.event(context.events)

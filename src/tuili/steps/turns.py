@@ -1,6 +1,6 @@
-"""From the messages of a conversation to what a model is given of it: the last question, and the turns before it.
+"""Turns the messages of a conversation into what a model is given: the last question, and the turns before it.
 
-How these become tokens is left to `store`, what they give the checker to `prompt`.
+`store` turns these into tokens; `prompt` decides what they give the checker.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from tuili.errors import InputError
 
 INSTRUCTING_ROLES = ("system", "developer")
 BETWEEN_MESSAGES = "\n\n"
-"""What separates the messages of one turn. An empty line ends a sentence, so that words of instructions without a full
+"""The separator between the messages of one turn. An empty line ends a sentence, so that instructions without a full
 stop do not become part of the sentence after them."""
 
 
 class Turns(NamedTuple):
-    """What a model is given of a conversation: the last question, and earlier questions with their answers."""
+    """What a model is given of a conversation: the last question, and the earlier questions with their answers."""
 
     prompt: str
     earlier: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, asked: str | Turns) -> Turns:
-        """Turns as they are; a text as a single question."""
+        """Returns turns unchanged, and a text as a single question."""
         return cls(asked) if isinstance(asked, str) else asked
 
 
 class MisplacedMessage(InputError):
-    """A message stands where no model knows it. `place`: its number among the messages, from 0 on."""
+    """A message in a place that no model knows. `place`: its number among the messages, counted from 0."""
 
     def __init__(self, place: int, reason: str) -> None:
         super().__init__(reason)
@@ -37,7 +37,7 @@ class MisplacedMessage(InputError):
 
 
 def turns_of(messages: Iterable[tuple[str, str]]) -> Turns:
-    """The turns of messages, each a role and a text. Instructions become the first lines of the question behind them.
+    """The turns of messages, each a role and a text. Instructions become the first lines of the question after them.
 
     Raises `MisplacedMessage` for an answer without a question before it, and for instructions between a question and
     its answer.

@@ -1,7 +1,7 @@
-"""Decides lines about all numbers: by what follows at once, by cases of a remainder, or by induction.
+"""Decides lines about all numbers: directly, by cases of a remainder, or by induction.
 
-`for all integers n >= 1: n^2 >= n` may rely on the lines `for all …` and the instances that the chain has shown before.
-What follows for given hypotheses is left to `theories.identities`.
+`for all integers n >= 1: n^2 >= n` may rely on the `for all …` lines and the instances that the chain has already
+shown. `theories.identities` decides what follows from given hypotheses.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _Witness = dict[str, object]
 _Case = Mapping[str, tuple[int, int]]
 
 MAX_SHOWN = 16
-"""The latest lines that a line `for all` may rely on."""
+"""The number of latest lines that a `for all` line may rely on."""
 MAX_MODULUS = 12
 
 
@@ -72,7 +72,7 @@ def decide_instance(step: Instance) -> Verdict:
 
 
 def refutes(step: Instance, claim: Universal) -> bool:
-    """Whether a valid line is a counter-example: values within the claim's range, for which it does not hold."""
+    """Whether a valid line is a counter-example: values within the claim's range for which the claim does not hold."""
     values = _values(step)
     if values.keys() != {variable.name for variable in claim.variables} or not denies(step.relation, claim.conclusion):
         return False
@@ -104,7 +104,7 @@ def _range(step: Universal) -> Range:
 
 
 def _at_once(step: Universal, shown: Sequence[_Line], budget: WorkBudget) -> _Witness:
-    """By equal normal forms, squares, remainders, and linear combination with the hypotheses and with lines before."""
+    """Shows a line by normal forms, squares, remainders, or linear combination with hypotheses and earlier lines."""
     lines = [line for line in shown if isinstance(line, Universal) and _covers(line, step)]
     given = (*step.hypotheses, *(line.conclusion for line in lines))
     evidence = []
@@ -118,7 +118,7 @@ def _at_once(step: Universal, shown: Sequence[_Line], budget: WorkBudget) -> _Wi
 
 
 def _covers(line: Universal, step: Universal) -> bool:
-    """Whether a line holds for all values for which another one is to hold."""
+    """Whether a line holds for all values for which another line must hold."""
     low = _range(step).low
     within = all(
         v.name in low and (v.low is None or ((least := low[v.name]) is not None and least >= v.low))
@@ -128,7 +128,7 @@ def _covers(line: Universal, step: Universal) -> bool:
 
 
 def _by_induction(step: Universal, shown: Sequence[_Line], budget: WorkBudget) -> _Witness:
-    """From the instance at the least value, and from the step from each value to the next."""
+    """Shows a line by induction: from the instance at the least value, and the step from each value to the next."""
     variable, claim = step.variables[0], step.conclusion
     if len(step.variables) > 1 or not step.integers or step.hypotheses or variable.low is None:
         return {}
@@ -154,7 +154,7 @@ def _by_induction(step: Universal, shown: Sequence[_Line], budget: WorkBudget) -
 
 
 def _by_cases(step: Universal, shown: Sequence[_Line], budget: WorkBudget) -> _Witness:
-    """From lines for each remainder that a variable may have: `2*k` and `2*k + 1` in its place."""
+    """Shows a line from a line for each remainder that a variable may have: `2*k` and `2*k + 1` in its place."""
     lines = [line for line in shown if isinstance(line, Universal) and _is_plain(line)]
     if not step.integers or not lines:
         return {}
@@ -167,12 +167,12 @@ def _by_cases(step: Universal, shown: Sequence[_Line], budget: WorkBudget) -> _W
 
 
 def _is_plain(line: Universal) -> bool:
-    """Whether a line holds for all integers whatever."""
+    """Whether a line holds for all integers, without hypotheses or bounds."""
     return line.integers and not line.hypotheses and all(variable.low is None for variable in line.variables)
 
 
 def _all_cases(step: Universal, most: int) -> Iterator[list[_Case]]:
-    """The ways to divide the integers into cases, of which each gives modulus and remainder of some variables."""
+    """The ways to divide the integers into cases. Each case gives the modulus and remainder of some variables."""
     if step.hypotheses:
         case: dict[str, tuple[int, int]] = {}
         for hypothesis in step.hypotheses:
@@ -191,7 +191,7 @@ def _all_cases(step: Universal, most: int) -> Iterator[list[_Case]]:
 
 
 def _shows(line: Universal, step: Universal, case: _Case, budget: WorkBudget) -> bool:
-    """Whether a line says what another one claims in a case. The variables correspond in their order."""
+    """Whether a line states what another line claims in a case. The variables correspond by position."""
     if len(line.variables) != len(step.variables):
         return False
     values: dict[str, Term] = {}

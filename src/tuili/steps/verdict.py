@@ -23,7 +23,7 @@ class Status(StrEnum):
 
     @property
     def mark(self) -> str:
-        """The sign for a line with this status, on a terminal or a page: ✓, ✗, or · where nothing was decided."""
+        """The sign for a line with this status, on a terminal or a page: ✓, ✗, or · if nothing was decided."""
         return {Status.VALID: "✓", Status.INVALID: "✗"}.get(self, "·")
 
 
@@ -31,10 +31,10 @@ class Status(StrEnum):
 class Verdict:
     """The answer about one line.
 
-    `kind` names the theory that decided the line: `arithmetic`, `quantity`, `boolean`, `date`, `set`,
-    `propositional`, `categorical`, `linear`, `polynomial`, `universal`, `instance`, `trace`, `proof` or `none`.
-    `expected` is the right value or conclusion as a text, where there is one. `witness` is the evidence: the rule, the
-    premises used, a counter-model, a definition or an event.
+    `kind` names the theory that decided the line: `arithmetic`, `quantity`, `boolean`, `date`, `set`, `propositional`,
+    `categorical`, `linear`, `polynomial`, `universal`, `instance`, `trace`, `proof` or `none`. `expected` is the right
+    value or conclusion as text, if there is one. `witness` is the evidence: the rule, the premises used, a
+    counter-model, a definition or an event.
     """
 
     status: Status
@@ -48,7 +48,7 @@ class Verdict:
 class Decision:
     """What a theory of inference decided: whether the conclusion follows, and whether the premises are consistent.
 
-    Where it follows, `rule` names how, and `used` holds the positions of premises that suffice. Where it does not,
+    If the conclusion follows, `rule` names how, and `used` holds the positions of premises that suffice. If not,
     `counter_model` makes the premises true and the conclusion false.
     """
 

@@ -1,1 +1,1 @@
-"""What prompts and responses of a model look like: steps for Tuili's own models, prose for imported ones."""
+"""The format of a model's prompts and responses: steps for Tuili's own models, prose for imported ones."""

@@ -1,4 +1,4 @@
-"""Which dialect a model has: its tokenizer tells."""
+"""Selects the dialect of a model by its tokenizer."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The interface of a dialect: how requests become prompts, and what a response consists of.
+"""The interface of a dialect: how requests become prompts, and how responses are parsed.
 
-The engine, its control loop and its events ask it, and know of no difference between models themselves.
+The engine, its control loop and its events go through this interface and do not distinguish between models themselves.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class ReadRequest(NamedTuple):
-    """A request as it is read, and its prompt as tokens.
+    """A request as interpreted by the dialect, and its prompt as tokens.
 
-    question: where in `ids` the tokens stand whose log-probabilities may be asked for, without those that were put
-    around them; of no meaning if they are not.
+    question: the slice of `ids` whose log-probabilities may be requested, without the tokens that were added around it;
+    meaningless if none are requested.
     """
 
     request: Request
@@ -32,37 +32,37 @@ class ReadRequest(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """What an answer has to settle: what the prompt claims, and the examples that it shows of a program."""
+    """What an answer has to settle: the claim in the prompt, and the examples of a program that it shows."""
 
     claim: str | None = None
     shown: programs.Specification | None = None
 
 
 class ResponseReader(Protocol):
-    """Takes in a response that is still being written, piece by piece."""
+    """Reads a response piece by piece while it is being written."""
 
     @property
     def thought(self) -> str | None:
-        """What the last piece has added to the thinking; None where readers find it in the text themselves."""
+        """What the last piece added to the thinking; None if readers find it in the text themselves."""
         ...
 
     @property
     def answer(self) -> str:
-        """What the last piece has added to the answer, where it is an answer already."""
+        """What the last piece added to the answer, if it can already be shown as answer."""
         ...
 
     @property
     def open_step(self) -> str | None:
-        """The line of the thinking that is not whole yet; None outside of thinking."""
+        """The unfinished line of the thinking; None outside of thinking."""
         ...
 
     def add(self, text: str, ends: bool) -> list[str]:
-        """The steps that have become whole with this text, which may be the end of the response."""
+        """The steps completed by this text. ends: whether the response ends with it."""
         ...
 
 
 class Dialect(Protocol):
-    """How a model is asked, and how its responses are read."""
+    """How a model is prompted, and how its responses are read."""
 
     @property
     def tokenizer(self) -> AnyTokenizer:
@@ -71,18 +71,19 @@ class Dialect(Protocol):
 
     @property
     def prose(self) -> bool:
-        """Whether responses are prose, which is shown as it is written."""
+        """Whether responses are prose, which is shown while it is being written."""
         ...
 
     def read(self, request: Request, context: int) -> ReadRequest:
-        """The request with its prompt as tokens. context: tokens that the model can take.
+        """The request with its prompt as tokens. context: the maximum tokens of the model.
 
-        Raises `PromptError` for a prompt that cannot be read, `InputError` for what this kind of model does not do.
+        Raises `PromptError` for a prompt that cannot be read, `InputError` for what this kind of model does not
+        support.
         """
         ...
 
     def encode(self, turns: Turns, context: int) -> list[int]:
-        """A question behind earlier turns as tokens. Raises `PromptError` as `read` does."""
+        """The tokens of a question that follows earlier turns. Raises `PromptError` as `read` does."""
         ...
 
     def claims(self, request: Request) -> Claims:
@@ -90,19 +91,19 @@ class Dialect(Protocol):
         ...
 
     def prefix_ids(self, prompt: Tokens[int], steps: tuple[CheckedStep, ...]) -> list[int]:
-        """The ids of a response that begins with these steps, behind a prompt."""
+        """The ids of a response that begins with these steps, following a prompt."""
         ...
 
     def reader(self, sequence: Sequence) -> ResponseReader:
-        """What reads the response of a sequence while it is being written."""
+        """A reader for the response of a sequence while it is being written."""
         ...
 
     def check(
         self, sequence: Sequence, prefix: tuple[CheckedStep, ...], state: RequestState, refines_untraced: bool
     ) -> Attempt:
-        """A sequence that has ended, with its steps checked.
+        """Turn a sequence that has ended into an attempt, with its steps checked.
 
         Args:
-            refines_untraced: whether a step with numbers from nowhere is a reason for a further attempt.
+            refines_untraced: whether a step with untraced numbers triggers a further attempt.
         """
         ...

@@ -1,7 +1,7 @@
-"""The dialect of imported models: messages in, by the chat template of the model; prose out, and thinking before it.
+"""The dialect of imported models: messages go in through the model's chat template; thinking, then prose, comes out.
 
-Lines of thinking are steps, and are checked; those that say nothing in the step language are unsupported. Nothing of
-steps is demanded: prose without any is an answer. It is shown as it was written, also where a limit has cut it off.
+Lines of thinking are checked as steps; lines that say nothing in the step language are unsupported. Steps are not
+required: prose without any is an answer. The prose is shown as it was written, even if a limit cut it off.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ProseDialect:
         self.tokenizer.prepare()
 
     def read(self, request: Request, context: int) -> ReadRequest:
-        """Messages reach the template unchanged; a text that is to be gone on with, and token ids, are read as such."""
+        """Pass messages to the template unchanged. Text to be continued, and token ids, are taken as they are."""
         tokenizer = self.tokenizer
         if request.prompt_ids is not None:
             ids, before = self._given(request.prompt_ids), 0
@@ -50,21 +50,21 @@ class ProseDialect:
             chat = request.messages or _messages(request.prompt, request.earlier)
             ids, before = self._encode(chat, context, request.tools, request.thinks), 0
             request = request if request.prompt else replace(request, prompt=_last_question(chat))
-        # Models that neither think nor are calculated for write no steps that could be checked.
+        # Models that neither think nor have values calculated for them write no steps that could be checked.
         if request.context == Context() and (tokenizer.thinks or request.calculator in ("repair", "forced")):
             request = replace(request, context=Context.from_prompt(request.prompt, request.earlier))
         return ReadRequest(request, fitting(ids, context), slice(before, len(ids)))
 
     def encode(self, turns: Turns, context: int) -> list[int]:
-        """As the chat template has it."""
+        """Encode by the chat template."""
         return fitting(self._encode(_messages(*turns), context), context)
 
     def claims(self, request: Request) -> Claims:
-        """None: prose settles no claim."""
+        """No claims: prose settles none."""
         return Claims()
 
     def prefix_ids(self, prompt: Tokens[int], steps: tuple[CheckedStep, ...]) -> list[int]:
-        """The steps as lines of thinking, which is opened unless the prompt has done that."""
+        """The steps as lines of thinking, which is opened here unless the prompt has opened it."""
         lines = "".join(f"{step.text}\n" for step in steps)
         return self.tokenizer.encode_response(prompt, f"{THINK}\n{lines}") if steps else []
 
@@ -75,7 +75,7 @@ class ProseDialect:
     def check(
         self, sequence: Sequence, prefix: tuple[CheckedStep, ...], state: RequestState, refines_untraced: bool
     ) -> Attempt:
-        """Numbers from nowhere are told, and are no reason for a further attempt: whoever thinks aloud tries some."""
+        """Untraced numbers are reported but trigger no further attempt: thinking aloud includes trying numbers."""
         response = parse_prose(
             self.tokenizer,
             sequence.tokens,
@@ -97,7 +97,7 @@ class ProseDialect:
         return self.tokenizer.encode_chat(chat, tools or None, thinking)
 
     def _given(self, ids: Tokens[int]) -> list[int]:
-        """Ids as they are. Raises `PromptError` for some that the vocabulary does not have and for none at all."""
+        """The ids, unchanged. Raises `PromptError` if there are none, or some are not in the vocabulary."""
         if not ids:
             raise PromptError("the prompt is empty: there are no token ids")
         if wrong := [token for token in ids if not 0 <= token < self.tokenizer.size]:
@@ -114,6 +114,6 @@ def _messages(question: str, earlier: Tokens[tuple[str, str]]) -> Chat:
 
 
 def _last_question(chat: Chat) -> str:
-    """The text of the last message of the user."""
+    """The text of the user's last message."""
     asked = (message.get("content") for message in reversed(chat) if message.get("role") == "user")
     return next((text for text in asked if isinstance(text, str)), "")

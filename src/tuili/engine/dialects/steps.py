@@ -32,7 +32,7 @@ class StepsDialect:
     prose = False
 
     def read(self, request: Request, context: int) -> ReadRequest:
-        """The question is read by `tuili.steps.read_as`: but not token ids, and not where their scores are wanted."""
+        """Read the question by `tuili.steps.read_as`, except for token ids and when prompt scores are requested."""
         of_prose = {"messages": request.messages, "tools": request.tools, "thinks": not request.thinks}
         for name, asked in {**of_prose, "continues": request.continues}.items():
             if asked:
@@ -46,7 +46,7 @@ class StepsDialect:
             ids = given_ids(tokenizer, given, context)
             text, before_it = question_text(tokenizer, given)
             request, earlier = replace(request, prompt=tokenizer.decode(given)), (*earlier, ("", before_it))
-            if list(given) == tokenizer.encode_text(text) and read_as(text).text == text:  # the same as this text
+            if list(given) == tokenizer.encode_text(text) and read_as(text).text == text:  # equivalent to this text
                 request = replace(request, prompt_ids=None)
         if request.prompt_ids is None:
             ids = prompt_ids(tokenizer, request.question, context, request.earlier)
@@ -57,29 +57,29 @@ class StepsDialect:
         return ReadRequest(request, ids, slice(before, len(ids) if whole else len(ids) - 1))
 
     def encode(self, turns: Turns, context: int) -> list[int]:
-        """All questions are read by `tuili.steps.read_as`."""
+        """Encode questions that were all read by `tuili.steps.read_as`."""
         text, earlier = read_turns(*turns)
         return prompt_ids(self.tokenizer, text, context, earlier)
 
     def claims(self, request: Request) -> Claims:
-        """What the question says."""
+        """The claim and the examples in the question."""
         return Claims(read_claim(request.question, request.context), programs.read_examples(request.question))
 
     def prefix_ids(self, prompt: Tokens[int], steps: tuple[CheckedStep, ...]) -> list[int]:
-        """`<think>` and the steps, one a line."""
+        """`<think>` and the steps, one per line."""
         if not steps:
             return []
         lines = "".join(f"\n{step.text}" for step in steps)
         return [self.tokenizer.token_id(THINK), *self.tokenizer.encode_text(f"{lines}\n")]
 
     def reader(self, sequence: Sequence) -> StepReader:
-        """A reader of steps; nothing is an answer before it has been checked."""
+        """A reader of steps; nothing counts as an answer before it has been checked."""
         return StepReader(thinking=bool(sequence.prefix_steps))
 
     def check(
         self, sequence: Sequence, prefix: tuple[CheckedStep, ...], state: RequestState, refines_untraced: bool
     ) -> Attempt:
-        """Claims and programs are judged, too."""
+        """Check steps, and also claims and programs."""
         cut = sequence.stop not in (StopReason.END, StopReason.STOP)
         stops, context = sequence.sampling.stop, state.request.context
         written = self.tokenizer, sequence.tokens, sequence.depths

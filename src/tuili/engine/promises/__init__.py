@@ -1,1 +1,1 @@
-"""What can be promised about answers: confidence, the calibration file, and alarms that revoke a promise."""
+"""Promises about answers: confidence, the calibration file, and alarms that revoke a promise."""

@@ -1,9 +1,9 @@
-"""All alarms that watch one calibration, and which promise they revoke for whom.
+"""All alarms that watch one calibration, and which promises they revoke for which client.
 
-Two alarms watch first attempts, which needs no known answers, and revoke every promise: one counts those in which the
-checker finds a wrong step, the other those of which the model is unsure. One for each error tolerance watches answers
-that somebody has judged; it revokes the promises of its tolerance. Each of them is a `SharedAlarm`: it revokes for one
-client, or for all.
+Two alarms watch first attempts, for which no known answers are needed, and revoke every promise: one counts attempts in
+which the checker finds a wrong step, the other attempts of which the model is unsure. In addition, one alarm per error
+tolerance watches answers that have been judged externally, and revokes the promises of that tolerance. Each of them is
+a `SharedAlarm`, which revokes for one client or for all.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from tuili.errors import InputError
 Watched = Literal["attempts", "confidence", "answers"]
 """What an alarm watches: wrong steps of first attempts, the confidence of first attempts, or judged answers."""
 TOO_OFTEN: Mapping[Watched, str] = {"attempts": "had a wrong step", "confidence": "had little confidence"}
-"""By alarm on first attempts, what too many of them had."""
+"""For each alarm on first attempts, what too many of them had."""
 
 
 @dataclass(frozen=True)
 class AlarmReading:
-    """One alarm as it stands.
+    """The current state of one alarm.
 
-    error_tolerance: whose promises it revokes; None for an alarm on first attempts, which revokes all. client: whose
-    answers it watches; None for the common alarm. seen: answers or attempts so far. evidence: against the promise, as a
-    share of what revokes it. given: the same in the common alarm, by client; empty for the alarm of one client.
+    error_tolerance: the tolerance whose promises it revokes; None for an alarm on first attempts, which revokes all.
+    client: the client whose answers it watches; None for the common alarm. seen: number of answers or attempts so far.
+    evidence: evidence against the promise, as a share of the amount that revokes it. given: the same in the common
+    alarm, by client; empty for the alarm of one client.
     """
 
     watches: Watched
@@ -50,9 +51,9 @@ class Alarms:
     """The alarms of one calibration. Thread-safe.
 
     Args:
-        rejected: the share of first attempts with a wrong step that is expected at most.
+        rejected: the maximum expected share of first attempts with a wrong step.
         tolerances: the error tolerances that are promised.
-        unsure: the share of unsure first attempts that is expected at most; None where nothing tells them.
+        unsure: the maximum expected share of unsure first attempts; None if nothing identifies them.
     """
 
     def __init__(self, rejected: float, tolerances: Iterable[float], unsure: float | None = None) -> None:
@@ -64,24 +65,24 @@ class Alarms:
 
     @property
     def changes(self) -> int:
-        """How often any alarm has changed. The state need not be kept again while this number is the same."""
+        """Number of changes to any alarm. The state need not be saved again while this number is unchanged."""
         return self._changes
 
     @property
     def revocations(self) -> int:
-        """How often an alarm has been raised, those that were restored included."""
+        """How often an alarm has been raised, including alarms restored as raised."""
         return self._revocations
 
     def observe_attempt(self, client: str, rejected: bool, unsure: bool | None = None) -> None:
-        """Take in whether the checker finds a wrong step in a first attempt, and whether the model is unsure of it;
-        None where that is not known.
+        """Record whether the checker finds a wrong step in a first attempt, and whether the model is unsure of it;
+        `unsure` is None if that is not known.
         """
         self._observe(self._first["attempts"], client, rejected)
         if unsure is not None and "confidence" in self._first:
             self._observe(self._first["confidence"], client, unsure)
 
     def observe_answer(self, client: str, error_tolerance: float | None, wrong: bool) -> None:
-        """Take in whether an answer that was promised with this tolerance is wrong. Others are left out."""
+        """Record whether an answer promised with this tolerance is wrong. Other answers are ignored."""
         if error_tolerance in self._answers:
             self._observe(self._answers[error_tolerance], client, wrong)
 
@@ -91,7 +92,7 @@ class Alarms:
             self._changes += 1
 
     def why_revoked(self, client: str, error_tolerance: float) -> str:
-        """Why promises of this tolerance are revoked for a client; empty where they hold."""
+        """Why promises of this tolerance are revoked for a client; empty if they hold."""
         with self._lock:
             if (answers := self._answers[error_tolerance].revoked_for(client)) is not None:
                 return f"revoked: of {answers.seen} answers too many were wrong"
@@ -104,7 +105,7 @@ class Alarms:
         return ""
 
     def readings(self) -> list[AlarmReading]:
-        """Every alarm as it stands: for each subject the common alarm, then those of clients by name."""
+        """The state of every alarm: for each subject the common alarm, then those of clients by name."""
         with self._lock:
             return [
                 reading
@@ -116,22 +117,22 @@ class Alarms:
             ]
 
     def reset(self, client: str | None = None) -> None:
-        """Let the alarms of a client begin anew, or the common ones, where no client is named."""
+        """Restart the alarms of a client, or the common ones if no client is named."""
         with self._lock:
             for _, _, alarm in self._by_subject():
                 alarm.reset(client)
             self._changes += 1
 
     def state(self) -> dict[str, Any]:
-        """The whole state as plain values that JSON keeps exactly."""
+        """The whole state as plain values that JSON preserves exactly."""
         with self._lock:
             answers = {repr(tolerance): alarm.state() for tolerance, alarm in self._answers.items()}
             return {watched: alarm.state() for watched, alarm in self._first.items()} | {"answers": answers}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state`. Raises `InputError`, and changes nothing, for what is no state of these alarms.
+        """Continue from a `state`. Raises `InputError`, and changes nothing, if it is not a state of these alarms.
 
-        The alarm on confidence begins anew where the state is of a version without it.
+        The alarm on confidence starts afresh if the state comes from a version without it.
         """
         shares = {watched: alarm.common.epsilon for watched, alarm in self._first.items()}
         restored = Alarms(shares["attempts"], self._answers, shares.get("confidence"))
@@ -151,7 +152,7 @@ class Alarms:
             self._revocations += sum(alarm.revoked for alarm in self._every())
 
     def _every(self) -> list[DriftAlarm]:
-        """Those of clients included."""
+        """All alarms, including those of clients."""
         return [each for _, _, alarm in self._by_subject() for each in (alarm.common, *alarm.own.values())]
 
     def _by_subject(self) -> list[tuple[Watched, float | None, SharedAlarm]]:

@@ -1,8 +1,8 @@
 """What may be promised about a model's answers: `tuili/calibration.json` in its folder.
 
-For each class of requests (error tolerance, attempts, tokens) it holds the confidence that an answer needs to be given,
-and the evidence that the error among answers given is within the tolerance; or why there is no such confidence.
-`tuili.eval` makes calibrations; the engine says how many tokens a deadline leaves time for.
+For each class of requests (error tolerance, attempts, tokens), the file holds the confidence that an answer must reach
+to be given, and the evidence that the error among the answers given is within the tolerance; or the reason why there is
+no such confidence. `tuili.eval` makes calibrations; the engine decides how many tokens a deadline leaves time for.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tuili.steps import CalculatorMode
 
 CALIBRATION_FILE = Path("tuili") / "calibration.json"
 VERSION = 2
-"""Of the file's format."""
+"""Version of the file's format."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
 class NotPromised(InputError):
-    """The error tolerance cannot be promised. The message says what could be."""
+    """The error tolerance cannot be promised. The message says what could be promised."""
 
 
 class _Stored(BaseModel):
@@ -38,7 +38,7 @@ class _Stored(BaseModel):
 
 
 class Point(_Stored):
-    """The answers that a threshold on the confidence lets through on the calibration sample."""
+    """The answers in the calibration sample that a confidence threshold lets through."""
 
     threshold: Share
     answered: Count
@@ -56,9 +56,9 @@ class Curve(_Stored):
 class Entry(_Stored):
     """One class of requests.
 
-    threshold: the confidence that an answer needs; None where nothing can be promised, for `reason`. n, wrong: answers
-    to the calibration sample, and wrong ones among them, whose error is at most `bound`. coverage: the share of the
-    sample that was answered.
+    threshold: the confidence that an answer needs; None if nothing can be promised, for the given `reason`. n, wrong:
+    the answers given on the calibration sample, and the wrong ones among them; their error is at most `bound`.
+    coverage: the share of the sample that was answered.
     """
 
     error_tolerance: Share
@@ -73,7 +73,7 @@ class Entry(_Stored):
 
 
 class Sample(_Stored):
-    """The problems of a calibration: `fitted` for the confidence, and `n` others for the thresholds."""
+    """The problems of a calibration: `fitted` to fit the confidence, and `n` others to set the thresholds."""
 
     source: str
     sha256: str
@@ -89,7 +89,7 @@ class Sample(_Stored):
 
 class LowConfidence(_Stored):
     """First attempts of which the model is unsure: those with a confidence below `level`, or without an answer that may
-    be given under a promise. Their share stays below `share`, as long as requests come as the sample came.
+    be given under a promise. Their share stays below `share` as long as requests are distributed like the sample.
     """
 
     level: Share
@@ -99,13 +99,13 @@ class LowConfidence(_Stored):
 class Calibration(_Stored):
     """The content of the file.
 
-    model, verifier: hashes of what was calibrated. checker: the version of the checker that judged its steps. runtime:
-    how the model was run. rejected: the share of first attempts with a wrong step stays below
-    this, as long as requests come as the sample came. refines_untraced: whether a step with numbers from nowhere was a
-    reason for a further attempt; files from before there was such a reason do not say so. features: those that the
-    confidence was fitted with. familiarity: the hash of the file that tells unfamiliar prompts, if any. parts: that of
-    what else decides on the answers of an imported model. calculator: whether the checker wrote values into the steps.
-    low_confidence: what tells unsure first attempts; None in files from before, and where no first attempt ended.
+    model, verifier: hashes of what was calibrated. checker: version of the checker that judged the steps. runtime: how
+    the model was run. rejected: upper bound on the share of first attempts with a wrong step, as long as requests are
+    distributed like the sample. refines_untraced: whether a step with untraced numbers triggered a further attempt;
+    absent in files from before that option existed. features: those used to fit the confidence. familiarity: hash of
+    the file that identifies unfamiliar prompts, if any. parts: hash of what else determines the answers of an imported
+    model. calculator: whether the checker wrote values into the steps. low_confidence: identifies unsure first
+    attempts; None in older files, and if no first attempt ended.
     """
 
     version: Literal[2] = 2
@@ -135,7 +135,7 @@ class Calibration(_Stored):
 
     @property
     def sha256(self) -> str:
-        """The hash of all of it, by which the state of alarms names it."""
+        """The hash of the whole calibration, by which the state of alarms refers to it."""
         added = ("refines_untraced", "familiarity", "parts", "low_confidence")
         absent = {name for name in added if not getattr(self, name)}  # so that older files keep their hash
         absent |= {"calculator"} if self.calculator == "off" else set()
@@ -147,11 +147,11 @@ class Calibration(_Stored):
         return sorted({entry.max_tokens for entry in self.entries})
 
     def entry(self, budget: Budget, why_revoked: Callable[[Entry], str] = lambda _: "") -> Entry:
-        """The class of a budget: the largest tolerance, attempts and tokens within it.
+        """Find the class of a budget: the largest tolerance, attempts and tokens within it.
 
         Args:
-            why_revoked: why the promise of a class is revoked, empty where it holds.
-        Raises `NotPromised` where that class has no promise now, saying what could be promised.
+            why_revoked: why the promise of a class is revoked, empty if it holds.
+        Raises `NotPromised` if that class currently has no promise; the message says what could be promised.
         """
         tolerance, limit = budget.error_tolerance, ""
         assert tolerance is not None
@@ -183,7 +183,7 @@ class Calibration(_Stored):
 
 
 def read_calibration(folder: Path) -> Calibration | None:
-    """The calibration of a model folder, None where it has none. Raises `ModelFolderError` for a damaged file."""
+    """The calibration of a model folder, None if it has none. Raises `ModelFolderError` for a damaged file."""
     path = folder / CALIBRATION_FILE
     if not path.is_file():
         return None
@@ -204,7 +204,7 @@ def read_calibration(folder: Path) -> Calibration | None:
 
 
 def _why_not(entry: Entry, why_revoked: Callable[[Entry], str]) -> str:
-    """Why nothing is promised to a class now; empty where something is."""
+    """Why nothing is currently promised for a class; empty if something is."""
     return entry.reason if entry.threshold is None else why_revoked(entry)
 
 
@@ -221,7 +221,7 @@ def _largest(name: str, known: Iterable[float], asked: float) -> float:
 
 
 def _offer(possible: Sequence[Entry], wanted: tuple[float, float, float]) -> str:
-    """What could be promised instead: the least tolerance with this budget, and the least budget for this tolerance."""
+    """What could be promised instead: the lowest tolerance for this budget, and the least budget for this tolerance."""
     same = [entry for entry in possible if _key(entry)[1:] == wanted[1:]]
     offers = []
     if same:

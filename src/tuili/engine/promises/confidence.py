@@ -1,10 +1,9 @@
 """The confidence in an answer: an estimate of the probability that it is right.
 
-A logistic regression on a few features of all attempts. Each feature alone misses something: the verifier has not read
-the other attempts, agreement says nothing about a single attempt, the checker cannot decide every step. The regression
-is fitted when a model is calibrated, on other problems than those from which the guarantee is computed. The guarantee
-holds however good the regression is. Which confidence an answer needs is left to `calibration`.
-
+It is a logistic regression on a few features of all attempts. No single feature suffices: the verifier has not read the
+other attempts, agreement says nothing about a single attempt, and the checker cannot decide every step. The regression
+is fitted during calibration, on different problems from those used to compute the guarantee, so the guarantee holds
+however good the regression is. `calibration` decides how much confidence an answer needs.
 Dimensions: N answers, F features.
 """
 
@@ -37,24 +36,25 @@ FEATURES = (
     "unused_numbers",
     "log_familiarity",
 )
-"""The verifier's logit at the end and at its lowest (0 without a verifier); the mean and the least log-probability of
-the likeliest tokens; the share of steps that the checker cannot decide; the logarithm of the decoded tokens; whether
-the checker corrected a step; log(1 + n) for the n other attempts with the same answer, and for those with another; the
-share of steps that hold although some of their numbers come from nowhere; log(1 + n) for the n numbers of the question
-that no step used; the logarithm of the p-value of the prompt's familiarity (0 without one)."""
+"""The verifier's logit at the end and at its lowest (0 without a verifier); the mean and the minimum log-probability of
+the likeliest tokens; the share of steps that the checker cannot decide; the logarithm of the number of decoded tokens;
+whether the checker corrected a step; log(1 + n) for the n other attempts with the same answer, and likewise for those
+with another answer; the share of steps that hold although some of their numbers have no known source; log(1 + n) for
+the n numbers of the question that no step used; the logarithm of the p-value of the prompt's familiarity (0 without
+one)."""
 FITTED_FEATURES = (FEATURES[:9], FEATURES[:10], FEATURES)
-"""What calibrations of today and of before were fitted with."""
+"""The feature sets that current and earlier calibrations were fitted with."""
 RIDGE_PENALTY = 1.0
-"""Weight of the squared coefficients of standardised features in the loss, which is a sum over answers."""
+"""Weight in the loss, a sum over answers, of the squared coefficients of the standardised features."""
 CALIBRATION_BINS = 15
 MAX_LOGIT = 20.0
-"""Logits are clipped to this, and to its negative."""
+"""Logits are clipped to [-`MAX_LOGIT`, `MAX_LOGIT`]."""
 
 
 def features(attempts: Iterable[Attempt], familiar: Familiar | None = None) -> tuple[float, ...]:
-    """The `FEATURES` of the answer of these attempts to a prompt. Attempts without a whole answer are left out.
+    """The `FEATURES` of the answer that these attempts give to a prompt. Attempts without a whole answer are ignored.
 
-    Raises `InputError` where none has a whole answer.
+    Raises `InputError` if no attempt has a whole answer.
     """
     whole = [attempt for attempt in attempts if attempt.response.complete]
     if not whole:
@@ -80,8 +80,8 @@ def features(attempts: Iterable[Attempt], familiar: Familiar | None = None) -> t
 
 
 def answer_features(attempts: Sequence[Attempt], familiar: Familiar | None) -> tuple[float, ...] | None:
-    """The `FEATURES` of the answer that may be given under a promise; None where there is none to give: the prompt is
-    unfamiliar, or every attempt has a shortcoming.
+    """The `FEATURES` of the answer that may be given under a promise. None if there is no such answer, because the
+    prompt is unfamiliar or every attempt has a shortcoming.
     """
     may = familiar is None or familiar.enough
     return features(attempts, familiar) if may and not best_of(attempts).shortcoming else None
@@ -91,8 +91,8 @@ def answer_features(attempts: Sequence[Attempt], familiar: Familiar | None) -> t
 class Confidence:
     """A coefficient for each of `FEATURES`, and a constant.
 
-    A confidence that was fitted without the last features does not look at them. Raises `InputError` for a number of
-    coefficients that no version has fitted.
+    A confidence fitted without the last features ignores them. Raises `InputError` for a number of coefficients that no
+    version has fitted.
     """
 
     coefficients: tuple[float, ...]
@@ -117,14 +117,14 @@ class Confidence:
         return sigmoid(_clip(logit))
 
     def is_below(self, level: float, values: Sequence[float] | None) -> bool:
-        """Whether an answer with these values of `FEATURES` has less confidence; None stands for no answer to give."""
+        """Whether an answer with these `FEATURES` has less confidence; None stands for no answer to give."""
         return values is None or self.of_features(values) < level
 
 
 def fit(features_NF: NDArray[np.float64], right_N: NDArray[np.bool_]) -> Confidence:
-    """Fit the regression to which answers are right, by Newton's method with halved steps on standardised features.
+    """Fit the regression to which answers are right, by Newton's method with step halving on standardised features.
 
-    A feature that never varies gets a coefficient of 0. Where all answers are right, or none is, only the constant is
+    A feature that never varies gets a coefficient of 0. If all answers are right, or none is, only the constant is
     fitted.
     """
     right = int(right_N.sum())
@@ -161,8 +161,8 @@ def _loss(
 
 
 def calibration_bins(prob_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> list[tuple[int, float, float]]:
-    """For each of `CALIBRATION_BINS` equal parts of [0, 1] that has any answers: their number, their mean probability,
-    and the share of right ones.
+    """For each of `CALIBRATION_BINS` equal parts of [0, 1] that contains answers: their number, their mean probability,
+    and the share that are right.
     """
     bin_N = np.minimum((prob_N * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     members = (bin_N == number for number in range(CALIBRATION_BINS))
@@ -172,12 +172,12 @@ def calibration_bins(prob_N: NDArray[np.float64], right_N: NDArray[np.bool_]) ->
 
 
 def calibration_error(prob_N: NDArray[np.float64], right_N: NDArray[np.bool_]) -> float:
-    """Expected calibration error: the mean distance of probability and share over `calibration_bins`, weighted by the
-    number of answers (Guo et al. 2017, arXiv 1706.04599).
+    """Expected calibration error: the mean absolute difference between probability and share right over
+    `calibration_bins`, weighted by the number of answers (Guo et al. 2017, arXiv 1706.04599).
     """
     return sum(count * abs(mean - share) for count, mean, share in calibration_bins(prob_N, right_N)) / len(prob_N)
 
 
 def _clip(logit: float) -> float:
-    """A logit within the limits; NaN counts as the lowest."""
+    """Clip a logit to the limits; NaN counts as the lowest."""
     return -MAX_LOGIT if logit != logit else max(-MAX_LOGIT, min(MAX_LOGIT, logit))

@@ -3,7 +3,7 @@
 It bets on errors at odds that are fair at epsilon (Waudby-Smith and Ramdas 2020, arXiv 2010.09686). While the promise
 holds, its wealth is a supermartingale that starts at 1, so with probability 1 - alpha the wealth never reaches
 1 / alpha, however long one watches (Ville's inequality). Part of the wealth is reserved for bets that begin later, so
-that an hour of faults shows even after a year without any. The caller chooses the answers to judge, and acts on a
+that an hour of faults is detected even after a year without any. The caller chooses the answers to judge, and acts on a
 revocation.
 
 Dimension: B bets, each on one error rate above epsilon.
@@ -18,16 +18,16 @@ from typing import Any
 from tuili.errors import InputError
 
 ODDS_B = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
-"""The error rates that are bet on, as multiples of epsilon's odds. A true rate that exceeds epsilon by less than an
-eighth of it cannot be detected by these bets."""
+"""The error rates that are bet on, as multiples of epsilon's odds. These bets cannot detect a true rate that exceeds
+epsilon by less than an eighth of it."""
 MAX_SEEN = 2**63
-"""No alarm has seen so many answers."""
+"""Upper limit on the number of answers that an alarm can have seen."""
 ROUNDING = 1e-9
-"""So much below 1 a product may fall by rounding."""
+"""How far below 1 a product may fall through rounding."""
 
 
 class DriftAlarm:
-    """Watches the error of answers given under one promise. Once `revoked` is true, it stays so. Not thread-safe.
+    """Watches the error of answers given under one promise. `revoked` stays true once it is true. Not thread-safe.
 
     Args:
         epsilon: the promised share of wrong answers.
@@ -42,19 +42,19 @@ class DriftAlarm:
                 raise InputError(f"{name} = {value}: a share between 0 and 1 is needed, such as 0.01")
         self.epsilon, self.alpha, self.seen = epsilon, alpha, 0
         self._wealth_B = [0.0] * len(ODDS_B)
-        # Odds of r times epsilon's are a rate of r epsilon / (1 + (r - 1) epsilon); a bet pays the ratio of the rates.
+        # Odds of r times epsilon's mean a rate of r epsilon / (1 + (r - 1) epsilon); a bet pays the ratio of the rates.
         pays_if_right_B = [1 / (1 + (ratio - 1) * epsilon) for ratio in ODDS_B]
         self._pays_if_right_B = pays_if_right_B
         self._pays_if_wrong_B = [ratio * pay for ratio, pay in zip(ODDS_B, pays_if_right_B, strict=True)]
 
     def observe(self, wrong: bool, most: float = inf) -> float:
-        """Take in one judged answer. Returns by how much the evidence has grown, which is negative for a right answer.
+        """Record one judged answer. Returns the increase in evidence, which is negative for a right answer.
 
         After a revocation nothing changes, so that wealth cannot overflow.
 
         Args:
-            most: by how much the evidence may grow. Only so large a part of the wealth is bet that a wrong answer does
-                not exceed it. The part is chosen before the answer counts, so the bets stay fair.
+            most: the maximum increase in evidence. Only as large a part of the wealth is bet as keeps a wrong answer
+                within it. The part is chosen before the answer counts, so the bets stay fair.
         """
         if self.revoked or most <= 0:
             return 0.0
@@ -91,12 +91,12 @@ class DriftAlarm:
         return sum(self._wealth_B) + _reserve(self.seen)
 
     def state(self) -> dict[str, Any]:
-        """The whole state as plain values that JSON keeps exactly."""
+        """The whole state as plain values that JSON preserves exactly."""
         return {"epsilon": self.epsilon, "alpha": self.alpha, "seen": self.seen, "wealth": list(self._wealth_B)}
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> DriftAlarm:
-        """An alarm that goes on from a `state`. Raises `InputError` for what is no such state."""
+        """An alarm that continues from a `state`. Raises `InputError` if it is not a valid state."""
         try:
             alarm = cls(float(state["epsilon"]), float(state["alpha"]))
             seen, wealth_B = int(state["seen"]), [float(wealth) for wealth in state["wealth"]]
@@ -114,5 +114,5 @@ class DriftAlarm:
 
 
 def _reserve(seen: int) -> float:
-    """The share of wealth not yet staked after so many answers. The n-th answer is still staked 1 / (n log² n)."""
+    """The share of wealth not yet staked after `seen` answers. The n-th answer is still staked 1 / (n log² n)."""
     return 1 / (1 + log1p(seen))

@@ -1,12 +1,13 @@
-"""How familiar a prompt is: whether the model's training has read text like it.
+"""How familiar a prompt is: whether the model's training has read similar text.
 
-The score of a prompt is the mean of two shares: of its pairs of tokens that training has never read, and of its
-triples. What a template puts around every question is left out: a short question would be lost in it. The p-value is
-conformal (Vovk et al. 2005): the share of reference prompts that score as high. Those were scored as if training had
-not read their forms, so that a new way to ask something known is familiar, and a question about something else is not.
-Nothing is promised about an unfamiliar prompt. The references are no part of the sample that promises are tested on.
+The score of a prompt is the mean of two shares: the share of its token pairs that training has never read, and the same
+share of its token triples. The tokens that a template puts around every question are ignored, because a short question
+would be lost among them. The p-value is conformal (Vovk et al. 2005): the share of reference prompts with at least this
+score. The references were scored as if training had not read their forms, so that a new way of asking something known
+is familiar, and a question about something else is not. Nothing is promised about an unfamiliar prompt. The references
+are not part of the sample on which promises are tested.
 
-The score needs the token ids alone, so that it costs the same whatever the prefix cache holds.
+The score depends only on the token ids, so it costs the same whatever the prefix cache holds.
 """
 
 from __future__ import annotations
@@ -33,14 +34,14 @@ class Familiar:
 
     @property
     def reason(self) -> str:
-        """Why nothing is promised; empty where the prompt is familiar."""
+        """Why nothing is promised; empty if the prompt is familiar."""
         if self.enough:
             return ""
         return f"it is unlike those that the model has learnt from (p = {self.p:.2g}, and {self.level:g} is needed)"
 
 
 class Familiarity:
-    """Tells how familiar prompts are."""
+    """Measures how familiar prompts are."""
 
     def __init__(self, stored: FamiliarityFile) -> None:
         self._stored = stored
@@ -52,5 +53,5 @@ class Familiarity:
         return Familiar((1 + as_high) / (1 + len(score_N)), self._stored.level)
 
     def score(self, ids: Sequence[int]) -> float:
-        """The mean of the shares of the pairs and of the triples of these tokens that training has never read."""
+        """The mean of two shares: of the pairs and of the triples of these tokens that training has never read."""
         return novelty(ngrams_of(self._stored.scored(ids), self._stored.class_V), self._stored.knows)

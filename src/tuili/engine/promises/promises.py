@@ -1,7 +1,7 @@
 """Which promise a request gets, and whether promises still hold.
 
-The model's `calibration` says what can be promised. A promise holds only while requests come as the calibration sample
-came: `alarms` watch that. What they have revoked is refused like what was never calibrated.
+The model's `calibration` says what can be promised. A promise holds only while requests are distributed like the
+calibration sample, which `alarms` monitor. A revoked promise is refused like one that was never calibrated.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Promises:
     Args:
         calibration: None for a model about which nothing is promised.
         why_none: why there is no calibration.
-        refines_untraced: whether a step with numbers from nowhere is a reason for a further attempt.
-        familiarity: tells unfamiliar prompts, about which nothing is promised; None where nothing tells them.
+        refines_untraced: whether a step with untraced numbers triggers a further attempt.
+        familiarity: identifies unfamiliar prompts, about which nothing is promised; None if the model has no measure.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Promises:
         self._calibration, self._why_none, self.refines_untraced = calibration, why_none, refines_untraced
         self._familiarity = familiarity
         self.calibration_hash = "" if calibration is None else calibration.sha256
-        """Which calibration the alarms watch; empty where there is none."""
+        """Identifies the calibration that the alarms watch; empty if there is none."""
         self.alarms: Alarms | None = None
-        """None where nothing is promised."""
+        """None if nothing is promised."""
         if calibration is not None:
             low = calibration.low_confidence
             tolerances = (entry.error_tolerance for entry in calibration.entries)
@@ -68,14 +68,14 @@ class Promises:
         return None if self._calibration is None else self._calibration.confidence
 
     def take_over(self, before: Promises) -> bool:
-        """Share the alarms of promises by the same calibration, so that they go on. Returns whether it is the same."""
+        """If both have the same calibration, continue with the alarms of `before`. Returns whether they have."""
         same = self.alarms is not None and self.calibration_hash == before.calibration_hash
         if same:
             self.alarms = before.alarms
         return same
 
     def familiar(self, ids: Sequence[int]) -> Familiar | None:
-        """How familiar a prompt of these tokens is; None where nothing tells it."""
+        """How familiar a prompt of these tokens is; None if the model has no measure of it."""
         return None if self._familiarity is None else self._familiarity.of(ids)
 
     def entry(
@@ -88,11 +88,11 @@ class Promises:
         """The class of a request with an error tolerance.
 
         Args:
-            in_time: whether a response of the second number of tokens, behind a prompt of the first, ends before the
-                deadline. It is asked for the longest prompt of the calibration, so that the class does not depend on
-                the prompt.
-            familiar: how familiar the prompt is, as `familiar` tells it.
-        Raises `NotPromised` for a request about which nothing can be promised, or for whose client it was revoked.
+            in_time: called with a number of prompt tokens and a number of response tokens; returns whether such a
+                response ends before the deadline. It is called with the longest prompt of the calibration, so that the
+                class does not depend on the prompt.
+            familiar: how familiar the prompt is, as returned by `familiar`.
+        Raises `NotPromised` if nothing can be promised about the request, or the promise was revoked for its client.
         """
         if self._calibration is None or self.alarms is None:
             raise NotPromised(f"error_tolerance: nothing is promised about this model: {self._why_none}")
@@ -131,19 +131,19 @@ class Promises:
         )
 
     def promise(self, entry: Entry | None, client: str = "") -> Promise:
-        """What is promised to a client about an answer of this class now."""
+        """What is currently promised to a client about an answer of this class."""
         if entry is None or self._calibration is None or self.alarms is None:
             return NOT_REQUESTED
         why = self.alarms.why_revoked(client, entry.error_tolerance)
         return replace(self._calibration.promise(entry), why=why)
 
     def observe_attempt(self, request: Request, first: Attempt, familiar: Familiar | None) -> None:
-        """Take in the first attempt at a request, as calibration saw those of its sample.
+        """Record the first attempt at a request, under the conditions in which calibration saw those of its sample.
 
-        Left out are attempts that a limit has cut off or kept from their depth, those that are longer than calibration
-        let them be, and requests that are answered in another way. Tighter limits than in calibration leave the shorter
-        attempts, which as a rule have fewer wrong steps, and of which the model is surer. Of what the verifier should
-        have read and could not, such as where a deadline leaves no time for it, the confidence is not told.
+        Ignored are attempts that a limit cut off or kept from their depth, attempts longer than calibration allowed,
+        and requests that are answered in another way. Limits tighter than in calibration let through the shorter
+        attempts, which as a rule have fewer wrong steps and of which the model is surer. If the verifier should have
+        read an attempt and could not, for example because a deadline left no time, its confidence is not recorded.
         """
         sequence, calibration = first.sequence, self._calibration
         if self.alarms is None or calibration is None or not _is_calibrated_kind(request):
@@ -155,7 +155,7 @@ class Promises:
             self.alarms.observe_attempt(request.client, has_wrong_step(first), unsure)
 
     def observe_judged(self, answer: Answer, right: bool, client: str = "") -> None:
-        """Take in whether an answer to a client was right. Answers without a promise are left out.
+        """Record whether an answer to a client was right. Answers without a promise are ignored.
 
         Answers must be chosen for judging without regard to whether they are right.
         """
@@ -170,7 +170,7 @@ def is_promised(answer: Answer) -> bool:
 
 
 def _is_calibrated_kind(request: Request) -> bool:
-    """Whether a request is answered in the way in which the sample was."""
+    """Whether a request is answered in the same way as the calibration sample."""
     own_facts = request.context not in (Context(), Context.from_prompt(request.question, request.earlier))
     biased = any(bias for _, bias in request.sampling.logit_bias)
     plain = (
@@ -192,7 +192,7 @@ def has_wrong_step(attempt: Attempt) -> bool:
 
 
 def _is_unsure(first: Attempt, familiar: Familiar | None, calibration: Calibration) -> bool | None:
-    """Whether the model is unsure of a first attempt; None where that cannot be told as calibration told it."""
+    """Whether the model is unsure of a first attempt; None if that cannot be determined as it was in calibration."""
     unread = calibration.verifier is not None and verifier_missed_some([first])
     if calibration.low_confidence is None or unread:
         return None
@@ -200,18 +200,18 @@ def _is_unsure(first: Attempt, familiar: Familiar | None, calibration: Calibrati
 
 
 def replace_budget(budget: Budget, **values: int) -> Budget:
-    """A budget with some limits changed, and validated."""
+    """A validated copy of a budget with some limits changed."""
     return Budget.model_validate(budget.model_dump() | values)
 
 
 def load_promises(
     folder: Path, exit_threshold: float, runtime: Runtime, refines_untraced: bool | None = None
 ) -> Promises:
-    """What can be promised about a model that is run in this way, with this exit threshold. Hashes the weights.
+    """What can be promised about a model run in this way and with this exit threshold. Hashes the weights.
 
     Args:
-        refines_untraced: whether numbers from nowhere are a reason for a further attempt. None: as the folder's
-            calibration was measured, valid here or not; they are where there is none.
+        refines_untraced: whether untraced numbers trigger a further attempt. None: as in the folder's calibration,
+            whether or not it is valid here; true if the folder has no calibration.
     """
     calibration, why_none = valid_calibration(folder, exit_threshold, runtime)
     familiarity = None
@@ -242,7 +242,7 @@ def valid_calibration(folder: Path, threshold: float, runtime: Runtime | None = 
     Hashes the weights.
 
     Args:
-        runtime: None for whichever it was calibrated with.
+        runtime: None accepts any runtime that it was calibrated with.
     """
     try:
         calibration = read_calibration(folder)

@@ -1,10 +1,10 @@
-"""One alarm over the traffic of several clients, and one for each of them.
+"""One alarm over the traffic of several clients, and one alarm for each client.
 
-The common alarm is a single betting game (`drift`), in which the evidence of each client is accounted for: it is the
-sum of what the client's answers added to the logarithm of the wealth. Before a client's next answer counts, the bet is
-made so small that the client's sum cannot exceed a tenth of the evidence that revokes. The size of the bet depends on
-the past alone, so the wealth stays a supermartingale, and the common alarm is false with probability alpha at most, as
-before. When it is raised, at least ten clients have raised it.
+The common alarm is a single betting game (`drift`) that keeps account of the evidence from each client: the sum of what
+the client's answers added to the logarithm of the wealth. Before a client's next answer counts, the bet is made small
+enough that the client's sum cannot exceed a tenth of the evidence that revokes. The size of the bet depends only on the
+past, so the wealth stays a supermartingale, and the common alarm is still false with probability at most alpha. When it
+is raised, at least ten clients have contributed.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from tuili.engine.promises.drift import DriftAlarm
 from tuili.errors import InputError
 
 MAX_SHARE = 0.1
-"""The share of the evidence that revokes which one client can give the common alarm."""
+"""The maximum share of the revoking evidence that one client can contribute to the common alarm."""
 
 
 class SharedAlarm:
-    """Watches answers of several clients by name. Answers of the client "", who is everybody, count in full and have no
-    other alarm than the common one. Not thread-safe.
+    """Watches answers of several clients by name. The client "" stands for everybody: its answers count in full, and it
+    has no alarm other than the common one. Not thread-safe.
     """
 
     def __init__(self, epsilon: float) -> None:
         self.common = DriftAlarm(epsilon)
         self.own: dict[str, DriftAlarm] = {}
-        """The alarms of clients."""
+        """The alarms of individual clients."""
         self.given: dict[str, float] = {}
-        """The evidence in the common alarm, by client."""
+        """The evidence contributed to the common alarm, by client."""
 
     def observe(self, client: str, wrong: bool) -> bool:
-        """Take in one judged answer. Returns whether that has raised an alarm."""
+        """Record one judged answer. Returns whether it raised an alarm."""
         alarms = [self.common]
         if client:
             alarms.append(self.own.setdefault(client, DriftAlarm(self.common.epsilon)))
@@ -46,15 +46,15 @@ class SharedAlarm:
         return any(alarm.revoked for alarm in quiet)
 
     def revoked_for(self, client: str) -> DriftAlarm | None:
-        """The alarm that has revoked the promise to a client; None where it holds."""
+        """The alarm that revoked the promise to a client; None if the promise holds."""
         own = self.own.get(client)
         if own is not None and own.revoked:
             return own
         return self.common if self.common.revoked else None
 
     def reset(self, client: str | None) -> None:
-        """Let the alarm of a client begin anew, or the common one, where no client is named. What a client has given
-        the common alarm stays there until that one begins anew.
+        """Restart the alarm of a client, or the common alarm if no client is named. A client's contribution to the
+        common alarm stays until the common alarm is restarted.
         """
         if client is None:
             self.common, self.given = DriftAlarm(self.common.epsilon), {}
@@ -62,12 +62,12 @@ class SharedAlarm:
             self.own.pop(client, None)
 
     def state(self) -> dict[str, Any]:
-        """The whole state as plain values that JSON keeps exactly."""
+        """The whole state as plain values that JSON preserves exactly."""
         own = {client: alarm.state() for client, alarm in self.own.items()}
         return {"common": self.common.state(), "own": own, "given": dict(self.given)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state`. Raises `InputError`, and changes nothing, for what is no state of this alarm."""
+        """Continue from a `state`. Raises `InputError`, and changes nothing, if it is not a state of this alarm."""
         try:
             common = DriftAlarm.restored(state["common"])
             own = {str(client): DriftAlarm.restored(alarm) for client, alarm in state["own"].items()}

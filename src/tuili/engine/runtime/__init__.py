@@ -1,1 +1,1 @@
-"""How sequences are run through a model: the runner's interface, and the runner for torch."""
+"""Running sequences through a model: the runner's interface, and its implementation."""

@@ -1,7 +1,7 @@
-"""Which runner computes, in which numbers and with which cache: what was asked for, or what this machine does best.
+"""Selects the runner, its number format and its cache format: what was requested, or what suits this machine best.
 
-A choice that cannot be had is refused with its reason; only what was left open (`auto`) falls back. Loading is left to
-`load`.
+A choice that is not available is refused with the reason; only what was left open (`auto`) falls back. `load` does the
+loading.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from tuili.errors import InputError
 from tuili.store import Quantization, WholeNumbers
 
 RunnerName = Literal["auto", "native", "torch"]
-"""native: our own library, on a CPU. torch: the same layers by torch, also on accelerators. auto: native where the
-library loads and the model is on a CPU, else torch."""
+"""native: our own library, on a CPU. torch: the same layers in torch, also on accelerators. auto: native if the library
+loads and the model is on a CPU, otherwise torch."""
 Numbers = Literal["auto", "fp32", "bf16", "int8", "int4"]
-"""The format of weights and products. auto: that which the model was trained for; else int8 for native, and for torch
-the format that the model was loaded in."""
+"""The format of weights and products. auto: the one that the model was trained for; otherwise int8 for native, and for
+torch the format in which the model was loaded."""
 CacheNumbers = Literal["auto", "fp32", "bf16", "int8"]
-"""The format of keys and values. auto: for native int8 where the model was trained for it, fp32 where its numbers are,
-else bf16; for torch that of the weights."""
+"""The format of keys and values. auto: for native, int8 if the model was trained for it, fp32 if the numbers are fp32,
+otherwise bf16; for torch, the format of the weights."""
 DeviceName = Literal["cpu", "cuda"]
 OF_TRAINED: Mapping[WholeNumbers, Literal["int8", "int4"]] = {"int8": "int8", "w4a8": "int4"}
-"""What the numbers that a model was trained for are called here."""
+"""The names used here for the formats that a model may be trained for."""
 _OF_TORCH = {"numbers": ("auto", "fp32", "bf16", "int8"), "cache": ("auto", "fp32", "bf16")}
 
 
 class RunOptions(TypedDict, total=False):
-    """How a model is to be run; what is left out is open.
+    """How a model should be run; omitted options are left open.
 
-    device: for a model in its folder the CPU by default; one in memory is run where it is. threads: of each step, by
-    default as many as are faster.
+    device: for a model in a folder, the CPU by default; a model in memory runs where it is. threads: threads of each
+    step, by default as many as speed it up.
     """
 
     runner: RunnerName
@@ -46,7 +46,7 @@ class RunOptions(TypedDict, total=False):
 class Choice:
     """How a model is run.
 
-    why: the reason that it is not the native runner, where the runner was left open. device: in torch's words.
+    why: why the native runner is not used, if the runner was left open. device: as torch names it.
     """
 
     runner: Literal["native", "torch"]
@@ -64,14 +64,14 @@ def choose(
     device: str = "cpu",
     trained: Quantization | None = None,
 ) -> Choice:
-    """The runner, the numbers and the cache for a model.
+    """Choose the runner, the number format and the cache format for a model.
 
     Args:
-        native_fault: why the native library cannot be used, empty where it can; asked only where that matters.
-        device: where the model is to be run, in torch's words.
-        trained: the whole numbers that the model was trained for. It runs in them, or as fp32 or bf16 with the weights
-            that they stand for.
-    Raises `InputError` for what cannot be had.
+        native_fault: returns why the native library cannot be used, empty if it can; called only if that matters.
+        device: where the model should run, as torch names it.
+        trained: the integer format that the model was trained for. It runs in that format, or in fp32 or bf16 with the
+            weights that the integers represent.
+    Raises `InputError` for a combination that is not available.
     """
     if trained is not None:
         own = OF_TRAINED[trained.numbers]
@@ -94,7 +94,7 @@ def choose(
 
 
 def _torch(numbers: Numbers, cache: CacheNumbers, why: str, device: str, trained: Quantization | None) -> Choice:
-    # Of formats that torch does not have, a model that was trained for one can be asked for that one alone.
+    # Of the formats that torch lacks, a model can only be asked for the one that it was trained for.
     for what, asked in (("numbers", numbers), ("cache", cache)):
         if asked not in _OF_TORCH[what] and not (what == "numbers" and trained is not None):
             reason = why or "the torch runner was asked for"

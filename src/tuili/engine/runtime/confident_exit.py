@@ -1,8 +1,8 @@
-"""Early exits where every layer has keys and values of its own, and a head may cost as much as many layers.
+"""Early exits for models in which every layer has its own keys and values, and a head may cost as much as many layers.
 
-The confidence head of an exit decides about leaving before the model's head is run. Rows that leave give deeper layers
-keys and values; at last the head is run for all rows at once. `StepPolicy` knows the limits. `early_exit` is the same
-for Tuili's own models.
+The confidence head of an exit decides whether to exit before the model's head is run. Rows that exit fill in keys and
+values for the deeper layers; finally the head is run for all rows at once. `StepPolicy` knows the limits. `early_exit`
+does the same for Tuili's own models.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class ConfidentExits(ExitChooser):
         self, batch: StepBatch, rows: list[int], sequences: list[Sequence], policy: StepPolicy,
         only_read: Iterable[int] = (),
     ) -> list[StepOutput]:  # fmt: skip
-        """See `ExitChooser`. Probabilities of the outputs are those of the model's head where the tokens left. Rows
+        """See `ExitChooser`. The outputs have the probabilities of the model's head at the exit of each token. Rows
         that are only read go to the full depth."""
         beside = list(only_read)
         step, clock = self._step, self._clock

@@ -1,6 +1,6 @@
-"""Early exits: each sequence leaves at the first exit where it is sure enough, or where its limits end.
+"""Early exits: each sequence exits at the first exit where it is confident enough, or where its limits end.
 
-Sequences that have left run no further group of layers. `StepPolicy` knows the limits.
+Sequences that have exited run no further group of layers. `StepPolicy` knows the limits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tuili.engine.sequence import Sequence
 
 
 class ExitChooser:
-    """Takes the rows of sequences, which the trunk has read, as deep as each needs and its limits allow."""
+    """Takes rows that the trunk has read as deep as each sequence needs and its limits allow."""
 
     def __init__(self, step: ModelStep[Any], biases: LogitBiases, clock: Callable[[], float]) -> None:
         self._step, self._biases, self._clock = step, biases, clock
@@ -25,12 +25,12 @@ class ExitChooser:
         self, batch: StepBatch, rows: list[int], sequences: list[Sequence], policy: StepPolicy,
         only_read: Iterable[int] = (),
     ) -> list[StepOutput]:  # fmt: skip
-        """Run the last token of each sequence, which stands in one of the rows, in rising order.
+        """Run the last token of each sequence, which is in the corresponding row; rows are in ascending order.
 
         Args:
-            only_read: rows of other tokens, for which the trunk has done all.
-        Returns for each sequence the likeliest token and its probability, with biases, where it left. A sequence is
-        limited in depth where the policy made it leave before it was sure.
+            only_read: rows of other tokens, for which the trunk has done all the work.
+        Returns for each sequence the likeliest token and its probability, with biases, at its exit. A sequence is
+        limited in depth if the policy made it exit before it was confident.
         """
         step, biases, clock, timed = self._step, self._biases, self._clock, policy.timed
         going_rows, best, top_prob = batch.going.data, batch.best.data, batch.top_prob.data

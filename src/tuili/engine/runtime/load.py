@@ -1,7 +1,7 @@
-"""Making runners, schedulers, decoders and engines of a model: natively where that is possible, else by torch.
+"""Makes runners, schedulers, decoders and engines for a model: native if possible, otherwise torch.
 
-`choice` says which, `native.load` and `torch.load` make the runner. Neither torch nor transformers is imported unless
-the torch runner is chosen or the model already is torch's.
+`choice` decides which, and `native.load` or `torch.load` makes the runner. Neither torch nor transformers is imported
+unless the torch runner is chosen or the model already is in torch.
 """
 
 from __future__ import annotations
@@ -51,18 +51,17 @@ def load_runner(
     verifies: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> ModelRunner:
-    """A runner of a model.
+    """Load a runner for a model.
 
     Args:
         runner, numbers, cache: see `choice`.
         device: see `RunOptions`.
-        threads: of each step; by default as many as are faster.
+        threads: threads of each step; by default as many as speed it up.
         slots: sequences that are decoded together.
-        prefix_cache_bytes: memory for prompts that are kept for others that begin alike.
-        verifies: read the verifier of the model's folder, if it has one, for responses that are submitted with
-            `verify_from`.
+        prefix_cache_bytes: memory for prompts kept for later prompts with the same beginning.
+        verifies: read the verifier in the model's folder, if there is one, for responses submitted with `verify_from`.
         clock: the time in seconds.
-    Raises `InputError` for what cannot be had of these, and `ModelFolderError` as `open_model` does.
+    Raises `InputError` for options that are not available, and `ModelFolderError` as `open_model` does.
     """
     if threads is not None and threads < 1:
         raise InputError(f"threads = {threads}: use at least 1")
@@ -88,7 +87,7 @@ def _load_step(source: OpenModel, choice: Choice, threads: int | None, slots: in
 
 
 def load_state_reader(model: ModelSource, runner: RunnerName = "auto", numbers: Numbers = "auto") -> StateReader:
-    """A reader of texts over an imported model. runner, numbers: see `choice`."""
+    """Load a reader of texts over an imported model. runner, numbers: see `choice`."""
     source = opened(model)
     choice = choose(runner, numbers, "auto", native_fault, device_of(source, None), shape_of(source).quantization)
     return StateReader(_load_step(source, choice, None, slots=1, verifies=False))
@@ -105,7 +104,7 @@ def load_scheduler(
     clock: Callable[[], float] = time.perf_counter,
     **options: Unpack[RunOptions],
 ) -> Scheduler:
-    """A scheduler over a runner; see `load_runner` and `Scheduler.of` for the arguments."""
+    """Load a scheduler over a runner; see `load_runner` and `Scheduler.of` for the arguments."""
     if min(slots, chunk, waiting) < 1:
         raise InputError(f"slots {slots}, chunk {chunk} and waiting {waiting} must be at least 1")
     source = opened(model)
@@ -126,15 +125,15 @@ def load_engine(
     calculator: CalculatorMode | None = None,
     **options: Unpack[RunOptions],
 ) -> Engine:
-    """An engine that has been warmed up, with the verifier and the calibration of the model's folder.
+    """Load and warm up an engine, with the verifier and the calibration in the model's folder.
 
     Args:
-        exit_threshold: probability at which a token leaves early at depth `auto`; the model's own if None.
+        exit_threshold: probability at which a token exits early at depth `auto`; the model's own if None.
         slots: responses that are decoded together.
-        waiting: attempts that may wait for a slot; further requests are refused.
+        waiting: maximum number of attempts waiting for a slot; further requests are refused.
         clock: the time in seconds.
         refines_untraced: see `load_promises`.
-        calculator: whether the checker writes values into steps, for requests that do not say so; as the model was
+        calculator: whether the checker writes values into steps, for requests that do not specify it; as the model was
             taught if None.
         options: see `load_runner`.
     """
@@ -146,12 +145,12 @@ def load_engine(
     promises = load_promises(source.path, threshold, scheduler.runner.runtime, refines_untraced)
     taught = default_calculator(source.path) if calculator is None else calculator
     if isinstance(source, StoredModel | ImportedModel):
-        source.check_unchanged()  # so that the promises are about what was loaded
+        source.check_unchanged()  # so that the promises are about the weights that were loaded
     return Engine(scheduler, source.tokenizer, promises, threshold, shape.conversation, taught)
 
 
 def default_calculator(folder: Path) -> CalculatorMode:
-    """Whether the checker writes values into the steps of the model of a folder, where nobody says so."""
+    """Whether the checker writes values into the steps of a folder's model, if nothing else is specified."""
     settings = read_thinking_file(folder)
     return "off" if settings is None or settings.calculator is None else settings.calculator
 
@@ -164,7 +163,7 @@ def load_decoder(
     batch_size: int = 64,
     **options: Unpack[RunOptions],
 ) -> Decoder:
-    """A decoder over a model.
+    """Load a decoder over a model.
 
     Args:
         depth, exit_threshold, max_new_tokens: see `Decoder`.
@@ -180,6 +179,6 @@ def load_decoder(
 
 
 def default_choice() -> Choice:
-    """How a model in a folder is run on this machine where nothing is asked for."""
+    """How a model in a folder is run on this machine by default."""
     choice = choose("auto", "auto", "auto", native_fault)
     return choice if choice.runner == "native" else replace(choice, numbers="fp32", cache="fp32")

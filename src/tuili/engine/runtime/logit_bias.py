@@ -1,7 +1,7 @@
-"""Biases on logits, and grammars: what a request adds to the logits of some tokens, and which tokens it allows,
-wherever a token is chosen for it. How a grammar is followed is left to `tuili.grammars`, thinking to `thinking`.
+"""Logit biases and grammars: what a request adds to the logits of some tokens, and which tokens it allows, whenever a
+token is chosen for it. `tuili.grammars` follows grammars, `thinking` follows thinking.
 
-The exits' probabilities, drafts and samples are those of the biased logits. Reported log-probabilities are not.
+Exit probabilities, drafts and samples use the biased logits. Reported log-probabilities do not.
 
 Dimensions: N rows, V vocabulary.
 """
@@ -24,14 +24,14 @@ from tuili.grammars import GrammarState
 from tuili.native import Among
 
 NOTHING: Iterable[Tokens[int]] = repeat(())
-"""Stands behind the tokens of any number of sequences."""
+"""No drafted tokens, for any number of sequences."""
 
 
 class LogitBiases:
-    """The biases and grammars of the sequences that have slots. While it is empty, nothing is to be changed.
+    """The biases and grammars of the sequences that have slots. While it is empty, no logits need to be changed.
 
     Args:
-        thinking: the sequences whose thinking has tokens of its own; None where it has none.
+        thinking: tracks which sequences are inside thinking that uses its own tokens; None if there are no such tokens.
     """
 
     def __init__(self, thinking: ThinkingRows | None = None) -> None:
@@ -43,7 +43,7 @@ class LogitBiases:
         return len(self._held) + len(self._grammars)
 
     def hold(self, sequence: Sequence) -> None:
-        """Take in the bias and the grammar of a sequence that starts, if it has some."""
+        """Register the bias and the grammar of a sequence that starts, if it has any."""
         if sequence.sampling.logit_bias:
             tokens, values = zip(*sequence.sampling.logit_bias, strict=True)
             self._held[sequence] = np.array(tokens, np.intp), np.array(values, np.float32)
@@ -58,7 +58,7 @@ class LogitBiases:
             self._thinking.drop(sequence)
 
     def rewind(self, sequence: Sequence) -> None:
-        """Note that the last tokens of a sequence have been taken back. Grammars find that out themselves."""
+        """Record that the last tokens of a sequence have been taken back. Grammars detect that themselves."""
         if self._thinking is not None:
             self._thinking.drop(sequence)
 
@@ -70,7 +70,7 @@ class LogitBiases:
         sequences: list[Sequence],
         drafted: Iterable[Tokens[int]] = NOTHING,
     ) -> bool:
-        """Run the model's head for rows of sequences, and `choose`. Returns whether all of it was run for all rows."""
+        """Run the model's head for rows of sequences, then `choose`. Returns whether the full head ran for all."""
         inside = [self._in_thinking(each, tokens) for each, tokens in zip(sequences, drafted, strict=False)]
         parts: tuple[tuple[Among, bool], ...] = (("all", False), ("thinking", True))
         for among, wanted in parts:
@@ -81,18 +81,18 @@ class LogitBiases:
         return not any(inside)
 
     def _in_thinking(self, sequence: Sequence, drafted: Tokens[int]) -> bool:
-        """Whether a token is chosen among those of thinking: not where a grammar allows none of them."""
+        """Whether the next token is chosen among the thinking tokens. It is not if a grammar allows none of them."""
         thinking, grammar = self._thinking, self._grammars.get(sequence)
         if thinking is None or not thinking.inside(sequence, drafted):
             return False
         return grammar is None or bool(grammar.allowed([*sequence.tokens, *drafted])[thinking.ids].any())
 
     def add(self, logits_V: Logits, sequence: Sequence, drafted: Tokens[int] = ()) -> Logits:
-        """The biased logits of a sequence, minus infinity for tokens that its grammar does not allow: a copy, or the
-        same array where nothing is changed.
+        """The biased logits of a sequence, minus infinity for tokens that its grammar does not allow. Returns a copy,
+        or the same array if nothing changes.
 
         Args:
-            drafted: tokens that stand behind those of the sequence.
+            drafted: tokens that follow those of the sequence.
         """
         if sequence in self._held:
             tokens, values = self._held[sequence]
@@ -113,10 +113,10 @@ class LogitBiases:
         sequences: list[Sequence],
         drafted: Iterable[Tokens[int]] = NOTHING,
     ) -> None:
-        """Behind an exit, work out `best` and `top_prob` of the rows of sequences with a bias or a grammar once more.
+        """After an exit, recompute `best` and `top_prob` for the rows of sequences with a bias or a grammar.
 
         Args:
-            drafted: for each row, the tokens that stand behind those of its sequence.
+            drafted: for each row, the tokens that follow those of its sequence.
         """
         changed = [
             (row, sequence, tokens)

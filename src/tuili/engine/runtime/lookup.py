@@ -1,7 +1,7 @@
-"""Drafts that are looked up: what followed the same few tokens before, in this text or in another response.
+"""Looked-up drafts: the tokens that followed the same few tokens before, in this text or in another response.
 
-They cost no computing (Saxena 2023, "Prompt Lookup Decoding"; He et al. 2023, arXiv 2311.08252). How many of them pay
-is left to `draft_plan`, for which each tells how likely it is right; verifying them to `speculative`.
+They need no computation (Saxena 2023, "Prompt Lookup Decoding"; He et al. 2023, arXiv 2311.08252). Each comes with an
+estimate of how likely it is right, from which `draft_plan` decides how many pay off; `speculative` verifies them.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from typing import NamedTuple
 from tuili.engine.sequence import Sequence
 
 ORDERS = (4, 3, 2, 1)
-"""How many tokens are compared, the most first."""
+"""The numbers of tokens compared, largest first."""
 MAX_TOKENS = 7
-"""Tokens that are looked up at a time: with the one before them they are two blocks of rows of the native products."""
+"""Maximum tokens per lookup: with the token before them, they are two blocks of rows of the native products."""
 PRIORS = (0.4, 0.55, 0.65, 0.8)
-"""How often a token is right before anything was measured, by its streak: how often it has followed the same tokens
-without another in between. Longer streaks are no surer."""
+"""Initial estimates of how often a token is right, by its streak: how often it has followed the same tokens without any
+other in between. Longer streaks are no more reliable."""
 PRIOR_WEIGHT, MAX_WEIGHT = 8.0, 500.0
-"""Tokens that a prior counts for; and those that what was measured counts for at most, so that it stays of late."""
+"""The tokens that a prior counts for, and the maximum that measurements count for, so that they stay recent."""
 MIN_CHANCE = 0.05
-"""A token is not told where it and those before it are right less often."""
+"""Minimum probability that a proposed token and those before it are right."""
 MAX_REMEMBERED = 1 << 17
-"""Entries of other responses, of which each token makes one for each order; some megabytes."""
+"""Maximum entries for other responses; each token makes one entry per order. They take some megabytes."""
 Followers = dict[int, tuple[int, int]]
-"""What followed some tokens, by their hash: a token and its streak. A collision is a wrong draft."""
+"""What followed some tokens, by their hash: a token and its streak. A collision causes a wrong draft."""
 
 
 class Guess(NamedTuple):
-    """A token that may follow: how likely it and all before it are right, and the kind of match that it comes from."""
+    """A token that may follow, the probability that it and all before it are right, and the kind of its match."""
 
     token: int
     chance: float
@@ -39,7 +39,7 @@ class Guess(NamedTuple):
 
 @dataclass
 class _Text:
-    """What followed tokens in a running text, how many of its tokens are in it, and what was guessed behind these."""
+    """What followed tokens in a running text, how many of its tokens have been learnt, and the current guesses."""
 
     followers: Followers = field(default_factory=dict)
     seen: int = 0
@@ -47,17 +47,17 @@ class _Text:
 
 
 class LookupDrafts:
-    """What followed tokens in the texts of running sequences, and in responses of any, the latest of which are kept."""
+    """What followed tokens in the texts of running sequences and in past responses, of which the latest are kept."""
 
     def __init__(self, most: int = MAX_REMEMBERED) -> None:
         self._most = most
         self._written: Followers = {}
         self._texts: dict[Sequence, _Text] = {}
         self._rates = [(prior, PRIOR_WEIGHT) for _ in range(2 * len(ORDERS)) for prior in PRIORS]
-        """How often tokens were right, by the kind of match, and the tokens that this was measured with."""
+        """How often tokens were right, by kind of match, and the number of tokens in that measurement."""
 
     def propose(self, sequence: Sequence, most: int) -> list[Guess]:
-        """The tokens that may follow the text of a sequence, at most so many."""
+        """Propose at most `most` tokens that may follow the text of a sequence."""
         text = self._learn(sequence)
         last, chance = [*sequence.prompt[-ORDERS[0] :], *sequence.tokens[-ORDERS[0] :]], 1.0
         while len(text.guessed) < min(most, MAX_TOKENS):
@@ -69,7 +69,7 @@ class LookupDrafts:
         return text.guessed
 
     def _guesses(self, last: list[int], followers: Followers) -> Iterator[Guess]:
-        """What followed the last tokens, each with a chance of its own."""
+        """What followed the last tokens, each with its own probability."""
         for place, order in enumerate(ORDERS):
             key = hash(tuple(last[-order:]))
             for source, table in enumerate((followers, self._written)):
@@ -78,18 +78,18 @@ class LookupDrafts:
                     yield Guess(found[0], self._rates[kind][0], kind)
 
     def rewind(self, sequence: Sequence) -> None:
-        """Note that the last tokens of a sequence have been taken back."""
+        """Record that the last tokens of a sequence have been taken back."""
         if (text := self._texts.get(sequence)) is not None:
             text.seen, text.guessed = min(text.seen, len(sequence.prompt) + len(sequence.tokens)), []
 
     def drop(self, sequence: Sequence) -> None:
-        """Forget the text of a sequence that has ended; what it has written is remembered for others."""
+        """Forget the text of a sequence that has ended; its response is remembered for others."""
         if sequence in self._texts:
             self._learn(sequence)
             del self._texts[sequence]
 
     def _learn(self, sequence: Sequence) -> _Text:
-        """Take in the tokens of a sequence that are new, and which of the last guesses were right."""
+        """Learn the new tokens of a sequence, and which of the last guesses were right."""
         text, prompt = self._texts.setdefault(sequence, _Text()), len(sequence.prompt)
         first = max(0, text.seen - ORDERS[0])
         ids = sequence.prompt[first:] + sequence.tokens[max(0, first - prompt) :]
@@ -114,6 +114,6 @@ class LookupDrafts:
 
 
 def _note(followers: Followers, key: int, token: int) -> None:
-    """Note that a token followed. The latest stand at the end."""
+    """Record that a token followed. The latest entries are at the end."""
     known, streak = followers.pop(key, (token, -1))
     followers[key] = token, min(streak + 1, len(PRIORS) - 1) if known == token else 0

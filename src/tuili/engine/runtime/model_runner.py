@@ -1,6 +1,6 @@
-"""The runner: it keeps the texts of sequences in slots and runs them through a model, one batch a step.
+"""The runner: it keeps the texts of sequences in slots and runs them through a model, one batch per step.
 
-All that is computed is computed by a `ModelStep`. Which sequence runs, and for how long, is left to the scheduler.
+A `ModelStep` does all the computation. The scheduler decides which sequence runs, and for how long.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from tuili.engine.runtime.token_rows import TableWriter, TokenRow
 from tuili.engine.sequence import Sequence, SequenceLimits
 
 READ_ROWS = 256
-"""Prompt tokens that run through the model at once, at most."""
+"""Maximum prompt tokens that run through the model at once."""
 MEASUREMENTS = 3
-"""Of what a step over some rows takes, of which the shortest counts."""
+"""Measurements of a step over some number of rows, of which the shortest counts."""
 INITIAL_TOKENS, INITIAL_UNITS = 128, 32
-"""Room in a slot at first. It is doubled as a text needs more."""
+"""Initial room in a slot. It is doubled as a text needs more."""
 TOKENS_AHEAD, SHARE_AHEAD = 64, 0.25
-"""Where every layer has keys and values of its own, a token takes many bytes. Room is then made for so many tokens more
-than are needed now, or for this share of them, but for no more than the text can have."""
+"""If every layer has its own keys and values, a token takes many bytes. Room is then made for this many tokens more
+than are needed now, or for this share of them, but never for more than the text can have."""
 
 
 @dataclass(slots=True, eq=False)
 class _Held:
-    """A sequence that holds a slot: its text there, and the tokens and units that there is room for."""
+    """A sequence that holds a slot: its text there, and the number of tokens and units that there is room for."""
 
     sequence: Sequence
     slot: int
@@ -54,10 +54,10 @@ class StepRunner:
 
     Args:
         end_ids: the tokens that end a response, the usual one first.
-        prefix_cache: keeps prompts for others that begin alike.
-        thinking: where thinking has tokens of its own.
-        clock: the time in seconds, for measuring.
-        plan: decides on looked-up drafts until costs are measured.
+        prefix_cache: keeps prompts for later prompts with the same beginning.
+        thinking: tracks thinking, if thinking has its own tokens.
+        clock: the time in seconds, for measurements.
+        plan: decides on looked-up drafts until costs have been measured.
     """
 
     def __init__(
@@ -87,14 +87,14 @@ class StepRunner:
         self._exits = (ConfidentExits if shape.per_layer_kv else ExitChooser)(step, self._biases, clock)
         self._drafts = SpeculativeDecoder(step, end_ids, self._biases)
         self._lookups = LookupDrafts() if shape.per_layer_kv else None
-        """None where drafts come from the first exit."""
+        """None if drafts come from the first exit."""
         self._plan = plan
         self._free = list(range(step.slots))
-        """A heap, so that the lowest slots are taken."""
+        """A heap, so that the lowest slots are taken first."""
         self._decoding: dict[Sequence, _Held] = {}
         self._prefilling: _Held | None = None
         self._reading: Reading | None = None
-        """How the sequence that is being prefilled is read at full depth; None where it is to be continued."""
+        """How the sequence being prefilled is read at full depth; None if a response will be decoded."""
 
     def start(self, sequence: Sequence) -> int:
         """See `ModelRunner`."""
@@ -108,7 +108,7 @@ class StepRunner:
         return len(held.row.ids)
 
     def _make_room(self, held: _Held, tokens: int, units: int) -> None:
-        """Make room in a slot for so many tokens and units in all."""
+        """Make room in a slot for this many tokens and units in total."""
         if tokens > held.tokens or units > held.units:
             if tokens > held.tokens and self._shape.per_layer_kv:
                 ahead = max(TOKENS_AHEAD, int(tokens * SHARE_AHEAD))
@@ -147,7 +147,7 @@ class StepRunner:
         return output
 
     def _run_trunk(self, tokens: list[tuple[_Held, int]]) -> None:
-        """Append a token to each of these texts, and run all through the trunk, in the first rows of the batch."""
+        """Append each token to its text, and run all of them through the trunk in the first rows of the batch."""
         append = self._writer.append
         for place, (held, token) in enumerate(tokens):
             unit = append(place, held.slot, held.row, token)
@@ -179,7 +179,7 @@ class StepRunner:
         return outputs + self._draft(row_of, looked_up, policy) if looked_up else outputs
 
     def _read_unread(self) -> None:
-        """Read what sequences have got from others, without the last token of each, in steps of its own."""
+        """Read, in separate steps, the tokens that the checker wrote into sequences, except the last of each."""
         tokens = [
             (held, token) for each, held in self._decoding.items() for token in each.tokens[-1 - each.unread : -1]
         ]
@@ -190,8 +190,8 @@ class StepRunner:
                 through_groups(self._step, self._batch, len(piece))
 
     def _look_up(self, sequences: list[Sequence], unread: int, policy: StepPolicy) -> dict[Sequence, list[int]]:
-        """The sequences that are drafted now, with the drafts of those where these are looked up: not in a step that
-        has something else to read."""
+        """The sequences that are drafted now, each with its looked-up draft if drafts are looked up. There is no lookup
+        in a step that has other tokens to read."""
         rows, lookups = len(self._decoding), self._lookups
         if lookups is None:
             return {each: [] for each in sequences if len(self.exits) > 1}
@@ -225,10 +225,10 @@ class StepRunner:
     def _exit(
         self, rows: list[int], sequences: list[Sequence], policy: StepPolicy, only_read: Iterable[int] = ()
     ) -> list[StepOutput]:
-        """Sample the next token of each sequence, at the exit where it leaves.
+        """Sample the next token of each sequence, at its exit.
 
         Args:
-            only_read: rows behind which nothing is sampled.
+            only_read: rows after which nothing is sampled.
         """
         outputs = self._exits.run(self._batch, rows, sequences, policy, only_read)
         for row, sequence, output in zip(rows, sequences, outputs, strict=True):
@@ -238,7 +238,7 @@ class StepRunner:
         return outputs
 
     def _use_logits(self, row: int, sequence: Sequence, output: StepOutput) -> None:
-        """Draw the token where the sequence has a temperature, and tell its log-probability where that is asked for."""
+        """Sample the token if the sequence has a temperature, and report its log-probability if that was requested."""
         sampling, logits_1V = sequence.sampling, self._step.logits(self._batch, [row])
         if sampling.temperature > 0:
             token = self._sampler.draw(self._biases.add(logits_1V[0], sequence), sequence)
@@ -250,7 +250,7 @@ class StepRunner:
     def _draft(
         self, row_of: dict[Sequence, int], looked_up: dict[Sequence, list[int]], policy: StepPolicy
     ) -> list[StepOutput]:
-        """Draft the next token of each sequence, or hold what was looked up, and verify all drafts when that is due."""
+        """Draft the next token of each sequence, or hold its looked-up draft, and verify all drafts when due."""
         full_depth, outputs = self.exits[-1], list[StepOutput]()
         if self._lookups is not None:
             for sequence, drafted in looked_up.items():
@@ -272,7 +272,7 @@ class StepRunner:
         return outputs
 
     def _take_back(self, held: _Held, tokens: int) -> None:
-        """Take the last tokens out of a slot."""
+        """Remove the last tokens from a slot."""
         if tokens:
             members = held.row.cut(len(held.row.ids) - tokens)
             self._step.cut(held.slot, len(held.row.ids), held.row.unit_count - 1, members)

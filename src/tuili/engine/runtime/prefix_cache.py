@@ -1,6 +1,6 @@
-"""The prefix cache: prompts that have been read, kept for requests that begin alike.
+"""The prefix cache: prompts that have been read, kept for requests with the same beginning.
 
-When its memory is full, the prompt that was used longest ago leaves first.
+When its memory is full, the least recently used prompt is evicted first.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from tuili.engine.runtime.step import ModelStep
 from tuili.engine.runtime.token_rows import TokenRow
 
 MAX_PROMPTS = 64
-"""Prompts that are kept, because every lookup compares with all of them."""
+"""Maximum number of prompts kept, because every lookup compares with all of them."""
 MIN_COMMON_TOKENS = 16
-"""Tokens in common from which on copying them beats reading them again."""
+"""Minimum common tokens for which copying is faster than reading them again."""
 ID_BYTES = 16
-"""Of the id and the unit of a token."""
+"""Bytes of the id and the unit of a token."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class KeptPrompt:
 
 
 class PrefixCache:
-    """Copies of slots by their token ids, up to `max_bytes` in all."""
+    """Copies of slots by their token ids, up to `max_bytes` in total."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes, self.bytes = max_bytes, 0
@@ -46,8 +46,8 @@ class PrefixCache:
         return len(self._kept)
 
     def save(self, step: ModelStep[Any], slot: int, row: TokenRow) -> None:
-        """Keep a copy of a slot, which holds the text of `row`. Where the last token has no keys and values in deeper
-        layers yet, it is left out."""
+        """Keep a copy of a slot, which holds the text of `row`. The last token is omitted if it does not yet have keys
+        and values in deeper layers."""
         key = tuple(row.ids[:-1] if step.shape.per_layer_kv else row.ids)
         if len(key) < MIN_COMMON_TOKENS or self._max_bytes == 0 or key in self._kept:
             return
@@ -62,7 +62,7 @@ class PrefixCache:
             self.bytes -= oldest.bytes
 
     def load(self, step: ModelStep[Any], slot: int, row: TokenRow, ids: Sequence[int]) -> None:
-        """Fill a slot and its empty row with the longest kept prefix of these ids, their last one left out."""
+        """Fill a slot and its empty row with the longest kept prefix of these ids, excluding the last id."""
         wanted = tuple(ids[:-1])
         best, longest = None, MIN_COMMON_TOKENS - 1
         for key in self._kept:
@@ -80,5 +80,5 @@ class PrefixCache:
 
 
 def _common(first: Sequence[int], second: Sequence[int]) -> int:
-    """The number of ids with which both begin."""
+    """The length of the common prefix."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))

@@ -1,7 +1,7 @@
 """Texts that are only read, at full depth: prompts that are scored, and responses that the verifier judges.
 
-A text comes in pieces, as prompts do. The scheduler decides when each piece is read, `controller` what follows from a
-judgement. A score is the log-probability of a token behind those before it.
+A text arrives in pieces, as prompts do. The scheduler decides when each piece is read, and `controller` what follows
+from a judgement. A score is the log-probability of a token given those before it.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from tuili.engine.runtime.step import ModelStep, StepBatch
 from tuili.engine.sequence import Sequence, TokenLogprobs
 
 SCORED_ROWS = 32
-"""Rows whose logits are looked at together, in the first rows: logits of many tokens take much memory."""
+"""Rows whose logits are processed together, in the first rows: logits of many tokens take a lot of memory."""
 Reading: TypeAlias = "PromptScoring | VerifierPass"
-"""One text, and what is made of it from the token `start` on. The token before that predicts it, so it needs full depth
-too. `before` looks at rows that the trunk has read, `after` at the same rows at full depth; `output` is what the whole
-text led to."""
+"""One text, and what is computed for it from the token `start` on. The token before `start` predicts it, so it needs
+full depth too. `before` processes rows that the trunk has read, `after` the same rows at full depth; `output` is the
+result for the whole text."""
 
 
 def reading_of(step: ModelStep[Any], sequence: Sequence) -> Reading | None:
-    """How a sequence is read; None where it is to be continued."""
+    """How a sequence is read; None if a response is to be decoded."""
     if sequence.verify_from is not None and step.verifies:
         return VerifierPass(step, sequence, sequence.verify_from)
     if sequence.score_from is not None:
@@ -31,10 +31,10 @@ def reading_of(step: ModelStep[Any], sequence: Sequence) -> Reading | None:
 
 
 def to_full_depth(step: ModelStep[Any], batch: StepBatch, reading: Reading, done: int, length: int) -> int:
-    """Take those rows of a piece to full depth that need it. Returns the layer-steps of those that are looked at.
+    """Run the rows of a piece that need full depth to full depth. Returns the layer-steps of the rows that are used.
 
     Args:
-        done: tokens before the piece. length: those of the piece, which the trunk has read in the first rows.
+        done: tokens before the piece. length: tokens of the piece, which the trunk has read in the first rows.
     """
     first = max(0, reading.start - 1 - done)
     tokens = length - first
@@ -50,7 +50,7 @@ def to_full_depth(step: ModelStep[Any], batch: StepBatch, reading: Reading, done
 
 
 def through_groups(step: ModelStep[Any], batch: StepBatch, end: int, first: int = 0) -> None:
-    """Take the rows from `first` to `end` - 1, which the trunk has read, through all groups."""
+    """Run the rows from `first` to `end` - 1, which the trunk has read, through all groups."""
     if end > first:
         batch.going[: end - first] = range(first, end)
         for index in range(step.shape.num_groups):
@@ -87,7 +87,7 @@ class PromptScoring:
 
 
 class VerifierPass:
-    """A response that is judged. It begins at `start`, behind a prompt."""
+    """A response that is judged. It begins at `start`, after a prompt."""
 
     def __init__(self, step: ModelStep[Any], sequence: Sequence, start: int) -> None:
         assert start, "a response has a prompt"

@@ -1,7 +1,7 @@
-"""The interface of a model runner: what the scheduler asks of a model, in plain numbers and lists.
+"""The interface of a model runner: what the scheduler requires of a model, in plain numbers and lists.
 
-A runner holds the weights, the key/value cache and the prefix cache. It chooses exits, samples tokens, drafts and
-verifies. Which sequence runs next, and for how long, is left to the scheduler.
+A runner holds the weights, the KV cache and the prefix cache. It chooses exits, samples tokens, and drafts and
+verifies. The scheduler decides which sequence runs next, and for how long.
 """
 
 from __future__ import annotations
@@ -14,52 +14,52 @@ from typing import Protocol
 from tuili.engine.sequence import Sequence, TokenLogprobs
 
 ACTIVE_SHARE = 0.1
-"""Of the largest head's output in a layer, that another head's must have to be called active."""
+"""An attention head is active if its output is at least this share of the layer's largest head output."""
 
 
 class StepPolicy(Protocol):
-    """What a runner asks of the scheduler, and tells it, during a step."""
+    """What a runner asks of the scheduler, and reports to it, during a step."""
 
     @property
     def timed(self) -> bool:
-        """Whether a deadline depends on how long the step takes. An accelerator is then waited for."""
+        """Whether a deadline depends on how long the step takes. The runner then waits for an accelerator."""
         ...
 
     def may_go_deeper(self, sequence: Sequence, exit_index: int, together: int) -> bool:
-        """Whether the limits of a sequence leave room for the group of layers behind an exit, where `together`
-        sequences would run it."""
+        """Whether the limits of a sequence leave room for the group of layers after an exit, where
+        `together` sequences would run it."""
         ...
 
     def most_rows(self, sequences: int) -> float:
-        """How many rows a step over so many sequences may read with looked-up drafts, so that deadlines are kept. As
-        many as there are sequences, or fewer, leave no room for drafts."""
+        """How many rows a step over this many sequences may read with looked-up drafts if deadlines are to be kept. A
+        result of at most `sequences` leaves no room for drafts."""
         ...
 
     def trunk_reads(self, rows: int) -> None:
-        """Note how many rows the trunk is about to read in a step: one for each sequence, for each looked-up draft
+        """Record how many rows the trunk is about to read in a step: one for each sequence, for each looked-up draft
         token, and for each `unread` token."""
         ...
 
     def group_took(self, index: int, together: int, seconds: float) -> None:
-        """Note the time of one group of layers, the one behind exit `index`, over so many sequences."""
+        """Record the time of one group of layers, the one after exit `index`, over this many sequences."""
         ...
 
     def exit_took(self, together: int, seconds: float, whole: bool) -> None:
-        """Note the time of the model's head over so many sequences, where it is run at the end of a step; of a part of
-        it, for some of them, if it is not `whole`."""
+        """Record the time of the model's head over this many sequences, if it is run at the end of a step. If not
+        `whole`, only a part of the head was run for some of them."""
         ...
 
     def drafts_took(self, tokens: int, seconds: float) -> None:
-        """Note the time of verifying so many draft tokens."""
+        """Record the time of verifying this many draft tokens."""
         ...
 
 
 @dataclass(slots=True)
 class StepOutput:
-    """What one step decoded for one sequence: several tokens where drafts were verified, else one.
+    """What one step decoded for one sequence: one token, or several if drafts were verified.
 
-    depths, top_probs: as in `Sequence`, for these tokens. layer_steps: layers times tokens that ran, rejected drafts
-    included. depth_limited: whether the policy kept a token from going as deep as it needed.
+    depths, top_probs: as in `Sequence`, for these tokens. layer_steps: layers times tokens run, including rejected
+    drafts. depth_limited: whether the policy kept a token from going as deep as it needed.
     """
 
     sequence: Sequence
@@ -73,11 +73,11 @@ class StepOutput:
 
 @dataclass(slots=True)
 class PrefillOutput:
-    """What one piece of a prompt led to.
+    """The result of one piece of a prompt.
 
-    layer_steps: layers times tokens that ran for the verifier. first: the first decoded token, behind a whole prompt.
-    validity: logits and probabilities of a whole response that the verifier was to read. logprobs: of a whole prompt
-    that was to be scored. Only one of the last three is there.
+    layer_steps: layers times tokens run for the verifier. first: the first decoded token, after a whole prompt.
+    validity: logits and probabilities of a whole response for the verifier. logprobs: the scores of a whole prompt that
+    was to be scored. At most one of the last three is set.
     """
 
     layer_steps: int = 0
@@ -88,11 +88,11 @@ class PrefillOutput:
 
 @dataclass(frozen=True)
 class Observation:
-    """What experts and attention heads did with some tokens.
+    """What experts and attention heads did for some tokens.
 
     expert_tokens: for each reasoning layer, how many tokens took each expert. active_heads: for each layer, trunk
-    first, the share of attention heads that were active, mean over tokens. A head is active for a token if its output's
-    norm is at least `ACTIVE_SHARE` of the largest head's in the layer.
+    first, the share of attention heads that were active, averaged over tokens. A head is active for a token if the norm
+    of its output is at least `ACTIVE_SHARE` of the largest in the layer.
     """
 
     expert_tokens: tuple[tuple[int, ...], ...]
@@ -101,9 +101,9 @@ class Observation:
 
 @dataclass(frozen=True)
 class Runtime:
-    """How a runner computes. Two of these may answer the same question differently.
+    """How a runner computes. Two different runtimes may answer the same question differently.
 
-    runner: the code that computes. numbers: the format that weights have and products are made in.
+    runner: the code that computes. numbers: the format of the weights and of the products.
     """
 
     runner: str = "torch"
@@ -116,18 +116,18 @@ class Runtime:
 class ModelRunner(Protocol):
     """Runs sequences through one model. Not thread-safe.
 
-    A sequence takes a slot by `start`, gets its prompt read by `prefill` piece by piece, one token or more by each
-    `decode`, and gives the slot back by `release`. At most one sequence is being prefilled at a time.
+    `start` gives a sequence a slot, `prefill` reads its prompt piece by piece, each `decode` adds one or more tokens,
+    and `release` frees the slot. At most one sequence is being prefilled at a time.
     """
 
     @property
     def slots(self) -> int:
-        """Sequences that are decoded together, at most."""
+        """Maximum number of sequences decoded together."""
         ...
 
     @property
     def context(self) -> int:
-        """Tokens of a prompt and its response together, at most."""
+        """Maximum tokens of a prompt and its response together."""
         ...
 
     @property
@@ -137,12 +137,12 @@ class ModelRunner(Protocol):
 
     @property
     def read_depth(self) -> int:
-        """Layers that run for a token which is only read, since what follows it is known."""
+        """Layers run for a token that is only read, because the next token is already known."""
         ...
 
     @property
     def exit_threshold(self) -> float:
-        """The probability at which a token leaves early, by the model's configuration."""
+        """The probability at which a token exits early, from the model's configuration."""
         ...
 
     @property
@@ -157,7 +157,7 @@ class ModelRunner(Protocol):
 
     @property
     def runtime(self) -> Runtime:
-        """How it computes."""
+        """How this runner computes."""
         ...
 
     def start(self, sequence: Sequence) -> int:
@@ -165,35 +165,35 @@ class ModelRunner(Protocol):
         ...
 
     def prefill(self, sequence: Sequence, tokens: list[int], policy: StepPolicy) -> PrefillOutput:
-        """Read the next tokens of a prompt; behind the last of them the first token is decoded."""
+        """Read the next tokens of a prompt; after the last of them, the first token is decoded."""
         ...
 
     def decode(self, policy: StepPolicy) -> list[StepOutput]:
-        """One more token for every sequence whose prompt has been read. Those whose token is a draft are left out until
-        their drafts have been verified. Tokens that a sequence has got from others, `unread` and the last one, are read
-        before."""
+        """Decode one more token for every sequence whose prompt has been read. Sequences whose token is a draft are
+        omitted until their drafts have been verified. Tokens that the checker wrote into a sequence, the `unread` ones
+        and the last one, are read first."""
         ...
 
     def rewind(self, sequence: Sequence) -> None:
-        """Take back what was read of the last tokens of a sequence, which it has no more."""
+        """Discard what was read of the last tokens of a sequence, after they were removed from it."""
         ...
 
     def draft_length(self, sequence: Sequence) -> int:
-        """How many tokens of a sequence are drafted and not verified yet."""
+        """How many tokens of a sequence are drafted but not yet verified."""
         ...
 
     def release(self, sequence: Sequence) -> None:
-        """Take the slot of a sequence back."""
+        """Free the slot of a sequence."""
         ...
 
     def measure(self) -> None:
-        """Measure what is decided by: how many drafts pay. Nothing has been started yet."""
+        """Measure what decides how many drafts pay off. Called before anything has been started."""
         ...
 
     def observe(self) -> Observation | None:
-        """What experts and attention heads have done since the last call; None where nothing ran."""
+        """The activity of experts and attention heads since the last call; None if nothing ran."""
         ...
 
     def check(self, decoding: Iterable[Sequence], prefilling: Sequence | None) -> None:
-        """Assert that exactly these sequences hold slots, and that the cache has their tokens."""
+        """Assert that exactly these sequences hold slots, and that the cache holds their tokens."""
         ...

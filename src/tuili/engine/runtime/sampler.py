@@ -1,8 +1,8 @@
-"""Sampling tokens from logits. Each sequence with a temperature has a random generator of its own.
+"""Samples tokens from logits. Each sequence with a temperature has its own random generator.
 
-So the tokens of a sequence depend on its seed and its own logits, and not on the sequences decoded beside it.
+So the tokens of a sequence depend on its seed and its own logits, not on other sequences in the batch.
 
-Dimensions: T tokens, V vocabulary, N tokens that may be drawn.
+Dimensions: T tokens, V vocabulary, N tokens that may be sampled.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Probabilities = NDArray[np.float64]
 
 
 class Sampler:
-    """Draws tokens, and keeps the generators of running sequences."""
+    """Samples tokens, and keeps the generators of running sequences."""
 
     def __init__(self) -> None:
         self._generators: dict[Sequence, np.random.Generator] = {}
 
     def draw(self, logits_V: Logits, sequence: Sequence) -> int | None:
-        """The next token of a sequence that has a temperature; None where its logits are no numbers, because a broken
+        """The next token of a sequence that has a temperature. None if its logits are not finite, because a broken
         model must not end the step of the other sequences."""
         if not np.isfinite(logits_V.max()):
             return None
@@ -42,7 +42,7 @@ class Sampler:
 
 
 def token_logprobs(logits_TV: Logits, tokens: list[int], most: int) -> list[TokenLogprobs]:
-    """The log-probability of one token in each row, and of the `most` likeliest ones; of equal ones the lower id."""
+    """The log-probability of one token in each row, and of the `most` likeliest ones; ties go to the lower id."""
     told = []
     for token, logits_V in zip(tokens, logits_TV, strict=True):
         log_V = logits_V - np.float64(logits_V.max())
@@ -53,11 +53,11 @@ def token_logprobs(logits_TV: Logits, tokens: list[int], most: int) -> list[Toke
 
 
 def _largest(log_V: Probabilities, most: int) -> list[int]:
-    """The places of the `most` largest values, the largest first."""
+    """The indices of the `most` largest values, largest first."""
     if most == 0:
         return []
     least = np.partition(log_V, -most)[-most] if most < len(log_V) else -np.inf
-    least = max(least, np.finfo(np.float64).min)  # what is not chosen among has no probability
+    least = max(least, np.finfo(np.float64).min)  # tokens not chosen among have no probability
     candidates = np.flatnonzero(log_V >= least)
     order = np.argsort(-log_V[candidates], kind="stable")[:most]
     return [int(place) for place in candidates[order]]
@@ -74,7 +74,7 @@ def probabilities(logits_V: Logits, sampling: Sampling) -> Probabilities:
     prob_V /= prob_V.sum()
     if sampling.top_k == 0 and sampling.top_p == 1:
         return prob_V
-    # What is below the mean of all that may be left out comes last, so that only a few tokens need an order.
+    # Tokens below the mean of the mass that may be left out come last, so only a few tokens need sorting.
     least = (1 - sampling.top_p) / len(prob_V)
     if 0 < sampling.top_k < len(prob_V):
         least = max(least, np.partition(prob_V, -sampling.top_k)[-sampling.top_k])

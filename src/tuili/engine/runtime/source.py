@@ -1,4 +1,4 @@
-"""A model that is to be run: still in its folder, or in torch's memory."""
+"""A model to be run: still in its folder, or in torch's memory."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tuili.store import (
 
 
 class ModelInTorch(Protocol):
-    """What `tuili.model.load_model` makes: a network with the tokenizer and the folder that belong to it. The network
-    may also be what transformers makes of the folder of an imported model."""
+    """What `tuili.model.load_model` makes: a network with its tokenizer and folder. The network may also be the one
+    that transformers makes from the folder of an imported model."""
 
     @property
     def model(self) -> Any:
@@ -47,17 +47,17 @@ class ModelInTorch(Protocol):
 
 OpenModel: TypeAlias = StoredModel | ImportedModel | ModelInTorch
 ModelSource: TypeAlias = str | Path | OpenModel
-"""A folder, a hub name or a shipped name, or what `tuili.store.open_model` or `tuili.model.load_model` has made of one.
-Weights in memory must not change afterwards; files may."""
+"""A folder, a hub name or a shipped name, or the result of `tuili.store.open_model` or `tuili.model.load_model` for
+one. Weights in memory must not change afterwards; files may."""
 
 
 def opened(source: ModelSource) -> OpenModel:
-    """The model. Raises `ModelFolderError` as `open_model` does."""
+    """Open the model if necessary. Raises `ModelFolderError` as `open_model` does."""
     return open_model(source) if isinstance(source, str | Path) else source
 
 
 def shape_of(model: OpenModel) -> Shape:
-    """Its shape."""
+    """The shape of a model."""
     if isinstance(model, StoredModel | ImportedModel):
         return model.shape
     shape: Shape | None = getattr(model.model.config, "shape", None)
@@ -65,9 +65,9 @@ def shape_of(model: OpenModel) -> Shape:
 
 
 def device_of(model: OpenModel, wanted: DeviceName | None) -> str:
-    """The kind of device that it is to be run on, in torch's words.
+    """The kind of device that the model should run on, as torch names it.
 
-    wanted: see `RunOptions`. Raises `InputError` where it is in memory on another one.
+    wanted: see `RunOptions`. Raises `InputError` if the model is in memory on another device.
     """
     if isinstance(model, StoredModel | ImportedModel):
         return wanted or "cpu"
@@ -78,8 +78,8 @@ def device_of(model: OpenModel, wanted: DeviceName | None) -> str:
 
 
 def exits_of(model: OpenModel) -> tuple[Mapping[str, NDArray[np.float32]], NDArray[np.int32] | None]:
-    """The tensors of the exits of an imported model, by their names in its file of exits, and the tokens whose
-    logits tell how sure they are; none of both where there are no exits."""
+    """The tensors of an imported model's exits, by their names in its file of exits, and the tokens whose logits show
+    how confident an exit is; empty and None if there are no exits."""
     shape = shape_of(model)
     if not isinstance(shape, DenseShape):
         return {}, None
@@ -88,5 +88,5 @@ def exits_of(model: OpenModel) -> tuple[Mapping[str, NDArray[np.float32]], NDArr
 
 
 def thinking_of(model: OpenModel) -> NDArray[np.int32] | None:
-    """The tokens that an imported model chooses among while it thinks; None for all."""
+    """The tokens that an imported model chooses among while it thinks; None for all tokens."""
     return None if isinstance(model.tokenizer, Tokenizer) else thinking_ids(model.path, model.tokenizer)

@@ -2,7 +2,8 @@
 2309.08168): the trunk drafts some tokens, then the full depth reads them all at once and accepts those that it would
 have decoded itself.
 
-The tokens are those of plain decoding at full depth. The scheduler's limits say how far a sequence may be drafted.
+The tokens equal those of plain decoding at full depth. The scheduler's limits determine how far a sequence may be
+drafted.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from tuili.engine.runtime.step import SLOT, ModelStep, StepBatch
 from tuili.engine.sequence import Sequence, TokenLogprobs
 
 NO_TOKEN = -1
-"""Stands behind a draft that was looked up: what follows is decoded, whatever it is."""
+"""Follows a looked-up draft, so that the next token is decoded whatever it is."""
 MAX_DRAFT_TOKENS = 12
-"""Tokens that are drafted before they are verified, at most."""
+"""Maximum tokens drafted before they are verified."""
 MIN_DRAFT_PROB = 0.7
-"""A draft token below this probability is wrong so often that tokens drafted behind it are mostly rejected."""
+"""A draft token below this probability is wrong so often that tokens drafted after it are mostly rejected."""
 
 
 @dataclass
 class DraftTokens:
-    """What the trunk has drafted for one sequence in a slot: the ids, the rows of the table at which they were drawn,
+    """What the trunk has drafted for one sequence in a slot: the ids, the table rows from which they were predicted,
     and the hidden states there."""
 
     slot: int
@@ -46,7 +47,7 @@ class DraftTokens:
 class Verified:
     """The tokens that the full depth decoded for one sequence, and their probabilities. It read `drafted` tokens.
 
-    logprobs: one for each token, where the sampling asks for them.
+    logprobs: one for each token, if the sampling asks for them.
     """
 
     tokens: list[int]
@@ -75,12 +76,12 @@ class SpeculativeDecoder:
         self._drafts.pop(sequence, None)
 
     def draft(self, batch: StepBatch, rows: list[int], sequences: list[Sequence], max_tokens: list[int]) -> bool:
-        """Draft the next token of each sequence from the trunk's output, which stands in these rows.
+        """Draft the next token of each sequence from the trunk's output in these rows.
 
         Args:
             max_tokens: for each sequence, how many tokens may be drafted.
-        Returns whether to verify now. All sequences are verified together: when one may not be drafted further, or
-        when further tokens would probably be rejected for all of them.
+        Returns whether to verify now. All sequences are verified together, as soon as one may not be drafted further or
+        further tokens would probably be rejected for all of them.
         """
         states = [self._step.states(batch, row, row + 1) for row in rows]
         drafted = [self._drafts[each].ids if each in self._drafts else () for each in sequences]
@@ -97,14 +98,14 @@ class SpeculativeDecoder:
         return any(draft.full for draft in drafts) or all(draft.doubtful for draft in drafts)
 
     def hold(self, batch: StepBatch, row: int, sequence: Sequence, ids: list[int]) -> None:
-        """Hold a draft that was looked up. The trunk has read it in the rows behind `row`, where its last token is."""
+        """Hold a looked-up draft, which the trunk has read in the rows after `row`, the row of the last token."""
         draft = self._drafts[sequence] = DraftTokens(int(batch.table[row, SLOT]), [*ids, NO_TOKEN])
         for place in range(row, row + len(draft.ids)):
             draft.table.append(batch.table[place].copy())
             draft.hidden.append(self._step.states(batch, place, place + 1))
 
     def passes(self, rows: int) -> Iterator[list[Sequence]]:
-        """The sequences with drafts, by their slots, in parts of at most so many tokens that are verified together."""
+        """The sequences with drafts, by slot, in parts of at most `rows` tokens that are verified together."""
         part, taken = list[Sequence](), 0
         for sequence in sorted(self._drafts, key=lambda each: self._drafts[each].slot):
             length = self.draft_length(sequence)
@@ -117,7 +118,7 @@ class SpeculativeDecoder:
             yield part
 
     def verify(self, batch: StepBatch, sequences: list[Sequence]) -> list[Verified]:
-        """Take the drafts of sequences, in the order of their slots, to the full depth, in the first rows of the batch.
+        """Run the drafts of sequences, which are in slot order, to full depth in the first rows of the batch.
 
         Accepts draft tokens up to the first that the full depth would not have decoded, and decodes that one instead.
         """
@@ -141,7 +142,7 @@ class SpeculativeDecoder:
         return results
 
     def _accept(self, batch: StepBatch, first: int, sequence: Sequence, ids: list[int]) -> Verified:
-        """What became of the draft whose tokens stand in the rows from `first` on."""
+        """The result of verifying the draft whose tokens are in the rows from `first` on."""
         tokens, probs = (values[first : first + len(ids)].tolist() for values in (batch.best, batch.top_prob))
         accepted = next((at + 1 for at in range(len(ids)) if tokens[at] != ids[at]), len(ids))
         reported: list[TokenLogprobs] = []

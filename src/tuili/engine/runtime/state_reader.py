@@ -1,6 +1,6 @@
-"""What a model computes on whole texts at full depth, for training beside it: as it will compute when it is asked.
+"""What a model computes for whole texts at full depth, for training alongside: exactly as it will for requests.
 
-Texts of requests are read by `reading`. Dimensions: T tokens, M hidden size, V vocabulary.
+`reading` reads the texts of requests. Dimensions: T tokens, M hidden size, V vocabulary.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from tuili.engine.runtime.step import ModelStep
 from tuili.engine.runtime.token_rows import TableWriter, TokenRow
 
 READ_ROWS = 128
-"""Tokens that run through the model at once, at most: their logits take much memory."""
+"""Maximum tokens that run through the model at once: their logits take a lot of memory."""
 UNITS = 32
-"""Room for units, which a text of an imported model has two of."""
+"""Room for units, of which a text of an imported model has two."""
 
 
 class ReadText(NamedTuple):
@@ -30,10 +30,10 @@ class ReadText(NamedTuple):
 
 
 class StateReader:
-    """Reads texts one after the other. What a text begins with like the one before it is not read again.
+    """Reads texts one after another. The common prefix with the previous text is not read again.
 
     Args:
-        step: of a model where every layer has keys and values of its own.
+        step: of a model in which every layer has its own keys and values.
     """
 
     def __init__(self, step: ModelStep[Any]) -> None:
@@ -42,7 +42,7 @@ class StateReader:
         self._writer, self._row, self._room = TableWriter(self._batch, step.shape), TokenRow(step.shape), 0
 
     def read(self, ids: Sequence[int], start: int) -> ReadText:
-        """States and logits behind the tokens from `start` on, which has one before it."""
+        """States and logits after the tokens from `start` on; at least one token precedes `start`."""
         step, batch = self._step, self._batch
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(self._row.ids, ids[:start], strict=False)))
         if not same:

@@ -1,8 +1,8 @@
-"""One step of a model, in parts: what `StepRunner` asks of the code that computes, in integer tables and plain arrays.
+"""One step of a model, in parts: what `StepRunner` requires of the computing code, in integer tables and plain arrays.
 
-A step takes any number of rows. A row is one token of one slot; several tokens of a slot stand one behind the other, in
-the order of their positions. What a row yields does not depend on the rows beside it. Which rows run, how deep, and
-what becomes of their results is left to `model_runner`.
+A step takes any number of rows. A row is one token of one slot; several tokens of a slot are consecutive rows, in the
+order of their positions. The result of a row does not depend on the other rows. `model_runner` decides which rows run,
+how deep, and what happens with their results.
 
 Dimensions: R rows of a batch, W columns of the short convolution, M hidden size, V vocabulary.
 """
@@ -20,18 +20,18 @@ from tuili.native import Among
 from tuili.store import DenseShape, ModelShape
 
 Shape: TypeAlias = ModelShape | DenseShape
-"""Of a model of Tuili's own, or of an imported one."""
+"""The shape of one of Tuili's own models, or of an imported one."""
 SLOT, POSITION, UNIT, HELD, RECENT = range(5)
-"""The columns of the integer table. slot: of the cache. position: the token's place in its text. unit: the unit that it
-belongs to. held: how many tokens its unit had before it; 0 where it begins one. recent, and all columns behind: the ids
-of the last W tokens, the token itself last, -1 where there are none."""
+"""The columns of the integer table. slot: slot in the cache. position: the token's position in its text. unit: the unit
+that the token belongs to. held: how many tokens that unit had before it; 0 if the token begins one. recent and all
+following columns: the ids of the last W tokens, the token itself last, -1 where there are none."""
 
 
 class StepBatch(Protocol):
-    """Memory for the rows of steps, which a `ModelStep` has made.
+    """Memory for the rows of steps, made by a `ModelStep`.
 
-    table: [R, 4 + W] the integer table. going: the rows that go on, for `group` and `exit`. best, top_prob: the
-    likeliest next token of each row, and its probability, after `exit`. hidden: the hidden states [R, M], an array or a
+    table: [R, 4 + W], the integer table. going: the rows that continue, for `group` and `exit`. best, top_prob: the
+    likeliest next token of each row and its probability, after `exit`. hidden: the hidden states [R, M], an array or a
     tensor, to which `states` may be assigned: `batch.hidden[1:3] = states`.
     """
 
@@ -48,7 +48,7 @@ Batch = TypeVar("Batch", bound=StepBatch)
 class ModelStep(Protocol[Batch]):
     """Computes with one model over a cache of slots. Not thread-safe.
 
-    What `save` and `states` return is handed back as it is, and looked into by the step alone.
+    The results of `save` and `states` are passed back unchanged; only the step itself looks inside them.
     """
 
     @property
@@ -58,17 +58,17 @@ class ModelStep(Protocol[Batch]):
 
     @property
     def runtime(self) -> Runtime:
-        """How it computes."""
+        """How the step computes."""
         ...
 
     @property
     def thinking_ids(self) -> NDArray[np.int32] | None:
-        """The tokens that an imported model chooses among while it thinks, rising; None for all."""
+        """The tokens that an imported model chooses among while it thinks, ascending; None for all tokens."""
         ...
 
     @property
     def slots(self) -> int:
-        """Slots of the cache."""
+        """Number of slots of the cache."""
         ...
 
     @property
@@ -79,7 +79,7 @@ class ModelStep(Protocol[Batch]):
     # The layers
 
     def batch(self, rows: int) -> Batch:
-        """Memory for so many rows."""
+        """Memory for this many rows."""
         ...
 
     def trunk(self, batch: Batch, count: int) -> None:
@@ -87,53 +87,49 @@ class ModelStep(Protocol[Batch]):
         ...
 
     def group(self, batch: Batch, index: int, count: int) -> None:
-        """Run the first `count` rows of `batch.going` through a group of layers. They stand in rising order. Where
-        every layer has keys and values of its own, those of the rows are stored."""
+        """Run the first `count` rows of `batch.going`, which are in ascending order, through a group of layers. If
+        every layer has its own keys and values, those of the rows are stored."""
         ...
 
     def exit(self, batch: Batch, count: int, among: Among = "all") -> None:
-        """Work out the next token of the first `count` rows of `batch.going`: `best`, `top_prob`, and the logits.
+        """Compute the next token of the first `count` rows of `batch.going`: `best`, `top_prob` and the logits.
 
         Args:
-            among: what it is chosen among: all tokens, or those of thinking. The logits of others are then minus
-                infinity. Where the model names none of these, all are.
+            among: which tokens to choose among: all, or those of thinking. The logits of the others are then minus
+                infinity. If the model defines no thinking tokens, all are used.
         """
         ...
 
     def confidence(self, batch: Batch, index: int, count: int) -> None:
-        """Work out, into `top_prob`, how likely the likeliest token at an exit is that of the full depth, for the first
-        `count` rows of `batch.going`. Only where every layer has keys and values of its own, as `leave`."""
+        """For the first `count` rows of `batch.going`, compute into `top_prob` the probability that the likeliest token
+        at an exit is also that of the full depth. Like `leave`, only if every layer has its own keys and values."""
         ...
 
     def leave(self, batch: Batch, index: int, count: int) -> None:
-        """Let the first `count` rows of `batch.going` leave at an exit: their states become those that `exit` is for.
-
-        Args:
-            fill: store keys and values of the states as they were in deeper layers; needless where the rows will run
-                them.
-        """
+        """Let the first `count` rows of `batch.going` leave at an exit: keys and values of their states are stored in
+        the deeper layers, and their states become those that `exit` reads."""
         ...
 
     def logits(self, batch: Batch, rows: Sequence[int]) -> NDArray[np.float32]:
-        """A copy of the logits [rows, V] that the last `exit` of each of these rows has left."""
+        """A copy of the logits [rows, V] that the last `exit` of each of these rows produced."""
         ...
 
     def wait(self) -> None:
-        """Wait until an accelerator has done its work."""
+        """Wait until an accelerator has finished its work."""
         ...
 
     # The cache
 
     def reserve(self, slot: int, tokens: int, units: int) -> None:
-        """Make room in a slot for so many tokens and units in all. What it holds stays."""
+        """Make room in a slot for this many tokens and units in total. Its content is kept."""
         ...
 
     def clear(self, slot: int) -> None:
-        """Nothing that a slot holds is needed any more. Its room may be given back."""
+        """Discard the content of a slot. Its memory may be freed."""
         ...
 
     def save(self, slot: int, tokens: int, units: int) -> Any:
-        """A copy of the first tokens and units of a slot. Its `nbytes` are its bytes of memory."""
+        """A copy of the first tokens and units of a slot. `nbytes` is its size in memory."""
         ...
 
     def load(self, slot: int, saved: Any, tokens: int, units: int) -> None:
@@ -141,8 +137,8 @@ class ModelStep(Protocol[Batch]):
         ...
 
     def cut(self, slot: int, tokens: int, unit: int, members: int) -> None:
-        """A slot now ends with its first `tokens` tokens, of which the last `members` are those of its last unit: work
-        out the mean of this unit anew. Nothing else is needed to take tokens back."""
+        """Truncate a slot to its first `tokens` tokens, of which the last `members` belong to its last unit: recompute
+        the mean of this unit. Nothing else is needed to take tokens back."""
         ...
 
     # The verifier, and what is counted
@@ -152,15 +148,15 @@ class ModelStep(Protocol[Batch]):
         ...
 
     def judge(self, trunk: Sequence[Any], full: Sequence[Any], ids: Sequence[int]) -> tuple[list[float], list[float]]:
-        """The verifier's logit and probability for each token `ids` of a response.
+        """The verifier's logit and probability for each token in `ids`, the tokens of a response.
 
         Args:
-            trunk, full: the states behind the trunk and at full depth, in pieces: those of the token before the
-                response, and then those of each of its tokens. None of the trunk where every layer has keys and values
-                of its own: exits of such a model may change, and its verifier reads the full depth alone.
+            trunk, full: the states after the trunk and at full depth, in pieces: those of the token before the
+                response, then those of each of its tokens. No trunk states are given if every layer has its own keys
+                and values: the exits of such a model may change, so its verifier reads only the full depth.
         """
         ...
 
     def observe(self) -> Observation | None:
-        """What experts and attention heads have done since the last call; None where nothing ran."""
+        """The activity of experts and attention heads since the last call; None if nothing ran."""
         ...

@@ -1,6 +1,6 @@
-"""Which sequences stand inside of their thinking, token by token: for models that think in few tokens.
+"""Which sequences are inside their thinking, token by token: for models that think in a small set of tokens.
 
-There a token is chosen among `ids` alone. Its head is run by `logit_bias`, where a text may go in other ways, too.
+There, a token is chosen only among `ids`. `logit_bias`, which also applies biases and grammars, runs the head for them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tuili.engine.text.prose import ProseReader, begins_inside
 from tuili.store import AnyTokenizer
 
 PART = "\ufffd"
-"""Stands for a part of a character: no tag has one."""
+"""Stands for a part of a character: no tag contains one."""
 
 
 class ThinkingRows:
@@ -30,10 +30,10 @@ class ThinkingRows:
     def __init__(self, tokenizer: AnyTokenizer, ids: NDArray[np.int32]) -> None:
         self.ids, self._tokenizer = ids, tokenizer
         self._read = dict[Sequence, tuple[ProseReader, int]]()
-        """What reads the response of each sequence, and how many of its tokens it has read."""
+        """The reader of each sequence's response, and how many of its tokens it has read."""
 
     def inside(self, sequence: Sequence, drafted: Tokens[int] = ()) -> bool:
-        """Whether the next token of a sequence belongs to its thinking, where `drafted` stand behind its tokens."""
+        """Whether the next token of a sequence belongs to its thinking, if `drafted` follow its tokens."""
         if sequence not in self._read:
             self._read[sequence] = ProseReader(begins_inside(self._tokenizer, sequence)), 0
         reader, known = self._read[sequence]

@@ -1,6 +1,6 @@
 """The token ids of one text in the cache, divided into units, and their rows in the integer table of `step`.
 
-A unit ends at a separator token or when it is full. The first token of a text is a unit of its own.
+A unit ends at a separator token or when it is full. The first token of a text is its own unit.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tuili.engine.runtime.step import RECENT, Shape, StepBatch
 
 
 class TokenRow:
-    """The ids of a text, the unit of each id, and the size of the open unit: 0 where the last unit is closed."""
+    """The ids of a text, the unit of each id, and the size of the open unit: 0 if the last unit is closed."""
 
     __slots__ = ("_max_unit", "_separators", "ids", "open", "units")
 
@@ -23,7 +23,7 @@ class TokenRow:
 
     @property
     def unit_count(self) -> int:
-        """Units so far, an open one included."""
+        """Units so far, including an open one."""
         return self.units[-1] + 1 if self.units else 0
 
     def append(self, token: int) -> tuple[int, int]:
@@ -37,14 +37,14 @@ class TokenRow:
         return unit, held
 
     def fill(self, ids: list[int], units: list[int]) -> int:
-        """Take over the beginning of another text. Returns the members of its last unit, as `cut` does."""
+        """Adopt the beginning of another text. Returns the members of its last unit, as `cut` does."""
         self.ids, self.units = ids, units
         return self.cut(len(ids))
 
     def cut(self, length: int) -> int:
-        """Take back all tokens behind the first `length`, of which there is at least one.
+        """Remove all tokens after the first `length`, which is at least 1.
 
-        Returns how many of those that are left belong to the last unit.
+        Returns how many of the remaining tokens belong to the last unit.
         """
         assert 0 < length <= len(self.ids)
         del self.ids[length:], self.units[length:]

@@ -1,1 +1,1 @@
-"""Who is admitted, who is run next, and what that is expected to take."""
+"""Scheduling: which requests are admitted, what runs next, and how long that is expected to take."""

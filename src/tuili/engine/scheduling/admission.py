@@ -1,7 +1,7 @@
-"""Who is admitted and who is started next: the queue of waiting sequences, and a look ahead over all of them.
+"""Admission and start order: the queue of waiting sequences, and a look-ahead over all of them.
 
-A request with a deadline is admitted only if it and all that were admitted before are expected to end in time. `costs`
-says what work takes. Running the sequences, and ending them at their deadlines, is left to `scheduler`.
+A request with a deadline is admitted only if it and all requests admitted before are expected to end in time. `costs`
+estimates what work takes. `scheduler` runs the sequences and ends them at their deadlines.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from tuili.errors import InputError, Overloaded
 DEADLINE_WHERE_NONE_SECONDS = 60.0
 """A sequence without a deadline is queued as if it had this one, counted from its arrival."""
 MAX_START_CANDIDATES = 8
-"""Waiting sequences that are considered for a free slot."""
+"""Maximum waiting sequences considered for a free slot."""
 
 
 class QueueKey(NamedTuple):
-    """The place of a request in the queue, which all its attempts keep. Lower keys are started first."""
+    """The position of a request in the queue, shared by all its attempts. Lower keys start first."""
 
     rank: int
-    """Its priority, negative."""
+    """Its negated priority."""
     due: float
-    """Its deadline by the scheduler's clock, in seconds."""
+    """Its deadline, in seconds of the scheduler's clock."""
     number: int
 
     @staticmethod
@@ -38,7 +38,7 @@ class QueueKey(NamedTuple):
 
 
 class PendingWork(NamedTuple):
-    """A sequence, and the tokens of its prompt that are still to be read."""
+    """A sequence, and how many tokens of its prompt are still to be read."""
 
     sequence: Sequence
     unread: int
@@ -47,8 +47,8 @@ class PendingWork(NamedTuple):
 def predict_late(now: float, works: Iterable[PendingWork], slots: int, costs: Costs) -> dict[Sequence, float]:
     """The sequences that would miss their deadlines, and by how many seconds, if all are run in this order.
 
-    The prediction reads one prompt after the other, decodes `slots` sequences together, and lets each take as many
-    tokens as are expected of it.
+    The prediction reads one prompt after another, decodes `slots` sequences together, and lets each take its expected
+    number of tokens.
     """
     late: dict[Sequence, float] = {}
     ends: list[tuple[float, int, Sequence]] = []
@@ -74,10 +74,10 @@ def predict_late(now: float, works: Iterable[PendingWork], slots: int, costs: Co
 
 
 class WaitingQueue:
-    """The waiting sequences, in the order of their keys.
+    """The waiting sequences, ordered by their keys.
 
     Args:
-        capacity: sequences that may wait.
+        capacity: maximum number of waiting sequences.
         slots: sequences that are decoded together.
     """
 
@@ -89,7 +89,7 @@ class WaitingQueue:
 
     @property
     def has_deadlines(self) -> bool:
-        """Whether a waiting sequence has a deadline."""
+        """Whether any waiting sequence has a deadline."""
         return self._deadlines > 0
 
     def __len__(self) -> int:
@@ -104,7 +104,7 @@ class WaitingQueue:
         self._deadlines += sequence.limits.deadline is not None
 
     def remove(self, sequence: Sequence) -> None:
-        """Take a sequence out, if it is there."""
+        """Remove a sequence, if it is there."""
         left = [entry for entry in self._entries if entry[1] is not sequence]
         if len(left) < len(self._entries):
             self._entries = left
@@ -113,8 +113,8 @@ class WaitingQueue:
     def admit(self, sequence: Sequence, key: QueueKey, now: float, running: list[PendingWork]) -> None:
         """Refuse a newcomer for which there is no room, or that would be late or make others late.
 
-        Raises `Overloaded`; and `InputError` where its deadline is too near although the machine is idle. Beside others
-        work takes longer, and some of the time has passed before it is looked at: then it may be asked for again.
+        Raises `Overloaded`; `InputError` if its deadline is too near although the machine is idle. On a busy machine,
+        work takes longer and some time has passed before the request is considered, so it may be tried again.
         """
         costs, deadline = self._costs, sequence.limits.deadline
         if len(self) >= self._capacity:
@@ -139,9 +139,9 @@ class WaitingQueue:
             raise Overloaded(f"{reason} behind {len(running) + len(self)} requests", max(next_end, *late.values()))
 
     def hopeless(self, now: float, running: int) -> list[Sequence]:
-        """The waiting sequences that would be late even if they were started now beside `running` others.
+        """The waiting sequences that would be late even if they were started now alongside `running` others.
 
-        Where nothing else waits or runs, a sequence is hopeless only if even a short response would be late.
+        If nothing else waits or runs, a sequence is hopeless only if even a short response would be late.
         """
         with_deadline = [(each, each.limits.deadline) for each in self if each.limits.deadline is not None]
         costs, alone, together = self._costs, running + len(self) == 1, min(running + 1, self.slots)
@@ -153,7 +153,7 @@ class WaitingQueue:
         ]
 
     def pop(self, now: float, running: list[PendingWork]) -> Sequence | None:
-        """Take out the first sequence that can start without making others late; simply the first if none runs."""
+        """Remove the first sequence that can start without making others late; simply the first one if none runs."""
         waiting = self._up_to_last_deadline()
         free = not running or not (waiting or any(work.sequence.limits.deadline is not None for work in running))
         for place, (_, sequence) in enumerate(self._entries[:MAX_START_CANDIDATES]):
@@ -175,7 +175,7 @@ class WaitingQueue:
     def _made_late(
         self, now: float, running: list[PendingWork], waiting: list[PendingWork], place: int, newcomer: PendingWork
     ) -> dict[Sequence, float]:
-        """The sequences that a newcomer at this place would make late, and by how many seconds; itself among them."""
+        """The sequences that a newcomer at this place would make late, and by how many seconds; possibly itself."""
         order = (*running, *waiting[:place], newcomer, *waiting[place:])
         with_newcomer = predict_late(now, order, self.slots, self._costs)
         if not with_newcomer.keys() - {newcomer.sequence}:

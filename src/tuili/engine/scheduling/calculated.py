@@ -1,7 +1,7 @@
 """What the checker writes into running sequences: its tokens are not decoded, but they count, and the model reads them.
 
-The tokens enter the text at once. The next step reads all of them together, before it goes on behind the last. A
-sequence that they end reads none of them. Which tokens they are, `text.value_writer` says.
+The tokens enter the text at once. The next step reads all of them together before it decodes after the last one. If
+they end a sequence, it reads none of them. `text.value_writer` decides which tokens they are.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from tuili.engine.sequence import Sequence, StopReason, TokenLogprobs
 from tuili.engine.text.value_writer import Writing
 
 CERTAIN = TokenLogprobs(0.0, ())
-"""Of a token that nobody has chosen."""
+"""The log-probabilities of a token that was not sampled."""
 
 
 def write_value(
     sequence: Sequence, writing: Writing, dropped: int, runner: ModelRunner, text_ends: TextEnds
 ) -> StopReason | None:
-    """Put what the checker writes behind the tokens of a sequence, or in the place of the last ones.
+    """Append what the checker writes to the tokens of a sequence, or replace its last ones with it.
 
     Args:
-        dropped: tokens behind those of the sequence that the runner has decoded, and that are left out.
-    Returns why it cannot go on behind that: its text, the number of its tokens, or its layer-steps.
+        dropped: tokens after those of the sequence that the runner has decoded and that are discarded.
+    Returns why the sequence cannot continue after that: its text, its number of tokens, or its layer-steps.
     """
     layers = runner.read_depth
-    before = [layers] if dropped else list[int]()  # the depth of the token before, where that has been read
+    before = [layers] if dropped else list[int]()  # the depth of the token before, if that has been read
     if writing.back:
         before = [sequence.depths[-writing.back]]
         _take_back(sequence, writing.back)
@@ -56,10 +56,10 @@ def write_value(
 
 
 def never_read(sequence: Sequence, layers: int) -> None:
-    """Note that a sequence ends before it has read what the checker has written.
+    """Record that a sequence ends before it has read what the checker wrote.
 
     Args:
-        layers: those of reading a token.
+        layers: layers run to read a token.
     """
     if sequence.unread:
         sequence.layer_steps -= sequence.unread * layers

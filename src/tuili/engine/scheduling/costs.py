@@ -1,6 +1,6 @@
-"""Running means of what work has taken, how far it has exceeded them, and what a sequence is expected to take.
+"""Running means of how long work took, by how much it recently exceeded them, and the expected cost of a sequence.
 
-The scheduler measures its steps, the engine what lies between them. `admission` and `scheduler` decide by these costs.
+The scheduler measures its steps, the engine the time between them. `admission` and `scheduler` base decisions on these.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from math import inf
 from tuili.engine.sequence import Sequence
 
 DEADLINE_SAFETY_FACTOR = 1.5
-"""Work is begun before a deadline only if this many times its expected seconds still fit."""
+"""Work is started before a deadline only if this many times its expected seconds still fit."""
 JITTER_KEPT = 0.99998
-"""Share of the jitter that is left at the next measurement. A step makes 3 to 10 of them."""
+"""Share of the jitter that remains at the next measurement. A step makes 3 to 10 measurements."""
 MAX_JITTER = 0.02
-"""Seconds. Longer stalls are not allowed for: a deadline of less than a stall would never be accepted again."""
+"""Seconds. Longer stalls are not allowed for, or a deadline shorter than a stall would never be accepted again."""
 DOUBT_FACTOR = 0.95
 MIN_UPDATE_WEIGHT = 0.1
-"""Weight of a new measurement in a running mean, once many have been made."""
+"""Weight of a new measurement in a running mean, once there are many."""
 INITIAL_RESPONSE_TOKENS = (15, 30, 60, 120, 240)
-"""Lengths of responses to expect before any has been observed, in tokens."""
+"""Response lengths assumed before any has been observed, in tokens."""
 REMEMBERED_RESPONSES = 256
-"""Responses whose lengths are remembered."""
+"""Number of responses whose lengths are remembered."""
 
 
 class Cost:
-    """Seconds that an operation takes by its size, from 1 to `largest`: a line between the two.
+    """Seconds that an operation takes by its size, from 1 to `largest`, as a straight line between the two.
 
-    Each end of the line is a running mean of the measurements, in which nearer sizes count more.
+    Each end of the line is a running mean of the measurements, in which closer sizes count more.
     """
 
     __slots__ = ("_high", "_high_weight", "_largest", "_least", "_low", "_low_weight")
@@ -37,14 +37,14 @@ class Cost:
     def __init__(self, largest: int = 1) -> None:
         self._largest = largest
         self._low = self._high = 0.0
-        """The seconds at both ends."""
+        """The seconds at the two ends."""
         self._low_weight = self._high_weight = 0.0
-        """The measurements at both ends, each counted by its nearness."""
+        """The number of measurements at the two ends, each weighted by its closeness."""
         self._least = [inf, inf]
-        """The least seconds that were measured, of sizes nearer to each end."""
+        """The fewest seconds measured for the sizes closer to each end."""
 
     def observe(self, size: int, seconds: float) -> None:
-        """Take in a measurement."""
+        """Record a measurement."""
         share = (size - 1) / (self._largest - 1) if self._largest > 1 else 0.0
         if not (self._low_weight or self._high_weight):
             self._low = self._high = seconds
@@ -67,15 +67,15 @@ class Cost:
         return seconds if seconds > 0.0 else 0.0
 
     def doubt(self) -> None:
-        """Lower the expectation a little, and let the next measurement count for a half. What is allowed for work stays
-        at least what it has ever taken.
+        """Lower the expectation a little, and let the next measurement count for half. The time allowed for work
+        remains at least the shortest ever measured.
         """
         ends = zip((self._low, self._high), (each / DEADLINE_SAFETY_FACTOR for each in self._least), strict=True)
         self._low, self._high = (min(mean, max(DOUBT_FACTOR * mean, least)) for mean, least in ends)
         self._low_weight, self._high_weight = min(self._low_weight, 1.0), min(self._high_weight, 1.0)
 
     def largest_within(self, seconds: float) -> int:
-        """The largest size that is expected to take no longer than that; 0 where none is."""
+        """The largest size expected to take no longer than this; 0 if there is none."""
         if self.expected(1) > seconds:
             return 0
         rise = self._high - self._low
@@ -85,19 +85,19 @@ class Cost:
 
 
 def _update_weight(measurements: float) -> float:
-    """The weight of the last of so many measurements in their running mean."""
+    """The weight of the latest of this many measurements in their running mean."""
     return max(MIN_UPDATE_WEIGHT, 1 / measurements) if measurements > 1.0 else 1.0
 
 
 class ResponseLengths:
-    """The lengths of the last responses, and what they say about a response that is being decoded; in tokens."""
+    """The lengths of recent responses, and what they predict about a response being decoded; in tokens."""
 
     def __init__(self) -> None:
         self._last = deque[float](INITIAL_RESPONSE_TOKENS, maxlen=REMEMBERED_RESPONSES)
         self._sorted = sorted(self._last)
 
     def observe(self, tokens: int, cut: bool = False) -> None:
-        """Take in a response. A response that was cut counts with its expected length."""
+        """Record a response. One that was cut off counts with its expected length."""
         if cut and (left := self.expected_left(tokens)) == inf:
             return
         self._last.append(tokens + (left if cut else 0))
@@ -110,7 +110,7 @@ class ResponseLengths:
 
     @property
     def tenth_percentile(self) -> float:
-        """The tokens of a short response: nine of ten are longer."""
+        """The length of a short response, in tokens: nine out of ten are longer."""
         return self._sorted[len(self._sorted) // 10]
 
 
@@ -118,14 +118,14 @@ class Costs:
     """All measured costs, in seconds.
 
     prefill: a piece of a prompt, by its tokens. verify: a piece of a response that the verifier reads, by its tokens;
-    score: a piece of a prompt of which log-probabilities are told. drafts: verifying drafts, by their tokens. step: a
-    whole decoding step, by its sequences; of it `group` is a group of layers of mean size, by the sequences that run
-    it, `trunk` everything but the groups, and of that `exit` the head, where it is run once at the end of a step.
-    between_steps: from the end of a step to the beginning of the next. judge: checking the response of one sequence.
-    lengths: of responses, in tokens.
+    score: a piece of a prompt whose log-probabilities are reported. drafts: verifying drafts, by their tokens. step: a
+    whole decoding step, by its sequences; within it, `group` is a group of layers of mean size, by the sequences that
+    run it, `trunk` is everything except the groups, and `exit` is the part of `trunk` for the head, if it is run once
+    at the end of a step. between_steps: from the end of a step to the beginning of the next. judge: checking the
+    response of one sequence. lengths: of responses, in tokens.
 
-    jitter: the largest excess of late of measured seconds over `DEADLINE_SAFETY_FACTOR` times the expected ones, when a
-    thread waited for the interpreter's lock or the system ran another process. It fades.
+    jitter: the largest recent excess of measured seconds over `DEADLINE_SAFETY_FACTOR` times the expected ones, as when
+    a thread waited for the interpreter's lock or the system ran another process. It decays.
     """
 
     def __init__(self, slots: int, chunk: int) -> None:
@@ -141,16 +141,16 @@ class Costs:
         self.jitter = 0.0
 
     def observe(self, cost: Cost, size: int, seconds: float) -> None:
-        """Take in a measurement of one of the costs."""
+        """Record a measurement of one of the costs."""
         if (expected := cost.expected(size)) > 0.0:
             self.jitter = max(JITTER_KEPT * self.jitter, min(seconds - DEADLINE_SAFETY_FACTOR * expected, MAX_JITTER))
         cost.observe(size, seconds)
 
     def doubt(self, sequence: Sequence, seconds: float) -> None:
-        """Lower what a sequence alone is expected to take; or the jitter, where the seconds are enough without it.
+        """Lower the expected cost of a sequence running alone, or the jitter if the seconds are enough without it.
 
-        For when a deadline is refused while nothing runs. Costs that were measured in a bad moment would otherwise
-        refuse all later requests, too, and never be measured again.
+        Called when a deadline is refused while nothing runs. Otherwise, costs measured at a bad moment would make the
+        scheduler refuse all later requests too, and would never be measured again.
         """
         if self.min_seconds(sequence) <= seconds:
             self.jitter *= DOUBT_FACTOR
@@ -159,24 +159,24 @@ class Costs:
             cost.doubt()
 
     def prefill_seconds(self, tokens: int) -> float:
-        """Seconds to read so many tokens of a prompt and decode the first token behind it."""
+        """Seconds to read this many tokens of a prompt and decode the first token after it."""
         return self.prefill.expected(tokens) if tokens else 0.0
 
     def reading(self, sequence: Sequence) -> Cost:
-        """What a piece of its prompt takes, where that is not simply to be continued."""
+        """The cost of reading a piece of its prompt, depending on what the prompt is read for."""
         if sequence.read_from is None:
             return self.prefill
         return self.score if sequence.verify_from is None else self.verify
 
     def seconds_to_finish_prompt(self, sequence: Sequence, unread: int) -> float:
-        """Seconds to read the last `unread` tokens of a prompt. Some are read at full depth."""
+        """Seconds to read the last `unread` tokens of a prompt, including those read at full depth."""
         if sequence.read_from is None:
             return self.prefill_seconds(unread)
         deep = min(unread, len(sequence.prompt) - sequence.read_from)
         return self.prefill_seconds(unread - deep) + self.reading(sequence).expected(deep)
 
     def seconds_a_token(self, together: int) -> float:
-        """Seconds from one token of a sequence to its next, where so many are decoded together."""
+        """Seconds from one token of a sequence to the next, if this many sequences are decoded together."""
         return self.step.expected(together) + self.between_steps.expected(1)
 
     def expected_tokens_left(self, sequence: Sequence) -> float:
@@ -187,12 +187,12 @@ class Costs:
         return max(1.0, min(self.lengths.expected_left(written), sequence.limits.tokens - sequence.written))
 
     def expected_seconds(self, sequence: Sequence, together: int) -> float:
-        """Seconds from the start of a sequence to its judged response, where so many are decoded together."""
+        """Seconds from the start of a sequence to its judged response, if this many sequences are decoded together."""
         prompt = self.seconds_to_finish_prompt(sequence, len(sequence.prompt))
         return prompt + self.expected_tokens_left(sequence) * self.seconds_a_token(together) + self.judge.expected(1)
 
     def min_seconds(self, sequence: Sequence) -> float:
-        """Seconds from the start of a sequence to its judged response, for a short one that the trunk decodes."""
+        """Seconds from the start of a sequence to its judged response, for a short one that only the trunk decodes."""
         tokens = min(self.lengths.tenth_percentile, sequence.limits.tokens) if sequence.read_from is None else 1
         prompt = self.seconds_to_finish_prompt(sequence, len(sequence.prompt))
         return prompt + (tokens - 1) * self.trunk.expected(1) + self.judge.expected(1)

@@ -1,4 +1,4 @@
-"""What a sequence may ask for, and when its text or its limits end it. Deadlines are left to `deadlines`."""
+"""What a sequence may ask for, and when its text or its limits end it. `deadlines` handles deadlines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def check_sequence(sequence: Sequence, runner: ModelRunner, vocabulary: int) -> 
     """Raise `InputError` for a sequence that the runner can never run within its limits.
 
     Args:
-        vocabulary: how many tokens there are.
+        vocabulary: the number of tokens in the vocabulary.
     """
     for token, _ in sequence.sampling.logit_bias:
         if token >= vocabulary:
@@ -45,15 +45,15 @@ def _check_scored(sequence: Sequence, start: int) -> None:
 
 
 class TextEnds:
-    """Says why the last token of a sequence ends it, by its text and its length."""
+    """Determines why the last token of a sequence ends it, by its text and its length."""
 
     def __init__(self, runner: ModelRunner, tokenizer: AnyTokenizer) -> None:
         self._end_ids, self._context, self._tokenizer = frozenset(tokenizer.end_ids), runner.context, tokenizer
         self._finders: dict[Sequence, StopTextFinder] = {}
-        """Of the sequences that have stop texts and have begun."""
+        """The finders of sequences that have stop texts and have begun."""
 
     def reason(self, sequence: Sequence) -> StopReason | None:
-        """Why the last token ends a sequence; None where it does not. Every token must be asked about, in order."""
+        """Why the last token ends a sequence; None if it does not. Must be called for every token, in order."""
         token = sequence.tokens[-1]
         if token in self._end_ids:
             whole = sequence.grammar is None or sequence.grammar.accepts(sequence.tokens)
@@ -66,13 +66,13 @@ class TextEnds:
         return None
 
     def rewind(self, sequence: Sequence) -> None:
-        """Note that the last tokens of a sequence have been taken back."""
+        """Record that the last tokens of a sequence have been taken back."""
         if self._finders.pop(sequence, None) is not None:
             for token in sequence.tokens:
                 self._finder(sequence).add(token)
 
     def forget(self, sequence: Sequence) -> None:
-        """Note that a sequence has ended."""
+        """Record that a sequence has ended."""
         self._finders.pop(sequence, None)
 
     def _finder(self, sequence: Sequence) -> StopTextFinder:

@@ -1,6 +1,6 @@
-"""How long a step may take, and how much may be put into it, so that the deadlines of running sequences are kept.
+"""How long a step may take, and how much may be put into it, so that running sequences meet their deadlines.
 
-What work takes is measured in `costs`, by when each sequence must have been decoded in `deadlines`; `scheduler` asks.
+`costs` measures what work takes; `deadlines` knows by when each sequence must have been decoded; `scheduler` asks.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from tuili.engine.scheduling.deadlines import Deadlines
 from tuili.engine.sequence import Sequence
 
 MIN_PREFILL_TOKENS = 64
-"""Prompt tokens that a step may read although it slows decoding down, so that waiting sequences get their turn."""
+"""Prompt tokens that a step may read although that slows decoding down, so that waiting sequences get their turn."""
 
 
 class Pacing:
-    """Says what fits into the next step.
+    """Decides what fits into the next step.
 
     Args:
-        decoding: the sequences that are decoded, a list that the scheduler changes.
+        decoding: the sequences being decoded, a list that the scheduler changes.
     """
 
     def __init__(self, runner: ModelRunner, costs: Costs, deadlines: Deadlines, decoding: list[Sequence]) -> None:
         self._runner, self._costs, self._deadlines, self._decoding = runner, costs, deadlines, decoding
 
     def longest_step(self) -> float:
-        """Seconds to allow for a step that looks up no drafts: of the trunk for one text, of all layers for several."""
+        """Seconds to allow for a step without looked-up drafts: the trunk for one text, all layers for several."""
         together = max(1, len(self._decoding))
         groups = len(self._runner.exits) - 1 if together > 1 else 0
         drafts = [self._runner.draft_length(each) + 1 for each in self._decoding if each.depth == "exact"]
@@ -41,7 +41,7 @@ class Pacing:
         """Prompt tokens that a step may read, at most a chunk.
 
         Args:
-            reading: what they cost.
+            reading: the cost of reading them.
         """
         deadlines = self._deadlines
         if (pace := deadlines.pace(self._decoding, now)) == inf:
@@ -55,8 +55,8 @@ class Pacing:
         )
 
     def most_rows(self, sequences: int, now: float) -> float:
-        """How many rows a step may read with looked-up drafts, where no sequence waits or is prefilled: each row may
-        take as long as one of a step without, and the other sequences as long as that step, since they run deeper
-        layers alone. The time of one more must be left."""
+        """How many rows a step may read with looked-up drafts if no sequence waits or is prefilled. Each row may take
+        as long as one row of a step without drafts, and the other sequences as long as that step, since they run deeper
+        layers alone. The time of one more token must be left."""
         step, pace = self.longest_step(), self._deadlines.pace(self._decoding, now, further=1)
         return sequences * (pace / step - 1) if step > 0.0 else sequences

@@ -1,9 +1,9 @@
-"""Continuous batching: which sequence is prefilled, which are decoded, and when one must end.
+"""Continuous batching: which sequence is prefilled, which sequences are decoded, and when one must end.
 
-One `step` reads some prompt tokens and decodes one token of every running sequence. No sequence takes more tokens,
-layer-steps or time than its limits: the scheduler asks what a token may still cost before the token is begun, and looks
-at the time again before each group of layers. `runtime` runs the model, `costs` says what work takes, `pacing` how much
-fits into a step, `admission` keeps the waiting sequences.
+One `step` reads some prompt tokens and decodes one token of every running sequence. No sequence exceeds its limits of
+tokens, layer-steps or time: the scheduler checks what a token may still cost before it starts the token, and checks the
+time again before each group of layers. `runtime` runs the model, `costs` estimates what work takes, `pacing` decides
+how much fits into a step, `admission` keeps the waiting sequences.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from tuili.store import AnyTokenizer
 
 
 class Scheduler:
-    """Runs the sequences that are submitted to it, whenever `step` is called. Not thread-safe.
+    """Runs the sequences submitted to it whenever `step` is called. Not thread-safe.
 
     Args:
-        tokenizer: decodes the text in which stop texts are looked for.
+        tokenizer: decodes the text that is searched for stop texts.
         queue: holds the waiting sequences; it must have as many slots as the runner.
-        costs: what work takes, which is measured here.
-        chunk: prompt tokens that one step reads, at most.
+        costs: estimates of what work takes, which are measured here.
+        chunk: maximum prompt tokens that one step reads.
         clock: the time in seconds.
     """
 
@@ -54,18 +54,18 @@ class Scheduler:
         self._deadlines, self._text_ends = Deadlines(costs), TextEnds(runner, tokenizer)
         sizes = [end - begin for begin, end in pairwise(runner.exits)]
         self._group_sizes = [size * len(sizes) / sum(sizes) for size in sizes]
-        """The layers of each group over their mean, which `costs.group` is for."""
+        """The layers of each group relative to their mean, to which `costs.group` refers."""
         self._decoding: list[Sequence] = []
         self._pacing = Pacing(runner, costs, self._deadlines, self._decoding)
         self._prefilling: Sequence | None = None
         self._prefilled = self._rows = 0
-        """Tokens of the prompt of `_prefilling` that have been read, and rows that the trunk read in this step."""
+        """Tokens of the prompt of `_prefilling` read so far, and rows that the trunk read in this step."""
         self._prefill_next = True
         """Whether the next step begins with prompts."""
         self._seconds_in_groups = self._seconds_spared = 0.0
-        """Seconds that groups of layers and drafts took in this step, and that parts of the head took less than it."""
+        """Seconds spent in groups of layers and drafts in this step, and saved by running only part of the head."""
         self._last_step_ended: float | None = None
-        """When the last step ended, if it left sequences to go on with."""
+        """When the last step ended, if sequences were left to continue."""
 
     @classmethod
     def of(
@@ -77,7 +77,7 @@ class Scheduler:
         waiting: int = 1024,
         clock: Callable[[], float] = time.perf_counter,
     ) -> Scheduler:
-        """A scheduler with a queue and costs of its own. `waiting`: sequences that may wait for a slot."""
+        """A scheduler with its own queue and costs. `waiting`: maximum number of sequences waiting for a slot."""
         costs = Costs(runner.slots, chunk)
         queue = WaitingQueue(waiting, runner.slots, costs)
         return cls(runner, tokenizer, queue, costs, chunk=chunk, clock=clock)
@@ -85,9 +85,9 @@ class Scheduler:
     # Submitting and cancelling
 
     def submit(self, sequence: Sequence, key: QueueKey | None = None) -> QueueKey:
-        """Queue a sequence and return its key, which later attempts of the same request are submitted with.
+        """Queue a sequence and return its key, with which later attempts of the same request are submitted.
 
-        Raises `InputError` for what cannot be run; and, without a key, what `WaitingQueue.admit` raises.
+        Raises `InputError` for a sequence that cannot be run; and, without a key, what `WaitingQueue.admit` raises.
         """
         check_sequence(sequence, self.runner, self._vocabulary)
         now = self.clock()
@@ -100,14 +100,14 @@ class Scheduler:
         return key
 
     def _pending_work(self) -> list[PendingWork]:
-        """The running sequences, and what they still have to read."""
+        """The running sequences, and how many tokens each still has to read."""
         works = [PendingWork(sequence, 0) for sequence in self._decoding]
         if self._prefilling is not None:
             works.append(PendingWork(self._prefilling, len(self._prefilling.prompt) - self._prefilled))
         return works
 
     def in_time(self, prompt: int, tokens: int, deadline: float | None) -> bool:
-        """Whether so many tokens behind a prompt of so many are likely to be decoded before a deadline."""
+        """Whether this many tokens after a prompt of this length are likely to be decoded before a deadline."""
         if deadline is None:
             return True
         together = min(self.running + self.waiting + 1, self.runner.slots)
@@ -118,7 +118,7 @@ class Scheduler:
         return self.clock() + DEADLINE_SAFETY_FACTOR * needed + self.costs.jitter <= deadline
 
     def cancel(self, sequence: Sequence) -> None:
-        """End a sequence at once. Nothing happens to one that has ended."""
+        """End a sequence at once. Has no effect on one that has ended."""
         if sequence.stop is None:
             self._end(sequence, StopReason.CANCELLED)
 
@@ -129,22 +129,21 @@ class Scheduler:
 
     @property
     def waiting(self) -> int:
-        """Sequences that wait for a slot."""
+        """Number of sequences waiting for a slot."""
         return len(self._queue)
 
     @property
     def running(self) -> int:
-        """Sequences that have a slot."""
+        """Number of sequences that have a slot."""
         return len(self._decoding) + (self._prefilling is not None)
 
     # One step
 
     def step(self) -> list[Sequence]:
-        """Read some prompts, then decode one token of every sequence. Returns the sequences that have got tokens or
-        have ended.
+        """Read some prompts, then decode one token per sequence. Returns the sequences that got tokens or ended.
 
-        Where a sequence ends before decoding, this step decodes nothing, so that its end is known soon. If it ended
-        while prompts were read, the next step begins with decoding.
+        If a sequence ends before decoding, this step decodes nothing, so that the end is known soon. If it ended while
+        prompts were read, the next step begins with decoding.
         """
         self.stats.steps += 1
         if self._last_step_ended is not None:
@@ -172,7 +171,7 @@ class Scheduler:
         return late
 
     def _prefill(self) -> list[Sequence]:
-        """Read at most a chunk of prompt tokens, and decode the first token of each prompt that ends in it."""
+        """Read at most a chunk of prompt tokens, and decode the first token of each prompt that is completed."""
         left, changed = self.chunk, list[Sequence]()
         if self._prefilling is None and (not self._queue or len(self._decoding) == self.runner.slots):
             return changed
@@ -214,7 +213,7 @@ class Scheduler:
         return changed
 
     def _prefill_budget(self) -> int:
-        """Prompt tokens that this step may read, so that running sequences can keep their deadlines."""
+        """Prompt tokens that this step may read so that running sequences can meet their deadlines."""
         reading = self.costs.prefill if self._prefilling is None else self.costs.reading(self._prefilling)
         return self._pacing.prefill_budget(self.chunk, reading, self.clock())
 
@@ -232,7 +231,7 @@ class Scheduler:
         return sequence
 
     def _decode(self) -> list[Sequence]:
-        """One token more for every sequence, or a draft of one."""
+        """Decode one more token for every sequence, or a draft of one."""
         together, begun = len(self._decoding), self.clock()
         self._seconds_in_groups = self._seconds_spared = 0.0
         outputs = self.runner.decode(self)
@@ -251,7 +250,7 @@ class Scheduler:
             self.costs.step.observe(together, seconds)
         return changed
 
-    # What the runner asks and tells during a step: `StepPolicy`
+    # `StepPolicy`: what the runner asks and reports during a step
 
     @property
     def timed(self) -> bool:
@@ -259,7 +258,7 @@ class Scheduler:
         return bool(self._deadlines)
 
     def may_go_deeper(self, sequence: Sequence, exit_index: int, together: int) -> bool:
-        """Whether the limits of a sequence leave room for the group of layers behind an exit."""
+        """Whether the limits of a sequence leave room for the group of layers after an exit."""
         exits, limits = self.runner.exits, sequence.limits
         if exit_index == len(exits) - 1:
             return False
@@ -279,41 +278,41 @@ class Scheduler:
         return needed <= self._deadlines.seconds_left(sequence, self.clock())
 
     def most_rows(self, sequences: int) -> float:
-        """See `StepPolicy`. No drafts are looked up while a sequence with a deadline waits, or a prompt is read."""
+        """See `StepPolicy`. No drafts are looked up while a sequence with a deadline waits or a prompt is read."""
         if not (self._deadlines or self._queue.has_deadlines):
             return inf
         held_up = self._prefilling is not None or self._queue.has_deadlines
         return sequences if held_up else self._pacing.most_rows(sequences, self.clock())
 
     def trunk_reads(self, rows: int) -> None:
-        """Note how many rows the trunk is about to read."""
+        """Record how many rows the trunk is about to read."""
         self._rows = rows
 
     def group_took(self, index: int, together: int, seconds: float) -> None:
-        """Note the time of one group of layers over so many sequences."""
+        """Record the time of one group of layers over this many sequences."""
         self._seconds_in_groups += seconds
         self.costs.observe(self.costs.group, together, seconds / self._group_sizes[index])
 
     def exit_took(self, together: int, seconds: float, whole: bool) -> None:
-        """Note the time of the head over so many sequences, at the end of a step. A step with a part of the head counts
-        as if all of it had been run: the next step may need that."""
+        """Record the time of the head over this many sequences, at the end of a step. A step that runs part of the head
+        counts as if it had run all of it, because the next step may need that."""
         if whole:
             self.costs.observe(self.costs.exit, together, seconds)
         else:
             self._seconds_spared += max(0.0, self.costs.exit.expected(together) - seconds)
 
     def drafts_took(self, tokens: int, seconds: float) -> None:
-        """Note the time of verifying so many draft tokens."""
+        """Record the time of verifying this many draft tokens."""
         self._seconds_in_groups += seconds
         self.costs.observe(self.costs.drafts, tokens, seconds)
 
-    # Ends
+    # Ending sequences
 
     def _append(self, output: StepOutput, longest_step: float) -> None:
         """Add decoded tokens to a sequence, up to the one that ends it.
 
         Args:
-            longest_step: seconds to allow for the next step, where the sequence has a deadline.
+            longest_step: seconds to allow for the next step, if the sequence has a deadline.
         """
         sequence, written = output.sequence, output.sequence.tokens
         before = len(written)
@@ -341,11 +340,11 @@ class Scheduler:
             sequence.stop = write_value(sequence, writing, dropped, self.runner, self._text_ends)
             self.stats.tokens += len(written) + writing.back - before - kept
             longest_step = self._pacing.longest_step() if self._deadlines else 0.0
-        if sequence.stop is None:  # the tokens before the last have been paid for together with it
+        if sequence.stop is None:  # the cost of the tokens before the last was included with it
             sequence.stop = self._limit_reached(sequence, longest_step)
 
     def _limit_reached(self, sequence: Sequence, longest_step: float) -> StopReason | None:
-        """Why a sequence cannot get another token: its layer-steps or its time; None where it can."""
+        """Why a sequence cannot get another token: its layer-steps or its time; None if it can."""
         limits = sequence.limits
         if limits.layer_steps is not None and limits.layer_steps < sequence.layer_steps + sequence.min_layers(
             self.runner.exits
@@ -377,7 +376,7 @@ class Scheduler:
             self._queue.remove(sequence)
 
     def reset_measurements(self) -> None:
-        """Forget the counts, the lengths of responses and the jitter so far; the costs stay."""
+        """Reset the counts, the response lengths and the jitter; the costs are kept."""
         self.stats, self.costs.lengths, self.costs.jitter = SchedulerStats(), ResponseLengths(), 0.0
 
     def check(self) -> None:
@@ -388,5 +387,5 @@ class Scheduler:
 
 
 def _any_ended(sequences: Iterable[Sequence], *, in_time: bool = False) -> bool:
-    """Whether one of them has ended; `in_time`: one with a deadline, until which its response must be judged."""
+    """Whether any sequence has ended; `in_time`: counting only those whose response must be judged by a deadline."""
     return any(each.stop is not None and (each.limits.deadline is not None or not in_time) for each in sequences)

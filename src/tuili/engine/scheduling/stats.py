@@ -1,4 +1,4 @@
-"""Counts of what a scheduler has done since it was made."""
+"""Counts of what a scheduler has done since it was created."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tuili.engine.sequence import StopReason
 
 @dataclass
 class SchedulerStats:
-    """Every submitted sequence is waiting, running or ended.
+    """Counts of sequences and tokens. Every submitted sequence is waiting, running or ended.
 
-    prompt_tokens: tokens that were prefilled; cached_tokens: those that the prefix cache filled in. tokens: tokens that
-    were decoded, or written by the checker. layer_steps: layers times tokens of ended sequences.
+    prompt_tokens: prefilled tokens; cached_tokens: tokens filled in by the prefix cache. tokens: tokens that were
+    decoded or written by the checker. layer_steps: layers times tokens of ended sequences.
     """
 
     submitted: int = 0

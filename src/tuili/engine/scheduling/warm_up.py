@@ -1,4 +1,4 @@
-"""Warming up: runs sequences that nobody asked for, so that memory is laid out and costs are known before requests."""
+"""Warm-up: runs artificial sequences, so that memory is allocated and costs are known before the first request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHORT_PROMPT_TOKENS = 16
 
 
 def warm_up(scheduler: Scheduler) -> None:
-    """Decode a few tokens alone and together, let the verifier read, score a prompt. Counts are reset at last."""
+    """Decode a few tokens alone and in a batch, run the verifier, and score a prompt. Finally reset the counts."""
     runner = scheduler.runner
     shallow, deep, all_slots = runner.exits[0], runner.exits[-1], runner.slots
     short, long = SHORT_PROMPT_TOKENS, min(scheduler.chunk, runner.context - DECODED_TOKENS)
@@ -23,12 +23,12 @@ def warm_up(scheduler: Scheduler) -> None:
     rounds.append((all_slots, short, deep))
     if shallow < deep:
         rounds += [(1, short, "exact"), (all_slots, short, "exact")]
-    else:  # nothing is drafted by an exit, and every token costs so much that a start is felt
+    else:  # no exit drafts anything, and every token costs so much that start-up time is noticeable
         rounds = [(1, short, deep), (1, long, deep), (all_slots, short // 4, deep)]
     limits = SequenceLimits(DECODED_TOKENS)
     for number, (count, length, depth) in enumerate(rounds):
         _run(scheduler, [Sequence([runner.end_ids[0]] * length, limits, depth=depth) for _ in range(count)])
-        if number == 0:  # its measurements include the laying out of memory
+        if number == 0:  # its measurements include memory allocation
             scheduler.costs.reset()
     for length in (short, short, long):
         ids = [runner.end_ids[0]] * length
@@ -37,7 +37,7 @@ def warm_up(scheduler: Scheduler) -> None:
             _run(scheduler, [Sequence(ids, limits, verify_from=1)])
     runner.measure()
     scheduler.reset_measurements()  # the first measurement of a size is no delay, however far it is from others
-    runner.observe()  # what was done here is nobody's
+    runner.observe()  # discards the activity of the warm-up
 
 
 def _run(scheduler: Scheduler, sequences: list[Sequence]) -> None:

@@ -1,4 +1,4 @@
-"""From token ids to text, one token after the other; together it is the text that `decode` makes of all."""
+"""From token ids to text, one token at a time; the concatenation equals what `decode` makes of all tokens."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ _Utf8Decoder = getincrementaldecoder("utf-8")
 
 
 class IncrementalDetokenizer:
-    """Decodes each token once. A character that spans several tokens comes with the last of them.
+    """Decodes each token once. A character that spans several tokens is returned with the last of them.
 
-    Special tokens have no text. `<think>` and `</think>` are none.
+    Special tokens have no text; `<think>` and `</think>` do not count as special.
     """
 
     def __init__(self, tokenizer: AnyTokenizer) -> None:
         self._texts, self._bytes = tokenizer.shown_texts, tokenizer.shown_bytes
         self._decoder = _Utf8Decoder(errors="replace")
         self._inside = False
-        """Whether the last token ended amid a character."""
+        """Whether the last token ended in the middle of a character."""
 
     def add(self, token: int) -> str:
         """The text that a token adds."""
@@ -32,6 +32,6 @@ class IncrementalDetokenizer:
         return text
 
     def flush(self) -> str:
-        """The text of a character that never became whole."""
+        """The text of a character that was never completed."""
         self._inside = False
         return self._decoder.decode(b"", final=True)

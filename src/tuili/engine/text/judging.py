@@ -1,6 +1,6 @@
-"""Verdicts on the lines of one request, and where their numbers come from: a line is judged once behind the same lines.
+"""Verdicts on the lines of one request, and the sources of their numbers. A line after the same lines is judged once.
 
-Streamed events, the attempt that has ended, and later attempts behind the same steps ask for the same judgements.
+Streamed events, the attempt that has ended, and later attempts with the same first steps request the same judgements.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from tuili.steps import Context, NumberTracer, StepSources, Verdict, calculate, 
 
 
 class Judged(NamedTuple):
-    """What is known of a line: the checker's verdict, and where its numbers come from."""
+    """What is known about a line: the checker's verdict, and the sources of its numbers."""
 
     verdict: Verdict
     sources: StepSources
 
 
 class JudgedChain:
-    """Lines that have been judged, and what is known of the lines behind them: a tree, which `then` descends."""
+    """Lines that have been judged, and what is known about the lines after them: a tree that `then` descends."""
 
     def __init__(
         self,
@@ -29,8 +29,8 @@ class JudgedChain:
         tracer: NumberTracer | None = None,
     ) -> None:
         """Args:
-        prompt, earlier: the question, and those before it with their answers, which give numbers.
-        tracer: the one that has read them and the lines so far.
+        prompt, earlier: the question, and the earlier questions with their answers, all of which supply numbers.
+        tracer: a tracer that has read these and the lines so far.
         """
         self._context = context
         self._given = prompt, tuple(text for turn in earlier for text in turn)
@@ -39,7 +39,7 @@ class JudgedChain:
 
     @property
     def _tracer(self) -> NumberTracer:
-        """Reads the prompt when the first line comes."""
+        """The number tracer; it reads the prompt when the first line arrives."""
         if self._known_tracer is None:
             prompt, earlier = self._given
             self._known_tracer = NumberTracer(prompt, self._context, earlier)
@@ -51,7 +51,7 @@ class JudgedChain:
         return self._tracer.unused
 
     def then(self, line: str) -> tuple[Judged, JudgedChain]:
-        """What is known of a line behind these, and the chain with it."""
+        """What is known about a line after these, and the chain including it."""
         known = self._next.get(line)
         if known is None:
             verdict, tracer = check(line, self._context), self._tracer.copy()
@@ -61,11 +61,11 @@ class JudgedChain:
         return known
 
     def calculate(self, line: str, decimals: bool) -> str | None:
-        """The value behind a line that ends with `=`; see `tuili.steps.calculate`."""
+        """The value that follows a line ending with `=`; see `tuili.steps.calculate`."""
         return calculate(line, self._context, decimals)
 
     def judge(self, lines: Iterable[str]) -> tuple[list[Judged], JudgedChain]:
-        """What is known of some lines, each behind those before it, and the chain with all of them."""
+        """What is known about each of some lines, given those before it, and the chain including all of them."""
         known, chain = list[Judged](), self
         for line in lines:
             judged, chain = chain.then(line)

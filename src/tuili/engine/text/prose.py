@@ -1,7 +1,8 @@
-"""Responses in prose: what is thinking and what is the answer, of a whole text and of one that is still being written.
+"""Prose responses: splits a whole text, or one that is still being written, into thinking and answer.
 
-Thinking stands between `<think>` and `</think>` at the beginning of a response, or at its end is not closed yet. A
-prompt may have opened it already. All else is the answer, as it was written; space behind the thinking is left out.
+Thinking is between `<think>` and `</think>` at the beginning of a response, or unclosed if it runs to the end. The
+prompt may already have opened it. Everything else is the answer, as written, without the white space after the
+thinking.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from tuili.store import AnyTokenizer, opens_thinking
 
 
 class Prose(NamedTuple):
-    """The parts of a response. begins: where the answer begins in the text."""
+    """The parts of a response. begins: the index at which the answer begins in the text."""
 
     thinking: str
     answer: str
@@ -22,12 +23,12 @@ class Prose(NamedTuple):
 
 
 def begins_inside(tokenizer: AnyTokenizer, sequence: Sequence) -> bool:
-    """Whether a response begins amid thinking."""
+    """Whether a response begins inside thinking."""
     return bool(sequence.prefix_steps) or opens_thinking(tokenizer, sequence.prompt)
 
 
 def split_prose(text: str, inside: bool) -> Prose:
-    """The parts of a whole response. inside: whether the prompt has opened its thinking."""
+    """Split a whole response into its parts. inside: whether the prompt has opened its thinking."""
     body = text if inside else text.lstrip()
     if not inside and not body.startswith(THINK):
         return Prose("", text, 0)
@@ -37,7 +38,7 @@ def split_prose(text: str, inside: bool) -> Prose:
 
 
 class ProseReader:
-    """Takes in a response piece by piece, and every piece once. Its parts are those that `split_prose` finds.
+    """Reads a response piece by piece, every piece once. Its parts are those that `split_prose` finds.
 
     Args:
         inside: whether the prompt has opened the thinking.
@@ -45,20 +46,20 @@ class ProseReader:
 
     def __init__(self, inside: bool = False) -> None:
         self.thought = self.answer = ""
-        """What the last piece has added to the thinking and to the answer."""
+        """What the last piece added to the thinking and to the answer."""
         self.thinking = inside
         """Whether the thinking is open."""
         self._begun, self._answering = inside, False
         self._held = self._line = ""
-        """Text that may become a tag, and the line of thinking that is not whole yet."""
+        """Text that may become a tag, and the unfinished line of thinking."""
 
     @property
     def open_step(self) -> str | None:
-        """The line of thinking that is not whole yet; None outside of thinking."""
+        """The unfinished line of thinking; None outside of thinking."""
         return self._line + self._held if self.thinking else None
 
     def add(self, text: str, ends: bool) -> list[str]:
-        """The lines of thinking that have become whole with this text, which may be the end of the response."""
+        """The lines of thinking completed by this text. ends: whether the response ends with it."""
         self.thought = self.answer = ""
         self._held += text
         if not self._begun:
@@ -69,7 +70,7 @@ class ProseReader:
         return lines
 
     def _begin(self, ends: bool) -> None:
-        """Tell whether the response begins with thinking, as soon as that is certain."""
+        """Decide whether the response begins with thinking, as soon as that is certain."""
         body = self._held.lstrip()
         if body.startswith(THINK):
             self._held, self._begun, self.thinking = body.removeprefix(THINK), True, True
@@ -94,6 +95,6 @@ class ProseReader:
 
 
 def _may_begin_tag(text: str) -> int:
-    """The characters at the end of a text that may be the beginning of `</think>`."""
+    """The number of characters at the end of a text that may be the beginning of `</think>`."""
     longest = min(len(text), len(END_THINK) - 1)
     return next((size for size in range(longest, 0, -1) if END_THINK.startswith(text[-size:])), 0)

@@ -1,6 +1,6 @@
-"""The steps of a response that is still being written: each comes when its line is whole, or the response has ended.
+"""The steps of a response that is still being written: each is returned when its line or the response is complete.
 
-They are those that `tuili.steps.split_response` finds in the text as far as its lines are whole.
+They are the steps that `tuili.steps.split_response` finds in the text, as far as its lines are complete.
 """
 
 from __future__ import annotations
@@ -9,29 +9,29 @@ from tuili.steps import END, END_THINK, THINK
 
 
 class StepReader:
-    """Takes in a response piece by piece; every piece is read once, and every line of it once more.
+    """Reads a response piece by piece; every piece is read once, and every line of it once more.
 
     Args:
-        thinking: whether the response continues steps that stand before it.
+        thinking: whether the response continues steps that precede it.
     """
 
     def __init__(self, thinking: bool = False) -> None:
         self.thought, self.answer = None, ""
-        """Nothing: a response of steps is told whole, when it has been judged."""
+        """Empty: a response of steps is shown as a whole once it has been judged."""
         self._thinking, self._closed = thinking, False
-        """Whether the block of steps has been opened, and whether nothing further is a step."""
+        """Whether the block of steps has been opened, and whether no more steps can follow."""
         self._open_line = ""
 
     @property
     def open_step(self) -> str | None:
-        """The line of the block of steps that is not whole yet; None outside of it."""
+        """The unfinished line of the block of steps; None outside of the block."""
         if self._closed:
             return None
         _, opened, line = ("", True, self._open_line) if self._thinking else self._open_line.partition(THINK)
         return line if opened else None
 
     def add(self, text: str, ends: bool) -> list[str]:
-        """The steps that have become whole with this text, which may be the end of the response."""
+        """The steps completed by this text. ends: whether the response ends with it."""
         if self._closed:
             return []
         self._open_line += text
@@ -45,12 +45,12 @@ class StepReader:
         return steps
 
     def _closes(self, line: str) -> bool:
-        """Whether the block of steps ends in this line, so that it need not become whole."""
+        """Whether the block of steps ends in this line, so that the line need not be completed."""
         body = line.partition(END)[0]
         return END_THINK in (body if self._thinking else body.partition(THINK)[2])
 
     def _read(self, line: str) -> list[str]:
-        """The steps in a line. Characters other than a line feed may separate some."""
+        """The steps in a line, which may be separated by characters other than a line feed."""
         if self._closed:
             return []
         body, ended, _ = line.partition(END)

@@ -1,8 +1,8 @@
-"""The checker as calculator, in a response that is being written: which value it puts behind an ` = `, as tokens.
+"""The checker as calculator in a response being written: which value it writes after an ` = `, as tokens.
 
-Forced, the checker writes the value before the model can. Repairing, it puts the right value in the place of a wrong
-one, when its line is whole. Where the model would go on without a space, as by a further digit, the line ends. What a
-value is, is left to `tuili.steps`, and how written tokens enter a text to `scheduling`.
+In mode `forced`, the checker writes the value before the model can. In mode `repair`, it replaces a wrong value by the
+right one when the line is complete. If the model would continue without a space, for example with another digit, the
+line ends. `tuili.steps` defines what a value is, and `scheduling` how written tokens enter a text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Writing(NamedTuple):
-    """What the checker writes: it takes so many tokens back, and puts these in their place."""
+    """What the checker writes: it takes `back` tokens back and puts `ids` in their place."""
 
     back: int
     ids: list[int]
@@ -31,8 +31,8 @@ class ValueWriter:
     """Follows one response, token by token.
 
     Args:
-        reader: reads the response; it is at its beginning.
-        judged: what is judged of the steps before it.
+        reader: reads the response; it is at the beginning.
+        judged: the judgement of the steps before the response.
         decimals: see `tuili.steps.calculate`.
     """
 
@@ -55,15 +55,15 @@ class ValueWriter:
         self._begun = copy(self._reader)
         """The reader as it was before the tokens of the open line, whose texts are `_pieces`."""
         self._lead = self._reader.open_step or ""
-        """What the token before them has of the line."""
+        """The part of the line that comes from the token before them."""
         self._pieces: list[str] = []
         self._written = False
-        """Whether the checker has written a value into the line: it does so once."""
+        """Whether the checker has written a value into the line, which it does only once per line."""
         self._coming = 0
-        """Tokens of the checker that are to be added yet, or -1 where the value stands and nothing behind it."""
+        """Number of checker tokens still to be added, or -1 if the value has been added and nothing follows it yet."""
 
     def add(self, token: int) -> Writing | None:
-        """Take in the next token. Returns what the checker writes now, which is to be added like other tokens."""
+        """Process the next token. Returns what the checker writes now, which must then be added like other tokens."""
         piece = self._detokenizer.add(token)
         if self._coming > 0:
             self._coming = self._coming - 1 or -1
@@ -101,7 +101,7 @@ class ValueWriter:
         return self._write(0, ids)
 
     def _repaired(self, line: str) -> Writing | None:
-        """The right value for a wrong line that is whole, behind the tokens of it that stay."""
+        """The right value for a complete line that is wrong, to follow the tokens of the line that are kept."""
         verdict, sign = self._judged.then(line)[0].verdict, line.rfind("=") + 1
         no_value = not sign or "=>" in line or line[:sign].endswith(UNEQUAL_SIGNS)
         if no_value or verdict.status is not Status.INVALID or verdict.expected is None:
@@ -114,7 +114,7 @@ class ValueWriter:
         text = self._lead + "".join(self._pieces)
         start = text.rindex(line)
         most, least = self._pieces_within(start + value), self._pieces_within(start + sign)
-        for kept in range(most, least - 1, -1):  # a space behind the sign may be of one token with the right value
+        for kept in range(most, least - 1, -1):  # a space after the sign may be in one token with the right value
             stays = self._lead + "".join(self._pieces[:kept])
             ids = ids_behind(self._tokenizer, stays[start:], (text[:start] + right)[len(stays) :])
             if ids is not None:
@@ -122,7 +122,7 @@ class ValueWriter:
         return None
 
     def _put_right(self, kept: int, ids: list[int]) -> Writing:
-        """Go back to the first tokens of the line, so many of them."""
+        """Go back to the first `kept` tokens of the line."""
         back = len(self._pieces) - kept
         self._reader, self._detokenizer = copy(self._begun), IncrementalDetokenizer(self._tokenizer)
         self._reader.add("".join(self._pieces[:kept]), ends=False)
@@ -130,7 +130,7 @@ class ValueWriter:
         return self._write(back, ids)
 
     def _end_line(self) -> Writing | None:
-        """The end of the line, in the place of a token that would make another value of it, such as a further digit."""
+        """The end of the line, replacing a token that would turn it into another value, such as another digit."""
         self._detokenizer = IncrementalDetokenizer(self._tokenizer)
         ids = ids_behind(self._tokenizer, self._lead + "".join(self._pieces), "\n")
         return None if ids is None else self._write(1, ids)
@@ -140,7 +140,7 @@ class ValueWriter:
         return Writing(back, ids)
 
     def _pieces_within(self, end: int) -> int:
-        """How many of the pieces end within the first characters of the line's text."""
+        """How many of the pieces end within the first `end` characters of the line's text."""
         kept, size = 0, len(self._lead)
         for piece in self._pieces:
             size += len(piece)
@@ -151,10 +151,10 @@ class ValueWriter:
 
 
 def ids_behind(tokenizer: AnyTokenizer, before: str, text: str) -> list[int] | None:
-    """The ids of a text behind another one on the same line, as they are where both are tokenised as one.
+    """The ids of a text that follows another on the same line, as when both are tokenised as one text.
 
-    None where a token spans the border. So it is at the end of the text: a line feed stands behind it, as in most
-    lines, unless the tokenizer makes one token of it with what stands before.
+    None if a token spans the border. The same holds at the end of the text: it is followed by a line feed, as in most
+    lines, unless the tokenizer merges that into one token with the text before it.
     """
     for end in ("\n", ""):
         ids = tokenizer.encode_text(f"{before}{text}{end}")
@@ -166,7 +166,7 @@ def ids_behind(tokenizer: AnyTokenizer, before: str, text: str) -> list[int] | N
 
 
 def _tail(tokenizer: AnyTokenizer, ids: Sequence[int], text: str) -> int | None:
-    """Where the tokens begin that a text at the end of others consists of; None where it begins amid a token."""
+    """The index of the first token of a text at the end of others; None if the text begins in the middle of a token."""
     left, place = len(text.encode()), len(ids)
     while left > 0 and place > 0:
         place -= 1

@@ -1,7 +1,7 @@
 """The words, operators and named functions of the step language, and the precedence of its operators.
 
-The lexer, the parser and the printer read these tables. What an operator computes is left to `values.evaluate`,
-what a function computes to `values.functions`.
+The lexer, the parser and the printer read these tables. `values.evaluate` computes the operators, `values.functions`
+the functions.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 EQUALITIES = frozenset({"=", "==", "!="})
 RELATIONS = EQUALITIES | {"<", "<=", ">", ">="}
 NEGATED_RELATION = {"=": "!=", "==": "!=", "!=": "=", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
-"""The relation that holds exactly where another one does not."""
+"""The relation that holds exactly when another one does not."""
 
 CONNECTIVES = frozenset({"and", "or", "xor", "->", "<->"})
 MEMBERSHIP = frozenset({"in", "subset"})
@@ -21,7 +21,7 @@ KEYWORDS = WORD_OPERATORS | QUANTIFIERS | {"true", "false", "are"} | set(WEEKDAY
 """The words that cannot be names."""
 
 CONSTANTS = frozenset({"pi", "Pi", "PI", "e", "inf", "infinity", "nan", "圆周率", "无穷", "无穷大", "真", "假"})
-"""Names with a meaning of their own, which no line may define."""
+"""Names with a fixed meaning, which no line may define."""
 
 OPERATOR_SPELLINGS = {"**": "^", "//": "div", "%": "mod"}
 """Other spellings of operators. A percent sign is an operator only with a space before it."""
@@ -51,4 +51,4 @@ FUNCTIONS: dict[str, int | None] = {
     **dict.fromkeys(("floor", "ceil", "abs", "sqrt", "size", "len", "days_in", "weekday"), 1),
     **dict.fromkeys(("C", "P"), 2),
 }
-"""The number of arguments of each function. None stands for one or more, or for one set or list."""
+"""The number of arguments of each function. None means one or more, or one set or list."""

@@ -1,6 +1,6 @@
-"""Splits a line into tokens, and settles what spacing alone tells apart: `3/4`, `3 kg`, `2024-03-01`.
+"""Splits a line into tokens, and resolves what only spacing distinguishes: `3/4`, `3 kg`, `2024-03-01`.
 
-How tokens form terms is left to `parser`.
+`parser` builds terms from the tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tuili.steps.verdict import Unreadable
 MAX_LINE_CHARACTERS = 2000
 MAX_TOKENS = 600
 MAX_DIGITS = 600
-"""Digits of one number as written."""
+"""The maximum number of digits in one number as written."""
 
 _TOKEN = re.compile(
     rf"""(?P<space>[ \t]+)
@@ -31,7 +31,7 @@ _TOKEN = re.compile(
 )
 _ASCII = "".join(each for each in map(chr, range(128)) if _TOKEN.fullmatch(each) or _TOKEN.fullmatch(f"1{each}10"))
 CHARACTERS = re.escape(_ASCII) + CJK
-"""All that a line consists of, as a part of a character class."""
+"""All characters that a line may contain, as part of a character class."""
 _FOREIGN = re.compile(rf"[^\x00-\x7f{CJK}]")
 _NUMERAL = re.compile("[零〇一二三四五六七八九十百千万亿两半]+")
 _LEADING_ZERO = re.compile(r"(?:^|/)0[0-9]")
@@ -39,7 +39,7 @@ _OTHER_BASE = re.compile(r"0(?:[xX][0-9A-Fa-f]|[bBoO][0-9])")
 
 
 class Token(NamedTuple):
-    """A piece of a line. `kind` is the name of a group of `_TOKEN`, `unit` or `end`."""
+    """A token of a line. `kind` is the name of a group of `_TOKEN`, or `unit` or `end`."""
 
     kind: str
     text: str

@@ -1,7 +1,7 @@
-"""Reads a line of the step language: an operator-precedence parser with bounded depth.
+"""Parses a line of the step language: an operator-precedence parser with bounded depth.
 
-It decides the form of a line only. It refuses what a reader could take in two ways, such as `6 / 2x` and `3/4 ^ 2`.
-Precedences and words are in `grammar`.
+It decides only the form of a line. It refuses what can be read in two ways, such as `6 / 2x` and `3/4 ^ 2`. `grammar`
+defines the precedences and words.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tuili.steps.language.terms import Step, Term
 from tuili.steps.verdict import Unreadable
 
 MAX_DEPTH = 50
-"""Levels of nesting."""
+"""The maximum number of nested levels."""
 MAX_OPERATORS = 120
 
 _POWERS = frozenset({"^", "**"})
@@ -70,7 +70,7 @@ class Parser:
         return token
 
     def accept(self, text: str) -> bool:
-        """Consumes the next token if it is the given operator, bracket or word. Says whether it was."""
+        """Consumes the next token if it is the given operator, bracket or word. Returns whether it was."""
         token = self._tokens[self._at]
         if token.text == text and token is not END_OF_LINE:
             self._at += 1
@@ -78,7 +78,7 @@ class Parser:
         return False
 
     def expect(self, text: str) -> None:
-        """Consumes the next token. Refuses the line if that is not the given one."""
+        """Consumes the next token. Refuses the line if it is not the given one."""
         if not self.accept(text):
             raise Unreadable(f"expected {text!r}, found {self._next.text!r}")
 
@@ -170,7 +170,7 @@ class Parser:
         return terms.Claim(_relation(parts))
 
     def _part(self) -> tuple[Term, bool]:
-        """One side of a loose `=`, and whether it is a comparison without brackets round it."""
+        """One side of a loose `=`, and whether it is a comparison without brackets around it."""
         self._group = None
         term = self.expression()
         return term, isinstance(term, terms.Compare) and term is not self._group
@@ -281,7 +281,7 @@ class Parser:
         whole, _, decimals = token.text.partition(".")
         number = terms.Number(Fraction(int(whole + decimals), 10 ** len(decimals)), len(decimals))
         following = self._next
-        is_name = following.kind == "name" and following.text.isascii()  # `3个` is no product
+        is_name = following.kind == "name" and following.text.isascii()  # `3个` is not a product
         if is_name and not following.spaced and following.text not in grammar.KEYWORDS:
             self._refuse_after(_DIVISIONS | _POWERS, "product")
             self._count_operator()
@@ -349,7 +349,7 @@ class Parser:
         return inner[0]
 
     def _sum(self, body: Term) -> terms.Sum:
-        """The sum of a body that was read, from its variable on: `k from 1 to n`."""
+        """Parses the rest of a sum whose body has been read, from the variable on: `k from 1 to n`."""
         self._count_operator()
         variable = self.name()
         self.expect("from")

@@ -1,6 +1,6 @@
 """Prints steps canonically, with the fewest brackets: `parse(render(step)) == step` for every step that was parsed.
 
-Values are written by `values.rendering`, whole responses by `response`.
+`values.rendering` writes values, `response` writes whole responses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NEVER_BARE = 0
 
 
 def render(step: Step) -> str:
-    """The canonical text of a step; a line that could not be read is returned as it was."""
+    """The canonical text of a step. A line that could not be read is returned unchanged."""
     match step:
         case terms.Claim():
             return _claim(step)

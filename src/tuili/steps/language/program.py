@@ -1,7 +1,7 @@
 """The small language of traced programs: each labelled line holds one statement with its body.
 
-Statements are `x = expr`, `x += expr` (also `-=`, `*=`), `if cond: stmt`, `while cond: stmt` and
-`for i in range(a, b): stmt`. Expressions are those of the step language. Running is left to `theories.interpreter`.
+Statements are `x = expr`, `x += expr` (also `-=`, `*=`), `if cond: stmt`, `while cond: stmt` and `for i in range(a, b):
+stmt`. Expressions are those of the step language. `theories.interpreter` runs programs.
 """
 
 from __future__ import annotations

@@ -20,13 +20,13 @@ _TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 
 
 def states(chain: Compare, claim: Compare, same: Callable[[Term, Term], bool] = eq) -> bool:
-    """Whether a chain says what a single relation says. `same` tells which terms count as one."""
+    """Whether a chain states a single relation. `same` decides which terms count as equal."""
     left, (wanted, right) = claim.first, claim.rest[0]
     return len(claim.rest) == 1 and _says(chain, left, wanted, right, same)
 
 
 def denies(chain: Compare, claim: Compare) -> bool:
-    """Whether a chain says that a single relation does not hold, by comparing its two sides in either order."""
+    """Whether a chain denies a single relation by comparing its two sides in either order."""
     left, (relation, right) = claim.first, claim.rest[0]
     wanted = NEGATED_RELATION[relation]
     turned = _TURNED.get(wanted, wanted)
@@ -46,7 +46,7 @@ def _says(chain: Compare, left: Term, wanted: str, right: Term, same: Callable[[
 
 
 def _joined(relations: list[str]) -> str:
-    """The one relation that a chain of them makes; empty if there is none."""
+    """The single relation that a chain of relations implies; empty if there is none."""
     said = {"=" if relation == "==" else relation for relation in relations} - {"="}
     if not said:
         return "="

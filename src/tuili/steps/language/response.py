@@ -1,6 +1,6 @@
-"""The text form of a response: steps inside a think block, one a line, then the answer.
+"""The text form of a response: steps inside a think block, one per line, then the answer.
 
-Whether a step is right is decided by `checker`. The tokens of a prompt and a response are left to the tokenizer.
+`checker` decides whether a step is right. The tokenizer handles the tokens of a prompt and a response.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class Response:
 
 
 def render_response(steps: Iterable[str], answer: str) -> str:
-    """`<think>`, one step a line, `</think>`, the answer."""
+    """`<think>`, one step per line, `</think>`, the answer."""
     return "\n".join((THINK, *steps, END_THINK)) + answer
 
 
 def split_response(text: str) -> Response:
     """The steps and the answer of a response. A text of any other form gives an incomplete response. Never raises.
 
-    Without a think block the whole text is the answer. If the block is never closed, the answer is empty.
+    Without a think block, the whole text is the answer. If the block is never closed, the answer is empty.
     """
     body = text.split(END, 1)[0]
     before, opened, rest = body.partition(THINK)

@@ -1,4 +1,4 @@
-"""Puts terms in the place of names: `n^2` with `n + 1` for `n` is `(n + 1)^2`."""
+"""Substitutes terms for names: `n^2` with `n + 1` for `n` is `(n + 1)^2`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tuili.steps.work_budget import WorkBudget
 
 
 def substitute(term: Term, values: Mapping[str, Term], budget: WorkBudget) -> Term:
-    """The term with the values in place of names. Raises `Undecided` where a sum would bind a name of a value.
+    """Substitutes values for names in a term. Raises `Undecided` if a sum would bind a name of a value.
 
-    The work is one for each node of the term.
+    The work is one unit for each node of the term.
     """
     budget.spend(1)
     match term:
@@ -41,6 +41,6 @@ def substitute(term: Term, values: Mapping[str, Term], budget: WorkBudget) -> Te
 
 
 def substitute_in(relation: terms.Compare, values: Mapping[str, Term], budget: WorkBudget) -> terms.Compare:
-    """A relation with the values in place of names."""
+    """Substitutes values for names in a relation."""
     rest = tuple((op, substitute(part, values, budget)) for op, part in relation.rest)
     return terms.Compare(substitute(relation.first, values, budget), rest)

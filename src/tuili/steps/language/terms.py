@@ -1,6 +1,6 @@
-"""The typed syntax of the step language: what a line is once it has been read.
+"""The typed syntax of the step language: what a line is once it has been parsed.
 
-Reading is left to `parser`, printing to `printer`, the value of a term to `values.evaluate`.
+`parser` parses lines, `printer` prints them, and `values.evaluate` computes the value of a term.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ Term: TypeAlias = Literal | Month | Name | Unary | Binary | Compare | Call | Col
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A relation that is said to hold."""
+    """A relation that is claimed to hold."""
 
     relation: Compare | Binary
 
@@ -205,7 +205,7 @@ class Universal:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """`n = 4: n^2 + 1 = 17 != 3 * n`: a relation that is said to hold for these values."""
+    """`n = 4: n^2 + 1 = 17 != 3 * n`: a relation that is claimed to hold for these values."""
 
     values: tuple[tuple[str, Term], ...]
     relation: Compare
@@ -279,7 +279,7 @@ def operators(term: Term) -> tuple[str, ...]:
 
 
 def names(term: Term) -> frozenset[str]:
-    """Every name that occurs in a term, but for those that a sum binds."""
+    """Every name that occurs in a term, except those that a sum binds."""
     match term:
         case Name():
             return frozenset((term.id,))

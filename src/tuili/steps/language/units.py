@@ -1,6 +1,6 @@
 """Units of measurement: their spelling, their size in base units, and their dimension. All factors are exact.
 
-Arithmetic on quantities is left to `values.arithmetic`.
+`values.arithmetic` computes with quantities.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 BASE_UNITS = ("m", "kg", "s", "A", "K", "mol", "deg", "dollar")
 MAX_FACTORS = 8
-"""Symbols in one unit: `J/(kg*K)` has three."""
+"""The maximum number of symbols in one unit: `J/(kg*K)` has three."""
 Dimension = tuple[int, ...]
 """The power of each of `BASE_UNITS`, in their order."""
 DIMENSIONLESS: Dimension = (0,) * len(BASE_UNITS)

@@ -1,6 +1,6 @@
 """Small programs of functions: their language, a bounded interpreter, and verdicts against a specification.
 
-The language is a part of Python, with Python's meaning. Nothing here hands a text to Python itself.
+The language is a subset of Python, with Python's meaning. Nothing here passes text to Python itself.
 """
 
 import lazy_loader

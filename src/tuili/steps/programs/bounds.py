@@ -1,4 +1,4 @@
-"""How large a program may be, and how much one run of it may take."""
+"""Bounds on the size of a program, and on one run of it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 MAX_SOURCE_CHARACTERS = 4000
 MAX_TOKENS = 1500
 MAX_DIGITS = 100
-"""Digits of one number as written."""
+"""The maximum number of digits in one number as written."""
 MAX_BLOCKS = 10
-"""Blocks within blocks."""
+"""The maximum number of nested blocks."""
 MAX_NESTING = 20
-"""Expressions within expressions."""
+"""The maximum number of nested expressions."""
 MAX_OPERATORS = 100
-"""Operators, calls and indices in one statement."""
+"""The maximum number of operators, calls and indices in one statement."""
 
 
 @dataclass(frozen=True)
 class Bounds:
     """The bounds on one run.
 
-    steps: instructions, and one more for each element of a list that an instruction makes or reads and for each 64
-    bits of a number that it makes. depth: calls within calls. bits: of a number. elements: of a list.
+    steps: instructions, plus one for each list element that an instruction makes or reads and one for each 64 bits of a
+    number that it makes. depth: nested calls. bits: the size of a number. elements: the length of a list.
     """
 
     steps: int = 20_000

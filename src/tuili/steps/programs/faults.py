@@ -9,7 +9,7 @@ from tuili.errors import InputError, TuiliError
 
 
 class ProgramError(InputError):
-    """A text that is no program of the language: the line, what stands there, and what would be right."""
+    """A text that is not a program of the language: the line, what stands there, and what would be right."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}")
@@ -21,12 +21,12 @@ class FaultKind(StrEnum):
 
     ERROR = "error"  # Python raises the same exception
     LIMIT = "limit"  # a bound on the run is reached
-    UNSUPPORTED = "unsupported"  # Python may go on, with a value that this language does not have
+    UNSUPPORTED = "unsupported"  # Python may continue, with a value that this language does not have
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A run that ends without a value, at a line. `error` is the name of Python's exception, for `ERROR` alone."""
+    """A run that ends without a value, at a line. `error` is the name of Python's exception, for `ERROR` only."""
 
     kind: FaultKind
     reason: str
@@ -38,7 +38,7 @@ class Fault:
 
 
 class Stop(TuiliError):
-    """Ends a run from inside. No caller sees it: the machine makes it a `Fault`, as it knows the line."""
+    """Ends a run from inside. No caller sees it: the machine turns it into a `Fault`, as it knows the line."""
 
     def __init__(self, kind: FaultKind, reason: str, error: str = "") -> None:
         super().__init__(reason)
@@ -48,10 +48,10 @@ class Stop(TuiliError):
 
 
 def raised(error: str, reason: str) -> Stop:
-    """The stop where Python raises an exception of this name."""
+    """The stop for a point where Python raises an exception of this name."""
     return Stop(FaultKind.ERROR, reason, error)
 
 
 def unsupported(reason: str) -> Stop:
-    """The stop at what Python can do and this language cannot."""
+    """The stop for something that Python can do and this language cannot."""
     return Stop(FaultKind.UNSUPPORTED, reason)

@@ -1,4 +1,4 @@
-"""Retells what a run of a program did as lines of the step language, one a calculation, each of which holds."""
+"""Retells a run of a program in lines of the step language, one for each calculation. Every line holds."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def retell(
 ) -> tuple[str, ...]:
     """The lines of a run: `3 + 4 = 7` for a calculation, `4 > 3 = true` for a comparison.
 
-    A next number of a range is told as a sum, an element that is appended as a sum of lists. What the step language
-    cannot say is left out: slices, sorting, `not`, and all that involves None or a truth value as a number.
+    The next number of a range is written as a sum, an appended element as a sum of lists. What the step language cannot
+    say is left out: slices, sorting, `not`, and everything that involves None or a truth value as a number.
     """
     lines: list[str] = []
 

@@ -1,6 +1,6 @@
-"""The examples that a prompt shows of the program that it asks for: calls with their values, `f(3, [1, 2]) = 7`.
+"""The examples in a prompt of the program that it asks for: calls with their values, `f(3, [1, 2]) = 7`.
 
-Only what is certain is read: a program that does not give these values is not what the prompt asks for.
+Only certain examples are read: a program that does not give these values is not what the prompt asks for.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from tuili.steps.programs.specification import Case, Specification
 from tuili.steps.programs.values import Value, same_value
 
 MAX_CHARACTERS = 4000
-"""A longer prompt is not read."""
+"""The maximum length of a prompt in characters. A longer prompt is not read."""
 MAX_EXAMPLES = 20
-"""In a prompt with more, only the first ones are read."""
+"""The maximum number of examples in a prompt. Only the first ones are read."""
 WINDOW = 300
-"""So many characters to both sides of an example are looked at for words that deny it."""
+"""The number of characters on each side of an example that are searched for words that deny it."""
 MAX_ELEMENTS = 100
-"""Arguments of an example, and elements of a list."""
+"""The maximum number of arguments of an example, and of elements of a list."""
 
 _NUMBER = rf"-?[0-9]{{1,{MAX_DIGITS}}}"
 _ITEM = rf"(?:{_NUMBER}|True|False)"
@@ -33,7 +33,7 @@ _EXAMPLE = re.compile(
     r"(?![A-Za-z0-9_(\[]|[.,][0-9]|[点分万亿千百十]| ?[*/%^<>=!]| ?[-+] ?[0-9A-Za-z_(\[]"
     r"| (?:mod|div|or|if|unless|when|in)\b)"
 )
-"""A call with its value, where nothing behind it may go on with the value."""
+"""A call with its value, if nothing after it may continue the value."""
 _PARTS = re.compile(f"{_LIST}|{_ITEM}|None")
 _ITEMS = re.compile(_ITEM)
 _IN_A_TERM = re.compile(
@@ -42,7 +42,7 @@ _IN_A_TERM = re.compile(
     r"|[的倍加减乘除以方半若果当])\Z",
     re.IGNORECASE,
 )
-"""What a call stands behind that is a part of something larger, or of a condition."""
+"""What precedes a call that is part of something larger, or of a condition."""
 _DENIED = re.compile(
     r"(?<![A-Za-z])(?:not|never|instead|wrong|wrongly|incorrect|incorrectly|(?-i:false)|bugs?|buggy|broken|fails?|currently"
     r"|actually|[A-Za-z]+n't)(?![A-Za-z])|不|错|误|而非|并非|假",
@@ -54,10 +54,10 @@ _JOINS = re.compile(r"[\s,;、，；]*(?:and|和|及|与)?\s*").fullmatch
 
 
 def read_examples(prompt: str) -> Specification | None:
-    """What a prompt tells of the values of one function; None where it tells nothing, or nothing that is certain.
+    """What a prompt says about the values of one function; None if it says nothing, or nothing that is certain.
 
-    An example stands alone: `2 * f(3) = 8` is none, and neither is one that the words beside it deny. Nothing is read
-    where several functions are told of, or where two examples contradict each other. Never raises.
+    An example stands alone: `2 * f(3) = 8` is not an example, and neither is one that the words around it deny. Nothing
+    is read if there are examples of several functions, or if two examples contradict each other. Never raises.
     """
     if len(prompt) > MAX_CHARACTERS:
         return None
@@ -81,7 +81,7 @@ def read_examples(prompt: str) -> Specification | None:
 
 
 def _may_be_no_example(prompt: str, match: re.Match[str]) -> bool:
-    """Whether a call with its value may be a part of something larger, or is denied by the words beside it."""
+    """Whether a call with its value may be part of something larger, or the words around it deny it."""
     clause = _CLAUSE_ENDS.split(prompt[max(0, match.start() - WINDOW) : match.start()])[-1]
     rest = _SENTENCE_ENDS.split(prompt[match.end() : match.end() + WINDOW], maxsplit=1)[0]
     return bool(_IN_A_TERM.search(clause) or _DENIED.search(clause) or _DENIED.search(rest))

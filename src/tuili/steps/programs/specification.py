@@ -1,4 +1,4 @@
-"""What a program shall do, and the verdict on one: by examples and hidden cases, or by all inputs of a small domain."""
+"""What a program must do, and the verdict on one: by examples and hidden cases, or by all inputs of a small domain."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tuili.steps.programs.running.machine import measured_run
 from tuili.steps.programs.values import Value, same_value, shortened
 
 MAX_INPUTS = 2000
-"""The most inputs that a verdict tries, and so the size of the largest domain."""
+"""The maximum number of inputs that a verdict tries, and so the size of the largest domain."""
 MAX_STEPS = 200_000
-"""The most steps that a verdict takes, over all inputs."""
+"""The maximum number of steps that a verdict takes, over all inputs."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Integers:
 
     @property
     def size(self) -> int:
-        """How many they are."""
+        """The number of integers."""
         return max(self.high - self.low + 1, 0)
 
     def values(self) -> Iterator[Value]:
-        """Each of them, in order."""
+        """The integers, in order."""
         return iter(range(self.low, self.high + 1))
 
 
@@ -61,7 +61,7 @@ class Lists:
 
     @property
     def size(self) -> int:
-        """How many they are; beyond `MAX_INPUTS` a smaller number that is beyond it, too."""
+        """The number of lists. Above `MAX_INPUTS` it may be too small, but is still above `MAX_INPUTS`."""
         size, width = 0, max(self.high - self.low + 1, 0)
         for length in range(max(self.shortest, 0), self.longest + 1):
             size += min(width, MAX_INPUTS + 1) ** min(length, MAX_INPUTS)
@@ -70,7 +70,7 @@ class Lists:
         return size
 
     def values(self) -> Iterator[Value]:
-        """Each of them, the shorter ones first."""
+        """The lists, shorter ones first."""
         numbers = range(self.low, self.high + 1)
         lengths = range(self.shortest, self.longest + 1)
         return chain.from_iterable(map(list, product(numbers, repeat=length)) for length in lengths)
@@ -81,11 +81,11 @@ Inputs: TypeAlias = Integers | Lists
 
 @dataclass(frozen=True)
 class Specification:
-    """What the function `function` shall do.
+    """What the function `function` must do.
 
-    examples: what the prompt tells. hidden: inputs that it does not tell. domain: for each parameter all values that
-    are tried as well, each with those of the others. `reference`, a program that is right, gives the values of both.
-    Raises `InputError` if there is nothing to try, or too much, or a reference is missing.
+    examples: the cases that the prompt shows. hidden: inputs that it does not show. domain: the values that are also
+    tried for each parameter, in all combinations. `reference`, a correct program, gives the values for `hidden` and
+    `domain`. Raises `InputError` if there is nothing to try, or too much, or a reference is missing.
     """
 
     function: str
@@ -103,7 +103,7 @@ class Specification:
             raise InputError(f"a specification tries 1 to {MAX_INPUTS} inputs, not {tried}")
 
     def cases(self, bounds: Bounds = DEFAULT_BOUNDS) -> Iterator[Case]:
-        """Every case: examples, hidden ones, and those of the domain.
+        """Every case: the examples, the hidden ones, and those of the domain.
 
         Raises `InputError` for a reference that cannot be read, gives no value, or takes more than `MAX_STEPS` in all.
         """
@@ -127,16 +127,16 @@ class ProgramVerdict:
     reason: str = ""
     tried: int = 0
     failing: Case | None = None
-    """The first case that the program does not meet, with the value that would be right."""
+    """The first case that the program fails, with the right value."""
     fault: Fault | None = None
-    """Why the run of that case has no value, where it has none."""
+    """Why the run of that case has no value, if it has none."""
 
 
 def decide(program: Program | str, specification: Specification, bounds: Bounds = DEFAULT_BOUNDS) -> ProgramVerdict:
-    """Whether a program, or the text of one, gives the right value in every case of a specification.
+    """Whether a program, given as text or parsed, gives the right value in every case of a specification.
 
-    Its function must have the specification's name. A run that faults is wrong, and so is a value of another kind,
-    such as `True` for 1. The work is bounded, whatever the program.
+    The program must have a function with the specification's name. A run that faults is wrong, and so is a value of
+    another kind, such as `True` for 1. The work is bounded for any program.
     """
     try:
         program = parse_program(program) if isinstance(program, str) else program

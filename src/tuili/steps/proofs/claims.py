@@ -1,7 +1,7 @@
-"""What a prompt claims: the relation that is to be proven or refuted, with its variables, in the step language.
+"""What a prompt claims: the relation to be proven or refuted, with its variables, in the step language.
 
-Only what is certain is read. A claim that is read is never weaker than that of the prompt: what proves it proves that
-one. A claim about all numbers is not stronger either, so that a counter-example to it counts.
+Only certain claims are read. A claim as read is never weaker than the prompt's claim: a proof of the one proves the
+other. A claim about all numbers is not stronger either, so that a counter-example to it counts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tuili.steps.proofs.phrases import BOUND, CLAIM, OPEN_VALUE, RELATION, Found
 from tuili.steps.proofs.surroundings import ask_to_prove, leave_all_numbers
 
 MAX_CHARACTERS = 4000
-"""A longer prompt is not read."""
+"""The maximum length of a prompt in characters. A longer prompt is not read."""
 
 _SIGN = re.compile(r"[<>=]|divi|multiple|even|odd|整除|倍数|余|奇数|偶数")
 _MARK = re.compile(f"[{RELATION}{BOUND}{OPEN_VALUE}{CLAIM}]")
@@ -31,26 +31,26 @@ _ITEM = re.compile(rf"(?<![A-Za-z]){VARIABLE}(?![A-Za-z])|{BOUND}")
 
 
 class _Marked(NamedTuple):
-    """A text in which signs stand for its relations; facts, and values that are left open, are taken out."""
+    """A text with signs in place of its relations, without facts and without values that are left open."""
 
     text: str
     relations: Sequence[Relation]
-    """What the signs stand for, in order."""
+    """The relations that the signs represent, in order."""
 
     def at(self, place: int) -> Relation:
-        """The relation whose sign stands at a place of the text."""
+        """The relation whose sign stands at a position in the text."""
         return self.relations[len(_PLACE.findall(self.text, 0, place))]
 
     def between(self, start: int, end: int) -> list[Relation]:
-        """The relations whose signs stand in a part of the text."""
+        """The relations whose signs are in a part of the text."""
         return [self.at(place.start()) for place in _PLACE.finditer(self.text, start, end)]
 
 
 def read_claim(prompt: str, context: Context) -> str | None:
-    """What is to be proven or refuted by a prompt, in the step language; None where nothing is, or nothing is certain.
+    """What a prompt asks to prove or refute, in the step language; None if it asks for neither, or nothing is certain.
 
-    `prompt` is the text that `read_as` leaves, `context` what it gives. A claim is a line `for all …`, or a relation
-    about what the prompt gives. Never raises.
+    `prompt` is the text that `read_as` leaves, and `context` is what it gives. A claim is a `for all …` line, or a
+    relation about what the prompt gives. Never raises.
     """
     if len(prompt) > MAX_CHARACTERS or not _SIGN.search(prompt) or _MARK.search(prompt):
         return None
@@ -69,7 +69,7 @@ def read_claim(prompt: str, context: Context) -> str | None:
 
 
 def _mark(text: str, found: Sequence[Relation], context: Context) -> _Marked:
-    """The text with signs in place of the relations, without its facts and the example of an answer."""
+    """Replaces the relations of a text with signs, and removes its facts and the example of an answer."""
     given = set(context.given)
     marked, kept, end = "", [], 0
     for relation in found:
@@ -113,7 +113,7 @@ def _about_all_numbers(phrase: Phrase, marked: _Marked) -> Iterator[str]:
 
 
 def _variables(marked: _Marked, found: Found, relation: Relation) -> dict[str, int | None] | None:
-    """The variables of a claim with their bounds; None where it is not clear to which of them a bound belongs."""
+    """The variables of a claim with their bounds; None if it is unclear which variable a bound belongs to."""
     bounds: dict[str, int | None] = {}
     for start, end in found.variables:
         for item in _ITEM.finditer(marked.text, start, end):
@@ -133,7 +133,7 @@ def _variables(marked: _Marked, found: Found, relation: Relation) -> dict[str, i
 
 
 def _without_bounds(hypotheses: Sequence[Relation], bounds: dict[str, int | None]) -> list[Relation]:
-    """The hypotheses but for those like `n >= 1`, which become bounds of the variables."""
+    """The hypotheses except those like `n >= 1`, which become bounds of the variables."""
     rest = []
     for each in hypotheses:
         bound = least(each.term)
@@ -147,7 +147,7 @@ def _without_bounds(hypotheses: Sequence[Relation], bounds: dict[str, int | None
 
 
 def _about_the_given(marked: _Marked) -> Iterator[str]:
-    """The one relation of a text that is no fact, where the words around it say that it is to be proven."""
+    """The one relation of a text that is not a fact, if the words around it ask to prove it."""
     if len(marked.relations) != 1 or not is_one_link(marked.relations[0].term) or kinds().search(marked.text):
         return
     before, _, after = re.split(f"({_PLACE.pattern})", marked.text)

@@ -1,8 +1,8 @@
-"""Where the relations of a prompt stand among its words: `prove that (x + 1)^2 >= 4*x for all real x`.
+"""Finds the relations of a prompt among its words: `prove that (x + 1)^2 >= 4*x for all real x`.
 
-A relation is found from its sign: terms of numbers, single letters, operators and parentheses to both sides; those in
-words are found by `predicates`. What
-cannot be told apart for certain makes the whole text unreadable. What a relation is there for is left to `claims`.
+A relation is found from its sign, with terms of numbers, single letters, operators and parentheses on both sides.
+`predicates` finds relations that are stated in words. If the ends of a relation are not certain, the whole text is
+unreadable. `claims` decides what a relation is there for.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tuili.steps.proofs.predicates import predicates
 from tuili.steps.verdict import Unreadable
 
 MAX_TOKENS, MAX_RELATIONS = 4000, 40
-"""A text with more is not read."""
+"""A text with more tokens or relations is not read."""
 VARIABLE = r"[A-Za-z](?:_?[0-9]{1,2})?"
 
 _TOKEN = re.compile(
@@ -32,13 +32,13 @@ _TOKEN = re.compile(
 _IS_VARIABLE = re.compile(VARIABLE).fullmatch
 _FUNCTIONS = FUNCTIONS.keys()
 _GLUED = frozenset("[]{}|'_!%√°²³½#$&~\\@")
-"""Beside a formula these are a part of it, or nobody knows what."""
+"""Next to a formula these are part of it, or their meaning is unknown."""
 _PUNCTUATION = frozenset(".,:;?!\"'“”‘’「」『』【】《》—…、。，：；？！")
-"""Beside a formula these may stand. Any other sign, such as `±` or `•`, may belong to it, even behind a space."""
+"""These may stand next to a formula. Any other sign, such as `±` or `•`, may belong to it, even after a space."""
 
 
 class Relation(NamedTuple):
-    """A relation and where it stands in the text."""
+    """A relation and its position in the text."""
 
     start: int
     end: int
@@ -54,11 +54,11 @@ class _Token(NamedTuple):
 
 
 class _NotClear(Exception):
-    """The ends of a relation cannot be told."""
+    """The ends of a relation are not clear."""
 
 
 def relations(text: str) -> list[Relation] | None:
-    """The relations of a text in their order; None where one cannot be read for certain."""
+    """The relations of a text in order; None if one of them cannot be read for certain."""
     tokens = _tokens(text)
     if tokens is None:
         return None
@@ -82,7 +82,7 @@ def relations(text: str) -> list[Relation] | None:
 
 
 def _in_words(text: str, tokens: Sequence[_Token]) -> Iterator[Relation]:
-    """The relations that words state of a term: `n^2 + n is even`. They state none of a mere number."""
+    """The relations that words state about a term: `n^2 + n is even`. Those about a mere number are left out."""
     starts = [token.start for token in tokens]
     for predicate in predicates(text):
         try:
@@ -129,7 +129,7 @@ def _relation(text: str, start: int, end: int) -> Relation:
 
 
 def _ends(tokens: Sequence[_Token], sign: int) -> tuple[int, int]:
-    """The first token of the chain of relations with this sign, and the one behind its last."""
+    """The first token of the chain of relations with this sign, and the token after its last one."""
     first, end = _leftward(tokens, sign - 1), sign
     while end < len(tokens) and tokens[end].kind == "sign":
         end = _rightward(tokens, end + 1)
@@ -137,7 +137,7 @@ def _ends(tokens: Sequence[_Token], sign: int) -> tuple[int, int]:
 
 
 def _leftward(tokens: Sequence[_Token], at: int) -> int:
-    """The first token of the term that ends with this one."""
+    """The first token of the term that ends with this token."""
     first = _operand_before(tokens, at)
     while first and tokens[first - 1].kind == "op":
         operator, before = tokens[first - 1], tokens[first - 2] if first > 1 else None
@@ -153,7 +153,7 @@ def _leftward(tokens: Sequence[_Token], at: int) -> int:
 
 
 def _operand_before(tokens: Sequence[_Token], at: int) -> int:
-    """The first token of the operand that ends with this one."""
+    """The first token of the operand that ends with this token."""
     if at < 0:
         raise _NotClear
     token = tokens[at]
@@ -175,13 +175,13 @@ def _operand_before(tokens: Sequence[_Token], at: int) -> int:
 
 
 def _is_called(before: _Token, opening: _Token) -> bool:
-    """Whether parentheses are the arguments of an unknown function, or a factor without a sign."""
+    """Whether parentheses hold the arguments of an unknown function, or a factor without a sign."""
     is_close = before.end == opening.start and before.kind in ("number", "variable", "word", "close")
     return is_close and before.text.isascii()
 
 
 def _require_open_end(tokens: Sequence[_Token], first: int) -> None:
-    """Raises where what stands before a term may belong to it."""
+    """Raises `_NotClear` if what stands before a term may belong to it."""
     if not first:
         return
     before, gap = tokens[first - 1], tokens[first].start - tokens[first - 1].end
@@ -196,18 +196,18 @@ def _require_open_end(tokens: Sequence[_Token], first: int) -> None:
 
 
 def _may_belong(beside: _Token, gap: int) -> bool:
-    """Whether a sign beside a formula may be a part of it."""
+    """Whether a sign next to a formula may be part of it."""
     is_sign = beside.kind == "rest" and beside.text not in _PUNCTUATION
     return is_sign or (not gap and beside.text in _GLUED)
 
 
 def _may_number(before: _Token, first: _Token, second: _Token) -> bool:
-    """Whether a number before a minus may belong to the word before it: `Exercise 3 - x^2 >= 0`."""
+    """Whether a number before a minus may belong to the preceding word: `Exercise 3 - x^2 >= 0`."""
     return first.kind == "number" and second.text == "-" and (before.text[0].isupper() or not before.text.isascii())
 
 
 def _is_prose(tokens: Sequence[_Token], close: int) -> bool:
-    """Whether a closed pair of parentheses holds words."""
+    """Whether a closed pair of parentheses contains words."""
     depth, at, worded = 0, close, False
     while at >= 0:
         depth += {"close": 1, "open": -1}.get(tokens[at].kind, 0)
@@ -219,7 +219,7 @@ def _is_prose(tokens: Sequence[_Token], close: int) -> bool:
 
 
 def _rightward(tokens: Sequence[_Token], at: int) -> int:
-    """The token behind the term that begins with this one."""
+    """The token after the term that begins with this token."""
     if at < len(tokens) and tokens[at].text == "-":
         at += 1  # a sign
     end = _operand_behind(tokens, at)
@@ -239,7 +239,7 @@ def _rightward(tokens: Sequence[_Token], at: int) -> int:
 
 
 def _operand_behind(tokens: Sequence[_Token], at: int) -> int:
-    """The token behind the operand that begins with this one."""
+    """The token after the operand that begins with this token."""
     if at >= len(tokens):
         raise _NotClear
     token = tokens[at]
@@ -261,7 +261,7 @@ def _operand_behind(tokens: Sequence[_Token], at: int) -> int:
 
 
 def _require_closed_end(tokens: Sequence[_Token], end: int) -> None:
-    """Raises where what stands behind a term may belong to it."""
+    """Raises `_NotClear` if what stands after a term may belong to it."""
     behind, gap = tokens[end], tokens[end].start - tokens[end - 1].end
     if behind.kind in ("number", "variable", "function"):
         raise _NotClear
@@ -274,7 +274,7 @@ def _require_closed_end(tokens: Sequence[_Token], end: int) -> None:
 
 
 def _opens_prose(tokens: Sequence[_Token], start: int) -> bool:
-    """Whether parentheses that open here hold words, or a value left open: `(n = ...)`."""
+    """Whether the parentheses that open here contain words, or a value left open: `(n = ...)`."""
     for token in tokens[start + 1 :]:
         if token.kind == "close":
             return False

@@ -14,7 +14,7 @@ from tuili.steps.language.characters import CJK
 from tuili.steps.proofs.formulas import VARIABLE
 
 RELATION, BOUND, OPEN_VALUE, CLAIM = "\ue000", "\ue001", "\ue002", "\ue003"
-"""What stands in a text in place of a relation, of one like `n >= 1`, of `n = ...`, and of the claim."""
+"""The placeholders in a text for a relation, for a relation like `n >= 1`, for `n = ...`, and for the claim."""
 
 _FLAGS = re.IGNORECASE | re.ASCII
 _HAS_CJK = re.compile(f"[{CJK}]")
@@ -28,33 +28,33 @@ _PARTS = {
     "W": f"(?:{_VARIABLES})",
     "H": f"(?P<hypotheses_>[{RELATION}{BOUND}](?:(?: ?, ?(?:and )?| and | ?[且和与] ?)[{RELATION}{BOUND}]){{0,7}})",
 }
-"""What the parts of a phrase that are no fragments match. The names of their groups end in a number in each pattern."""
+"""What the parts of a phrase that are not fragments match. In each pattern, their group names end in a number."""
 _PART = re.compile(r"\{([A-Za-z_]+)\}")
 _GROUP = re.compile(r"(?<=\(\?P<)([a-z]+)_(?=>)")
 
 
 class Found(NamedTuple):
-    """What a phrase finds in a text, by the places of its parts."""
+    """What a phrase finds in a text, by the positions of its parts."""
 
     start: int
     end: int
     relation: int
     variables: tuple[tuple[int, int], ...]
-    """Of none, the phrase names no variables: those of the relation are meant."""
+    """If it is empty, the phrase names no variables, and those of the relation are meant."""
     hypotheses: tuple[tuple[int, int], ...]
     integers: bool
     least: int | None
-    """The least number of the kind that is named, if there is one."""
+    """The least number of the named kind, if there is one."""
 
 
 class Phrase(NamedTuple):
-    """A way to say that a relation holds for all numbers; in symbols the kind of numbers is `integers` or none."""
+    """A way to say that a relation holds for all numbers. In symbols, the kind of numbers is `integers` or none."""
 
     pattern: re.Pattern[str]
     in_symbols: bool
 
     def find(self, text: str) -> Iterator[Found]:
-        """Where the phrase stands in a text."""
+        """The occurrences of the phrase in a text."""
         for match in self.pattern.finditer(text):
             spans: dict[str, list[tuple[int, int]]] = {}
             for name in match.re.groupindex:
@@ -86,7 +86,7 @@ def phrases() -> tuple[Phrase, ...]:
 
 
 def _pattern(phrase: str) -> re.Pattern[str]:
-    """The pattern of a phrase: fragments may contain fragments, and each group gets a number of its own."""
+    """The pattern of a phrase: fragments may contain fragments, and each group gets its own number."""
     table = _table()
     while (filled := _PART.sub(lambda part: table["fragments"].get(part[1], part[0]), phrase)) != phrase:
         phrase = filled
@@ -99,30 +99,30 @@ def _pattern(phrase: str) -> re.Pattern[str]:
 
 
 def _named(kinds_of_numbers: Mapping[str, str]) -> str:
-    """A pattern of kinds, each a group by its name."""
+    """A pattern of kinds, each of which is a named group."""
     return "(?:" + "|".join(f"(?P<{kind}_>{words})" for kind, words in kinds_of_numbers.items()) + ")"
 
 
 @cache
 def kinds() -> re.Pattern[str]:
-    """What finds the name of a kind of numbers."""
+    """The pattern that finds the name of a kind of numbers."""
     return re.compile(f"(?<![A-Za-z])(?:{'|'.join(_table()['kinds'].values())})(?![A-Za-z])", _FLAGS)
 
 
 @cache
 def words(name: str) -> re.Pattern[str]:
-    """What finds any word of a list; where it is Chinese, also within other words."""
+    """The pattern that finds any word of a list; it finds Chinese words also within other words."""
     return re.compile(_any(_table()["words"][name]), _FLAGS)
 
 
 @cache
 def ends_with(name: str) -> re.Pattern[str]:
-    """What matches a text that ends with a word of a list."""
+    """The pattern that finds a word of a list at the end of a text."""
     return re.compile(rf"(?:{_any(_table()['words'][name])})\Z", _FLAGS)
 
 
 def has(text: str, name: str) -> bool:
-    """Whether a text has an entry of a list, also within a word."""
+    """Whether a text contains an entry of a list, also within a word."""
     lowered = text.lower()
     return any(word in lowered for word in _table()["words"][name])
 

@@ -1,6 +1,6 @@
 """Relations in words: `n^2 + n is even`, `n^3 - n 能被 6 整除`, `4 divides a - b` as relations of remainders.
 
-Which terms stand beside the words is left to `formulas`.
+`formulas` finds the terms next to the words.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 _SMALL = dict(zip(("one", "two", *"一二三四五六七八九十"), (1, 2, *range(1, 11)), strict=True))
 _COUNT = rf"(?:[0-9]{{1,6}}|{'|'.join(_SMALL)})"
 _ENDS = r"(?![0-9]|\.[0-9]| ?[-+^*/!%])"
-"""Behind a number this does not go on with it."""
+"""What follows a number must not continue it."""
 _SURELY = r"(?:(?:always|indeed|necessarily|certainly|also|exactly|evenly) ){0,4}"
 _SURELY_ZH = r" ?(?:总是?|恒|都|均|必然?|必定|一定|始终|永远){0,4}"
 _BEHIND = re.compile(
@@ -33,7 +33,7 @@ _BEFORE = re.compile(rf"\b(?P<divisor>(?:[0-9]{{1,6}})) {_SURELY}divides ", re.A
 
 
 class Predicate(NamedTuple):
-    """Words that say what remainder a term leaves, and where they stand. The term is before them, or behind."""
+    """Words that say what remainder a term leaves, and their position. The term stands before or after them."""
 
     start: int
     end: int
@@ -43,7 +43,7 @@ class Predicate(NamedTuple):
     remainder: int
 
     def of(self, term: str) -> str:
-        """What they say of a term, in the step language."""
+        """What the words say about a term, in the step language."""
         dividend = term if re.fullmatch(r"\w+(?:\^\w+)?", term) else f"({term})"
         return f"{dividend} mod {self.divisor} {self.relation} {self.remainder}"
 

@@ -1,6 +1,6 @@
 """Whether a chain proves a claim: every step is valid, the last one is the claim, and nothing was assumed.
 
-A claim about all numbers that is false is refuted by a counter-example as the last step.
+A false claim about all numbers is refuted by a counter-example as the last step.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _VALUES = re.compile(rf"{_VALUE}(?:, ?{_VALUE})*")
 
 
 def answers_a_claim(prompt: str, answer: str) -> bool:
-    """Whether an answer says that something is proven, or gives values to a prompt that speaks of counter-examples."""
+    """Whether an answer says that something is proven, or gives values for a prompt about counter-examples."""
     if _SAYS_PROVEN.search(answer):
         return True
     return words("counterexample").search(prompt) is not None and _VALUES.fullmatch(answer.strip()) is not None
@@ -46,11 +46,11 @@ def _said(answer: str) -> str:
 
 
 def settles(claim: str, steps: Sequence[str], answer: str, context: Context | None = None) -> Verdict:
-    """The verdict on a chain with an answer: `proves`, and the answer must say what the chain shows.
+    """The verdict on a chain with an answer: the verdict of `proves`, if the answer says what the chain shows.
 
-    To a proof it is `proven` or `得证`, to a refutation the counter-example. A relation about unknowns is also proven
-    by a chain that ends with the same relation for all real numbers. Where only the answer is wrong, the witness still
-    has the rule. Never raises.
+    The answer to a proof is `proven` or `得证`, the answer to a refutation is the counter-example. A relation about
+    unknowns is also proven by a chain that ends with the same relation for all real numbers. If only the answer is
+    wrong, the witness still has the rule. Never raises.
     """
     verdict = proves(claim, steps, context)
     if verdict.status is not Status.VALID and (general := _generalised(claim, steps)):
@@ -64,7 +64,7 @@ def settles(claim: str, steps: Sequence[str], answer: str, context: Context | No
 
 
 def _generalised(claim: str, steps: Sequence[str]) -> str:
-    """A relation as a claim about all values of the variables that the last step has; empty where that is no such."""
+    """A relation as a claim about all values of the last step's variables; empty if that step is of another form."""
     wanted, last = parse(claim), parse(steps[-1]) if steps else None
     if not isinstance(wanted, Claim) or not isinstance(last, Universal) or last.integers or last.hypotheses:
         return ""
@@ -76,9 +76,9 @@ def _generalised(claim: str, steps: Sequence[str]) -> str:
 def proves(claim: str, steps: Sequence[str], context: Context | None = None) -> Verdict:
     """The verdict on a chain as a proof of a claim, or as its refutation by a counter-example.
 
-    Where it is valid, the witness has the rule `proven`, or `refuted` with the `counterexample`: `n = 4`. Every premise
-    must be given by the context or shown before, even if the context gives nothing. No link may multiply out more than
-    `MAX_MULTIPLIED` products, so that a claim is not its own proof. Never raises.
+    If the chain is valid, the witness has the rule `proven`, or `refuted` with the `counterexample`: `n = 4`. The
+    context must give every premise or the chain must have shown it, even if the context gives nothing. No link may
+    multiply out more than `MAX_MULTIPLIED` products, so that a claim is not its own proof. Never raises.
     """
     wanted = parse(claim)
     if not isinstance(wanted, Universal | Claim):
@@ -86,7 +86,7 @@ def proves(claim: str, steps: Sequence[str], context: Context | None = None) -> 
     if not steps:
         return Verdict(Status.INVALID, "proof", "a proof of no steps")
     context = context or Context()
-    # The empty word makes it the context of a prompt with statements: no premise is granted that it does not give.
+    # The empty word makes it the context of a prompt with statements: premises that it does not give are not granted.
     context = replace(context, protected=context.protected | _names(wanted) | {""})
     for number, (line, verdict) in enumerate(zip(steps, check_chain(steps, context), strict=True), start=1):
         if verdict.status is not Status.VALID:

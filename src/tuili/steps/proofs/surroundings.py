@@ -1,4 +1,4 @@
-"""The words around a claim: whether any of them may change what is claimed, or claim something more."""
+"""The words around a claim: whether any of them may change the claim, or claim something more."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _THE_CLAIM = (
     r"(?:(?:following|above|given|stated|algebraic|simple|general|well-known) )*"
     rf"{_NOUN}\b(?! (?:{_ANOTHER})\b)|following ?[:.\n]|(?:[A-Za-z']+ ){{0,2}}theorem"
 )
-"""What the claim is called; behind it nothing says that it is another one."""
+"""What the claim is called; nothing after it says that another claim is meant."""
 _LEAD = rf"(?:then|there are|we|one|have|has|it|always|holds|the|following|number|expression|{_NOUN}),? "
 _ZH_NOUN = "(?:不等式|恒等式|等式|关系式|式子|命题|结论)"
 _ZH_THE_CLAIM = (
@@ -43,15 +43,15 @@ _SECOND = re.compile(
     rf"|(?:求证(?!明)|证明)(?!{_ZH_THE_CLAIM})",
     re.IGNORECASE,
 )
-"""Where another claim may stand."""
+"""Where another claim may occur."""
 _WORD_ENDS = re.compile(rf"[A-Za-z0-9_{CJK}]\Z")
 _NAME = re.compile(rf"(?<![A-Za-z0-9_']){VARIABLE}(?![A-Za-z0-9_])")
 _BEGINS_CLAUSE = re.compile(r"(?:\A|[.:;!?,()（）【】“”\"\n])\s*\Z")
 _BELONGS_TO = re.compile(r"[中里内的]\s*\Z")
 _ATTRIBUTE = re.compile(r" (?:of|given|from|among|that|which|in (?:the|this|that|our|my|your) (?!end\b))\b")
-"""Right before or behind a claim these may say which numbers are meant: `for all integers n of the table`."""
+"""Directly before or after a claim these may say which numbers are meant: `for all integers n of the table`."""
 _PREDICATE = re.compile(r"[\"”]? (?:has|have|had|gives?|means|helps?)\b")
-"""Behind a claim these begin to say something about it."""
+"""After a claim these begin a statement about it."""
 _ARTICLE = re.compile(r"a (?!(?:is|be|and|or|in|are|was|to)\b)[a-z]{2,}")
 _NUMBERING = re.compile(r"\([a-z]\) ")
 _ENGLISH_WORD = re.compile(r"[A-Za-z']+")
@@ -61,14 +61,14 @@ _FIRST_OF_SEVERAL = re.compile(r"(?:\A|[\s(:])(?:1|a|A|i)[.):]\s*\Z")
 _NEXT_OF_SEVERAL = re.compile(rf"(?:\A|[\s(])(?:2|b|B|ii)[.):](?=[ {CJK}])")
 _ASKS = re.compile(r" ?(?:吗|么|\?)")
 _ASKED = re.compile(r"\b(?:prove|show|verify|demonstrate) that \Z|(?:证明|求证)[:： ]*\Z", re.IGNORECASE)
-"""Behind this all that stands in the sentence is to be shown."""
+"""Everything after this in the sentence is to be shown."""
 _ASKED_ALONE = re.compile(r"\b(?:prove|show|deduce|verify) that\b.*,\Z", re.IGNORECASE)
 
 
 def leave_all_numbers(before: str, claim: str, after: str, variables: Collection[str]) -> bool:
-    """Whether the words around a claim about all numbers of a kind leave it as it is.
+    """Whether the words around a claim about all numbers of a kind leave the claim as it is.
 
-    None of its variables may be spoken of, no other numbers, and the kind may not belong to a longer name.
+    They must mention none of its variables and no other numbers, and the kind must not be part of a longer name.
     """
     rest = _without_harmless(before, after)
     if words("restricting").search(rest) or not _leave_claim(before, after, rest):
@@ -92,7 +92,7 @@ def leave_all_numbers(before: str, claim: str, after: str, variables: Collection
 
 
 def ask_to_prove(before: str, after: str) -> bool:
-    """Whether the words around a relation ask to prove just that."""
+    """Whether the words around a relation ask to prove exactly this relation."""
     sentence = _SENTENCE_ENDS.split(before)[-1]
     lead = before.rstrip(' :：“"【】」「\n')
     begins_line = not sentence.strip() and words("behind_claim").match(after.lstrip(" ,"))
@@ -101,18 +101,18 @@ def ask_to_prove(before: str, after: str) -> bool:
 
 
 def _begins(before: str) -> bool:
-    """Whether a relation begins where this text ends: `ln x = x` is no relation between `x` and `x`."""
+    """Whether a relation begins where this text ends: `ln x = x` is not a relation between `x` and `x`."""
     lead = before.rstrip()
     return not lead or not _WORD_ENDS.search(lead) or bool(ends_with("before_relation").search(lead))
 
 
 def _without_harmless(before: str, after: str) -> str:
-    """The text with the claim marked, without what is known to mean no harm."""
+    """The text with the claim marked, without words that are known to be harmless."""
     return words("harmless").sub(" ", f"{before}{CLAIM}{after}")
 
 
 def _leave_claim(before: str, after: str, rest: str) -> bool:
-    """Whether neither another claim nor a hypothesis nor a denial stands in the words around a claim."""
+    """Whether the words around a claim contain no other claim, no hypothesis and no denial."""
     if _UNREAD.search(_ARROW_TO_AN_ANSWER.sub(" ", rest)) or words("adding").search(rest) or _SECOND.search(rest):
         return False
     if words("elsewhere").search(rest) or words("denied_behind").match(after.lstrip(_QUOTES + " ,")):
@@ -130,7 +130,7 @@ def _leave_claim(before: str, after: str, rest: str) -> bool:
 
 
 def _ends_there(before: str, after: str) -> bool:
-    """Whether what follows a claim says nothing more about it up to the end of its sentence."""
+    """Whether the text after a claim says nothing more about it up to the end of its sentence."""
     if not after or after[0] in _QUOTES:
         return not words("goes_on").match(after.lstrip(_QUOTES + " ,"))
     tail = _TAIL_ENDS.split(after.replace(";", ",") if _ASKED.search(before) else after, maxsplit=1)[0]

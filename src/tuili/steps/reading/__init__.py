@@ -1,6 +1,6 @@
-"""What a user's text says in the notation of the step language: `48×27=?` is `48 * 27 = ?`.
+"""Reads a user's text in the notation of the step language: `48×27=?` is `48 * 27 = ?`.
 
-Only what has an exact inverse is read; what a reader could take in two ways stays as it is.
+Only notation with an exact inverse is read; what can be read in two ways stays unchanged.
 """
 
 from tuili.steps.reading.reader import Reading, read_as, read_turns

@@ -1,7 +1,8 @@
 """Chinese numerals: `四十八` is `48`, `一百零五` is `105`, `两个` is `2个`, `三分之一` is `1/3`, `百分之二十` is `20%`.
 
-A numeral of one character is often no number (`一起`, `十分`, `三角形`): it is read beside an operator and, but for
-`一`, before a measure word. Weekdays, ordinals, approximations (`十几`, `二十多`) and names stay.
+A numeral of one character is often not a number (`一起`, `十分`, `三角形`): it is read next to an operator and,
+except for `一`, before a measure word. Weekdays, ordinals, approximations (`十几`, `二十多`) and names stay
+unchanged.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _REACH = 6
 
 
 def read_chinese_numerals(text: str) -> str:
-    """The text with digits in place of numerals that are certainly numbers."""
+    """Replaces numerals that are certainly numbers by digits."""
     return text if text.isascii() else _NUMERAL.sub(_read, text)
 
 
@@ -65,7 +66,7 @@ def _read(match: re.Match[str]) -> str:
 
 
 def _fraction(lower: str, upper: str, following: str) -> str | None:
-    """`三分之一`: the lower number stands first."""
+    """A fraction such as `三分之一`, in which the denominator comes first."""
     if following in tuple("几多来余点") or (value := _value(upper)) is None:
         return None
     if lower == "百":
@@ -75,7 +76,7 @@ def _fraction(lower: str, upper: str, following: str) -> str | None:
 
 
 def _value(numeral: str) -> int | None:
-    """The number that a numeral is; None for one that is not written in full: `三四`, `百`, `一百五`."""
+    """The value of a numeral; None if it is not written in full: `三四`, `百`, `一百五`."""
     if numeral in _DIGITS:
         return _DIGITS[numeral]
     total = 0
@@ -98,7 +99,7 @@ def _value(numeral: str) -> int | None:
 
 
 def _below_myriad(numeral: str, inside: bool = False) -> int | None:
-    """A number below 10,000. `inside`: whether larger places stand before it, so that `零` may come first."""
+    """A number below 10,000. `inside`: whether larger places precede it, so that `零` may come first."""
     total, last, digit, zero = 0, 10_000, 0, False
     for place, character in enumerate(numeral):
         if character in _PLACES:
@@ -121,5 +122,5 @@ def _below_myriad(numeral: str, inside: bool = False) -> int | None:
 
 
 def _may_be_two(numeral: str, place: int) -> bool:
-    """Whether `两` is a digit and not the weight: `两百`, `两`, but not `二两`."""
+    """Whether `两` is a digit and not the unit of weight: `两百`, `两`, but not `二两`."""
     return numeral[place + 1 : place + 2] in ("百", "千") or (place == 0 and len(numeral) == 1)

@@ -1,7 +1,7 @@
-"""Digits in groups of three: `1,234` is `1234`, where it is not a list or a decimal comma.
+"""Digits in groups of three: `1,234` is `1234`, unless it is a list or a decimal comma.
 
-`1,234,567` is one number: a list is written with spaces, in brackets, or called one (`Sort 1,234,567`). `1 234` is
-one number beside an operator only, as no formula has two numbers in a row.
+`1,234,567` is one number: a list is written with spaces, in brackets, or called one (`Sort 1,234,567`). `1 234` is one
+number only next to an operator, as no formula has two numbers in a row.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _LISTED = re.compile(
 
 
 def join_no_break_groups(text: str) -> str:
-    """Joins groups between narrow or no-break spaces, which stand inside a number only."""
+    """Joins groups separated by narrow or no-break spaces, which occur only inside a number."""
     return _NO_BREAK.sub(lambda number: re.sub(r"[^0-9]", "", number[0]), text)
 
 
 def join_digit_groups(text: str) -> str:
-    """Joins groups between commas, and between spaces beside an operator."""
+    """Joins groups separated by commas, and groups separated by spaces next to an operator."""
     if not re.search("[0-9][ ,][0-9]{3}", text):
         return text
     return "\n".join(map(_join, text.split("\n")))
@@ -48,7 +48,7 @@ def _join(line: str) -> str:
 
 
 def _depths(line: str) -> list[int]:
-    """How many brackets are open before each character."""
+    """The number of open brackets before each character."""
     depth, depths = 0, []
     for character in line:
         depths.append(depth)

@@ -1,7 +1,7 @@
 """English number words: `forty-eight` is `48`, `one hundred and five` is `105`.
 
-`one`, `two` and `zero` are often no numbers: alone they are read beside an operator only. A fraction in words, a
-year in pairs, approximations and names stay: what follows a number, or stands before it, must not give it another
+`one`, `two` and `zero` are often not numbers: alone they are read only next to an operator. Fractions in words, years
+in pairs, approximations and names stay unchanged: what stands before or after a number must not give it another
 meaning.
 """
 
@@ -21,7 +21,7 @@ HAS_WORD = re.compile(
     r"(?<=[OoTtHhMmFfSsEeNnZz])(?<![A-Za-z].)"
     r"(?:ne\b|wo\b|undred|housand|illion|hree|our|ive|ix|even|ight|ine|en\b|leve|welve|hirt|ift|went|ort|ero)"
 )
-"""What every text with a number word has, and few others: a search takes microseconds."""
+"""What every text with a number word contains, and few others: a search takes microseconds."""
 _NUMBER = re.compile(
     rf"(?<![\w'’.-])(?i:{_WORD})"
     rf"(?:(?:-|,? )(?:{_WORD})\b|(?:(?<=hundred)|(?<=thousand)|(?<=million)) and (?:{_WORD})\b)*"
@@ -38,17 +38,17 @@ _NOT_AFTER = re.compile(
     r"|dozens?|all|both|these|those|other|thousands?|millions?|formula|route|top|big|chapter|catch|[0-9][0-9.,]*)) $"
 )
 _JOINS = re.compile(r"(?i:\b(?:of|between|add|adding|multiply|subtract|sum|both|numbers|from|for)) $")
-"""Behind these, `one hundred and five` may be two numbers."""
+"""After these, `one hundred and five` may be two numbers."""
 _OPERATOR = r"(?:plus|minus|times|divided by|multiplied by|mod|[-+*/=])"
 _OPERAND_BEFORE = re.compile(rf"(?:[0-9)]|\b(?i:{_WORD})|\b[a-z]) {_OPERATOR} $")
 _OPERAND_AFTER = re.compile(rf" {_OPERATOR} (?:[-(]*[0-9]|(?:{_WORD})\b|[b-z]\b(?!['’]))")
 _SENTENCE_START = re.compile(r"(?:\A|[.!?:;,\n(])\s*\Z")
 _REACH = 40
-"""Characters before a number that may give it another meaning."""
+"""The number of characters before a number that may give it another meaning."""
 
 
 def read_number_words(text: str) -> str:
-    """The text with digits in place of words that are certainly numbers."""
+    """Replaces words that are certainly numbers by digits."""
     return text if not HAS_WORD.search(text) else _NUMBER.sub(_read, text)
 
 
@@ -68,7 +68,7 @@ def _read(match: re.Match[str]) -> str:
 
 
 def _value(words: list[str]) -> int | None:
-    """The number that a row of words is; None if it is not just one."""
+    """The number that a sequence of words denotes; None if it is not exactly one number."""
     total, last = 0, 10**9
     group: list[str] = []
     for word in words:

@@ -1,6 +1,7 @@
-"""Finds what looks like a formula in a line: operands and operators in turn, with balanced brackets.
+"""Finds what looks like a formula in a line: alternating operands and operators, with balanced brackets.
 
-Whether it is one is left to `spacing`. Words of several letters belong to one only beside `=` or `->`: `area=5*4`.
+`spacing` decides whether it is one. A word of several letters belongs to a formula only next to `=` or `->`:
+`area=5*4`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from tuili.steps.language.characters import CJK, NAME
 from tuili.steps.language.grammar import FUNCTIONS
 
 _MAX_CHARACTERS = 400
-"""A longer formula is not looked for."""
+"""The maximum length of a formula in characters. Longer ones are not searched for."""
 _FUNCTION = "|".join(sorted(FUNCTIONS, key=len, reverse=True))
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _ITEM = re.compile(
@@ -38,7 +39,7 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 @dataclass
 class Formula:
-    """A passage of a line from `start` to `end` that looks like a formula, with what stands in it."""
+    """A passage of a line from `start` to `end` that looks like a formula, and what it contains."""
 
     line: str
     start: int
@@ -46,9 +47,9 @@ class Formula:
     operators: set[str] = field(default_factory=set)
     calls: bool = False
     is_nested: bool = False
-    """Whether operators stand both inside brackets and outside."""
+    """Whether operators occur both inside and outside brackets."""
     open_end: str = ""
-    """`=` or `=?` at its end, which asks for its value."""
+    """The `=` or `=?` at the end, which asks for the value."""
 
     @property
     def text(self) -> str:
@@ -75,7 +76,7 @@ def _with_open_end(formula: Formula) -> Formula:
 
 
 def _scan(line: str, start: int) -> tuple[Formula, int, bool]:
-    """The longest whole formula from a place on, where scanning stopped, and whether by a letter behind a number.
+    """The longest complete formula from a position, where the scan stopped, and whether at a letter after a number.
 
     `end` is 0 if there is no formula.
     """

@@ -1,7 +1,7 @@
 r"""LaTeX in a text: `$\frac{1}{2} \times 6$` is `1/2 * 6`.
 
-A passage (between `$`, `\(` and `\)`, or a line without these) is read whole or not at all: an unknown command leaves
-all of it.
+A passage (between `$`, between `\(` and `\)`, or a line without these) is read as a whole or not at all: an unknown
+command leaves all of it unchanged.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _TIGHT = re.compile(r"[*/^]")
 
 
 def read_latex(text: str) -> str:
-    """The text with its LaTeX written in the notation of the step language."""
+    """Writes the LaTeX of a text in the notation of the step language."""
     if "\\" not in text and "$" not in text and "^{" not in text and "_{" not in text:
         return text
     text = _PASSAGE.sub(_passage, text)
@@ -79,7 +79,7 @@ def _passage(match: re.Match[str]) -> str:
 
 
 def _bare(line: str) -> str:
-    """A line with commands outside any passage. A path or a text in code has none that is read."""
+    """Reads a line with commands outside any passage. A line with a path or with text in code is left unchanged."""
     if re.search(r"[A-Za-z]:\\|[\"'`]|\$|\\[(\[\])]", line):
         return line
     read = _formula(line)
@@ -87,7 +87,7 @@ def _bare(line: str) -> str:
 
 
 def _formula(text: str) -> str | None:
-    """The formula without LaTeX; None if it has a command that is not known here."""
+    """The formula without LaTeX; None if it has an unknown command."""
     text = text.replace("{,}", "")
     text = _TEXT.sub(lambda word: f" {word[1].strip()} ", _DEGREES.sub(" deg", text))
     for _ in range(8):  # from the innermost group outwards

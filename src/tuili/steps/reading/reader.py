@@ -1,6 +1,6 @@
 """Reads a whole text: which passages are left alone, in which order notations are undone, and when reading ends.
 
-What each notation means is left to its own module.
+The module of each notation decides what the notation means.
 """
 
 from __future__ import annotations
@@ -18,33 +18,33 @@ from tuili.steps.reading.spacing import lower_functions, space_formulas
 from tuili.steps.reading.symbols import read_symbols
 
 MAX_READ_CHARACTERS = 20_000
-"""A longer text is not read."""
+"""The maximum length of a text in characters. A longer text is not read."""
 _MAX_ROUNDS = 5
 
 _SUSPECT = re.compile(
-    r"[^A-Za-z .?;'\"!\n:,)]"  # every other character, but these only beside certain ones
+    r"[^A-Za-z .?;'\"!\n:,)]"  # any other character, but these only next to certain ones
     r"(?:(?<![-0-9/(])|(?<=[0-9])(?:[-+,(<>/]|:[A-Za-z(-]| (?:[0-9]|M[Oo][Dd]))|(?<=[A-Za-z]\()|(?<=\)-)|(?<=\)/))"
 )
-"""What every text has in which anything but number words is to be read."""
+"""What every text contains that has anything to read except number words."""
 _LEFT_ALONE = re.compile(
     r"(```.*?```|`[^`\n]*`|(?<![A-Za-z0-9_])L[0-9]+[ \t]*:[^\n]*|(?<![a-z])[a-z]{2,8}://\S+)", re.DOTALL
 )
-"""Code, lines of a program, and addresses."""
+"""Code, program lines and addresses."""
 _ENDS_WITH_SPACE = re.compile(r"(?<=[,.;?!]) {2,}|(?<=[,.;?!]) +(?=[”’」』)\]}]|\n|\Z)")
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The text that was read, and which notations were undone in it: none if the text is as it was."""
+    """The text as read, and which notations were undone in it; none if the text is unchanged."""
 
     text: str
     undone: tuple[str, ...] = ()
 
 
 def read_as(text: str) -> Reading:
-    """The text in the notation of the step language.
+    """Converts a text to the notation of the step language.
 
-    Reading the result again changes nothing. A text of more than `MAX_READ_CHARACTERS` stays as it is. Never raises.
+    Reading the result again changes nothing. A text longer than `MAX_READ_CHARACTERS` stays unchanged. Never raises.
     """
     if len(text) > MAX_READ_CHARACTERS or not (_SUSPECT.search(text) or HAS_WORD.search(text)):
         return Reading(text)
@@ -59,12 +59,12 @@ def read_as(text: str) -> Reading:
 
 
 def read_turns(prompt: str, earlier: Iterable[tuple[str, str]]) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """A question and the questions before it, as they are read. Answers stay: the model has written them."""
+    """A question and the questions before it, as read. Answers stay unchanged: the model has written them."""
     return read_as(prompt).text, tuple((read_as(question).text, answer) for question, answer in earlier)
 
 
 def _round(text: str, undone: list[str]) -> str:
-    """The text after each notation was undone once."""
+    """Undoes each notation in a text once."""
     text = _noted("characters", _plain, text, undone)
     parts = _LEFT_ALONE.split(text)
     for place in range(0, len(parts), 2):
@@ -74,7 +74,7 @@ def _round(text: str, undone: list[str]) -> str:
 
 
 def _noted(name: str, read: Callable[[str], str], text: str, undone: list[str]) -> str:
-    """The text as it is read. Its notation is noted if it was undone."""
+    """Reads a text in one notation, and notes the notation if it was undone."""
     result = read(text)
     if result != text and name not in undone:
         undone.append(name)
@@ -82,7 +82,7 @@ def _noted(name: str, read: Callable[[str], str], text: str, undone: list[str]) 
 
 
 def _plain(text: str) -> str:
-    """The text in ASCII forms, without the spaces that these bring along where a space or the end of a line is."""
+    """The text in ASCII forms, without the spaces that these forms add next to a space or a line end."""
     read = plain(join_no_break_groups(text))
     return text if read == text else _ENDS_WITH_SPACE.sub(lambda spaces: " " if _is_inside(spaces) else "", read)
 
@@ -99,4 +99,4 @@ _NOTATIONS: dict[str, Callable[[str], str]] = {
     "function names": lower_functions,
     "spacing": space_formulas,
 }
-"""How each notation is undone once the characters are plain. An earlier one may uncover a later one."""
+"""How to undo each notation once the characters are plain. Undoing an earlier one may uncover a later one."""

@@ -1,8 +1,8 @@
 """Spaces in formulas, and the case of functions: `48+27-3=?` is `48 + 27 - 3 = ?`, `GCD(24,36)` is `gcd(24, 36)`.
 
-Spaces are set only where `language.parser` reads the same term as before. A row of numbers with `-` or `/` alone may be
-a range, a date or a telephone number: it is a formula only as the whole of what is to be calculated. Finding the
-passages that look like formulas is left to `formulas`.
+Spaces are added only if `language.parser` reads the same term as before. A row of numbers with only `-` or `/` may be a
+range, a date or a telephone number: it is a formula only if it is all that is to be calculated. `formulas` finds the
+passages that look like formulas.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tuili.steps.reading.formulas import Formula, formulas
 from tuili.steps.verdict import Unreadable
 
 MAX_FORMULAS = 2000
-"""In a text with more operators without spaces than these, none gets spaces."""
+"""The maximum number of operators without spaces. In a text with more, none gets spaces."""
 _CALLED = {name for name in grammar.FUNCTIONS if len(name) > 1}
 _CALL = re.compile(r"(?<![A-Za-z0-9_.])([A-Z][A-Za-z]*)(?=\()")
 _LABEL = re.compile(rf"(?:\A|(?<=\n))([A-Z][0-9]{{1,3}}):(?=[A-Za-z0-9({CJK}-])(?![A-Z][0-9])")
@@ -26,16 +26,16 @@ _PRODUCT = re.compile(
     r"(?=\((?:-?[0-9]*[A-Za-z]|[0-9]+) ?[+-] ?(?:[0-9]*[A-Za-z]|[0-9]+)\))"
     r"(?=\([^()]*[A-Za-z+])(?=\([^()]*[0-9])(?!\([^()]*\)[0-9A-Za-z^(])"
 )
-"""A number before a sum, or a difference with an unknown, in brackets: `4(n - 7)`."""
+"""A number before a bracketed sum, or before a bracketed difference with an unknown: `4(n - 7)`."""
 _MOD = re.compile(r"(?<=[0-9)] )(?:MOD|Mod)(?= [0-9(])")
 _TIGHT = re.compile(rf"[{CJK}](?:<?->|[<>]?=)|[0-9A-Za-z)\]!%][-+*/=<>]|[-+*/=<>][0-9A-Za-z(\[{{]|[0-9A-Za-z)\]],[^\s]")
-"""An operator or comma without a space, as in all that gets spaces."""
+"""An operator or comma without a space, which occurs in every text that gets spaces."""
 _POSTFIX = ("!", "%")
 _OPENING = ("(", "[", "{")
 _LIST = re.compile(r"([=<>] ?-?[0-9A-Za-z./^]{1,20}),(?=[A-Za-z][0-9]{0,3} ?(?:[=<>]|: ))")
-"""Statements with a comma between them: `x=3,y=4`."""
+"""Statements separated by a comma: `x=3,y=4`."""
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_^])(?<!\^-)[0-9]")
-"""A number of its own, as in a formula, but not in a unit or a name: `m/s^2`, `B12+C`."""
+"""A number of its own, as in a formula, but not part of a unit or a name: `m/s^2`, `B12+C`."""
 _DATE = re.compile(r"(?<![0-9])[0-9]{1,2}/[0-9]{1,2}/[0-9]{2,4}(?![0-9])")
 _GROUPED = re.compile(r"(?<![0-9])[0-9]{1,3},[0-9]{3}(?![0-9])")
 _ASKED = re.compile(
@@ -47,13 +47,13 @@ _LIKE_A_CODE = re.compile(r"[0-9]{4}[-/][0-9]{1,4}|[0-9]{3}-[0-9]{4}|[0-9]+(?:[-
 
 
 def lower_functions(text: str) -> str:
-    """The text with the names of functions in lower case, where they are called: `GCD(24, 36)`, `17 MOD 5`."""
+    """Writes the names of called functions in lower case: `GCD(24, 36)`, `17 MOD 5`."""
     text = _CALL.sub(lambda name: name[1].lower() if name[1].lower() in _CALLED else name[1], text)
     return _MOD.sub("mod", text)
 
 
 def space_formulas(text: str) -> str:
-    """The text with one space on each side of the operators of its formulas."""
+    """Puts one space on each side of the operators in the formulas of a text."""
     text = _PRODUCT.sub(r"\1 * ", _LIST.sub(r"\1, ", _LABEL.sub(r"\1: ", text)))
     if not _TIGHT.search(text) or len(_TIGHT.findall(text)) > MAX_FORMULAS:
         return text
@@ -70,7 +70,7 @@ def _space_line(line: str) -> str:
 
 
 def _spaced(formula: Formula) -> str | None:
-    """The formula with spaces; None if it has them, or may be something else."""
+    """The formula with spaces; None if it already has them, or may be something else."""
     text = formula.text
     try:
         spaced = _written(tokenize(text))
@@ -84,7 +84,7 @@ def _spaced(formula: Formula) -> str | None:
 
 
 def _written(tokens: list[Token]) -> str:
-    """The tokens with spaces as `language.printer` sets them."""
+    """The tokens with spaces as `language.printer` writes them."""
     written: list[str] = []
     is_operand = False
     """Whether an operand ends here."""

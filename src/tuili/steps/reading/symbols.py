@@ -1,4 +1,4 @@
-"""Mathematical characters outside ASCII that the step language spells in one way: `×` is `*`, `≤` is `<=`, `²` is `^2`.
+"""Non-ASCII mathematical characters with one spelling in the step language: `×` is `*`, `≤` is `<=`, `²` is `^2`.
 
 A character that may mean several things stays: `–` (a range), `⇒` (an implication or an inference), `⊂`, `∼`.
 """
@@ -30,7 +30,7 @@ _BETWEEN = re.compile(
     rf"(?<=[^\s(\[{{,;:=]) *([{''.join(_OPERATORS)}]) *(?=[^\s)\]}},;:.?!])"
     r"(?!(?:(?<=[÷∕⁄])|(?<=[÷∕⁄] ))[0-9]+[/A-Za-z(])"
 )
-"""An operator with something on both sides, but no division by `3/4` or `2x`, of which the end is not clear."""
+"""An operator with something on both sides, but no division by `3/4` or `2x`, whose end is not clear."""
 _NOT = re.compile(r"¬ *(?=[A-Za-z(¬])")
 _MINUS = re.compile(r"(?:(?<=[0-9A-Za-z)\]!%²³])( *)−( *)|−)(?=[0-9A-Za-z(√. −])")
 _DATE = re.compile(r"[0-9]{4}−[0-9]{2}−[0-9]{2}")
@@ -62,7 +62,7 @@ _PI = re.compile(r"(?<![A-Za-z\u0370-\u03ff])π(?![A-Za-z\u0370-\u03ff(])")
 
 
 def read_symbols(text: str) -> str:
-    """The text with the ASCII spelling of each character that has just one."""
+    """Replaces each character that has exactly one ASCII spelling by this spelling."""
     if text.isascii():
         return text
     text = _POWER.sub(_power, text)
@@ -87,7 +87,7 @@ def _power(match: re.Match[str]) -> str:
 
 
 def _product(match: re.Match[str]) -> str:
-    """`3·4` and `x·y` are products with spaces, units have none: `N·m`. In a word or a name the dot is none."""
+    """`3·4` and `x·y` are products with spaces, units have none: `N·m`. In a word or name the dot is not a product."""
     left, right = match[1], match[2]
     if left in UNITS and right in UNITS:
         return (

@@ -1,4 +1,4 @@
 """Where the numbers of a chain come from: the prompt, an earlier step, a stated constant, or nowhere.
 
-Whether a step holds is left to `tuili.steps.checker`.
+`tuili.steps.checker` decides whether a step holds.
 """

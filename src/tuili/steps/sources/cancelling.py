@@ -1,6 +1,6 @@
-"""Numbers that cancel themselves and of which nothing is made: 17 in `48 = 48 + 17 - 17` and in `48 = 48 * 17 / 17`.
+"""Numbers that cancel out and contribute nothing: 17 in `48 = 48 + 17 - 17` and in `48 = 48 * 17 / 17`.
 
-Such a number could be any other. Which sides stand beside each other is left to `sides`.
+Any other number could take the place of such a number. `sides` decides which sides are next to each other.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from tuili.steps.values.values import Quantity
 from tuili.steps.verdict import StepFault
 
 _SIGNS = {"+": ("+", "-"), "*": ("*", "/")}
-"""The operators of a sum and of a product: to take in an operand, and its inverse."""
+"""The operators of a sum and of a product: the one that includes an operand, and its inverse."""
 
 _Operand: TypeAlias = tuple[Term, bool]
 """An operand, and whether it is subtracted, or divided by."""
 
 
 def cancelled(side: Term, other: Term) -> frozenset[Key]:
-    """The numbers of the operands that `side` has and `other` has not, if these add up to 0, or multiply to 1.
+    """The numbers of the operands that `side` has and `other` does not, if these add up to 0 or multiply to 1.
 
-    Those of `other` must stand together in `side`, for `396 + 4 + 247 - 4` is another way to add `396 + 247`.
+    The operands of `other` must be adjacent in `side`: `396 + 4 + 247 - 4` is another way to add `396 + 247`.
     """
     for operator in _SIGNS:
         operands, kept = _operands(side, operator), _operands(other, operator)

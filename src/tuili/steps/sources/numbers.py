@@ -1,7 +1,7 @@
-"""The numbers of a line, as its terms hold them, and those of a text, as they are written there.
+"""The numbers of a line, as its terms hold them, and the numbers of a text, as they are written there.
 
-Signs, percent signs and units do not count: `-8 kg` holds 8. A date or a time of day is one number with parts, and a
-weekday is one, too.
+Signs, percent signs and units do not count: `-8 kg` holds 8. A date or a time of day is one number with parts; a
+weekday is also one number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tuili.steps.sources.worded_dates import WORDED_DATE, read_worded_date
 MAX_TEXT_CHARACTERS = 20_000
 
 Key: TypeAlias = int | Fraction | tuple[str, int, int, int]
-"""What makes two numbers the same: the value, or what a date, a month, a day, a time of day or a weekday says."""
+"""What makes two numbers the same: the value, or the content of a date, month, day, time of day or weekday."""
 
 _NUMBER = re.compile(
     r"(?<![A-Za-z0-9_.])(?:"
@@ -37,7 +37,7 @@ _NUMBER = re.compile(
 _ORDINAL_ENDINGS = ("st", "nd", "rd", "th")
 _CLOCK_KIND = re.compile(r"(?:12|24)(?: hours?\)|[- ]hours? (?:clock|time|format|notation)| ?小时制)")
 _MAX_INDENT = 8
-"""Spaces before an item of a list."""
+"""The maximum number of spaces before an item of a list."""
 _ITEM_MARK = re.compile(r"[.)](?= )")
 _WEEKDAY = re.compile(
     "|".join(
@@ -49,10 +49,10 @@ _WEEKDAY = re.compile(
 
 
 class Numeral(NamedTuple):
-    """A number as written; `parts` are the whole numbers that a fraction, a date or a time is made of.
+    """A number as written; `parts` are the whole numbers that make up a fraction, a date or a time.
 
-    `is_apart` says whether it names something: the exponent of a unit (`m^2`), an ordinal (`29th`), a weekday, a
-    day of no certain year, an item of a list (`2. `), a kind of clock (`24-hour clock`).
+    `is_apart` says whether it names something: the exponent of a unit (`m^2`), an ordinal (`29th`), a weekday, a day
+    without a certain year, an item of a list (`2. `), a kind of clock (`24-hour clock`).
     """
 
     text: str
@@ -85,7 +85,7 @@ def numerals(term: Term) -> Iterator[Numeral]:
 
 
 def numerals_of_text(text: str) -> list[Numeral]:
-    """The numbers of a text that is no step, such as a prompt. Labels (`P1`) and names (`x2`) hold none."""
+    """The numbers of a text that is not a step, such as a prompt. Labels (`P1`) and names (`x2`) contain none."""
     text = unicodedata.normalize("NFKC", text[:MAX_TEXT_CHARACTERS])
     found = []
     for match in _NUMBER.finditer(text):
@@ -101,7 +101,7 @@ def numerals_of_text(text: str) -> list[Numeral]:
 
 
 def _names(text: str, match: re.Match[str]) -> bool:
-    """Whether a number stands before an item of a list, or says what kind of clock is meant."""
+    """Whether a number marks an item of a list, or says which kind of clock is meant."""
     if _CLOCK_KIND.match(text, match.start()):
         return True
     start = match.start()
@@ -130,7 +130,7 @@ def _read(kind: str, written: str, is_apart: bool) -> Numeral:
 
 
 def _worded(written: str) -> Numeral:
-    """A date in words, with the key of the same one in digits. Without a year it has a key of its own."""
+    """A date in words, with the key of the same date in digits. Without a year it has its own key."""
     year, month, day = read_worded_date(written)
     kind = "day" if year is None else "month" if day is None else "date"
     parts = tuple(part for part in (year, month, day) if part is not None)

@@ -1,4 +1,4 @@
-"""What tracing says about a chain: where each number of each step comes from, and which numbers no step used."""
+"""What tracing finds out about a chain: where each number of each step comes from, and which numbers no step used."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Origin(StrEnum):
     """An earlier step."""
     CONSTANT = "constant"
     RESULT = "result"
-    """The step itself gives it, by a side that holds traced numbers alone."""
+    """The step itself gives it, through a side that holds only traced numbers."""
     NOWHERE = "nowhere"
 
 
 class NumberSource(NamedTuple):
     """Where a number of a step comes from.
 
-    `step` is the earlier step, counted from 1. `by` is the rule of written work by which the number comes from there
+    `step` is the earlier step, counted from 1. `by` is the rule of written work that derives the number from there
     (`digits`, `quotient`, ...), or what a constant is.
     """
 

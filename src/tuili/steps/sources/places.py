@@ -1,6 +1,6 @@
-"""Where in a claim its numbers stand: as a factor, a divisor, a dividend, so that rules of written work can apply.
+"""Where the numbers of a claim stand: as factor, divisor or dividend, so that rules of written work can apply.
 
-Which rule makes a number traced is left to `derivations`.
+`written_work` decides which rule makes a number traced.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tuili.steps.sources.numbers import Numeral, numerals
 
 
 class Role(StrEnum):
-    """What a number does in the operation that it stands in."""
+    """The role of a number in its operation."""
 
     PLAIN = "plain"
     FACTOR = "factor"
@@ -30,7 +30,7 @@ class Role(StrEnum):
 
 
 class Place(NamedTuple):
-    """A number of a claim, its role, and the other operand where that is a whole number."""
+    """A number of a claim, its role, and the other operand if that is a whole number."""
 
     numeral: Numeral
     role: Role = Role.PLAIN
@@ -75,13 +75,13 @@ def places(term: Term, role: Role = Role.PLAIN, other: int | None = None) -> Ite
 
 
 def whole(term: Term) -> int | None:
-    """The whole number that a term is, with its unit and its sign left out, else None."""
+    """The whole number that a term is, ignoring its unit and its sign, else None."""
     match term:
         case terms.Number(value=value) | terms.Measure(number=terms.Number(value=value)):
             return value.numerator if value.denominator == 1 else None
         case terms.Unary(op="-", operand=operand):
             return whole(operand)
-        case terms.Binary(op="*", left=left, right=right):  # of `7 * 6 / 2` the product is the dividend
+        case terms.Binary(op="*", left=left, right=right):  # in `7 * 6 / 2` the product is the dividend
             factors = whole(left), whole(right)
             return None if factors[0] is None or factors[1] is None else factors[0] * factors[1]
     return None

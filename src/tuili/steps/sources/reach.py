@@ -1,4 +1,4 @@
-"""The traced numbers of a chain, as the rules of written work look at them: digits, years, months, prime numbers."""
+"""The traced numbers of a chain, as the rules of written work see them: digits, years, months, prime numbers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tuili.steps.sources.numbers import Key
 from tuili.steps.sources.stated import YEARS
 
 MAX_PLACES = 40
-"""Digits of the longest number whose digits are looked at."""
+"""The maximum number of digits of a number whose digits are used."""
 MAX_BASES = 200
-"""Whole numbers that a rule looks at: the latest ones."""
+"""The maximum number of whole numbers that a rule examines: the latest ones."""
 LARGEST_DIGIT = 9
 _LARGEST = 10**MAX_PLACES
 _YEARS = range(1000, 10_000)
@@ -26,8 +26,8 @@ _LARGEST_PRIME = 10**6
 class Reach:
     """The traced numbers so far (`known`), and what the prompt's words allow.
 
-    `multipliers` are what one equation of the prompt is multiplied by to take it from another one: whole quotients of
-    their numbers, each with the dividend.
+    `multipliers` are the factors by which one equation of the prompt is multiplied to subtract it from another: whole
+    quotients of their numbers, each with its dividend.
     """
 
     known: dict[Key, Any]
@@ -45,13 +45,13 @@ class Reach:
         return list(islice(wholes, MAX_BASES))
 
     def with_digits(self) -> Iterator[int]:
-        """The whole numbers whose digits may be used: traced ones, and of years the ends and the next ones, too."""
+        """The whole numbers with usable digits: traced ones; for years also the last two digits and the next year."""
         yield from self.wholes()
         for year in self._years():
             yield from (year, year % 100, year + 1, (year + 1) % 100)
 
     def _years(self) -> Iterator[int]:
-        """The years of the traced dates, and in a problem about years the numbers that may be one."""
+        """The years of the traced dates and, in a problem about years, the numbers that may be years."""
         plain = YEARS in self.rules
         for key in islice(reversed(self.known), MAX_BASES):
             if isinstance(key, tuple):
@@ -61,12 +61,12 @@ class Reach:
                 yield key
 
     def year_of(self, number: int) -> int | None:
-        """The year that a number is, or the last two digits of, or the year after; None if there is none."""
+        """The year for which a number is that year or the next, in full or as two digits; None if there is none."""
         years = self._years()
         return next((year for year in years if number in (year, year + 1, year % 100, (year + 1) % 100)), None)
 
     def has_month_beside(self, key: Key) -> bool:
-        """Whether a month is that of a traced date, or the one before or after it."""
+        """Whether a key is the month of a traced date, or the month before or after it."""
         if not isinstance(key, tuple) or key[0] != "month":
             return False
         latest = islice(reversed(self.known), MAX_BASES)
@@ -74,7 +74,7 @@ class Reach:
         return any(abs(12 * (key[1] - other[1]) + key[2] - other[2]) <= 1 for other in dates)
 
     def ending_trial_division(self, number: int) -> int | None:
-        """The traced number of which `number` is the first prime whose square exceeds it, else None."""
+        """The traced number for which `number` is the first prime whose square exceeds it, else None."""
         if not is_prime(number):
             return None
         below = next((prime for prime in range(number - 1, 1, -1) if is_prime(prime)), 1)
@@ -89,16 +89,16 @@ def place_values(number: int) -> frozenset[int]:
 
 
 def divides(digit: int, number: int) -> bool:
-    """Whether a number of one digit, not 0 or 1, divides another number."""
+    """Whether a one-digit number, not 0 or 1, divides another number."""
     return 1 < digit <= LARGEST_DIGIT and number % digit == 0
 
 
 def is_tried(divisor: int, number: int) -> bool:
-    """Whether a divisor is one that the search for factors of a number tries."""
+    """Whether the search for factors of a number tries a divisor."""
     return divides(divisor, number) or (divisor * divisor <= number and is_prime(divisor))
 
 
 @lru_cache(maxsize=4096)
 def is_prime(number: int) -> bool:
-    """Whether a number is prime. A number beyond what is tried by hand is taken for none."""
+    """Whether a number is prime. A number larger than what is tried by hand counts as not prime."""
     return 1 < number < _LARGEST_PRIME and all(number % divisor for divisor in range(2, isqrt(number) + 1))

@@ -1,4 +1,4 @@
-"""The sides of a claim: which of them can make the others traced."""
+"""The sides of a claim, and which of them can make the others traced."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Side:
 
     @property
     def is_name(self) -> bool:
-        """Whether the side is a name alone."""
+        """Whether the side is only a name."""
         return isinstance(self.term, terms.Name)
 
     @property
@@ -34,9 +34,9 @@ class Side:
         return is_literal(self.term)
 
     def cancelled(self, beside: Iterable[Side], others: Iterable[Side]) -> frozenset[Key]:
-        """The numbers from nowhere that cancel themselves, where each side `beside` this one is the same without them.
+        """The numbers from nowhere that cancel out, if each side in `beside` is the same without them.
 
-        Only constants may cancel with them, and none of the `others` that equal this side may hold them.
+        Only constants may cancel with them, and none of the `others`, which equal this side, may hold them.
         """
         if self.is_literal or terms.names(self.term):
             return frozenset()
@@ -54,7 +54,7 @@ class Side:
 
     @property
     def is_source(self) -> bool:
-        """Whether the side makes all others traced: it holds known numbers, not constants alone, or known names."""
+        """Whether the side makes all others traced: it holds known numbers, not only constants, or known names."""
         if self.is_name or not self._is_known:
             return False
         from_elsewhere = (source is not None and source.origin is not Origin.CONSTANT for _, source in self.sources)
@@ -64,14 +64,14 @@ class Side:
     def is_weak_source(self) -> bool:
         """Whether the side makes values that are written out traced.
 
-        So does a name with a value, a calculation with constants, and a measure: `1 h` gives `60 min`.
+        A name with a value does, and so do a calculation with constants and a measure: `1 h` gives `60 min`.
         """
         is_measure = isinstance(self.term, terms.Measure)
         return self._is_known and (self.is_name or (bool(self.sources) and (is_measure or not self.is_literal)))
 
 
 def is_literal(term: Term) -> bool:
-    """Whether a term writes out one value, or a set or list of such: `-8`, `20%`, `3 kg`, `[1, 2]`."""
+    """Whether a term writes out one value, or a set or list of such values: `-8`, `20%`, `3 kg`, `[1, 2]`."""
     match term:
         case terms.Unary(op="-" | "%", operand=operand):
             return is_literal(operand)
@@ -83,12 +83,12 @@ def is_literal(term: Term) -> bool:
 
 
 def parts_of(relation: terms.Compare | terms.Binary) -> Sequence[tuple[str, Term]]:
-    """The sides of a relation, each with the sign before it; `=` stands before the first one."""
+    """The sides of a relation, each with the sign before it. The first side has the sign `=`."""
     return [("=", relation.first), *relation.rest] if isinstance(relation, terms.Compare) else [("=", relation)]
 
 
 def equal_sides(operators: Sequence[str], sides: Sequence[Side]) -> Iterator[Sequence[Side]]:
-    """The sides of a relation in groups of equal ones: `12 > 10 = 5 * 2` has two groups."""
+    """Groups the equal sides of a relation: `12 > 10 = 5 * 2` has two groups."""
     start = 0
     for end in range(1, len(sides) + 1):
         if end == len(sides) or operators[end] not in _EQUALITIES:

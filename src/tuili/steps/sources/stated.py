@@ -1,4 +1,4 @@
-"""The stated constants of `stated.toml`: which a prompt's words allow, and which of its numbers are examples only."""
+"""The stated constants of `stated.toml`: which a prompt's words allow, and which of its numbers are only examples."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _DATE = re.compile(rf"[0-9]{{4}}-[0-9]{{2}}|(?<![a-z0-9_.])(?i:{WORDED_DATE})")
 _WORD = re.compile(r"[a-z]+(?:/[a-z]+)*")
 _SEPARATOR = re.compile(r"、|,? and |, |和|与")
 _LIST = re.compile(r"[^\W\d]+(?:(?:, |、)[^\W\d]+)+(?:,? and [^\W\d]+)?")
-"""Things in a row, of which the prompt gives the number by naming each."""
+"""Things in a row: the prompt gives their number by naming each."""
 _FILE = Path(__file__).with_name("stated.toml")
 
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """What a prompt's words allow: constants with what each is, numbers said in words, and rules by name."""
+    """What a prompt's words allow: constants with their meanings, numbers said in words, and rules by name."""
 
     constants: Mapping[Key, str]
     words: frozenset[Key]
@@ -56,7 +56,7 @@ def stated(prompt: str) -> Stated:
 
 
 def _found(text: str) -> set[str]:
-    """The entries of the table's lists of words that a text in small letters has."""
+    """The entries of the table's word lists that occur in a lower-case text."""
     entries, stems, signs = _entries()
     words = [*_WORD.findall(text), *("date" for _ in _DATE.finditer(text))]
     beginnings = " ".join(("", *words))
@@ -65,7 +65,7 @@ def _found(text: str) -> set[str]:
 
 @cache
 def _entries() -> tuple[frozenset[str], tuple[str, ...], re.Pattern[str]]:
-    """All entries: words that stand alone, the beginnings of others, and what may stand anywhere."""
+    """All entries: whole words, beginnings of words, and text that may occur anywhere."""
     table = _table()
     lists = (*(row.get("when", ()) for row in (*table["constants"], *table["words"])), *table["rules"].values())
     entries = frozenset(entry for when in lists for entry in when)
@@ -76,7 +76,7 @@ def _entries() -> tuple[frozenset[str], tuple[str, ...], re.Pattern[str]]:
 
 
 def without_examples(prompt: str) -> str:
-    """A prompt without its examples of an answer's form: `Answer like 12 remainder 3.` loses what follows `like`."""
+    """A prompt without its examples of the answer's form: `Answer like 12 remainder 3.` loses what follows `like`."""
     return _examples().sub(" ", prompt)
 
 

@@ -1,7 +1,7 @@
 """Traces the numbers of a chain, step by step, to the prompt, earlier steps and stated constants.
 
-In each step one side must hold traced numbers alone; the other sides thereby become traced. Verdicts play no part: a
-step that holds may come from nowhere, and one that does not hold may rest on numbers of the prompt.
+In each step one side must hold only traced numbers; it makes the other sides traced. Verdicts play no part: a step that
+holds may come from nowhere, and a step that does not hold may rest on numbers of the prompt.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from tuili.steps.sources.stated import stated, without_examples
 from tuili.steps.sources.written_work import LASTING, Derived, WrittenWork
 
 MAX_STEPS = 2000
-"""Lines of a chain that are traced. All that stands behind them comes from nowhere."""
+"""The maximum number of lines of a chain that are traced. All numbers after them come from nowhere."""
 MAX_DERIVED = 40
-"""Numbers of one line for which the rules of written work are tried."""
+"""The maximum count of numbers in one line for which the rules of written work are tried."""
 MAX_EQUATIONS = 20
-"""Equations of a prompt, and numbers in them, that may be multiplied."""
+"""The maximum number of equations of a prompt, and of numbers in them, that may be multiplied."""
 
 CASE, CHOSEN = "case", "chosen"
-"""How a result comes about in lines about all numbers, and in examples against them."""
+"""How a result arises in lines about all numbers, and in examples against them."""
 
 _Source = tuple[Origin, int | None]
 _PROMPT: _Source = (Origin.PROMPT, None)
@@ -39,7 +39,7 @@ def trace_numbers(prompt: str, lines: Iterable[str], context: Context | None = N
     """Where each number of a chain comes from, and which numbers of the prompt no step used. Never raises.
 
     Args:
-        context: what the prompt gives, if it was read before.
+        context: what the prompt gives, if it has already been read.
     """
     tracer = NumberTracer(prompt, context)
     steps = tuple(tracer.trace(line) for line in lines)
@@ -47,7 +47,7 @@ def trace_numbers(prompt: str, lines: Iterable[str], context: Context | None = N
 
 
 class NumberTracer:
-    """Traces the steps of one chain, in their order."""
+    """Traces the steps of one chain, in order."""
 
     def __init__(self, prompt: str, context: Context | None = None, earlier: Sequence[str] = ()) -> None:
         """Args:
@@ -69,7 +69,7 @@ class NumberTracer:
         self._derived = 0
 
     def copy(self) -> NumberTracer:
-        """A tracer of the same chain, which goes on on its own."""
+        """A tracer of the same chain that continues independently."""
         other = copy(self)
         other._known, other._used, other._work = dict(self._known), set(self._used), self._work.copy()
         other._reach = Reach(other._known, self._reach.constants, self._reach.rules, self._reach.multipliers)
@@ -77,7 +77,7 @@ class NumberTracer:
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """The numbers of the prompt that no step has used so far, each once, in their order."""
+        """The numbers of the prompt that no step has used so far, each once, in order."""
         left = (numeral for numeral in self._prompt if not (numeral.is_apart or self._is_used(numeral)))
         return tuple(dict.fromkeys(numeral.text for numeral in left))
 
@@ -117,7 +117,7 @@ class NumberTracer:
         return step
 
     def _about_all(self, variables: set[str], hypotheses: Sequence[Term], conclusion: terms.Compare) -> StepSources:
-        """A line `for all`: its variables are known within it, and in its hypotheses the cases of a remainder."""
+        """A line `for all`: within it, its variables are known, and the cases of a remainder in its hypotheses."""
         names, self._names = self._names, self._names | variables
         found: list[NumberSource] = []
         for hypothesis in hypotheses:
@@ -133,7 +133,7 @@ class NumberTracer:
         return step
 
     def _instance(self, values: Sequence[tuple[str, Term]], relation: terms.Compare) -> StepSources:
-        """A line `n = 4: …`: whoever writes it chooses the values."""
+        """A line `n = 4: …`: its writer chooses the values."""
         names, self._names = self._names, self._names | {name for name, _ in values}
         chosen = [numeral for _, value in values for numeral in numerals(value)]
         found = [NumberSource(numeral.text, Origin.RESULT, by=CHOSEN) for numeral in chosen]
@@ -143,7 +143,7 @@ class NumberTracer:
         return step
 
     def _side(self, term: Term, by_division: dict[Key, Derived], is_head: bool) -> Side:
-        """A side of a claim. `is_head`: whether written work may stand there, which begins a line."""
+        """A side of a claim. `is_head`: whether written work may stand there, as it begins a line."""
         sources = []
         for place in places(term):
             numeral = place.numeral
@@ -159,7 +159,7 @@ class NumberTracer:
         return Side(term, tuple(sources), all(map(self._knows, names)))
 
     def _equal(self, sides: Sequence[Side], lasts: bool) -> Iterable[NumberSource]:
-        """The sources of the numbers on equal sides. `lasts`: whether later steps may use what they give."""
+        """The sources of the numbers on equal sides. `lasts`: whether later steps may use what the sides give."""
         strong = next((side for side in sides if side.is_source), None)
         source_side = strong or next((side for side in sides if side.is_weak_source), None)
         for at, side in enumerate(sides):
@@ -176,7 +176,7 @@ class NumberTracer:
                 yield source or NumberSource(place.numeral.text, Origin.RESULT if is_given else Origin.NOWHERE)
 
     def _inference(self, premises: Sequence[Term], conclusion: Term) -> StepSources:
-        """An inference: if the premises hold traced numbers alone, the conclusion becomes traced."""
+        """An inference: if the premises hold only traced numbers, the conclusion becomes traced."""
         found: list[NumberSource] = []
         for premise in premises:
             if isinstance(premise, terms.Name):
@@ -198,7 +198,7 @@ class NumberTracer:
         return self._known_source(numeral) or NumberSource(numeral.text, Origin.NOWHERE)
 
     def _known_source(self, numeral: Numeral) -> NumberSource | None:
-        """Where a number comes from, without the rules of written work. None: not from anywhere known."""
+        """Where a number comes from, without the rules of written work; None if from nowhere known."""
         if numeral.key in self._known:
             self._used.add(numeral.key)
             return NumberSource(numeral.text, *self._known[numeral.key])
@@ -218,7 +218,7 @@ class NumberTracer:
     def _learn(self, found: Iterable[Numeral], source: _Source) -> None:
         for numeral in found:
             for key in (numeral.key, *numeral.parts):
-                self._known.pop(key, None)  # the latest ones stand last
+                self._known.pop(key, None)  # the latest ones come last
                 self._known[key] = source
 
     def _is_used(self, numeral: Numeral) -> bool:
@@ -232,7 +232,7 @@ class NumberTracer:
         self._use(numerals_of_text(self._context.facts.get(label) or self._context.program.get(label) or ""))
 
     def _use_name(self, name: str) -> None:
-        """The numbers of the fact that gives a name its value are used with the name."""
+        """Marks the numbers of the fact that gives a name its value as used."""
         for statement in self._context.given if name in self._context.unknowns else ():
             if isinstance(statement, terms.Compare) and statement.first == terms.Name(name):
                 self._use(numerals(statement))
@@ -242,7 +242,7 @@ class NumberTracer:
             self._used.update((numeral.key, *numeral.parts))
 
     def _note(self, parts: Sequence[tuple[str, Term]], line: DivisionLine | None) -> None:
-        """Takes in what written work may go on from."""
+        """Records what later written work may continue from."""
         if line is not None:
             self._work.note_rest(line.dividend, line.rest, self._reach)
             return

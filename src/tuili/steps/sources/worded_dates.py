@@ -10,7 +10,7 @@ _NAME = "|".join(f"{name}|{name[:3]}\\.?" for name in _NAMES) + "|Sept\\.?"
 _DAY = r"(?:0?[1-9]|[12][0-9]|3[01])(?:st|nd|rd|th)?(?![0-9])"
 _YEAR = r"[0-9]{4}(?![0-9])"
 _ENDS = r"(?=[^\w\s]|\s*\Z|\s+(?:and|at|is|of|or|to|until|was|what|which)\b)"
-"""What stands behind a month and a day without a year, but not behind `May 3 students sit here?`"""
+"""What follows a month and a day without a year, but does not follow `May 3` in `May 3 students sit here?`"""
 
 WORDED_DATE = (
     rf"(?:{_NAME})\s+{_DAY},?\s+{_YEAR}"
@@ -21,14 +21,14 @@ WORDED_DATE = (
     r"|[0-9]{4}年[0-9]{1,2}月(?:[0-9]{1,2}[日号])?"
     r"|[0-9]{1,2}月[0-9]{1,2}[日号]"
 )
-"""The pattern of such a date, whatever the case of its letters. It has no groups, and begins where no word goes on."""
+"""The pattern of such a date, in any letter case. It has no groups, and begins where no word continues."""
 
 _NUMBERS = re.compile(r"[0-9]+")
 _MONTH_NAME = re.compile("|".join(name[:3] for name in _NAMES), re.IGNORECASE)
 
 
 def read_worded_date(text: str) -> tuple[int | None, int, int | None]:
-    """Year, month and day of what the pattern matches; None where it does not tell them."""
+    """Year, month and day of what the pattern matches; None for each that the text does not contain."""
     numbers = list(map(int, _NUMBERS.findall(text)))
     if named := _MONTH_NAME.search(text):
         month = next(at for at, name in enumerate(_NAMES, start=1) if name.lower().startswith(named[0].lower()))

@@ -1,7 +1,8 @@
 """Rules of written work: how a number comes from traced ones although no step says so.
 
-The digits of a number in partial products and long division, quotients and divisors that are tried, counting, the next
-month. Each rule applies in one place of a calculation only, so that it does not let other numbers through.
+They cover the digits of a number in partial products and long division, quotients and divisors that are tried,
+counting, and the next month. Each rule applies in only one place of a calculation, so that it does not let other
+numbers through.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from tuili.steps.sources.stated import COUNTING_DOWN, DOUBLING, PASSING, TRIAL_D
 DIGITS, QUOTIENT, DIVISOR, COUNT, NEXT = "digits", "quotient", "divisor", "count", "next"
 DOUBLE, DIFFERENCE = "double", "difference"
 LASTING = frozenset({QUOTIENT, DIVISOR, COUNT, NEXT, DOUBLE, DIFFERENCE})
-"""The rules whose numbers later steps may use. A digit counts in its own place only."""
+"""The rules whose numbers later steps may use. A digit counts only in its own place."""
 _POWERS_OF_TEN = frozenset({0, *(10**power for power in range(7))})
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """The rule by which a number comes from another one, the base."""
+    """The rule that derives a number from another number, the base."""
 
     rule: str
     base: int
@@ -33,14 +34,14 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class _Division:
-    """A long division that has used the first digits of a number and has a rest."""
+    """A long division that has used the first digits of a number and has a remainder."""
 
     number: int
     used: int
     rest: int = 0
 
     def dividends(self) -> Iterator[int]:
-        """The number that the next line divides: the rest and the next digit. None at the end."""
+        """The number that the next line divides: the remainder and the next digit. Nothing at the end."""
         digits = str(self.number)
         if self.used < len(digits):
             yield self.rest * 10 + int(digits[self.used])
@@ -48,7 +49,7 @@ class _Division:
 
 @dataclass
 class WrittenWork:
-    """What the written work of a chain has reached: products, numbers C(n, k), and long divisions that go on."""
+    """What the written work of a chain has reached: products, numbers C(n, k), and unfinished long divisions."""
 
     products: frozenset[tuple[int, int]] = frozenset()
     factors: frozenset[int] = frozenset()
@@ -57,7 +58,7 @@ class WrittenWork:
     _divisions: list[_Division] = field(default_factory=list)
 
     def copy(self) -> WrittenWork:
-        """The same state, which changes on its own from here on."""
+        """A copy of this state that changes independently from here on."""
         return copy(self)
 
     def derive(self, place: Place, reach: Reach) -> Derived | None:
@@ -89,9 +90,9 @@ class WrittenWork:
         return None
 
     def divide(self, line: DivisionLine, reach: Reach) -> dict[Key, Derived]:
-        """How the dividend of a line of a long division comes from a traced number, and the divisor where it is tried.
+        """How the dividend of a long-division line comes from a traced number, and its divisor if that is tried.
 
-        Empty where the line does not begin or go on with a division of a traced number.
+        Empty if the line neither begins nor continues a division of a traced number.
         """
         division = self._division(line.dividend, reach)
         if division is None:
@@ -106,7 +107,7 @@ class WrittenWork:
 
     def _factor(self, number: int, other: int, reach: Reach) -> Derived | None:
         is_of_a_unit = other in reach.constants and other not in _POWERS_OF_TEN
-        if is_of_a_unit and (base := self._quotient(number, other, reach)):  # hours of 60 minutes are no digits
+        if is_of_a_unit and (base := self._quotient(number, other, reach)):  # hours of 60 minutes are not digits
             return Derived(QUOTIENT, base)
         for base in reach.with_digits():
             if number in place_values(base):
@@ -126,9 +127,9 @@ class WrittenWork:
         return None
 
     def _quotient(self, number: int, other: int, reach: Reach) -> int | None:
-        """A traced number whose quotient is `number`, by `other` or by a number of which `other` is a digit's value.
+        """A traced number whose quotient is `number`, by `other` or by a number in which `other` is a digit's value.
 
-        By a divisor with several digits, the dividend may be that of a line of a long division.
+        If the divisor has several digits, the dividend may be that of a long-division line.
         """
         bases = reach.wholes()
         divisors = [base for base in bases if base == other or (base > other and other in place_values(base))]
@@ -149,7 +150,7 @@ class WrittenWork:
         return None
 
     def _division(self, dividend: int, reach: Reach) -> _Division | None:
-        """The division that a dividend goes on with or begins, with its digits used; None if there is none."""
+        """The division that a dividend continues or begins, with its digits used; None if there is none."""
         return next(self._divisions_at(dividend, reach), None)
 
     def _divisions_at(self, dividend: int, reach: Reach) -> Iterator[_Division]:
@@ -163,18 +164,18 @@ class WrittenWork:
                     yield _Division(base, len(digits))
 
     def note_rest(self, dividend: int, rest: int, reach: Reach) -> None:
-        """Takes in what a line of a long division leaves."""
+        """Records what a line of a long division leaves."""
         reached = self._divisions_at(dividend, reach)
         self._divisions = [_Division(division.number, division.used, rest) for division in reached]
 
     def note_product(self, left: int, right: int) -> None:
-        """Takes in a product of two whole numbers."""
+        """Records a product of two whole numbers."""
         self.products |= {(left, right), (right, left)}
         self.factors |= {left, right}
         self.last_product = left * right
 
     def note_choice(self, total: int, chosen: int) -> None:
-        """Takes in a number C(n, k)."""
+        """Records a number C(n, k)."""
         self.choices |= {(total, chosen)}
 
     def has_multiplied(self, number: Key) -> bool:

@@ -1,7 +1,8 @@
 """Systems of linear equations and inequalities: a rational solution, or a proof that there is none.
 
-Unknowns are eliminated by Gauss' method from equations, by Fourier's and Motzkin's from inequalities. Every constraint
-records how it was combined from the given ones, so that a contradiction comes with its multipliers (Farkas' lemma).
+Unknowns are eliminated from equations by Gauss's method, from inequalities by the Fourier-Motzkin method. Every
+constraint records how it was combined from the given ones, so that a contradiction comes with its multipliers (Farkas'
+lemma).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tuili.steps.values.arithmetic import bounded
 from tuili.steps.work_budget import WorkBudget
 
 MAX_ELIMINATION_WORK = 2000
-"""Work for one inference, in coefficients that are read."""
+"""The maximum work for one inference, in coefficients read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def _combine(constraint: Constraint, other: Constraint, factor: Fraction, budget
 
 
 def _between(unknown: str, limits: Sequence[Constraint], solution: dict[str, Fraction]) -> Fraction:
-    """A value of an unknown within its limits. Other unknowns in the limits that have no value yet get 0."""
+    """A value of an unknown within its limits. Other unknowns in the limits that have no value yet are set to 0."""
     lowest: Fraction | None = None
     highest: Fraction | None = None
     for constraint in limits:

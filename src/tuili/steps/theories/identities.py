@@ -1,8 +1,8 @@
 """What follows for all values of several unknowns: `n = 2*k + 1 => n^2 = 2*(2*k^2 + 2*k) + 1`.
 
-Equations for one unknown are put in its place, then products of unknowns count as unknowns of their own, and the
-conclusion must be a linear combination of the hypotheses. A square is never negative, and `m*w + r` with an integer `w`
-has the remainder `r`.
+If an equation gives an unknown, its value is substituted for it. Then products of unknowns count as unknowns of their
+own, and the conclusion must be a linear combination of the hypotheses. A square is never negative, and `m*w + r` with
+an integer `w` has the remainder `r`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from tuili.steps.verdict import Decision, LimitExceeded, StepFault, Undecided, U
 from tuili.steps.work_budget import WorkBudget
 
 MAX_IDENTITY_WORK = 6_000
-"""Work for one line: one for each node, each product of polynomials and each coefficient that is read."""
+"""The maximum work for one line: one unit per node, per product of polynomials and per coefficient read."""
 MAX_POINTS = 60
-"""Values of the unknowns that are tried in search of a counter-example."""
+"""The maximum number of points, values of the unknowns, that are tried in search of a counter-example."""
 MAX_SEARCH_WORK = 6000
-"""Work for evaluating statements at these values."""
+"""The maximum work for evaluating statements at these values."""
 _TRIED = tuple(map(Fraction, (0, 1, 2, 3, -1, 5, -2, 4, 7, 6)))
 _TRIED_REALS = (*_TRIED[:5], Fraction(1, 2), *_TRIED[5:9])
 _FLIPPED = {">": "<", ">=": "<="}
@@ -35,14 +35,14 @@ _FLIPPED = {">": "<", ">=": "<="}
 
 @dataclass(frozen=True)
 class Premises:
-    """Relations that hold, and the values of names that were read off them."""
+    """Relations that hold, and the values of names that were read off from them."""
 
     relations: tuple[Compare, ...]
     values: Mapping[str, Term] = field(default_factory=dict)
 
     @classmethod
     def of(cls, given: Sequence[Compare], budget: WorkBudget) -> Premises:
-        """Premises in which every name that one of them gives, `n = 2*k + 1`, has its value in its place."""
+        """Premises in which every name that one of them gives, `n = 2*k + 1`, is replaced by its value."""
         pending, rest = [link for relation in given for link in links(relation)], list[Compare]()
         values: dict[str, Term] = {}
         while pending:
@@ -58,19 +58,19 @@ class Premises:
         return cls(tuple(rest), values)
 
     def applied(self, relation: Compare, budget: WorkBudget) -> Compare:
-        """A relation with the values in place of their names."""
+        """Substitutes the values for their names in a relation."""
         for name, value in self.values.items():
             relation = substitute_in(relation, {name: value}, budget)
         return relation
 
 
 def identity_budget() -> WorkBudget:
-    """A fresh budget of the work that deciding one line may take."""
+    """A fresh budget for the work of deciding one line."""
     return WorkBudget(MAX_IDENTITY_WORK, "too many products of unknowns")
 
 
 def decide(given: Sequence[Term], conclusion: Term) -> Decision:
-    """Whether a relation between real numbers follows from others. Raises `Undecided` where neither is shown."""
+    """Whether a relation between real numbers follows from others. Raises `Undecided` if neither answer is shown."""
     budget = identity_budget()
     relations = [term for term in given if isinstance(term, Compare)]
     if len(relations) < len(given) or not isinstance(conclusion, Compare):
@@ -95,13 +95,13 @@ def decide(given: Sequence[Term], conclusion: Term) -> Decision:
 
 
 def contradict(given: Sequence[Compare], range_: Range, budget: WorkBudget) -> bool:
-    """Whether a linear combination of relations is false."""
+    """Whether some linear combination of relations is false."""
     constraints = _constraints(Premises.of(given, budget).relations, range_, budget)
     return isinstance(_solve(constraints, budget), Contradiction)
 
 
 def follows(link: Compare, given: Sequence[Compare], range_: Range, budget: WorkBudget) -> tuple[str, ...]:
-    """By which rules a single relation follows, with their evidence; nothing if it is not shown to follow."""
+    """The rules by which a single relation follows, with their evidence; empty if it is not shown to follow."""
     premises = Premises.of(given, budget)
     goal = premises.applied(link, budget)
     left, (relation, right) = goal.first, goal.rest[0]
@@ -124,7 +124,7 @@ def follows(link: Compare, given: Sequence[Compare], range_: Range, budget: Work
 
 
 def _solve(constraints: Sequence[Constraint], budget: WorkBudget) -> Mapping[str, Fraction] | Contradiction:
-    """The elimination of unknowns, where every product of unknowns counts as one."""
+    """Eliminates the unknowns. Every product of unknowns counts as one unknown."""
     single = [
         Constraint({("·".join(monomial),) if monomial else (): c for monomial, c in one.form.items()}, one.relation)
         for one in constraints
@@ -133,7 +133,7 @@ def _solve(constraints: Sequence[Constraint], budget: WorkBudget) -> Mapping[str
 
 
 def _constraints(relations: Sequence[Compare], range_: Range, budget: WorkBudget) -> list[Constraint]:
-    """The relations that say something about polynomials; the others are left out."""
+    """The relations between polynomials, as constraints; the others are left out."""
     result = []
     for link in relations:
         (relation, right), left = link.rest[0], link.first
@@ -153,7 +153,7 @@ def _constraint(form: Polynomial, relation: str) -> Constraint:
 
 
 def _negations(form: Polynomial, relation: str) -> list[Constraint]:
-    """The cases in which `form` has not the relation to 0."""
+    """The cases in which `form` does not have the relation to 0."""
     match relation:
         case "=" | "==":
             return [_constraint(form, "<"), _constraint(form, ">")]
@@ -169,7 +169,7 @@ def _bounds(range_: Range) -> Iterator[Polynomial]:
 
 
 def _raised(range_: Range, premises: Premises) -> dict[str, Fraction]:
-    """What each unknown is never below, by its range and by premises like `a >= 0`."""
+    """A lower bound of each unknown that has one, from its range and from premises like `a >= 0`."""
     least = {name: Fraction(low) for name, low in range_.low.items() if low is not None}
     for link in premises.relations:
         match link:
@@ -179,7 +179,7 @@ def _raised(range_: Range, premises: Premises) -> dict[str, Fraction]:
 
 
 def _never_below(left: Term, relation: str, right: Term, least: Mapping[str, Fraction]) -> bool:
-    """Whether a comparison with a number holds by what its other side is never below."""
+    """Whether a comparison with a number follows from a lower bound of its other side."""
     if relation in ("<", "<="):
         left, right, relation = right, left, ">" if relation == "<" else ">="
     if relation not in (">", ">=") or names(right):
@@ -189,7 +189,7 @@ def _never_below(left: Term, relation: str, right: Term, least: Mapping[str, Fra
 
 
 def _least(term: Term, least: Mapping[str, Fraction]) -> Fraction | None:
-    """A number that a term is never below, by its form: a square has 0."""
+    """A lower bound of a term, from its form: the bound of a square is 0."""
     if not names(term):
         value = evaluate(term)
         return value if isinstance(value, Fraction) else None
@@ -245,7 +245,7 @@ def _has_integer_coefficients(term: Term, range_: Range, budget: WorkBudget) -> 
 
 
 def counter_model(given: Sequence[Compare], conclusion: Compare, range_: Range) -> dict[str, str] | None:
-    """Values of the unknowns for which all given relations hold, and the conclusion does not or has no value."""
+    """Values of the unknowns for which all given relations hold, and the conclusion is false or has no value."""
     budget = WorkBudget(MAX_SEARCH_WORK, "too many values to work out")
     try:
         premises = Premises.of(given, budget)

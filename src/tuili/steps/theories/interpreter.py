@@ -1,6 +1,6 @@
 """The exact, bounded interpreter of traced programs: it yields what a program does, event by event.
 
-Reading a program line is left to `language.program`, the values of expressions to `values.evaluate`.
+`language.program` parses a program line; `values.evaluate` computes the values of expressions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tuili.steps.verdict import StepFault, Unreadable
 from tuili.steps.work_budget import WorkBudget
 
 MAX_PROGRAM_WORK = 2500
-"""Work for one program: one for each event, and that of `evaluate` for each expression."""
+"""The maximum work for one program: one unit for each event, and the work of `evaluate` for each expression."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Execution:
     def event(self, number: int) -> Event | None:
         """Event number 0, 1, …, or None after the last one.
 
-        Raises a `StepFault` where the program cannot go on: at a line that cannot be read, at an expression without
-        a value, or beyond `MAX_PROGRAM_WORK`.
+        Raises a `StepFault` if the program cannot continue: at a line that cannot be read, at an expression without a
+        value, or beyond `MAX_PROGRAM_WORK`.
         """
         with self._lock:
             while len(self._events) <= number:
@@ -86,7 +86,7 @@ def execution(program: tuple[tuple[str, str], ...]) -> Execution:
 
 
 class _Interpreter:
-    """The variables of a running program, and the work that it may still take."""
+    """The variables of a running program, and its remaining work budget."""
 
     def __init__(self) -> None:
         self._state: dict[str, Value] = {}

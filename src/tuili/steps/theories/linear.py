@@ -1,6 +1,6 @@
 """Linear inference over the rationals: does a conclusion follow from equations and inequalities?
 
-The premises and the negated conclusion are brought into disjunctive normal form; the conclusion follows if no branch
+The premises and the negated conclusion are converted to disjunctive normal form; the conclusion follows if no branch
 has a solution. `elimination` decides a branch: multipliers are the witness that the conclusion follows, a solution is
 the witness that it does not.
 """
@@ -20,7 +20,7 @@ from tuili.steps.verdict import Decision, LimitExceeded, StepFault, Undecided
 from tuili.steps.work_budget import WorkBudget
 
 MAX_BRANCHES = 64
-"""Branches of the disjunctive normal form."""
+"""The maximum number of branches of the disjunctive normal form."""
 
 _Branch = list[Constraint]
 
@@ -38,7 +38,7 @@ def is_about_numbers(term: Term) -> bool:
 
 
 def is_linear(term: Term, budget: WorkBudget) -> bool:
-    """Whether a statement is about numbers and has no product of unknowns. False for one that raises a `StepFault`."""
+    """Whether a statement is about numbers and has no product of unknowns. False if it raises a `StepFault`."""
     try:
         return is_about_numbers(term) and bool(normal_form(term, True, budget))
     except StepFault:
@@ -46,7 +46,7 @@ def is_linear(term: Term, budget: WorkBudget) -> bool:
 
 
 def decide_listed(premises: Sequence[Term], conclusion: Term, budget: WorkBudget) -> Decision:
-    """`decide`, but a conclusion that lists values, like `x = 2 or x = 3`, may list only values that are possible."""
+    """Like `decide`, but a conclusion that lists values, like `x = 2 or x = 3`, may list only possible values."""
     decision = decide(premises, conclusion, budget)
     if not (decision.follows and decision.consistent) or conclusion in premises:
         return decision
@@ -71,7 +71,7 @@ def _listed(term: Term) -> list[Term]:
 def decide(premises: Sequence[Term], conclusion: Term, budget: WorkBudget) -> Decision:
     """Whether the conclusion holds in every rational solution of the premises. Raises a `StepFault`.
 
-    `budget` bounds the reading of the statements; the elimination of unknowns has a budget of its own.
+    `budget` bounds the reading of the statements; the elimination of unknowns has its own budget.
     """
     asserted = [normal_form(premise, True, budget) for premise in premises]
     negated = normal_form(conclusion, False, budget)
@@ -102,7 +102,7 @@ def _text(constraint: Constraint) -> str:
 
 
 def normal_form(term: Term, wanted: bool, budget: WorkBudget) -> list[_Branch]:
-    """The branches that make a statement true, or false unless `wanted`: all constraints of one branch must hold."""
+    """The branches that make a statement true, or false if not `wanted`: all constraints of one branch must hold."""
     match term:
         case Boolean():
             return [[]] if term.value is wanted else []
@@ -135,7 +135,7 @@ def normal_form(term: Term, wanted: bool, budget: WorkBudget) -> list[_Branch]:
 
 
 def _branches(constraint: Constraint) -> list[_Branch]:
-    """The branches of one constraint, with the relations `=`, `<` and `<=` alone: `!=` has two branches."""
+    """The branches of one constraint, with only the relations `=`, `<` and `<=`: `!=` has two branches."""
     opposite = subtract({}, constraint.form)
     match constraint.relation:
         case "!=":

@@ -62,7 +62,7 @@ def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
 
 
 def minimal_premises(count: int, suffices: Callable[[Sequence[int]], bool]) -> tuple[int, ...]:
-    """The positions of premises that suffice together, and of which none can be left out.
+    """The positions of premises that together suffice, and of which none can be left out.
 
     `suffices` says whether the premises at some positions suffice; all `count` of them must.
     """

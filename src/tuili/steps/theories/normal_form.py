@@ -1,7 +1,7 @@
-"""Normal forms of terms in several unknowns: polynomials in these and in sums, powers and remainders of them.
+"""Normal forms of terms in several unknowns: polynomials in these and in their sums, powers and remainders.
 
 `sum(f(k) for k from 1 to n)`, `2^n` and `n^2 mod 3` count as unknowns of their own, once their arguments are in normal
-form. So equal normal forms have equal values. What follows from them is left to `identities`.
+form. Terms with equal normal forms thus have equal values. `identities` decides what follows from them.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from tuili.steps.verdict import LimitExceeded, Undecided
 from tuili.steps.work_budget import WorkBudget
 
 MAX_SHIFT = 16
-"""Terms by which a sum up to `n + 1` is brought to the one up to `n`, and terms of a sum without unknown bounds."""
+"""The maximum number of terms split off from a sum up to `n + 1`, and of terms in a sum without unknown bounds."""
 _BOUND = "#"
-"""The variable of a sum in normal form: `##` in a sum that has `#` of another one around it."""
+"""The variable of a sum in normal form: `##` in a sum that contains the `#` of a sum around it."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """What the unknowns stand for: integers, or all real numbers, none of them below its least value in `low`."""
+    """The values of the unknowns: integers or all real numbers, each not below its least value in `low`."""
 
     low: Mapping[str, int | None]
     integers: bool
 
 
 def normal_form(term: Term, range_: Range, budget: WorkBudget) -> dict[Monomial, Fraction]:
-    """The polynomial that a term stands for. Raises `Undecided` for one that has no value for some unknowns."""
+    """The polynomial that a term represents. Raises `Undecided` for a term without a value for some unknowns."""
     return expand(_with_atoms(term, range_, budget), budget)
 
 
 def multiplied(term: Term, range_: Range, budget: WorkBudget) -> int:
-    """How much of a term is still to be multiplied out: 1 for `(a + b)*(c + d)`, none for a product with one term."""
+    """How much of a term is still to be multiplied out: 1 for `(a + b)*(c + d)`, 0 for a product with one term."""
     inner = sum(multiplied(part, range_, budget) for part in terms.children(term))
     match term:
         case Binary("*", left, right):
@@ -57,7 +57,7 @@ def _spread(left: Term, right: Term, range_: Range, budget: WorkBudget) -> int:
 
 
 def _with_atoms(term: Term, range_: Range, budget: WorkBudget) -> Term:
-    """The term with a name in place of each sum, power or remainder of unknowns."""
+    """Replaces each sum, power or remainder of unknowns in a term by a name."""
     budget.spend(1)
     if not terms.names(term):
         return term
@@ -97,13 +97,13 @@ def _linear(term: Term, range_: Range, budget: WorkBudget) -> tuple[str, int, in
 
 
 def _sum(term: terms.Sum, range_: Range, budget: WorkBudget) -> Term:
-    """A sum up to `n + 2` as the one up to `n` and two more terms, if `n` reaches the first term."""
+    """A sum up to `n + 2` as the sum up to `n` and two more terms, if `n` reaches the first term."""
     if terms.names(term.low):
         raise Undecided("a sum from an unknown on")
     low = integer(evaluate(term.low, budget=budget))
 
     def total(start: int, stop: int, to: Term) -> Term:
-        """The terms at `to` + start, …, `to` + stop."""
+        """The sum of the terms at `to` + start, …, `to` + stop."""
         if stop - start >= MAX_SHIFT:
             raise LimitExceeded("a sum of too many terms")
         result: Term = Number(Fraction(0))

@@ -1,6 +1,6 @@
-"""Polynomials over the rationals: reading one from a term, and the real roots of one in a single unknown.
+"""Polynomials over the rationals: how a term becomes one, and the real roots of one in a single unknown.
 
-What the roots mean for an inference is left to `roots`.
+`roots` decides what the roots mean for an inference.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tuili.steps.verdict import LimitExceeded, Undecided, Undefined
 from tuili.steps.work_budget import WorkBudget
 
 MAX_PRODUCTS = 200
-"""Products of two coefficients in one multiplication of polynomials."""
+"""The maximum number of products of two coefficients in one multiplication of polynomials."""
 MAX_DEGREE = 8
 MAX_FACTORISED_NUMBER = 10**6
-"""The largest coefficient whose divisors are searched for candidates for roots."""
+"""The largest coefficient whose divisors are searched for candidate roots."""
 MAX_CANDIDATES = 500
-"""Candidates for the roots of one polynomial."""
+"""The maximum number of candidates for the roots of one polynomial."""
 
 Monomial = tuple[str, ...]  # the unknowns of a product, sorted: x·x·y is ("x", "x", "y"); a constant is ()
 Polynomial = Mapping[Monomial, Fraction]
@@ -31,9 +31,9 @@ Coefficients = tuple[Fraction, ...]  # of one unknown, constant first, without l
 
 
 def expand(term: Term, budget: WorkBudget) -> dict[Monomial, Fraction]:
-    """The polynomial that a term stands for. Raises `Undecided` for a term that is no polynomial.
+    """The polynomial that a term represents. Raises `Undecided` for a term that is not a polynomial.
 
-    The work is one for each node of the term, and one for each product of the polynomial that a node stands for.
+    The work is one unit for each node of the term, and one for each product of the polynomial that a node represents.
     """
     budget.spend(1)
     polynomial = _expand(term, budget)
@@ -188,7 +188,7 @@ def _sign_changes(values: Sequence[Fraction]) -> int:
 def real_roots(polynomial: Coefficients, budget: WorkBudget) -> frozenset[Fraction]:
     """All real roots of a polynomial that is not zero. Raises `Undecided` unless every one is rational.
 
-    The work is one for each candidate that is tried.
+    The work is one unit for each candidate that is tried.
     """
     roots: set[Fraction] = set()
     remainder = polynomial
@@ -206,7 +206,7 @@ def real_roots(polynomial: Coefficients, budget: WorkBudget) -> frozenset[Fracti
 
 
 def _candidates(polynomial: Coefficients) -> list[Fraction]:
-    """Every rational number that can be a root: from degree 3 on by the rational root theorem."""
+    """Every rational number that can be a root; from degree 3 on, by the rational root theorem."""
     if len(polynomial) == 2:
         return [-polynomial[0] / polynomial[1]]
     if len(polynomial) == 3:

@@ -78,7 +78,7 @@ def decide(premises: Sequence[Term], conclusion: Term) -> Decision:
 
 def _counter_model(facts: Sequence[_Fact], goal: _Fact) -> tuple[int, ...] | None:
     """Inhabited regions for which the facts hold and the goal does not, or None if there are none."""
-    # The goal's negation comes first: where it puts an element, no other fact may put it elsewhere.
+    # The goal's negation comes first: once it has placed an element, no other fact may place it elsewhere.
     requirements = [_Fact(goal.regions, not goal.inhabited), *facts]
     empty = 0
     for fact in requirements:

@@ -2,7 +2,7 @@
 
 The premises must have finitely many real solutions, all of them rational. A conclusion that lists values must list
 exactly the solutions; any other conclusion must hold for each. A rewritten equation must keep every real solution.
-Inference about several unknowns is left to `identities`.
+`identities` decides inference about several unknowns.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _solutions(premises: Sequence[Term], unknown: str, budget: WorkBudget) -> fr
 
 
 def _candidates(term: Term, unknown: str, budget: WorkBudget) -> frozenset[Fraction] | None:
-    """Finitely many values that include all solutions of a statement, or None if no finite set is known to."""
+    """Finitely many values that include all solutions of a statement; None if no such set is known."""
     equation = _equation(term, budget)
     if equation is not None:
         return polynomial.real_roots(equation, budget) if equation else None
@@ -111,7 +111,7 @@ def _listed(term: Term, unknown: str, budget: WorkBudget) -> list[Fraction] | No
 
 
 def _rewritten(before: Coefficients, after: Coefficients) -> Decision:
-    """Whether every real root of one equation solves the other. The roots themselves are not needed for it."""
+    """Whether every real root of one equation solves the other. The roots themselves need not be known."""
     lost = before
     while after and len(lost) > 1:
         shared = polynomial.common_divisor(lost, after)

@@ -1,7 +1,7 @@
 """Exact operations on numbers, quantities and collections. The size of every result is bounded.
 
-An operation raises `Undefined` where mathematics gives no value, `Undecided` where the value is not rational, and
-`LimitExceeded` where the value would exceed a bound. Dates and times are left to `dates`.
+An operation raises `Undefined` if mathematics gives no value, `Undecided` if the value is not rational, and
+`LimitExceeded` if the value would exceed a bound. `dates` computes with dates and times.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tuili.steps.values.values import Quantity, Value, comparable, describe_type
 from tuili.steps.verdict import LimitExceeded, Undecided, Undefined
 
 MAX_BITS = 2048
-"""Bits of a numerator or a denominator."""
+"""The maximum number of bits of a numerator or a denominator."""
 MAX_ELEMENTS = 200
 MAX_UNIT_POWER = 100
 
@@ -125,7 +125,7 @@ def power(base: Value, exponent: Value) -> Value:
     size = max(amount.numerator.bit_length(), amount.denominator.bit_length())
     if size > 1 and (size - 1) * abs(n) > MAX_BITS:
         raise LimitExceeded("a power has too many digits")
-    # A power of 1 or −1 depends on the parity of the exponent alone, so any exponent is allowed.
+    # A power of 1 or −1 depends only on the parity of the exponent, so any exponent is allowed.
     result = Fraction(amount ** (n if size > 1 else n % 2 or 2))
     if dimension == DIMENSIONLESS:
         return bounded(result)

@@ -1,6 +1,6 @@
-"""The kind of a claim: the name of its theory, by the most special literal or value in it.
+"""The kind of a claim: the name of its theory, determined by the most specific literal or value in it.
 
-The kinds of inferences are given by `inference`.
+`inference` gives the kinds of inferences.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tuili.steps.language.terms import Term
 from tuili.steps.values.values import Quantity, TimeOfDay, Value, Weekday
 
 _KINDS = ("arithmetic", "quantity", "boolean", "set", "date")
-"""From the most general to the most special. The rank of a kind is its position."""
+"""From the most general to the most specific. The rank of a kind is its position."""
 _QUANTITY, _BOOLEAN, _SET, _DATE = range(1, 5)
 _RANK_BY_TERM: dict[type, int] = {
     terms.Measure: _QUANTITY,
@@ -30,7 +30,7 @@ _RANK_BY_VALUE: dict[type, int] = {
 
 
 def kind_of_terms(parts: Sequence[Term]) -> str:
-    """The kind of a claim by the literals in its parts."""
+    """The kind of a claim, determined by the literals in its parts."""
     rank = 0
     pending = list(parts)
     while pending:

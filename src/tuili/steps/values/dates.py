@@ -15,7 +15,7 @@ _TIME_DIMENSION = tuple(int(base == "s") for base in BASE_UNITS)
 
 
 def seconds(value: Value) -> int | None:
-    """The seconds of a duration; None if the value is no duration of whole seconds."""
+    """The seconds of a duration; None if the value is not a duration of whole seconds."""
     if isinstance(value, Quantity) and value.dimension == _TIME_DIMENSION and value.amount.denominator == 1:
         return value.amount.numerator
     return None
@@ -29,8 +29,8 @@ def duration(amount: int) -> Quantity:
 def shift(start: Value, by: Value, sign: int) -> Value | None:
     """`start` plus (sign 1) or minus (sign −1) the duration `by`; None if they are not a time and a duration.
 
-    A time of day wraps at midnight. Raises `Undefined` where a date or weekday would move by a part of a day, or
-    where a date would leave the years 1 to 9999.
+    A time of day wraps at midnight. Raises `Undefined` if a date or weekday would move by part of a day, or if a date
+    would leave the years 1 to 9999.
     """
     span = seconds(by)
     if span is None or not isinstance(start, (datetime.date, Weekday, TimeOfDay)):
@@ -51,7 +51,7 @@ def shift(start: Value, by: Value, sign: int) -> Value | None:
 def difference(end: Value, start: Value) -> Value | None:
     """The duration from `start` to `end`; None if they are not two times of one type.
 
-    It is never negative between times of day, where it may pass midnight, and between weekdays.
+    It is never negative between times of day, as it may pass midnight, or between weekdays.
     """
     if isinstance(end, datetime.date) and isinstance(start, datetime.date):
         return duration((end - start).days * DAY_SECONDS)
@@ -63,7 +63,7 @@ def difference(end: Value, start: Value) -> Value | None:
 
 
 def days_in_month(year: int, month: int) -> int:
-    """The number of days of a month in the Gregorian calendar."""
+    """The number of days in a month in the Gregorian calendar."""
     if not 1 <= year <= 9999:
         raise Undefined("a year outside 1 to 9999")
     return calendar.monthrange(year, month)[1]

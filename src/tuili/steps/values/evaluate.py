@@ -1,4 +1,4 @@
-"""Evaluates a term without unknowns. The operations are left to `arithmetic`, `dates` and `functions`.
+"""Evaluates a term without unknowns. `arithmetic`, `dates` and `functions` compute the operations.
 
 Each operation bounds the size of its result. A `WorkBudget` bounds how many operations a line may ask for.
 """
@@ -21,23 +21,23 @@ from tuili.steps.verdict import LimitExceeded, Undecided, Undefined
 from tuili.steps.work_budget import WorkBudget
 
 MAX_EVALUATION_WORK = 1500
-"""Work for one line: one for each node of a term, and one for each element of a collection that a node gives."""
+"""The maximum work for one line: one unit per node of a term, and per element of a collection that a node gives."""
 CALL_WORK = 5
-"""Work for calling a function, in nodes."""
+"""The work for calling a function, in nodes."""
 _NO_NAMES: Mapping[str, Value] = {}
 _COLLECTIONS = (tuple, frozenset)
 
 
 def evaluation_budget() -> WorkBudget:
-    """A fresh budget of the work that evaluating one line may take."""
+    """A fresh budget for the work of evaluating one line."""
     return WorkBudget(MAX_EVALUATION_WORK, "too many values to work out")
 
 
 def evaluate(term: Term, names: Mapping[str, Value] = _NO_NAMES, budget: WorkBudget | None = None) -> Value:
     """The exact value of a term. `names` maps the names that it may use to their values.
 
-    The terms of one line share a `budget`; without a budget the term gets a fresh one.
-    Raises `Undefined`, `Undecided` (for an unknown name, too) or `LimitExceeded`.
+    The terms of one line share a `budget`; without a budget the term gets a fresh one. Raises `Undefined`, `Undecided`
+    (also for an unknown name) or `LimitExceeded`.
     """
     handler = _HANDLERS.get(type(term))
     if handler is None:

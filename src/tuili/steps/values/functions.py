@@ -1,6 +1,6 @@
 """What the named functions of the step language compute: `gcd(12, 18)`, `C(5, 2)`, `weekday(2024-03-01)`.
 
-Their names and numbers of arguments are in `language.grammar`.
+`language.grammar` lists their names and numbers of arguments.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Writes values canonically, or as a given term writes them: in its units, as decimals if it has decimals.
 
-Terms and whole steps are written by `language.printer`.
+`language.printer` writes terms and whole steps.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from tuili.steps.language.units import Unit, conversion
 from tuili.steps.values.values import Quantity, TimeOfDay, Value, Weekday, base_unit
 
 MAX_DECIMALS = 12
-"""A number that needs more digits behind the point is written as a fraction, unless what it is made of has more."""
+"""A number that needs more decimal places is written as a fraction, unless its terms have more places."""
 
 
 def render_value(value: Value, unit: Unit | None = None, decimals: int = 0) -> str:
     """The canonical text of a value. A quantity is written in `unit` if that has its dimension, else in base units.
 
-    A number is written as a decimal where at most `decimals` digits behind the point write it out.
+    A number is written as a decimal if at most `decimals` decimal places give it exactly.
     """
     match value:
         case bool():
@@ -47,7 +47,7 @@ def render_value(value: Value, unit: Unit | None = None, decimals: int = 0) -> s
 
 
 def render_number(value: Fraction, decimals: int = 0) -> str:
-    """`7`, `-3/4` or, where at most `decimals` digits behind the point write it out, `-0.75`."""
+    """`7`, `-3/4` or, if at most `decimals` decimal places give the value exactly, `-0.75`."""
     if value.denominator == 1:
         return str(value.numerator)
     places = _places(value.denominator, decimals)
@@ -59,15 +59,15 @@ def render_number(value: Fraction, decimals: int = 0) -> str:
 
 
 def _places(denominator: int, most: int) -> int:
-    """How many digits behind the point a fraction needs; 0 if `most` digits do not write it out."""
+    """How many decimal places a fraction needs; 0 if `most` places do not give it exactly."""
     return next((places for places in range(1, most + 1) if 10**places % denominator == 0), 0)
 
 
 def render_value_like(value: Value, *terms: Term, decimal: bool = False) -> str:
     """The value in a unit of the terms, and as a decimal if the terms have decimals, or with `decimal`.
 
-    A decimal has at most `MAX_DECIMALS` digits behind the point, or as many as one of the terms. Of several units that
-    fit, the first one counts.
+    A decimal has at most `MAX_DECIMALS` decimal places, or as many as one of the terms. Of several units that fit, the
+    first one counts.
     """
     literals = [literal for term in terms for literal in _literals(term)]
     longest = max((literal.places for literal in literals if isinstance(literal, Number)), default=0)
@@ -87,7 +87,7 @@ def _literals(term: Term) -> Iterator[Term]:
 
 
 def _fitting(value: Quantity, units: list[Unit]) -> Unit | None:
-    """The first unit that has the value's dimension, or else a power of a unit: cm^2 if cm is among them."""
+    """The first unit with the value's dimension, or else a power of a unit: cm^2 if cm is among them."""
     for unit in units:
         if conversion(unit)[1] == value.dimension:
             return unit

@@ -1,6 +1,6 @@
 """The types of exact values, and how two values compare.
 
-Operations that make new values are left to `arithmetic` and `dates`, writing values to `rendering`.
+`arithmetic` and `dates` compute new values; `rendering` writes values.
 """
 
 from __future__ import annotations
@@ -92,13 +92,13 @@ def equal(left: Value, right: Value) -> bool:
     if not comparable(left, right) or left != right:
         return False
     if isinstance(left, (tuple, frozenset)) and isinstance(right, (tuple, frozenset)):
-        # All elements of a collection are of one type. Python holds True and 1 for equal, in sets as well.
+        # All elements of a collection are of one type. Python treats True and 1 as equal, also in sets.
         return all(comparable(a, b) for a, b in zip(left, right, strict=True))
     return True
 
 
 def compare(left: Value, relation: str, right: Value) -> bool:
-    """Whether the relation holds between two values. Raises `Undefined` for values without one (`1 m < 2 s`)."""
+    """Whether the relation holds between two values. Raises `Undefined` if they cannot be compared (`1 m < 2 s`)."""
     if not comparable(left, right):
         raise Undefined(f"{describe_type(left)} cannot be compared with {describe_type(right)}")
     if relation in EQUALITIES:

@@ -1,1 +1,1 @@
-"""The step of a model by the native library, and how it gets its weights."""
+"""The step of a model in the native library, and the packing of its weights."""

@@ -1,7 +1,7 @@
-"""Packing a model for the native library: from its folder, without torch, or from torch's memory.
+"""Packs a model for the native library: from its folder, without torch, or from torch's memory.
 
-Weights are packed into memory of their own. So neither files that are overwritten nor what torch does to its tensors
-changes anything in a runner at work.
+Weights are packed into separate memory, so a running runner is unaffected if files are overwritten or torch changes its
+tensors.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from tuili.store import (
 )
 
 MANY_PARAMETERS = 20_000_000
-"""A token that uses as many is faster with several threads; one that uses fewer spends its time waiting for them."""
+"""A token that uses this many is faster with several threads; with fewer, it spends its time waiting for them."""
 
 
 def native_fault() -> str:
-    """Why the native library cannot be used on this machine; empty where it can. It is compiled if it must be.
+    """Why the native library cannot be used on this machine; empty if it can. It is compiled if necessary.
 
-    Raises `InputError` where an instruction set is asked for that cannot be had.
+    Raises `InputError` if an instruction set is requested that is not available.
     """
     library = load()
     if isinstance(library, Library):
@@ -48,7 +48,7 @@ def native_fault() -> str:
 
 
 def native_step(source: OpenModel, choice: Choice, threads: int | None, slots: int, verifies: bool) -> NativeStep:
-    """A step by the native library, which must have no fault. threads: None for as many as help."""
+    """Make a step in the native library, which must have no fault. threads: None for as many as help."""
     model = native_model(source, choice, threads)
     stored = read_verifier_file(source.path) if verifies else None
     verifier = None if stored is None else StoredVerifier(model, stored)
@@ -62,7 +62,7 @@ def native_step(source: OpenModel, choice: Choice, threads: int | None, slots: i
 
 
 def native_model(source: OpenModel, choice: Choice, threads: int | None = None) -> NativeModel:
-    """A model packed in the numbers of a choice for this library. threads: None for as many as help."""
+    """Pack a model for this library in the formats of a choice. threads: None for as many as help."""
     numbers, cache = choice.numbers, choice.cache
     assert numbers != "auto"
     assert cache != "auto"

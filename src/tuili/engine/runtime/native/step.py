@@ -1,4 +1,4 @@
-"""The step of a model by the native library: `tuili.native` computes, and its arrays are used as they are.
+"""The step of a model in the native library: `tuili.native` computes, and its arrays are used without copying.
 
 Dimensions: N rows, M hidden size, V vocabulary.
 """
@@ -64,7 +64,7 @@ class NativeStep:
         return batch.logits[list(rows)]
 
     def wait(self) -> None:
-        """See `ModelStep`. Whatever was called is done."""
+        """See `ModelStep`. Every call has already finished its work."""
 
     def reserve(self, slot: int, tokens: int, units: int) -> None:
         """See `ModelStep`."""
@@ -83,7 +83,7 @@ class NativeStep:
         self._slots.load(slot, saved, tokens, units)
 
     def cut(self, slot: int, tokens: int, unit: int, members: int) -> None:
-        """See `ModelStep`. The library takes the mean of a unit when the next one begins."""
+        """See `ModelStep`. The library computes the mean of a unit when the next one begins."""
 
     def states(self, batch: Batch, first: int, end: int) -> NDArray[np.float32]:
         """See `ModelStep`."""

@@ -1,4 +1,4 @@
-"""The verifier of a model's folder in the native library: logits, and the probabilities that they stand for."""
+"""The verifier from a model's folder in the native library: logits, and the probabilities that they correspond to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tuili.store import Curve, VerifierFile
 
 
 class StoredVerifier:
-    """Judges responses by a verifier that was read from its file."""
+    """Judges responses with a verifier that was read from its file."""
 
     def __init__(self, model: NativeModel, stored: VerifierFile) -> None:
         config, self._calibration = stored.config, stored.calibration
@@ -21,9 +21,9 @@ class StoredVerifier:
     def judge(
         self, trunk_TM: NDArray[np.float32] | None, full_TM: NDArray[np.float32], ids: Sequence[int]
     ) -> tuple[list[float], list[float]]:
-        """The logit and the probability for each token of a whole response; T counts the token before it as well.
+        """The logit and the probability for each token of a whole response. T also counts the token before it.
 
-        The last token ends an answer, so that its probability is an answer's; every other one has that of a step.
+        The last token ends an answer, so its probability is that of the answer; each other one is that of a step.
         """
         logits = self._network.logits(trunk_TM, full_TM, ids).tolist()
         return logits, _along(self._calibration.step, logits[:-1]) + _along(self._calibration.answer, logits[-1:])

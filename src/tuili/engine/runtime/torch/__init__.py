@@ -1,1 +1,1 @@
-"""The runner for torch: the model's own weights in a leaner forward pass, with its key/value cache."""
+"""The torch implementation: the model's own weights in a leaner forward pass, with its KV cache."""

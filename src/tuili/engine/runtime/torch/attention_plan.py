@@ -1,8 +1,8 @@
 """What the layers of a step share: rotary angles, attention masks, and how new keys and values enter the cache.
 
-Rows of the same slot are read together. So the rows of a step are divided into blocks of A slots with T rows each; the
-rows of several prompts and drafts at once are several blocks. `kv_cache` says where tokens stand; `lean_model` has the
-layers that use this.
+Rows of the same slot are read together. The rows of a step are therefore divided into blocks of A slots with T rows
+each; several prompts and drafts read at once form several blocks. `kv_cache` defines where tokens are stored;
+`lean_model` has the layers that use this.
 
 Dimensions: R rows, A slots of a block, T rows of each, N = A * T, C slots of the cache, U units, S tokens, X = U + S
 columns, K key/value heads, G query heads of each, 3 readings (unit means, window, chosen units), L = T * G * 3 queries
@@ -29,8 +29,8 @@ MASKED = float("-inf")
 class UnitMeanUpdate(NamedTuple):
     """How the new tokens of a block enter the means of their units.
 
-    For one token of each slot: column_A1 is the column of its unit, share the weight of the present mean. For several:
-    column_A1 is None, share has a weight for every unit, and weight_AUT the weight of each token in each unit.
+    For one token per slot: column_A1 is the column of its unit, share the weight of the current mean. For several
+    tokens: column_A1 is None, share has a weight for every unit, and weight_AUT the weight of each token in each unit.
     """
 
     column_A1: Tensor | None
@@ -41,11 +41,11 @@ class UnitMeanUpdate(NamedTuple):
 class Block(NamedTuple):
     """T rows of each of A slots, and what their queries may read.
 
-    row_N: their places among the rows of the step; None where they are all rows. slot_A1: their slots; `slots` and
-    `columns` select from the cache what is read. centre: the first token's place in `columns`. column_AT: where in the
-    cache the tokens stand. bias_A1LX: 0 for the columns that a reading may use, else minus infinity. unit_column_AS:
-    the column of each token's unit. top_units: how many of the best-scoring units a query reads token by token; 0 where
-    no query sees more units.
+    row_N: their indices among the rows of the step; None if they are all rows. slot_A1: their slots; `slots` and
+    `columns` select what is read from the cache. centre: the index of the first token in `columns`. column_AT: the
+    cache columns of the tokens. bias_A1LX: 0 for the columns that a reading may use, otherwise minus infinity.
+    unit_column_AS: the column of each token's unit. top_units: how many of the best-scoring units a query reads token
+    by token; 0 if no query sees more units than that.
     """
 
     row_N: Tensor | None
@@ -93,7 +93,7 @@ class AttentionPlan(NamedTuple):
 
 
 def build_plan(cache: KVCache, table_RX: NDArray[np.int32], *, new: bool) -> AttentionPlan:
-    """The plan for rows of the integer table. `new`: they enter the cache; otherwise it has them already."""
+    """Plan rows of the integer table. `new`: the rows enter the cache; otherwise they are already in it."""
     number_RX = torch.from_numpy(table_RX[:, : HELD + 1].astype(np.int64)).to(cache.device)
     if new:
         cache.unit_CS[number_RX[:, SLOT], number_RX[:, POSITION]] = number_RX[:, UNIT]
@@ -140,7 +140,7 @@ def _block(
 
 
 def _bias(cache: KVCache, position_AT: Tensor, unit_AT: Tensor, unit_AS: Tensor, U: int) -> Tensor:
-    """The bias [A, 1, L, X] of the queries of tokens, without the choice of units."""
+    """The bias [A, 1, L, X] of the tokens' queries, before the choice of units."""
     sizes, (A, T), S = cache.sizes, position_AT.shape, unit_AS.shape[1]
     token_S, position_AT1 = torch.arange(S, device=cache.device), position_AT[..., None]
     causal_ATS = token_S <= position_AT1
@@ -157,7 +157,7 @@ def _bias(cache: KVCache, position_AT: Tensor, unit_AT: Tensor, unit_AS: Tensor,
 
 
 def select_units(block: Block, query_AKTGD: Tensor, key_AKXD: Tensor) -> Tensor:
-    """The bias [A, K, L, X] in which the last reading sees only the tokens of the `top_units` best units.
+    """The bias [A, K, L, X] with which the last reading sees only the tokens of the `top_units` best units.
 
     The queries of one key/value head choose together: a unit's score is the sum of their products with its mean key.
     """

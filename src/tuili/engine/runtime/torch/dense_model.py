@@ -1,7 +1,7 @@
-"""Dense decoders of the Llama, Qwen2 and Qwen3 families by torch: every layer has keys and values of its own.
+"""Dense decoders of the Llama, Qwen2 and Qwen3 families in torch: every layer has its own keys and values.
 
-The slow twin of what `tuili.native` packs, and the layers for accelerators. Weights are plain tensors by their names in
-the Hugging Face folder. Texts stand in a `KVCache`; which rows run is left to `step`.
+The slow counterpart of what `tuili.native` packs, and the layers for accelerators. Weights are plain tensors under
+their names in the Hugging Face folder. Texts are kept in a `KVCache`; `step` decides which rows run.
 
 Dimensions: R rows, M hidden size, Q heads that are rotated, H query heads, K key/value heads, D head size, P positions,
 V vocabulary, X some tokens.
@@ -27,13 +27,13 @@ from tuili.store import DenseShape, rotary_frequencies
 
 
 class DenseModel:
-    """The layers of an imported model over rows of a key/value cache.
+    """The layers of an imported model over rows of a KV cache.
 
     Args:
-        tensors: the weights, all of one dtype, on the device of the embedding; with `int8` matrices may be elsewhere.
-        exits: those of the exits, by their names in their file.
-        thinking, common: the tokens that are chosen among in thinking, and those whose logits tell how sure exits are;
-            None for all.
+        tensors: the weights, all of one dtype, on the embedding's device; with `int8`, matrices may be elsewhere.
+        exits: the weights of the exits, by their names in their file.
+        thinking, common: the tokens that are chosen among in thinking, and those whose logits determine the confidence
+            of exits; None for all tokens.
         int8: round the weights and the inputs of products to 8 bits.
     """
 
@@ -69,7 +69,7 @@ class DenseModel:
             layer.convert(convert)
 
     def angles(self) -> tuple[Tensor, Tensor]:
-        """Cosines and sines [P, D] of rotary embedding at each position, times the factor of its scaling."""
+        """Cosines and sines [P, D] of rotary embedding at each position, times its scaling factor."""
         frequency, factor = rotary_frequencies(self.shape)
         angle_PD = torch.arange(self.shape.max_position_embeddings).float()[:, None] * torch.from_numpy(frequency)
         angle_PD = torch.cat([angle_PD, angle_PD], dim=-1)
@@ -94,7 +94,7 @@ class DenseModel:
         return hidden_RM
 
     def adapted(self, index: int, hidden_RM: Tensor) -> Tensor:
-        """The states that the adapter of an exit makes."""
+        """The states after the adapter of an exit."""
         depth, state_RM = self.shape.exit_layers[index], hidden_RM.float()
         down, up = (self._exits[f"{depth}.{part}.weight"] for part in ("down", "up"))
         return (state_RM + F.linear(F.linear(self._plain(state_RM), down), up)).to(hidden_RM.dtype)
@@ -109,12 +109,12 @@ class DenseModel:
         return F.linear(F.silu(F.linear(input_R2, *inner)), *outer)[:, 0].sigmoid()
 
     def fill(self, index: int, hidden_RM: Tensor, cache: KVCache, plan: AttentionPlan) -> None:
-        """Store keys and values, projected from these states, in the layers behind an exit."""
+        """Store keys and values, projected from these states, in the layers after an exit."""
         for number in range(self.shape.exit_layers[index], self.shape.num_hidden_layers):
             self._layers[number].store(hidden_RM, cache.kv[number], plan)
 
     def exit(self, hidden_RM: Tensor, among: Among = "all") -> Tensor:
-        """The logits [R, V] of the next token; minus infinity for those that it is not chosen among."""
+        """The logits [R, V] of the next token; minus infinity for tokens that are not chosen among."""
         if among == "all" or self.thinking is None:
             return self.head(self.normed(hidden_RM))
         logit_RX = linear(self.normed(hidden_RM), self._thinking_head)
@@ -122,16 +122,16 @@ class DenseModel:
         return nothing_RV.index_copy_(1, self.thinking, logit_RX)
 
     def normed(self, hidden_RM: Tensor) -> Tensor:
-        """The normed states, which the head reads."""
+        """The normalised states, which the head reads."""
         return self._norm(hidden_RM)
 
     def head(self, normed_RM: Tensor) -> Tensor:
-        """The logits of normed states."""
+        """The logits of normalised states."""
         return linear(normed_RM, self._head)
 
 
 class _Layer:
-    """A layer, by the names of its tensors in the folder without what they begin with."""
+    """A layer, from its tensors by their names in the folder without the common prefix."""
 
     def __init__(self, shape: DenseShape, tensors: Mapping[str, Tensor]) -> None:
         self._heads, self._kv_heads, self._size = shape.num_attention_heads, shape.num_key_value_heads, shape.head_dim
@@ -147,7 +147,7 @@ class _Layer:
         self._biases = {part: tensors.get(f"{name}.bias") for part, name in names.items()}
 
     def convert(self, convert: Callable[[Tensor], Weight]) -> None:
-        """Let every matrix be what `convert` makes of it."""
+        """Replace every matrix by the result of `convert`."""
         self._weights = {part: _converted(weight, convert) for part, weight in self._weights.items()}
 
     def _project(self, part: str, x: Tensor) -> Tensor:
@@ -155,13 +155,13 @@ class _Layer:
         return result if bias is None else result + bias
 
     def _heads_of(self, part: str, normed_RM: Tensor, plan: AttentionPlan) -> Tensor:
-        """The queries or the keys [R, heads, D], turned."""
+        """The rotated queries or keys [R, heads, D]."""
         heads_RQD = self._project(part, normed_RM).unflatten(-1, (-1, self._size))
         norm = self._head_norms["qk".index(part)]
         return rotated(heads_RQD if norm is None else norm(heads_RQD), plan)
 
     def store(self, hidden_RM: Tensor, kv_C2KXD: Tensor, plan: AttentionPlan) -> Tensor:
-        """Store the keys and values of states. Returns the normed states."""
+        """Store the keys and values of states. Returns the normalised states."""
         normed_RM = self._attention_norm(hidden_RM)
         value_RKD = self._project("v", normed_RM).unflatten(-1, (-1, self._size))
         write(kv_C2KXD, plan, self._heads_of("k", normed_RM, plan), value_RKD)

@@ -1,7 +1,7 @@
 """The experts of one reasoning layer: the routing and weights of the model in fewer operations.
 
-Tokens are sorted by expert, and each expert runs over its own. While routing is restricted to some experts or recorded,
-the model's own router chooses.
+Tokens are sorted by expert, and each expert runs over its own tokens. While routing is restricted to some experts or
+recorded, the model's own router chooses.
 
 Dimensions: N tokens, k experts of each token, Y = N * k pairs of token and expert, E experts, F expert size, M hidden
 size, I inputs of a matrix.
@@ -19,14 +19,14 @@ from tuili.model import MixtureOfExperts, factors_of, gated_silu, route_tokens
 
 
 class LeanExperts:
-    """A router and its experts, with their weights at the time of construction."""
+    """A router and its experts, with the weights they had at construction."""
 
     def __init__(self, moe: MixtureOfExperts, convert: Callable[[Tensor], Weight]) -> None:
         self._router = moe.router
         self._router_EM, self._bias_E = moe.router.weight.detach().float(), moe.router.balance_bias
         gate_up = factors_of(moe.experts.gate_up_proj)
         self._shared: Weight | None = None
-        if gate_up[0].dim() == 2:  # a basis that all experts share reads each token once
+        if gate_up[0].dim() == 2:  # a basis shared by all experts reads each token once
             self._shared, gate_up = convert(gate_up[0].detach()), gate_up[1:]
         self._gate_up = _matrices(gate_up, convert)
         self._down = _matrices(factors_of(moe.experts.down_proj), convert)
@@ -51,7 +51,7 @@ class LeanExperts:
         return torch.zeros_like(hidden_NM).index_add_(0, token_Y, output_YM)
 
     def _runs(self, expert_Nk: Tensor) -> Iterator[tuple[int, slice]]:
-        """The experts that some token has chosen, with their rows among the sorted pairs."""
+        """The experts chosen by some token, with their rows among the sorted pairs."""
         start = 0
         for expert, count in enumerate(expert_Nk.flatten().bincount(minlength=len(self._down)).tolist()):
             if count:
@@ -60,7 +60,7 @@ class LeanExperts:
 
 
 def _matrices(factors: list[Tensor], convert: Callable[[Tensor], Weight]) -> list[Weight]:
-    """The matrix of each expert; one that is kept as factors stays so. Factors of two dimensions belong to all."""
+    """The matrix of each expert; factored matrices stay factored. Two-dimensional factors are shared by all experts."""
     experts = max(len(factor) for factor in factors if factor.dim() == 3)
     stacks = [
         [convert(matrix) for matrix in factor.detach()] if factor.dim() == 3 else [convert(factor.detach())] * experts

@@ -1,8 +1,8 @@
-"""Linear layers whose weights and inputs are rounded to 8 bits, or weights to 4, or that stay as they are.
+"""Linear layers with weights and inputs rounded to 8 bits, or with weights rounded to 4 bits, or unquantised.
 
-The slow twin of the native products of int8, and the same numbers up to the order of two factors: whole numbers of 8
-bits with one scale for each output channel of the weights and one for each row of inputs (absmax: Dettmers et al. 2022,
-arXiv 2208.07339), whose products are summed exactly.
+The slow counterpart of the native int8 products, with the same numbers up to the order of two factors: 8-bit integers
+with one scale per output channel of the weights and one per row of inputs (absmax: Dettmers et al. 2022, arXiv
+2208.07339), whose products are summed exactly.
 
 Dimensions: N outputs, K inputs, R rows.
 """
@@ -21,15 +21,15 @@ from tuili.native import mixing_of
 from tuili.store import Quantization
 
 SIDE_MULTIPLE = 8
-"""The sides of a matrix are padded to multiples of this, and on a GPU the rows to `MIN_GPU_ROWS`: cuBLAS wants that."""
+"""Matrix sides are padded to multiples of this, and on a GPU rows to `MIN_GPU_ROWS`, because cuBLAS requires it."""
 MIN_GPU_ROWS = 32
 MAX_INT8 = 127
 LEAST_SCALE = 1e-12
 
 
 class Int8Weight(NamedTuple):
-    """A matrix of 8-bit whole numbers, padded with zeros, and the scale of each output. mixing: the inputs of a block
-    that is multiplied by a Hadamard matrix before it is rounded; 0: none."""
+    """A matrix of 8-bit integers, padded with zeros, and the scale of each output. mixing: block size of the Hadamard
+    matrix by which inputs are multiplied before rounding; 0: none."""
 
     whole_KN: Tensor
     scale_N: Tensor
@@ -37,20 +37,20 @@ class Int8Weight(NamedTuple):
 
 
 class Int4Weight(NamedTuple):
-    """A matrix that is mixed and then rounded to 4 bits in groups: what its numbers stand for. mixing: see above."""
+    """A matrix that was mixed and then rounded to 4 bits in groups: the values represented. mixing: see above."""
 
     value_NK: Tensor
     mixing: int
 
 
 class Chain(NamedTuple):
-    """Matrices one behind the other: factors of low rank, that of the inputs first."""
+    """Matrices applied one after another: low-rank factors, the one that reads the inputs first."""
 
     factors: tuple[Weight, ...]
 
 
 class Beside(NamedTuple):
-    """Matrices of the same input, whose outputs stand beside each other."""
+    """Matrices with the same input, whose outputs are concatenated."""
 
     parts: tuple[Weight, ...]
 
@@ -59,9 +59,9 @@ Weight: TypeAlias = Tensor | Int8Weight | Int4Weight | Chain | Beside
 
 
 def quantize(weight_NK: Tensor, foreign: bool = False, device: torch.device | None = None) -> Int8Weight:
-    """A matrix rounded to 8 bits where it is.
+    """Round a matrix to 8 bits on its device.
 
-    foreign: that of a model which was not trained for it, so that inputs are mixed. device: where the result goes.
+    foreign: whether the model was not trained for 8 bits, so that its inputs are mixed. device: where the result goes.
     """
     outputs, inputs = weight_NK.shape
     weight_NK, mixing = weight_NK.detach().float(), mixing_of(inputs) if foreign else 0
@@ -74,8 +74,8 @@ def quantize(weight_NK: Tensor, foreign: bool = False, device: torch.device | No
 
 @dataclass(frozen=True)
 class Converter:
-    """What becomes of the matrices of one of Tuili's own models: they stay as they are, or are rounded to 8 bits, or as
-    the model has learnt it."""
+    """Converts the matrices of one of Tuili's own models: they stay unchanged, are rounded to 8 bits, or are rounded as
+    the model was trained for."""
 
     int8: bool = False
     trained: Quantization | None = None
@@ -120,6 +120,6 @@ def _mixed(x_RK: Tensor, block: int) -> Tensor:
 
 
 def _rounded(x_RK: Tensor) -> tuple[Tensor, Tensor]:
-    """The rows of a matrix as 8-bit whole numbers, and the scale [R, 1] of each."""
+    """The rows of a matrix as 8-bit integers, and the scale [R, 1] of each."""
     scale_R1 = (x_RK.abs().amax(1, keepdim=True) / MAX_INT8).clamp(min=LEAST_SCALE)
     return (x_RK / scale_R1).round().clamp(-MAX_INT8, MAX_INT8).to(torch.int8), scale_R1

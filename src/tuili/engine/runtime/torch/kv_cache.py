@@ -1,8 +1,8 @@
-"""The key/value cache: keys, values and unit means of the running sequences, each in a slot.
+"""The KV cache: keys, values and unit means of the running sequences, each in a slot.
 
-A slot is one row of every tensor. The keys and values of a slot lie in one run of columns: its tokens to the right of a
-centre column, the means of its units to the left, so that a query reads both at once. Which text stands in a slot is
-known to `model_runner`, what queries may read to `attention_plan`; `lean_model` computes keys and values.
+A slot is one row of every tensor. Its keys and values occupy contiguous columns: its tokens to the right of a centre
+column, the means of its units to the left, so that a query reads both at once. `model_runner` knows which text is in a
+slot, `attention_plan` what queries may read; `lean_model` computes keys and values.
 
 Dimensions: C slots, U units, S tokens, X = U + S columns, K key/value heads, D head size, P positions.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 from tuili.native import Sizes
 
 INITIAL_TOKEN_COLUMNS, INITIAL_UNIT_COLUMNS = 128, 32
-"""Columns to the right and to the left of the centre at first. They are doubled as slots need more."""
+"""Initial columns to the right and to the left of the centre. They are doubled as slots need more."""
 COLUMN_MULTIPLE = 8
 """Columns are read in multiples of this on either side of the centre, so that tensors have few different shapes."""
 
@@ -61,7 +61,7 @@ class KVCache:
         self.reserve(INITIAL_TOKEN_COLUMNS, INITIAL_UNIT_COLUMNS)
 
     def reserve(self, tokens: int, units: int) -> None:
-        """Double the columns on either side of the centre until so many tokens and units fit into every slot."""
+        """Double the columns on either side of the centre until this many tokens and units fit into every slot."""
         left, right = self.centre, self._right
         while left < self.unit_columns(units):
             left *= 2
@@ -75,7 +75,7 @@ class KVCache:
         self.centre, self._right = left, right
 
     def unit_columns(self, units: int) -> int:
-        """How many columns are read for so many units."""
+        """How many columns are read for this many units."""
         return round_up(max(units, self.sizes.top_units)) if self.sizes.layered else 0
 
     def save(self, slot: int, tokens: int, units: int) -> SavedSlot:
@@ -95,7 +95,7 @@ class KVCache:
         self.unit_CS[slot, :tokens] = saved.unit_S[:tokens]
 
     def cut(self, slot: int, tokens: int, unit: int, members: int) -> None:
-        """Work out the mean of a unit anew, which now has the last `members` of the first tokens of a slot."""
+        """Recompute the mean of a unit, which now has the last `members` of the first `tokens` tokens of a slot."""
         if self.sizes.layered:
             for layer in self.kv:
                 member_2KSD = layer[slot, :, :, self.centre + tokens - members : self.centre + tokens]

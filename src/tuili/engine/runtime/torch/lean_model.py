@@ -1,7 +1,7 @@
 """The model's forward pass made lean for decoding: the same weights in fewer and larger operations.
 
-Projections of the same input are one product, and texts stand in a `KVCache` instead of a cache that grows. The results
-equal those of the model's own forward pass up to rounding, which tests hold. Which rows run is left to `step`.
+Projections of the same input are one product, and texts are kept in a `KVCache` instead of a growing cache. The results
+equal those of the model's own forward pass up to rounding, which tests verify. `step` decides which rows run.
 
 Dimensions: R rows, W columns of the short convolution, M hidden size, A slots of a block, T rows of each, N = A * T,
 C slots of the cache, H query heads, K key/value heads, G = H / K, Q heads that are rotated, D head size, X columns,
@@ -37,13 +37,13 @@ from tuili.store import Quantization
 
 
 class LeanModel:
-    """The layers of a model over rows of a key/value cache, with the weights at the time of construction.
+    """The layers of a model over rows of a KV cache, with the weights they had at construction.
 
-    Fused matrices replace the model's own, which become views of them. Another lean model of the same model fuses anew.
+    Fused matrices replace the model's own, which become views of them. A second lean model of it fuses anew.
 
     Args:
         int8: use a copy of the weights that is rounded to 8 bits, and round inputs too.
-        trained: the same for the whole numbers that the model was trained for.
+        trained: likewise, for the integer format that the model was trained for.
     """
 
     def __init__(self, model: TuiliForCausalLM, int8: bool = False, trained: Quantization | None = None) -> None:
@@ -54,7 +54,7 @@ class LeanModel:
         inner = model.model
         convert = Converter(int8, trained)
         self.embedding_VM, self._head = inner.embed_tokens.weight, convert(model.lm_head.weight)
-        if trained is not None:  # the embedding, which is the head, has 8 bits
+        if trained is not None:  # the embedding, which is also the head, has 8 bits
             value_VM = round_weight(self.embedding_VM.detach().float(), 8).value
             self.embedding_VM, self._head = value_VM.to(self.embedding_VM.dtype), quantize(value_VM)
         back = inner.convolution.weight.flip(0)  # no row for a width of 1
@@ -76,7 +76,7 @@ class LeanModel:
         return cos_1PD[0], sin_1PD[0]
 
     def trunk(self, cache: KVCache, recent_RW: Tensor, plan: AttentionPlan, tally: Tally) -> Tensor:
-        """Read new tokens, whose last ids are given. Returns the trunk's output [R, M]."""
+        """Read new tokens, given the last ids of each. Returns the trunk's output [R, M]."""
         near_RWM = F.embedding(recent_RW.clamp(min=0), self.embedding_VM) * (recent_RW >= 0)[..., None]
         hidden_RM: Tensor = (near_RWM * self._taps_WM).sum(1)
         for index, layer in enumerate(self._trunk):
@@ -88,7 +88,7 @@ class LeanModel:
         return hidden_RM
 
     def group(self, index: int, hidden_RM: Tensor, cache: KVCache, plan: AttentionPlan, tally: Tally) -> Tensor:
-        """Run some rows, which the trunk has read, through one group of reasoning layers."""
+        """Run some rows that the trunk has read through one group of reasoning layers."""
         size = self.config.group_layers
         for number in range(index * size, (index + 1) * size):
             hidden_RM = self._reasoning[number](
@@ -101,11 +101,11 @@ class LeanModel:
         return self.head(self.normed(hidden_RM))
 
     def normed(self, hidden_RM: Tensor) -> Tensor:
-        """The normed states, which the head reads."""
+        """The normalised states, which the head reads."""
         return self._norm(hidden_RM)
 
     def head(self, normed_RM: Tensor) -> Tensor:
-        """The logits of normed states."""
+        """The logits of normalised states."""
         return linear(normed_RM, self._head)
 
 
@@ -124,7 +124,7 @@ class Norm:
 
 
 class _Attention:
-    """The attention of one layer. Its input projections are one product, those of its own keys and values included."""
+    """The attention of one layer. Its input projections, including any for keys and values, are one product."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class _Attention:
         keys, values = ([], []) if key_value is None else ([key_value.k_proj], [key_value.v_proj])
         gates = [] if attention.gate_proj is None else [attention.gate_proj]
         self._gates = None
-        if gates and convert.trained is not None:  # gates decide: such a model has learnt them in its own numbers
+        if gates and convert.trained is not None:  # gates decide: such a model was trained with them unrounded
             self._gates, gates = gates[0].weight.detach(), []
         self._weight = _fused([attention.q_proj, *keys, *values, *gates], convert)
         self._sizes = (
@@ -153,7 +153,7 @@ class _Attention:
         self._output = _weight(attention.o_proj, convert)
 
     def project(self, hidden_RM: Tensor, plan: AttentionPlan) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Queries [R, H, D], own keys and values [R, K, D], gates [R, 3 * H]; of size 0 if there are none."""
+        """Queries [R, H, D], own keys and values [R, K, D], gates [R, 3 * H]; each has size 0 if there are none."""
         normed_RM = self._norm(hidden_RM)
         heads, value, gate = linear(normed_RM, self._weight).split(self._sizes, dim=-1)
         if self._gates is not None:
@@ -173,7 +173,7 @@ class _Attention:
 
 
 def attend(query_RHD: Tensor, gate: Tensor, kv_C2KXD: Tensor, plan: AttentionPlan) -> Tensor:
-    """What each query reads [R, H, D]. gate: [R, 3 * H], or of size 0 where there are no units."""
+    """The output [R, H, D] of each query. gate: [R, 3 * H], or of size 0 if there are no units."""
     read_RHD = torch.empty_like(query_RHD) if len(plan.blocks) > 1 else query_RHD
     for block in plan.blocks:
         query_AKTGD = block.of(query_RHD).unflatten(2, (kv_C2KXD.shape[2], -1)).transpose(1, 2)
@@ -231,7 +231,7 @@ class _Reasoning:
 
 
 def unchanged(weight: Tensor) -> Weight:
-    """A matrix as it is."""
+    """The matrix, unchanged."""
     return weight
 
 
@@ -243,8 +243,8 @@ def _weight(layer: Projection | LowRankProjection, convert: Converter) -> Weight
 
 
 def _fused(layers: list[Projection], convert: Converter) -> Weight:
-    """The weights of linear layers of the same input as one matrix, of which the layers' own become views; beside each
-    other where there are factors."""
+    """The weights of linear layers with the same input as one matrix, of which the layers' own weights become views. If
+    any layer is factored, the weights are kept separately."""
     if any(isinstance(layer, LowRankProjection) for layer in layers):
         return Beside(tuple(_weight(layer, convert) for layer in layers))
     weight = torch.cat([layer.weight.detach() for layer in layers])

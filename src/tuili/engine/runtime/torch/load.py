@@ -1,4 +1,4 @@
-"""Making the step of a model by torch."""
+"""Makes the step of a model in torch."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from tuili.store import DenseShape, ImportedModel, StoredModel
 
 
 def check_gpu(device: str) -> None:
-    """Raise `InputError` for a GPU that torch does not see."""
+    """Raise `InputError` for a GPU that torch cannot see."""
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda is asked for, and torch finds no GPU here: use cpu")
 
 
 def torch_step(source: OpenModel, choice: Choice, threads: int | None, slots: int, verifies: bool) -> TorchStep:
-    """A step by torch. threads: of this process, for all that torch does; None leaves them as they are.
+    """Make a step in torch. threads: threads of this process for everything torch does; None leaves them unchanged.
 
-    Raises `InputError` as `model_in_torch` does, for a cache in another format than that of the weights, and for a GPU
-    that torch does not see, or whose memory is too small.
+    Raises `InputError` as `model_in_torch` does, for a cache format other than that of the weights, and for a GPU that
+    torch cannot see or whose memory is too small.
     """
     check_gpu(choice.device)
     if threads is not None:

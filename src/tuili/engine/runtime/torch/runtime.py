@@ -1,4 +1,4 @@
-"""How torch really computes a model, as calibrations name it."""
+"""How torch actually computes a model, as named in calibrations."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ NAMES = {torch.float32: "fp32", torch.bfloat16: "bf16"}
 
 
 def runtime_of(weights: torch.Tensor, int8: bool = False, int4: bool = False) -> Runtime:
-    """The runtime of a runner with such weights, whose dtype is its number format. Where torch may make products of
-    fp32 in fewer bits, it says so. Beside products of int8 or int4, all but fp32 is named; of devices, all but the CPU.
-    """
+    """The runtime of a runner with these weights, whose dtype is its number format. The name says if torch may compute
+    fp32 products with fewer bits, names the other format alongside int8 or int4 unless it is fp32, and names the device
+    unless it is the CPU."""
     numbers = NAMES.get(weights.dtype, str(weights.dtype).removeprefix("torch."))
     precision = torch.get_float32_matmul_precision()
     if numbers == "fp32" and precision != "highest":

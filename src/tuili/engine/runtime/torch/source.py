@@ -1,4 +1,4 @@
-"""A model that is to be run, as torch's: read from its folder, or the one that is in memory already."""
+"""A model to be run in torch: read from its folder, or already in memory."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tuili.store import DenseShape, ImportedModel, StoredModel, Tokenizer, open_
 
 _EMBEDDING = "model.embed_tokens.weight"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
-"""Number formats that torch's weights may have; int8 is made of either."""
+"""Number formats that torch's weights may have; int8 is made from either."""
 
 
 def model_in_torch(source: StoredModel | ModelInTorch, numbers: Numbers, device: str = "cpu") -> LoadedModel:
-    """The model, in memory of its own if it is read from a folder, whose files may then be overwritten.
+    """Get the model. If it is read from a folder, it is copied to its own memory, so its files may be overwritten.
 
-    device: where one that is read goes.
+    device: where a model that is read goes.
 
-    Raises `InputError` for a model in memory whose weights have another format than the one that is asked for.
+    Raises `InputError` for a model in memory whose weights have another format than the requested one.
     """
     if isinstance(source, StoredModel):
         loaded = load_model(source.path, DTYPES.get(numbers, torch.float32))
@@ -42,8 +42,8 @@ def model_in_torch(source: StoredModel | ModelInTorch, numbers: Numbers, device:
 
 
 def arrays_of(model: PreTrainedModel) -> dict[str, NDArray[Any]]:
-    """The weights of a model in memory by their names in its folder, copied where they are not float32 on a CPU; in
-    whole numbers where one of Tuili's own was trained for them."""
+    """The weights of a model in memory by their names in its folder, copied if they are not float32 on a CPU. They are
+    integers if the model is one of Tuili's own that was trained for them."""
     tensors: dict[str, Tensor] = model.state_dict()
     if model.config.tie_word_embeddings:
         tensors = {name: tensor for name, tensor in tensors.items() if name != "lm_head.weight"}
@@ -58,10 +58,10 @@ def arrays_of(model: PreTrainedModel) -> dict[str, NDArray[Any]]:
 def dense_in_torch(
     source: ImportedModel | ModelInTorch, shape: DenseShape, numbers: Numbers, device: str = "cpu"
 ) -> DenseModel:
-    """An imported model. One that is read from its folder is in fp32 unless bf16 is asked for, and `int8` is made of
-    fp32; one in memory stays as it is, where it is.
+    """Load an imported model. A model read from its folder is in fp32 unless bf16 is requested, and `int8` is made from
+    fp32; a model in memory keeps its format and device.
 
-    device: where one that is read goes.
+    device: where a model that is read goes.
 
     Raises `InputError` as `model_in_torch` does.
     """
@@ -69,7 +69,7 @@ def dense_in_torch(
     if isinstance(source, ImportedModel):
         dtype = DTYPES.get(numbers, torch.float32)
 
-        def place(name: str, tensor: Tensor) -> str:  # a matrix goes where it is to be once it has 8 bits
+        def place(name: str, tensor: Tensor) -> str:  # a matrix moves to its device once it has 8 bits
             return "cpu" if numbers == "int8" and tensor.ndim > 1 and name != _EMBEDDING else device
 
         with open_tensors(source.path, shape) as stored:
@@ -92,7 +92,7 @@ def _check_dtype(model: Any, numbers: Numbers) -> None:
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:
-    """An array as `StoredTensors` gives it."""
+    """An array from `StoredTensors` as a tensor."""
     return (
         torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
         if array.dtype == np.uint16

@@ -1,7 +1,7 @@
-"""The step of a model by torch: the slow twin of the native one, and the step of accelerators.
+"""The step of a model in torch: the slow counterpart of the native step, and the step for accelerators.
 
-`lean_model` and `dense_model` have the layers, `attention_plan` what they share, `kv_cache` the cache. Here rows of a
-batch are found, and results come back to the host.
+`lean_model` and `dense_model` have the layers, `attention_plan` what they share, `kv_cache` the cache. This module
+selects the rows of a batch and returns results to the host.
 
 Dimensions: R rows of a batch, N rows that run, M hidden size, V vocabulary, F features.
 """
@@ -27,12 +27,12 @@ from tuili.model import LoadedVerifier, response_features
 from tuili.native import Among, Sizes
 
 COUNTED_STEPS = 16
-"""One of so many steps is counted for `observe`."""
+"""One in this many steps is counted for `observe`."""
 
 
 @dataclass(eq=False)
 class TorchBatch:
-    """See `StepBatch`. Logits and hidden states are on the model's device, the other numbers on the host."""
+    """See `StepBatch`. Logits and hidden states are on the model's device, the other arrays on the host."""
 
     table: NDArray[np.int32]
     going: NDArray[np.int32]
@@ -48,7 +48,7 @@ class TorchStep:
     Args:
         slots: slots of the cache.
         verifier: judges responses.
-        count_every: how rarely steps are counted for `observe`.
+        count_every: one in this many steps is counted for `observe`.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class TorchStep:
         self._cache = KVCache(sizes, slots, self._dtype, self._device, model.angles())
         self._tally = Tally(sizes, self._device, count_every)
         self._planned: bytes | None = None
-        """The rows of the table for which the plan of the groups holds."""
+        """The rows of the table for which the plan of the groups is valid."""
         self._plan: AttentionPlan
 
     def batch(self, rows: int) -> TorchBatch:

@@ -1,7 +1,6 @@
 """Counts of what experts and attention heads do in some steps, for monitoring.
 
-A count takes some tensor operations a layer, so that only one of `every` steps is counted.
-
+A count takes some tensor operations per layer, so only one in `every` steps is counted.
 Dimensions: L layers, R rows, H heads, D head size, k experts of each token.
 """
 
@@ -14,11 +13,11 @@ from tuili.engine.runtime.runner import ACTIVE_SHARE, Observation
 from tuili.native import Sizes
 
 LEAST_NORM = 1e-9
-"""A head whose output is smaller is not active, whatever the others do."""
+"""A head with a smaller output is not active, whatever the other heads do."""
 
 
 class Tally:
-    """What the layers of one model have done since the last `take`."""
+    """The counted activity of one model's layers since the last `take`."""
 
     def __init__(self, sizes: Sizes, device: torch.device, every: int) -> None:
         self._sizes, self._device, self._every, self._steps = sizes, device, every, 0
@@ -31,7 +30,7 @@ class Tally:
         self._tokens = [0] * layers
 
     def next_step(self) -> None:
-        """A step begins."""
+        """Record that a step begins."""
         self._steps += 1
 
     @property
@@ -51,7 +50,7 @@ class Tally:
         self._expert_LE[layer] += torch.bincount(expert_Rk.flatten(), minlength=self._expert_LE.shape[1])
 
     def take(self) -> Observation | None:
-        """What has been counted, which is forgotten here; None where nothing was."""
+        """Return the counts and reset them; None if nothing was counted."""
         if not self._tokens[0]:
             return None
         experts = tuple(map(tuple, self._expert_LE.tolist()))

@@ -1,4 +1,4 @@
-"""Reads the expressions of a program from its tokens: precedence climbing with Python's precedences."""
+"""Parses the expressions of a program from its tokens: precedence climbing with Python's precedences."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class ExpressionParser(TokenReader):
         self._operators = 0
 
     def new_statement(self) -> None:
-        """The bound on operators counts anew."""
+        """Restarts the count of operators for the bound on them."""
         self._operators = 0
 
     def expression(self) -> Expression:
-        """A whole expression, also `a if condition else b`."""
+        """A whole expression, including `a if condition else b`."""
         self._nesting += 1
         if self._nesting > MAX_NESTING:
             raise ProgramError(self.next.line, f"expressions stand in at most {MAX_NESTING} others: use variables")
@@ -56,7 +56,7 @@ class ExpressionParser(TokenReader):
         return value
 
     def expressions(self, closing: str) -> tuple[Expression, ...]:
-        """Expressions with commas between them, up to the closing bracket, which is consumed."""
+        """Expressions separated by commas, up to the closing bracket, which is consumed."""
         items: list[Expression] = []
         while not self.accept(closing):
             if items:
@@ -90,7 +90,7 @@ class ExpressionParser(TokenReader):
                 left = Binary(token.line, token.text, left, self._operation(precedence + 1))
 
     def _nested(self, minimum: int) -> Expression:
-        """An operand that may hold the same operator again: each counts as one more nesting."""
+        """An operand that may contain the same operator again: each counts as one more level of nesting."""
         self._nesting += 1
         if self._nesting > MAX_NESTING:
             raise ProgramError(self.next.line, f"expressions stand in at most {MAX_NESTING} others: use variables")
@@ -113,7 +113,7 @@ class ExpressionParser(TokenReader):
         return self._postfix(self._atom())
 
     def _comparison_operator(self) -> str:
-        """The comparison that comes next, which is not consumed; empty for anything else."""
+        """The comparison operator that comes next, without consuming it; empty for anything else."""
         token = self.next
         if token.kind == "keyword" and token.text == "not" and self.tokens[self.at + 1].text == "in":
             return "not in"

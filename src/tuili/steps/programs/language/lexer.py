@@ -1,4 +1,4 @@
-"""Splits a program into tokens, with one for each line's end and one for each change of indentation."""
+"""Splits a program into tokens, with one for each line end and one for each change of indentation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _INSTEAD = {
 
 
 class Token(NamedTuple):
-    """A piece of a program. `kind`: `number`, `name`, `keyword`, `op`, `newline`, `indent`, `dedent` or `end`."""
+    """A token of a program. `kind`: `number`, `name`, `keyword`, `op`, `newline`, `indent`, `dedent` or `end`."""
 
     kind: str
     text: str
@@ -75,7 +75,7 @@ def _tokens(text: str) -> Iterator[Token]:
 
 
 def _indentation(indents: list[int], width: int, line: int) -> Iterator[Token]:
-    """The tokens of a line that begins after `width` spaces; `indents` are those of the blocks around it."""
+    """The indentation tokens of a line after `width` spaces; `indents` are the indentations of the blocks around it."""
     if width > indents[-1]:
         indents.append(width)
         if len(indents) > MAX_BLOCKS + 1:

@@ -1,4 +1,4 @@
-"""Reads a program: its functions, their blocks and statements. Expressions are left to `expressions`."""
+"""Parses a program: its functions, their blocks and statements. `expressions` parses the expressions."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _ProgramParser(ExpressionParser):
         return Function(line, name, tuple(parameters), self._block())
 
     def _block(self) -> Block:
-        """A colon, and the statement behind it or the indented block under it."""
+        """A colon, followed by a statement on the same line or by an indented block."""
         self.expect(":", "before the block")
         if self.next.kind != "newline":
             return (self._simple(self.next),)
@@ -117,7 +117,7 @@ class _ProgramParser(ExpressionParser):
         return body
 
     def _simple(self, token: Token) -> Statement:
-        """A statement of one line, with the end of the line."""
+        """A one-line statement, including the end of the line."""
         statement = self._simple_statement(token)
         if self.next.kind != "newline":
             raise ProgramError(self.next.line, f"found {self.next.text[:20]!r}: end the line before it")

@@ -1,4 +1,4 @@
-"""Takes the tokens of a program one by one, and refuses those that have no place."""
+"""Takes the tokens of a program one by one, and refuses those that are out of place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _TAKEN = "is a word of the language, choose another"
 
 
 class TokenReader:
-    """Consumes tokens from the left. Raises `ProgramError` for those that it does not expect."""
+    """Consumes tokens from the left. Raises `ProgramError` for unexpected tokens."""
 
     def __init__(self, text: str) -> None:
         self.tokens = tokenize(text)
@@ -17,7 +17,7 @@ class TokenReader:
 
     @property
     def next(self) -> Token:
-        """The token that comes next."""
+        """The next token."""
         return self.tokens[self.at]
 
     def take(self) -> Token:
@@ -28,7 +28,7 @@ class TokenReader:
         return token
 
     def accept(self, text: str) -> bool:
-        """Consumes the next token if it is this sign or keyword, and says whether it was."""
+        """Consumes the next token if it is this sign or keyword, and returns whether it was."""
         found = self.next.text == text and self.next.kind in ("op", "keyword")
         self.at += found
         return found

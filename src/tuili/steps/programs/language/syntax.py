@@ -1,4 +1,4 @@
-"""The functions and statements of a program as a typed tree. Expressions are left to `terms`."""
+"""The functions and statements of a program as a typed tree. `terms` defines the expressions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Evaluate:
 
 @dataclass(frozen=True, slots=True)
 class If:
-    """`if`, each `elif`, and what stands under `else`."""
+    """`if`, each `elif`, and the block of `else`."""
 
     line: int
     branches: tuple[tuple[Expression, Block], ...]
@@ -57,7 +57,7 @@ class While:
 
 @dataclass(frozen=True, slots=True)
 class For:
-    """`for x in values: …`, where the values may be `range(…)`."""
+    """`for x in values: …`, in which the values may be `range(…)`."""
 
     line: int
     name: str

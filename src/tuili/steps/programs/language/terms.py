@@ -60,7 +60,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Logical:
-    """`a and b`, `a or b`: the right side is evaluated only if the left one does not decide."""
+    """`a and b`, `a or b`: the right side is evaluated only if the left side does not decide the value."""
 
     line: int
     operator: str
@@ -89,7 +89,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """`a[start:stop:step]`, each of which may be left out."""
+    """`a[start:stop:step]`, in which each part is optional."""
 
     line: int
     base: Expression

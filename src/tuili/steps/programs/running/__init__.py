@@ -1,1 +1,1 @@
-"""The run of a program: its instructions, the machine that carries them out, and what its operators do."""
+"""The run of a program: its instructions, the machine that executes them, and what its operators do."""

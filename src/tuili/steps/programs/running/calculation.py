@@ -1,7 +1,7 @@
-"""Carries out the instructions that calculate: constants, variables, operators, lists.
+"""Executes the instructions that calculate: constants, variables, operators, lists.
 
-Each takes its operands from the stack, the last one first, and leaves its value there. What operators do is left to
-`operations`.
+Each instruction takes its operands from the stack, the last one first, and leaves its value there. `operations`
+computes the operators.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NAMES_OF_PYTHON = frozenset(dir(builtins))
 
 
 def resolve(run: Run, frame: Frame, name: str) -> None:
-    """Stops the run where a name that has no value names no function either."""
+    """Stops the run if a name without a value does not name a function either."""
     if name in frame.code.variables:
         raise raised("UnboundLocalError", f"{name} has no value yet")
     if run.program.function(name) or name in operations.BUILT_IN or name == "range":

@@ -1,4 +1,4 @@
-"""Carries out the instructions that decide what comes next, and those that move operands on the stack."""
+"""Executes the instructions that decide what comes next, and those that move operands on the stack."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _jump_if_false(run: Run, frame: Frame, instruction: Instruction) -> None:
 
 
 def _jump_from_logical(run: Run, frame: Frame, instruction: Instruction) -> None:
-    """The left side of `and` or `or` is the value if it decides; if not, it makes way for the right side."""
+    """The left side of `and` or `or` is the value if it decides; otherwise the right side replaces it."""
     if bool(frame.stack[-1]) is (instruction.operation == "jump from or"):
         frame.at = instruction.target
     else:

@@ -1,4 +1,4 @@
-"""The state of a run: the calls that have not returned, their variables, their stacks, and the work that is left."""
+"""The state of a run: the calls that have not returned, their variables, their stacks, and the work left."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tuili.steps.programs.values import Value, fresh
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing that a run did: `sign` on `operands` gave `value`.
+    """One operation of a run: `sign` on `operands` gave `value`.
 
     The signs are those of operators and comparisons, `[]` for an element of a list, `next` for the next number of a
-    range, `append`, `not`, `-` of one operand, and the names of built-in functions.
+    range, `append`, `not`, `-` with one operand, and the names of built-in functions.
     """
 
     sign: str
@@ -28,7 +28,7 @@ class Operation:
 
 @dataclass
 class Iteration:
-    """A `for` that goes on. `step`: of a range; None for a list. `last`: the number that it gave last."""
+    """A `for` loop in progress. `step`: the step of a range; None for a list. `last`: the number that it gave last."""
 
     numbers: Iterator[int]
     step: int | None
@@ -48,7 +48,7 @@ class Frame:
 
 @dataclass
 class Run:
-    """A run of a program. `observe` is told each operation as it is done."""
+    """A run of a program. `observe` receives each operation as it is done."""
 
     program: Program
     meter: Meter
@@ -62,13 +62,13 @@ class Run:
         return value if self.observe is None else fresh(value)
 
     def tell(self, sign: str, operands: tuple[Value, ...], value: Value, line: int) -> None:
-        """Tells an operation to who observes the run."""
+        """Passes an operation to the observer of the run."""
         if self.observe is not None:
             self.observe(Operation(sign, tuple(map(fresh, operands)), fresh(value), line))
 
 
 def taken(frame: Frame, count: int) -> list[Any]:
-    """The last operands, which leave the stack."""
+    """Removes the last operands from the stack, and returns them."""
     place = len(frame.stack) - count
     taken = frame.stack[place:]
     del frame.stack[place:]

@@ -1,7 +1,7 @@
-"""Turns expressions into instructions for the machine, which needs no recursion to carry them out.
+"""Turns expressions into instructions, which the machine executes without recursion.
 
-What an instruction takes from the stack and leaves there is said where it is carried out, in `calculation` and
-`control`. Statements are left to `writer`.
+`calculation` and `control`, which execute the instructions, say what each takes from the stack and leaves there.
+`writer` turns statements into instructions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tuili.steps.programs.language.terms import Expression
 
 
 class Instruction(NamedTuple):
-    """An operation with what it needs to know. `number`: how many operands, or which loop. `target`: of a jump."""
+    """An operation with its data. `number`: how many operands, or which loop. `target`: where a jump goes."""
 
     operation: str
     line: int
@@ -26,7 +26,7 @@ class Instruction(NamedTuple):
 
 @dataclass(frozen=True)
 class Code:
-    """A function in instructions. `variables`: every name to which it gives a value, its parameters among them."""
+    """A function as instructions. `variables`: every name to which it gives a value, including its parameters."""
 
     name: str
     parameters: tuple[str, ...]
@@ -35,18 +35,18 @@ class Code:
 
 
 class ExpressionWriter:
-    """Writes the instructions of expressions, one after the other."""
+    """Writes the instructions of expressions, one after another."""
 
     def __init__(self) -> None:
         self.written: list[Instruction] = []
 
     def add(self, operation: str, line: int, name: str = "", number: int = 0, target: int = 0) -> int:
-        """Writes an instruction, and returns its place."""
+        """Writes an instruction, and returns its position."""
         self.written.append(Instruction(operation, line, name, number, target))
         return len(self.written) - 1
 
     def land(self, *places: int) -> None:
-        """The jumps at these places go to what is written next."""
+        """Makes the jumps at these positions go to what is written next."""
         for place in places:
             self.written[place] = self.written[place]._replace(target=len(self.written))
 

@@ -1,6 +1,6 @@
-"""Runs a program within bounds: a stack machine, so that no program can exhaust the stack of Python.
+"""Runs a program within bounds: a stack machine, so that no program can exhaust Python's stack.
 
-It carries out calls. What stands between them is left to `calculation` and `control`.
+It executes calls. `calculation` and `control` execute what stands between them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def run(
 ) -> Value | Fault:
     """The value that a function of the program returns for these arguments, or why it has none. Never raises.
 
-    function: its name; by default the last one of the program. observe: is told each operation as it is done.
+    function: its name; by default the last function of the program. observe: receives each operation as it is done.
     """
     return measured_run(program, arguments, bounds, function, observe)[0]
 
@@ -41,7 +41,7 @@ def measured_run(
     function: str = "",
     observe: Callable[[Operation], None] | None = None,
 ) -> tuple[Value | Fault, int]:
-    """What `run` gives, and the steps that the run took."""
+    """The result of `run`, and the number of steps that the run took."""
     current = Run(program, Meter(bounds, bounds.steps), observe)
     value = _run(current, function or program.functions[-1].name, list(map(fresh, arguments)))
     return value, bounds.steps - max(current.meter.left, 0)
@@ -77,7 +77,7 @@ def _enter(run: Run, name: str, arguments: list[Value]) -> None:
 
 
 def _resolve(run: Run, frame: Frame, instruction: Instruction) -> None:
-    """Before the arguments of a call: what cannot be called at all."""
+    """Before the arguments of a call are evaluated, stops the run if the name cannot be called at all."""
     if instruction.name not in frame.variables:
         resolve(run, frame, instruction.name)
 

@@ -1,4 +1,4 @@
-"""What the operators and built-in functions of programs do: as in Python, on numbers, truth values and lists alone.
+"""What the operators and built-in functions do: as in Python, but only on numbers, truth values and lists.
 
 The values are Python's own, so that each operation is Python's, once its size is known to be bounded.
 """
@@ -48,19 +48,19 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Meter:
-    """The work that a run may still take, and the bounds on its values."""
+    """The work left to a run, and the bounds on its values."""
 
     bounds: Bounds
     left: int
 
     def spend(self, work: int) -> None:
-        """Takes work from what is left. Stops the run when there is none."""
+        """Takes work from what is left. Stops the run when none is left."""
         self.left -= work
         if self.left < 0:
             raise Stop(FaultKind.LIMIT, f"the run takes more than {self.bounds.steps} steps")
 
     def made(self, value: Value) -> Value:
-        """The value that an operation made, which counts by its size. Stops the run where it is too large."""
+        """Charges the value that an operation made by its size, and returns it. Stops the run if it is too large."""
         if isinstance(value, list):
             self.check_length(len(value))
             self.spend(len(value))
@@ -70,18 +70,18 @@ class Meter:
         return value
 
     def check_length(self, length: int) -> None:
-        """Stops the run for a list that is too long."""
+        """Stops the run if a list is too long."""
         if length > self.bounds.elements:
             raise Stop(FaultKind.LIMIT, f"a list has more than {self.bounds.elements} elements")
 
     def check_bits(self, bits: int) -> None:
-        """Stops the run for a number that is too large."""
+        """Stops the run if a number is too large."""
         if bits > self.bounds.bits:
             raise Stop(FaultKind.LIMIT, f"a number has more than {self.bounds.bits} bits")
 
 
 def binary(sign: str, left: Value, right: Value, meter: Meter, in_place: bool = False) -> Value:
-    """The value of `left sign right`; in place, a list changes instead of a new one being made."""
+    """The value of `left sign right`; in place, a list is changed instead of a new one being made."""
     if sign == "**" and isinstance(left, int) and isinstance(right, int):
         if right < 0 and left != 0:
             raise unsupported(f"a power with the exponent {right} is no whole number")
@@ -156,13 +156,13 @@ def method(name: str, items: Value, arguments: list[Value], meter: Meter) -> Val
 
 
 def check_method(name: str, value: Value) -> None:
-    """Stops the run where a value has no such method."""
+    """Stops the run if a value has no such method."""
     if not isinstance(value, list):
         raise raised("AttributeError", f"{kind_name(value)} has no {name}: lists have it")
 
 
 def check_element(value: Value) -> None:
-    """Stops the run for an element of a list that is neither a number nor a truth value."""
+    """Stops the run if an element of a list is neither a number nor a truth value."""
     if not isinstance(value, int):
         raise unsupported(f"{kind_name(value)} as an element of a list, which holds numbers and truth values")
 
@@ -172,7 +172,7 @@ def _size(value: Value) -> int:
 
 
 def _python(function: Callable[..., T], *arguments: Any) -> T:
-    """What Python's own function gives. Its exception, and the reason in Python's words, stops the run."""
+    """The result of Python's own function. Its exception, with the reason in Python's words, stops the run."""
     try:
         return function(*arguments)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:

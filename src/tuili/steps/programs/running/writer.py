@@ -19,7 +19,7 @@ class _Writer(ExpressionWriter):
         self.variables: set[str] = set()
 
     def function(self, function: Function) -> tuple[Instruction, ...]:
-        """The instructions of its body, with a `return None` behind them."""
+        """The instructions of its body, followed by a `return None`."""
         self.variables.update(function.parameters)
         self._block(function.body)
         self.add("constant", function.line)
@@ -109,7 +109,7 @@ class _Writer(ExpressionWriter):
         self._loop(start, start, statement.body)
 
     def _loop(self, start: int, leave: int, body: Block) -> None:
-        """The body of a loop that begins at `start`; the jump at `leave` ends it."""
+        """Writes the body of a loop that begins at `start`; the jump at `leave` ends it."""
         self._loops.append((start, []))
         self._block(body)
         self.add("jump", self.written[start].line, target=start)
